@@ -1,0 +1,67 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make check` is what CI runs before the tests.
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# No index or link lines: a lock names packages and hashes, never where to get them.
+LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab lab-down test unit fmt lint types contracts crd docs check image lock clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment from the hashed lock
+$(STAMP): requirements-dev.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: setup ## See the main job on an embedded lab of real servers (KEEP=1 leaves it running)
+	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+lab: setup ## Start the lab for playing and print the KUBECONFIG line
+	@$(BIN)/python -m tests.lab up
+
+lab-down: setup ## Remove the lab that `make lab` or `make demo KEEP=1` left
+	@$(BIN)/python -m tests.lab down
+
+test: check ## Run every check and every test, on real servers
+	$(BIN)/python -m pytest
+
+unit: setup ## Run the tests that need no server
+	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+
+fmt: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+lint: setup ## Check the code's style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## Check the types
+	$(BIN)/mypy operator tests
+
+contracts: setup ## Check who may import whom
+	PYTHONPATH=operator $(BIN)/lint-imports
+
+crd: setup ## Generate crds/ from the models
+	PYTHONPATH=operator $(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
+
+docs: setup ## Generate the reference pages from the code
+	PYTHONPATH=operator $(BIN)/python docs/generate.py
+
+check: lint types contracts ## Everything that is checked without running
+
+image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah)
+	$(or $(IMAGE_BUILDER),docker) build -t harbor-operator:dev .
+
+lock: setup ## Pin the dependencies anew: one lock for the image, one for development
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
+
+clean: ## Remove what was built here (the lab's cache stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
