@@ -1,0 +1,57 @@
+"""Rules that one object can decide by itself: CEL for the API server, so that `kubectl apply` refuses a bad object.
+
+The models check the same (except what compares with the old object), for `plan` and `doctor` see files, not servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A CEL expression that must hold, and what the person reads when it does not."""
+
+    expression: str
+    message: str
+
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "Storage": (
+        Rule("has(self.swift) != has(self.filesystem)", "give exactly one of `swift` and `filesystem`"),
+        Rule(
+            "has(self.swift) == has(oldSelf.swift)",
+            "the storage type is immutable: images written through one driver are unreadable through another",
+        ),
+    ),
+    "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: the images lie in it"),),
+    "Cache": (
+        Rule(
+            "size(self.addresses) == 1 || (has(self.sentinelMaster) && self.sentinelMaster != '')",
+            "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address",
+        ),
+        Rule(
+            "!(has(self.tls) && self.tls && has(self.sentinelMaster) && self.sentinelMaster != '')",
+            "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them",
+        ),
+    ),
+    "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
+    "LabelExpression": (
+        Rule(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            "In and NotIn need `values`; Exists and DoesNotExist take none",
+        ),
+    ),
+    "Release": (
+        Rule(
+            "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
+            "`name` is immutable: a renamed release would be a second Harbor on the same data",
+        ),
+    ),
+    "HarborRegistrySpec": (
+        Rule(
+            "!has(oldSelf.storage) || has(self.storage)",
+            "`storage` cannot be removed: the chart would start over on an empty volume",
+        ),
+    ),
+}

@@ -1,0 +1,246 @@
+"""The composition root: settings become adapters, adapters become steps, and a leader becomes an operator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import kopf
+import uvloop
+
+from harbor_operator.adapters import secrets
+from harbor_operator.adapters.cluster import KubeCluster
+from harbor_operator.adapters.harbor import HarborOverHttp
+from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
+from harbor_operator.adapters.helm import HelmProcess, HelmSettings
+from harbor_operator.adapters.http_server import HttpServer
+from harbor_operator.adapters.kube import KubeAdapter
+from harbor_operator.adapters.kube_connection import ConnectionInfo, from_kubeconfig, in_cluster
+from harbor_operator.adapters.kube_http import KubeHttp, Tuning
+from harbor_operator.adapters.kube_watch import Patience
+from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
+from harbor_operator.adapters.postgres import PsycopgPostgres
+from harbor_operator.adapters.redis import RedisPyRedis
+from harbor_operator.adapters.registries import RegistriesAdapter
+from harbor_operator.adapters.rgw_admin import RgwAdminApi
+from harbor_operator.adapters.swift import SwiftStore
+from harbor_operator.api.v1alpha1 import GROUP
+from harbor_operator.handlers import Handlers, Memo
+from harbor_operator.injector.runner import Runner
+from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.metrics import Metrics
+from harbor_operator.plan.secrets import PASSWORD_LENGTH
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reconciler import Reconciler
+from harbor_operator.settings import Settings
+from harbor_operator.steps import Step
+from harbor_operator.steps.cache import CacheStep
+from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.pull_secrets import PullSecretsStep
+from harbor_operator.steps.reachability import ReachabilityStep
+from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.storage import StorageStep
+
+log = logging.getLogger(__name__)
+
+SILENT_WATCH = 180.0
+
+
+def run(settings: Settings) -> int:
+    """Runs the operator until it is told to stop; returns 1 when it lost the Lease or may not work."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per event says nothing that status does not
+    try:
+        return uvloop.run(_serve(settings))
+    except (Refused, Unavailable) as error:
+        log.critical("%s", error)
+        return 1
+
+
+async def _serve(settings: Settings) -> int:
+    metrics = Metrics()
+    info = _connection(settings)
+    async with KubeHttp(info, Tuning(connections=settings.workers + 16, count=metrics.count_request)) as http:
+        terms = LeaseTerms(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
+        lease = LeaseAdapter(http, terms, _now)
+        replica = Replica(settings, http, lease, metrics)
+        async with _listening(settings, replica, metrics):
+            await lease.acquire()
+            try:
+                return await replica.lead(info)
+            finally:
+                await lease.release()
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings, replica: Replica, metrics: Metrics) -> AsyncIterator[None]:
+    server = HttpServer(replica.trouble, replica.not_ready, metrics.text)
+    port = await server.start(settings.listen_host, settings.listen_port)
+    log.info("listening on %s:%d", settings.listen_host, port)
+    try:
+        yield
+    finally:
+        await server.aclose()
+
+
+class Replica:
+    """One process of the operator: waits for the Lease, then acts until it loses it or is told to stop."""
+
+    def __init__(self, settings: Settings, http: KubeHttp, lease: LeaseAdapter, metrics: Metrics) -> None:
+        self._http = http
+        self._lease = lease
+        self._metrics = metrics
+        patience = Patience(chance=random.random)
+        around = Surroundings(time.monotonic, random.random, asyncio.sleep, metrics)
+        self._injection = Runner(KubeCluster(http, patience), around, workers=settings.workers)
+        environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
+        helm = HelmSettings(
+            str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
+        )
+        self._helm = HelmProcess(helm, _now)
+        registries = RegistriesAdapter(http, _now, settings.identity)
+        self._handlers = Handlers(Reconciler(self._pipeline(), registries, _now), metrics)
+        self._leading = False
+        self._export()
+
+    def trouble(self) -> str | None:
+        """Returns why this process should be restarted, or None."""
+        silence = self._injection.injector.gauges().watch_silence_seconds
+        if self._leading and silence > SILENT_WATCH:
+            return f"a watch has been silent for {silence:.0f} seconds"
+        return None
+
+    def not_ready(self) -> str | None:
+        """Returns why this process does not do its work yet; one that waits for the Lease does its work."""
+        return "the first lists are not complete" if self._leading and not self._injection.injector.ready else None
+
+    async def lead(self, info: ConnectionInfo) -> int:
+        """Acts as the leader; returns 0 when told to stop and 1 when the Lease is lost."""
+        self._leading = True
+        stop, kopf_stop = asyncio.Event(), asyncio.Event()
+        # Started before Kopf, which at its end cancels every task that came after it.
+        injection = asyncio.create_task(self._injection.run(), name="injection")
+        holding = asyncio.create_task(self._lease.hold(), name="lease")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        watching = asyncio.create_task(_run_kopf(self._handlers, info, stop, kopf_stop), name="kopf")
+        tasks = {injection, holding, stopping, watching}
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._leading = False
+        injection.cancel()
+        if stopping not in done:
+            # No longer the leader: nothing may be written from here on, and Helm gets only the seconds Kopf needs.
+            kopf_stop.set()
+        await self._helm.aclose()
+        kopf_stop.set()
+        await asyncio.wait({watching})
+        for task in tasks - {watching}:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return _exit_code(done, stopping)
+
+    def _pipeline(self) -> Sequence[Step]:
+        """The table of contents: every step, in reading order."""
+        kube, harbor, door = KubeAdapter(self._http), HarborOverHttp(), RegistryDoorOverHttp()
+        password = partial(secrets.make_password, PASSWORD_LENGTH)
+        return (
+            DatabaseStep(kube, PsycopgPostgres(), password),
+            CacheStep(kube, RedisPyRedis()),
+            StorageStep(kube, SwiftStore(), RgwAdminApi(), password),
+            ReleaseStep(kube, self._helm, secrets.CHANCE, _now),
+            ReachabilityStep(kube, door, harbor, _now),
+            ConfigurationStep(kube, harbor),
+            PullSecretsStep(kube, door, harbor, self._injection.injector, password),
+        )
+
+    def _export(self) -> None:
+        gauges = self._injection.injector.gauges
+        watch = self._metrics.watch
+        watch("harbor_operator_leader", "Whether this replica acts.", lambda: float(self._leading))
+        watch("harbor_operator_queue_depth", "Namespaces waiting to be written.", lambda: gauges().queue_depth)
+        watch("harbor_operator_queue_oldest_seconds", "Age of the oldest of them.", lambda: gauges().oldest_seconds)
+        watch("harbor_operator_watch_silence_seconds", "Age of the last news.", lambda: gauges().watch_silence_seconds)
+
+
+async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Event, kopf_stop: asyncio.Event) -> None:
+    registry = kopf.OperatorRegistry()
+    handlers.register(registry)
+
+    async def log_in(**_: object) -> kopf.ConnectionInfo:
+        token = info.token_path.read_text(encoding="utf-8").strip() if info.token_path else None
+        given = info.token.get_secret_value() if info.token else token
+        return kopf.ConnectionInfo(
+            server=info.server,
+            ca_path=info.ca_path,
+            ca_data=info.ca_data,
+            token=given,
+            certificate_data=info.client_cert,
+            private_key_data=info.client_key.get_secret_value() if info.client_key else None,
+        )
+
+    async def take_signals(**_: object) -> None:
+        # Kopf would end at once and take Helm's supervision along; Helm gets its time first.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+    kopf.on.login(registry=registry)(log_in)
+    kopf.on.startup(registry=registry)(take_signals)
+    await kopf.operator(
+        registry=registry,
+        settings=_kopf_settings(),
+        memo=Memo(),
+        standalone=True,
+        clusterwide=True,
+        stop_flag=kopf_stop,
+    )
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    """Returns what is set on purpose; each reason is in kubernetes.md 1.4."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.finalizer = f"{GROUP}/dismantle"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.enforce_retry_after = True
+    settings.watching.chunk_size = 500
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 0.5
+    return settings
+
+
+def _connection(settings: Settings) -> ConnectionInfo:
+    if settings.kubeconfig:
+        return from_kubeconfig(settings.kubeconfig)
+    return in_cluster(settings.api_host, settings.api_port)
+
+
+def _in_cluster_environment(settings: Settings) -> dict[str, str]:
+    """Returns what Helm needs to find the API server by itself."""
+    return {"KUBERNETES_SERVICE_HOST": settings.api_host, "KUBERNETES_SERVICE_PORT": str(settings.api_port)}
+
+
+def _exit_code(done: Iterable[asyncio.Task[Any]], stopping: asyncio.Task[Any]) -> int:
+    for task in done:
+        if not task.cancelled() and (error := task.exception()):
+            log.critical("'%s' failed: %s", task.get_name(), type(error).__name__, exc_info=error)
+    if stopping in done:
+        log.info("told to stop")
+        return 0
+    log.critical("'%s' ended: another replica goes on", ", ".join(sorted(task.get_name() for task in done)))
+    return 1
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""What the release step may ask of Helm: start a run, look at it, and hear how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from harbor_operator.plan.release import ReleaseWish
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run that has not ended; `seconds` since it was asked for."""
+
+    seconds: float
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How the last run on a release ended; `failures` counts the failed runs for this digest in a row."""
+
+    digest: str
+    succeeded: bool
+    message: str
+    finished_at: datetime
+    failures: int = 0
+
+
+class Helm(Protocol):
+    """Runs Helm in the background, one run per release at a time; every call returns at once.
+
+    `start_*` raises Refused(CHART_UNAVAILABLE) for a chart that can be seen to be wrong before it is tried. A start
+    while a run is on its way changes nothing.
+    """
+
+    async def start_upgrade(self, wish: ReleaseWish) -> None:
+        """Starts to install or upgrade; the values go to Helm's standard input, never to its arguments."""
+        ...
+
+    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+        """Starts to uninstall; a release that is gone is a success. Its digest is the empty string."""
+        ...
+
+    def running(self, namespace: str, name: str) -> Progress | None:
+        """Returns the run on this release, or None."""
+        ...
+
+    def result(self, namespace: str, name: str) -> RunResult | None:
+        """Returns how the last run ended, or None if there was none since the operator started."""
+        ...

@@ -1,0 +1,65 @@
+"""What we may ask of a PostgreSQL server: look, lock, change, and try a login."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from harbor_operator.api.backends import SslMode
+from harbor_operator.diagnosis.database_seen import LoginSeen, ServerSeen
+from harbor_operator.plan.database import Change
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """Where the server is and how it proves itself; `ca` is a PEM bundle, None means the system's authorities."""
+
+    host: str
+    port: int
+    ssl_mode: SslMode
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLogin:
+    """Who logs in; `origin` names the Secret and the field of the spec, for messages."""
+
+    username: str
+    password: SecretStr
+    origin: str
+
+
+class PostgresSession(Protocol):
+    """One connection of the admin; every call has a deadline."""
+
+    async def read(self, role: str, databases: Sequence[str]) -> ServerSeen:
+        """Returns the server, the role, the databases of these names and those that the role owns."""
+        ...
+
+    async def lock(self) -> bool:
+        """Returns whether this session is now the only one that changes anything for an operator on this server."""
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Carries the changes out in order; Unavailable if somebody else got in between."""
+        ...
+
+
+class Postgres(Protocol):
+    """A PostgreSQL server.
+
+    Raises Unavailable when it does not answer, and Refused with a reason of its own for a rejected admin, a certificate
+    that is not trusted, a server without TLS, or a right that the admin lacks.
+    """
+
+    def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
+        """Opens a connection of the admin and closes it again; locks are gone with it."""
+        ...
+
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> LoginSeen:
+        """Logs in as Harbor will, changes nothing, and returns how it went."""
+        ...

@@ -1,0 +1,185 @@
+"""One pass over one registry: parse, every step in order, one place that catches, status written if it changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from pydantic import ValidationError
+
+from harbor_operator import status
+from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
+from harbor_operator.outcomes import Aspect, Blocked, Done, Outcome, Pending, Unseen
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.registries import Registries
+from harbor_operator.reasons import Reason
+from harbor_operator.steps import Step
+
+log = logging.getLogger(__name__)
+
+Body = Mapping[str, Any]
+Outcomes = dict[Aspect, Outcome]
+MAX_GROWTH = 6
+IDLE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a pass leaves behind: when to look again in seconds, and whether something could not be seen."""
+
+    again: float
+    failed: bool = False
+
+
+class Reconciler:
+    """Runs passes; one object, one pass at a time (the caller's lock says so)."""
+
+    def __init__(self, steps: Sequence[Step], registries: Registries, clock: Callable[[], datetime]) -> None:
+        self._steps = steps
+        self._registries = registries
+        self._clock = clock
+        self._written: dict[str, status.Status] = {}
+
+    async def look(self, body: Body, failures: int = 0) -> Look:
+        """Converges a registry once and writes what was seen; `failures` counts the failed passes before this one."""
+        generation = body["metadata"]["generation"]
+        previous = self._previous(body)
+        try:
+            registry = HarborRegistry.parse(body)
+        except ValidationError as error:
+            current = status.render_invalid(previous, _explain(error), generation, self._clock())
+            await self._write(body, previous, current)
+            return Look(IDLE)
+        if registry.spec.suspend:
+            await self._write(body, previous, status.render_suspended(previous, generation, self._clock()))
+            return Look(IDLE)
+        outcomes = await converge(self._steps, registry)
+        await self._write(body, previous, status.render(previous, outcomes, generation, self._clock()))
+        again = next_look(outcomes, registry.spec.check_interval_seconds, failures)
+        return Look(again, failed(outcomes))
+
+    async def leave(self, body: Body) -> str | None:
+        """Dismantles a deleted registry; returns what is still in the way, or None when nothing is left to do."""
+        try:
+            registry = HarborRegistry.parse(body)
+        except ValidationError:
+            # What cannot be read cannot be undone, and a finalizer that nobody can remove would help nobody.
+            log.warning("%s goes without being dismantled: its spec does not parse", body["metadata"]["name"])
+            return None
+        outcomes = await dismantle(self._steps, registry)
+        waiting = [f"{aspect}: {outcome.message}" for aspect, outcome in outcomes.items() if not _is_done(outcome)]
+        if not waiting:
+            self._written.pop(registry.metadata.uid, None)
+            return None
+        previous = self._previous(body)
+        kept = {aspect: _kept(previous, aspect) for aspect in Aspect} | outcomes
+        current = status.render(previous, kept, registry.metadata.generation, self._clock())
+        await self._write(body, previous, current)
+        return "; ".join(waiting)
+
+    def _previous(self, body: Body) -> status.Status:
+        # The watch may lag behind our own write; what we wrote last is what is there.
+        return self._written.get(body["metadata"]["uid"]) or dict(body.get("status") or {})
+
+    async def _write(self, body: Body, previous: status.Status, current: status.Status) -> None:
+        if current == previous:
+            return
+        metadata = Metadata.parse(body["metadata"])
+        try:
+            await self._registries.write_status(metadata, current)
+            self._written[metadata.uid] = current
+            for event in status.events(previous, current):
+                await self._registries.post_event(metadata, event.type, event.reason, event.message)
+        except (Unavailable, Refused) as error:
+            log.warning("the status of %s/%s was not written: %s", metadata.namespace, metadata.name, error)
+
+
+async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry: HarborRegistry) -> Outcome:
+    """Returns the outcome of one verb of one step; the only place in the house that catches everything."""
+    try:
+        return await act(registry)
+    except Unavailable as error:
+        return Unseen(error.reason, str(error), again=error.retry_after or 10.0)
+    except Refused as error:
+        return Blocked(error.reason, str(error))
+    except Exception as error:
+        # A message may quote a value, a place cannot: the log gets the traceback without the words.
+        log.exception("a step failed on %s", registry.key, exc_info=_without_message(error))
+        return Unseen(Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback")
+
+
+async def converge(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
+    """Runs every step whose needs are Done and returns an outcome for each aspect, in reading order."""
+    outcomes: Outcomes = {}
+    for step in steps:
+        missing = [need for need in step.needs if not isinstance(outcomes.get(need), Done)]
+        if missing:
+            message = f"waits for {', '.join(missing)}"
+            outcomes[step.aspect] = Unseen(Reason.WAITING_FOR_DEPENDENCY, message, again=60.0)
+        else:
+            outcomes[step.aspect] = await attempt(step.converge, registry)
+    return outcomes
+
+
+async def dismantle(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
+    """Undoes the steps in reverse order and stops at the first that is not Done yet."""
+    outcomes: Outcomes = {}
+    for step in reversed(steps):
+        outcomes[step.aspect] = await attempt(step.dismantle, registry)
+        if not _is_done(outcomes[step.aspect]):
+            break
+    return outcomes
+
+
+def next_look(outcomes: Outcomes, interval: float, failures: int) -> float:
+    """Returns the seconds until the next pass; waits longer after each failure in a row, at most the interval.
+
+    A Blocked outcome is looked at on the interval: the somebody may mend the server rather than the spec.
+    """
+    waits = [_wait(outcome, interval, failures) for outcome in outcomes.values()]
+    return min([interval, *waits])
+
+
+def failed(outcomes: Outcomes) -> bool:
+    """Whether the pass could not see something for a reason other than an unmet need."""
+    return any(
+        isinstance(outcome, Unseen) and outcome.reason != Reason.WAITING_FOR_DEPENDENCY for outcome in outcomes.values()
+    )
+
+
+def _wait(outcome: Outcome, interval: float, failures: int) -> float:
+    match outcome:
+        case Done() | Blocked():
+            return interval
+        case Pending():
+            return outcome.again
+        case Unseen():
+            growth: int = 2 ** min(max(failures - 1, 0), MAX_GROWTH)
+            return outcome.again * growth
+        case _:
+            assert_never(outcome)
+
+
+def _is_done(outcome: Outcome) -> bool:
+    return isinstance(outcome, Done)
+
+
+def _kept(previous: status.Status, aspect: Aspect) -> Outcome:
+    """Returns what the status last said of an aspect that is still untouched by the deletion."""
+    for condition in previous.get("conditions", []):
+        if condition["type"] == aspect and condition["status"] == "True":
+            return Done(condition["message"], Reason(condition["reason"]))
+    return Unseen(Reason.NOT_YET_SEEN, "not looked at during deletion")
+
+
+def _explain(error: ValidationError) -> str:
+    """Returns what is wrong, field by field, without the value: it may be a secret in the wrong place."""
+    found = [f"`spec.{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}" for item in error.errors()]
+    return "; ".join(found)
+
+
+def _without_message(error: BaseException) -> BaseException:
+    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

@@ -1,0 +1,190 @@
+"""Outcomes become what users read: conditions, facts, warnings and events, in one pure place.
+
+The rules are those of style.md 5.5 and kstatus: every condition is present from the first pass, a transition time
+moves only when the status flips, and `Reconciling` and `Stalled` exist only while true and never together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from harbor_operator.outcomes import Aspect, Blocked, Done, Facts, Outcome, Pending, PullSecretFacts, Unseen
+from harbor_operator.reasons import Reason
+
+Status = dict[str, Any]
+Condition = dict[str, Any]
+
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+ABNORMAL = (RECONCILING, STALLED)
+SHOWN_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A transition a person cares about."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition before it knows its history."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def render(previous: Status, outcomes: Mapping[Aspect, Outcome], generation: int, now: datetime) -> Status:
+    """Returns the whole status after a pass; equal to `previous` when nothing a user reads has changed."""
+    verdicts = [_judge(aspect, outcome) for aspect, outcome in outcomes.items()]
+    verdicts += _summary(outcomes, verdicts)
+    status: Status = {"observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+    status["warnings"] = [
+        {"code": str(caution.code), "message": caution.message}
+        for outcome in outcomes.values()
+        for caution in outcome.cautions
+    ]
+    status.update(_facts(previous, outcomes))
+    return status
+
+
+def render_invalid(previous: Status, message: str, generation: int, now: datetime) -> Status:
+    """Returns the status of an object whose spec does not parse: nothing was looked at."""
+    unseen = [Verdict(aspect, "Unknown", Reason.INVALID_SPEC, "the spec does not parse") for aspect in Aspect]
+    verdicts = [*unseen, Verdict(READY, "False", Reason.INVALID_SPEC, message)]
+    verdicts.append(Verdict(STALLED, "True", Reason.INVALID_SPEC, message))
+    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+
+
+def render_suspended(previous: Status, generation: int, now: datetime) -> Status:
+    """Returns the status of a suspended registry: what was last seen stays, Ready says why nobody looks."""
+    kept = [
+        Verdict(old["type"], old["status"], old["reason"], old["message"])
+        for old in previous.get("conditions", [])
+        if old["type"] in set(Aspect)
+    ]
+    message = "`spec.suspend` is true: nothing is checked or changed"
+    verdicts = [*kept, Verdict(READY, "Unknown", Reason.SUSPENDED, message)]
+    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+
+
+def events(previous: Status, current: Status) -> list[Event]:
+    """Returns one event for each condition whose status flipped, and nothing else."""
+    before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
+    told = []
+    for condition in current["conditions"]:
+        first_look = condition["type"] not in before
+        if condition["type"] in ABNORMAL or before.get(condition["type"]) == condition["status"]:
+            continue
+        if first_look and condition["status"] != "False":
+            continue  # the first pass over a healthy or unseen world is no news
+        severity = "Normal" if condition["status"] == "True" else "Warning"
+        told.append(Event(severity, condition["reason"], f"{condition['type']}: {condition['message']}"))
+    return told
+
+
+def _judge(aspect: Aspect, outcome: Outcome) -> Verdict:
+    match outcome:
+        case Done():
+            return Verdict(aspect, "True", outcome.reason, outcome.message)
+        case Pending() | Blocked():
+            return Verdict(aspect, "False", outcome.reason, outcome.message)
+        case Unseen():
+            return Verdict(aspect, "Unknown", outcome.reason, outcome.message)
+        case _:
+            assert_never(outcome)
+
+
+def _summary(outcomes: Mapping[Aspect, Outcome], verdicts: list[Verdict]) -> list[Verdict]:
+    unhappy = [verdict for verdict in verdicts if verdict.status != "True"]
+    if not unhappy:
+        return [Verdict(READY, "True", Reason.CONVERGED, "everything the spec asks for is there")]
+    status = "False" if any(verdict.status == "False" for verdict in unhappy) else "Unknown"
+    first = next(verdict for verdict in unhappy if verdict.status == status)
+    told = [verdict for verdict in unhappy if verdict.reason != Reason.WAITING_FOR_DEPENDENCY] or unhappy
+    message = "; ".join(f"{verdict.type}: {verdict.message}" for verdict in told)
+    stalled = any(isinstance(outcome, Blocked) for outcome in outcomes.values())
+    return [
+        Verdict(READY, status, first.reason, message),
+        Verdict(STALLED if stalled else RECONCILING, "True", first.reason, first.message),
+    ]
+
+
+def _dated(previous: Status, verdicts: list[Verdict], generation: int, now: datetime) -> list[Condition]:
+    before = {condition["type"]: condition for condition in previous.get("conditions", [])}
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        {
+            "type": str(verdict.type),
+            "status": verdict.status,
+            "reason": str(verdict.reason),
+            "message": verdict.message[:32768],
+            "observedGeneration": generation,
+            "lastTransitionTime": _transition(before.get(str(verdict.type)), verdict.status, stamp),
+        }
+        for verdict in verdicts
+    ]
+
+
+def _transition(before: Condition | None, status: str, stamp: str) -> str:
+    return str(before["lastTransitionTime"]) if before and before["status"] == status else stamp
+
+
+def _facts(previous: Status, outcomes: Mapping[Aspect, Outcome]) -> Status:
+    """Merges what the steps report over what was known; an aspect nobody requests forgets its facts."""
+    told: Status = {}
+    for field, (aspect, read) in _FACTS.items():
+        outcome = outcomes.get(aspect)
+        if outcome is None or outcome.reason == Reason.NOT_REQUESTED:
+            continue
+        value = read(outcome.facts)
+        value = previous.get(field) if value is None else value
+        if value is not None:
+            told[field] = value
+    return told
+
+
+def _pull_secrets(facts: Facts) -> Status | None:
+    seen = facts.pull_secrets
+    if seen is None:
+        return None
+    status: Status = {
+        "namespaces": seen.namespaces,
+        "ready": seen.ready,
+        "failed": seen.failed,
+        "summary": f"{seen.ready}/{seen.namespaces}",
+        "failures": [
+            {"namespace": failure.namespace, "reason": str(failure.reason), "message": failure.message}
+            for failure in sorted(seen.failures, key=lambda failure: failure.namespace)[:SHOWN_FAILURES]
+        ],
+        "secretName": seen.secret_name,
+        "serviceAccounts": list(seen.service_accounts),
+    }
+    return status | _robot(seen)
+
+
+def _robot(seen: PullSecretFacts) -> Status:
+    status: Status = {"robot": seen.robot} if seen.robot else {}
+    for field, moment in (("expiresAt", seen.expires_at), ("rotatedAt", seen.rotated_at)):
+        if moment is not None:
+            status[field] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return status
+
+
+_Reader = Callable[[Facts], Any]
+_FACTS: Mapping[str, tuple[Aspect, _Reader]] = {
+    "chartVersion": (Aspect.RELEASE, lambda facts: facts.chart_version),
+    "harborVersion": (Aspect.RELEASE, lambda facts: facts.harbor_version),
+    "releaseRevision": (Aspect.RELEASE, lambda facts: facts.release_revision),
+    "storageURL": (Aspect.STORAGE, lambda facts: facts.storage_url),
+    "pullSecrets": (Aspect.PULL_SECRETS, _pull_secrets),
+}
