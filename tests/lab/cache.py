@@ -1,0 +1,37 @@
+"""Where the lab keeps what is costly to make: built programs, unpacked packages, package lists."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = "harbor-operator-lab"
+
+
+def cache_dir() -> Path:
+    """The per-user cache directory of the lab, made when it is missing."""
+    chosen = os.environ.get("HARBOR_LAB_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(chosen) if chosen else Path(base) / FOLDER
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+@contextmanager
+def locked(name: str) -> Iterator[Path]:
+    """Hold the lock called `name`, against threads and other processes alike, and yield the cache directory.
+
+    The kernel drops the lock with its holder, so a killed build never blocks the next one.
+    """
+    root = cache_dir()
+    locks = root / "locks"
+    locks.mkdir(exist_ok=True)
+    with (locks / f"{name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield root

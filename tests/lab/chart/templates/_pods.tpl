@@ -1,0 +1,56 @@
+{{- /* a Deployment: dict "root" $ "component" "core" "values" .Values.core "pod" (pod spec as text) "checksum" text */ -}}
+{{- define "lab.deployment" -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "lab.name" .root }}-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "lab.componentLabels" . | nindent 4 }}
+spec:
+  replicas: {{ .values.replicas }}
+  strategy: {type: {{ .root.Values.updateStrategy.type }}}
+  selector:
+    matchLabels:
+      {{- include "lab.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "lab.componentLabels" . | nindent 8 }}
+        {{- with .values.podLabels }}{{ toYaml . | nindent 8 }}{{ end }}
+      annotations:
+        checksum/configuration: {{ .checksum | sha256sum }}
+        {{- with .values.podAnnotations }}{{ toYaml . | nindent 8 }}{{ end }}
+    spec:
+      automountServiceAccountToken: false
+      securityContext: {runAsUser: 10000, fsGroup: 10000}
+      {{- with .root.Values.imagePullSecrets }}
+      imagePullSecrets: {{ toJson . }}
+      {{- end }}
+      {{- with .values.nodeSelector }}
+      nodeSelector: {{ toJson . }}
+      {{- end }}
+      {{- .pod | nindent 6 }}
+{{- end }}
+
+{{- /* the head of a container: dict "root" $ "name" "core" "values" .Values.core */ -}}
+{{- define "lab.container" -}}
+name: {{ .name }}
+image: {{ .values.image.repository }}:{{ .values.image.tag }}
+imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+{{- with .values.resources }}
+resources: {{ toJson . }}
+{{- end }}
+{{- end }}
+
+{{- define "lab.caMount" -}}
+{{- if .Values.caBundleSecretName }}
+- {name: ca-bundle-certs, mountPath: /harbor_cust_cert/custom-ca.crt, subPath: ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "lab.caVolume" -}}
+{{- with .Values.caBundleSecretName }}
+- {name: ca-bundle-certs, secret: {secretName: {{ . }}}}
+{{- end }}
+{{- end }}

@@ -1,0 +1,104 @@
+"""What Harbor's core reads from its environment, and the addresses only the stand-in needs."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECRET_KEY_LENGTH = 16
+
+
+class BadSettings(Exception):  # noqa: N818 - it is a statement about the settings
+    """The environment does not make a Harbor; the message names the variable."""
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """The environment of one core container, without defaults that a real core does not have."""
+
+    postgresql: Mapping[str, Any]
+    redis_url: str
+    registry_url: str
+    registry_credential: tuple[str, str]
+    external_url: str
+    admin_password: str
+    token_key: rsa.RSAPrivateKey
+    storage_provider: str
+    config_overwrite: str
+    with_trivy: bool
+    has_ca_root: bool
+    ca_file: str | None
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`; BadSettings when one is missing or useless."""
+    _check_secrets(environ)
+    return Settings(
+        postgresql=_postgresql(environ),
+        redis_url=_need(environ, "_REDIS_URL_CORE"),
+        registry_url=_need(environ, "REGISTRY_URL").rstrip("/"),
+        registry_credential=(
+            _need(environ, "REGISTRY_CREDENTIAL_USERNAME"),
+            _need(environ, "REGISTRY_CREDENTIAL_PASSWORD"),
+        ),
+        external_url=_need(environ, "EXT_ENDPOINT").rstrip("/"),
+        admin_password=_need(environ, "HARBOR_ADMIN_PASSWORD"),
+        token_key=_token_key(Path(environ.get("TOKEN_PRIVATE_KEY_PATH", "/etc/core/private_key.pem"))),
+        storage_provider=environ.get("REGISTRY_STORAGE_PROVIDER_NAME", ""),
+        config_overwrite=environ.get("CONFIG_OVERWRITE_JSON", ""),
+        with_trivy=environ.get("WITH_TRIVY", "false") == "true",
+        has_ca_root=Path(environ.get("CA_DOWNLOAD_PATH", "/etc/core/ca/ca.crt")).exists(),
+        ca_file=environ.get("SSL_CERT_FILE"),
+    )
+
+
+def _need(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise BadSettings(f"the environment variable `{name}` must be set: Harbor's core cannot start without it")
+    return value
+
+
+def _check_secrets(environ: Mapping[str, str]) -> None:
+    """Core encrypts with the file at KEY_PATH and shares two secrets with the jobservice; here they must only exist."""
+    _need(environ, "CORE_SECRET")
+    _need(environ, "JOBSERVICE_SECRET")
+    path = Path(environ.get("KEY_PATH", "/etc/core/key"))
+    if not path.exists() or len(path.read_text().strip()) != SECRET_KEY_LENGTH:
+        raise BadSettings(f"`KEY_PATH` ({path}) must be a file of exactly {SECRET_KEY_LENGTH} characters")
+
+
+def _postgresql(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    mode = environ.get("POSTGRESQL_SSLMODE", "disable")
+    arguments: dict[str, Any] = {
+        "host": _need(environ, "POSTGRESQL_HOST"),
+        "port": int(environ.get("POSTGRESQL_PORT", "5432")),
+        "user": _need(environ, "POSTGRESQL_USERNAME"),
+        "password": _need(environ, "POSTGRESQL_PASSWORD"),
+        "dbname": _need(environ, "POSTGRESQL_DATABASE"),
+        "sslmode": mode,
+        "connect_timeout": 10,
+    }
+    if mode.startswith("verify-"):
+        arguments["sslrootcert"] = environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    return arguments
+
+
+def _token_key(path: Path) -> rsa.RSAPrivateKey:
+    if not path.exists():
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must be a file that holds an RSA private key")
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) holds no private key in PEM form") from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must hold an RSA key: tokens are signed with RS256")
+    return key

@@ -1,0 +1,119 @@
+"""The state of the stand-in: JSON documents in the PostgreSQL database of the release.
+
+The tables are made at start with the credentials handed to core, so a role that cannot log in, or does not own the
+database, shows at once. `schema_migrations` is where golang-migrate notes a half-done migration; like the real core,
+the stand-in refuses to start on a dirty one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Document = dict[str, Any]
+
+SCHEMA_VERSION = 1
+KINDS = ("project", "robot", "gc")
+TABLES = """
+CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (kind text, key text, body jsonb NOT NULL, PRIMARY KEY (kind, key));
+CREATE SEQUENCE IF NOT EXISTS project_id;
+CREATE SEQUENCE IF NOT EXISTS robot_id;
+CREATE SEQUENCE IF NOT EXISTS gc_id;
+"""
+
+
+class DirtyDatabase(Exception):  # noqa: N818 - it is a statement about the database
+    """A migration ended half-way; a real core refuses to start too."""
+
+
+class State:
+    """The documents, by kind and key. Every call may raise psycopg.Error; the next call connects anew."""
+
+    def __init__(self, postgresql: Mapping[str, Any]) -> None:
+        self._arguments = postgresql
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._lock = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Make the tables; DirtyDatabase if somebody left a migration half-done."""
+        await self._run(TABLES)
+        if await self._run("SELECT version FROM schema_migrations WHERE dirty"):
+            raise DirtyDatabase("Dirty database version: fix `schema_migrations` and force the version")
+        await self._run(
+            "INSERT INTO schema_migrations SELECT %s, false WHERE NOT EXISTS (SELECT 1 FROM schema_migrations)",
+            SCHEMA_VERSION,
+        )
+
+    async def ping(self) -> None:
+        """Return if the database answers."""
+        await self._run("SELECT 1")
+
+    async def next_id(self, kind: str) -> int:
+        """A fresh number; one that is not used afterwards is lost, as in Harbor."""
+        if kind not in KINDS:
+            raise KeyError(kind)
+        rows = await self._run(f"SELECT nextval('{kind}_id')")
+        return int(rows[0][0])
+
+    async def get(self, kind: str, key: object) -> Document | None:
+        """The document, or nothing."""
+        rows = await self._run("SELECT body FROM documents WHERE kind = %s AND key = %s", kind, str(key))
+        return rows[0][0] if rows else None
+
+    async def find(self, kind: str, field: str, value: str) -> Document | None:
+        """The document whose `field` has `value`, or nothing."""
+        rows = await self._run("SELECT body FROM documents WHERE kind = %s AND body->>%s = %s", kind, field, value)
+        return rows[0][0] if rows else None
+
+    async def all(self, kind: str) -> list[Document]:
+        """All documents of a kind, in the order of their keys (numbers as numbers)."""
+        rows = await self._run("SELECT body FROM documents WHERE kind = %s ORDER BY length(key), key", kind)
+        return [row[0] for row in rows]
+
+    async def put(self, kind: str, key: object, body: Document) -> None:
+        """Store, replacing what was there."""
+        await self._run(
+            "INSERT INTO documents VALUES (%s, %s, %s) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+            kind,
+            str(key),
+            Jsonb(body),
+        )
+
+    async def remove(self, kind: str, key: object) -> None:
+        """Remove; nothing happens when it is gone already."""
+        await self._run("DELETE FROM documents WHERE kind = %s AND key = %s", kind, str(key))
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _run(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        async with self._lock:
+            connection = await self._connected()
+            try:
+                # Several statements in one string are only possible without parameters.
+                cursor = await connection.execute(statement.encode(), parameters or None)
+            except psycopg.OperationalError:
+                await self.close()
+                raise
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True)
+        return self._connection
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """A moment as Harbor writes it."""
+    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

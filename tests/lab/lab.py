@@ -1,0 +1,161 @@
+"""The lab as a whole: control plane, node, backing services and chart, started together.
+
+    with Lab.start() as lab:                                   # everything
+    with Lab.start(parts={Part.CONTROL_PLANE}) as lab:         # only what a test needs
+        lab.control_plane      tests.lab.controlplane.ControlPlane
+        lab.node               tests.lab.kwok.Kwok
+        lab.services           tests.lab.services.Services (Part.POSTGRES, Part.REDIS, Part.CEPH: any or all)
+        lab.chart              tests.lab.chart.ResolvedChart
+        lab.authority          tests.lab.certs.Authority, which signed every certificate of the lab
+        lab.processes          tests.lab.process.Processes; what a test starts here ends with the lab
+        lab.directory          state and, in logs/, one log per server
+
+A part that was not asked for raises LabError when it is used. The directory is removed at the end, unless the caller
+named it; after a failed start its logs are quoted in the error.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from tests.lab import chart as charts
+from tests.lab.certs import Authority
+from tests.lab.controlplane import PROGRAMS, ControlPlane
+from tests.lab.gotools import build
+from tests.lab.kwok import Kwok
+from tests.lab.process import LabError, Processes
+from tests.lab.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+    from types import TracebackType
+
+
+T = TypeVar("T")
+
+
+class Part(StrEnum):
+    """What can be started by itself."""
+
+    CONTROL_PLANE = "control plane"
+    NODE = "node"
+    POSTGRES = "postgres"
+    REDIS = "redis"
+    CEPH = "ceph"
+    CHART = "chart"
+
+
+SERVICES = frozenset({Part.POSTGRES, Part.REDIS, Part.CEPH})
+
+NEEDS: dict[Part, tuple[str, ...]] = {
+    Part.CONTROL_PLANE: PROGRAMS,
+    Part.NODE: (*PROGRAMS, "kwok"),
+    Part.CHART: ("helm",),
+}
+"""The Go programs that each part runs."""
+
+
+class Lab:
+    """A running lab; see the module's docstring for what it offers."""
+
+    def __init__(self, directory: Path, *, owned: bool) -> None:
+        self.directory = directory
+        self.processes = Processes(directory / "logs")
+        self.authority = Authority.create(directory / "pki")
+        self._owned = owned
+        self._control_plane: ControlPlane | None = None
+        self._node: Kwok | None = None
+        self._services: Services | None = None
+        self._chart: charts.ResolvedChart | None = None
+
+    @classmethod
+    def start(cls, parts: AbstractSet[Part] = frozenset(Part), *, directory: Path | None = None) -> Lab:
+        """A lab with these parts, all ready; what is not in the cache yet is built first."""
+        build({name for part in parts for name in NEEDS.get(part, ())})
+        lab = cls(directory or _scratch(), owned=directory is None)
+        try:
+            lab._start(parts)
+        except BaseException:
+            lab.stop()
+            raise
+        return lab
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        """The Kubernetes control plane."""
+        return _part(self._control_plane, Part.CONTROL_PLANE)
+
+    @property
+    def node(self) -> Kwok:
+        """The node on which pods pretend to run."""
+        return _part(self._node, Part.NODE)
+
+    @property
+    def services(self) -> Services:
+        """PostgreSQL, Redis and Ceph, as far as they were asked for."""
+        return _part(self._services, Part.POSTGRES)
+
+    @property
+    def chart(self) -> charts.ResolvedChart:
+        """The Harbor chart that this lab installs."""
+        return _part(self._chart, Part.CHART)
+
+    def stop(self) -> None:
+        """End every process, and remove the directory if the lab made it."""
+        if self._control_plane is not None:
+            self._control_plane.stop()  # an API server that is asked politely takes seconds to go
+        self.processes.stop_all()
+        if self._owned:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self, parts: AbstractSet[Part]) -> None:
+        """Start the independent parts side by side; the first failure is the one to be told."""
+        tasks: list[Callable[[], None]] = []
+        if parts & {Part.CONTROL_PLANE, Part.NODE}:
+            tasks.append(lambda: self._start_cluster(with_node=Part.NODE in parts))
+        if parts & SERVICES:
+            tasks.append(lambda: self._start_services({part.value for part in parts & SERVICES}))
+        if Part.CHART in parts:
+            tasks.append(self._resolve_chart)
+        with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
+            for future in [pool.submit(task) for task in tasks]:
+                future.result()
+
+    def _start_cluster(self, *, with_node: bool) -> None:
+        self._control_plane = ControlPlane.start(self.directory, self.processes, self.authority)
+        if with_node:
+            self._node = Kwok.start(self._control_plane, self.processes)
+
+    def _start_services(self, parts: set[str]) -> None:
+        self._services = Services.start(self.directory, self.processes, self.authority, parts=parts)
+
+    def _resolve_chart(self) -> None:
+        self._chart = charts.resolve()
+
+
+def _part(value: T | None, part: Part) -> T:
+    if value is None:
+        raise LabError(f"this lab was started without its '{part}'; add it to `Lab.start(parts=...)`")
+    return value
+
+
+def _scratch() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="harbor-operator-lab-"))
+    if os.geteuid() == 0:
+        directory.chmod(0o711)  # servers that refuse to run as root must be able to reach their own folder in it
+    return directory

@@ -1,0 +1,246 @@
+"""Children of the lab: started with their log in one folder, watched, stopped, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+TAIL_LINES = 25
+PORTS = range(15000, 30000)
+"""Below the range from which the kernel takes ports for outgoing connections, so that none is lost to those."""
+
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-spawner")
+"""The one thread that starts children: Linux ties a child's death signal to the thread that made it, not to the
+process, so a child started by a short-lived thread would die with that thread."""
+
+_given_ports: set[int] = set()
+_ports_lock = threading.Lock()
+
+
+class LabError(Exception):
+    """Part of the lab cannot be had, started or used; the message says which and what to do."""
+
+
+class Process:
+    """A running child with its log."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.stop_signal = signal.SIGTERM
+        self._popen = popen
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the id of the child's own process group."""
+        return self._popen.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status (negative: the signal that ended it), or nothing while it runs."""
+        return self._popen.poll()
+
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._popen.poll() is None
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the child by its `stop_signal`, and by SIGKILL when it has not gone after `timeout` seconds."""
+        self.ask_to_stop()
+        self.finish(timeout)
+
+    def ask_to_stop(self) -> None:
+        """Send the `stop_signal` and do not wait."""
+        self._popen.send_signal(self.stop_signal)
+
+    def finish(self, timeout: float) -> None:
+        """Wait for the end that was asked for, and enforce it after `timeout` seconds."""
+        try:
+            self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the child, and what it left in its process group, at once."""
+        if self.alive():
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def tail(self) -> str:
+        """The last lines of the log, for messages."""
+        lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        return "\n".join(f"    {line}" for line in lines) or "    (the log is empty)"
+
+
+class Processes:
+    """All children of one lab, with a log file each in `log_dir`."""
+
+    def __init__(self, log_dir: Path) -> None:
+        self.log_dir = log_dir
+        self._children: list[Process] = []
+        log_dir.mkdir(parents=True, exist_ok=True)
+
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        user: str | int | None = None,
+        cwd: Path | None = None,
+    ) -> Process:
+        """Start `argv` as a child that dies with this program; `env` is added to the inherited environment.
+
+        The log is `NAME.log` and is continued by a later child of the same name. With `user` (for root only) the child
+        runs as that user, for servers that refuse to be root, yet may still enter our directories.
+        """
+        log = self.log_dir / f"{name}.log"
+        command = [*_prefix(user), *map(str, argv)]
+        try:
+            spawning = _SPAWNER.submit(_spawn, command, log, {**os.environ, **(env or {})}, cwd)
+            child = Process(name, spawning.result(), log)
+        except OSError as error:
+            raise LabError(f"cannot start '{name}' ({argv[0]}): {error.strerror or error}") from error
+        self._children.append(child)
+        return child
+
+    def run(
+        self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, user: str | None = None
+    ) -> None:
+        """Run `argv` to its end, which must be success and come within a minute."""
+        child = self.start(name, argv, env=env, user=user)
+        wait_until(lambda: not child.alive(), f"the end of '{name}'", deadline=60, interval=0.01)
+        if child.returncode:
+            raise LabError(f"'{name}' failed with status {child.returncode}; the end of {child.log}:\n{child.tail()}")
+
+    def stop_all(self, timeout: float = 5.0) -> None:
+        """Stop every child, the youngest first to be told, all within about `timeout` seconds."""
+        for child in reversed(self._children):
+            child.ask_to_stop()
+        end = time.monotonic() + timeout
+        for child in self._children:
+            child.finish(max(0.0, end - time.monotonic()))
+        self._children.clear()
+
+
+def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    """The child in a session of its own, so that Ctrl-C at the terminal reaches us alone and we stop it in order."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+
+def _prefix(user: str | int | None) -> list[str]:
+    """What precedes the command: `setpriv`, which ties the child's life to ours and may change its user.
+
+    The changed user keeps the capability to pass closed directories, because root's cache and scratch are closed.
+    """
+    setpriv = _setpriv()
+    if setpriv is None:
+        if user is not None:
+            raise LabError(f"'setpriv' (util-linux) is not on PATH: install it, or run as '{user}' instead of root")
+        return []
+    drop = []
+    if user is not None:
+        entry = _user(user)
+        keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        drop = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", *keep]
+    return [setpriv, *drop, "--pdeathsig", "KILL", "--"]
+
+
+@cache
+def _setpriv() -> str | None:
+    found = shutil.which("setpriv")
+    if found is None:
+        print(
+            "lab: 'setpriv' (util-linux) is not on PATH; if this program is killed, its servers must be ended by hand",
+            file=sys.stderr,
+        )
+    return found
+
+
+def _user(user: str | int) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwuid(user) if isinstance(user, int) else pwd.getpwnam(user)
+    except KeyError:
+        raise LabError(f"there is no user '{user}' on this machine to run a server as") from None
+
+
+def wait_until(
+    probe: Callable[[], T],
+    what: str,
+    *,
+    deadline: float,
+    process: Process | None = None,
+    interval: float = 0.05,
+) -> T:
+    """Poll until `probe` gives something true, and return that.
+
+    An OSError of the probe counts as "not yet". After `deadline` seconds, or when `process` has died, a LabError
+    says what was waited for and shows the end of the log.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        cause: OSError | None = None
+        try:
+            seen = probe()
+        except OSError as error:
+            cause = error
+        else:
+            if seen:
+                return seen
+        if process is not None and not process.alive():
+            raise _given_up(f"'{process.name}' ended ({process.returncode}) before: {what}", process) from cause
+        if time.monotonic() > end:
+            raise _given_up(f"waited {deadline:g} s in vain for: {what}", process) from cause
+        time.sleep(interval)
+
+
+def _given_up(reason: str, process: Process | None) -> LabError:
+    if process is None:
+        return LabError(reason)
+    return LabError(f"{reason}; the end of {process.log}:\n{process.tail()}")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nothing on this machine uses, never given out twice by this program."""
+    with _ports_lock:
+        for _ in range(1000):
+            port = secrets.choice(PORTS)
+            if port not in _given_ports and all(_bindable(address, port) for address in (host, "")):
+                _given_ports.add(port)
+                return port
+    raise LabError(f"no free TCP port found on '{host}' between {PORTS.start} and {PORTS.stop}")
+
+
+def _bindable(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,98 @@
+"""Progress of long work: a spinner with elapsed time on a terminal, plain lines everywhere else.
+
+Everything goes to the standard error stream, so that the standard output of a command stays usable.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Task(Protocol):
+    """Work under way, which may say what it is doing now."""
+
+    def update(self, text: str) -> None:
+        """Show `text` beside the title."""
+
+
+class _Display:
+    """The one live display of the program: rich allows no second one, yet tasks run in several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._progress: Progress | None = None
+
+    def enter(self, console: Console) -> Progress:
+        with self._lock:
+            if self._progress is None:
+                title = TextColumn("{task.description}", markup=False)
+                text = TextColumn("{task.fields[text]}", style="dim", markup=False)
+                self._progress = Progress(SpinnerColumn(), title, TimeElapsedColumn(), text, console=console)
+                self._progress.start()
+            self._users += 1
+            return self._progress
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._progress is not None:
+                self._progress.stop()
+                self._progress = None
+
+
+_DISPLAY = _Display()
+
+
+class _Spinner:
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task(title, total=1, text="")
+
+    def update(self, text: str) -> None:
+        self._progress.update(self._task, text=text)
+
+    def finish(self, text: str) -> None:
+        self._progress.update(self._task, completed=1, text=text)
+
+
+class _Lines:
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._print("...")
+
+    def _print(self, text: str) -> None:
+        self._console.print(f"{self._title}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def update(self, text: str) -> None:
+        self._print(text)
+
+    def finish(self, text: str) -> None:
+        self._print(text)
+
+
+@contextmanager
+def task(title: str) -> Iterator[Task]:
+    """Show `title` as work under way until the block ends, and then how it ended and how long it took."""
+    console = Console(stderr=True)
+    live = console.is_terminal
+    shown = _Spinner(_DISPLAY.enter(console), title) if live else _Lines(console, title)
+    begin = time.monotonic()
+    outcome = "failed"
+    try:
+        yield shown
+        outcome = "done"
+    finally:
+        shown.finish(f"{outcome} in {time.monotonic() - begin:.1f} s")
+        if live:
+            _DISPLAY.leave()

@@ -1,0 +1,148 @@
+"""HarborRegistry objects on a lab: made from `deploy/examples`, applied, watched and taken away."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.lab.process import LabError, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.lab.controlplane import ControlPlane
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "deploy" / "examples"
+
+Manifest = dict[str, Any]
+
+
+def example(name: str) -> list[Manifest]:
+    """Returns the objects of a file in `deploy/examples`."""
+    return [document for document in yaml.safe_load_all((EXAMPLES / name).read_text()) if document]
+
+
+def merged(base: Manifest, changes: Manifest) -> Manifest:
+    """Returns `base` with `changes` laid over it; None removes a key."""
+    result = copy.deepcopy(base)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+class Registry:
+    """One HarborRegistry in one namespace, and the means to read what became of it."""
+
+    def __init__(self, plane: ControlPlane, namespace: str, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self._plane = plane
+
+    def prepare(self) -> None:
+        """Makes the namespace in which the operator may run a registry."""
+        for document in example("registry-namespace.yaml"):
+            metadata = document["metadata"]
+            key = "name" if document["kind"] == "Namespace" else "namespace"
+            metadata[key] = self.namespace
+            self._plane.apply(document)
+
+    def put_secret(self, name: str, values: Mapping[str, str]) -> None:
+        """Makes a Secret in the registry's namespace hold these values."""
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.namespace}}
+        self._plane.apply({**manifest, "stringData": dict(values)})
+
+    def secret(self, name: str, namespace: str | None = None) -> dict[str, str]:
+        """Returns the values of a Secret in the clear."""
+        found = self._get("secret", name, namespace or self.namespace)
+        return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
+
+    def apply(self, spec: Manifest) -> None:
+        """Makes the registry's spec this."""
+        metadata = {"name": self.name, "namespace": self.namespace}
+        kind = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry"}
+        self._plane.apply({**kind, "metadata": metadata, "spec": spec})
+
+    def patch(self, spec: Manifest) -> None:
+        """Merge-patches the registry's spec."""
+        patch = json.dumps({"spec": spec})
+        self._plane.kubectl("-n", self.namespace, "patch", "hreg", self.name, "--type=merge", "-p", patch)
+
+    def read(self) -> Manifest:
+        """Returns the whole object."""
+        return self._get("hreg", self.name, self.namespace)
+
+    def status(self) -> Manifest:
+        """Returns its status."""
+        status: Manifest = self.read().get("status", {})
+        return status
+
+    def condition(self, kind: str) -> Manifest:
+        """Returns a condition, or an empty mapping before the first pass."""
+        conditions = self.status().get("conditions", [])
+        return next((condition for condition in conditions if condition["type"] == kind), {})
+
+    def is_settled(self) -> bool:
+        """Whether the newest spec has been looked at and everything is True."""
+        found = self.read()
+        status = found.get("status", {})
+        ready = {item["type"]: item["status"] for item in status.get("conditions", [])}.get("Ready")
+        return bool(status.get("observedGeneration") == found["metadata"]["generation"] and ready == "True")
+
+    def wait_ready(self, deadline: float = 120) -> None:
+        """Returns once everything is True; LabError with the conditions otherwise."""
+        try:
+            wait_until(self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = 60) -> Manifest:
+        """Returns the condition once it has that status (and reason)."""
+
+        def holds() -> bool:
+            found = self.condition(kind)
+            return found.get("status") == status and (not reason or found.get("reason") == reason)
+
+        try:
+            wait_until(holds, f"{kind} is {status} {reason}", deadline=deadline, interval=0.2)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+        return self.condition(kind)
+
+    def describe(self) -> str:
+        """Returns the conditions as a person reads them."""
+        lines = [
+            f"  {item['type']:20} {item['status']:8} {item['reason']:28} {item['message']}"
+            for item in self.status().get("conditions", [])
+        ]
+        return "\n".join(lines) or "  no conditions yet"
+
+    def delete(self, deadline: float = 90) -> None:
+        """Deletes it and returns once it is gone."""
+        self._plane.kubectl("-n", self.namespace, "delete", "hreg", self.name, "--wait=false", "--ignore-not-found")
+        try:
+            wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline, interval=0.2)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def is_gone(self) -> bool:
+        """Whether the object does not exist."""
+        return not self._plane.kubectl("-n", self.namespace, "get", "hreg", self.name, "--ignore-not-found").strip()
+
+    def _get(self, kind: str, name: str, namespace: str) -> Manifest:
+        try:
+            found: Manifest = json.loads(self._plane.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+        except subprocess.CalledProcessError as error:
+            raise LabError(f"no {kind} '{namespace}/{name}': {error.stderr}") from None
+        return found

@@ -1,0 +1,111 @@
+"""Everything a registry stands on, prepared as a platform team would: CRD, rights, Secrets, certificate, front.
+
+The operator is not started here; see `tests.lab.operator`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.lab.harbor.workloads import Workloads
+from tests.lab.nginx import Front, Site
+from tests.lab.process import wait_until
+from tests.lab.registries import Registry, example, merged
+from tests.lab.skopeo import Skopeo
+
+if TYPE_CHECKING:
+    from tests.lab.lab import Lab
+
+ROOT = Path(__file__).parents[2]
+SWIFT_KEY = "swiftKey0123456789"
+
+Manifest = dict[str, Any]
+
+
+class Stage:
+    """A place for one full registry; `registry` is prepared and not applied."""
+
+    def __init__(self, lab: Lab, registry: Registry, workloads: Workloads, front: Front) -> None:
+        self.lab = lab
+        self.registry = registry
+        self.workloads = workloads
+        self.front = front
+        self.container = f"harbor-{registry.namespace}"
+        self.skopeo = Skopeo(lab.directory / f"skopeo-{registry.namespace}")
+
+    @classmethod
+    def set_up(cls, lab: Lab, namespace: str = "intra", name: str = "cr") -> Stage:
+        """Prepares the namespace and what the spec refers to."""
+        plane = lab.control_plane
+        registry = Registry(plane, namespace, name)
+        registry.prepare()
+        directory = lab.directory / f"harbor-{namespace}"
+        workloads = Workloads.start(directory, lab.processes, plane.kubeconfig, namespace=namespace, release=name)
+        site = Site(workloads.url, host_header="$http_host")
+        front = Front.start(lab.directory / f"harbor-front-{namespace}", lab.processes, lab.authority, site)
+        stage = cls(lab, registry, workloads, front)
+        stage._put_secrets()
+        return stage
+
+    @property
+    def spec(self) -> Manifest:
+        """The spec of deploy/examples/full.yaml with the addresses of this lab."""
+        services = self.lab.services
+        (full,) = example("full.yaml")
+        changes: Manifest = {
+            "externalURL": self.front.url,
+            "checkIntervalSeconds": 5,
+            "release": {"chart": self.lab.chart.reference, "version": self.lab.chart.version},
+            "database": {
+                "host": services.postgres.host,
+                "port": services.postgres.port,
+                "names": {"core": f"registry_{self.registry.namespace.replace('-', '_')}"},
+            },
+            "cache": {"addresses": [f"{services.redis.host}:{services.redis.port}"]},
+            "storage": {"swift": {"authURL": services.auth_url, "container": self.container, "chunkSizeMiB": 5}},
+        }
+        return merged(full["spec"], changes)
+
+    def credential(self, namespace: str, name: str = "harbor-pull") -> Path:
+        """Writes the pull Secret of a namespace to a file that skopeo takes as its credential."""
+        path = self.lab.directory / f"auth-{namespace}-{name}.json"
+        path.write_text(self.registry.secret(name, namespace)[".dockerconfigjson"])
+        return path
+
+    def admin_credential(self) -> Path:
+        """Writes a credential that may push: the admin's, with the password the operator made."""
+        password = self.registry.secret(f"hreg-{self.registry.name}-admin-password")["password"]
+        path = self.lab.directory / f"auth-admin-{self.registry.namespace}.json"
+        host = self.front.url.removeprefix("https://")
+        path.write_text(json.dumps({"auths": {host: {"username": "admin", "password": password}}}))
+        return path
+
+    def tear_down(self) -> None:
+        """Stops what was started for this registry."""
+        self.workloads.stop()
+        self.front.stop()
+
+    def _put_secrets(self) -> None:
+        services, authority = self.lab.services, self.lab.authority
+        postgres = services.postgres
+        user = services.ceph.create_swift_user(self.container, "swift", SWIFT_KEY)
+        certificate = authority.issue(f"harbor-{self.registry.namespace}", hosts=["localhost", "127.0.0.1"])
+        put = self.registry.put_secret
+        for name in ("cr-ca", "pg-ca", "s3-ca"):
+            put(name, {"ca.crt": authority.ca_path.read_text()})
+        put("pg-admin", {"username": postgres.provisioner_user, "password": postgres.provisioner_password})
+        put("redis", {"password": services.redis.password or ""})
+        put("swift", {"username": user, "password": SWIFT_KEY})
+        put("cr-tls", {"tls.crt": certificate.cert_path.read_text(), "tls.key": certificate.key_path.read_text()})
+
+
+def install(lab: Lab) -> None:
+    """Applies the CRD and the rights as shipped; the operator itself runs as a process of the lab."""
+    plane = lab.control_plane
+    plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds" / "harborregistries.yaml"))
+    served = "/apis/harbor-operator.io/v1alpha1/harborregistries"
+    wait_until(lambda: plane.answers(served), "the API server serves the CRD", deadline=30)
+    for name in ("namespace.yaml", "rbac.yaml"):
+        plane.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "base" / name))

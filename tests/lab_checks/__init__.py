@@ -1,0 +1,1 @@
+"""Proofs that the lab itself works."""

@@ -1,0 +1,157 @@
+"""Where the Harbor chart comes from, and that the lab's own chart is as strict and as shaped as it must be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.lab import chart
+from tests.lab.lab import Lab, Part
+from tests.lab.process import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.controlplane import ControlPlane
+
+pytestmark = pytest.mark.lab
+
+VALUES = Path(__file__).parent / "pinned-values.yaml"
+OFFICIAL = pytest.mark.skipif(
+    not os.environ.get(chart.VARIABLE), reason=f"{chart.VARIABLE} names no official chart to compare with"
+)
+EXACT_CONFIGURATION = "config.yml"
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    with Lab.start({Part.NODE}) as lab:
+        yield lab.control_plane
+
+
+def resolved(tmp_path: Path, pull: str, **env: str) -> tuple[str, str]:
+    """Reference and origin of the chart, as resolved by a process of its own with this environment."""
+    code = f"from tests.lab.chart import resolve; c = resolve(pull={pull}); print(c.reference, c.origin, sep='|')"
+    clean = {key: value for key, value in os.environ.items() if key != chart.VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**clean, "HARBOR_LAB_CACHE": str(tmp_path), **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LabError(done.stderr)
+    reference, _, origin = done.stdout.strip().partition("|")
+    return reference, origin
+
+
+def test_a_chart_named_by_the_user_wins(tmp_path: Path) -> None:
+    reference, origin = resolved(tmp_path, "None", HARBOR_CHART=str(chart.LAB_CHART))
+    assert (reference, chart.VARIABLE in origin) == (str(chart.LAB_CHART), True)
+
+
+def test_a_named_chart_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not exist"):
+        resolved(tmp_path, "None", HARBOR_CHART=str(tmp_path / "nothing"))
+
+
+def test_a_chart_in_the_cache_is_used(tmp_path: Path) -> None:
+    kept = tmp_path / "charts" / f"harbor-{chart.VERSION}.tgz"
+    kept.parent.mkdir()
+    with tarfile.open(kept, "w:gz") as archive:
+        archive.add(chart.LAB_CHART, arcname="harbor")
+    assert resolved(tmp_path, "lambda version: 1 / 0") == (str(kept), f"the cache ({kept})")
+
+
+def test_without_any_other_the_labs_own_chart_is_used_and_the_reason_told(tmp_path: Path) -> None:
+    reference, origin = resolved(tmp_path, "lambda version: 'no route'")
+    assert reference == str(chart.LAB_CHART)
+    assert "(no route)" in origin
+
+
+@pytest.mark.parametrize("key", ["surprise", "core.surprise", "persistence.imageChartStorage.swift.surprise"])
+def test_the_lab_chart_refuses_an_unknown_key(plane: ControlPlane, key: str) -> None:
+    with pytest.raises(LabError, match="'surprise' not allowed"):
+        plane.helm("template", "cr", str(chart.LAB_CHART), "-f", str(VALUES), "--set", f"{key}=1")
+
+
+def test_the_lab_chart_makes_up_no_secret(plane: ControlPlane) -> None:
+    with pytest.raises(LabError, match="/core/existingSecret"):
+        plane.helm("template", "cr", str(chart.LAB_CHART), "-f", str(VALUES), "--set", "core.existingSecret=")
+
+
+def test_the_lab_chart_installs_and_an_equal_upgrade_restarts_nothing(plane: ControlPlane) -> None:
+    install_twice(plane, str(chart.LAB_CHART), "lab-chart")
+
+
+@OFFICIAL
+def test_the_official_chart_installs_and_an_equal_upgrade_restarts_nothing(plane: ControlPlane) -> None:
+    install_twice(plane, os.environ[chart.VARIABLE], "official-chart")
+
+
+@OFFICIAL
+@pytest.mark.parametrize(
+    "change",
+    [
+        "logLevel=info",
+        r"redis.external.addr=s1:26379\,s2:26379,redis.external.sentinelMasterSet=main",
+        "redis.external.tlsOptions.enable=true",
+        "redis.type=internal",
+        "database.type=internal,database.internal.password=made-up",
+        "expose.tls.enabled=false,persistence.resourcePolicy=",
+        "persistence.imageChartStorage.type=filesystem",
+        "caBundleSecretName=cr-ca,caSecretName=cr-ca",
+    ],
+)
+def test_the_lab_chart_makes_the_objects_of_the_official_chart(plane: ControlPlane, change: str) -> None:
+    ours, theirs = (shapes(plane, name, change) for name in (str(chart.LAB_CHART), os.environ[chart.VARIABLE]))
+    assert ours == theirs
+
+
+def install_twice(plane: ControlPlane, reference: str, namespace: str) -> None:
+    arguments = (reference, "-n", namespace, "-f", str(VALUES), "--wait=watcher", "--timeout=90s")
+    plane.kubectl("create", "namespace", namespace)
+    plane.helm("install", "cr", *arguments)
+    before = replica_sets(plane, namespace)
+    plane.helm("upgrade", "cr", *arguments)
+    assert replica_sets(plane, namespace) == before
+    assert {name.split("-")[2] for name in before} == {"core", "jobservice", "portal", "registry"}
+    assert plane.kubectl("get", "pvc", "-n", namespace, "-o", "name") == ""
+
+
+def replica_sets(plane: ControlPlane, namespace: str) -> list[str]:
+    names = plane.kubectl("get", "replicasets", "-n", namespace, "-o", "jsonpath={.items[*].metadata.name}")
+    return sorted(names.split())
+
+
+def shapes(plane: ControlPlane, reference: str, change: str) -> dict[str, Any]:
+    """What others rely on in the objects of a chart: names, labels, containers, secrets, registry settings."""
+    text = plane.helm("template", "cr", reference, "-f", str(VALUES), "--set", change)
+    objects = [item for item in yaml.safe_load_all(text) if item]
+    return {f"{item['kind']}/{item['metadata']['name']}": shape(item) for item in objects}
+
+
+def shape(item: dict[str, Any]) -> Any:
+    if item["kind"] in {"Deployment", "StatefulSet"}:
+        pod = item["spec"]["template"]
+        containers = {each["name"]: container_shape(each) for each in pod["spec"]["containers"]}
+        return item["metadata"]["labels"], item["spec"]["selector"], pod["metadata"]["labels"], containers
+    if item["kind"] == "ConfigMap" and item["metadata"]["name"].endswith("-registry"):
+        return yaml.safe_load(item["data"][EXACT_CONFIGURATION])
+    if item["kind"] in {"Service", "Ingress", "PersistentVolumeClaim"}:
+        return item["spec"]
+    return item["metadata"]["labels"]
+
+
+def container_shape(container: dict[str, Any]) -> dict[str, Any]:
+    secrets = {each["name"]: each["valueFrom"] for each in container.get("env", []) if "valueFrom" in each}
+    return {**{key: container.get(key) for key in ("image", "envFrom")}, "secrets": secrets}

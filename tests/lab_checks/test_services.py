@@ -1,0 +1,182 @@
+"""The backing services are real, verified by TLS where they speak it, and misbehave on demand in the ways we need."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import redis
+from swiftclient.client import Connection as SwiftConnection
+from swiftclient.client import get_account, get_auth
+from swiftclient.exceptions import ClientException
+
+from tests.lab.certs import Authority
+from tests.lab.images import make_image
+from tests.lab.process import Processes, free_port
+from tests.lab.redis import Mode, Redis
+from tests.lab.registry import Registry
+from tests.lab.services import Services
+from tests.lab.skopeo import Skopeo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.lab
+
+REGISTRY_CONFIG = """
+version: 0.1
+storage:
+  swift:
+    authurl: {auth_url}
+    username: {user}
+    password: {key}
+    container: {container}
+    authversion: 1
+    chunksize: 5242880
+  redirect: {{disable: true}}
+  maintenance: {{uploadpurging: {{enabled: false}}}}
+http: {{addr: "127.0.0.1:{port}", secret: x}}
+"""
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    children = Processes(tmp_path_factory.mktemp("lab") / "log")
+    yield children
+    children.stop_all()
+
+
+@pytest.fixture(scope="module")
+def authority(processes: Processes) -> Authority:
+    return Authority.create(processes.log_dir.parent / "pki")
+
+
+@pytest.fixture(scope="module")
+def services(processes: Processes, authority: Authority) -> Services:
+    return Services.start(processes.log_dir.parent, processes, authority)
+
+
+def log_in(services: Services, authority: Authority, user: str, key: str) -> tuple[str, str]:
+    """Storage URL and token, as a Swift client gets them through the front."""
+    url, token = get_auth(services.auth_url, user, key, cacert=str(authority.ca_path))
+    return str(url), str(token)
+
+
+def test_postgres_speaks_tls_that_clients_can_verify(services: Services, tmp_path: Path) -> None:
+    server = services.postgres
+    encrypted = server.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    assert encrypted == [(True,)]
+    stranger = Authority.create(tmp_path).ca_path
+    with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+        psycopg.connect(
+            f"host=localhost port={server.port} user={server.admin_user} sslmode=verify-full sslrootcert={stranger}",
+            password=server.admin_password,
+        )
+
+
+def test_postgres_has_an_administrator_who_is_no_superuser(services: Services) -> None:
+    server = services.postgres
+    with server.connect(server.provisioner_user, server.provisioner_password) as connection:
+        role = connection.execute(
+            "SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+    assert role == (False, True, True)
+
+
+def test_postgres_tells_statements_that_change_from_those_that_look(services: Services) -> None:
+    server = services.postgres
+    mark = server.mark()
+    server.query("SELECT rolname FROM pg_roles")
+    assert server.changes_since(mark) == []
+    with server.connect(server.provisioner_user, server.provisioner_password) as connection:
+        connection.execute("CREATE DATABASE seen")
+        connection.execute("COMMENT ON DATABASE seen\nIS 'of two lines'")
+    server.query("CREATE TABLE t (n int)", dbname="seen")
+    changes = server.changes_since(mark)
+    assert [(change.user, change.database) for change in changes] == [
+        ("provisioner", "postgres"),
+        ("provisioner", "postgres"),
+        ("postgres", "seen"),
+    ]
+    assert changes[1].statement == "COMMENT ON DATABASE seen\nIS 'of two lines'"
+
+
+def test_postgres_keeps_its_data_over_a_restart(services: Services) -> None:
+    services.postgres.query("CREATE DATABASE kept")
+    services.postgres.restart()
+    assert services.postgres.query("SELECT 1 FROM pg_database WHERE datname = 'kept'") == [(1,)]
+
+
+def test_redis_serves_the_number_of_databases_wanted(processes: Processes, tmp_path: Path) -> None:
+    server = Redis.start(tmp_path / "redis-few", processes, databases=3, password="open-sesame")
+    with server.client(2) as client:
+        assert client.set("key", "value")
+    with server.client(3) as client, pytest.raises(redis.ResponseError, match="out of range"):
+        client.get("key")
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("mode", "complaint"),
+    [("cluster", "15495 127.0.0.1"), ("replica", "read only replica"), ("sentinel", "unknown command")],
+)
+def test_redis_refuses_a_plain_client_in_other_shapes(
+    processes: Processes, tmp_path: Path, mode: Mode, complaint: str
+) -> None:
+    server = Redis.start(tmp_path / f"redis-{mode}", processes, mode=mode)
+    with server.client() as client, pytest.raises(redis.ResponseError, match=complaint):
+        client.set("a", "this key lives in hash slot 15495, on the last node")
+    server.stop()
+
+
+def test_the_gateway_misleads_clients_unless_it_knows_its_front(services: Services, authority: Authority) -> None:
+    user = services.ceph.create_swift_user("mislead", "swift", "key-of-mislead")
+    services.ceph.restart_rgw(None)
+    wrong, token = log_in(services, authority, user, "key-of-mislead")
+    assert wrong == f"http://localhost:{services.ceph.rgw_port}/swift/v1"
+    with pytest.raises(OSError, match="refused"):
+        get_account(wrong, token)
+    services.ceph.restart_rgw(services.rgw_front.url)
+    right, token = log_in(services, authority, user, "key-of-mislead")
+    assert right == f"{services.rgw_front.url}/swift/v1"
+
+
+def test_the_front_can_refuse_large_bodies_and_tells_what_passed(services: Services, authority: Authority) -> None:
+    user = services.ceph.create_swift_user("large", "swift", "key-of-large")
+    url, token = log_in(services, authority, user, "key-of-large")
+    with closing(
+        SwiftConnection(preauthurl=url, preauthtoken=token, cacert=str(authority.ca_path), retries=0)
+    ) as client:
+        client.put_container("bodies")
+        mark = services.rgw_front.mark()
+        client.put_object("bodies", "fits", b"x" * 2048)
+        services.rgw_front.reconfigure(max_body="1k")
+        with pytest.raises(ClientException, match="413"):
+            client.put_object("bodies", "too large", b"x" * 2048)
+        services.rgw_front.reconfigure(max_body="0")
+    seen = [(entry.method, entry.status, entry.path) for entry in services.rgw_front.requests_since(mark)]
+    assert seen == [("PUT", 201, "/swift/v1/bodies/fits"), ("PUT", 413, "/swift/v1/bodies/too large")]
+    assert [(entry.name, entry.size) for entry in services.ceph.objects("bodies")] == [("fits", 2048)]
+
+
+def test_an_image_survives_registry_swift_and_gateway(
+    services: Services, processes: Processes, authority: Authority, tmp_path: Path
+) -> None:
+    user = services.ceph.create_swift_user("images", "swift", "key-of-images")
+    config, port = tmp_path / "registry.yml", free_port()
+    config.write_text(
+        REGISTRY_CONFIG.format(
+            auth_url=services.auth_url, user=user, key="key-of-images", container="layers", port=port
+        )
+    )
+    registry = Registry.start(config, {"SSL_CERT_FILE": str(authority.ca_path)}, processes)
+    skopeo = Skopeo(tmp_path / "skopeo")
+    made = make_image(tmp_path / "image", size=6 << 20)
+    reference = f"{registry.address}/library/small:1"
+    assert skopeo.copy_in(tmp_path / "image", reference) == made
+    assert skopeo.copy_out(reference, tmp_path / "pulled") == made
+    registry.stop()
+    assert any(entry.name.startswith("segments/") for entry in services.ceph.objects("layers"))
