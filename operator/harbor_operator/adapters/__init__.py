@@ -1,0 +1,1 @@
+"""Ports made real: one file per outside system. No decision lives here."""

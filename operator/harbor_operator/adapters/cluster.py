@@ -1,0 +1,166 @@
+"""The Cluster port on a real API server: three list-watches, and the two writes a namespace costs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from harbor_operator.adapters.kube_calls import Body, Conflict, Denial, Manifest, NotFound, apply_params
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_watch import Appeared, Bookmark, Disappeared, Listed, ListWatch, Patience, Resource
+from harbor_operator.plan import names
+from harbor_operator.plan.holding import (
+    DOCKER_CONFIG_KEY,
+    DOCKER_CONFIG_TYPE,
+    AccountSeen,
+    NamespaceSeen,
+    SecretSeen,
+    digest_of,
+    encode,
+)
+from harbor_operator.ports import Refused
+from harbor_operator.ports.cluster import Alive, Change, Complete, Kind, PullSecret, Seen, Source, Vanished
+from harbor_operator.reasons import Reason
+
+
+class KubeCluster:
+    """Speaks for the injector to one API server."""
+
+    def __init__(self, http: KubeHttp, patience: Patience) -> None:
+        self._http = http
+        self._patience = patience
+
+    async def watch(self, source: Source) -> AsyncIterator[Change]:
+        """Yields everything there is, then `Complete`, then every change."""
+        selector = f"metadata.name={source.name}" if source.name else ""
+        # Namespaces without spec and status; the content of a pull Secret is needed to notice that it was edited.
+        resource = Resource(f"/api/v1/{source.kind}", selector, metadata_only=source.kind is Kind.NAMESPACES)
+        async for news in ListWatch(self._http, resource, self._patience).news():
+            match news:
+                case Appeared():
+                    yield read_seen(source.kind, news.manifest)
+                case Disappeared():
+                    yield _vanished(news.manifest)
+                case Listed():
+                    yield Complete(int(news.revision), news.keys)
+                case Bookmark():
+                    yield Alive()
+
+    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
+        """Makes the Secret hold this in one call; None if the world has moved on."""
+        answer = await self._http.request(
+            "PATCH",
+            f"/api/v1/namespaces/{namespace}/secrets/{secret.name}",
+            params=apply_params(names.FIELD_MANAGER, force=bool(secret.replaces)),
+            body=Body.apply(_secret_manifest(secret)),
+        )
+        if isinstance(answer, NotFound | Conflict):
+            return None
+        return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
+
+    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> SecretSeen | None:
+        """Deletes the Secret with that uid; returns it if it lingers on a finalizer."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        answer = await self._http.request("DELETE", path, body=Body.plain(options))
+        if isinstance(answer, NotFound | Conflict):
+            return None
+        left = _expect(answer, f"Secret '{name}' in namespace '{namespace}'")
+        lingers = left.get("kind") == "Secret" and left["metadata"].get("finalizers")
+        return read_secret(left) if lingers else None
+
+    async def patch_references(
+        self, namespace: str, account: str, references: tuple[str, ...], revision: int
+    ) -> AccountSeen | None:
+        """Replaces the list of a service account that is still at that revision; None if it has moved on."""
+        patch = {
+            "metadata": {"resourceVersion": str(revision)},
+            "imagePullSecrets": [{"name": reference} for reference in references],
+        }
+        answer = await self._http.request(
+            "PATCH",
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}",
+            params={"fieldManager": names.FIELD_MANAGER},
+            body=Body.merge_patch(patch),
+        )
+        if isinstance(answer, NotFound | Conflict):
+            return None
+        return read_account(_expect(answer, f"ServiceAccount '{account}' in namespace '{namespace}'"))
+
+
+def _expect(answer: Manifest | Denial, what: str) -> Manifest:
+    if isinstance(answer, Denial):
+        raise Refused(Reason.NAMESPACES_FAILED, f"the API server does not take {what}: {answer.code} {answer.message}")
+    return answer
+
+
+def _secret_manifest(secret: PullSecret) -> Manifest:
+    annotations = {names.REGISTRY_KEY: secret.registry_key}
+    if secret.adopted:
+        annotations[names.ADOPTED] = "true"
+    metadata: dict[str, Any] = {
+        "name": secret.name,
+        "labels": {names.MANAGED_BY: names.FIELD_MANAGER, names.REGISTRY_UID: secret.registry_uid},
+        "annotations": annotations,
+    }
+    if secret.replaces:
+        # With a uid, an apply never makes a Secret anew and never overwrites one that has come to its place since.
+        metadata["uid"] = secret.replaces
+    data = {DOCKER_CONFIG_KEY: encode(secret.docker_config.get_secret_value())}
+    return {"apiVersion": "v1", "kind": "Secret", "type": DOCKER_CONFIG_TYPE, "metadata": metadata, "data": data}
+
+
+def read_seen(kind: Kind, manifest: Manifest) -> Seen:
+    """Returns the little that is kept of an object."""
+    match kind:
+        case Kind.NAMESPACES:
+            return read_namespace(manifest)
+        case Kind.SECRETS:
+            return read_secret(manifest)
+        case Kind.ACCOUNTS:
+            return read_account(manifest)
+
+
+def read_namespace(manifest: Manifest) -> NamespaceSeen:
+    """Returns name, labels and whether the Namespace is going away."""
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels") or {}
+    return NamespaceSeen(metadata["name"], _revision(metadata), labels, bool(metadata.get("deletionTimestamp")))
+
+
+def read_secret(manifest: Manifest) -> SecretSeen:
+    """Returns whose the Secret is and a digest of its content."""
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels") or {}
+    typed = manifest.get("type") == DOCKER_CONFIG_TYPE
+    content = (manifest.get("data") or {}).get(DOCKER_CONFIG_KEY, "")
+    return SecretSeen(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        revision=_revision(metadata),
+        owner=labels.get(names.REGISTRY_UID, ""),
+        digest=digest_of(content) if typed else b"",
+        labelled=labels.get(names.MANAGED_BY) == names.FIELD_MANAGER,
+        adopted=names.ADOPTED in (metadata.get("annotations") or {}),
+        fixed=not typed or bool(manifest.get("immutable")),
+        leaving=bool(metadata.get("deletionTimestamp")),
+    )
+
+
+def read_account(manifest: Manifest) -> AccountSeen:
+    """Returns the references of a service account, and whether we wrote the list last."""
+    metadata = manifest["metadata"]
+    references = tuple(entry["name"] for entry in manifest.get("imagePullSecrets") or [] if entry.get("name"))
+    managers = metadata.get("managedFields") or []
+    touched = any(manager.get("manager") == names.FIELD_MANAGER for manager in managers)
+    return AccountSeen(metadata["namespace"], metadata["name"], _revision(metadata), references, touched)
+
+
+def _vanished(manifest: Manifest) -> Vanished:
+    metadata = manifest["metadata"]
+    return Vanished(metadata.get("namespace") or metadata["name"], metadata["name"], _revision(metadata))
+
+
+def _revision(metadata: dict[str, Any]) -> int:
+    return int(metadata["resourceVersion"])

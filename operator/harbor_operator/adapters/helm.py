@@ -1,0 +1,181 @@
+"""Helm as a child process: one run per release, values on its standard input, nothing secret in its arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+from pydantic import SecretStr
+
+from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.plan.release import ReleaseWish, reveal
+from harbor_operator.ports.helm import Progress, RunResult
+
+_TAIL = 1500
+_LEFT_TO_HELM = 30.0
+_TERM_GRACE = 30.0
+_HISTORY = "10"
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class HelmSettings:
+    """Which program runs, where it may write, and how it reaches the API server (no kubeconfig = in-cluster)."""
+
+    program: str
+    home: Path
+    kubeconfig: Path | None = None
+    charts_dir: Path | None = None
+    parallel: int = 2
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Run:
+    digest: str
+    started_at: datetime
+    task: asyncio.Task[None] | None = None
+    child: asyncio.subprocess.Process | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    key: tuple[str, str]
+    digest: str
+    arguments: tuple[str, ...]
+    text: bytes
+    deadline: float
+    secrets: tuple[SecretStr, ...] = ()
+
+
+class HelmProcess:
+    """The Helm port by `create_subprocess_exec`; `aclose` gives running children 30 seconds to record their end."""
+
+    def __init__(self, settings: HelmSettings, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._turn = asyncio.Semaphore(settings.parallel)
+        self._runs: dict[tuple[str, str], _Run] = {}
+        self._results: dict[tuple[str, str], RunResult] = {}
+        self._closing = False
+
+    async def start_upgrade(self, wish: ReleaseWish) -> None:
+        """Starts `helm upgrade --install`; the chart is looked at before, so that a wrong path fails by name."""
+        chart = await asyncio.to_thread(locate_chart, self._settings.charts_dir, wish.chart, wish.version)
+        repository = () if chart.is_complete else ("--repo", wish.repository)
+        labels = ",".join(f"{key}={value}" for key, value in sorted(wish.labels.items()))
+        arguments = (
+            *("upgrade", wish.name, chart.reference, "--install", "--namespace", wish.namespace),
+            *("--version", wish.version, *repository, "--values", "-", "--labels", labels),
+            *("--timeout", f"{wish.timeout_seconds}s", "--history-max", _HISTORY),
+            # Readiness is judged from the workloads in later passes; a pass does not wait for pods.
+            *("--wait=hookOnly", "--force-conflicts"),
+        )
+        text = yaml.safe_dump(reveal(wish.values), sort_keys=True, allow_unicode=True).encode()
+        key, deadline = (wish.namespace, wish.name), wish.timeout_seconds + _LEFT_TO_HELM
+        self._start(_Job(key, wish.digest, arguments, text, deadline, wish.secrets))
+
+    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+        """Starts `helm uninstall`."""
+        timeout = f"{timeout_seconds}s"
+        arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
+        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + _LEFT_TO_HELM))
+
+    def running(self, namespace: str, name: str) -> Progress | None:
+        """Returns the run on this release; one that waits for its turn counts."""
+        run = self._runs.get((namespace, name))
+        return Progress((self._clock() - run.started_at).total_seconds(), run.digest) if run else None
+
+    def result(self, namespace: str, name: str) -> RunResult | None:
+        """Returns how the last run ended."""
+        return self._results.get((namespace, name))
+
+    async def aclose(self) -> None:
+        """Ends every run: asks Helm to stop, which records the release as failed, and kills it only if it will not."""
+        self._closing = True
+        tasks = [run.task for run in self._runs.values() if run.task]
+        for run in self._runs.values():
+            _signal(run.child, signal.SIGTERM)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_TERM_GRACE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, job: _Job) -> None:
+        if job.key in self._runs or self._closing:
+            return
+        run = _Run(job.digest, self._clock())
+        self._runs[job.key] = run
+        run.task = asyncio.create_task(self._supervise(job, run), name=f"helm {'/'.join(job.key)}")
+
+    async def _supervise(self, job: _Job, run: _Run) -> None:
+        succeeded, message = False, "the run was stopped"
+        try:
+            async with self._turn:
+                if not self._closing:
+                    succeeded, message = await self._run(job, run)
+        finally:
+            _signal(run.child, signal.SIGKILL)
+            self._settle(job, _scrubbed(message, job), succeeded=succeeded)
+
+    async def _run(self, job: _Job, run: _Run) -> tuple[bool, str]:
+        try:
+            run.child = await self._spawn(job)
+        except OSError as error:
+            return False, f"'{self._settings.program}' could not be started: {error.strerror}"
+        try:
+            _, stderr = await asyncio.wait_for(run.child.communicate(job.text), job.deadline)
+        except TimeoutError:
+            _signal(run.child, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(run.child.wait(), _TERM_GRACE)
+            return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
+        return run.child.returncode == 0, stderr.decode(errors="replace")
+
+    async def _spawn(self, job: _Job) -> asyncio.subprocess.Process:
+        settings = self._settings
+        kubeconfig = ("--kubeconfig", str(settings.kubeconfig)) if settings.kubeconfig else ()
+        await asyncio.to_thread(settings.home.mkdir, parents=True, exist_ok=True, mode=0o700)
+        homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+        return await asyncio.create_subprocess_exec(
+            settings.program,
+            *job.arguments,
+            *kubeconfig,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={"PATH": os.defpath, "HOME": str(settings.home), **settings.environment, **homes},
+            start_new_session=True,  # so that a signal for the operator does not reach Helm before we decide
+        )
+
+    def _settle(self, job: _Job, message: str, *, succeeded: bool) -> None:
+        last = self._results.get(job.key)
+        before = last.failures if last and last.digest == job.digest and not last.succeeded else 0
+        failures = 0 if succeeded else before + 1
+        self._results[job.key] = RunResult(job.digest, succeeded, message, self._clock(), failures)
+        del self._runs[job.key]
+
+
+def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
+    if child is not None and child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+
+
+def _scrubbed(text: str, job: _Job) -> str:
+    """Returns the end of what Helm wrote, without any secret we know, cut after the secrets are gone."""
+    plain = {secret.get_secret_value() for secret in job.secrets}
+    encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
+    for secret in sorted(plain | encoded, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return " ".join(text.split())[-_TAIL:]

@@ -1,0 +1,71 @@
+"""Which chart a reference means: a path, one baked into the image, an OCI reference or a name in a repository."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ChartReference:
+    """What Helm is told; `is_complete` if no repository goes with it."""
+
+    reference: str
+    is_complete: bool
+
+
+def locate_chart(charts_dir: Path | None, chart: str, version: str) -> ChartReference:
+    """Returns what to tell Helm; Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it."""
+    if chart.startswith("oci://"):
+        return ChartReference(chart, is_complete=True)
+    if "/" in chart or chart.endswith(".tgz"):
+        _require_version(Path(chart), version)
+        return ChartReference(chart, is_complete=True)
+    for baked in _baked(charts_dir, chart, version):
+        if baked.exists():
+            _require_version(baked, version)
+            return ChartReference(str(baked), is_complete=True)
+    return ChartReference(chart, is_complete=False)
+
+
+def _baked(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
+    if charts_dir is None:
+        return ()
+    return charts_dir / f"{chart}-{version}.tgz", charts_dir / f"{chart}-{version}", charts_dir / chart / version
+
+
+def _require_version(path: Path, version: str) -> None:
+    # Helm takes a path whatever `--version` says; then the release would never match the spec.
+    try:
+        found = _metadata(path).get("version")
+    except (OSError, tarfile.TarError, KeyError, AttributeError, yaml.YAMLError) as error:
+        raise Refused(
+            Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{path}', which the operator cannot read as a chart"
+        ) from error
+    if found != version:
+        raise Refused(
+            Reason.CHART_UNAVAILABLE,
+            f"`spec.release.chart` names '{path}', which is version '{found}', and `spec.release.version` says"
+            f" '{version}': make them agree",
+        )
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((path / "Chart.yaml").read_bytes() if path.is_dir() else _unpacked(path))
+    return loaded
+
+
+def _unpacked(path: Path) -> bytes:
+    with tarfile.open(path) as archive:
+        for name in archive.getnames():
+            if name.count("/") == 1 and name.endswith("/Chart.yaml"):
+                member = archive.extractfile(name)
+                return member.read() if member else b""
+    raise KeyError("Chart.yaml")

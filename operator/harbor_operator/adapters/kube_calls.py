@@ -1,0 +1,163 @@
+"""What a request to the API server asks for, and what its answers mean: pure, so that every code has a test."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reasons import Reason
+
+Manifest = dict[str, Any]
+Params = Mapping[str, str]
+
+_MERGE_PATCH = "application/merge-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_HINT = "apply the shipped roles (deploy/) again, or ask who took the right away"
+# Only these texts of the server are known to hold no part of a Secret that was sent.
+_HARMLESS = re.compile(r"is forbidden: (User|exceeded quota)")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is sent, and how the server shall take it."""
+
+    content: bytes
+    content_type: str = "application/json"
+
+    @classmethod
+    def plain(cls, manifest: Manifest) -> Body:
+        """Returns a whole object, to create or to replace, or the options of a deletion."""
+        return cls(_encode(manifest))
+
+    @classmethod
+    def merge_patch(cls, manifest: Manifest) -> Body:
+        """Returns the fields to change; a `metadata.resourceVersion` in it makes it a locked write."""
+        return cls(_encode(manifest), _MERGE_PATCH)
+
+    @classmethod
+    def apply(cls, manifest: Manifest) -> Body:
+        """Returns a server-side apply of the fields we own; needs the parameters of `apply_params`."""
+        return cls(_encode(manifest), _APPLY_PATCH)
+
+
+def _encode(manifest: Manifest) -> bytes:
+    return json.dumps(manifest, separators=(",", ":")).encode()
+
+
+def apply_params(field_manager: str, *, force: bool = True) -> dict[str, str]:
+    """Returns the query of a server-side apply."""
+    return {"fieldManager": field_manager, "force": "true" if force else "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """An expected no of the API server; its subclass says which one."""
+
+    code: int
+    message: str
+
+
+class NotFound(Denial):
+    """There is no such object, or its namespace is absent or being deleted."""
+
+
+class Conflict(Denial):
+    """The object has moved on since it was read, or exists already."""
+
+
+class Gone(Denial):
+    """The resourceVersion or the continue token is too old: list again from the start."""
+
+
+class Invalid(Denial):
+    """The object breaks a rule of the server, for example an immutable field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about, in the words of RBAC."""
+
+    verb: str
+    resource: str
+    name: str = ""
+    namespace: str = ""
+
+    @property
+    def words(self) -> str:
+        """The request as a message names it."""
+        name = f" '{self.name}'" if self.name else ""
+        place = f" in namespace '{self.namespace}'" if self.namespace else ""
+        return f"`{self.verb}` {self.resource}{name}{place}"
+
+
+def read_target(method: str, path: str, params: Params) -> Target:
+    """Returns what a request is about, as the server's authorizer reads it."""
+    parts = [part for part in path.split("/") if part]
+    rest = parts[3:] if parts[:1] == ["apis"] else parts[2:]
+    namespace = ""
+    if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004 - namespaces/<name>/<resource>
+        namespace, rest = rest[1], rest[2:]
+    resource, name = (rest[0] if rest else path), (rest[1] if len(rest) > 1 else "")
+    if len(rest) > 2:  # noqa: PLR2004 - <resource>/<name>/<subresource>
+        resource = f"{resource}/{rest[2]}"
+    verb = _VERBS.get(method) or ("get" if name else "watch" if params.get("watch") else "list")
+    return Target(verb, resource, name or _selected_name(params), namespace)
+
+
+def _selected_name(params: Params) -> str:
+    selector = params.get("fieldSelector", "")
+    return selector.removeprefix("metadata.name=") if selector.startswith("metadata.name=") else ""
+
+
+def judge(code: int, status: Manifest, target: Target, retry_after: str | None = None) -> Denial:
+    """Returns the expected no behind an error answer; raises Unavailable or Refused for every other one."""
+    message = _message(status, target)
+    match code:
+        case 404:
+            return NotFound(code, message)
+        case 409:
+            return Conflict(code, message)
+        case 410:
+            return Gone(code, message)
+        case 422:
+            return Invalid(code, message)
+        case 403 if _is_terminating(status):
+            return NotFound(code, f"namespace '{target.namespace}' is being deleted")
+        case 401:
+            raise Unavailable(
+                f"the API server does not accept the operator's credential for {target.words}: is it expired?"
+            )
+        case 403:
+            raise Refused(
+                Reason.RIGHTS_MISSING, f"the API server does not allow {target.words}: {_HINT}. {message}".strip()
+            )
+        case 429 | 408:
+            raise Unavailable(f"the API server asks to slow down on {target.words}", retry_after=_seconds(retry_after))
+        case _ if code >= 500:  # noqa: PLR2004 - the class of server errors
+            raise Unavailable(f"the API server failed with {code} on {target.words}", retry_after=_seconds(retry_after))
+    raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {target.words}. {message}".strip())
+
+
+def _is_terminating(status: Manifest) -> bool:
+    causes = (status.get("details") or {}).get("causes") or []
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+
+def _message(status: Manifest, target: Target) -> str:
+    message = str(status.get("message", ""))[:500]
+    writes_secret = target.resource == "secrets" and target.verb in {"create", "update", "patch"}
+    if not writes_secret or _HARMLESS.search(message):
+        return message
+    # The server may quote the value it did not like: a Secret's goes into no log, so only the field is named.
+    causes = (status.get("details") or {}).get("causes") or []
+    fields = ", ".join(f"`{cause['field']}`" for cause in causes if cause.get("field"))
+    return f"{status.get('reason', '')} {fields}".strip()
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.isdigit() else None

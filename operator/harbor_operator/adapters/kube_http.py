@@ -1,0 +1,202 @@
+"""A thin client of the Kubernetes API: dictionaries in, dictionaries out, no models.
+
+Every request has a deadline, is counted, and ends in one of four ways: the object, an expected no (`Denial`),
+Unavailable or Refused. Nothing is retried here: who asks knows best when to ask again.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from harbor_operator.adapters.kube_calls import Body, Denial, Manifest, Params, Target, judge, read_target
+from harbor_operator.adapters.kube_connection import ConnectionInfo
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reasons import Reason
+
+TIMEOUT = 10.0
+TOKEN_LIFETIME = 60.0
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MAX_LINE = 8 * 1024 * 1024
+
+Counter = Callable[[str, str, int], None]
+"""Told of every request: verb, resource, HTTP code (0 = no answer)."""
+
+
+def _ignore(verb: str, resource: str, code: int) -> None:
+    """Counts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What may differ between a test, the hot path and the cold one."""
+
+    connections: int = 40
+    clock: Callable[[], float] = time.monotonic
+    count: Counter = _ignore
+
+
+class KubeHttp:
+    """One session to one API server; open it with `async with`, or close it with `aclose`."""
+
+    def __init__(self, info: ConnectionInfo, tuning: Tuning | None = None) -> None:
+        self._info = info
+        self._tuning = tuning or Tuning()
+        self._session: aiohttp.ClientSession | None = None
+        self._token: tuple[str, float] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes every connection; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Body | None = None,
+        deadline: float = TIMEOUT,
+    ) -> Manifest | Denial:
+        """Returns the object the server answered with, or its expected no."""
+        target = read_target(method, path, params or {})
+        async with self._exchange(target, deadline):
+            options = self._options(params, {"Accept": "application/json"}, body)
+            async with self._open().request(method, self._url(path), timeout=_total(deadline), **options) as answer:
+                return await self._read(answer, target)
+
+    async def list_page(
+        self, path: str, params: Params, *, metadata_only: bool = False, deadline: float = 30.0
+    ) -> Manifest | Denial:
+        """Returns one page of a list; `Gone` means its continue token has expired."""
+        target = read_target("GET", path, params)
+        accept = METADATA_LIST if metadata_only else "application/json"
+        async with self._exchange(target, deadline):
+            options = self._options(params, {"Accept": accept}, None)
+            async with self._open().get(self._url(path), timeout=_total(deadline), **options) as answer:
+                return await self._read(answer, target)
+
+    @asynccontextmanager
+    async def watch(
+        self, path: str, params: Params, *, metadata_only: bool = False, idle: float = 90.0
+    ) -> AsyncIterator[AsyncIterator[bytes] | Denial]:
+        """Yields the lines of a watch, or the no to it; ends as Unavailable when nothing comes for `idle` seconds."""
+        target = read_target("GET", path, {**params, "watch": "1"})
+        accept = METADATA_ONLY if metadata_only else "application/json"
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=idle)
+        async with self._exchange(target, idle):
+            options = self._options({**params, "watch": "1"}, {"Accept": accept}, None)
+            async with self._open().get(self._url(path), timeout=patience, **options) as answer:
+                if answer.status >= 400:  # noqa: PLR2004 - the class of errors
+                    denial = await self._read(answer, target)
+                    yield denial if isinstance(denial, Denial) else _lines(answer)
+                    return
+                self._tuning.count(target.verb, target.resource, answer.status)
+                yield _lines(answer)
+
+    async def _read(self, answer: aiohttp.ClientResponse, target: Target) -> Manifest | Denial:
+        raw = await answer.read()
+        self._tuning.count(target.verb, target.resource, answer.status)
+        body = _decode(raw)
+        if answer.status < 400 and body is not None:  # noqa: PLR2004 - the class of errors
+            return body
+        if answer.status == 401:  # noqa: PLR2004 - unauthorized
+            self._token = None
+        code = answer.status if answer.status >= 400 else 502  # noqa: PLR2004 - success without an object is a broken proxy
+        return judge(code, body or {}, target, answer.headers.get("Retry-After"))
+
+    @asynccontextmanager
+    async def _exchange(self, target: Target, deadline: float) -> AsyncIterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            self._tuning.count(target.verb, target.resource, 0)
+            raise Unavailable(f"the API server did not answer {target.words} within {deadline:g} seconds") from None
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
+            raise Refused(
+                Reason.CERTIFICATE_UNTRUSTED, f"the certificate of '{self._info.server}' is not trusted: {error}"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            self._tuning.count(target.verb, target.resource, 0)
+            kind = type(error).__name__
+            raise Unavailable(
+                f"the API server '{self._info.server}' could not be asked to {target.words}: {kind}"
+            ) from error
+
+    def _options(self, params: Params | None, headers: dict[str, str], body: Body | None) -> dict[str, Any]:
+        if token := self._bearer():
+            headers["Authorization"] = f"Bearer {token}"
+        if body:
+            headers["Content-Type"] = body.content_type
+        return {
+            "params": params,
+            "headers": headers,
+            "data": body.content if body else None,
+            "server_hostname": self._info.tls_server_name,
+            "allow_redirects": False,
+        }
+
+    def _bearer(self) -> str:
+        if self._info.token is not None:
+            return self._info.token.get_secret_value()
+        if self._info.token_path is None:
+            return ""
+        now = self._tuning.clock()
+        if self._token is None or now - self._token[1] >= TOKEN_LIFETIME:
+            # A projected token is renewed in place long before it expires; read once, it locks us out within hours.
+            self._token = (self._info.token_path.read_text(encoding="utf-8").strip(), now)
+        return self._token[0]
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            tls = self._info.tls()
+            connector = aiohttp.TCPConnector(limit=self._tuning.connections, ssl=tls if tls is not None else True)
+            # Compressing lists costs both sides more processor time than the network saves inside a cluster.
+            headers = {"User-Agent": "harbor-operator", "Accept-Encoding": "identity"}
+            self._session = aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=_MAX_LINE)
+        return self._session
+
+    def _url(self, path: str) -> str:
+        return f"{self._info.server}{path}"
+
+
+def _total(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds)
+
+
+def _decode(raw: bytes) -> Manifest | None:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    # Cut by hand: readline() of aiohttp refuses lines longer than its buffer, and an object may have 1.5 MiB.
+    rest = b""
+    async for chunk in answer.content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line:
+                yield line

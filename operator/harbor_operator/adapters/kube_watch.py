@@ -1,0 +1,193 @@
+"""An endless list-watch: everything there is, then every change, and a new list whenever a change may have been missed.
+
+Lists come in pages, watches ask for bookmarks and end after some minutes by themselves. Only 410 makes us list again;
+every other end resumes where it stopped, after a growing pause if nothing had come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from harbor_operator.adapters.kube_calls import Denial, Gone, Manifest
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reasons import Reason
+
+LOG = logging.getLogger(__name__)
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Appeared:
+    """An object as it is now: new, changed, or listed."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Disappeared:
+    """An object as it was when it was deleted, with the resourceVersion of the deletion."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list is complete: its resourceVersion, and (namespace, name) of everything in it."""
+
+    revision: str
+    keys: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Nothing has changed up to here."""
+
+
+News = Appeared | Disappeared | Listed | Bookmark
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is watched."""
+
+    path: str
+    field_selector: str = ""
+    metadata_only: bool = False
+
+    def params(self) -> dict[str, str]:
+        """Returns the query every list and watch of it carries."""
+        return {"fieldSelector": self.field_selector} if self.field_selector else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may take, and who waits."""
+
+    chance: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    idle: float = 90.0
+    watch_seconds: float = 300.0
+    first_pause: float = 0.2
+    longest_pause: float = 30.0
+
+
+class _Expired(Exception):  # noqa: N818 - not an error: the server keeps history for some minutes only
+    pass
+
+
+class ListWatch:
+    """Follows one resource; iterate over `news`."""
+
+    def __init__(self, http: KubeHttp, resource: Resource, patience: Patience) -> None:
+        self._http = http
+        self._resource = resource
+        self._patience = patience
+        self._revision = ""
+        self._fruitless = 0
+
+    async def news(self) -> AsyncIterator[News]:
+        """Yields what there is and what changes, for ever; raises Refused only."""
+        while True:
+            try:
+                follow = self._watch() if self._revision else self._list()
+                async for news in follow:
+                    self._fruitless = 0
+                    yield news
+                if self._fruitless == 0:
+                    continue
+            except _Expired:
+                LOG.info("the history of %s is gone: listing again", self._resource.path)
+                self._revision = ""
+            except Unavailable as unavailable:
+                LOG.info("%s: %s", self._resource.path, unavailable)
+                await self._pause(unavailable.retry_after)
+                continue
+            await self._pause(None)
+
+    async def _pause(self, retry_after: float | None) -> None:
+        patience = self._patience
+        pause = min(patience.longest_pause, patience.first_pause * 2.0 ** min(self._fruitless, 20))
+        self._fruitless += 1
+        await patience.sleep(max(pause * (0.5 + patience.chance()), retry_after or 0.0))
+
+    async def _list(self) -> AsyncIterator[News]:
+        keys: set[tuple[str, str]] = set()
+        params = {**self._resource.params(), "limit": str(PAGE)}
+        while True:
+            page = await self._page(params)
+            for manifest in page.get("items") or []:
+                keys.add(_key(manifest))
+                yield Appeared(manifest)
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                self._revision = metadata.get("resourceVersion", "")
+                yield Listed(self._revision, frozenset(keys))
+                return
+            params["continue"] = metadata["continue"]
+
+    async def _page(self, params: dict[str, str]) -> Manifest:
+        page = await self._http.list_page(self._resource.path, params, metadata_only=self._resource.metadata_only)
+        if isinstance(page, Denial):
+            raise _judge(page, self._resource)
+        return page
+
+    async def _watch(self) -> AsyncIterator[News]:
+        patience = self._patience
+        seconds = round(patience.watch_seconds * (1.0 + patience.chance()))
+        params = {
+            **self._resource.params(),
+            "resourceVersion": self._revision,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        self._fruitless += 1
+        stream = self._http.watch(
+            self._resource.path, params, metadata_only=self._resource.metadata_only, idle=patience.idle
+        )
+        async with stream as lines:
+            if isinstance(lines, Denial):
+                raise _judge(lines, self._resource)
+            async for line in lines:
+                yield self._read(line)
+
+    def _read(self, line: bytes) -> News:
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise Unavailable("a watch event was cut off") from None
+        manifest = event.get("object") or {}
+        kind = event.get("type")
+        if kind == "ERROR":
+            raise _trouble(manifest)
+        self._revision = (manifest.get("metadata") or {}).get("resourceVersion") or self._revision
+        match kind:
+            case "BOOKMARK":
+                return Bookmark()
+            case "DELETED":
+                return Disappeared(manifest)
+            case _:
+                return Appeared(manifest)
+
+
+def _trouble(status: Manifest) -> Exception:
+    # Inside a stream everything but 410 is the server's own trouble ("leader changed", "too many requests").
+    if status.get("code") == 410:  # noqa: PLR2004 - gone
+        return _Expired()
+    return Unavailable(f"the watch was ended by the server: {status.get('reason')} ({status.get('code')})")
+
+
+def _judge(denial: Denial, resource: Resource) -> Exception:
+    if isinstance(denial, Gone):
+        return _Expired()
+    return Refused(Reason.INTERNAL_ERROR, f"'{resource.path}' cannot be watched: {denial.code} {denial.message}")
+
+
+def _key(manifest: Manifest) -> tuple[str, str]:
+    metadata = manifest["metadata"]
+    return metadata.get("namespace") or metadata["name"], metadata["name"]

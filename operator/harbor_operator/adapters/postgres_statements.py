@@ -1,0 +1,116 @@
+"""Each change to PostgreSQL as the statements that make it; names and literals are quoted by psycopg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import LiteralString, assert_never
+
+from psycopg import sql
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.database_seen import Attribute
+from harbor_operator.plan.database import (
+    CloseDatabase,
+    CreateDatabase,
+    CreateRole,
+    DropDatabase,
+    DropRole,
+    JoinRole,
+    MarkDatabase,
+    MarkRole,
+    ReshapeRole,
+    RoleChange,
+    SetPassword,
+    TakeSchema,
+)
+
+Verifier = Callable[[str, SecretStr], str]
+"""Makes the SCRAM verifier of a role's password, so that the clear text never reaches the server or its log."""
+
+_CLAUSES = {
+    Attribute.LOGIN: sql.SQL("LOGIN"),
+    Attribute.NO_SUPERUSER: sql.SQL("NOSUPERUSER"),
+    Attribute.NO_CREATEDB: sql.SQL("NOCREATEDB"),
+    Attribute.NO_CREATEROLE: sql.SQL("NOCREATEROLE"),
+    Attribute.NO_REPLICATION: sql.SQL("NOREPLICATION"),
+    Attribute.NO_BYPASSRLS: sql.SQL("NOBYPASSRLS"),
+    Attribute.NO_EXPIRY: sql.SQL("VALID UNTIL 'infinity'"),
+}
+_SET_OPTION_EXISTS = 16
+_FORCE_EXISTS = 13
+
+
+def role_statements(change: RoleChange, version: int, verifier: Verifier) -> list[sql.Composed]:
+    """Returns the statements for a role; they belong into one transaction."""
+    match change:
+        case CreateRole():
+            return [
+                _composed(
+                    "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT {} PASSWORD {}",
+                    sql.Identifier(change.role),
+                    sql.Literal(change.connection_limit),
+                    sql.Literal(verifier(change.role, change.password)),
+                ),
+                _comment("ROLE", change.role, change.marker.comment),
+            ]
+        case SetPassword():
+            verified = sql.Literal(verifier(change.role, change.password))
+            return [_composed("ALTER ROLE {} PASSWORD {}", sql.Identifier(change.role), verified)]
+        case _:
+            return [_shape_statement(change, version)]
+
+
+def database_statements(change: CloseDatabase | MarkDatabase | TakeSchema) -> list[sql.Composed]:
+    """Returns the statements for a database that exists; they belong into one transaction."""
+    match change:
+        case CloseDatabase():
+            return [_composed("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC", sql.Identifier(change.database))]
+        case MarkDatabase():
+            return [_comment("DATABASE", change.database, change.marker.comment)]
+        case TakeSchema():
+            return [
+                _composed("ALTER SCHEMA public OWNER TO {}", sql.Identifier(change.role)),
+                sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC").format(),
+            ]
+    assert_never(change)
+
+
+def create_database(change: CreateDatabase) -> sql.Composed:
+    """Returns the statement that makes the database; it must stand outside a transaction."""
+    return _composed(
+        "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0",
+        sql.Identifier(change.database),
+        sql.Identifier(change.role),
+    )
+
+
+def drop_database(change: DropDatabase, version: int) -> sql.Composed:
+    """Returns the statement that removes the database; it must stand outside a transaction."""
+    force = sql.SQL(" WITH (FORCE)" if version >= _FORCE_EXISTS else "")
+    return _composed("DROP DATABASE IF EXISTS {}{}", sql.Identifier(change.database), force)
+
+
+def _shape_statement(change: ReshapeRole | MarkRole | JoinRole | DropRole, version: int) -> sql.Composed:
+    role = sql.Identifier(change.role)
+    match change:
+        case ReshapeRole():
+            attributes = sql.SQL(" ").join(_CLAUSES[attribute] for attribute in change.attributes)
+            limit = sql.Literal(change.connection_limit)
+            return _composed("ALTER ROLE {} CONNECTION LIMIT {} {}", role, limit, attributes)
+        case MarkRole():
+            return _comment("ROLE", change.role, change.marker.comment)
+        case JoinRole():
+            # Since 16 the maker of a role holds it with ADMIN but without SET, which CREATE DATABASE ... OWNER needs.
+            option = sql.SQL(" WITH SET TRUE" if version >= _SET_OPTION_EXISTS else "")
+            return _composed("GRANT {} TO CURRENT_USER{}", role, option)
+        case DropRole():
+            return _composed("DROP ROLE IF EXISTS {}", role)
+    assert_never(change)
+
+
+def _comment(what: LiteralString, name: str, text: str) -> sql.Composed:
+    return _composed("COMMENT ON {} {} IS {}", sql.SQL(what), sql.Identifier(name), sql.Literal(text))
+
+
+def _composed(text: LiteralString, *parts: sql.Composable) -> sql.Composed:
+    return sql.SQL(text).format(*parts)

@@ -1,0 +1,61 @@
+"""Chance made real: passwords, the token key pair and the registry's htpasswd line."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from datetime import UTC, datetime, timedelta
+
+import bcrypt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
+
+from harbor_operator.plan.secrets import PASSWORD_LENGTH, Chance, KeyPair
+
+# Letters and digits only: core writes the database password unquoted into a DSN, and jobservice into a URL.
+_ALPHABET = string.ascii_letters + string.digits
+_YEARS = 20
+
+
+def make_password(length: int = PASSWORD_LENGTH) -> SecretStr:
+    """Returns letters and digits with at least one capital, one small letter and one digit, as Harbor demands."""
+    while True:
+        word = "".join(secrets.choice(_ALPHABET) for _ in range(length))
+        if any(c.isupper() for c in word) and any(c.islower() for c in word) and any(c.isdigit() for c in word):
+            return SecretStr(word)
+
+
+def make_key_pair() -> KeyPair:
+    """Returns an RSA key and a certificate that outlives the registry; Harbor signs registry tokens with it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "harbor-token-issuer")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=365 * _YEARS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    # PKCS#1 ("RSA PRIVATE KEY") is what every Harbor back to 1.9 can read.
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    return KeyPair(SecretStr(pem.decode()), SecretStr(public.decode()))
+
+
+def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
+    """Returns the bcrypt line docker's registry accepts for the user."""
+    hashed = bcrypt.hashpw(password.get_secret_value().encode(), bcrypt.gensalt(rounds=10)).decode()
+    return SecretStr(f"{user}:{hashed}")
+
+
+CHANCE = Chance(make_password, make_key_pair, make_htpasswd)

@@ -1,0 +1,191 @@
+"""Judges a PostgreSQL server: what was seen is held against the wish, and what stands in the way gets a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.database_seen import Answer, DatabaseWish, LoginSeen, Marker, ServerSeen
+from harbor_operator.outcomes import Blocked, Caution
+from harbor_operator.reasons import Reason
+
+# Harbor's core writes the password unquoted into a DSN and unescaped into a URL.
+_SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
+
+
+def obstacle(wish: DatabaseWish, seen: ServerSeen, *, login_proven: bool = False) -> Blocked | None:
+    """Returns what somebody must change before anything may be written; `login_proven` = our Secret logs in already."""
+    return (
+        _old_server(wish, seen)
+        or _one_name_twice(wish)
+        or _foreign_role(wish, seen, login_proven)
+        or _foreign_database(wish, seen)
+        or _weak_admin(wish, seen)
+    )
+
+
+def is_recreated_while_in_use(wish: DatabaseWish, seen: ServerSeen) -> bool:
+    """Returns whether the role was made for an earlier registry of this name and somebody is logged in with it."""
+    marker = Marker.parse(seen.role.comment) if seen.role else None
+    return bool(seen.role and marker and marker.uid != wish.marker.uid and seen.role.sessions)
+
+
+def cautions(wish: DatabaseWish, seen: ServerSeen) -> tuple[Caution, ...]:
+    """Returns what works today and will hurt under load."""
+    if seen.max_connections >= wish.connection_limit:
+        return ()
+    return (
+        Caution(
+            Reason.DATABASE_CONNECTIONS_LOW,
+            f"PostgreSQL accepts {seen.max_connections} connections (`max_connections`), "
+            f"`spec.database.connectionLimit` lets Harbor take {wish.connection_limit}: "
+            "raise the one or lower the other, else busy hours end in 'too many clients already'",
+        ),
+    )
+
+
+def login_trouble(wish: DatabaseWish, database: str, login: LoginSeen, origin: str) -> Blocked | None:
+    """Returns why Harbor could not work in the database with the Secret it is handed, or None."""
+    if login.answer is not Answer.ACCEPTED:
+        return Blocked(
+            Reason.DATABASE_LOGIN_FAILED,
+            f"role '{wish.role}' cannot log in to database '{database}' with {origin}: {login.complaint}; "
+            f"pg_hba.conf must let it in with scram-sha-256, and no pooler may keep an older password",
+        )
+    if not login.may_create:
+        return Blocked(
+            Reason.DATABASE_RIGHTS_MISSING,
+            f"role '{wish.role}' may not create tables in schema 'public' of database '{database}'; "
+            f"run there: ALTER SCHEMA public OWNER TO {quoted(wish.role)};",
+        )
+    return None
+
+
+def login_obstacle(wish: DatabaseWish, username: str, password: SecretStr, secret: str) -> Blocked | None:
+    """Returns why the login Secret, as somebody has edited it, cannot be handed to Harbor, or None."""
+    if username != wish.role:
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"key 'username' of Secret '{secret}' is not '{wish.role}', the role that owns the databases: correct it, "
+            "or delete the Secret and it is made anew",
+        )
+    if not _SAFE_PASSWORD.fullmatch(password.get_secret_value()):
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"key 'password' of Secret '{secret}' may hold only letters and digits, Harbor cannot log in with anything "
+            "else: correct it, or delete the Secret and it is made anew",
+        )
+    return None
+
+
+def describe_left(wish: DatabaseWish, seen: ServerSeen) -> str:
+    """Returns what a removal left in the server, and why."""
+    left = [f"database '{database.name}' of role '{database.owner}'" for database in seen.databases]
+    if seen.role is not None:
+        left.append(f"role '{wish.role}'")
+    if not left:
+        return f"databases and role '{wish.role}' are removed"
+    return f"kept, for want of this registry's marker or because something else needs it: {', '.join(left)}"
+
+
+def quoted(identifier: str) -> str:
+    """Returns the identifier as it must stand in a statement that somebody copies from a message."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _old_server(wish: DatabaseWish, seen: ServerSeen) -> Blocked | None:
+    if seen.version >= wish.min_version:
+        return None
+    return Blocked(
+        Reason.DATABASE_VERSION_UNSUPPORTED,
+        f"PostgreSQL {seen.version} at `spec.database.host` is too old: this chart's Harbor needs {wish.min_version} "
+        "or newer; upgrade the server, or choose an older `spec.release.version`",
+    )
+
+
+def _one_name_twice(wish: DatabaseWish) -> Blocked | None:
+    names = [database.name for database in wish.databases]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is None:
+        return None
+    paths = " and ".join(f"`{database.path}`" for database in wish.databases if database.name == twice)
+    return Blocked(Reason.INVALID_SPEC, f"{paths} are both '{twice}': each needs a database of its own")
+
+
+def _foreign_role(wish: DatabaseWish, seen: ServerSeen, login_proven: bool) -> Blocked | None:
+    if seen.role is None:
+        return None
+    marker = Marker.parse(seen.role.comment)
+    remedy = (
+        f"if it may be used here, run: COMMENT ON ROLE {quoted(wish.role)} IS '{wish.marker.comment}'; "
+        "otherwise rename it, or drop it with what it owns"
+    )
+    if marker is None or marker.key != wish.marker.key:
+        whose = f"was made for registry '{marker.key}'" if marker else "was not made by this operator"
+        return Blocked(Reason.DATABASE_ROLE_TAKEN, f"role '{wish.role}' exists and {whose}; {remedy}")
+    if is_recreated_while_in_use(wish, seen) and not login_proven:
+        return Blocked(
+            Reason.DATABASE_ROLE_TAKEN,
+            f"role '{wish.role}' was made for an earlier registry '{marker.key}' (uid {marker.uid}) and has "
+            f"{seen.role.sessions} sessions open, perhaps from another cluster: setting a new password would cut them "
+            f"off. Stop that Harbor or bring back its login Secret; {remedy}",
+        )
+    return None
+
+
+def _foreign_database(wish: DatabaseWish, seen: ServerSeen) -> Blocked | None:
+    return next(_foreign_databases(wish, seen), None)
+
+
+def _foreign_databases(wish: DatabaseWish, seen: ServerSeen) -> Iterator[Blocked]:
+    for wanted in wish.databases:
+        found = seen.database(wanted.name)
+        if found is None:
+            continue
+        marker = Marker.parse(found.comment)
+        if found.owner != wish.role:
+            whose = f"belongs to role '{found.owner}'"
+        elif marker and marker.key != wish.marker.key:
+            whose = f"belongs to role '{found.owner}', yet is marked as made for registry '{marker.key}'"
+        else:
+            continue
+        yield Blocked(
+            Reason.DATABASE_OWNED_BY_OTHER,
+            f"database '{wanted.name}' {whose}; either give it to Harbor's role '{wish.role}' "
+            f"({_handover(wish, wanted.name, seen)}), or choose another name in `{wanted.path}`",
+        )
+
+
+def _handover(wish: DatabaseWish, database: str, seen: ServerSeen) -> str:
+    statements = []
+    if seen.role is None:
+        # The operator makes the role only once nothing is in its way, so that a refusal leaves the server untouched.
+        statements += [
+            f"CREATE ROLE {quoted(wish.role)};",
+            f"COMMENT ON ROLE {quoted(wish.role)} IS '{wish.marker.comment}';",
+        ]
+    statements.append(f"ALTER DATABASE {quoted(database)} OWNER TO {quoted(wish.role)};")
+    if (found := seen.database(database)) and found.comment:
+        statements.append(f"COMMENT ON DATABASE {quoted(database)} IS NULL;")
+    return " ".join(statements)
+
+
+def _weak_admin(wish: DatabaseWish, seen: ServerSeen) -> Blocked | None:
+    admin = seen.admin
+    if admin.is_superuser:
+        return None
+    lacks_database = any(seen.database(wanted.name) is None for wanted in wish.databases)
+    missing = []
+    if seen.role is None and not admin.may_create_roles:
+        missing.append("CREATEROLE")
+    if lacks_database and not admin.may_create_databases:
+        missing.append("CREATEDB")
+    if not missing:
+        return None
+    return Blocked(
+        Reason.DATABASE_RIGHTS_MISSING,
+        f"role '{admin.name}' of `spec.database.adminSecretRef` lacks {' and '.join(missing)}; a superuser must run: "
+        f"ALTER ROLE {quoted(admin.name)} {' '.join(missing)};",
+    )

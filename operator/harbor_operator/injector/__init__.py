@@ -1,0 +1,15 @@
+"""A pull Secret in every namespace: a mirror of the cluster, one keyed queue, and two writes per fresh namespace.
+
+    mirror.py      what the watches have told, per namespace
+    interests.py   wishes and withdrawn claims -> who has a stake in a namespace
+    queue.py       which namespace is next: fresh before repairs before rotation, never two writes at once in one
+    pace.py        how fast: a rate that follows the server's answers, and back-off per namespace
+    contests.py    who keeps undoing our work, and how long to leave him to it
+    standings.py   how far every wish has spread
+    injector.py    event -> pure plan -> writes
+    runner.py      the tasks that feed the one and serve the other
+
+Namespaces are mirrored here too, without spec and status, rather than handed over by Kopf: a deletion missed during a
+relist is noticed, an event costs a hundredth of the processor time, and no order between two watchers of the same
+cluster has to be thought about.
+"""

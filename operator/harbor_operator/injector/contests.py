@@ -1,0 +1,84 @@
+"""Who keeps undoing our work: the same repair again and again is reported and slowed down, not fought in a hot loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MEMORY = 600.0
+LONGEST = 300.0
+PATIENCE = 2
+LOUD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """An object of which somebody keeps removing what we wrote."""
+
+    namespace: str
+    subject: str
+    times: int
+
+
+@dataclass(slots=True)
+class _Record:
+    times: int
+    last: float
+
+
+class Contests:
+    """Remembers what was written where during the last minutes."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._records: dict[str, dict[str, _Record]] = {}
+        self._swept = clock()
+
+    def record(self, namespace: str, subject: str) -> int:
+        """Notes a write and returns how often the same one was needed lately."""
+        now = self._clock()
+        self._sweep(now)
+        record = self._records.setdefault(namespace, {}).setdefault(subject, _Record(0, now))
+        record.times += 1
+        record.last = now
+        return record.times
+
+    def wait(self, namespace: str, subject: str) -> float:
+        """Returns how many seconds the same write must wait: none for the first repairs, then ever longer."""
+        record = self._records.get(namespace, {}).get(subject)
+        if record is None or record.times <= PATIENCE:
+            return 0.0
+        pause = min(LONGEST, 2.0 ** min(record.times - PATIENCE - 1, 20))
+        return max(0.0, record.last + pause - self._clock())
+
+    def reset(self) -> None:
+        """Starts from nothing: with a new wish, every write is a new one."""
+        self._records.clear()
+
+    def forget(self, namespace: str, subject: str | None = None) -> None:
+        """Forgets what has gone, one object or all of a namespace: what comes later under that name is new."""
+        if subject is None:
+            self._records.pop(namespace, None)
+        elif records := self._records.get(namespace):
+            records.pop(subject, None)
+
+    def open(self) -> tuple[Contest, ...]:
+        """Returns the contests that a person should know of."""
+        oldest = self._clock() - MEMORY
+        return tuple(
+            Contest(namespace, subject, record.times)
+            for namespace, records in self._records.items()
+            for subject, record in records.items()
+            if record.times >= LOUD and record.last >= oldest
+        )
+
+    def _sweep(self, now: float) -> None:
+        if now - self._swept < MEMORY / 10:
+            return
+        self._swept = now
+        for namespace, records in list(self._records.items()):
+            fresh = {subject: record for subject, record in records.items() if record.last >= now - MEMORY}
+            if fresh:
+                self._records[namespace] = fresh
+            else:
+                del self._records[namespace]

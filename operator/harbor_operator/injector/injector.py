@@ -1,0 +1,210 @@
+"""Event -> pure plan -> writes, one namespace at a time; nothing here knows what a watch or a task is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harbor_operator.injector.contests import Contest
+from harbor_operator.injector.interests import Interests, sources_of, stake_of
+from harbor_operator.injector.mirror import Mirror
+from harbor_operator.injector.queue import Urgency, WorkQueue
+from harbor_operator.injector.sources import Sources
+from harbor_operator.injector.standings import Standings
+from harbor_operator.injector.surroundings import Gauges, Surroundings
+from harbor_operator.injector.writer import Writer
+from harbor_operator.outcomes import PullSecretFacts
+from harbor_operator.plan.holding import NamespaceSeen
+from harbor_operator.plan.injection import (
+    NOTHING,
+    ApplySecret,
+    PatchAccount,
+    Stake,
+    Stance,
+    Verdict,
+    Write,
+    is_held,
+    plan_namespace,
+)
+from harbor_operator.ports import Refused
+from harbor_operator.ports.cluster import Alive, Change, Cluster, Complete, Kind, Seen, Source, Vanished
+from harbor_operator.ports.distribution import Claim, DistributionWish
+
+AFTER_A_SURPRISE = 30.0
+
+
+class Injector:
+    """Spreads pull Secrets (it is a Distribution).
+
+    `observe` takes what a watch tells, `converge` works on one namespace of `queue`; `ring` is called when there is
+    work in the queue or another set of sources is wanted.
+    """
+
+    def __init__(self, cluster: Cluster, around: Surroundings, ring: Callable[[], None]) -> None:
+        self.queue = WorkQueue(around.clock)
+        self._ring = ring
+        self._mirror = Mirror()
+        self._sources = Sources(around.clock)
+        self._interests = Interests()
+        self._standings = Standings(around.clock, around.metrics.injected)
+        self._writer = Writer(cluster, around, self._mirror, self._interests, self._standings)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every view that is wanted, and may be had, has delivered a full list."""
+        return all(
+            self._sources.is_complete({source}) or self._sources.refusal({source}) is not None
+            for source in self._interests.sources()
+        )
+
+    def sources(self) -> frozenset[Source]:
+        """Returns the views that are wanted now."""
+        return self._interests.sources()
+
+    def gauges(self) -> Gauges:
+        """Returns what can be read off at any moment."""
+        return Gauges(
+            queue_depth=self.queue.depth,
+            oldest_seconds=self.queue.oldest_age(),
+            watch_silence_seconds=self._sources.oldest_silence(),
+            writes_per_second=self._writer.pace.rate,
+        )
+
+    def contests(self) -> tuple[Contest, ...]:
+        """Returns where somebody keeps undoing our work."""
+        return self._writer.contests.open()
+
+    def declare(self, wish: DistributionWish) -> None:
+        """Makes this the wish of its registry; the same wish again changes nothing."""
+        if self._interests.declare(wish):
+            self._writer.contests.reset()
+            self._reconsider()
+
+    def withdraw(self, claim: Claim) -> None:
+        """Starts to remove what is ours under the claim and no declared wish covers."""
+        if self._interests.withdraw(claim):
+            self._reconsider()
+
+    def remaining(self, claim: Claim) -> int | None:
+        """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look.
+
+        Raises Refused if the rights to see it, or to remove any of it, are missing.
+        """
+        if self._interests.is_settled(claim):
+            return 0
+        if not self._may_tell(claim):
+            return None
+        left = [name for name, holding in self._mirror if holding.is_open and self._is_held(name, claim)]
+        refusals = [refused for name in left if (refused := self._standings.refusal(name))]
+        if refusals and len(refusals) == len(left):
+            raise refusals[0]
+        if not left and self._interests.settle(claim):
+            self._reconsider()
+        return len(left)
+
+    def read(self, claim: Claim) -> PullSecretFacts | None:
+        """Returns how far a declared wish has spread; None before the first full look.
+
+        Raises Refused if the rights to see it are missing.
+        """
+        if not self._interests.is_declared(claim) or not self._may_tell(claim):
+            return None
+        return self._standings.facts(claim)
+
+    def observe(self, source: Source, change: Change) -> None:
+        """Notes what a view tells, and rings the namespaces that it changes."""
+        self._sources.hear(source)
+        match change:
+            case Alive():
+                return
+            case Complete():
+                for gone in self._mirror.compare(source, change):
+                    self._lose(source.kind, gone)
+                if self._sources.complete(source):
+                    self._reconsider(Urgency.REPAIR)
+            case Vanished():
+                self._lose(source.kind, change)
+            case _:
+                if self._mirror.note(change) and self._sources.is_complete({source}):
+                    self._judge(_place(change), Urgency.REPAIR)
+
+    def refuse(self, source: Source, refused: Refused) -> None:
+        """Notes that a view cannot be had."""
+        self._sources.refuse(source, refused)
+
+    def drop(self, source: Source) -> None:
+        """Forgets a view that is not wanted any more."""
+        self._sources.drop(source)
+        self._mirror.drop_source(source)
+        self._reconsider()
+
+    async def converge(self, namespace: str) -> None:
+        """Writes what the namespace lacks until nothing is left that may be written now, and gives the key back."""
+        delay: float | None = AFTER_A_SURPRISE
+        try:
+            while write := self._next_write(namespace):
+                await self._writer.perform(namespace, write)
+            waits = [self._writer.wait(namespace, write) for write in self._plan(namespace).writes]
+            delay = min(waits, default=None)
+        finally:
+            self._assess(namespace)
+            self.queue.finish(namespace, delay)
+            self._ring()
+
+    def _next_write(self, namespace: str) -> Write | None:
+        writes = self._plan(namespace).writes
+        return next((write for write in writes if not self._writer.wait(namespace, write)), None)
+
+    def _plan(self, namespace: str) -> Verdict:
+        holding = self._mirror[namespace]
+        return plan_namespace(holding, self._interests.stakes(holding.seen)) if holding.seen else NOTHING
+
+    def _judge(self, namespace: str, urgency: Urgency) -> None:
+        verdict = self._assess(namespace)
+        # Whoever works on the namespace plans anew after each write, and sees this change too.
+        if verdict.writes and not self.queue.is_active(namespace):
+            self.queue.add(namespace, Urgency.FRESH if any(map(_is_fresh, verdict.writes)) else urgency)
+            self._ring()
+
+    def _assess(self, namespace: str) -> Verdict:
+        verdict = self._plan(namespace)
+        self._standings.record(namespace, verdict.standings)
+        if not verdict.writes:
+            self._standings.forgive(namespace)
+        return verdict
+
+    def _reconsider(self, urgency: Urgency = Urgency.ROTATION) -> None:
+        self._interests.refresh(self._sources.is_complete)
+        for namespace, _ in self._mirror:
+            self._judge(namespace, urgency)
+        self._ring()
+
+    def _lose(self, kind: Kind, gone: Vanished) -> None:
+        if not self._mirror.forget(kind, gone):
+            return
+        if kind is Kind.NAMESPACES:
+            self._writer.forget(gone.namespace)
+        elif kind is Kind.ACCOUNTS:
+            self._writer.forget_account(gone.namespace, gone.name)
+        self._judge(gone.namespace, Urgency.REPAIR)
+
+    def _may_tell(self, claim: Claim) -> bool:
+        needed = sources_of(claim)
+        if (refused := self._sources.refusal(needed)) is not None:
+            raise refused
+        return self._sources.is_complete(needed)
+
+    def _is_held(self, namespace: str, claim: Claim) -> bool:
+        # A write that is under way, or got no answer, may still leave something behind.
+        if self.queue.is_active(namespace) or self._writer.is_unsure(namespace, claim.secret_name):
+            return True
+        holding = self._mirror[namespace]
+        stakes: list[Stake] = self._interests.stakes(holding.seen) if holding.seen else []
+        return is_held(holding, stake_of(claim, Stance.LETS_GO), stakes)
+
+
+def _place(seen: Seen) -> str:
+    return seen.name if isinstance(seen, NamespaceSeen) else seen.namespace
+
+
+def _is_fresh(write: Write) -> bool:
+    return (isinstance(write, ApplySecret) and not write.replaces) or (isinstance(write, PatchAccount) and write.adds)

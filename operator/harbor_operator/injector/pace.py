@@ -1,0 +1,100 @@
+"""How fast: a rate that follows what the server says, and a back-off for each namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FLOOR = 5.0
+CEILING = 5000.0
+
+
+class Pace:
+    """A token bucket whose rate is halved when the server asks for patience and creeps up again with each success."""
+
+    def __init__(self, clock: Callable[[], float], *, rate: float = 2000.0, burst: float = 200.0) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._burst = burst
+        self._next = clock() - burst / rate
+        self._trouble = 0
+
+    @property
+    def rate(self) -> float:
+        """Writes per second that are let through now."""
+        return self._rate
+
+    def reserve(self) -> float:
+        """Takes one token and returns how many seconds to wait before using it."""
+        now = self._clock()
+        self._next = max(self._next, now - self._burst / self._rate) + 1.0 / self._rate
+        return max(0.0, self._next - now)
+
+    def ease(self) -> None:
+        """Notes that the server answered."""
+        self._trouble = 0
+        self._rate = min(CEILING, self._rate + max(1.0, self._rate / 200))
+
+    def slow(self, retry_after: float | None) -> None:
+        """Notes that the server asked for patience or did not answer: everybody waits, and then goes slower."""
+        self._trouble += 1
+        if self._trouble == 1 or retry_after is not None:
+            self._rate = max(FLOOR, self._rate / 2)
+        pause = retry_after if retry_after is not None else min(10.0, 0.1 * 2.0 ** min(self._trouble, 10))
+        self._next = max(self._next, self._clock() + pause)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The first delay after a failure, and the longest."""
+
+    first: float
+    longest: float
+
+
+MOVED_ON = Patience(0.01, 5.0)
+UNAVAILABLE = Patience(0.2, 30.0)
+REFUSED = Patience(2.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    times: int
+    until: float
+    patience: Patience
+
+
+class Backoff:
+    """Delays that double with each failure of one write, spread by chance so that ten thousand do not come at once."""
+
+    def __init__(self, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._failures: dict[tuple[str, str], _Failure] = {}
+
+    def fail(self, namespace: str, subject: str, patience: Patience) -> float:
+        """Counts a failure and returns how long to leave it alone."""
+        before = self._failures.get((namespace, subject))
+        times = before.times if before else 0
+        delay = min(patience.longest, patience.first * 2.0 ** min(times, 30)) * (0.5 + self._chance())
+        self._failures[namespace, subject] = _Failure(times + 1, self._clock() + delay, patience)
+        return delay
+
+    def wait(self, namespace: str, subject: str) -> float:
+        """Returns for how many seconds this write must still be left alone."""
+        failure = self._failures.get((namespace, subject))
+        return max(0.0, failure.until - self._clock()) if failure else 0.0
+
+    def is_unsure(self, namespace: str, subject: str) -> bool:
+        """Whether the last try got no answer a moment ago, so that the server may still be at it."""
+        failure = self._failures.get((namespace, subject))
+        return failure is not None and failure.patience is UNAVAILABLE and failure.until > self._clock()
+
+    def clear(self, namespace: str, subject: str) -> None:
+        """Forgets the failures of a write that succeeded."""
+        self._failures.pop((namespace, subject), None)
+
+    def forget(self, namespace: str) -> None:
+        """Forgets a namespace that has gone."""
+        for key in [key for key in self._failures if key[0] == namespace]:
+            del self._failures[key]

@@ -1,0 +1,109 @@
+"""Which namespace is next: every name at most once, the urgent ones first, and never two workers on one name."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Urgency(IntEnum):
+    """Who is waiting: a pod of a new namespace, somebody whose Secret broke, or nobody."""
+
+    FRESH = 0
+    REPAIR = 1
+    ROTATION = 2
+
+
+@dataclass(slots=True)
+class _Entry:
+    urgency: Urgency
+    since: float
+    due: float
+
+
+class WorkQueue:
+    """Hands out keys; what is rung while it is being worked on comes again afterwards."""
+
+    def __init__(self, clock: Callable[[], float], *, background: int = 8) -> None:
+        self._clock = clock
+        self._background = background
+        self._waiting: dict[str, _Entry] = {}
+        self._active: dict[str, Urgency] = {}
+        self._rung: dict[str, Urgency] = {}
+        self._lanes: tuple[deque[str], ...] = tuple(deque() for _ in Urgency)
+        self._delayed: list[tuple[float, str]] = []
+
+    @property
+    def depth(self) -> int:
+        """How many keys wait, those that are delayed included."""
+        return len(self._waiting)
+
+    def oldest_age(self) -> float:
+        """How long the key has waited that has waited longest and could be taken."""
+        now = self._clock()
+        return max((now - entry.since for entry in self._waiting.values() if entry.due <= now), default=0.0)
+
+    def add(self, key: str, urgency: Urgency) -> None:
+        """Rings a key: it is due now, and as urgent as the most urgent of its callers."""
+        if key in self._active:
+            self._rung[key] = min(urgency, self._rung.get(key, urgency))
+            return
+        now = self._clock()
+        entry = self._waiting.get(key)
+        if entry is None:
+            self._waiting[key] = _Entry(urgency, now, now)
+        elif entry.due > now or urgency < entry.urgency:
+            entry.urgency, entry.due = min(entry.urgency, urgency), min(entry.due, now)
+        else:
+            return
+        self._lanes[self._waiting[key].urgency].append(key)
+
+    def is_active(self, key: str) -> bool:
+        """Whether the key is being worked on."""
+        return key in self._active
+
+    def take(self) -> str | None:
+        """Returns the next key, which is then ours until `finish`; None if nothing is due."""
+        now = self._clock()
+        self._wake(now)
+        for urgency, lane in zip(Urgency, self._lanes, strict=True):
+            if urgency is Urgency.ROTATION and self._is_background_full():
+                return None
+            while lane:
+                key = lane.popleft()
+                entry = self._waiting.get(key)
+                # A lane may name a key that was promoted or delayed since: the entry knows better.
+                if entry is not None and entry.urgency is urgency and entry.due <= now:
+                    del self._waiting[key]
+                    self._active[key] = urgency
+                    return key
+        return None
+
+    def finish(self, key: str, delay: float | None = None) -> None:
+        """Gives a key back; with a delay it comes again by itself, and at once if it was rung meanwhile."""
+        urgency = self._active.pop(key)
+        rung = self._rung.pop(key, None)
+        if rung is not None:
+            self.add(key, rung)
+        elif delay is not None:
+            now = self._clock()
+            self._waiting[key] = _Entry(urgency, now, now + delay)
+            heapq.heappush(self._delayed, (now + delay, key))
+
+    def next_due(self) -> float | None:
+        """Returns in how many seconds a delayed key comes back; None if there is none."""
+        return max(0.0, self._delayed[0][0] - self._clock()) if self._delayed else None
+
+    def _is_background_full(self) -> bool:
+        return sum(urgency is Urgency.ROTATION for urgency in self._active.values()) >= self._background
+
+    def _wake(self, now: float) -> None:
+        while self._delayed and self._delayed[0][0] <= now:
+            _, key = heapq.heappop(self._delayed)
+            entry = self._waiting.get(key)
+            if entry is not None and entry.due <= now:
+                entry.since = now
+                self._lanes[entry.urgency].append(key)

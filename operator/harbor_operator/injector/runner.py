@@ -1,0 +1,102 @@
+"""The tasks of the injector: one per view that feeds it, and workers that empty its queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from harbor_operator.injector.injector import Injector
+from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster import Cluster, Complete, Source
+
+LOG = logging.getLogger(__name__)
+WORKERS = 32
+AFTER_REFUSAL = 30.0
+AFTER_THE_END = 1.0
+
+
+class Runner:
+    """Owns the injector and keeps it going: `run` ends only by cancellation."""
+
+    def __init__(self, cluster: Cluster, around: Surroundings, *, workers: int = WORKERS) -> None:
+        self._bell = asyncio.Event()
+        self._sources_bell = asyncio.Event()
+        self._cluster = cluster
+        self._around = around
+        self._workers = workers
+        self._busy = 0
+        self._feeds: dict[Source, asyncio.Task[None]] = {}
+        self.injector = Injector(cluster, around, self._ring)
+
+    async def run(self) -> None:
+        """Watches and writes until cancelled; a write under way is cut off, and made good at the next start."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_sources(tasks))
+            tasks.create_task(self._dispatch(tasks))
+
+    def _ring(self) -> None:
+        self._bell.set()
+        self._sources_bell.set()
+
+    async def _keep_sources(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            self._sources_bell.clear()
+            wanted = self.injector.sources()
+            for source in self._feeds.keys() - wanted:
+                await self._end_feed(source)
+            for source in wanted - self._feeds.keys():
+                self._feeds[source] = tasks.create_task(self._feed(source), name=f"watch {source.kind} {source.name}")
+            await self._sources_bell.wait()
+
+    async def _end_feed(self, source: Source) -> None:
+        feed = self._feeds.pop(source)
+        feed.cancel()
+        # Only when it has ended may what it told be dropped: a last event would otherwise stay for ever.
+        await asyncio.wait([feed])
+        self.injector.drop(source)
+
+    async def _feed(self, source: Source) -> None:
+        while True:
+            try:
+                await self._follow(source)
+                pause = AFTER_THE_END
+            except Refused as refused:
+                self.injector.refuse(source, refused)
+                LOG.warning("cannot watch %s '%s': %s", source.kind, source.name or "*", refused)
+                pause = AFTER_REFUSAL
+            except Unavailable as unavailable:
+                LOG.warning("the watch of %s '%s' ended: %s", source.kind, source.name or "*", unavailable)
+                pause = AFTER_THE_END
+            except Exception:
+                LOG.exception("the watch of %s '%s' ended by surprise", source.kind, source.name or "*")
+                pause = AFTER_REFUSAL
+            await self._around.sleep(pause * (0.5 + self._around.chance()))
+
+    async def _follow(self, source: Source) -> None:
+        async for change in self._cluster.watch(source):
+            self.injector.observe(source, change)
+            if isinstance(change, Complete):
+                LOG.info("listed %d %s '%s'", len(change.keys), source.kind, source.name or "*")
+
+    async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
+        queue = self.injector.queue
+        while True:
+            self._bell.clear()
+            while self._busy < self._workers and (namespace := queue.take()) is not None:
+                self._busy += 1
+                tasks.create_task(self._work(namespace))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(queue.next_due()):
+                    await self._bell.wait()
+
+    async def _work(self, namespace: str) -> None:
+        try:
+            await self.injector.converge(namespace)
+        except Exception:
+            # The one place for what nobody foresaw; the namespace comes again, and all others go on.
+            LOG.exception("namespace '%s' could not be worked on", namespace)
+        finally:
+            self._busy -= 1
+            self._bell.set()

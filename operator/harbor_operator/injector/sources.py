@@ -1,0 +1,52 @@
+"""How well each view of the cluster is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from harbor_operator.ports import Refused
+from harbor_operator.ports.cluster import Source
+
+
+class Sources:
+    """Which views are complete, which were refused, and when each was last heard of."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._complete: set[Source] = set()
+        self._refused: dict[Source, Refused] = {}
+        self._heard: dict[Source, float] = {}
+
+    def is_complete(self, sources: Iterable[Source]) -> bool:
+        """Whether each of them has delivered a full list."""
+        return self._complete.issuperset(sources)
+
+    def refusal(self, sources: Iterable[Source]) -> Refused | None:
+        """Returns why one of them cannot be had, if so."""
+        return next((self._refused[source] for source in sources if source in self._refused), None)
+
+    def oldest_silence(self) -> float:
+        """Returns for how many seconds the quietest view has said nothing; bookmarks count."""
+        now = self._clock()
+        return max((now - heard for heard in self._heard.values()), default=0.0)
+
+    def hear(self, source: Source) -> None:
+        """Notes that the view is being fed."""
+        self._heard[source] = self._clock()
+        self._refused.pop(source, None)
+
+    def complete(self, source: Source) -> bool:
+        """Notes a full list; True if it is the first."""
+        first = source not in self._complete
+        self._complete.add(source)
+        return first
+
+    def refuse(self, source: Source, refused: Refused) -> None:
+        """Notes that the view cannot be had until somebody changes something."""
+        self._refused[source] = refused
+
+    def drop(self, source: Source) -> None:
+        """Forgets a view that nobody needs."""
+        self._complete.discard(source)
+        self._refused.pop(source, None)
+        self._heard.pop(source, None)

@@ -1,0 +1,144 @@
+"""One write, and what its answer means for the mirror, the pace and the back-off."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from harbor_operator.injector.contests import LOUD, Contests
+from harbor_operator.injector.interests import Interests
+from harbor_operator.injector.mirror import Mirror
+from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
+from harbor_operator.injector.standings import Standings
+from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.plan.injection import ApplySecret, DeleteSecret, PatchAccount, Write
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster import Cluster, Kind, Vanished
+
+
+class _Result(StrEnum):
+    DONE = "done"
+    MOVED = "moved"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+
+
+_PATIENCE: dict[_Result, Patience] = {
+    _Result.MOVED: MOVED_ON,
+    _Result.REFUSED: REFUSED,
+    _Result.UNAVAILABLE: UNAVAILABLE,
+}
+
+
+class Writer:
+    """Performs planned writes, one after the other; what fails is left alone for a while."""
+
+    def __init__(
+        self, cluster: Cluster, around: Surroundings, mirror: Mirror, interests: Interests, standings: Standings
+    ) -> None:
+        self._cluster = cluster
+        self._around = around
+        self._mirror = mirror
+        self._interests = interests
+        self._standings = standings
+        self.contests = Contests(around.clock)
+        self.backoff = Backoff(around.clock, around.chance)
+        self.pace = Pace(around.clock)
+
+    def wait(self, namespace: str, write: Write) -> float:
+        """Returns for how many seconds this write must be left alone."""
+        subject = subject_of(write)
+        return max(self.backoff.wait(namespace, subject), self.contests.wait(namespace, _repair(write)))
+
+    def is_unsure(self, namespace: str, secret_name: str) -> bool:
+        """Whether a write of this Secret got no answer a moment ago, so that the server may still be at it."""
+        return self.backoff.is_unsure(namespace, _subject("Secret", secret_name))
+
+    def forget(self, namespace: str) -> None:
+        """Forgets a namespace that has gone."""
+        self.contests.forget(namespace)
+        self.backoff.forget(namespace)
+
+    def forget_account(self, namespace: str, account: str) -> None:
+        """Forgets a service account that has gone: one of the same name that comes later is new."""
+        self.contests.forget(namespace, _subject("ServiceAccount", account))
+
+    async def perform(self, namespace: str, write: Write) -> None:
+        """Writes, and notes the answer; never raises what a port may say."""
+        if pause := self.pace.reserve():
+            await self._around.sleep(pause)
+        result = await self._try(namespace, write)
+        self._around.metrics.wrote(_word(write), result)
+        subject = subject_of(write)
+        if result is not _Result.DONE:
+            self.backoff.fail(namespace, subject, _PATIENCE[result])
+            return
+        self.backoff.clear(namespace, subject)
+        self._standings.accept(namespace, subject)
+        self._count(namespace, write)
+
+    async def _try(self, namespace: str, write: Write) -> _Result:
+        try:
+            done = await self._send(namespace, write)
+        except Unavailable as unavailable:
+            self.pace.slow(unavailable.retry_after)
+            return _Result.UNAVAILABLE
+        except Refused as refused:
+            self._standings.refuse(namespace, subject_of(write), refused)
+            return _Result.REFUSED
+        self.pace.ease()
+        return _Result.DONE if done else _Result.MOVED
+
+    async def _send(self, namespace: str, write: Write) -> bool:
+        match write:
+            case ApplySecret():
+                secret = self._interests.pull_secret(write)
+                applied = await self._cluster.apply_pull_secret(namespace, secret) if secret else None
+                return applied is not None and (self._mirror.note(applied) or True)
+            case DeleteSecret():
+                return await self._delete(namespace, write)
+            case PatchAccount():
+                patched = await self._cluster.patch_references(namespace, write.name, write.references, write.revision)
+                return patched is not None and (self._mirror.note(patched) or True)
+
+    async def _delete(self, namespace: str, write: DeleteSecret) -> bool:
+        lingering = await self._cluster.remove_pull_secret(namespace, write.name, write.uid)
+        if lingering is not None:
+            self._mirror.note(lingering)
+            return True
+        known = self._mirror[namespace].secrets.get(write.name)
+        if known is not None and known.uid == write.uid:
+            self._mirror.forget(Kind.SECRETS, Vanished(namespace, write.name, known.revision))
+        return True
+
+    def _count(self, namespace: str, write: Write) -> None:
+        if isinstance(write, DeleteSecret):
+            self.contests.forget(namespace)  # we took it away ourselves: bringing it back is no repair
+        elif repair := _repair(write):
+            times = self.contests.record(namespace, repair)
+            if times == LOUD:
+                self._around.metrics.contested(_word(write))
+
+
+def subject_of(write: Write) -> str:
+    """Returns the object a write is about, in the words of a message."""
+    return _subject("ServiceAccount" if isinstance(write, PatchAccount) else "Secret", write.name)
+
+
+def _subject(kind: str, name: str) -> str:
+    return f"{kind} '{name}'"
+
+
+def _repair(write: Write) -> str:
+    # Only what is brought can be undone by others; a removal that must be repeated is somebody else's new object.
+    brings = isinstance(write, ApplySecret) or (isinstance(write, PatchAccount) and write.adds)
+    return subject_of(write) if brings else ""
+
+
+def _word(write: Write) -> str:
+    match write:
+        case ApplySecret():
+            return "apply"
+        case DeleteSecret():
+            return "delete"
+        case PatchAccount():
+            return "patch"

@@ -1,0 +1,1 @@
+"""The wish: pure functions from a registry to what should exist."""

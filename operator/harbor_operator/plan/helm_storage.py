@@ -1,0 +1,108 @@
+"""How Helm keeps a release: one Secret per revision, its state in labels, the rest gzipped JSON."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from harbor_operator.plan import names
+
+_NAME = re.compile(r"sh\.helm\.release\.v1\..+\.v(\d+)")
+
+
+def release_selector(name: str) -> str:
+    """Returns the label selector of the Secrets that hold the revisions of a release."""
+    return f"owner=helm,name={name}"
+
+
+def workload_selector(name: str) -> str:
+    """Returns the label selector of the workloads of a release; every version of the chart sets it."""
+    return f"release={name}"
+
+
+def revision_secret(name: str, number: int) -> str:
+    """Returns the name of the Secret that holds a revision."""
+    return f"sh.helm.release.v1.{name}.v{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What the labels of one release Secret say."""
+
+    number: int
+    status: str
+    digest: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def belongs_to(self, owner: Mapping[str, str]) -> bool:
+        """Whether it carries the labels of the registry it was made for."""
+        return owner.items() <= self.labels.items()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the payload of a release Secret says, as far as anybody here asks."""
+
+    chart_version: str
+    harbor_version: str
+    config: Mapping[str, Any]
+    changed_at: datetime | None
+    description: str
+
+
+def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Revision]:
+    """Returns the revisions behind the release Secrets, oldest first."""
+    found = ((_NAME.fullmatch(name), labels) for name, labels in labelled)
+    revisions = [
+        Revision(
+            number=int(match.group(1)),
+            status=labels.get("status", ""),
+            digest=labels.get(names.VALUES_DIGEST, ""),
+            labels=dict(labels),
+        )
+        for match, labels in found
+        if match
+    ]
+    return sorted(revisions, key=lambda revision: revision.number)
+
+
+def read_payload(payload: SecretStr) -> Stored:
+    """Returns what a release Secret's `release` holds; ValueError if it is not Helm's format."""
+    release = _decode(payload.get_secret_value())
+    info, chart = release.get("info", {}), release.get("chart", {}).get("metadata", {})
+    changed = info.get("last_deployed") or ""
+    return Stored(
+        chart_version=str(chart.get("version", "")),
+        harbor_version=str(chart.get("appVersion", "")),
+        config=release.get("config") or {},
+        changed_at=datetime.fromisoformat(changed) if changed else None,
+        description=str(info.get("description", "")),
+    )
+
+
+def unlocked_patch(payload: SecretStr) -> dict[str, Any]:
+    """Returns the patch that turns a release Secret left pending into a failed one, as `helm` itself would write it."""
+    release = _decode(payload.get_secret_value())
+    note = "marked as failed: the Helm run that held the lock is gone"
+    release["info"] = {**release.get("info", {}), "status": "failed", "description": note}
+    packed = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
+    return {"metadata": {"labels": {"status": "failed"}}, "data": {"release": base64.b64encode(packed).decode()}}
+
+
+def _decode(payload: str) -> dict[str, Any]:
+    try:
+        release = json.loads(gzip.decompress(base64.b64decode(payload)))
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise ValueError("not a release that Helm wrote") from error
+    if not isinstance(release, dict):
+        raise TypeError("not a release that Helm wrote")
+    return release

@@ -1,0 +1,65 @@
+"""The values file of the Harbor chart: one function per section, one era per chart minor.
+
+Three layers, the lower giving way to the higher: defaults of ours that the user may change, the user's own values, and
+what the operator owns. A user's key that meets an owned one is refused by name, never silently overruled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+
+from harbor_operator.outcomes import Blocked
+from harbor_operator.plan.values.backends import database_defaults, database_values, redis_values
+from harbor_operator.plan.values.components import (
+    admin_values,
+    core_values,
+    exporter_values,
+    jobservice_values,
+    optional_defaults,
+    registry_values,
+)
+from harbor_operator.plan.values.expose import expose_values, trust_values
+from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.storage import storage_defaults, storage_values
+from harbor_operator.plan.values.user import judge_user_values, merged
+
+Section = Callable[[Inputs], Tree]
+
+_DEFAULTS: tuple[Section, ...] = (optional_defaults, storage_defaults, database_defaults)
+_OWNED: tuple[Section, ...] = (
+    expose_values,
+    trust_values,
+    database_values,
+    redis_values,
+    storage_values,
+    admin_values,
+    core_values,
+    jobservice_values,
+    registry_values,
+    exporter_values,
+)
+
+
+def plan_values(inputs: Inputs) -> Tree | Blocked:
+    """Returns the whole values file, the same for the same inputs, or why the user's part cannot be taken."""
+    sources = inputs.material.user_values
+    user = reduce(merged, (source.tree for source in sources), Tree())
+    inputs = replace(inputs, trivy=_is_on(user, "trivy"))
+    owned = _all(_OWNED, inputs)
+    storage = inputs.registry.spec.storage
+    volume = storage is not None and storage.filesystem is not None
+    for source in sources:
+        if finding := judge_user_values(source, inputs.era, owned, volume=volume):
+            return finding
+    return merged(merged(_all(_DEFAULTS, inputs), user), owned)
+
+
+def _all(sections: tuple[Section, ...], inputs: Inputs) -> Tree:
+    return reduce(merged, (section(inputs) for section in sections), Tree())
+
+
+def _is_on(user: Tree, component: str) -> bool:
+    section = user.get(component)
+    return isinstance(section, dict) and section.get("enabled") is True

@@ -1,0 +1,81 @@
+"""Sections `database` and `redis`: the servers Harbor keeps its state on."""
+
+from __future__ import annotations
+
+from harbor_operator.api.backends import Cache, Database
+from harbor_operator.plan import names
+from harbor_operator.plan.secrets import CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX, Pin
+from harbor_operator.plan.values.eras import Feature
+from harbor_operator.plan.values.inputs import Inputs, Tree
+
+
+def database_values(inputs: Inputs) -> Tree:
+    """Returns where PostgreSQL is; without a section in the spec, the chart's own with a password of ours."""
+    database = inputs.registry.spec.database
+    if database is None:
+        return {"database": {"type": "internal", "internal": {"password": inputs.material.pins[Pin.INTERNAL_DATABASE]}}}
+    return {"database": {"type": "external", "external": _external_database(inputs, database)}}
+
+
+def database_defaults(inputs: Inputs) -> Tree:
+    """Returns pool sizes that leave room for a second core pod within the role's connection limit."""
+    database = inputs.registry.spec.database
+    if database is None:
+        return {}
+    most = max(database.connection_limit // 2, 5)
+    return {"database": {"maxOpenConns": most, "maxIdleConns": min(most, 50)}}
+
+
+def redis_values(inputs: Inputs) -> Tree:
+    """Returns where Redis is; without a section in the spec, the chart's own."""
+    cache = inputs.registry.spec.cache
+    if cache is None:
+        return {"redis": {"type": "internal"}}
+    return {"redis": {"type": "external", "external": _external_redis(inputs, cache)}}
+
+
+def _external_database(inputs: Inputs, database: Database) -> Tree:
+    login = inputs.material.database_login
+    external: Tree = {
+        "host": database.host,
+        "port": str(database.port),
+        "username": login.username if login else names.database_role(inputs.registry),
+        "sslmode": str(database.ssl_mode),
+        "coreDatabase": database.names.core,
+    }
+    if inputs.era.has(Feature.CLAIR):
+        external["clairDatabase"] = database.names.clair
+    if inputs.era.has(Feature.NOTARY):
+        external["notaryServerDatabase"] = database.names.notary_server
+        external["notarySignerDatabase"] = database.names.notary_signer
+    if inputs.era.has(Feature.DATABASE_SECRET):
+        external["existingSecret"] = names.database_secret(inputs.registry)
+    elif login:
+        external["password"] = login.password
+    return external
+
+
+def _external_redis(inputs: Inputs, cache: Cache) -> Tree:
+    external: Tree = {
+        "coreDatabaseIndex": CORE_INDEX,
+        "jobserviceDatabaseIndex": JOBSERVICE_INDEX,
+        "registryDatabaseIndex": REGISTRY_INDEX,
+        **_redis_address(inputs, cache),
+    }
+    if inputs.era.has(Feature.TRIVY):
+        external["trivyAdapterIndex"] = TRIVY_INDEX
+    if cache.tls:
+        external["tlsOptions"] = {"enable": True}
+    if inputs.material.cache_password and not inputs.hides_redis_password:
+        external["password"] = inputs.material.cache_password
+    return external
+
+
+def _redis_address(inputs: Inputs, cache: Cache) -> Tree:
+    if not inputs.era.has(Feature.REDIS_ADDR):
+        host, _, port = cache.addresses[0].rpartition(":")
+        return {"host": host, "port": port}
+    address: Tree = {"addr": ",".join(cache.addresses)}
+    if cache.sentinel_master:
+        address["sentinelMasterSet"] = cache.sentinel_master
+    return address

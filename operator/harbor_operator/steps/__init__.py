@@ -1,0 +1,33 @@
+"""The act: each step converges one aspect of a registry and reports one outcome."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.outcomes import Aspect, Outcome
+
+
+class Step(Protocol):
+    """Converges one aspect; idempotent and quick in both directions.
+
+    Raises Unavailable or Refused for what a port said; everything expected is an outcome.
+    """
+
+    @property
+    def aspect(self) -> Aspect:
+        """The condition this step owns."""
+        ...
+
+    @property
+    def needs(self) -> tuple[Aspect, ...]:
+        """Aspects that must be Done before this step is asked to converge."""
+        ...
+
+    async def converge(self, registry: HarborRegistry) -> Outcome:
+        """Looks, decides by the plan, writes the difference, and says what it saw."""
+        ...
+
+    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+        """Undoes what the deletion policy does not keep; Done when nothing is left to do."""
+        ...

@@ -1,0 +1,110 @@
+"""The account that the pull Secrets hold: an account made by hand, checked, or our robot, made and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
+from harbor_operator.diagnosis.configuration import Identity, admin_obstacle
+from harbor_operator.diagnosis.pull_secrets import account_obstacle, rejected, weak_secret
+from harbor_operator.outcomes import Blocked
+from harbor_operator.plan import names
+from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot, is_strong, plan_robot
+from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.ports.kube import Kube
+from harbor_operator.steps.harbor_access import read_access, read_value, require_admin
+
+FIELD = "spec.pullSecrets.credential.secretRef"
+
+
+class PullCredential:
+    """Turns `spec.pullSecrets.credential` into a login that the registry accepts."""
+
+    def __init__(self, kube: Kube, door: RegistryDoor, harbor: Harbor, make_password: Callable[[], SecretStr]) -> None:
+        self._kube = kube
+        self._door = door
+        self._harbor = harbor
+        self._make_password = make_password
+
+    async def read_account(self, registry: HarborRegistry, access: Access, secret: str) -> Login | Blocked:
+        """Returns the login in the Secret, tried against the registry, or why it may not be spread."""
+        username = (await read_value(self._kube, registry, secret, "username", FIELD)).get_secret_value()
+        password = await read_value(self._kube, registry, secret, "password", FIELD)
+        if obstacle := account_obstacle(secret, username, Identity.USER):
+            return obstacle
+        account = access.by(Login(username, password))
+        if not await self._door.try_login(account):
+            return rejected(registry, secret, username)
+        obstacle = account_obstacle(secret, username, await self._harbor.read_identity(account))
+        return obstacle or Login(username, password)
+
+    async def ensure_robot(self, registry: HarborRegistry, access: Access, robot: Robot) -> Login | Blocked:
+        """Returns the login of the robot, which has the wished rights and the stored secret, or what is in the way."""
+        stored = await self._ensure_secret(registry)
+        if not is_strong(stored):
+            return weak_secret(names.robot_secret(registry))
+        admin = access.by(await require_admin(self._kube, registry))
+        identity = await self._harbor.read_identity(admin)
+        if obstacle := admin_obstacle(registry, names.admin_secret(registry), identity):
+            return obstacle
+        found = await self._ensure_account(admin, plan_robot(registry, robot), stored)
+        if isinstance(found, Blocked):
+            return found
+        login = Login(found.login, stored)
+        if not await self._is_accepted(admin, found, login):
+            return rejected(registry, names.robot_secret(registry), found.login)
+        await self._note_login(registry, login)
+        return login
+
+    async def retire_robot(self, registry: HarborRegistry) -> None:
+        """Deletes the robot if it is ours, then its Secret; nothing to do where there is no such Secret."""
+        namespace, secret = registry.metadata.namespace, names.robot_secret(registry)
+        if await self._kube.read_secret(namespace, secret) is None:
+            return
+        wish = plan_robot(registry, Robot())
+        access = await read_access(self._kube, registry)
+        admin = access.by(await require_admin(self._kube, registry))
+        robot = await self._harbor.find_robot(admin, wish.name)
+        if robot is not None and wish.obstacle(robot) is None:
+            await self._harbor.remove_robot(admin, robot)
+        await self.forget_robot(registry)
+
+    async def forget_robot(self, registry: HarborRegistry) -> None:
+        """Deletes the Secret with the robot's login."""
+        namespace, owner = registry.metadata.namespace, names.owner_labels(registry)
+        await self._kube.remove_secret(namespace, names.robot_secret(registry), owner)
+
+    async def _ensure_secret(self, registry: HarborRegistry) -> SecretStr:
+        # Stored before Harbor learns it, so that a crash leaves a secret without a robot, never a robot whose secret
+        # nobody knows.
+        stored = await self._kube.ensure_secret(
+            registry.metadata.namespace,
+            names.robot_secret(registry),
+            lambda: {"password": self._make_password()},
+            names.owner_labels(registry),
+        )
+        return stored.values["password"]
+
+    async def _ensure_account(self, admin: Access, wish: RobotWish, secret: SecretStr) -> SeenRobot | Blocked:
+        robot = await self._harbor.find_robot(admin, wish.name)
+        if robot is None:
+            robot = await self._harbor.create_robot(admin, wish)
+            await self._harbor.set_robot_secret(admin, robot, secret)
+        elif obstacle := wish.obstacle(robot):
+            return obstacle
+        elif not wish.is_met_by(robot):
+            await self._harbor.update_robot(admin, robot, wish)
+        return robot
+
+    async def _is_accepted(self, admin: Access, robot: SeenRobot, login: Login) -> bool:
+        if await self._door.try_login(admin.by(login)):
+            return True
+        await self._harbor.set_robot_secret(admin, robot, login.password)
+        return await self._door.try_login(admin.by(login))
+
+    async def _note_login(self, registry: HarborRegistry, login: Login) -> None:
+        values = {"username": SecretStr(login.username), "password": login.password}
+        owner = names.owner_labels(registry)
+        await self._kube.apply_secret(registry.metadata.namespace, names.robot_secret(registry), values, owner)

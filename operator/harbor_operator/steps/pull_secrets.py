@@ -1,0 +1,152 @@
+"""PullSecretsReady: one pull-only login is held by every selected namespace; the injector does the spreading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, PullSecrets
+from harbor_operator.diagnosis.pull_secrets import cleaning_up, name_obstacle, robot_left_behind, spread
+from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, PullSecretFacts
+from harbor_operator.plan import names
+from harbor_operator.plan.pull_secrets import docker_config
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.distribution import Claim, Distribution, DistributionWish
+from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.ports.kube import Kube
+from harbor_operator.steps.harbor_access import read_access
+from harbor_operator.steps.pull_credential import PullCredential
+
+EVERY_ACCOUNT = "*"
+NONE_SPREAD = PullSecretFacts(namespaces=0, ready=0, failed=0)
+
+Leftover = tuple[Claim, int | None]
+
+
+class PullSecretsStep:
+    """Finds the login, declares what shall be spread, takes back what was spread before, and reports how far it is."""
+
+    aspect = Aspect.PULL_SECRETS
+    needs = (Aspect.REACHABILITY,)
+
+    def __init__(
+        self,
+        kube: Kube,
+        door: RegistryDoor,
+        harbor: Harbor,
+        distribution: Distribution,
+        make_password: Callable[[], SecretStr],
+    ) -> None:
+        self._kube = kube
+        self._credential = PullCredential(kube, door, harbor, make_password)
+        self._distribution = distribution
+        # What this process has declared: the status names one claim only, and a quick second rename would lose another.
+        self._claims: dict[str, set[Claim]] = {}
+
+    async def converge(self, registry: HarborRegistry) -> Outcome:
+        """Declares the wish and reports how far it has spread."""
+        section = registry.spec.pull_secrets
+        if section is None:
+            return await self._clean_up(registry)
+        if obstacle := name_obstacle(registry, section.secret_name, await self._kube.read_registries()):
+            return obstacle
+        access = await read_access(self._kube, registry)
+        login = await self._login(registry, section, access)
+        if isinstance(login, Blocked):
+            return login
+        claim = _claim(registry, section)
+        self._distribution.declare(_wish(registry, section, login))
+        outcome = self._report(registry, claim, login.username if section.credential.robot else None)
+        if isinstance(outcome, Done) and section.credential.robot is None:
+            await self._credential.retire_robot(registry)
+        return outcome
+
+    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+        """Takes everything back unless it shall be kept: references, Secrets, then the robot."""
+        if registry.spec.deletion_policy.pull_secrets is DeletionPolicy.RETAIN:
+            return Done("the pull Secrets, their references and the robot are kept (`spec.deletionPolicy.pullSecrets`)")
+        section = registry.spec.pull_secrets
+        spec_claim = (_claim(registry, section),) if section else ()
+        if leftovers := self._take_back(registry, None, *spec_claim):
+            return _still_cleaning(leftovers, NONE_SPREAD)
+        try:
+            await self._credential.retire_robot(registry)
+        except (Unavailable, Refused) as error:
+            # A pull-only robot whose secret is nowhere any more does no harm; a registry that cannot be deleted does.
+            await self._credential.forget_robot(registry)
+            return Done(robot_left_behind(names.robot(registry), str(error)))
+        self._claims.pop(registry.metadata.uid, None)
+        return Done("pull Secrets, references and robot are gone")
+
+    async def _login(self, registry: HarborRegistry, section: PullSecrets, access: Access) -> Login | Blocked:
+        given, robot = section.credential.secret_ref, section.credential.robot
+        if given is not None:
+            return await self._credential.read_account(registry, access, given.name)
+        if robot is not None:
+            return await self._credential.ensure_robot(registry, access, robot)
+        raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")
+
+    async def _clean_up(self, registry: HarborRegistry) -> Outcome:
+        if leftovers := self._take_back(registry, None):
+            return _still_cleaning(leftovers, NONE_SPREAD)
+        await self._credential.retire_robot(registry)
+        if not registry.observed.secret_name:
+            return NOT_REQUESTED
+        # Said in so many words once, so that the status forgets the name.
+        return replace(NOT_REQUESTED, facts=Facts(pull_secrets=NONE_SPREAD))
+
+    def _report(self, registry: HarborRegistry, claim: Claim, robot: str | None) -> Outcome:
+        leftovers = self._take_back(registry, claim)
+        seen = self._distribution.read(claim)
+        facts = replace(seen or NONE_SPREAD, robot=robot)
+        if leftovers:
+            return _still_cleaning(leftovers, facts)
+        named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
+        return spread(claim.secret_name, seen, Facts(pull_secrets=named))
+
+    def _take_back(self, registry: HarborRegistry, present: Claim | None, *more: Claim) -> list[Leftover]:
+        """Withdraws every known claim that the present one does not cover; returns those of which something is left."""
+        known = self._claims.setdefault(registry.metadata.uid, set())
+        known.update(more, _observed_claim(registry))
+        leftovers: list[Leftover] = []
+        for claim in sorted(known, key=lambda one: (one.secret_name, one.service_accounts)):
+            if present is None or not _covers(present, claim):
+                self._distribution.withdraw(claim)
+                leftovers.append((claim, self._distribution.remaining(claim)))
+        remaining = [leftover for leftover in leftovers if leftover[1] != 0]
+        self._claims[registry.metadata.uid] = {claim for claim, _ in remaining} | ({present} if present else set())
+        return remaining
+
+
+def _claim(registry: HarborRegistry, section: PullSecrets) -> Claim:
+    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts))
+
+
+def _observed_claim(registry: HarborRegistry) -> set[Claim]:
+    seen = registry.observed
+    return {Claim(registry.metadata.uid, seen.secret_name, seen.service_accounts)} if seen.secret_name else set()
+
+
+def _covers(present: Claim, earlier: Claim) -> bool:
+    if present.secret_name != earlier.secret_name:
+        return False
+    return EVERY_ACCOUNT in present.service_accounts or set(earlier.service_accounts) <= set(present.service_accounts)
+
+
+def _wish(registry: HarborRegistry, section: PullSecrets, login: Login) -> DistributionWish:
+    return DistributionWish(
+        claim=_claim(registry, section),
+        registry_key=registry.key,
+        namespaces=section.namespaces,
+        conflict_policy=section.conflict_policy,
+        docker_config=docker_config(registry, login.username, login.password),
+    )
+
+
+def _still_cleaning(leftovers: list[Leftover], facts: PullSecretFacts) -> Outcome:
+    """Reports the old names as long as something is left of them: after a restart only the status knows them."""
+    claim, count = leftovers[0]
+    held = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
+    return cleaning_up(claim.secret_name, count, Facts(pull_secrets=held))

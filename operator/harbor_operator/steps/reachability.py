@@ -1,0 +1,124 @@
+"""RegistryReachable: `spec.externalURL` answers as a container runtime and a person with docker need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.diagnosis.configuration import Identity
+from harbor_operator.diagnosis.reachability import (
+    PROBE_MIB,
+    certificate_cautions,
+    certificate_obstacle,
+    entrance_obstacle,
+    health_obstacle,
+    pull_obstacle,
+    upload_obstacle,
+)
+from harbor_operator.outcomes import NOTHING, Aspect, Blocked, Done, Facts, Outcome, Pending
+from harbor_operator.plan.pull_secrets import pull_login_secret
+from harbor_operator.plan.reachability import TrialKey, pull_project, trial_key, upload_repository
+from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.ports.kube import Kube
+from harbor_operator.steps.harbor_access import read_access, read_admin
+
+MIB = 1 << 20
+RETRY_UPLOAD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An upload that was really started, and what came of it."""
+
+    key: TrialKey
+    at: datetime
+    obstacle: Blocked | Pending | None
+
+    def holds(self, key: TrialKey, now: datetime) -> bool:
+        """Whether it need not be tried again yet."""
+        return self.key == key and (self.obstacle is None or now - self.at < RETRY_UPLOAD)
+
+
+class ReachabilityStep:
+    """Looks only, but for one upload that is cancelled again.
+
+    The upload is tried once per process and wish, for even a cancelled one leaves some hundred bytes in the storage.
+    What came of it is kept in memory: a restart costs one more trial, and a marker would cost more than that. A failure
+    is tried again after a while, so that the condition turns True by itself.
+    """
+
+    aspect = Aspect.REACHABILITY
+    needs = (Aspect.RELEASE,)
+
+    def __init__(self, kube: Kube, door: RegistryDoor, harbor: Harbor, clock: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._door = door
+        self._harbor = harbor
+        self._clock = clock
+        self._trials: dict[str, Trial] = {}
+
+    async def converge(self, registry: HarborRegistry) -> Outcome:
+        """Walks the way of a client: handshake, entrance, health, token, upload; the first obstacle is the outcome."""
+        access = await read_access(self._kube, registry)
+        certificate = await self._door.read_certificate(access)
+        if certificate and (obstacle := certificate_obstacle(registry, certificate)):
+            return obstacle
+        if obstacle := entrance_obstacle(registry, await self._door.read_entrance(access)):
+            return obstacle
+        if ill := health_obstacle(registry, await self._door.read_health(access)):
+            return ill
+        admin = await self._admin(registry, access)
+        if trouble := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
+            return trouble
+        facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
+        cautions = certificate_cautions(registry, certificate, self._clock()) if certificate else ()
+        message = f"{registry.spec.external_url} answers /v2/ and /api/v2.0/health as a client sees it"
+        return Done(message, facts=facts, cautions=cautions)
+
+    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+        """Forgets what was tried; there is nothing else."""
+        self._trials.pop(registry.metadata.uid, None)
+        return Done("nothing to undo")
+
+    async def _admin(self, registry: HarborRegistry, access: Access) -> Access | None:
+        """The administrator, if we have a login that works; whether it must is the Configuration step's business."""
+        admin = access.by(await read_admin(self._kube, registry))
+        if admin.login is None or await self._harbor.read_identity(admin) is not Identity.ADMIN:
+            return None
+        return admin
+
+    async def _try_pull(
+        self, registry: HarborRegistry, access: Access, admin: Access | None
+    ) -> Blocked | Pending | None:
+        client = access.by(await self._pull_login(registry))
+        # A rejected credential is left to the PullSecrets step, which can mend it only if this one lets it.
+        if client.login is None or not await self._door.try_login(client):
+            return None
+        project = pull_project(registry, await self._harbor.read_projects(admin)) if admin else None
+        image = await self._harbor.read_image(admin, project) if admin and project else None
+        return pull_obstacle(registry, await self._door.try_pull(client, image))
+
+    async def _try_upload(self, registry: HarborRegistry, admin: Access | None) -> Blocked | Pending | None:
+        uid, key = registry.metadata.uid, trial_key(registry)
+        known = self._trials.get(uid)
+        if known and known.holds(key, self._clock()):
+            return known.obstacle
+        if admin is None:
+            return None
+        repository = upload_repository(registry, await self._harbor.read_projects(admin))
+        if repository is None:
+            return None
+        seen = await self._door.try_upload(admin, repository, PROBE_MIB * MIB)
+        obstacle = upload_obstacle(registry, seen)
+        if seen.patched is not None:
+            self._trials[uid] = Trial(key, self._clock(), obstacle)
+        return obstacle
+
+    async def _pull_login(self, registry: HarborRegistry) -> Login | None:
+        name = pull_login_secret(registry)
+        stored = await self._kube.read_secret(registry.metadata.namespace, name) if name else None
+        if stored is None or not {"username", "password"} <= stored.values.keys():
+            return None
+        return Login(stored.values["username"].get_secret_value(), stored.values["password"])

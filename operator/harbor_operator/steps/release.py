@@ -1,0 +1,245 @@
+"""Release: the Helm release of the Harbor chart is what the spec says, and its workloads are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
+from harbor_operator.diagnosis.release import failure_reason, judge_foreign
+from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, Pending
+from harbor_operator.plan import names
+from harbor_operator.plan.helm_storage import (
+    Revision,
+    Stored,
+    read_payload,
+    read_revisions,
+    release_selector,
+    revision_secret,
+    unlocked_patch,
+    workload_selector,
+)
+from harbor_operator.plan.release import (
+    ACTION_FOR,
+    Action,
+    ReleaseWish,
+    determine_state,
+    failures_in_a_row,
+    judge_succession,
+    plan_release,
+    retry_delay,
+)
+from harbor_operator.plan.secrets import Chance
+from harbor_operator.ports import Refused
+from harbor_operator.ports.helm import Helm
+from harbor_operator.ports.kube import Kube, StoredSecret, Workload
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.release_material import MaterialStore
+
+_LOOK_AGAIN = 3.0
+_NAMED_WORKLOADS = 5
+_UNINSTALL_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The release as its Secrets tell it: all revisions, and the newest in full."""
+
+    revisions: list[Revision]
+    newest: StoredSecret | None
+    stored: Stored | None
+
+    @property
+    def facts(self) -> Facts:
+        """What status reports about it."""
+        if self.stored is None or self.revisions[-1].status != "deployed":
+            return Facts()
+        return Facts(self.stored.chart_version, self.stored.harbor_version, self.revisions[-1].number)
+
+
+class ReleaseStep:
+    """Installs and upgrades with Helm in the background; reads how far it is from Helm's Secrets and the workloads."""
+
+    aspect = Aspect.RELEASE
+    needs = (Aspect.DATABASE, Aspect.CACHE, Aspect.STORAGE)
+
+    def __init__(self, kube: Kube, helm: Helm, chance: Chance, clock: Callable[[], datetime]) -> None:
+        self._kube = kube
+        self._helm = helm
+        self._material = MaterialStore(kube, chance)
+        self._clock = clock
+
+    async def converge(self, registry: HarborRegistry) -> Outcome:
+        """Brings the Secrets, then the release, then looks at the workloads."""
+        release = registry.spec.release
+        if release is None:
+            return NOT_REQUESTED
+        if running := await self._running(registry):
+            return running
+        material = await self._material.gather(registry, release)
+        if isinstance(material, Blocked):
+            return material
+        wish = plan_release(registry, release, material)
+        if isinstance(wish, Blocked):
+            return wish
+        seen = await self._look(registry)
+        return await self._act(registry, wish, seen)
+
+    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+        """Uninstalls what is ours if the policy says so; pins and admin password stay as long as the database does."""
+        if registry.spec.release is None:
+            return NOT_REQUESTED
+        name = names.release(registry)
+        if registry.spec.deletion_policy.release is DeletionPolicy.RETAIN:
+            return Done(f"Helm release '{name}' is kept: `spec.deletionPolicy.release` is 'Retain'")
+        if self._helm.running(registry.metadata.namespace, name):
+            return Pending(Reason.RELEASE_UNINSTALLING, f"Helm still works on release '{name}'", _LOOK_AGAIN)
+        seen = await self._look(registry)
+        ours = bool(seen.revisions) and seen.revisions[-1].belongs_to(names.owner_labels(registry))
+        if ours:
+            return await self._uninstall(registry, name)
+        left = await self._kube.read_workloads(registry.metadata.namespace, workload_selector(name))
+        if left and not seen.revisions:
+            listed = ", ".join(f"'{workload.name}'" for workload in left[:_NAMED_WORKLOADS])
+            return Pending(Reason.RELEASE_UNINSTALLING, f"waiting for {listed} to go", _LOOK_AGAIN)
+        keep = registry.spec.deletion_policy.database is DeletionPolicy.RETAIN
+        await self._material.remove(registry, keep_pins=keep)
+        return Done(_farewell(registry, keep=keep, foreign=bool(seen.revisions)))
+
+    async def _running(self, registry: HarborRegistry) -> Pending | None:
+        name = names.release(registry)
+        progress = self._helm.running(registry.metadata.namespace, name)
+        if progress is None:
+            return None
+        seen = await self._look(registry)
+        first = not seen.revisions or seen.revisions[-1].number == 1
+        reason = Reason.RELEASE_INSTALLING if first else Reason.RELEASE_UPGRADING
+        return Pending(reason, f"Helm works on release '{name}' for {progress.seconds:.0f} s", _LOOK_AGAIN, seen.facts)
+
+    async def _look(self, registry: HarborRegistry) -> _Seen:
+        namespace, name = registry.metadata.namespace, names.release(registry)
+        secrets = await self._kube.read_secrets(namespace, release_selector(name))
+        revisions = read_revisions((secret.name, secret.labels) for secret in secrets)
+        if not revisions:
+            return _Seen([], None, None)
+        newest = next(s for s in secrets if s.name == revision_secret(name, revisions[-1].number))
+        try:
+            return _Seen(revisions, newest, read_payload(newest.values["release"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refused(
+                Reason.SECRET_INVALID,
+                f"Secret '{newest.name}' is not a release that Helm wrote: delete it, and Helm takes the revision before",
+            ) from error
+
+    async def _act(self, registry: HarborRegistry, wish: ReleaseWish, seen: _Seen) -> Outcome:
+        state = determine_state(seen.revisions, seen.stored, wish, names.owner_labels(registry))
+        action = ACTION_FOR[state]
+        match action:
+            case Action.REFUSE:
+                return judge_foreign(wish.name, wish.namespace)
+            case Action.UNLOCK:
+                return await self._unlock(wish, seen)
+            case Action.VERIFY:
+                return await self._verify(wish, seen)
+            case Action.INSTALL | Action.UPGRADE | Action.RETRY:
+                return await self._upgrade(action, wish, seen)
+        assert_never(action)
+
+    async def _upgrade(self, action: Action, wish: ReleaseWish, seen: _Seen) -> Outcome:
+        if action is not Action.INSTALL and seen.stored and (finding := judge_succession(seen.stored, wish)):
+            return finding
+        if hold := self._hold(wish, seen):
+            return hold
+        await self._helm.start_upgrade(wish)
+        if action is Action.INSTALL:
+            message = f"Helm installs chart {wish.version} as release '{wish.name}'"
+            return Pending(Reason.RELEASE_INSTALLING, message, _LOOK_AGAIN)
+        message = f"Helm upgrades release '{wish.name}' to chart {wish.version}"
+        return Pending(Reason.RELEASE_UPGRADING, message, _LOOK_AGAIN, seen.facts)
+
+    def _hold(self, wish: ReleaseWish, seen: _Seen) -> Pending | None:
+        """Returns the wait between a failure of this very wish and its retry; a changed wish is tried at once."""
+        recorded = failures_in_a_row(seen.revisions, wish.digest)
+        last, changed = self._helm.result(wish.namespace, wish.name), seen.stored.changed_at if seen.stored else None
+        heard = last if last and last.digest == wish.digest and not last.succeeded else None
+        failed_at = heard.finished_at if heard else changed if recorded else None
+        if failed_at is None:
+            return None
+        message = heard.message if heard else seen.stored.description if seen.stored else ""
+        failures = max(recorded, heard.failures if heard else 0)
+        remaining = retry_delay(failures) - (self._clock() - failed_at).total_seconds()
+        if remaining <= 0:
+            return None
+        return Pending(
+            failure_reason(message),
+            f"Helm failed {failures} time(s) on release '{wish.name}', next try in {remaining:.0f} s: {message}",
+            remaining,
+        )
+
+    async def _unlock(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
+        """Clears the lock of a Helm run that is gone; ours would still be running, so anybody's may finish first."""
+        newest, stored = seen.newest, seen.stored
+        since = stored.changed_at if stored else None
+        age = (self._clock() - since).total_seconds() if since else float(wish.timeout_seconds) + 1
+        status = seen.revisions[-1].status
+        if age <= wish.timeout_seconds or newest is None:
+            return Pending(
+                Reason.RELEASE_LOCKED,
+                f"release '{wish.name}' is '{status}' for {age:.0f} s by a Helm run that is not ours; the lock is"
+                f" cleared after {wish.timeout_seconds} s (`spec.release.timeoutSeconds`)",
+                min(10.0, wish.timeout_seconds - age + 1),
+            )
+        patch = unlocked_patch(newest.values["release"])
+        await self._kube.patch_secret(wish.namespace, newest.name, patch, newest.resource_version)
+        return Pending(
+            Reason.RELEASE_LOCKED,
+            f"release '{wish.name}' was left '{status}'; its lock is cleared, it is tried again",
+            0.5,
+        )
+
+    async def _verify(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
+        workloads = await self._kube.read_workloads(wish.namespace, workload_selector(wish.name))
+        late = [workload for workload in workloads if not workload.is_ready]
+        if late or not workloads:
+            return Pending(Reason.WORKLOADS_NOT_READY, _describe(late, wish.name), _LOOK_AGAIN, seen.facts)
+        facts = seen.facts
+        return Done(
+            f"chart {facts.chart_version} (Harbor {facts.harbor_version}) is deployed as revision"
+            f" {facts.release_revision} of '{wish.name}', {len(workloads)} workloads are ready",
+            facts=facts,
+        )
+
+    async def _uninstall(self, registry: HarborRegistry, name: str) -> Outcome:
+        namespace = registry.metadata.namespace
+        last = self._helm.result(namespace, name)
+        if last and not last.digest and not last.succeeded:
+            remaining = retry_delay(last.failures) - (self._clock() - last.finished_at).total_seconds()
+            if remaining > 0:
+                message = f"uninstalling Helm release '{name}' failed, next try in {remaining:.0f} s: {last.message}"
+                return Pending(Reason.RELEASE_FAILED, message, remaining)
+        release = registry.spec.release
+        await self._helm.start_uninstall(namespace, name, release.timeout_seconds if release else _UNINSTALL_SECONDS)
+        return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", _LOOK_AGAIN)
+
+
+def _describe(late: list[Workload], name: str) -> str:
+    if not late:
+        return f"no Deployment or StatefulSet carries the label 'release={name}' yet"
+    told = [
+        f"{workload.kind} '{workload.name}': {workload.ready} of {workload.desired} ready"
+        + (f" ({workload.trouble})" if workload.trouble else "")
+        for workload in late[:_NAMED_WORKLOADS]
+    ]
+    more = len(late) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
+
+
+def _farewell(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:
+    name = names.release(registry)
+    what = f"Helm release '{name}' " + ("belongs to somebody else and is left alone" if foreign else "is gone")
+    if not keep:
+        return f"{what}; the Secrets made for it are gone"
+    pins = names.pins_secret(registry)
+    return f"{what}; Secret '{pins}' and the admin's password stay: the kept database cannot be read without them"
