@@ -1,0 +1,65 @@
+"""A real RADOS gateway behind a real front with TLS, for the contract tests of storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from harbor_operator.ports.object_store import SwiftAccount
+from harbor_operator.ports.rgw_admin import RgwAccess
+from tests.lab.ceph import Ceph
+from tests.lab.certs import Authority
+from tests.lab.nginx import Front, Site
+from tests.lab.process import Processes, free_port
+
+KEY = "Kontrakt0Kontrakt1"
+
+
+@dataclass
+class Gateway:
+    """Ceph, its fronts, and who signed their certificates."""
+
+    ceph: Ceph
+    front: Front
+    authority: Authority
+    admin_front: Front
+    """Leaves the Host header as it is, because the admin API's requests are signed with it."""
+
+    @property
+    def auth_url(self) -> str:
+        return f"{self.front.url}/auth/v1.0"
+
+    def account(self, username: str, key: str = KEY) -> SwiftAccount:
+        return SwiftAccount(self.auth_url, username, SecretStr(key), "swift", self.authority.ca_pem, "s3-ca")
+
+    def access(self) -> RgwAccess:
+        secret = SecretStr(self.ceph.admin_secret_key)
+        return RgwAccess(self.ceph.rgw_url, self.ceph.admin_access_key, secret, "rgw-admin")
+
+    def tell_the_truth(self) -> None:
+        """Restart the gateway with the URL of its front."""
+        self.ceph.restart_rgw(self.front.url)
+
+    def tell_nonsense(self) -> None:
+        """Restart the gateway without any word about its front."""
+        self.ceph.restart_rgw(None)
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Gateway]:
+    """A gateway that tells its front's URL; everything ends with the context."""
+    processes = Processes(directory / "log")
+    authority = Authority.create(directory / "certs")
+    try:
+        port = free_port()
+        ceph = Ceph.start(directory / "ceph", processes, swift_url=f"https://localhost:{port}")
+        front = Front.start(directory / "front", processes, authority, Site(ceph.rgw_url), port=port)
+        straight = Site(ceph.rgw_url, host_header="$http_host")
+        admin_front = Front.start(directory / "admin-front", processes, authority, straight)
+        yield Gateway(ceph, front, authority, admin_front)
+    finally:
+        processes.stop_all()

@@ -1,0 +1,114 @@
+"""Projects and quotas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.harbor.conftest import login_of, pull_only
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from tests.contract.harbor.client import HarborClient, Login
+
+    MakeRobot = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+async def quota_of(harbor: HarborClient, number: int) -> dict[str, Any]:
+    answer = await harbor.as_admin("GET", f"/quotas?reference=project&reference_id={number}")
+    found: dict[str, Any] = answer.json()[0]
+    return found
+
+
+async def test_a_project_can_be_made_seen_and_removed(harbor: HarborClient, fresh: str) -> None:
+    body = {"project_name": fresh, "metadata": {"public": "true"}, "storage_limit": 1 << 30}
+    made = await harbor.as_admin("POST", "/projects", body)
+    assert (made.status, made.body) == (201, b"")
+    number = int(made.headers["Location"].removeprefix("/api/v2.0/projects/"))
+    seen = (await harbor.as_admin("GET", f"/projects/{fresh}")).json()
+    assert (seen["project_id"], seen["metadata"]["public"], seen["repo_count"]) == (number, "true", 0)
+    assert (await quota_of(harbor, number))["hard"] == {"storage": 1 << 30}
+    assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
+    assert (await harbor.as_admin("HEAD", f"/projects?project_name={fresh}")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("login", "status"), [("admin", 200), (None, 401), (("admin", "Wrong-password-1"), 401)], ids=str
+)
+async def test_only_the_known_may_ask_whether_a_public_project_exists(
+    harbor: HarborClient, login: Login | str | None, status: int
+) -> None:
+    actual = harbor.admin if isinstance(login, str) else login
+    assert (await harbor.api("HEAD", "/projects?project_name=library", login=actual)).status == status
+
+
+async def test_asking_for_no_name_is_an_error(harbor: HarborClient) -> None:
+    assert (await harbor.as_admin("HEAD", "/projects", wrong=True)).status == 422
+
+
+async def test_a_second_project_of_that_name_is_a_conflict(harbor: HarborClient, project: str) -> None:
+    answer = await harbor.as_admin("POST", "/projects", {"project_name": project})
+    assert (answer.status, answer.code) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize("name", ["Upper", "two..dots", "-start", "a/b"])
+async def test_a_bad_name_is_refused(harbor: HarborClient, name: str) -> None:
+    answer = await harbor.as_admin("POST", "/projects", {"project_name": name})
+    assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+
+
+async def test_a_numeric_name_needs_a_header(harbor: HarborClient) -> None:
+    assert (await harbor.as_admin("POST", "/projects", {"project_name": "90210"})).status == 201
+    by_name = {"X-Is-Resource-Name": "true"}
+    try:
+        assert (await harbor.as_admin("GET", "/projects/90210")).status == 404
+        assert (await harbor.api("GET", "/projects/90210", login=harbor.admin, headers=by_name)).status == 200
+    finally:
+        answer = await harbor.api("DELETE", "/projects/90210", login=harbor.admin, headers=by_name)
+    assert answer.status == 200
+
+
+async def test_metadata_can_be_changed(harbor: HarborClient, project: str) -> None:
+    assert (await harbor.as_admin("PUT", f"/projects/{project}", {"metadata": {"public": "true"}})).status == 200
+    assert (await harbor.as_admin("GET", f"/projects/{project}")).json()["metadata"]["public"] == "true"
+
+
+async def test_a_quota_is_changed_at_its_own_place(harbor: HarborClient, project: str) -> None:
+    number = (await harbor.as_admin("GET", f"/projects/{project}")).json()["project_id"]
+    quota = await quota_of(harbor, number)
+    assert quota["hard"] == {"storage": -1}
+    answer = await harbor.as_admin("PUT", f"/quotas/{quota['id']}", {"hard": {"storage": 5 << 30}})
+    assert answer.status == 200
+    assert (await quota_of(harbor, number))["hard"] == {"storage": 5 << 30}
+
+
+async def test_a_project_that_only_has_robots_can_be_removed(harbor: HarborClient, fresh: str) -> None:
+    await harbor.as_admin("POST", "/projects", {"project_name": fresh})
+    body = {**pull_only("ci", fresh), "level": "project"}
+    assert (await harbor.as_admin("POST", "/robots", body)).status == 201
+    assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
+
+
+async def test_a_pull_robot_makes_no_project(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+    login = login_of(await robot(pull_only(fresh)))
+    answer = await harbor.api("POST", "/projects", {"project_name": fresh}, login=login)
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+
+
+async def test_read_only_mode_refuses_a_project(harbor: HarborClient, fresh: str) -> None:
+    await harbor.as_admin("PUT", "/configurations", {"read_only": True})
+    try:
+        answer = await harbor.as_admin("POST", "/projects", {"project_name": fresh})
+    finally:
+        await harbor.as_admin("PUT", "/configurations", {"read_only": False})
+    assert (answer.status, answer.code) == (403, "DENIED")
+
+
+async def test_a_list_is_paged(harbor: HarborClient, project: str) -> None:
+    answer = await harbor.as_admin("GET", "/projects?page=1&page_size=1")
+    assert len(answer.json()) == 1
+    assert int(answer.headers["X-Total-Count"]) >= 2
+    assert 'rel="next"' in answer.headers["Link"]

@@ -1,0 +1,145 @@
+"""The token service and /v2/, as a container runtime meets them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from multidict import CIMultiDict
+
+from tests.contract.harbor.conftest import login_of, pull_only
+from tests.contract.harbor.images import MANIFEST, actions_of, bearer, challenge_of, claims_of, push
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from tests.contract.harbor.client import HarborClient
+
+    MakeRobot = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+WRONG = ("admin", "Wrong-password-1")
+
+
+async def test_an_image_pushed_can_be_pulled(harbor: HarborClient, robot: MakeRobot, project: str, fresh: str) -> None:
+    repository, layer = f"{project}/app", os.urandom(3 << 20)
+    digest = await push(harbor, harbor.admin, repository, layer)
+    login = login_of(await robot(pull_only(fresh)))
+    headers = await bearer(harbor, login, f"repository:{repository}:pull")
+    accept = [("Accept", MANIFEST), ("Accept", DOCKER_MANIFEST)]  # clients repeat the header
+    wanted = CIMultiDict([*headers.items(), *accept])
+    manifest = await harbor.call("GET", f"/v2/{repository}/manifests/latest", headers=wanted)
+    assert manifest.headers["Docker-Content-Digest"] == digest
+    blob = manifest.json()["layers"][0]["digest"]
+    assert (await harbor.call("GET", f"/v2/{repository}/blobs/{blob}", headers=headers)).body == layer
+    head = await harbor.call("HEAD", f"/v2/{repository}/blobs/{blob}", headers=headers)
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(layer)), b"")
+
+
+async def test_basic_auth_is_good_for_a_manifest_too(harbor: HarborClient, robot: MakeRobot, project: str) -> None:
+    await push(harbor, harbor.admin, f"{project}/app", b"layer")
+    login = login_of(await robot(pull_only("basic-" + project, project)))
+    path = f"/v2/{project}/app/manifests/latest"
+    headers = {"Accept": MANIFEST}
+    assert (await harbor.call("HEAD", path, login=login, headers=headers)).status == 200
+    assert (await harbor.call("HEAD", path, headers=headers)).status == 401
+
+
+async def test_a_project_with_repositories_stays(harbor: HarborClient, project: str) -> None:
+    await push(harbor, harbor.admin, f"{project}/app", b"layer")
+    answer = await harbor.as_admin("DELETE", f"/projects/{project}")
+    assert (answer.status, answer.code) == (412, "PRECONDITION")
+
+
+async def test_v2_tells_good_from_bad(harbor: HarborClient) -> None:
+    good = await harbor.call("GET", "/v2/", login=harbor.admin)
+    assert (good.status, good.json()) == (200, {})
+    bad = await harbor.call("GET", "/v2/", login=WRONG)
+    assert (bad.status, bad.json()["errors"][0]["code"]) == (401, "UNAUTHORIZED")
+
+
+async def test_the_challenge_leads_to_the_token_service(harbor: HarborClient) -> None:
+    challenge = challenge_of(await harbor.call("GET", "/v2/"))
+    assert challenge.service == "harbor-registry"
+    assert urlsplit(challenge.realm).path == "/service/token"
+
+
+async def test_the_challenge_of_a_repository_names_the_scope(harbor: HarborClient, project: str) -> None:
+    answer = await harbor.call("HEAD", f"/v2/{project}/app/manifests/latest")
+    assert (answer.status, challenge_of(answer).scope) == (401, f"repository:{project}/app:pull")
+
+
+async def test_a_token_says_who_and_what(harbor: HarborClient, robot: MakeRobot, project: str, fresh: str) -> None:
+    login = login_of(await robot(pull_only(fresh)))
+    answer = await harbor.token(login, f"repository:{project}/app:pull,push")
+    body = answer.json()
+    assert (answer.status, body["access_token"], body["expires_in"]) == (200, "", 1800)
+    assert claims_of(answer)["sub"] == login[0]
+    assert actions_of(answer) == ["pull"]
+
+
+async def test_a_wrong_secret_still_gets_a_token_that_allows_nothing(
+    harbor: HarborClient, robot: MakeRobot, project: str, fresh: str
+) -> None:
+    name, _ = login_of(await robot(pull_only(fresh)))
+    answer = await harbor.token((name, "Wrong-secret-1"), f"repository:{project}/app:pull")
+    assert (answer.status, actions_of(answer)) == (200, [])
+    assert not claims_of(answer).get("sub")
+
+
+async def test_an_absent_project_gives_a_token_that_allows_nothing(
+    harbor: HarborClient, robot: MakeRobot, fresh: str
+) -> None:
+    login = login_of(await robot(pull_only(fresh)))
+    answer = await harbor.token(login, "repository:nosuch-project/app:pull")
+    assert (answer.status, actions_of(answer), claims_of(answer)["sub"]) == (200, [], login[0])
+
+
+async def test_a_wrong_secret_without_a_scope_is_refused(harbor: HarborClient) -> None:
+    assert (await harbor.token(WRONG)).status == 401
+
+
+async def test_an_unknown_service_is_refused(harbor: HarborClient) -> None:
+    assert (await harbor.token(harbor.admin, service="elsewhere")).status == 400
+
+
+async def test_a_pull_robot_cannot_push(harbor: HarborClient, robot: MakeRobot, project: str, fresh: str) -> None:
+    login = login_of(await robot(pull_only(fresh)))
+    answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", login=login)
+    assert answer.status == 401
+    assert answer.message == f"unauthorized to access repository: {project}/app, action: push"
+
+
+@pytest.mark.parametrize("method", ["POST"])
+async def test_an_absent_project_is_named_and_leads_nowhere(harbor: HarborClient, method: str) -> None:
+    answer = await harbor.call(method, "/v2/nosuch/app/blobs/uploads/", login=harbor.admin)
+    assert (answer.status, answer.headers["Www-Authenticate"]) == (401, "")
+    assert answer.message == "project nosuch not found"
+
+
+async def test_anybody_may_pull_from_a_public_project(harbor: HarborClient, project: str) -> None:
+    await harbor.as_admin("PUT", f"/projects/{project}", {"metadata": {"public": "true"}})
+    await push(harbor, harbor.admin, f"{project}/app", b"layer")
+    headers = await bearer(harbor, None, f"repository:{project}/app:pull")
+    answer = await harbor.call("GET", f"/v2/{project}/app/tags/list", headers=headers)
+    assert (answer.status, answer.json()["tags"]) == (200, ["latest"])
+
+
+async def test_an_upload_stays_at_the_address_the_client_used(harbor: HarborClient, project: str) -> None:
+    headers = await bearer(harbor, harbor.admin, f"repository:{project}/app:pull,push")
+    answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", headers=headers)
+    place, own = urlsplit(answer.headers["Location"]), urlsplit(harbor.url)
+    assert place.netloc in {"", own.netloc}
+    assert place.scheme in {"", own.scheme}
+
+
+async def test_read_only_mode_refuses_a_push(harbor: HarborClient, project: str) -> None:
+    await harbor.as_admin("PUT", "/configurations", {"read_only": True})
+    try:
+        answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", login=harbor.admin)
+    finally:
+        await harbor.as_admin("PUT", "/configurations", {"read_only": False})
+    assert answer.status == 403

@@ -1,0 +1,87 @@
+"""The processes that stand for the pods of a Helm release: the release decides everything about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.harbor.release import CONTAINER, Release
+from tests.lab.images import make_image
+from tests.lab.lab import Lab, Part
+from tests.lab.process import LabError, wait_until
+from tests.lab.skopeo import Skopeo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.lab
+
+PARTS = frozenset({Part.CONTROL_PLANE, Part.NODE, Part.POSTGRES, Part.REDIS, Part.CEPH, Part.CHART})
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    try:
+        started = Lab.start(PARTS)
+    except LabError as error:
+        pytest.skip(f"the lab cannot run here: {error}")
+    with started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def release(lab: Lab) -> Release:
+    made = Release(lab)
+    made.install()
+    return made
+
+
+def pids(release: Release) -> dict[str, int]:
+    return {name: one["pid"] for name, one in release.workloads.status().items()}
+
+
+def starts(release: Release) -> dict[str, int]:
+    return {name: one["starts"] for name, one in release.workloads.status().items()}
+
+
+def state(release: Release, name: str) -> str:
+    return str(release.workloads.status()[name]["state"])
+
+
+def test_an_image_goes_through_the_release_to_swift_and_back(lab: Lab, release: Release, tmp_path: Path) -> None:
+    skopeo = Skopeo(tmp_path / "skopeo")
+    make_image(tmp_path / "image", size=6 << 20)
+    authfile = release.authfile(tmp_path, ("admin", release.admin_password))
+    reference, ca_dir = f"{release.host}/library/app:1", lab.authority.ca_dir
+    pushed = skopeo.copy_in(tmp_path / "image", reference, authfile=authfile, ca_dir=ca_dir)
+    assert skopeo.copy_out(reference, tmp_path / "pulled", authfile=authfile, ca_dir=ca_dir) == pushed
+    assert lab.services.ceph.objects(CONTAINER)
+
+
+def test_a_process_starts_anew_only_when_something_of_it_has_changed(release: Release) -> None:
+    before = starts(release)
+    release.helm("upgrade", "--wait=watcher")
+    release.helm("upgrade", "--set", "registry.upload_purging.age=24h")
+    wait_until(lambda: starts(release)["registry"] > before["registry"], "a new registry", deadline=20)
+    assert starts(release) == {"core": before["core"], "registry": before["registry"] + 1}
+    release.helm("upgrade")
+    release.workloads.wait_running()
+
+
+def test_a_wrong_key_is_a_visible_crash_loop_that_heals(release: Release) -> None:
+    release.set_swift_key("Wrong-key-1")
+    wait_until(lambda: state(release, "registry") == "CrashLoopBackOff", "the registry gives up", deadline=20)
+    assert "Authorization Failed" in release.workloads.status()["registry"]["lastExit"]["cause"]
+    assert state(release, "core") == "Running"
+    release.set_swift_key(release.swift_key)
+    release.workloads.wait_running()
+
+
+def test_no_release_no_processes(release: Release) -> None:
+    release.uninstall()
+    wait_until(lambda: set(pids(release).values()) == {0}, "both are stopped", deadline=20)
+    assert release.workloads.status()["core"]["waitingFor"] == "no Deployment"
+    release.helm("install")
+    release.workloads.wait_running()

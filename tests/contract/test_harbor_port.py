@@ -1,0 +1,292 @@
+"""The Harbor and RegistryDoor ports: the same cases against the fake and a Harbor that answers over HTTP.
+
+The latter is the stand-in of the lab, or a real one if HARBOR_URL and HARBOR_ADMIN_PASSWORD name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from harbor_operator.adapters.harbor import API, HarborOverHttp
+from harbor_operator.adapters.harbor_http import Ask, exchange
+from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
+from harbor_operator.diagnosis.configuration import Identity
+from harbor_operator.diagnosis.reachability import Pull
+from harbor_operator.plan.configuration import GIB, UNLIMITED, ProjectWish
+from harbor_operator.plan.pull_secrets import RobotWish
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.reasons import Reason
+from tests.fakes.harbor import FakeHarbor
+from tests.lab.certs import Authority
+from tests.lab.harbor.standalone import Standalone
+from tests.lab.process import LabError, Processes
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+SECRET = SecretStr("Chosen-by-us-1")
+OTHER_SECRET = SecretStr("Chosen-again-2")
+KIB = 1 << 10
+
+
+@dataclass
+class World:
+    """A Harbor seen through both ports, and what is to be removed from it in the end."""
+
+    harbor: Harbor
+    door: RegistryDoor
+    admin: Access
+    fake: FakeHarbor | None = None
+    projects: list[str] = field(default_factory=list)
+    robots: list[str] = field(default_factory=list)
+
+    def by(self, username: str, password: str) -> Access:
+        return self.admin.by(Login(username, SecretStr(password)))
+
+    async def project(self, *, public: bool = False, storage_limit: int = UNLIMITED) -> ProjectWish:
+        wish = ProjectWish(f"contract-{uuid4().hex[:8]}", public, storage_limit)
+        self.projects.append(wish.name)
+        await self.harbor.create_project(self.admin, wish)
+        return wish
+
+    def robot(self, *projects: str) -> RobotWish:
+        wish = RobotWish(f"contract-{uuid4().hex[:8]}", "made by a test", projects or ("*",))
+        self.robots.append(wish.name)
+        return wish
+
+    async def push(self, repository: str) -> str:
+        """Pushes the smallest image; returns 'project/name:tag'."""
+        image = f"{repository}:one"
+        if self.fake:
+            self.fake.projects[repository.partition("/")[0]].images.append(image)
+            return image
+        config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
+        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        started = await exchange(self.admin, Ask("POST", f"/v2/{repository}/blobs/uploads/"))
+        path = "/v2/" + started.headers["Location"].split("/v2/", 1)[1] + f"&digest={digest}"
+        octets = {"Content-Type": "application/octet-stream"}
+        assert (await exchange(self.admin, Ask("PUT", path, headers=octets, data=config))).status == 201
+        described = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)}
+        body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}).encode()
+        ask = Ask("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
+        assert (await exchange(self.admin, ask)).status == 201
+        return image
+
+    async def clean_up(self) -> None:
+        for name in self.robots:
+            if robot := await self.harbor.find_robot(self.admin, name):
+                await self.harbor.remove_robot(self.admin, robot)
+        for name in self.projects if self.fake is None else ():
+            await exchange(self.admin, Ask("DELETE", f"{API}/projects/{name}/repositories/app"))
+            await exchange(self.admin, Ask("DELETE", f"{API}/projects/{name}"))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    if url := os.environ.get("HARBOR_URL"):
+        ca_file = os.environ.get("HARBOR_CA_FILE")
+        ca = Path(ca_file).read_text(encoding="utf-8") if ca_file else ""
+        yield Access(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
+        return
+    directory = tmp_path_factory.mktemp("harbor-port")
+    directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+    directory.chmod(0o711)
+    processes = Processes(directory / "logs")
+    try:
+        standalone = Standalone.start(directory, processes, Authority.create(directory / "ca"))
+        yield Access(standalone.url, login=Login("admin", SecretStr(standalone.admin_password)))
+    except LabError as error:
+        pytest.skip(f"the Harbor stand-in cannot run here: {error}")
+    finally:
+        processes.stop_all()
+
+
+@pytest_asyncio.fixture(params=["fake", pytest.param("http", marks=pytest.mark.lab)])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    if request.param == "fake":
+        fake = FakeHarbor()
+        made = World(fake, fake, Access(fake.url, login=Login("admin", SecretStr(fake.accounts["admin"][0]))), fake)
+    else:
+        made = World(HarborOverHttp(), RegistryDoorOverHttp(), request.getfixturevalue("address"))
+    yield made
+    await made.clean_up()
+
+
+async def test_the_entrance_sends_nobody_to_the_token_service(world: World) -> None:
+    entrance = await world.door.read_entrance(world.admin)
+    assert entrance.status == 401
+    assert f'Bearer realm="{world.admin.url}/service/token"' in entrance.challenge
+
+
+async def test_health_names_the_parts(world: World) -> None:
+    health = await world.door.read_health(world.admin)
+    assert {"core", "redis"} <= {part.name for part in health}
+    assert all(part.healthy for part in health)
+
+
+async def test_an_identity_is_admin_or_nobody(world: World) -> None:
+    assert await world.harbor.read_identity(world.admin) is Identity.ADMIN
+    assert await world.harbor.read_identity(world.by("admin", "Wrong-pass-1")) is Identity.NOBODY
+    assert await world.harbor.read_identity(world.admin.by(None)) is Identity.NOBODY
+
+
+async def test_the_version_is_told_to_the_admin_without_decoration(world: World) -> None:
+    system = await world.harbor.read_system(world.admin)
+    assert system.version.split(".")[0] == "2"
+    assert "-" not in system.version
+    assert not system.read_only
+
+
+async def test_a_project_is_made_as_wished(world: World) -> None:
+    wish = await world.project(public=True, storage_limit=5 * GIB)
+    project = await world.harbor.read_project(world.admin, wish.name)
+    assert project is not None
+    assert project.public
+    quota = await world.harbor.read_quota(world.admin, project)
+    assert quota is not None
+    assert quota.storage_limit == 5 * GIB
+    assert wish.name in {one.name for one in await world.harbor.read_projects(world.admin)}
+
+
+async def test_making_a_project_twice_succeeds_and_changes_nothing(world: World) -> None:
+    wish = await world.project()
+    await world.harbor.create_project(world.admin, ProjectWish(wish.name, public=True, storage_limit=GIB))
+    project = await world.harbor.read_project(world.admin, wish.name)
+    assert project is not None
+    assert not project.public
+
+
+async def test_visibility_and_quota_are_changed(world: World) -> None:
+    wish = await world.project()
+    project = await world.harbor.read_project(world.admin, wish.name)
+    assert project is not None
+    quota = await world.harbor.read_quota(world.admin, project)
+    assert quota is not None
+    assert quota.storage_limit == UNLIMITED
+    await world.harbor.set_public(world.admin, ProjectWish(wish.name, public=True, storage_limit=GIB))
+    await world.harbor.set_quota(world.admin, quota, GIB)
+    changed = await world.harbor.read_project(world.admin, wish.name)
+    assert changed is not None
+    assert changed.public
+    limited = await world.harbor.read_quota(world.admin, changed)
+    assert limited is not None
+    assert limited.storage_limit == GIB
+
+
+async def test_an_absent_project_is_none_and_a_number_is_a_name(world: World) -> None:
+    assert await world.harbor.read_project(world.admin, "nobody-made-this") is None
+    assert await world.harbor.read_project(world.admin, "1") is None
+
+
+async def test_a_bad_project_name_and_a_wrong_password_are_refused(world: World) -> None:
+    with pytest.raises(Refused) as bad:
+        await world.harbor.create_project(world.admin, ProjectWish("Upper", public=False, storage_limit=-1))
+    assert bad.value.reason is Reason.PROJECT_REFUSED
+    nobody = world.by("admin", "Wrong-pass-1")
+    with pytest.raises(Refused) as rejected:
+        await world.harbor.create_project(nobody, ProjectWish("some", public=False, storage_limit=-1))
+    assert rejected.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
+
+
+async def test_a_robot_is_made_found_and_given_our_secret(world: World) -> None:
+    wish = world.robot()
+    assert await world.harbor.find_robot(world.admin, wish.name) is None
+    made = await world.harbor.create_robot(world.admin, wish)
+    found = await world.harbor.find_robot(world.admin, wish.name)
+    assert found == made
+    assert found.login.endswith(wish.name)
+    assert found.login != wish.name
+    assert wish.is_met_by(found)
+    robot = world.by(found.login, SECRET.get_secret_value())
+    assert not await world.door.try_login(robot)
+    await world.harbor.set_robot_secret(world.admin, found, SECRET)
+    assert await world.door.try_login(robot)
+    assert await world.harbor.read_identity(robot) is Identity.ROBOT
+
+
+async def test_a_new_secret_kills_the_old_one_at_once(world: World) -> None:
+    made = await world.harbor.create_robot(world.admin, world.robot())
+    await world.harbor.set_robot_secret(world.admin, made, SECRET)
+    await world.harbor.set_robot_secret(world.admin, made, OTHER_SECRET)
+    assert not await world.door.try_login(world.by(made.login, SECRET.get_secret_value()))
+    assert await world.door.try_login(world.by(made.login, OTHER_SECRET.get_secret_value()))
+
+
+async def test_the_rights_of_a_robot_are_replaced(world: World) -> None:
+    first, second = await world.project(), await world.project()
+    wish = world.robot(first.name)
+    made = await world.harbor.create_robot(world.admin, wish)
+    wider = RobotWish(wish.name, wish.description, (first.name, second.name))
+    await world.harbor.update_robot(world.admin, made, wider)
+    found = await world.harbor.find_robot(world.admin, wish.name)
+    assert found is not None
+    assert wider.is_met_by(found)
+    assert not wish.is_met_by(found)
+
+
+async def test_a_robot_is_refused_twice_without_project_or_with_a_weak_secret(world: World) -> None:
+    wish = world.robot()
+    made = await world.harbor.create_robot(world.admin, wish)
+    for again in (wish, world.robot("nobody-made-this")):
+        with pytest.raises(Refused) as refused:
+            await world.harbor.create_robot(world.admin, again)
+        assert refused.value.reason is Reason.ROBOT_REFUSED
+    with pytest.raises(Refused):
+        await world.harbor.set_robot_secret(world.admin, made, SecretStr("weak"))
+
+
+async def test_a_robot_is_removed_and_removing_it_again_succeeds(world: World) -> None:
+    wish = world.robot()
+    made = await world.harbor.create_robot(world.admin, wish)
+    await world.harbor.remove_robot(world.admin, made)
+    await world.harbor.remove_robot(world.admin, made)
+    assert await world.harbor.find_robot(world.admin, wish.name) is None
+
+
+async def test_an_image_is_found_and_pulled_by_whoever_may(world: World) -> None:
+    project, other = await world.project(), await world.project()
+    assert await world.harbor.read_image(world.admin, project.name) is None
+    image = await world.push(f"{project.name}/app")
+    seen = await world.harbor.read_project(world.admin, project.name)
+    assert seen is not None
+    assert seen.repositories == 1
+    assert await world.harbor.read_image(world.admin, project.name) == image
+    made = await world.harbor.create_robot(world.admin, world.robot(project.name))
+    await world.harbor.set_robot_secret(world.admin, made, SECRET)
+    robot = world.by(made.login, SECRET.get_secret_value())
+    assert await world.door.try_pull(robot, image) == Pull(200, 200, 200)
+    assert await world.door.try_pull(robot, None) == Pull(200, 200)
+    assert (await world.door.try_pull(robot, f"{other.name}/app:one")).manifest == 401
+
+
+async def test_an_upload_is_tried_and_nothing_remains(world: World) -> None:
+    project = await world.project()
+    seen = await world.door.try_upload(world.admin, f"{project.name}/probe", 64 * KIB)
+    assert (seen.started, seen.patched) == (202, 202)
+    assert "/v2/" in seen.location
+    found = await world.harbor.read_project(world.admin, project.name)
+    assert found is not None
+    assert found.repositories == 0
+
+
+async def test_an_upload_that_is_not_allowed_does_not_start(world: World) -> None:
+    made = await world.harbor.create_robot(world.admin, world.robot())
+    await world.harbor.set_robot_secret(world.admin, made, SECRET)
+    robot = world.by(made.login, SECRET.get_secret_value())
+    seen = await world.door.try_upload(robot, "library/probe", KIB)
+    assert (seen.started, seen.patched) == (401, None)
+
+
+async def test_nobody_answers() -> None:
+    with pytest.raises(Unavailable) as unavailable:
+        await RegistryDoorOverHttp().read_entrance(Access("http://127.0.0.1:1"))
+    assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

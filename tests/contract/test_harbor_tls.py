@@ -1,0 +1,178 @@
+"""The RegistryDoor port over TLS: what certificates, proxies and body limits look like through a real nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
+
+from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
+from harbor_operator.diagnosis.reachability import TlsFault
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.harbor import Access, Login
+from harbor_operator.reasons import Reason
+from tests.lab.certs import Authority
+from tests.lab.harbor.standalone import Standalone
+from tests.lab.nginx import Front, Site
+from tests.lab.process import LabError, Processes
+
+MIB = 1 << 20
+DOOR = RegistryDoorOverHttp()
+
+
+@dataclass
+class Harbor:
+    """The stand-in behind a front whose certificate is for 'localhost' only."""
+
+    front: Front
+    standalone: Standalone
+    ca: str
+
+    def access(self, ca: str | None = None) -> Access:
+        login = Login("admin", SecretStr(self.standalone.admin_password))
+        return Access(self.front.url, self.ca if ca is None else ca, login)
+
+
+@pytest.fixture(scope="module")
+def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
+    directory = tmp_path_factory.mktemp("harbor-tls")
+    directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+    directory.chmod(0o711)
+    processes = Processes(directory / "logs")
+    authority = Authority.create(directory / "ca")
+    try:
+        standalone = Standalone.start(directory, processes, authority)
+        site = Site(standalone.url, hosts=("localhost",))
+        yield Harbor(Front.start(directory / "front", processes, authority, site), standalone, authority.ca_pem)
+    except LabError as error:
+        pytest.skip(f"the Harbor stand-in cannot run here: {error}")
+    finally:
+        processes.stop_all()
+
+
+@pytest.mark.lab
+async def test_a_trusted_certificate_has_names_and_an_end(harbor: Harbor) -> None:
+    seen = await DOOR.read_certificate(harbor.access())
+    assert seen is not None
+    assert seen.fault is None
+    assert seen.names == ("localhost",)
+    assert seen.not_after > datetime.now(UTC)
+
+
+@pytest.mark.lab
+async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: Harbor) -> None:
+    seen = await DOOR.read_certificate(harbor.access(ca=""))
+    assert seen is not None
+    assert seen.fault is TlsFault.UNTRUSTED
+    with pytest.raises(Refused) as refused:
+        await DOOR.read_entrance(harbor.access(ca=""))
+    assert refused.value.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
+@pytest.mark.lab
+async def test_a_certificate_for_another_host_is_told_with_its_names(harbor: Harbor) -> None:
+    by_address = Access(harbor.front.url.replace("localhost", "127.0.0.1"), harbor.ca)
+    seen = await DOOR.read_certificate(by_address)
+    assert seen is not None
+    assert seen.fault is TlsFault.HOST_MISMATCH
+    assert seen.names == ("localhost",)
+
+
+@pytest.mark.lab
+async def test_the_entrance_tells_of_a_token_service_elsewhere(harbor: Harbor) -> None:
+    entrance = await DOOR.read_entrance(harbor.access())
+    assert f'realm="{harbor.standalone.url}/service/token"' in entrance.challenge
+
+
+@pytest.mark.lab
+async def test_a_body_limit_is_told_as_413_and_lifted_as_202(harbor: Harbor) -> None:
+    harbor.front.reconfigure(max_body="1m")
+    seen = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    assert (seen.started, seen.patched) == (413, None)
+    harbor.front.reconfigure(max_body="0")
+    mark = harbor.front.mark()
+    seen = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    assert (seen.started, seen.patched) == (202, 202)
+    ways = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
+    assert ways[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
+
+
+@pytest.mark.lab
+async def test_no_data_of_an_upload_remains_in_storage(harbor: Harbor) -> None:
+    await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    root = Path(harbor.standalone._directory) / "registry"
+    left = [path for path in root.rglob("*") if path.is_file()]
+    assert {path.parent.parent.name for path in left} <= {"hashstates"}
+    assert all(path.stat().st_size < 1024 for path in left)
+
+
+@pytest.mark.lab
+async def test_a_harbor_that_is_gone_is_unavailable_through_its_front(harbor: Harbor) -> None:
+    harbor.standalone.stop_core()
+    try:
+        with pytest.raises(Unavailable) as unavailable:
+            await DOOR.read_health(harbor.access())
+        assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE
+    finally:
+        harbor.standalone.start_core()
+
+
+@asynccontextmanager
+async def _served_until(end: datetime, directory: Path) -> AsyncIterator[Access]:
+    """A TLS server whose self-signed certificate, which is its own CA, ends then."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, end - timedelta(days=90), end)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    pem = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    text = pem.public_bytes(serialization.Encoding.PEM)
+    plain = serialization.NoEncryption()
+    file = directory / "server.pem"
+    file.write_bytes(text + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield Access(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
+
+
+async def test_an_expired_certificate_is_told_with_its_end(tmp_path: Path) -> None:
+    end = datetime(2020, 2, 29, tzinfo=UTC)
+    async with _served_until(end, tmp_path) as access:
+        seen = await DOOR.read_certificate(access)
+    assert seen is not None
+    assert (seen.fault, seen.not_after) == (TlsFault.EXPIRED, end)
+
+
+async def test_a_server_certificate_may_be_its_own_ca(tmp_path: Path) -> None:
+    async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as access:
+        seen = await DOOR.read_certificate(access)
+    assert seen is not None
+    assert seen.fault is None
+
+
+async def test_a_ca_that_is_no_certificate_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        await DOOR.read_certificate(Access("https://localhost:1", "not a certificate"))
+    assert refused.value.reason is Reason.SECRET_INVALID
+
+
+async def test_plain_http_has_no_certificate() -> None:
+    assert await DOOR.read_certificate(Access("http://localhost:1")) is None
+
+
+async def test_nobody_at_the_port_is_unavailable() -> None:
+    with pytest.raises(Unavailable) as unavailable:
+        await DOOR.read_certificate(Access("https://127.0.0.1:1"))
+    assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

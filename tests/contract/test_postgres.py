@@ -1,0 +1,320 @@
+"""The same questions to the fake and to a real server, so that the fake cannot lie."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.postgres import PsycopgPostgres
+from harbor_operator.api.backends import SslMode
+from harbor_operator.diagnosis.database_seen import (
+    Answer,
+    Attribute,
+    DatabaseWish,
+    Marker,
+    ServerSeen,
+    WantedDatabase,
+)
+from harbor_operator.plan.database import Change, ReshapeRole, SetPassword, plan_changes, plan_removal
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.postgres import Postgres, PostgresLogin, PostgresServer
+from harbor_operator.reasons import Reason
+from tests.fakes.postgres import FakePostgres, admin, marked
+from tests.lab.certs import Authority
+from tests.lab.postgres import Postgres as LabPostgres
+from tests.lab.process import Processes, free_port
+
+PASSWORD = SecretStr("aB3" * 10)
+ORIGIN = "Secret 'pg-admin' (`spec.database.adminSecretRef`)"
+
+
+@dataclass
+class World:
+    """A server behind the port, and the wish of one test in it: every test has names of its own."""
+
+    postgres: Postgres
+    server: PostgresServer
+    admin: PostgresLogin
+    wish: DatabaseWish
+    changed: Callable[[], int]
+    fake: FakePostgres | None = None
+    lab: LabPostgres | None = None
+    names: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = [database.name for database in self.wish.databases]
+        self.login = PostgresLogin(self.wish.role, PASSWORD, "Secret 'login'")
+
+    async def read(self) -> ServerSeen:
+        async with self.postgres.session(self.server, self.admin) as session:
+            return await session.read(self.wish.role, self.names)
+
+    async def apply(self, *changes: Change) -> None:
+        async with self.postgres.session(self.server, self.admin) as session:
+            assert await session.lock()
+            await session.apply(changes)
+
+    async def converge(self) -> None:
+        await self.apply(*plan_changes(self.wish, await self.read(), PASSWORD))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPostgres]:
+    directory = tmp_path_factory.mktemp("postgres")
+    processes = Processes(directory / "logs")
+    try:
+        yield LabPostgres.start(directory / "server", processes, Authority.create(directory / "ca"))
+    finally:
+        processes.stop_all()
+
+
+def _wish(test: str) -> DatabaseWish:
+    stem = "t_" + "".join(letter for letter in test if letter.isalnum())[-40:].lower()
+    wanted = tuple(WantedDatabase(f"{stem}_{kind}", f"spec.database.names.{kind}") for kind in ("core", "clair"))
+    return DatabaseWish(stem, wanted, Marker("intra/cr", "uid-1"), 50, 10)
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+def world(request: pytest.FixtureRequest) -> World:
+    wish = _wish(request.node.name)
+    if request.param == "fake":
+        fake = FakePostgres()
+        login = PostgresLogin(fake.admin.name, SecretStr(fake.admin_password), ORIGIN)
+        server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
+        return World(fake, server, login, wish, lambda: len(fake.changes), fake=fake)
+    return _real(request.getfixturevalue("lab"), wish)
+
+
+def _real(lab: LabPostgres, wish: DatabaseWish) -> World:
+    mark = lab.mark()
+    return World(
+        PsycopgPostgres(),
+        PostgresServer(lab.host, lab.port, SslMode.VERIFY_FULL, Path(lab.ca_path).read_text()),
+        PostgresLogin(lab.provisioner_user, SecretStr(lab.provisioner_password), ORIGIN),
+        wish,
+        lambda: len([c for c in lab.changes_since(mark) if c.user == lab.provisioner_user]),
+        lab=lab,
+    )
+
+
+@pytest.fixture
+def real(request: pytest.FixtureRequest, lab: LabPostgres) -> World:
+    return _real(lab, _wish(request.node.name))
+
+
+async def test_an_empty_server_holds_nothing_of_ours(world: World) -> None:
+    seen = await world.read()
+
+    assert seen.role is None
+    assert seen.databases == ()
+    assert not seen.admin.is_superuser
+    assert seen.admin.may_create_roles
+    assert seen.admin.may_create_databases
+
+
+async def test_what_was_wished_is_there_and_a_second_look_finds_no_difference(world: World) -> None:
+    await world.converge()
+    before = world.changed()
+    seen = await world.read()
+
+    assert plan_changes(world.wish, seen, PASSWORD) == ()
+    assert seen.role
+    assert (seen.role.comment, seen.role.connection_limit, seen.role.lacking) == (world.wish.marker.comment, 50, ())
+    expected = [marked(name, world.wish.role, world.wish.marker) for name in sorted(world.names)]
+    assert sorted(seen.databases, key=lambda database: database.name) == expected
+    assert before > 0
+    assert world.changed() == before
+
+
+async def test_the_role_logs_in_with_its_password_and_may_create(world: World) -> None:
+    await world.converge()
+    for name in world.names:
+        login = await world.postgres.try_login(world.server, world.login, name)
+        assert (login.answer, login.may_create) == (Answer.ACCEPTED, True)
+
+
+async def test_a_login_with_another_password_is_an_answer(world: World) -> None:
+    await world.converge()
+    wrong = replace(world.login, password=SecretStr("wrong"))
+    login = await world.postgres.try_login(world.server, wrong, world.names[0])
+    assert login.answer is Answer.WRONG_PASSWORD
+    assert "wrong" not in login.complaint
+
+
+async def test_a_password_is_set_again(world: World) -> None:
+    await world.converge()
+    other = SecretStr("another0password")
+    await world.apply(SetPassword(world.wish.role, other))
+    login = await world.postgres.try_login(world.server, replace(world.login, password=other), world.names[0])
+    assert login.answer is Answer.ACCEPTED
+
+
+async def test_a_login_into_a_database_that_is_not_there_is_refused(world: World) -> None:
+    await world.converge()
+    login = await world.postgres.try_login(world.server, world.login, "nowhere")
+    assert login.answer is Answer.REFUSED
+
+
+async def test_a_wrong_admin_password_is_refused_by_name(world: World) -> None:
+    world.admin = replace(world.admin, password=SecretStr("wrong-password"))
+    with pytest.raises(Refused) as refusal:
+        await world.read()
+    assert refusal.value.reason is Reason.DATABASE_CREDENTIALS_REJECTED
+    assert ORIGIN in str(refusal.value)
+    assert "wrong-password" not in str(refusal.value)
+
+
+async def test_a_new_uid_is_written_over_the_old_one(world: World) -> None:
+    await world.converge()
+    world.wish = replace(world.wish, marker=Marker("intra/cr", "uid-2"))
+    await world.converge()
+    seen = await world.read()
+    assert seen.role
+    assert {seen.role.comment, *(d.comment for d in seen.databases)} == {world.wish.marker.comment}
+
+
+async def test_a_limit_that_drifted_is_set_again(world: World) -> None:
+    await world.converge()
+    await world.apply(ReshapeRole(world.wish.role, 7, ()))
+    assert (seen := (await world.read()).role)
+    assert seen.connection_limit == 7
+    await world.converge()
+    assert (seen := (await world.read()).role)
+    assert seen.connection_limit == 50
+
+
+async def test_removal_takes_what_is_marked(world: World) -> None:
+    await world.converge()
+    await world.apply(*plan_removal(world.wish, await world.read()))
+    seen = await world.read()
+    assert (seen.role, seen.databases) == (None, ())
+
+
+async def test_removal_for_another_uid_takes_nothing(world: World) -> None:
+    await world.converge()
+    other = replace(world.wish, marker=Marker("intra/cr", "uid-9"))
+    assert plan_removal(other, await world.read()) == ()
+
+
+async def test_an_admin_without_rights_is_refused(world: World) -> None:
+    if world.fake:
+        world.fake.admin = admin("")
+    if world.lab:
+        world.lab.query(
+            f"CREATE ROLE weak_{world.wish.role} LOGIN PASSWORD '{world.admin.password.get_secret_value()}'"
+        )
+        world.admin = replace(world.admin, username=f"weak_{world.wish.role}")
+    with pytest.raises(Refused) as refusal:
+        await world.converge()
+    assert refusal.value.reason is Reason.DATABASE_RIGHTS_MISSING
+
+
+# What only a real server can show
+
+
+@pytest.mark.lab
+async def test_the_lock_keeps_the_second_session_out(real: World) -> None:
+    async with real.postgres.session(real.server, real.admin) as first:
+        assert await first.lock()
+        async with real.postgres.session(real.server, real.admin) as second:
+            assert not await second.lock()
+    async with real.postgres.session(real.server, real.admin) as third:
+        assert await third.lock()
+
+
+@pytest.mark.lab
+async def test_the_clear_password_never_reaches_the_server(real: World) -> None:
+    assert real.lab
+    mark = real.lab.mark()
+    await real.converge()
+    await real.apply(SetPassword(real.wish.role, PASSWORD))
+    statements = [change.statement for change in real.lab.changes_since(mark)]
+    assert any("SCRAM-SHA-256$" in statement for statement in statements)
+    assert not any(PASSWORD.get_secret_value() in statement for statement in statements)
+
+
+@pytest.mark.lab
+async def test_strangers_may_not_connect(real: World) -> None:
+    assert real.lab
+    await real.converge()
+    real.lab.query(f"CREATE ROLE other_{real.wish.role} LOGIN PASSWORD 'x'")
+    stranger = PostgresLogin(f"other_{real.wish.role}", SecretStr("x"), "nobody's")
+    assert (await real.postgres.try_login(real.server, stranger, real.names[0])).answer is Answer.REFUSED
+
+
+@pytest.mark.lab
+async def test_rights_that_the_role_should_not_have_are_seen_and_taken_away(real: World) -> None:
+    assert real.lab
+    await real.converge()
+    real.lab.query(f"ALTER ROLE {real.wish.role} CREATEDB NOLOGIN VALID UNTIL '2020-01-01'")
+    assert (role := (await real.read()).role)
+    assert set(role.lacking) == {Attribute.NO_CREATEDB, Attribute.LOGIN, Attribute.NO_EXPIRY}
+    await real.converge()
+    assert (role := (await real.read()).role)
+    assert role.lacking == ()
+
+
+@pytest.mark.lab
+async def test_a_superuser_takes_schema_public_where_it_is_open(real: World) -> None:
+    assert real.lab
+    real.admin = PostgresLogin(real.lab.admin_user, SecretStr(real.lab.admin_password), ORIGIN)
+    old = replace(await real.read(), version=14)
+    await real.apply(*plan_changes(real.wish, old, PASSWORD))
+    owner = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'"
+    assert real.lab.query(owner, dbname=real.names[0]) == [(real.wish.role,)]
+
+
+@pytest.mark.lab
+async def test_a_certificate_of_a_stranger_is_not_trusted(real: World, tmp_path: Path) -> None:
+    real.server = replace(real.server, ca=Authority.create(tmp_path / "other").ca_pem)
+    with pytest.raises(Refused) as refusal:
+        await real.read()
+    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert "spec.database.caSecretRef" in str(refusal.value)
+
+
+@pytest.mark.lab
+async def test_without_a_ca_the_system_decides(real: World) -> None:
+    real.server = replace(real.server, ca=None)
+    with pytest.raises(Refused) as refusal:
+        await real.read()
+    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
+async def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(8)
+    writer.write(b"N")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_server_without_tls_is_named() -> None:
+    async with await asyncio.start_server(_no_tls, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        server = PostgresServer("127.0.0.1", port, SslMode.VERIFY_FULL)
+        with pytest.raises(Refused) as refusal:
+            await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
+    assert refusal.value.reason is Reason.DATABASE_TLS_UNSUPPORTED
+    assert "spec.database.sslMode" in str(refusal.value)
+
+
+async def test_nobody_at_the_address() -> None:
+    server = PostgresServer("127.0.0.1", free_port(), SslMode.DISABLE)
+    with pytest.raises(Unavailable) as trouble:
+        await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
+    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "spec.database.host" in str(trouble.value)
+
+
+async def test_a_host_without_an_address() -> None:
+    server = PostgresServer("pg.invalid", 5432, SslMode.DISABLE)
+    with pytest.raises(Unavailable) as trouble:
+        await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
+    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "pg.invalid" in str(trouble.value)

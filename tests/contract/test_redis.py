@@ -1,0 +1,221 @@
+"""The same questions to the fake and to real servers, so that the fake cannot lie."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.redis import RedisPyRedis
+from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode, SentinelSeen
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.redis import Redis, RedisLogin
+from harbor_operator.reasons import Reason
+from tests.fakes.redis import FakeNode, FakeRedis
+from tests.lab.certs import Authority
+from tests.lab.process import Processes, free_port
+from tests.lab.redis import MASTER_NAME, Node
+from tests.lab.redis import Redis as LabRedis
+
+PASSWORD = "aB3xyz"
+ORIGIN = "key 'password' of Secret 'redis' (`spec.cache.passwordSecretRef`)"
+PRIMARY, REPLICA = Address("primary", 6379), Address("replica", 6379)
+
+
+@dataclass
+class World:
+    """A port, and the address of a server of each shape."""
+
+    redis: Redis
+    address: Callable[[str], Address]
+
+
+@dataclass
+class Servers:
+    """Real servers, each started when a test first asks for its shape."""
+
+    directory: Path
+    processes: Processes
+    started: dict[str, LabRedis] = field(default_factory=dict)
+
+    def address(self, shape: str) -> Address:
+        server = self.started.get(shape) or self.started.setdefault(shape, self._start(shape))
+        return Address(server.host, server.port)
+
+    def _start(self, shape: str) -> LabRedis:
+        directory = self.directory / shape.replace(" ", "-")
+        match shape:
+            case "locked":
+                return LabRedis.start(directory, self.processes, password=PASSWORD)
+            case "small":
+                return LabRedis.start(directory, self.processes, databases=4)
+            case "locked sentinel":
+                return LabRedis.start(directory, self.processes, mode="sentinel", password=PASSWORD)
+            case "standalone" | "cluster" | "replica" | "sentinel":
+                return LabRedis.start(directory, self.processes, mode=shape)
+            case _:
+                raise KeyError(shape)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    directory = tmp_path_factory.mktemp("redis")
+    processes = Processes(directory / "logs")
+    try:
+        yield Servers(directory, processes)
+    finally:
+        processes.stop_all()
+
+
+def _fake() -> World:
+    shapes = {
+        "standalone": FakeNode(CacheSeen("Redis 7")),
+        "locked": FakeNode(CacheSeen("Redis 7"), PASSWORD),
+        "small": FakeNode(CacheSeen("Redis 7", has_enough_databases=False)),
+        "cluster": FakeNode(CacheSeen("Redis 7", Mode.CLUSTER)),
+        "replica": FakeNode(CacheSeen("Redis 7", is_primary=False, primary="primary:6379")),
+        "sentinel": FakeNode(CacheSeen("Redis 7", Mode.SENTINEL), masters={MASTER_NAME: PRIMARY}),
+        "locked sentinel": FakeNode(CacheSeen("Redis 7", Mode.SENTINEL), PASSWORD, {MASTER_NAME: PRIMARY}),
+    }
+
+    @cache
+    def address(shape: str) -> Address:
+        return Address(shape.replace(" ", "-"), 6379)
+
+    return World(FakeRedis({address(shape): node for shape, node in shapes.items()}), address)
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "fake":
+        return _fake()
+    return World(RedisPyRedis(), request.getfixturevalue("servers").address)
+
+
+async def test_a_primary(world: World) -> None:
+    seen = await world.redis.read(world.address("standalone"), RedisLogin())
+    assert seen.product.startswith("Redis 7")
+    assert (seen.mode, seen.is_primary, seen.has_enough_databases) == (Mode.STANDALONE, True, True)
+    assert seen.eviction == "noeviction"
+
+
+async def test_a_primary_with_a_password(world: World) -> None:
+    seen = await world.redis.read(world.address("locked"), RedisLogin(SecretStr(PASSWORD)))
+    assert seen.is_primary
+
+
+@pytest.mark.parametrize(
+    ("shape", "password"), [("locked", None), ("locked", "wrong0secret"), ("standalone", "needless0secret")]
+)
+async def test_a_password_that_does_not_fit(world: World, shape: str, password: str | None) -> None:
+    login = RedisLogin(SecretStr(password) if password else None, origin=ORIGIN)
+    with pytest.raises(Refused) as refusal:
+        await world.redis.read(world.address(shape), login)
+    assert refusal.value.reason is Reason.CACHE_CREDENTIALS_REJECTED
+    assert "spec.cache.passwordSecretRef" in str(refusal.value)
+    assert "0secret" not in str(refusal.value)
+
+
+async def test_too_few_databases(world: World) -> None:
+    seen = await world.redis.read(world.address("small"), RedisLogin())
+    assert not seen.has_enough_databases
+
+
+async def test_a_cluster(world: World) -> None:
+    assert (await world.redis.read(world.address("cluster"), RedisLogin())).mode is Mode.CLUSTER
+
+
+async def test_a_replica_names_its_primary(world: World) -> None:
+    seen = await world.redis.read(world.address("replica"), RedisLogin())
+    assert not seen.is_primary
+    assert Address.parse(seen.primary).port
+
+
+async def test_a_sentinel_is_seen_as_one(world: World) -> None:
+    assert (await world.redis.read(world.address("sentinel"), RedisLogin())).mode is Mode.SENTINEL
+
+
+async def test_a_sentinel_names_the_primary(world: World) -> None:
+    seen = await world.redis.read_sentinel(world.address("sentinel"), MASTER_NAME)
+    assert seen.is_sentinel
+    assert seen.master
+
+
+async def test_a_sentinel_that_does_not_know_the_master_set(world: World) -> None:
+    assert await world.redis.read_sentinel(world.address("sentinel"), "nobody") == SentinelSeen()
+
+
+async def test_a_sentinel_that_demands_a_password(world: World) -> None:
+    seen = await world.redis.read_sentinel(world.address("locked sentinel"), MASTER_NAME)
+    assert seen.requires_password
+
+
+async def test_a_plain_server_is_no_sentinel(world: World) -> None:
+    assert not (await world.redis.read_sentinel(world.address("standalone"), MASTER_NAME)).is_sentinel
+
+
+async def test_nobody_at_the_address(world: World) -> None:
+    with pytest.raises(Unavailable) as trouble:
+        await world.redis.read(Address("127.0.0.1", free_port()), RedisLogin())
+    assert trouble.value.reason is Reason.CACHE_UNREACHABLE
+
+
+# What only a real server can show
+
+
+@pytest.fixture(scope="module")
+def tls_server(servers: Servers) -> tuple[Address, str]:
+    authority = Authority.create(servers.directory / "ca")
+    issued = authority.issue("redis")
+    node, port = Node(servers.directory / "tls" / "0", servers.processes, None), free_port()
+    files = [f"tls-cert-file {issued.cert_path}", f"tls-key-file {issued.key_path}"]
+    node.configure([f"tls-port {port}", *files, "tls-auth-clients no"])
+    node.run()
+    return Address(node.host, port), str(authority.ca_path)
+
+
+@pytest.mark.lab
+async def test_tls_with_a_trusted_authority(tls_server: tuple[Address, str]) -> None:
+    address, authority = tls_server
+    assert (await RedisPyRedis(authority).read(address, RedisLogin(tls=True))).is_primary
+
+
+@pytest.mark.lab
+async def test_tls_with_a_stranger(tls_server: tuple[Address, str]) -> None:
+    with pytest.raises(Refused) as refusal:
+        await RedisPyRedis().read(tls_server[0], RedisLogin(tls=True))
+    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
+@pytest.mark.lab
+async def test_a_tls_port_spoken_to_without_tls(tls_server: tuple[Address, str]) -> None:
+    with pytest.raises(Unavailable, match="TLS"):
+        await RedisPyRedis().read(tls_server[0], RedisLogin())
+
+
+@pytest.mark.lab
+async def test_a_look_changes_nothing(servers: Servers) -> None:
+    address = servers.address("standalone")
+    with servers.started["standalone"].client() as client:
+        before = client.info("persistence")["rdb_changes_since_last_save"]
+        await RedisPyRedis().read(address, RedisLogin())
+        assert client.info("persistence")["rdb_changes_since_last_save"] == before
+        assert client.info("keyspace") == {}
+
+
+async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+    writer.close()
+
+
+async def test_a_server_that_says_nothing() -> None:
+    async with await asyncio.start_server(_silence, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(Unavailable) as trouble:
+            await RedisPyRedis().read(Address("127.0.0.1", port), RedisLogin())
+    assert trouble.value.reason is Reason.CACHE_UNREACHABLE

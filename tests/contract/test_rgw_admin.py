@@ -1,0 +1,228 @@
+"""The RgwAdmin port: the same cases against the fake and against the Admin Ops API of a real RADOS gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.aws_signature import KeyPair, Request, sign
+from harbor_operator.adapters.rgw_admin import RgwAdminApi
+from harbor_operator.adapters.swift import SwiftStore
+from harbor_operator.plan.storage import FULL_ACCESS, Quota
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.object_store import Container
+from harbor_operator.ports.rgw_admin import RgwAccess, RgwAdmin
+from harbor_operator.reasons import Reason
+from tests.contract.gateway import Gateway, running
+from tests.fakes.rgw_admin import FakeRgwAdmin
+
+
+@dataclass
+class World:
+    """An admin API, an access that may use it, one that may not, and a name nobody has yet."""
+
+    admin: RgwAdmin
+    access: RgwAccess
+    powerless: RgwAccess
+    uid: str
+    fake: FakeRgwAdmin | None = None
+    gateway: Gateway | None = None
+
+    async def give_bucket(self, username: str, key: str) -> None:
+        """Make the user own a container."""
+        if self.fake is not None:
+            self.fake.bucket_owners.add(self.uid)
+        elif self.gateway is not None:
+            store = SwiftStore()
+            session = await store.login(self.gateway.account(username, key))
+            await store.ensure_container(Container(session, f"c-{self.uid}"))
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(tmp_path_factory.mktemp("admin")) as started:
+        yield started
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+def world(request: pytest.FixtureRequest) -> World:
+    uid = f"u{uuid4().hex[:8]}"
+    if request.param == "real":
+        gateway: Gateway = request.getfixturevalue("gateway")
+        access = gateway.access()
+        made = gateway.ceph.admin("user", "create", f"--uid=p{uid}", "--display-name=powerless")["keys"][0]
+        secret = SecretStr(made["secret_key"])
+        powerless = replace(access, access_key=made["access_key"], secret_key=secret)
+        return World(RgwAdminApi(), access, powerless, uid, gateway=gateway)
+    fake = FakeRgwAdmin(admins={"access": "secret", "powerless": "secret"})
+    fake.powerless.add("powerless")
+    access = RgwAccess("http://rgw:80", "access", SecretStr("secret"), "rgw-admin")
+    return World(fake, access, replace(access, access_key="powerless"), uid, fake=fake)
+
+
+async def test_a_user_comes_to_be_and_goes(world: World) -> None:
+    admin, access, uid = world.admin, world.access, world.uid
+    assert await admin.read_user(access, uid) is None
+
+    await admin.ensure_user(access, uid, "harbor-operator 1/2 & more")
+    await admin.ensure_user(access, uid, "another name")
+
+    user = await admin.read_user(access, uid)
+    assert user is not None
+    assert (user.display_name, user.s3_keys, user.suspended) == ("harbor-operator 1/2 & more", 0, False)
+    assert not user.quota.enabled
+    assert await admin.remove_user(access, uid) is True
+    assert await admin.remove_user(access, uid) is True
+    assert await admin.read_user(access, uid) is None
+
+
+async def test_a_login_is_set_and_set_again(world: World) -> None:
+    admin, access, username = world.admin, world.access, f"{world.uid}:intra.cr"
+    await admin.ensure_user(access, world.uid, "x")
+
+    for key in ("F1rst", "s/e+c&o=n d"):
+        await admin.set_swift_login(access, username, SecretStr(key))
+        user = await admin.read_user(access, world.uid)
+        assert user is not None
+        assert user.subusers == {username: FULL_ACCESS}
+        assert user.swift_keys == {username: SecretStr(key)}
+
+    await admin.remove_swift_login(access, username)
+    await admin.remove_swift_login(access, username)
+    user = await admin.read_user(access, world.uid)
+    assert user is not None
+    assert (user.subusers, user.swift_keys) == ({}, {})
+
+
+@pytest.mark.lab
+async def test_a_login_that_may_only_read_gets_full_access(gateway: Gateway) -> None:
+    uid, admin = f"u{uuid4().hex[:8]}", RgwAdminApi()
+    gateway.ceph.admin("user", "create", f"--uid={uid}", f"--display-name={uid}")
+    gateway.ceph.admin("subuser", "create", f"--uid={uid}", f"--subuser={uid}:ro", "--access=read")
+
+    await admin.set_swift_login(gateway.access(), f"{uid}:ro", SecretStr("Key"))
+
+    user = await admin.read_user(gateway.access(), uid)
+    assert user is not None
+    assert user.subusers == {f"{uid}:ro": FULL_ACCESS}
+
+
+async def test_a_quota_is_set_and_lifted(world: World) -> None:
+    await world.admin.ensure_user(world.access, world.uid, "x")
+
+    await world.admin.set_quota(world.access, world.uid, Quota(enabled=True, kib=4096))
+    limited = await world.admin.read_user(world.access, world.uid)
+    await world.admin.set_quota(world.access, world.uid, Quota(enabled=False))
+    free = await world.admin.read_user(world.access, world.uid)
+
+    assert limited is not None
+    assert limited.quota == Quota(enabled=True, kib=4096)
+    assert free is not None
+    assert not free.quota.enabled
+
+
+async def test_a_user_that_owns_a_bucket_stays(world: World) -> None:
+    username = f"{world.uid}:swift"
+    await world.admin.ensure_user(world.access, world.uid, "x")
+    await world.admin.set_swift_login(world.access, username, SecretStr("Key"))
+    await world.give_bucket(username, "Key")
+
+    assert await world.admin.remove_user(world.access, world.uid) is False
+    assert await world.admin.read_user(world.access, world.uid) is not None
+
+
+async def test_an_unknown_user_gets_no_login(world: World) -> None:
+    with pytest.raises(Refused, match="NoSuchUser"):
+        await world.admin.set_swift_login(world.access, f"{world.uid}:swift", SecretStr("Key"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"access_key": "NOBODY"}, "`accessKey` in Secret 'rgw-admin' is unknown"),
+        ({"secret_key": SecretStr("n0tTheKey")}, "`secretKey` in Secret 'rgw-admin' does not belong"),
+    ],
+)
+async def test_wrong_keys_are_refused(world: World, change: dict[str, object], words: str) -> None:
+    with pytest.raises(Refused, match=words) as refusal:
+        await world.admin.read_user(replace(world.access, **change), world.uid)  # type: ignore[arg-type]
+
+    assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
+    assert "n0tTheKey" not in str(refusal.value)
+
+
+async def test_a_user_without_the_capability_is_refused(world: World) -> None:
+    with pytest.raises(Refused, match=r"needs the capability .*users=\*") as refusal:
+        await world.admin.read_user(world.powerless, world.uid)
+
+    assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
+
+
+async def test_a_gateway_that_does_not_answer_is_unavailable(world: World) -> None:
+    if world.fake is not None:
+        world.fake.down = True
+
+    with pytest.raises(Unavailable) as refusal:
+        await world.admin.read_user(replace(world.access, url="http://127.0.0.1:9"), world.uid)
+
+    assert refusal.value.reason is Reason.STORAGE_UNREACHABLE
+
+
+async def test_something_else_than_rgw_is_refused() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps({"hello": "world"})
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        access = RgwAccess(url, "a", SecretStr("s"), "rgw-admin")
+        with pytest.raises(Refused, match="did not describe user 'x' the way RGW does"):
+            await RgwAdminApi().read_user(access, "x")
+
+
+@pytest.mark.lab
+async def test_tls_is_checked_with_the_given_authority(gateway: Gateway) -> None:
+    access = replace(gateway.access(), url=gateway.front.url)
+
+    with pytest.raises(Refused, match="caSecretRef") as refusal:
+        await RgwAdminApi().read_user(access, "nobody")
+    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+    with pytest.raises(Refused, match="caSecretRef"):
+        await RgwAdminApi().read_user(replace(access, ca_pem="no pem", ca_secret="s3-ca"), "nobody")
+
+
+AMAZON = KeyPair("AKIAIOSFODNN7EXAMPLE", SecretStr("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
+BUCKET = "examplebucket.s3.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("request_", "signature"),
+    [
+        (
+            Request("GET", BUCKET, "/test.txt", {}, {"range": "bytes=0-9"}),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        ),
+        (
+            Request("GET", BUCKET, "/", {"lifecycle": ""}),
+            "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        ),
+        (
+            Request("GET", BUCKET, "/", {"prefix": "J", "max-keys": "2"}),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        ),
+    ],
+)
+def test_the_signature_is_the_one_amazon_published(request_: Request, signature: str) -> None:
+    signed = sign(request_, AMAZON, datetime(2013, 5, 24, tzinfo=UTC))
+
+    assert signed["Authorization"].endswith(f"Signature={signature}")

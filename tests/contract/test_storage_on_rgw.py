@@ -1,0 +1,209 @@
+"""The Storage step with its real adapters against a real RADOS gateway behind a real front with TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.rgw_admin import RgwAdminApi
+from harbor_operator.adapters.swift import SwiftStore
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.plan.storage import MARKER
+from harbor_operator.ports import Refused
+from harbor_operator.ports.object_store import Container
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.storage import StorageStep
+from tests.contract.gateway import KEY, Gateway, running
+from tests.fakes.kube import FakeKube
+
+pytestmark = pytest.mark.lab
+
+NAMESPACE = "intra"
+READS = {"GET", "HEAD"}
+
+
+class Site:
+    """A registry of its own on the shared gateway: Secrets in a fake API server, everything else real."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.uid = f"u{uuid4().hex[:8]}"
+        self.container = f"c-{self.uid}"
+        self.kube = FakeKube()
+        self.made = f"made{uuid4().hex}"
+        self.step = StorageStep(self.kube, SwiftStore(), RgwAdminApi(), lambda: SecretStr(self.made))
+        self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
+
+    def with_login(self, key: str = KEY) -> Site:
+        username = self.gateway.ceph.create_swift_user(self.uid, "swift", KEY)
+        self.kube.put(NAMESPACE, "swift", {"username": username, "password": key})
+        return self
+
+    def with_admin(self) -> Site:
+        """An admin that has the one capability our documentation asks for."""
+        ceph = self.gateway.ceph
+        named = (f"--uid=a{self.uid}", "--display-name=admin", "--caps=users=*")
+        keys = ceph.admin("user", "create", *named)["keys"][0]
+        values = {"accessKey": keys["access_key"], "secretKey": keys["secret_key"]}
+        self.kube.put(NAMESPACE, "rgw-admin", values)
+        return self
+
+    @property
+    def provision(self) -> dict[str, Any]:
+        secret = {"name": "rgw-admin"}
+        return {"adminURL": self.gateway.admin_front.url, "adminSecretRef": secret, "uid": self.uid, "quotaGiB": 1}
+
+    def registry(self, **swift: Any) -> HarborRegistry:
+        wanted = {
+            "authURL": self.gateway.auth_url,
+            "container": self.container,
+            "credentialsSecretRef": {"name": "swift"},
+            "caSecretRef": {"name": "s3-ca"},
+            "chunkSizeMiB": 2,
+            **swift,
+        }
+        spec = {
+            "externalURL": "https://cr.example.com",
+            "storage": {"swift": wanted},
+            "deletionPolicy": {"storage": "Delete"},
+        }
+        return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": self.uid}, "spec": spec})
+
+    async def converge(self, **swift: Any) -> Outcome:
+        return await self.step.converge(self.registry(**swift))
+
+    def objects(self) -> list[str]:
+        return [found.name for found in self.gateway.ceph.objects(self.container)]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(tmp_path_factory.mktemp("storage")) as started:
+        yield started
+
+
+@pytest.fixture
+def site(gateway: Gateway) -> Site:
+    return Site(gateway)
+
+
+async def test_a_store_is_proven_once_and_then_only_looked_at(site: Site) -> None:
+    site.with_login()
+    first = await site.converge()
+    mark = site.gateway.front.mark()
+
+    assert isinstance(first, Done)
+    assert site.objects() == [MARKER]
+    assert await site.converge() == first
+    seen = site.gateway.front.requests_since(mark)
+    assert [(request.method, request.status) for request in seen] == [("GET", 204), ("HEAD", 204), ("HEAD", 200)]
+
+
+async def test_a_wrong_storage_url_is_named_and_heals_when_the_gateway_is_told(site: Site) -> None:
+    site.with_login()
+    site.gateway.tell_nonsense()
+    try:
+        outcome = await site.converge()
+    finally:
+        site.gateway.tell_the_truth()
+
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.STORAGE_URL_MISMATCH
+    wrong = f"http://localhost:{site.gateway.ceph.rgw_port}/swift/v1"
+    for words in (f"X-Storage-Url is '{wrong}'", "the scheme is 'http'", f"`rgw swift url = {site.gateway.front.url}`"):
+        assert words in outcome.message
+    assert isinstance(await site.converge(), Done)
+
+
+async def test_a_trailing_slash_in_rgw_swift_url_is_seen(site: Site) -> None:
+    site.with_login()
+    site.gateway.ceph.restart_rgw(f"{site.gateway.front.url}/")
+    try:
+        outcome = await site.converge()
+    finally:
+        site.gateway.tell_the_truth()
+
+    assert isinstance(outcome, Blocked)
+    assert "double slash" in outcome.message
+
+
+async def test_a_body_limit_below_a_chunk_is_found_and_heals(site: Site) -> None:
+    site.with_login()
+    site.gateway.front.reconfigure(max_body="2m")
+    try:
+        with pytest.raises(Refused, match="3 MiB") as refusal:
+            await site.converge()
+    finally:
+        site.gateway.front.reconfigure(max_body="0")
+
+    assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT
+    assert site.objects() == []
+    assert isinstance(await site.converge(), Done)
+
+
+async def test_a_default_chunk_passes(site: Site) -> None:
+    assert isinstance(await site.with_login().converge(chunkSizeMiB=20), Done)
+
+
+async def test_a_wrong_key_is_refused_and_heals(site: Site) -> None:
+    site.with_login("wr0ngkey")
+
+    with pytest.raises(Refused, match="Secret 'swift'") as refusal:
+        await site.converge()
+
+    assert refusal.value.reason is Reason.STORAGE_CREDENTIALS_REJECTED
+    assert "wr0ngkey" not in str(refusal.value)
+    values = {"username": f"{site.uid}:swift", "password": KEY}
+    site.kube.put(NAMESPACE, "swift", values)
+    assert isinstance(await site.converge(), Done)
+
+
+async def test_a_login_is_provisioned_once_and_set_again_when_it_differs(site: Site) -> None:
+    site.with_admin()
+    first = await site.converge(provision=site.provision)
+    fronts = (site.gateway.front, site.gateway.admin_front)
+    marks = [front.mark() for front in fronts]
+
+    assert isinstance(first, Done)
+    assert site.kube.values(NAMESPACE, "swift") == {"username": f"{site.uid}:intra.cr", "password": site.made}
+    assert await site.converge(provision=site.provision) == first
+    for front, mark in zip(fronts, marks, strict=True):
+        assert {request.method for request in front.requests_since(mark)} <= READS
+
+    username = f"{site.uid}:intra.cr"
+    meddle = ("--key-type=swift", "--secret-key=meddled")
+    site.gateway.ceph.admin("key", "create", f"--uid={site.uid}", f"--subuser={username}", *meddle)
+    assert isinstance(await site.converge(provision=site.provision), Done)
+
+
+async def test_a_proxy_that_changes_the_signed_host_is_named(site: Site) -> None:
+    site.with_admin()
+    provision = {**site.provision, "adminURL": site.gateway.front.url}
+
+    with pytest.raises(Refused, match="a proxy changes the Host header"):
+        await site.converge(provision=provision)
+
+
+async def test_delete_takes_everything_back_in_bites(site: Site) -> None:
+    site.with_admin()
+    assert isinstance(await site.converge(provision=site.provision), Done)
+    store = SwiftStore()
+    account = site.gateway.account(f"{site.uid}:intra.cr", site.made)
+    at = Container(await store.login(account), site.container)
+    for number in range(30):
+        await store.write_object(at, f"files/{number}", b"x", {})
+    outcomes: list[Outcome] = []
+    while not outcomes or isinstance(outcomes[-1], Pending):
+        outcomes.append(await site.step.dismantle(site.registry(provision=site.provision)))
+        assert len(outcomes) < 10
+
+    assert len(outcomes) > 1
+    assert isinstance(outcomes[-1], Done)
+    assert site.container not in site.gateway.ceph.containers()
+    assert await RgwAdminApi().read_user(site.gateway.access(), site.uid) is None
+    assert (NAMESPACE, "swift") not in site.kube.secrets

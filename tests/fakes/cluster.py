@@ -1,0 +1,165 @@
+"""An in-memory cluster with the manners of the API server, for the injector."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster import Change, Complete, Kind, PullSecret, Seen, Source, Vanished
+from harbor_operator.reasons import Reason
+
+FOREIGN = digest_of("foreign")
+
+
+class FakeCluster:
+    """Implements the Cluster port; the other methods are the rest of the world."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.namespaces: dict[str, NamespaceSeen] = {}
+        self.secrets: dict[tuple[str, str], SecretSeen] = {}
+        self.accounts: dict[tuple[str, str], AccountSeen] = {}
+        self.writes: list[str] = []
+        self.history: list[tuple[Kind, Change]] = []
+        self.failure: Unavailable | Refused | None = None
+        self.refused_sources: set[Source] = set()
+        self._ours: set[tuple[str, str]] = set()
+        self._listeners: list[asyncio.Event] = []
+
+    # The port
+
+    async def watch(self, source: Source) -> AsyncIterator[Change]:
+        if source in self.refused_sources:
+            raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow `watch` {source.kind}")
+        position = len(self.history)
+        news = asyncio.Event()
+        self._listeners.append(news)
+        for change in self.listing(source):
+            yield change
+        while True:
+            while position < len(self.history):
+                kind, change = self.history[position]
+                position += 1
+                if matches(source, kind, change):
+                    yield change
+            news.clear()
+            await news.wait()
+
+    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
+        self._admit(f"apply {namespace}/{secret.name}")
+        key = (namespace, secret.name)
+        before = self.secrets.get(key)
+        digest = digest_of(encode(secret.docker_config.get_secret_value()))
+        if self._is_closed(namespace) or secret.replaces != (before.uid if before and secret.replaces else ""):
+            return None
+        if before and not secret.replaces and key not in self._ours and before.digest != digest:
+            return None
+        if before and before.fixed and before.digest != digest:
+            raise Refused(Reason.NAMESPACES_FAILED, f"Secret '{secret.name}' is immutable")
+        self._ours.add(key)
+        uid = before.uid if before else f"uid-{self.revision + 1}"
+        after = SecretSeen(
+            namespace, secret.name, uid, 0, secret.registry_uid, digest, labelled=True, adopted=secret.adopted
+        )
+        if before and replace(before, revision=0) == after:
+            return before
+        return self._store_secret(after)
+
+    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> SecretSeen | None:
+        self._admit(f"delete {namespace}/{name}")
+        seen = self.secrets.get((namespace, name))
+        if seen is not None and seen.uid == uid:
+            self.delete_secret(namespace, name)
+        return None
+
+    async def patch_references(
+        self, namespace: str, account: str, references: tuple[str, ...], revision: int
+    ) -> AccountSeen | None:
+        self._admit(f"patch {namespace}/{account}")
+        seen = self.accounts.get((namespace, account))
+        if seen is None or seen.revision != revision:
+            return None
+        return self.put_account(namespace, account, references, touched=True)
+
+    # The world
+
+    def add_namespace(self, name: str, labels: Mapping[str, str] | None = None, *, terminating: bool = False) -> None:
+        self.revision += 1
+        seen = NamespaceSeen(name, self.revision, dict(labels or {}), terminating)
+        self.namespaces[name] = seen
+        self._tell(Kind.NAMESPACES, seen)
+
+    def delete_namespace(self, name: str) -> None:
+        for key in [key for key in self.secrets if key[0] == name]:
+            self.delete_secret(*key)
+        for key in [key for key in self.accounts if key[0] == name]:
+            self.delete_account(*key)
+        self.revision += 1
+        del self.namespaces[name]
+        self._tell(Kind.NAMESPACES, Vanished(name, name, self.revision))
+
+    def put_account(
+        self, namespace: str, name: str, references: tuple[str, ...] = (), *, touched: bool = False
+    ) -> AccountSeen:
+        self.revision += 1
+        seen = AccountSeen(namespace, name, self.revision, references, touched)
+        self.accounts[namespace, name] = seen
+        self._tell(Kind.ACCOUNTS, seen)
+        return seen
+
+    def delete_account(self, namespace: str, name: str) -> None:
+        self.revision += 1
+        del self.accounts[namespace, name]
+        self._tell(Kind.ACCOUNTS, Vanished(namespace, name, self.revision))
+
+    def put_secret(self, namespace: str, name: str, *, owner: str = "", fixed: bool = False) -> SecretSeen:
+        """Makes a Secret that somebody else wrote, or overwrites the content of one that is there."""
+        self._ours.discard((namespace, name))
+        before = self.secrets.get((namespace, name))
+        uid = before.uid if before else f"uid-{self.revision + 1}"
+        digest = b"" if fixed else FOREIGN
+        return self._store_secret(SecretSeen(namespace, name, uid, 0, owner, digest, bool(owner), fixed=fixed))
+
+    def delete_secret(self, namespace: str, name: str) -> None:
+        self.revision += 1
+        self._ours.discard((namespace, name))
+        del self.secrets[namespace, name]
+        self._tell(Kind.SECRETS, Vanished(namespace, name, self.revision))
+
+    def listing(self, source: Source) -> list[Change]:
+        """Returns what a full list would tell now."""
+        things: Mapping[tuple[str, str], Seen]
+        if source.kind is Kind.NAMESPACES:
+            things = {(name, name): seen for name, seen in self.namespaces.items()}
+        else:
+            things = self.secrets if source.kind is Kind.SECRETS else self.accounts
+        found = {key: seen for key, seen in things.items() if source.name in {"", key[1]}}
+        return [*found.values(), Complete(self.revision, frozenset(found))]
+
+    def _store_secret(self, seen: SecretSeen) -> SecretSeen:
+        self.revision += 1
+        stored = replace(seen, revision=self.revision)
+        self.secrets[seen.namespace, seen.name] = stored
+        self._tell(Kind.SECRETS, stored)
+        return stored
+
+    def _is_closed(self, namespace: str) -> bool:
+        return namespace not in self.namespaces or self.namespaces[namespace].terminating
+
+    def _admit(self, write: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.writes.append(write)
+
+    def _tell(self, kind: Kind, change: Change) -> None:
+        self.history.append((kind, change))
+        for listener in self._listeners:
+            listener.set()
+
+
+def matches(source: Source, kind: Kind, change: Change) -> bool:
+    """Whether a source would be told of a change."""
+    return source.kind is kind and (source.name in {"", getattr(change, "name", "")})

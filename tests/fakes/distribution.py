@@ -1,0 +1,37 @@
+"""The Distribution port in memory: it notes what it is told, and a test says how far it has come."""
+
+from __future__ import annotations
+
+from harbor_operator.outcomes import PullSecretFacts
+from harbor_operator.ports.distribution import Claim, DistributionWish
+
+
+class FakeDistribution:
+    """`wishes` is what is declared, `withdrawn` what is to go; a test sets `progress` and `left`."""
+
+    def __init__(self) -> None:
+        self.wishes: dict[str, DistributionWish] = {}
+        self.withdrawn: list[Claim] = []
+        self.progress: PullSecretFacts | None = None
+        self.left: dict[Claim, int | None] = {}
+        self.changes = 0
+
+    def declare(self, wish: DistributionWish) -> None:
+        if self.wishes.get(wish.claim.registry_uid) != wish:
+            self.wishes[wish.claim.registry_uid] = wish
+            self.changes += 1
+
+    def withdraw(self, claim: Claim) -> None:
+        declared = self.wishes.get(claim.registry_uid)
+        if declared is not None and declared.claim == claim:
+            del self.wishes[claim.registry_uid]
+            self.changes += 1
+        if claim not in self.withdrawn:
+            self.withdrawn.append(claim)
+            self.changes += 1
+
+    def remaining(self, claim: Claim) -> int | None:
+        return self.left.get(claim, 0)
+
+    def read(self, claim: Claim) -> PullSecretFacts | None:
+        return self.progress if claim.registry_uid in self.wishes else None

@@ -1,0 +1,227 @@
+"""A Harbor in memory: both of its ports over one small world, with the odd corners of the real one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.configuration import Identity, System
+from harbor_operator.diagnosis.reachability import Certificate, Component, Entrance, Pull, Upload
+from harbor_operator.plan.configuration import ProjectWish, SeenProject, SeenQuota
+from harbor_operator.plan.pull_secrets import EVERY_PROJECT, RobotWish, SeenRobot, is_strong
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.harbor import Access
+from harbor_operator.reasons import Reason
+
+URL = "https://cr.example.com"
+
+
+@dataclass
+class StoredProject:
+    """A project as the fake keeps it."""
+
+    number: int
+    public: bool
+    storage_limit: int = -1
+    images: list[str] = field(default_factory=list)
+    is_proxy_cache: bool = False
+
+
+@dataclass
+class StoredRobot:
+    """A robot as the fake keeps it: the name without prefix is its key."""
+
+    seen: SeenRobot
+    secret: str = "Chosen-by-harbor-1"
+
+
+class FakeHarbor:
+    """The world in attributes a test sets; `writes` counts what changed it, `uploads` what passed through storage."""
+
+    def __init__(self, url: str = URL, admin_password: str = "Admin-pass-1") -> None:
+        self.url = url
+        self.down = False
+        self.read_only = False
+        self.version = "2.15.2"
+        self.keeps_quotas = True
+        self.accepts_tokens = True
+        self.prefix = "robot$"
+        self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
+        self.entrance = Entrance(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
+        self.health = (Component("core", healthy=True), Component("redis", healthy=True))
+        self.upload = Upload(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
+        self.accounts = {"admin": (admin_password, True)}
+        self.projects = {"library": StoredProject(1, public=True)}
+        self.robots: dict[str, StoredRobot] = {}
+        self.writes: list[str] = []
+        self.uploads: list[str] = []
+        self._number = 1
+
+    # As a client
+
+    async def read_certificate(self, access: Access) -> Certificate | None:
+        self._answer()
+        return self.certificate
+
+    async def read_entrance(self, access: Access) -> Entrance:
+        self._answer()
+        return self.entrance
+
+    async def read_health(self, access: Access) -> tuple[Component, ...]:
+        self._answer()
+        return self.health
+
+    async def try_login(self, access: Access) -> bool:
+        self._answer()
+        return self._who(access) is not Identity.NOBODY
+
+    async def try_upload(self, access: Access, repository: str, size: int) -> Upload:
+        self._answer()
+        if self._who(access) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
+            return Upload(401)
+        if self.read_only:
+            return Upload(403)
+        self.uploads.append(repository)
+        return self.upload
+
+    async def try_pull(self, access: Access, manifest: str | None) -> Pull:
+        self._answer()
+        if self._who(access) is Identity.NOBODY and manifest is None:
+            return Pull(401)
+        if not self.accepts_tokens:
+            return Pull(200, 401, 401 if manifest else None)
+        if manifest is None:
+            return Pull(200, 200)
+        entrance = 401 if self._who(access) is Identity.NOBODY else 200
+        return Pull(200, entrance, self._manifest(access, manifest))
+
+    # As the administrator
+
+    async def read_identity(self, access: Access) -> Identity:
+        self._answer()
+        return self._who(access)
+
+    async def read_system(self, access: Access) -> System:
+        self._answer()
+        if self._who(access) is Identity.NOBODY:
+            return System()
+        return System(self.version, self.read_only)
+
+    async def read_projects(self, access: Access) -> list[SeenProject]:
+        self._answer()
+        return [self._seen(name) for name in self.projects]
+
+    async def read_project(self, access: Access, name: str) -> SeenProject | None:
+        self._must_be_admin(access)
+        return self._seen(name) if name in self.projects else None
+
+    async def read_quota(self, access: Access, project: SeenProject) -> SeenQuota | None:
+        self._must_be_admin(access)
+        return SeenQuota(project.number, self.projects[project.name].storage_limit) if self.keeps_quotas else None
+
+    async def read_image(self, access: Access, project: str) -> str | None:
+        self._must_be_admin(access)
+        return next(iter(self.projects[project].images), None)
+
+    async def create_project(self, access: Access, wish: ProjectWish) -> None:
+        self._must_be_admin(access)
+        if self.read_only:
+            raise Refused(Reason.REGISTRY_READ_ONLY, "Harbor is in read-only mode")
+        if not wish.name.isascii() or wish.name != wish.name.lower():
+            raise Refused(Reason.PROJECT_REFUSED, f"project name {wish.name} contains illegal characters")
+        if wish.name not in self.projects:
+            self.projects[wish.name] = StoredProject(self._next(), wish.public, wish.storage_limit)
+            self.writes.append(f"create project {wish.name}")
+
+    async def set_public(self, access: Access, wish: ProjectWish) -> None:
+        self._must_be_admin(access)
+        self.projects[wish.name].public = wish.public
+        self.writes.append(f"set public {wish.name}")
+
+    async def set_quota(self, access: Access, quota: SeenQuota, storage_limit: int) -> None:
+        self._must_be_admin(access)
+        project = next(one for one in self.projects.values() if one.number == quota.number)
+        project.storage_limit = storage_limit
+        self.writes.append(f"set quota {quota.number}")
+
+    async def find_robot(self, access: Access, name: str) -> SeenRobot | None:
+        self._must_be_admin(access)
+        found = self.robots.get(name)
+        return replace(found.seen, login=self.prefix + name) if found else None
+
+    async def create_robot(self, access: Access, wish: RobotWish) -> SeenRobot:
+        self._must_be_admin(access)
+        if wish.name in self.robots:
+            raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{wish.name} already exists")
+        absent = [name for name in wish.projects if name != EVERY_PROJECT and name not in self.projects]
+        if absent:
+            raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
+        robot = SeenRobot(self._next(), self.prefix + wish.name, wish.description, wish.grants)
+        self.robots[wish.name] = StoredRobot(robot)
+        self.writes.append(f"create robot {wish.name}")
+        return robot
+
+    async def update_robot(self, access: Access, robot: SeenRobot, wish: RobotWish) -> None:
+        self._must_be_admin(access)
+        self.robots[wish.name].seen = replace(robot, grants=wish.grants, is_forever=True, is_enabled=True)
+        self.writes.append(f"update robot {wish.name}")
+
+    async def set_robot_secret(self, access: Access, robot: SeenRobot, secret: SecretStr) -> None:
+        self._must_be_admin(access)
+        if not is_strong(secret):
+            raise Refused(Reason.ROBOT_REFUSED, "the secret must be longer than 8 chars with upper, lower and digit")
+        name = robot.login.removeprefix(self.prefix)
+        self.robots[name].secret = secret.get_secret_value()
+        self.writes.append(f"set secret {name}")
+
+    async def remove_robot(self, access: Access, robot: SeenRobot) -> None:
+        self._must_be_admin(access)
+        if self.robots.pop(robot.login.removeprefix(self.prefix), None):
+            self.writes.append(f"remove robot {robot.login}")
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable(f"{self.url} cannot be reached", Reason.REGISTRY_UNREACHABLE)
+
+    def _must_be_admin(self, access: Access) -> None:
+        self._answer()
+        if self._who(access) is not Identity.ADMIN:
+            raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, "Harbor does not accept the administrator's login")
+
+    def _who(self, access: Access) -> Identity:
+        if access.login is None:
+            return Identity.NOBODY
+        name, password = access.login.username, access.login.password.get_secret_value()
+        robot = self._robot_of(name)
+        if robot is not None:
+            good = robot.secret == password and robot.seen.is_enabled
+            return Identity.ROBOT if good else Identity.NOBODY
+        known, is_admin = self.accounts.get(name, (None, False))
+        if known != password:
+            return Identity.NOBODY
+        return Identity.ADMIN if is_admin else Identity.USER
+
+    def _robot_of(self, login: str) -> StoredRobot | None:
+        return self.robots.get(login.removeprefix(self.prefix)) if login.startswith(self.prefix) else None
+
+    def _manifest(self, access: Access, manifest: str) -> int:
+        name = manifest.partition("/")[0]
+        project = self.projects.get(name)
+        if project is None:
+            return 401
+        who = self._who(access)
+        robot = self._robot_of(access.login.username) if access.login and who is Identity.ROBOT else None
+        granted = robot and {EVERY_PROJECT, name} & {grant[0] for grant in robot.seen.grants}
+        if not (project.public or who is Identity.ADMIN or granted):
+            return 401
+        return 200 if manifest in project.images else 404
+
+    def _seen(self, name: str) -> SeenProject:
+        stored = self.projects[name]
+        return SeenProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number

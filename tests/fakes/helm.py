@@ -1,0 +1,125 @@
+"""Helm without a process: runs end when the test says so, and leave release Secrets as Helm writes them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from harbor_operator.plan.helm_storage import read_revisions, revision_secret
+from harbor_operator.plan.release import ReleaseWish, reveal
+from harbor_operator.ports import Refused
+from harbor_operator.ports.helm import Progress, RunResult
+from harbor_operator.reasons import Reason
+from tests.fakes.kube import FakeKube
+
+Key = tuple[str, str]
+
+
+@dataclass
+class _Run:
+    digest: str
+    started_at: datetime
+    wish: ReleaseWish | None
+
+
+class FakeHelm:
+    """The Helm port in memory; `finish` ends a run, `write_revision` is Helm's own bookkeeping."""
+
+    def __init__(self, kube: FakeKube, clock: Callable[[], datetime]) -> None:
+        self.kube = kube
+        self.started: list[str] = []
+        self.missing_charts: set[str] = set()
+        self._clock = clock
+        self._runs: dict[Key, _Run] = {}
+        self._results: dict[Key, RunResult] = {}
+
+    async def start_upgrade(self, wish: ReleaseWish) -> None:
+        if wish.chart in self.missing_charts:
+            raise Refused(Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{wish.chart}', which is not there")
+        self._start("upgrade", (wish.namespace, wish.name), _Run(wish.digest, self._clock(), wish))
+
+    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+        self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
+
+    def running(self, namespace: str, name: str) -> Progress | None:
+        run = self._runs.get((namespace, name))
+        return Progress((self._clock() - run.started_at).total_seconds(), run.digest) if run else None
+
+    def result(self, namespace: str, name: str) -> RunResult | None:
+        return self._results.get((namespace, name))
+
+    def finish(self, namespace: str, name: str, error: str = "", *, recorded: bool = True) -> None:
+        """Ends the run; with an error it fails, and `recorded` says whether Helm got as far as its bookkeeping."""
+        run = self._runs.pop((namespace, name))
+        last = self._results.get((namespace, name))
+        before = last.failures if last and last.digest == run.digest else 0
+        failures = before + 1 if error else 0
+        self._results[namespace, name] = RunResult(run.digest, not error, error, self._clock(), failures)
+        if run.wish is None:
+            if not error:
+                self._forget(namespace, name)
+        elif recorded:
+            status = "failed" if error else "deployed"
+            self.write_revision(run.wish, status, description=error or "Upgrade complete")
+
+    def write_revision(self, wish: ReleaseWish, status: str, **changes: Any) -> None:
+        """Writes the next revision as Helm would; `changes` replace labels or the facts of the payload."""
+        earlier = self._history(wish.namespace, wish.name)
+        number = earlier[-1].number + 1 if earlier else 1
+        labels = changes.pop("labels", dict(wish.labels))
+        payload = release_payload(wish, status, self._clock(), number, **changes)
+        for revision in earlier:
+            if status == "deployed" and revision.status == "deployed":
+                self._relabel(wish, revision.number, "superseded")
+        own = {"owner": "helm", "name": wish.name, "status": status, "version": str(number)}
+        self.kube.put(wish.namespace, revision_secret(wish.name, number), {"release": payload}, {**labels, **own})
+
+    def _start(self, verb: str, key: Key, run: _Run) -> None:
+        if key not in self._runs:
+            self._runs[key] = run
+            self.started.append(f"{verb} {'/'.join(key)}")
+
+    def _history(self, namespace: str, name: str) -> list[Any]:
+        mine = [s for (space, _), s in self.kube.secrets.items() if space == namespace and s.labels.get("name") == name]
+        return read_revisions((secret.name, secret.labels) for secret in mine)
+
+    def _relabel(self, wish: ReleaseWish, number: int, status: str) -> None:
+        name = revision_secret(wish.name, number)
+        old = self.kube.secrets[wish.namespace, name]
+        values = {key: value.get_secret_value() for key, value in old.values.items()}
+        self.kube.put(wish.namespace, name, values, {**old.labels, "status": status})
+
+    def _forget(self, namespace: str, name: str) -> None:
+        for revision in self._history(namespace, name):
+            del self.kube.secrets[namespace, revision_secret(name, revision.number)]
+
+
+def release_payload(wish: ReleaseWish, status: str, now: datetime, number: int, **changes: Any) -> str:
+    """What the key `release` of a release Secret decodes to: base64 of gzipped JSON."""
+    facts: Mapping[str, Any] = {
+        "chart_version": wish.version,
+        "config": reveal(wish.values),
+        "description": "",
+        "last_deployed": now.isoformat().replace("+00:00", ".123456789Z"),
+        **changes,
+    }
+    release = {
+        "name": wish.name,
+        "namespace": wish.namespace,
+        "version": number,
+        "info": {
+            "status": status,
+            "description": facts["description"],
+            "first_deployed": facts["last_deployed"],
+            "last_deployed": facts["last_deployed"],
+        },
+        "chart": {"metadata": {"name": "harbor", "version": facts["chart_version"], "appVersion": "2.15.1"}},
+        "config": facts["config"],
+        "manifest": "",
+    }
+    return base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0)).decode()

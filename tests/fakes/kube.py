@@ -1,0 +1,174 @@
+"""An API server that holds one dictionary of Secrets: the Kube port in memory, with a counter of its writes."""
+
+from __future__ import annotations
+
+import copy
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.kube import Manifest, StoredSecret, Workload
+from harbor_operator.reasons import Reason
+
+T = TypeVar("T")
+
+
+class FakeKube:
+    """The world as dictionaries; `down` and `forbidden` make every call fail the way the real server does."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[tuple[str, str], StoredSecret] = {}
+        self.config_maps: dict[tuple[str, str], dict[str, str]] = {}
+        self.workloads: dict[tuple[str, str], list[Workload]] = {}
+        self.registries: list[Manifest] = []
+        self.down = False
+        self.forbidden = False
+        self.writes: list[str] = []
+        self._version = 0
+
+    # What a test prepares and looks at
+
+    def put(
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, str],
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> StoredSecret:
+        """Puts a Secret into the world as somebody else would; not counted as a write of ours."""
+        self._version += 1
+        secret = StoredSecret(
+            name,
+            {key: SecretStr(value) for key, value in values.items()},
+            dict(labels or {}),
+            dict(annotations or {}),
+            str(self._version),
+        )
+        self.secrets[namespace, name] = secret
+        return secret
+
+    def values(self, namespace: str, name: str) -> dict[str, str]:
+        """Returns the values of a Secret in the clear; KeyError if there is none."""
+        return {key: value.get_secret_value() for key, value in self.secrets[namespace, name].values.items()}
+
+    # The port
+
+    async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
+        self._answer()
+        return self.secrets.get((namespace, name))
+
+    async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
+        self._answer()
+        wanted = _selector(label_selector)
+        return [s for (space, _), s in self.secrets.items() if space == namespace and _carries(s.labels, wanted)]
+
+    async def read_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        self._answer()
+        return self.config_maps.get((namespace, name))
+
+    async def ensure_secret(
+        self, namespace: str, name: str, make: Callable[[], Mapping[str, SecretStr]], owner: Mapping[str, str]
+    ) -> StoredSecret:
+        self._answer()
+        found = self._ours(namespace, name, owner)
+        fresh = make() if found is None else _lacking(found, make)
+        if found is not None and not fresh:
+            return found
+        return self._store(namespace, name, {**fresh, **(found.values if found else {})}, owner, found)
+
+    async def apply_secret(
+        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+    ) -> StoredSecret:
+        self._answer()
+        found = self._ours(namespace, name, owner)
+        if found is not None and dict(found.values) == dict(values):
+            return found
+        return self._store(namespace, name, values, owner, found)
+
+    async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
+        self._answer()
+        found = self.secrets.get((namespace, name))
+        if found is None or found.resource_version != resource_version:
+            raise Unavailable(f"Secret '{namespace}/{name}' has moved on")
+        values: dict[str, SecretStr | None] = {
+            key: None if value is None else SecretStr(b64decode(value).decode())
+            for key, value in patch.get("data", {}).items()
+        }
+        values |= {
+            key: None if value is None else SecretStr(value) for key, value in patch.get("stringData", {}).items()
+        }
+        metadata = patch.get("metadata", {})
+        self._version += 1
+        self.writes.append(f"patch {namespace}/{name}")
+        self.secrets[namespace, name] = StoredSecret(
+            name,
+            _merged(found.values, values),
+            _merged(found.labels, metadata.get("labels", {})),
+            _merged(found.annotations, metadata.get("annotations", {})),
+            str(self._version),
+            found.creation_timestamp,
+        )
+
+    async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
+        self._answer()
+        found = self.secrets.get((namespace, name))
+        if found is not None and _carries(found.labels, owner):
+            self.writes.append(f"remove {namespace}/{name}")
+            del self.secrets[namespace, name]
+
+    async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
+        self._answer()
+        return list(self.workloads.get((namespace, label_selector), []))
+
+    async def read_registries(self) -> list[Manifest]:
+        self._answer()
+        return copy.deepcopy(self.registries)
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("the API server does not answer")
+        if self.forbidden:
+            raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
+
+    def _ours(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
+        found = self.secrets.get((namespace, name))
+        if found is not None and not _carries(found.labels, owner):
+            raise Refused(Reason.SECRET_INVALID, f"Secret '{namespace}/{name}' was not made for this registry")
+        return found
+
+    def _store(
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        found: StoredSecret | None,
+    ) -> StoredSecret:
+        self._version += 1
+        self.writes.append(f"write {namespace}/{name}")
+        labels = {**(found.labels if found else {}), **owner}
+        stored = StoredSecret(name, dict(values), labels, found.annotations if found else {}, str(self._version))
+        self.secrets[namespace, name] = stored
+        return stored
+
+
+def _lacking(found: StoredSecret, make: Callable[[], Mapping[str, SecretStr]]) -> dict[str, SecretStr]:
+    return {key: value for key, value in make().items() if key not in found.values}
+
+
+def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def _selector(text: str) -> dict[str, str]:
+    pairs = (part.replace("==", "=").split("=", 1) for part in text.split(",") if part)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def _merged(old: Mapping[str, T], patch: Mapping[str, Any]) -> dict[str, T]:
+    merged = {**old, **patch}
+    return {key: value for key, value in merged.items() if value is not None}

@@ -1,0 +1,152 @@
+"""A Swift store in memory that answers as RGW does, with a proxy before it that may limit bodies; counts its PUTs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import NoReturn
+
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.storage import Deed, Denial, explain_denial
+from harbor_operator.outcomes import Blocked
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.object_store import Container, SwiftAccount, SwiftSession
+from harbor_operator.reasons import Reason
+
+SHORTEST_NAME = 3
+
+
+@dataclass
+class Stored:
+    """An object: its content or, for filler, its size; `joined` is the prefix whose objects make its content."""
+
+    body: bytes = b""
+    size: int = 0
+    marks: Mapping[str, str] = field(default_factory=dict)
+    joined: str = ""
+
+
+class FakeObjectStore:
+    """One store; `logins` are its users and keys, and may be shared with a fake of the admin API."""
+
+    def __init__(self, logins: dict[str, str] | None = None) -> None:
+        self.logins = {} if logins is None else logins
+        self.storage_url = "https://s3.example.com/swift/v1"
+        self.containers: dict[str, dict[str, Stored]] = {}
+        self.owners: dict[str, str] = {}
+        self.body_limit: int | None = None
+        self.room: int | None = None
+        self.down = False
+        self.lagging_listings = False
+        self.writes: list[str] = []
+
+    async def login(self, account: SwiftAccount) -> SwiftSession:
+        self._answer()
+        known = self.logins.get(account.username)
+        if known is None:
+            self._deny(Denial(Deed.LOGIN, HTTPStatus.FORBIDDEN, account.auth_url, account.username, account.secret))
+        if known != account.password.get_secret_value():
+            self._deny(Denial(Deed.LOGIN, HTTPStatus.UNAUTHORIZED, account.auth_url, account.username, account.secret))
+        return SwiftSession(account, self.storage_url, SecretStr("token"))
+
+    async def read_container(self, at: Container) -> int | None:
+        self._answer()
+        if at.name not in self.containers:
+            return None
+        self._check_owner(at, HTTPStatus.FORBIDDEN)
+        return len(self.containers[at.name])
+
+    async def ensure_container(self, at: Container) -> None:
+        self._answer()
+        if len(at.name) < SHORTEST_NAME:
+            self._deny(_denial(at, Deed.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
+        self._check_owner(at, HTTPStatus.CONFLICT)
+        self.writes.append(f"container {at.name}")
+        self.containers.setdefault(at.name, {})
+        self.owners.setdefault(at.name, _uid(at))
+
+    async def remove_container(self, at: Container) -> bool:
+        self._answer()
+        if self.containers.get(at.name):
+            return False
+        self.writes.append(f"remove container {at.name}")
+        self.containers.pop(at.name, None)
+        self.owners.pop(at.name, None)
+        return True
+
+    async def read_marks(self, at: Container, name: str) -> Mapping[str, str] | None:
+        self._answer()
+        found = self.containers.get(at.name, {}).get(name)
+        return found.marks if found else None
+
+    async def write_object(self, at: Container, name: str, body: bytes, marks: Mapping[str, str]) -> None:
+        self._put(at, name, Stored(body, len(body), marks))
+
+    async def write_joined(self, at: Container, name: str, prefix: str) -> None:
+        self._put(at, name, Stored(joined=prefix))
+
+    async def write_filler(self, at: Container, name: str, size: int) -> None:
+        self._put(at, name, Stored(size=size))
+
+    async def read_object(self, at: Container, name: str) -> bytes:
+        self._answer()
+        objects = self.containers.get(at.name, {})
+        if name not in objects:
+            self._deny(_denial(at, Deed.READ, HTTPStatus.NOT_FOUND, "NoSuchKey"))
+        found = objects[name]
+        if found.joined:
+            return b"".join(objects[part].body for part in sorted(objects) if part.startswith(found.joined))
+        return found.body
+
+    async def list_objects(self, at: Container, prefix: str, limit: int) -> Sequence[str]:
+        self._answer()
+        if self.lagging_listings:
+            return []
+        if at.name not in self.containers:
+            self._deny(_denial(at, Deed.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+        return [name for name in sorted(self.containers[at.name]) if name.startswith(prefix)][:limit]
+
+    async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
+        self._answer()
+        for name in names:
+            self.containers.get(at.name, {}).pop(name, None)
+            self.writes.append(f"remove {name}")
+
+    def _put(self, at: Container, name: str, stored: Stored) -> None:
+        self._answer()
+        if self.body_limit is not None and stored.size > self.body_limit:
+            denial = _denial(at, Deed.WRITE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size=stored.size)
+            self._deny(denial)
+        if at.name not in self.containers:
+            self._deny(_denial(at, Deed.WRITE, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+        used = sum(other.size for other in self.containers[at.name].values())
+        if self.room is not None and used + stored.size > self.room:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            self._deny(_denial(at, Deed.WRITE, status, "QuotaExceeded", size=stored.size))
+        self.writes.append(f"put {name}")
+        self.containers[at.name][name] = stored
+
+    def _check_owner(self, at: Container, status: HTTPStatus) -> None:
+        if self.owners.get(at.name, _uid(at)) != _uid(at):
+            self._deny(_denial(at, Deed.CONTAINER, status))
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("the object store does not answer", Reason.STORAGE_UNREACHABLE)
+
+    def _deny(self, denial: Denial) -> NoReturn:
+        finding = explain_denial(denial)
+        assert isinstance(finding, Blocked)
+        raise Refused(finding.reason, finding.message)
+
+
+def _uid(at: Container) -> str:
+    return at.session.account.username.partition(":")[0]
+
+
+def _denial(at: Container, deed: Deed, status: HTTPStatus, code: str = "", size: int = 0) -> Denial:
+    account = at.session.account
+    url = f"{at.session.storage_url}/{at.name}"
+    return Denial(deed, status, url, account.username, account.secret, code, from_store=bool(code), size=size)

@@ -1,0 +1,185 @@
+"""A PostgreSQL server as two dictionaries, with the list of what changed it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from harbor_operator.diagnosis.database_seen import (
+    AdminSeen,
+    Answer,
+    Attribute,
+    DatabaseSeen,
+    LoginSeen,
+    Marker,
+    RoleSeen,
+    ServerSeen,
+)
+from harbor_operator.plan.database import (
+    Change,
+    CloseDatabase,
+    CreateDatabase,
+    CreateRole,
+    DropDatabase,
+    DropRole,
+    JoinRole,
+    MarkDatabase,
+    MarkRole,
+    ReshapeRole,
+    SetPassword,
+    TakeSchema,
+)
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.postgres import PostgresLogin, PostgresServer, PostgresSession
+from harbor_operator.reasons import Reason
+
+
+@dataclass
+class FakeRole:
+    password: str = ""
+    comment: str = ""
+    limit: int = -1
+    lacking: tuple[Attribute, ...] = ()
+    members: set[str] = field(default_factory=set)
+    sessions: int = 0
+
+
+def admin(rights: str = "CREATEROLE CREATEDB") -> AdminSeen:
+    """Returns an admin with these rights."""
+    return AdminSeen(
+        "admin",
+        is_superuser="SUPERUSER" in rights,
+        may_create_roles="CREATEROLE" in rights,
+        may_create_databases="CREATEDB" in rights,
+    )
+
+
+@dataclass
+class FakePostgres:
+    """The world; `down`, `dies_after` so many changes, `locked` and `shut_out` make it behave like a server in trouble."""
+
+    admin: AdminSeen = field(default_factory=admin)
+    admin_password: str = "admin-password"
+    version: int = 15
+    max_connections: int = 500
+    roles: dict[str, FakeRole] = field(default_factory=dict)
+    databases: dict[str, DatabaseSeen] = field(default_factory=dict)
+    closed_schemas: set[str] = field(default_factory=set)
+    shut_out: set[str] = field(default_factory=set)
+    down: bool = False
+    locked: bool = False
+    dies_after: int | None = None
+    changes: list[Change] = field(default_factory=list)
+
+    def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
+        return self._session(admin)
+
+    @asynccontextmanager
+    async def _session(self, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
+        self._answer()
+        if (admin.username, admin.password.get_secret_value()) != (self.admin.name, self.admin_password):
+            raise Refused(Reason.DATABASE_CREDENTIALS_REJECTED, f"rejected role '{admin.username}'; {admin.origin}")
+        yield FakeSession(self)
+
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> LoginSeen:
+        self._answer()
+        role = self.roles.get(login.username)
+        if role is None or not role.password or role.password != login.password.get_secret_value():
+            return LoginSeen(Answer.WRONG_PASSWORD, complaint="password authentication failed")
+        if login.username in self.shut_out or Attribute.LOGIN in role.lacking or database not in self.databases:
+            return LoginSeen(Answer.REFUSED, complaint="no pg_hba.conf entry")
+        owns = self.databases[database].owner == login.username
+        return LoginSeen(Answer.ACCEPTED, may_create=owns and database not in self.closed_schemas)
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("PostgreSQL does not answer", Reason.DATABASE_UNREACHABLE)
+
+
+class FakeSession:
+    def __init__(self, world: FakePostgres) -> None:
+        self._world = world
+
+    async def read(self, role: str, databases: Sequence[str]) -> ServerSeen:
+        world = self._world
+        world._answer()
+        found = world.roles.get(role)
+        return ServerSeen(
+            version=world.version,
+            max_connections=world.max_connections,
+            admin=world.admin,
+            role=self._role_seen(found) if found else None,
+            databases=tuple(d for d in world.databases.values() if d.name in databases or d.owner == role),
+        )
+
+    async def lock(self) -> bool:
+        self._world._answer()
+        return not self._world.locked
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._world.down |= self._world.dies_after == len(self._world.changes)
+            self._world._answer()
+            self._apply(change)
+            self._world.changes.append(change)
+
+    def _role_seen(self, role: FakeRole) -> RoleSeen:
+        is_member = self._world.admin.is_superuser or self._world.admin.name in role.members
+        return RoleSeen(role.comment, role.limit, role.lacking, is_member, role.sessions)
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case CreateDatabase() | CloseDatabase() | MarkDatabase() | TakeSchema() | DropDatabase():
+                self._apply_to_database(change)
+            case CreateRole():
+                self._may(self._world.admin.may_create_roles)
+                password = change.password.get_secret_value()
+                self._world.roles[change.role] = FakeRole(password, change.marker.comment, change.connection_limit)
+            case DropRole():
+                del self._world.roles[change.role]
+            case _:
+                self._apply_to_role(change, self._world.roles[change.role])
+
+    def _apply_to_role(self, change: ReshapeRole | SetPassword | MarkRole | JoinRole, role: FakeRole) -> None:
+        match change:
+            case ReshapeRole():
+                role.limit, role.lacking = change.connection_limit, ()
+            case SetPassword():
+                role.password = change.password.get_secret_value()
+            case MarkRole():
+                role.comment = change.marker.comment
+            case JoinRole():
+                role.members.add(self._world.admin.name)
+
+    def _apply_to_database(
+        self, change: CreateDatabase | CloseDatabase | MarkDatabase | TakeSchema | DropDatabase
+    ) -> None:
+        role = self._world.roles[change.role]
+        self._may(self._world.admin.is_superuser or self._world.admin.name in role.members)
+        databases, name = self._world.databases, change.database
+        match change:
+            case CreateDatabase():
+                self._may(self._world.admin.may_create_databases)
+                databases[name] = DatabaseSeen(name, change.role, change.marker.comment, is_open_to_public=True)
+            case CloseDatabase():
+                databases[name] = replace(databases[name], is_open_to_public=False)
+            case MarkDatabase():
+                databases[name] = replace(databases[name], comment=change.marker.comment)
+            case TakeSchema():
+                self.closed_schemas.discard(name)
+            case DropDatabase():
+                del databases[name]
+
+    @property
+    def closed_schemas(self) -> set[str]:
+        return self._world.closed_schemas
+
+    def _may(self, allowed: bool) -> None:
+        if not (allowed or self._world.admin.is_superuser):
+            raise Refused(Reason.DATABASE_RIGHTS_MISSING, "lacks a right")
+
+
+def marked(database: str, owner: str, marker: Marker) -> DatabaseSeen:
+    """Returns a database as this operator leaves it."""
+    return DatabaseSeen(database, owner, marker.comment, is_open_to_public=False)

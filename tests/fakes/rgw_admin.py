@@ -1,0 +1,89 @@
+"""The users of a RADOS gateway in memory; Swift keys show up in `logins`, which a fake store may share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import NoReturn
+
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.storage import explain_admin_denial
+from harbor_operator.outcomes import Blocked
+from harbor_operator.plan.storage import FULL_ACCESS, Quota, RgwUser
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.rgw_admin import RgwAccess
+from harbor_operator.reasons import Reason
+
+
+class FakeRgwAdmin:
+    """Users by uid; `admins` are the access keys that may use the API, and what they sign with."""
+
+    def __init__(self, logins: dict[str, str] | None = None, admins: dict[str, str] | None = None) -> None:
+        self.logins = {} if logins is None else logins
+        self.admins = {"access": "secret"} if admins is None else admins
+        self.powerless: set[str] = set()
+        self.users: dict[str, RgwUser] = {}
+        self.bucket_owners: set[str] = set()
+        self.down = False
+        self.writes: list[str] = []
+
+    async def read_user(self, access: RgwAccess, uid: str) -> RgwUser | None:
+        self._admit(access)
+        return self.users.get(uid)
+
+    async def ensure_user(self, access: RgwAccess, uid: str, display_name: str) -> None:
+        self._admit(access)
+        self.writes.append(f"user {uid}")
+        self.users.setdefault(uid, RgwUser(uid, display_name))
+
+    async def set_swift_login(self, access: RgwAccess, username: str, key: SecretStr) -> None:
+        user = self._user(access, username.partition(":")[0])
+        self.writes.append(f"login {username}")
+        subusers = {**user.subusers, username: FULL_ACCESS}
+        self.users[user.uid] = replace(user, subusers=subusers, swift_keys={**user.swift_keys, username: key})
+        self.logins[username] = key.get_secret_value()
+
+    async def set_quota(self, access: RgwAccess, uid: str, quota: Quota) -> None:
+        user = self._user(access, uid)
+        self.writes.append(f"quota {uid}")
+        self.users[uid] = replace(user, quota=quota if quota.enabled else replace(user.quota, enabled=False))
+
+    async def remove_swift_login(self, access: RgwAccess, username: str) -> None:
+        self._admit(access)
+        user = self.users.get(username.partition(":")[0])
+        self.logins.pop(username, None)
+        if user is not None:
+            self.writes.append(f"remove login {username}")
+            subusers = {name: right for name, right in user.subusers.items() if name != username}
+            keys = {name: key for name, key in user.swift_keys.items() if name != username}
+            self.users[user.uid] = replace(user, subusers=subusers, swift_keys=keys)
+
+    async def remove_user(self, access: RgwAccess, uid: str) -> bool:
+        self._admit(access)
+        if uid in self.bucket_owners:
+            return False
+        self.writes.append(f"remove user {uid}")
+        self.users.pop(uid, None)
+        return True
+
+    def _user(self, access: RgwAccess, uid: str) -> RgwUser:
+        self._admit(access)
+        if uid not in self.users:
+            self._deny(access, HTTPStatus.NOT_FOUND, "NoSuchUser")
+        return self.users[uid]
+
+    def _admit(self, access: RgwAccess) -> None:
+        if self.down:
+            raise Unavailable("the RGW admin API does not answer", Reason.STORAGE_UNREACHABLE)
+        if access.access_key not in self.admins:
+            self._deny(access, HTTPStatus.FORBIDDEN, "InvalidAccessKeyId")
+        if self.admins[access.access_key] != access.secret_key.get_secret_value():
+            self._deny(access, HTTPStatus.FORBIDDEN, "SignatureDoesNotMatch")
+        if access.access_key in self.powerless:
+            self._deny(access, HTTPStatus.FORBIDDEN, "AccessDenied")
+
+    def _deny(self, access: RgwAccess, status: HTTPStatus, code: str) -> NoReturn:
+        finding = explain_admin_denial(status, code, access.url, access.secret)
+        assert isinstance(finding, Blocked)
+        raise Refused(finding.reason, finding.message)

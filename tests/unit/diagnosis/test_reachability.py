@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.diagnosis.reachability import (
+    Certificate,
+    Component,
+    Entrance,
+    Pull,
+    TlsFault,
+    Upload,
+    certificate_cautions,
+    certificate_obstacle,
+    entrance_obstacle,
+    health_obstacle,
+    origin,
+    pull_obstacle,
+    upload_obstacle,
+)
+from harbor_operator.reasons import Reason
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+YEAR = timedelta(days=365)
+
+
+def _registry(**spec: Any) -> HarborRegistry:
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        (TlsFault.UNTRUSTED, Reason.CERTIFICATE_UNTRUSTED, ("`spec.caSecretRef`", "self-signed")),
+        (
+            TlsFault.HOST_MISMATCH,
+            Reason.CERTIFICATE_HOST_MISMATCH,
+            ("'a.example.com', 'b.example.com'", "'cr.example."),
+        ),
+        (TlsFault.EXPIRED, Reason.CERTIFICATE_EXPIRED, ("2026-11-22", "renew")),
+    ],
+)
+def test_a_certificate_that_clients_refuse(fault: TlsFault, reason: Reason, words: tuple[str, ...]) -> None:
+    seen = Certificate(("a.example.com", "b.example.com"), NOON - timedelta(days=1), fault, "self-signed certificate")
+    obstacle = certificate_obstacle(_registry(), seen)
+    assert obstacle is not None
+    assert obstacle.reason is reason
+    assert all(word in obstacle.message for word in words)
+
+
+def test_an_untrusted_certificate_names_the_secret_that_should_hold_its_ca() -> None:
+    registry = _registry(caSecretRef={"name": "cr-ca", "key": "root.pem"})
+    obstacle = certificate_obstacle(registry, Certificate((), NOON, TlsFault.UNTRUSTED, "unknown"))
+    assert obstacle is not None
+    assert "Secret 'cr-ca' (`spec.caSecretRef`)" in obstacle.message
+    assert "'root.pem'" in obstacle.message
+
+
+@pytest.mark.parametrize(("days", "warned"), [(15, False), (14, True), (1, True)])
+def test_a_certificate_that_ends_within_two_weeks_is_a_caution(days: int, warned: bool) -> None:  # noqa: FBT001
+    seen = Certificate(("cr.example.com",), NOON + timedelta(days=days))
+    assert certificate_obstacle(_registry(), seen) is None
+    codes = [caution.code for caution in certificate_cautions(_registry(), seen, NOON)]
+    assert codes == ([Reason.CERTIFICATE_EXPIRING] if warned else [])
+
+
+@pytest.mark.parametrize("realm", ["https://cr.example.com/service/token", "https://CR.example.com:443/service/token"])
+def test_the_right_token_service(realm: str) -> None:
+    assert entrance_obstacle(_registry(), Entrance(401, f'Bearer realm="{realm}",service="harbor-registry"')) is None
+
+
+@pytest.mark.parametrize(
+    "realm", ["http://cr.example.com/t", "https://core.harbor.domain/t", "https://cr.example.com:8443/t"]
+)
+def test_another_token_service_is_a_mismatch(realm: str) -> None:
+    obstacle = entrance_obstacle(_registry(), Entrance(401, f'Bearer realm="{realm}",service="harbor-registry"'))
+    assert obstacle is not None
+    assert obstacle.reason is Reason.TOKEN_SERVICE_MISMATCH
+    assert realm in obstacle.message
+
+
+@pytest.mark.parametrize(
+    "entrance",
+    [
+        Entrance(404),
+        Entrance(401, 'Basic realm="x"'),
+        Entrance(401),
+        Entrance(308, "", "https://other.example.com/v2/"),
+    ],
+)
+def test_whatever_else_answers_is_no_harbor(entrance: Entrance) -> None:
+    obstacle = entrance_obstacle(_registry(), entrance)
+    assert obstacle is not None
+    assert obstacle.reason is Reason.REGISTRY_NOT_HARBOR
+    assert "`spec.externalURL`" in obstacle.message
+
+
+def test_the_unhealthy_parts_are_named_and_no_others() -> None:
+    parts = (Component("core", healthy=True), Component("redis", healthy=False, error="dial tcp: refused"))
+    pending = health_obstacle(_registry(), parts)
+    assert pending is not None
+    assert pending.reason is Reason.REGISTRY_UNHEALTHY
+    assert "redis (dial tcp: refused)" in pending.message
+    assert "core" not in pending.message
+
+
+@pytest.mark.parametrize(
+    ("upload", "reason"),
+    [
+        (Upload(202, "/v2/x", 202), None),
+        (Upload(202, "https://cr.example.com/v2/x", 202), None),
+        (Upload(401), None),
+        (Upload(413), Reason.PROXY_BODY_LIMIT),
+        (Upload(202, "/v2/x", 413), Reason.PROXY_BODY_LIMIT),
+        (Upload(202, "http://cr.example.com/v2/x", 202), Reason.UPLOAD_LOCATION_MISMATCH),
+        (Upload(202, "https://cr.example.com:8443/v2/x", 202), Reason.UPLOAD_LOCATION_MISMATCH),
+        (Upload(500), Reason.REGISTRY_UNHEALTHY),
+        (Upload(202, "/v2/x", 500), Reason.REGISTRY_UNHEALTHY),
+    ],
+)
+def test_an_upload(upload: Upload, reason: Reason | None) -> None:
+    obstacle = upload_obstacle(_registry(), upload)
+    assert (obstacle.reason if obstacle else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("pull", "reason"),
+    [
+        (Pull(200, 200, 200), None),
+        (Pull(200, 200, 404), None),
+        (Pull(200, 200, 401), None),
+        (Pull(401), None),
+        (Pull(200, 401), Reason.TOKEN_SERVICE_MISMATCH),
+        (Pull(200, 200, 503), Reason.REGISTRY_UNHEALTHY),
+    ],
+)
+def test_a_pull(pull: Pull, reason: Reason | None) -> None:
+    obstacle = pull_obstacle(_registry(), pull)
+    assert (obstacle.reason if obstacle else None) is reason
+
+
+def test_an_origin_knows_the_default_ports() -> None:
+    assert (
+        origin("https://cr.example.com/a")
+        == origin("https://cr.example.com:443/b?c")
+        != origin("http://cr.example.com")
+    )

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.diagnosis.storage import (
+    MIB,
+    Deed,
+    Denial,
+    error_code,
+    explain_admin_denial,
+    explain_denial,
+    judge_ca,
+    judge_secret,
+    judge_storage_url,
+)
+from harbor_operator.outcomes import Blocked, Unseen
+from harbor_operator.reasons import Reason
+
+
+@pytest.mark.parametrize(
+    ("auth_url", "storage_url"),
+    [
+        ("https://s3.example.com/auth/v1.0", "https://s3.example.com/swift/v1"),
+        ("https://s3.example.com:443/auth", "https://S3.Example.Com./swift/v1/AUTH_harbor"),
+        ("http://rgw.rook:80/auth/1.0", "http://rgw.rook/swift/v1"),
+        ("https://gw.example.com/ceph/auth/v1", "https://gw.example.com:443/ceph/swift/v1"),
+        ("http://127.0.0.1:8080/auth/v1.0", "http://127.0.0.1:8080/v1/AUTH_u"),
+        ("http://[::1]:8080/auth/v1.0", "http://[::1]:8080/swift/v1"),
+    ],
+)
+def test_a_storage_url_that_leads_back_is_fine(auth_url: str, storage_url: str) -> None:
+    assert judge_storage_url(auth_url, storage_url) is None
+
+
+@pytest.mark.parametrize(
+    ("storage_url", "words"),
+    [
+        ("http://s3.example.com:443/swift/v1", "the scheme is 'http' and must be 'https'"),
+        ("https://s3.example.com:7480/swift/v1", "the port is '7480' and must be '443'"),
+        ("https://rgw.internal/swift/v1", "the host is 'rgw.internal' and must be 's3.example.com'"),
+        ("https://s3.example.com//swift/v1", "double slash, from a trailing slash"),
+        ("https://s3.example.com/swift/v1", "must start with '/ceph/'"),
+        ("https://s3.example.com:many/ceph/swift/v1", "the port is 'not a number'"),
+        ("nonsense", "the scheme is ''"),
+    ],
+)
+def test_a_storage_url_that_leads_elsewhere_names_part_and_remedy(storage_url: str, words: str) -> None:
+    auth_url = "https://s3.example.com/ceph/auth/v1.0"
+
+    finding = judge_storage_url(auth_url, storage_url)
+
+    assert finding is not None
+    assert finding.reason is Reason.STORAGE_URL_MISMATCH
+    remedy = "`rgw swift url = https://s3.example.com`"
+    for expected in ("X-Storage-Url", auth_url, storage_url, words, remedy, "restart radosgw", "rgwCommandFlags"):
+        assert expected in finding.message
+
+
+def denial(deed: Deed, status: int, **more: object) -> Denial:
+    return Denial(deed, status, "https://s3/x", "harbor:swift", "swift", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "words"),
+    [
+        (denial(Deed.LOGIN, 401), Reason.STORAGE_CREDENTIALS_REJECTED, "refused the key of user 'harbor:swift'"),
+        (denial(Deed.LOGIN, 403), Reason.STORAGE_CREDENTIALS_REJECTED, "does not know user 'harbor:swift'"),
+        (denial(Deed.LOGIN, 301, location="http://s3/auth"), Reason.STORAGE_URL_MISMATCH, "redirect to"),
+        (denial(Deed.LOGIN, 404), Reason.STORAGE_UNREACHABLE, "`spec.storage.swift.authURL`"),
+        (denial(Deed.CONTAINER, 409), Reason.STORAGE_CONTAINER_REFUSED, "belongs to another user"),
+        (denial(Deed.CONTAINER, 400, code="InvalidBucketName"), Reason.STORAGE_CONTAINER_REFUSED, "InvalidBucketName"),
+        (denial(Deed.WRITE, 413, size=21 * MIB), Reason.STORAGE_BODY_LIMIT, "21 MiB"),
+        (denial(Deed.WRITE, 413, size=25), Reason.STORAGE_BODY_LIMIT, "25 bytes"),
+        (denial(Deed.WRITE, 413, size=MIB, from_store=True), Reason.STORAGE_QUOTA_EXCEEDED, "raise the quota"),
+        (denial(Deed.WRITE, 507), Reason.STORAGE_QUOTA_EXCEEDED, "no room"),
+        (denial(Deed.READ, 404), Reason.STORAGE_PROBE_FAILED, "reading at 'https://s3/x' was answered 404"),
+        (denial(Deed.LIST, 401), Reason.STORAGE_PROBE_FAILED, "the token of a moment ago"),
+        (denial(Deed.REMOVE, 403), Reason.STORAGE_PROBE_FAILED, "deleting"),
+    ],
+)
+def test_each_denial_has_its_reason_and_words(seen: Denial, reason: Reason, words: str) -> None:
+    finding = explain_denial(seen)
+
+    assert isinstance(finding, Blocked)
+    assert finding.reason is reason
+    assert words in finding.message
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_what_passes_is_looked_at_again(status: int) -> None:
+    finding = explain_denial(denial(Deed.LOGIN, status))
+
+    assert isinstance(finding, Unseen)
+    assert finding.reason is Reason.STORAGE_UNREACHABLE
+
+
+def test_a_large_body_cut_by_a_bad_gateway_points_at_the_way() -> None:
+    assert "while 21 MiB were sent" in explain_denial(denial(Deed.WRITE, 502, size=21 * MIB)).message
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"QuotaExceeded", "QuotaExceeded"),
+        (b'{"Code":"NoSuchUser","Message":""}', "NoSuchUser"),
+        (b"<?xml?><Error><Code>AccessDenied</Code></Error>", "AccessDenied"),
+        (b"<html><center>nginx</center></html>", ""),
+        (b"Dear user, your key hunter2 is wrong", ""),
+        (b"", ""),
+        (b"\xff\xfe", ""),
+    ],
+)
+def test_only_the_word_for_an_error_is_taken_from_a_body(body: bytes, code: str) -> None:
+    assert error_code(body) == code
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (None, Reason.SECRET_MISSING),
+        ({"username": "u"}, Reason.SECRET_KEY_MISSING),
+        ({"username": "u", "password": ""}, Reason.SECRET_KEY_MISSING),
+        ({"username": "u", "password": "key\n"}, Reason.SECRET_INVALID),
+        ({"username": "u", "password": "schlüssel"}, Reason.SECRET_INVALID),
+    ],
+)
+def test_a_secret_that_cannot_serve_is_named(values: dict[str, str] | None, reason: Reason) -> None:
+    held = None if values is None else {key: SecretStr(value) for key, value in values.items()}
+
+    finding = judge_secret("swift", "spec.x", held, ["username", "password"])
+
+    assert finding is not None
+    assert finding.reason is reason
+    assert "Secret 'swift', named by `spec.x`" in finding.message
+    assert "schlüssel" not in finding.message
+
+
+def test_a_good_secret_is_no_finding() -> None:
+    assert judge_secret("s", "f", {"password": SecretStr("a b~!")}, ["password"]) is None
+
+
+def test_a_ca_must_be_pem() -> None:
+    def judge(values: dict[str, SecretStr] | None) -> Reason | None:
+        finding = judge_ca("ca", "spec.x", values, "ca.crt")
+        return finding.reason if finding else None
+
+    pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    assert judge(None) is Reason.SECRET_MISSING
+    assert judge({}) is Reason.SECRET_KEY_MISSING
+    assert judge({"ca.crt": SecretStr("DER")}) is Reason.SECRET_INVALID
+    assert judge({"ca.crt": SecretStr(pem)}) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAccessKeyId", "`accessKey` in Secret 'rgw-admin'"),
+        ("SignatureDoesNotMatch", "`secretKey` in Secret 'rgw-admin'"),
+        ("AccessDenied", "users=*"),
+        ("RequestTimeTooSkewed", "clocks"),
+        ("", "admin in `rgw enable apis`"),
+    ],
+)
+def test_each_admin_denial_has_its_words(code: str, words: str) -> None:
+    finding = explain_admin_denial(403, code, "http://rgw", "rgw-admin")
+
+    assert isinstance(finding, Blocked)
+    assert finding.reason is Reason.STORAGE_PROVISIONING_REFUSED
+    assert words in finding.message
+
+
+def test_a_busy_admin_api_is_looked_at_again() -> None:
+    assert isinstance(explain_admin_denial(503, "SlowDown", "http://rgw", "rgw-admin"), Unseen)

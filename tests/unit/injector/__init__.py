@@ -1,0 +1,1 @@
+"""Tests of the injector, without watches and tasks: events in, writes out."""

@@ -1,0 +1,36 @@
+"""From a registry to whom to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.diagnosis.cache import Address
+from harbor_operator.plan.cache import plan_cache
+
+
+def _registry(cache: dict[str, Any] | None) -> HarborRegistry:
+    return HarborRegistry.parse(
+        {
+            "metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1"},
+            "spec": {"externalURL": "https://cr.example.com", "cache": cache},
+        }
+    )
+
+
+def test_one_address_is_a_primary() -> None:
+    wish = plan_cache(_registry({"addresses": ["redis.example.com:6379"], "tls": True}))
+    assert (wish.addresses, wish.is_sentinel, wish.tls) == ((Address("redis.example.com", 6379),), False, True)
+
+
+def test_a_master_name_makes_them_sentinels() -> None:
+    wish = plan_cache(_registry({"addresses": ["a:1", "b:2"], "sentinelMaster": "mymaster"}))
+    assert wish.addresses == (Address("a", 1), Address("b", 2))
+    assert wish.is_sentinel
+
+
+def test_without_a_section_there_is_no_wish() -> None:
+    with pytest.raises(ValueError, match=r"spec\.cache"):
+        plan_cache(_registry(None))

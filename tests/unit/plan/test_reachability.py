@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import Any
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.plan.configuration import SeenProject
+from harbor_operator.plan.reachability import pull_project, trial_key, upload_repository
+
+
+def _registry(generation: int = 1, **spec: Any) -> HarborRegistry:
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1", "generation": generation}
+    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
+
+
+LIBRARY = SeenProject(1, "library", public=True)
+TEAM = SeenProject(2, "team", public=False, repositories=3)
+PROXY = SeenProject(3, "hub", public=True, repositories=9, is_proxy_cache=True)
+
+
+def test_a_trial_upload_goes_to_a_declared_project_first() -> None:
+    registry = _registry(projects=[{"name": "absent"}, {"name": "team"}])
+    assert upload_repository(registry, [LIBRARY, TEAM]) == "team/harbor-operator-probe"
+    assert upload_repository(_registry(), [TEAM, LIBRARY]) == "library/harbor-operator-probe"
+
+
+def test_a_proxy_cache_takes_no_push() -> None:
+    assert upload_repository(_registry(projects=[{"name": "hub"}]), [PROXY]) is None
+    assert upload_repository(_registry(), []) is None
+
+
+def test_an_image_is_asked_for_where_the_robot_may_pull() -> None:
+    def robot(*projects: str) -> HarborRegistry:
+        return _registry(pullSecrets={"credential": {"robot": {"projects": list(projects)}}})
+
+    assert pull_project(robot("*"), [LIBRARY, TEAM]) == "team"
+    assert pull_project(robot("team"), [LIBRARY, PROXY, TEAM]) == "team"
+    assert pull_project(robot("library"), [LIBRARY, TEAM]) is None
+    assert pull_project(_registry(pullSecrets={"credential": {"secretRef": {"name": "x"}}}), [TEAM]) == "team"
+
+
+def test_a_trial_holds_for_one_wish_at_one_url() -> None:
+    assert trial_key(_registry(1)) == trial_key(_registry(1))
+    assert trial_key(_registry(1)) != trial_key(_registry(2))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import bcrypt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import SecretStr
+
+from harbor_operator.adapters.secrets import CHANCE, make_htpasswd, make_key_pair, make_password
+from harbor_operator.api.backends import Cache
+from harbor_operator.plan.secrets import Pin, RedisKey, ca_bundle, make_pins, pins_complete, redis_urls
+from tests.fakes.release import chance
+
+
+def test_pins_are_complete_and_as_long_as_harbor_wants_them() -> None:
+    pins = make_pins(chance(), {})
+    assert set(pins) == set(Pin)
+    assert pins_complete(pins)
+    assert len(pins[Pin.SECRET_KEY].get_secret_value()) == 16
+    assert len(pins[Pin.CSRF].get_secret_value()) == 32
+
+
+@pytest.mark.parametrize("lost", list(Pin))
+def test_a_lost_pin_is_made_to_fit_and_the_others_are_kept(lost: Pin) -> None:
+    whole = make_pins(CHANCE, {})
+    found = {key: value for key, value in whole.items() if key != lost}
+    mended = make_pins(CHANCE, found)
+    pairs = [{Pin.TOKEN_KEY, Pin.TOKEN_CERTIFICATE}, {Pin.REGISTRY_PASSWORD, Pin.REGISTRY_HTPASSWD}]
+    may_change = next((pair for pair in pairs if lost in pair), {lost})
+    assert {key for key in whole if whole[key] != mended[key]} <= may_change
+    user, _, hashed = mended[Pin.REGISTRY_HTPASSWD].get_secret_value().partition(":")
+    assert user == "harbor_registry_user"
+    assert bcrypt.checkpw(mended[Pin.REGISTRY_PASSWORD].get_secret_value().encode(), hashed.encode())
+
+
+@pytest.mark.parametrize(
+    ("cache", "core", "jobs"),
+    [
+        (
+            {"addresses": ["r:6379"]},
+            "redis://:a%2Fb%40@r:6379/0?idle_timeout_seconds=30",
+            "redis://:a%2Fb%40@r:6379/1",
+        ),
+        (
+            {"addresses": ["r:6380"], "tls": True},
+            "rediss://:a%2Fb%40@r:6380/0?idle_timeout_seconds=30",
+            "rediss://:a%2Fb%40@r:6380/1",
+        ),
+        (
+            {"addresses": ["s1:1", "s2:2"], "sentinelMaster": "m"},
+            "redis+sentinel://:a%2Fb%40@s1:1,s2:2/m/0?idle_timeout_seconds=30",
+            "redis+sentinel://:a%2Fb%40@s1:1,s2:2/m/1",
+        ),
+    ],
+)
+def test_redis_urls_are_those_the_chart_would_write(cache: dict[str, object], core: str, jobs: str) -> None:
+    urls = redis_urls(Cache.model_validate(cache), SecretStr("a/b@"))
+    assert urls[RedisKey.CORE].get_secret_value() == core
+    assert urls[RedisKey.JOBSERVICE].get_secret_value() == jobs
+    assert urls[RedisKey.REGISTRY_PASSWORD].get_secret_value() == "a/b@"
+
+
+def test_bundle_holds_every_authority_once_in_order() -> None:
+    assert ca_bundle(["b\n", " a", "b"]) == "b\na\n"
+    assert ca_bundle([]) == ca_bundle([" \n"]) == ""
+
+
+def test_passwords_satisfy_harbor_and_differ() -> None:
+    made = {make_password(16).get_secret_value() for _ in range(20)}
+    assert len(made) == 20
+    for word in made:
+        assert len(word) == 16
+        assert word.isalnum()
+        assert any(c.isupper() for c in word) and any(c.islower() for c in word) and any(c.isdigit() for c in word)  # noqa: PT018
+
+
+def test_key_pair_belongs_together() -> None:
+    pair = make_key_pair()
+    key = load_pem_private_key(pair.key.get_secret_value().encode(), None)
+    certificate = x509.load_pem_x509_certificate(pair.certificate.get_secret_value().encode())
+    assert certificate.public_key() == key.public_key()
+    assert "RSA PRIVATE KEY" in pair.key.get_secret_value()
+
+
+def test_htpasswd_names_the_user_and_checks() -> None:
+    line = make_htpasswd("me", SecretStr("word")).get_secret_value()
+    assert line.startswith("me:$2b$")
+    assert bcrypt.checkpw(b"word", line.removeprefix("me:").encode())

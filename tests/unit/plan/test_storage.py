@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.plan.storage import (
+    DIGEST_MARK,
+    FULL_ACCESS,
+    MIB,
+    UID_MARK,
+    FilesystemWish,
+    Provisioning,
+    ProvisionWish,
+    Quota,
+    RgwUser,
+    SwiftWish,
+    is_disposable,
+    plan_provisioning,
+    plan_storage,
+    proof_marks,
+)
+
+KEY = SecretStr("key")
+
+
+def registry(storage: dict[str, Any] | None) -> HarborRegistry:
+    spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
+    if storage is not None:
+        spec["storage"] = storage
+    return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1"}, "spec": spec})
+
+
+def swift(**more: Any) -> dict[str, Any]:
+    base = {"authURL": "https://s3.example.com/auth/v1.0", "credentialsSecretRef": {"name": "swift"}}
+    return {"swift": {**base, **more}}
+
+
+def provision(quota: int | None = 5) -> ProvisionWish:
+    wanted = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor"}
+    wish = plan_storage(registry(swift(provision={**wanted, "quotaGiB": quota})))
+    assert isinstance(wish, SwiftWish)
+    assert wish.provision is not None
+    return wish.provision
+
+
+def user(**more: Any) -> RgwUser:
+    name = "harbor:intra.cr"
+    good = RgwUser("harbor", "harbor-operator uid-1", {name: FULL_ACCESS}, {name: KEY}, quota=provision().quota)
+    return replace(good, **more)
+
+
+def test_no_section_is_no_wish() -> None:
+    assert plan_storage(registry(None)) is None
+
+
+def test_a_volume_is_wished() -> None:
+    assert plan_storage(registry({"filesystem": {"size": "100Gi"}})) == FilesystemWish("100Gi", "")
+
+
+def test_a_container_is_wished() -> None:
+    wish = plan_storage(registry(swift(chunkSizeMiB=5, container="images")))
+
+    assert wish == SwiftWish("https://s3.example.com/auth/v1.0", "images", "swift", None, 5 * MIB)
+
+
+def test_the_login_of_a_registry_is_its_own() -> None:
+    assert provision().username == "harbor:intra.cr"
+
+
+@pytest.mark.parametrize(
+    ("seen", "writes"),
+    [
+        (user(), Provisioning()),
+        (None, Provisioning(create_user=True, set_login=True, set_quota=Quota(enabled=True, kib=5 * 1024 * 1024))),
+        (user(swift_keys={"harbor:intra.cr": SecretStr("old")}), Provisioning(set_login=True)),
+        (user(subusers={"harbor:intra.cr": "read"}), Provisioning(set_login=True)),
+        (user(subusers={}), Provisioning(set_login=True)),
+        (user(quota=Quota(enabled=True, kib=1)), Provisioning(set_quota=provision().quota)),
+        (user(quota=Quota(enabled=False, kib=5 * 1024 * 1024)), Provisioning(set_quota=provision().quota)),
+    ],
+)
+def test_only_the_difference_is_written(seen: RgwUser | None, writes: Provisioning) -> None:
+    assert plan_provisioning(provision(), "harbor:intra.cr", KEY, seen) == writes
+
+
+def test_a_quota_is_lifted_only_from_a_user_of_ours() -> None:
+    wish = provision(None)
+
+    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user()).set_quota == Quota(enabled=False)
+    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user(display_name="Rook's")).set_quota is None
+    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user(quota=Quota(enabled=False))) == Provisioning()
+    assert plan_provisioning(wish, "harbor:intra.cr", KEY, None).set_quota is None
+
+
+def test_only_a_user_that_we_made_and_nobody_uses_is_disposable() -> None:
+    unused = user(subusers={}, swift_keys={})
+
+    assert is_disposable(provision(), unused)
+    assert not is_disposable(provision(), user())
+    assert not is_disposable(provision(), replace(unused, s3_keys=1))
+    assert not is_disposable(provision(), replace(unused, display_name="harbor"))
+
+
+def test_the_proof_covers_all_that_it_depends_on() -> None:
+    wish = plan_storage(registry(swift()))
+    assert isinstance(wish, SwiftWish)
+
+    def digest(wish: SwiftWish, user: str = "u:swift", url: str = "https://s3/swift/v1", uid: str = "uid-1") -> str:
+        marks = proof_marks(wish, user, url, uid)
+        assert marks[UID_MARK] == uid
+        return marks[DIGEST_MARK]
+
+    first = digest(wish)
+    assert first == digest(wish) == digest(wish, uid="uid-2")
+    others = {
+        digest(replace(wish, chunk_bytes=1)),
+        digest(replace(wish, container="other")),
+        digest(wish, user="v:swift"),
+        digest(wish, url="https://s3:8443/swift/v1"),
+    }
+    assert len(others | {first}) == 5

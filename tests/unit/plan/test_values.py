@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from harbor_operator.outcomes import Blocked
+from harbor_operator.plan.secrets import Pin
+from harbor_operator.plan.values import plan_values
+from harbor_operator.plan.values.eras import Era, Feature
+from harbor_operator.plan.values.inputs import Inputs, Tree, UserValues
+from harbor_operator.plan.values.user import parse_values
+from harbor_operator.reasons import Reason
+from tests.fakes.release import CACHE_PASSWORD, material, registry
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests" / "golden" / "values"
+CHART_VALUES = Path(os.environ.get("HARBOR_CHART_VALUES", ROOT.parent / "shared" / "data" / "chart-values"))
+CHARTS = sorted(CHART_VALUES.glob("*.yaml")) if CHART_VALUES.is_dir() else []
+GOLDEN_VERSIONS = ("1.2.0", "1.4.6", "1.5.5", "1.9.6", "1.10.4", "1.12.6", "1.13.5", "1.14.3", "1.19.1")
+
+# Read by the templates at these versions without a line, or with only a comment, in values.yaml.
+READ_BY_TEMPLATES = {"existingSecretAdminPassword", "expose.ingress.annotations.kubernetes.io/ingress.class"}
+
+
+def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> Tree | Blocked:
+    changes = {key: spec.pop(key) for key in ("ca_bundle", "cache_password", "storage_login") if key in spec}
+    wanted = registry(version, **spec)
+    return plan_values(Inputs(wanted, Era(int(version.split(".")[1])), material(*user, **changes)))
+
+
+def values(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> Tree:
+    made = planned(version, *user, **spec)
+    assert not isinstance(made, Blocked), made.message
+    return made
+
+
+def refused(*user: Tree | UserValues, version: str = "1.19.1", **spec: Any) -> Blocked:
+    made = planned(version, *user, **spec)
+    assert isinstance(made, Blocked)
+    return made
+
+
+def leaves(tree: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from leaves(value, (*at, str(key)))
+    else:
+        yield at, tree
+
+
+def shown(tree: Any) -> Any:
+    """The tree with hidden leaves as stars, as it may be printed."""
+    if isinstance(tree, dict):
+        return {key: shown(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [shown(value) for value in tree]
+    return str(tree) if isinstance(tree, SecretStr) else tree
+
+
+@pytest.mark.parametrize("version", GOLDEN_VERSIONS)
+def test_values_of_each_era_are_the_golden_ones(version: str) -> None:
+    golden = GOLDEN / f"{version}.yaml"
+    made = yaml.safe_dump(shown(values(version)), sort_keys=True)
+    if "GOLDEN" in os.environ:
+        golden.write_text(made)
+    assert made == golden.read_text(), "run with GOLDEN=1 and read the difference"
+
+
+@pytest.mark.skipif(not CHARTS, reason="no values files of the chart (HARBOR_CHART_VALUES)")
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda path: path.stem)
+def test_every_rendered_key_exists_in_that_version_of_the_chart(chart: Path) -> None:
+    text = chart.read_text()
+    known, commented = yaml.safe_load(text), set(re.findall(r"^\s*#\s*([A-Za-z_]+):", text, re.MULTILINE))
+    unknown = []
+    for path, _ in leaves(values(chart.stem)):
+        if "podAnnotations" in path:
+            path = path[:-1]  # noqa: PLW2901 - the annotation is ours, the place for it is the chart's
+        if ".".join(path) not in READ_BY_TEMPLATES and not _exists(known, path) and path[-1] not in commented:
+            unknown.append(".".join(path))
+    assert unknown == []
+
+
+def _exists(tree: Any, path: tuple[str, ...]) -> bool:
+    for word in path:
+        if not isinstance(tree, dict) or word not in tree:
+            return False
+        tree = tree[word]
+    return True
+
+
+@pytest.mark.skipif(not CHARTS, reason="no values files of the chart (HARBOR_CHART_VALUES)")
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda path: path.stem)
+def test_top_level_keys_of_each_era_are_those_of_the_chart(chart: Path) -> None:
+    era = Era(int(chart.stem.split(".")[1]))
+    missing = set(yaml.safe_load(chart.read_text())) - era.top_level_keys
+    assert missing == set()
+
+
+@pytest.mark.parametrize("minor", range(2, 20))
+def test_no_secret_is_shown_and_the_same_inputs_give_the_same_values(minor: int) -> None:
+    first, second = values(f"1.{minor}.0"), values(f"1.{minor}.0")
+    assert first == second
+    secrets = [secret.get_secret_value() for secret in material().everything]
+    assert not [secret for secret in secrets if secret in repr(first)]
+
+
+def test_newest_era_holds_no_secret_at_all() -> None:
+    assert not [path for path, leaf in leaves(values("1.19.1")) if isinstance(leaf, SecretStr)]
+
+
+def test_oldest_era_gets_as_values_what_it_cannot_read_from_secrets() -> None:
+    hidden = {".".join(path) for path, leaf in leaves(values("1.2.0")) if isinstance(leaf, SecretStr)}
+    assert hidden == {
+        "harborAdminPassword",
+        "secretKey",
+        "core.secret",
+        "jobservice.secret",
+        "registry.secret",
+        "database.external.password",
+        "redis.external.password",
+        "persistence.imageChartStorage.swift.password",
+    }
+
+
+def test_redis_password_goes_by_environment_where_the_chart_allows_it() -> None:
+    made = values("1.13.0")
+    assert "password" not in made["redis"]["external"]
+    assert [variable["name"] for variable in made["core"]["extraEnvVars"]] == ["_REDIS_URL_CORE", "_REDIS_URL_REG"]
+    assert values("1.12.0")["redis"]["external"]["password"].get_secret_value() == CACHE_PASSWORD
+
+
+def test_trivy_makes_the_chart_build_its_own_redis_urls() -> None:
+    made = values("1.19.1", {"trivy": {"enabled": True}})
+    assert made["trivy"] == {"enabled": True}
+    assert made["redis"]["external"]["password"].get_secret_value() == CACHE_PASSWORD
+    assert "extraEnvVars" not in made["core"]
+
+
+def test_redis_without_a_password_is_plain() -> None:
+    made = values(cache={"addresses": ["r:6379"]}, cache_password=None)
+    assert "password" not in made["redis"]["external"]
+    assert "extraEnvVars" not in made["core"]
+
+
+def test_sentinel_addresses_become_one_list() -> None:
+    made = values(cache={"addresses": ["a:1", "b:2"], "sentinelMaster": "mymaster"}, cache_password=None)
+    assert made["redis"]["external"]["addr"] == "a:1,b:2"
+    assert made["redis"]["external"]["sentinelMasterSet"] == "mymaster"
+
+
+def test_chart_runs_its_own_servers_when_sections_are_absent() -> None:
+    made = values(database=None, cache=None, storage=None, cache_password=None, storage_login=None)
+    assert made["database"]["type"] == made["redis"]["type"] == "internal"
+    assert made["database"]["internal"]["password"] == material().pins[Pin.INTERNAL_DATABASE]
+    assert made["persistence"]["imageChartStorage"]["type"] == "filesystem"
+    assert made["updateStrategy"] == {"type": "Recreate"}
+
+
+def test_filesystem_claims_a_volume_and_keeps_it_unless_told_otherwise() -> None:
+    storage = {"filesystem": {"size": "100Gi", "storageClassName": "fast"}}
+    made = values(storage=storage, storage_login=None)["persistence"]
+    assert made["persistentVolumeClaim"]["registry"] == {"size": "100Gi", "storageClass": "fast"}
+    assert made["resourcePolicy"] == "keep"
+    dropped = values(storage=storage, storage_login=None, deletionPolicy={"storage": "Delete"})["persistence"]
+    assert dropped["resourcePolicy"] == ""
+
+
+def test_tls_in_front_of_the_cluster_turns_redirects_off() -> None:
+    made = values(expose={"type": "ingress"})["expose"]
+    assert made["tls"] == {"enabled": False}
+    assert made["ingress"]["annotations"]["nginx.ingress.kubernetes.io/ssl-redirect"] == "false"
+    assert "ingress" not in values(expose={"type": "clusterIP"})["expose"]
+
+
+def test_a_changed_secret_changes_the_pods_that_read_it_and_no_others() -> None:
+    before, after = values(), values(storage_login=None)
+    mark = "harbor-operator.io/secrets"
+    assert before["registry"]["podAnnotations"][mark] != after["registry"]["podAnnotations"][mark]
+    assert before["core"]["podAnnotations"][mark] == after["core"]["podAnnotations"][mark]
+
+
+def test_no_ca_no_bundle() -> None:
+    made = values(ca_bundle="")
+    assert "caBundleSecretName" not in made
+    assert "caBundleSecretName" not in made["persistence"]["imageChartStorage"]
+
+
+def test_user_values_lie_over_defaults_and_beside_what_is_owned() -> None:
+    own = {
+        "registry": {"relativeurls": False, "replicas": 3},
+        "core": {"podAnnotations": {"team": "a"}, "extraEnvVars": [{"name": "X", "value": "1"}]},
+        "expose": {"ingress": {"annotations": {"a/b": "c"}}},
+        "metrics": {"enabled": True},
+    }
+    made = values("1.19.1", own)
+    assert made["registry"]["relativeurls"] is False
+    assert made["registry"]["replicas"] == 3
+    assert made["core"]["podAnnotations"]["team"] == "a"
+    assert [v["name"] for v in made["core"]["extraEnvVars"]] == ["X", "_REDIS_URL_CORE", "_REDIS_URL_REG"]
+    assert made["expose"]["ingress"]["annotations"]["a/b"] == "c"
+    assert made["metrics"] == {"enabled": True}
+
+
+def test_later_values_win_over_earlier_ones() -> None:
+    made = values("1.19.1", {"logLevel": "debug", "core": {"replicas": 2}}, {"core": {"replicas": 3}})
+    assert made["logLevel"] == "debug"
+    assert made["core"]["replicas"] == 3
+
+
+@pytest.mark.parametrize(
+    ("own", "reason", "words"),
+    [
+        ({"externalURL": "https://x"}, Reason.VALUES_CONFLICT, ("`externalURL`", "`spec.externalURL`")),
+        ({"expose": {"tls": {"enabled": True}}}, Reason.VALUES_CONFLICT, ("`expose.tls.enabled`", "tlsSecretName")),
+        ({"expose": None}, Reason.VALUES_CONFLICT, ("`expose`",)),
+        ({"database": {"type": "internal"}}, Reason.VALUES_CONFLICT, ("`database.type`", "`spec.database`")),
+        ({"redis": {"external": {"addr": "x"}}}, Reason.VALUES_CONFLICT, ("`redis.external.addr`", "`spec.cache`")),
+        (
+            {"persistence": {"imageChartStorage": {"s3": {"bucket": "b"}}}},
+            Reason.VALUES_CONFLICT,
+            ("`persistence.imageChartStorage.s3.bucket`", "`spec.storage`"),
+        ),
+        ({"jobservice": {"jobLoggers": ["file"]}}, Reason.VALUES_CONFLICT, ("`jobservice.jobLoggers`", "database")),
+        ({"harborAdminPassword": "x"}, Reason.VALUES_INVALID, ("secret", "`spec.adminPasswordSecretRef`")),
+        ({"secretKey": "x"}, Reason.VALUES_INVALID, ("secret", "leave it out")),
+        ({"database": {"external": {"password": "x"}}}, Reason.VALUES_INVALID, ("secret", "adminSecretRef")),
+        ({"redis": {"external": {"password": "x"}}}, Reason.VALUES_INVALID, ("secret", "passwordSecretRef")),
+        (
+            {"persistence": {"imageChartStorage": {"swift": {"password": "x"}}}},
+            Reason.VALUES_INVALID,
+            ("secret", "`spec.storage.swift.credentialsSecretRef`"),
+        ),
+        ({"trivy": {"gitHubToken": "x"}}, Reason.VALUES_INVALID, ("secret", "`spec.release.valuesFrom`")),
+        ({"notary": {"enabled": True}}, Reason.VALUES_INVALID, ("`notary`", "1.19")),
+        (
+            {"core": {"extraEnvVars": [{"name": "_REDIS_URL_CORE", "value": "x"}]}},
+            Reason.VALUES_CONFLICT,
+            ("'_REDIS_URL_CORE'",),
+        ),
+        ({"core": {"extraEnvVars": {"a": "b"}}}, Reason.VALUES_CONFLICT, ("`core.extraEnvVars.a`",)),
+        ({"core": {"extraEnvVars": "b"}}, Reason.VALUES_INVALID, ("not a list",)),
+    ],
+)
+def test_refused_user_values_name_the_key_and_the_way_out(own: Tree, reason: Reason, words: tuple[str, ...]) -> None:
+    finding = refused(own)
+    assert finding.reason is reason
+    assert all(word in finding.message for word in words), finding.message
+    assert "`spec.release.values`" in finding.message
+
+
+def test_volume_keys_belong_to_the_user_unless_images_lie_in_one() -> None:
+    own = {"persistence": {"enabled": False}}
+    assert values("1.19.1", own)["persistence"]["enabled"] is False
+    assert refused(own, storage={"filesystem": {"size": "1Gi"}}).reason is Reason.VALUES_CONFLICT
+
+
+def test_a_secret_of_the_users_may_come_out_of_a_secret_and_stays_hidden() -> None:
+    parsed = parse_values("Secret 'extra' key 'values.yaml'", "trivy: {gitHubToken: tokentoken}", secret=True)
+    assert isinstance(parsed, UserValues)
+    made = values("1.19.1", parsed)
+    assert "tokentoken" not in repr(made)
+    assert made["trivy"]["gitHubToken"].get_secret_value() == "tokentoken"
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("", {}),
+        ("day: 2026-01-02\n8080: x\ntrue: y\n", {"day": "2026-01-02", "8080": "x", "true": "y"}),
+        ("a: [1, {b: null}]", {"a": [1, {"b": None}]}),
+    ],
+)
+def test_values_from_a_config_map_become_what_helm_would_read(text: str, tree: Tree) -> None:
+    parsed = parse_values("ConfigMap 'c' key 'k'", text, secret=False)
+    assert isinstance(parsed, UserValues)
+    assert parsed.tree == tree
+
+
+@pytest.mark.parametrize("text", ["a: [hush", "- a", "hush"])
+def test_bad_values_are_refused_without_quoting_them(text: str) -> None:
+    parsed = parse_values("Secret 'extra' key 'k'", text, secret=True)
+    assert isinstance(parsed, Blocked)
+    assert parsed.reason is Reason.VALUES_INVALID
+    assert "hush" not in parsed.message
+    assert "Secret 'extra' key 'k'" in parsed.message
+
+
+def test_features_are_distinct() -> None:
+    assert len({feature.value[0] for feature in Feature}) == len(Feature)

@@ -1,0 +1,151 @@
+"""One table: outcomes and what was known before become conditions, facts and events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from harbor_operator.api.status import HarborRegistryStatus
+from harbor_operator.outcomes import (
+    NOT_REQUESTED,
+    Aspect,
+    Blocked,
+    Caution,
+    Done,
+    Facts,
+    NamespaceFailure,
+    Outcome,
+    Pending,
+    PullSecretFacts,
+    Unseen,
+)
+from harbor_operator.reasons import Reason
+from harbor_operator.status import events, render, render_invalid, render_suspended
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+LATER = datetime(2026, 1, 1, 13, 0, tzinfo=UTC)
+
+
+def everything(outcome: Outcome, **others: Outcome) -> dict[Aspect, Outcome]:
+    return {aspect: others.get(aspect.name.lower(), outcome) for aspect in Aspect}
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {item["type"]: item for item in status["conditions"]}[kind]
+
+
+def types(status: dict[str, Any]) -> set[str]:
+    return {item["type"] for item in status["conditions"]}
+
+
+HAPPY = everything(Done("it is there"))
+
+
+def test_everything_done_is_ready_without_abnormal_conditions() -> None:
+    status = render({}, HAPPY, 3, NOON)
+    assert condition(status, "Ready")["status"] == "True"
+    assert types(status) == {*Aspect, "Ready"}
+    assert status["observedGeneration"] == 3
+    assert {item["observedGeneration"] for item in status["conditions"]} == {3}
+
+
+def test_pending_is_false_and_reconciling() -> None:
+    status = render({}, everything(Done("ok"), release=Pending(Reason.RELEASE_INSTALLING, "helm runs")), 1, NOON)
+    assert condition(status, "ReleaseReady")["status"] == "False"
+    assert condition(status, "Ready")["reason"] == "ReleaseInstalling"
+    assert condition(status, "Reconciling")["status"] == "True"
+    assert "Stalled" not in types(status)
+
+
+def test_unseen_is_unknown() -> None:
+    status = render({}, everything(Done("ok"), cache=Unseen(Reason.CACHE_UNREACHABLE, "no answer")), 1, NOON)
+    assert condition(status, "CacheReady")["status"] == "Unknown"
+    assert condition(status, "Ready")["status"] == "Unknown"
+
+
+def test_false_wins_over_unknown_and_blocked_over_reconciling() -> None:
+    outcomes = everything(
+        Done("ok"),
+        database=Unseen(Reason.DATABASE_UNREACHABLE, "no answer"),
+        storage=Blocked(Reason.STORAGE_URL_MISMATCH, "X-Storage-Url differs"),
+    )
+    status = render({}, outcomes, 1, NOON)
+    assert condition(status, "Ready")["status"] == "False"
+    assert condition(status, "Ready")["reason"] == "StorageUrlMismatch"
+    assert condition(status, "Stalled")["status"] == "True"
+    assert "Reconciling" not in types(status)
+    assert "no answer" in condition(status, "Ready")["message"]
+
+
+def test_what_only_waits_is_not_repeated_in_the_summary() -> None:
+    waiting = Unseen(Reason.WAITING_FOR_DEPENDENCY, "waits for DatabaseReady")
+    outcomes = everything(waiting, database=Blocked(Reason.DATABASE_CREDENTIALS_REJECTED, "wrong password"))
+    assert condition(render({}, outcomes, 1, NOON), "Ready")["message"] == "DatabaseReady: wrong password"
+
+
+def test_transition_times_move_only_when_the_status_flips() -> None:
+    first = render({}, HAPPY, 1, NOON)
+    second = render(first, everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED")), 1, LATER)
+    assert condition(second, "DatabaseReady")["lastTransitionTime"] == "2026-01-01T12:00:00Z"
+    assert condition(second, "CacheReady")["lastTransitionTime"] == "2026-01-01T13:00:00Z"
+
+
+def test_the_same_pass_again_changes_nothing() -> None:
+    first = render({}, HAPPY, 1, NOON)
+    assert render(first, HAPPY, 1, LATER) == first
+    assert events(first, render(first, HAPPY, 1, LATER)) == []
+
+
+def test_facts_survive_a_pass_that_could_not_look_and_go_with_the_request() -> None:
+    known = render(
+        {}, everything(Done("ok"), storage=Done("ok", facts=Facts(storage_url="https://s3/swift/v1"))), 1, NOON
+    )
+    blind = render(known, everything(Done("ok"), storage=Unseen(Reason.STORAGE_UNREACHABLE, "down")), 1, NOON)
+    assert blind["storageURL"] == "https://s3/swift/v1"
+    assert "storageURL" not in render(blind, everything(NOT_REQUESTED), 1, NOON)
+
+
+def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
+    failures = tuple(NamespaceFailure(f"ns-{n:03}", Reason.FOREIGN_SECRET, "not ours") for n in range(50))
+    facts = Facts(pull_secrets=PullSecretFacts(412, 362, 50, failures, "harbor-pull", ("default",), robot="robot$x"))
+    outcomes = everything(Done("ok"), pull_secrets=Pending(Reason.NAMESPACES_FAILED, "50 failed", facts=facts))
+    status = render({}, outcomes, 1, NOON)
+    assert status["pullSecrets"]["summary"] == "362/412"
+    assert [failure["namespace"] for failure in status["pullSecrets"]["failures"]][:2] == ["ns-000", "ns-001"]
+    assert len(status["pullSecrets"]["failures"]) == 20
+    HarborRegistryStatus.model_validate(status)
+
+
+def test_cautions_become_warnings() -> None:
+    caution = Caution(Reason.SWIFT_SUNSET, "Swift goes one day")
+    status = render({}, everything(Done("ok"), storage=Done("ok", cautions=(caution,))), 1, NOON)
+    assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift goes one day"}]
+
+
+def test_an_event_for_each_flip_and_nothing_else() -> None:
+    healthy = render({}, HAPPY, 1, NOON)
+    broken = render(healthy, everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED")), 1, LATER)
+    told = events(healthy, broken)
+    assert [(event.type, event.reason) for event in told] == [("Warning", "CacheIsCluster")] * 2
+    assert "MOVED" in told[0].message
+    healed = events(broken, render(broken, HAPPY, 1, LATER))
+    assert [event.type for event in healed] == ["Normal", "Normal"]
+
+
+def test_the_first_pass_over_a_healthy_world_is_no_news() -> None:
+    assert events({}, render({}, HAPPY, 1, NOON)) == []
+
+
+def test_an_invalid_spec_is_stalled_and_nothing_was_looked_at() -> None:
+    status = render_invalid({"storageURL": "https://s3"}, "`spec.storage`: give exactly one", 2, NOON)
+    assert condition(status, "Ready")["reason"] == "InvalidSpec"
+    assert condition(status, "Stalled")["status"] == "True"
+    assert {condition(status, aspect)["status"] for aspect in Aspect} == {"Unknown"}
+    assert status["storageURL"] == "https://s3"
+
+
+def test_suspension_keeps_what_was_seen() -> None:
+    status = render_suspended(render({}, HAPPY, 1, NOON), 2, LATER)
+    assert condition(status, "DatabaseReady")["status"] == "True"
+    assert condition(status, "Ready")["reason"] == "Suspended"
+    assert types(status) == {*Aspect, "Ready"}
