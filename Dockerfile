@@ -4,7 +4,9 @@
 FROM docker.io/library/golang:1.26-bookworm AS helm
 WORKDIR /src
 COPY tests/lab/tools/helm/go.mod tests/lab/tools/helm/go.sum ./
-RUN CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags "-s -w" -o /out/helm helm.sh/helm/v4/cmd/helm
+RUN CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false" go build \
+    -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v4)" \
+    -o /out/helm helm.sh/helm/v4/cmd/helm
 
 FROM docker.io/library/python:3.13-slim-bookworm AS python
 WORKDIR /src

@@ -6,17 +6,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, assert_never
 
 from pydantic import ValidationError
 
 from harbor_operator import status
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
-from harbor_operator.outcomes import Aspect, Blocked, Done, Outcome, Pending, Unseen
+from harbor_operator.outcomes import NOTHING, Aspect, Blocked, Done, Outcome, Pending, Unseen
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.registries import Registries
 from harbor_operator.reasons import Reason
-from harbor_operator.steps import Step
+from harbor_operator.steps import Step, Sustaining
 
 log = logging.getLogger(__name__)
 
@@ -115,12 +116,9 @@ async def converge(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
     """Runs every step whose needs are Done and returns an outcome for each aspect, in reading order."""
     outcomes: Outcomes = {}
     for step in steps:
-        missing = [need for need in step.needs if not isinstance(outcomes.get(need), Done)]
-        if missing:
-            message = f"waits for {', '.join(missing)}"
-            outcomes[step.aspect] = Unseen(Reason.WAITING_FOR_DEPENDENCY, message, again=60.0)
-        else:
-            outcomes[step.aspect] = await attempt(step.converge, registry)
+        missing = [need for need in step.needs if not _is_done(outcomes.get(need))]
+        act = partial(_wait_for, step, missing) if missing else step.converge
+        outcomes[step.aspect] = await attempt(act, registry)
     return outcomes
 
 
@@ -163,7 +161,12 @@ def _wait(outcome: Outcome, interval: float, failures: int) -> float:
             assert_never(outcome)
 
 
-def _is_done(outcome: Outcome) -> bool:
+async def _wait_for(step: Step, missing: Sequence[Aspect], registry: HarborRegistry) -> Outcome:
+    facts = await step.sustain(registry) if isinstance(step, Sustaining) else NOTHING
+    return Unseen(Reason.WAITING_FOR_DEPENDENCY, f"waits for {', '.join(missing)}", again=60.0, facts=facts)
+
+
+def _is_done(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Done)
 
 

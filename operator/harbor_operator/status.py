@@ -140,16 +140,14 @@ def _transition(before: Condition | None, status: str, stamp: str) -> str:
 
 
 def _facts(previous: Status, outcomes: Mapping[Aspect, Outcome]) -> Status:
-    """Merges what the steps report over what was known; an aspect nobody requests forgets its facts."""
+    """Merges what the steps report over what was known; what nobody requests any more is forgotten."""
     told: Status = {}
-    for field, (aspect, read) in _FACTS.items():
-        outcome = outcomes.get(aspect)
-        if outcome is None or outcome.reason == Reason.NOT_REQUESTED:
-            continue
-        value = read(outcome.facts)
-        value = previous.get(field) if value is None else value
-        if value is not None:
-            told[field] = value
+    for field, (aspects, read) in _FACTS.items():
+        asked = [outcomes[aspect] for aspect in aspects if aspect in outcomes]
+        requested = [outcome for outcome in asked if outcome.reason != Reason.NOT_REQUESTED]
+        values = [read(outcome.facts) for outcome in requested] + [previous.get(field)] * bool(requested)
+        if known := [value for value in values if value is not None]:
+            told[field] = known[0]
     return told
 
 
@@ -181,10 +179,10 @@ def _robot(seen: PullSecretFacts) -> Status:
 
 
 _Reader = Callable[[Facts], Any]
-_FACTS: Mapping[str, tuple[Aspect, _Reader]] = {
-    "chartVersion": (Aspect.RELEASE, lambda facts: facts.chart_version),
-    "harborVersion": (Aspect.RELEASE, lambda facts: facts.harbor_version),
-    "releaseRevision": (Aspect.RELEASE, lambda facts: facts.release_revision),
-    "storageURL": (Aspect.STORAGE, lambda facts: facts.storage_url),
-    "pullSecrets": (Aspect.PULL_SECRETS, _pull_secrets),
+_FACTS: Mapping[str, tuple[tuple[Aspect, ...], _Reader]] = {
+    "chartVersion": ((Aspect.RELEASE,), lambda facts: facts.chart_version),
+    "harborVersion": ((Aspect.RELEASE, Aspect.REACHABILITY), lambda facts: facts.harbor_version),
+    "releaseRevision": ((Aspect.RELEASE,), lambda facts: facts.release_revision),
+    "storageURL": ((Aspect.STORAGE,), lambda facts: facts.storage_url),
+    "pullSecrets": ((Aspect.PULL_SECRETS,), _pull_secrets),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,13 +20,13 @@ from harbor_operator.diagnosis.database_seen import (
     WantedDatabase,
 )
 from harbor_operator.plan.database import Change, ReshapeRole, SetPassword, plan_changes, plan_removal
-from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports import Refused
 from harbor_operator.ports.postgres import Postgres, PostgresLogin, PostgresServer
 from harbor_operator.reasons import Reason
 from tests.fakes.postgres import FakePostgres, admin, marked
 from tests.lab.certs import Authority
 from tests.lab.postgres import Postgres as LabPostgres
-from tests.lab.process import Processes, free_port
+from tests.lab.process import Processes
 
 PASSWORD = SecretStr("aB3" * 10)
 ORIGIN = "Secret 'pg-admin' (`spec.database.adminSecretRef`)"
@@ -284,37 +283,3 @@ async def test_without_a_ca_the_system_decides(real: World) -> None:
     with pytest.raises(Refused) as refusal:
         await real.read()
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
-
-
-async def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readexactly(8)
-    writer.write(b"N")
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
-
-
-async def test_a_server_without_tls_is_named() -> None:
-    async with await asyncio.start_server(_no_tls, "127.0.0.1", 0) as listening:
-        port = listening.sockets[0].getsockname()[1]
-        server = PostgresServer("127.0.0.1", port, SslMode.VERIFY_FULL)
-        with pytest.raises(Refused) as refusal:
-            await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
-    assert refusal.value.reason is Reason.DATABASE_TLS_UNSUPPORTED
-    assert "spec.database.sslMode" in str(refusal.value)
-
-
-async def test_nobody_at_the_address() -> None:
-    server = PostgresServer("127.0.0.1", free_port(), SslMode.DISABLE)
-    with pytest.raises(Unavailable) as trouble:
-        await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
-    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
-    assert "spec.database.host" in str(trouble.value)
-
-
-async def test_a_host_without_an_address() -> None:
-    server = PostgresServer("pg.invalid", 5432, SslMode.DISABLE)
-    with pytest.raises(Unavailable) as trouble:
-        await PsycopgPostgres().try_login(server, PostgresLogin("x", PASSWORD, ORIGIN), "postgres")
-    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
-    assert "pg.invalid" in str(trouble.value)

@@ -190,6 +190,13 @@ async def test_something_else_than_rgw_is_refused() -> None:
             await RgwAdminApi().read_user(access, "x")
 
 
+async def test_a_url_that_cannot_be_is_refused() -> None:
+    access = RgwAccess("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
+
+    with pytest.raises(Refused, match="is not a usable URL"):
+        await RgwAdminApi().read_user(access, "x")
+
+
 @pytest.mark.lab
 async def test_tls_is_checked_with_the_given_authority(gateway: Gateway) -> None:
     access = replace(gateway.access(), url=gateway.front.url)

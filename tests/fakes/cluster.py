@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 
 from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
@@ -31,7 +31,7 @@ class FakeCluster:
 
     # The port
 
-    async def watch(self, source: Source) -> AsyncIterator[Change]:
+    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
         if source in self.refused_sources:
             raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow `watch` {source.kind}")
         position = len(self.history)
@@ -75,14 +75,12 @@ class FakeCluster:
             self.delete_secret(namespace, name)
         return None
 
-    async def patch_references(
-        self, namespace: str, account: str, references: tuple[str, ...], revision: int
-    ) -> AccountSeen | None:
-        self._admit(f"patch {namespace}/{account}")
-        seen = self.accounts.get((namespace, account))
-        if seen is None or seen.revision != revision:
+    async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
+        self._admit(f"patch {wanted.namespace}/{wanted.name}")
+        seen = self.accounts.get((wanted.namespace, wanted.name))
+        if seen is None or seen.revision != wanted.revision:
             return None
-        return self.put_account(namespace, account, references, touched=True)
+        return self._store_account(wanted)
 
     # The world
 
@@ -101,14 +99,10 @@ class FakeCluster:
         del self.namespaces[name]
         self._tell(Kind.NAMESPACES, Vanished(name, name, self.revision))
 
-    def put_account(
-        self, namespace: str, name: str, references: tuple[str, ...] = (), *, touched: bool = False
-    ) -> AccountSeen:
-        self.revision += 1
-        seen = AccountSeen(namespace, name, self.revision, references, touched)
-        self.accounts[namespace, name] = seen
-        self._tell(Kind.ACCOUNTS, seen)
-        return seen
+    def put_account(self, namespace: str, name: str, references: tuple[str, ...] = ()) -> AccountSeen:
+        """Writes the list as somebody else would: annotations stay."""
+        before = self.accounts.get((namespace, name))
+        return self._store_account(AccountSeen(namespace, name, 0, references, before.attached if before else ()))
 
     def delete_account(self, namespace: str, name: str) -> None:
         self.revision += 1
@@ -144,6 +138,13 @@ class FakeCluster:
         stored = replace(seen, revision=self.revision)
         self.secrets[seen.namespace, seen.name] = stored
         self._tell(Kind.SECRETS, stored)
+        return stored
+
+    def _store_account(self, seen: AccountSeen) -> AccountSeen:
+        self.revision += 1
+        stored = replace(seen, revision=self.revision)
+        self.accounts[seen.namespace, seen.name] = stored
+        self._tell(Kind.ACCOUNTS, stored)
         return stored
 
     def _is_closed(self, namespace: str) -> bool:

@@ -30,6 +30,10 @@ class FakeDistribution:
             self.withdrawn.append(claim)
             self.changes += 1
 
+    def abandon(self, registry_uid: str) -> None:
+        if self.wishes.pop(registry_uid, None):
+            self.changes += 1
+
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
 

@@ -50,7 +50,7 @@ class FakeHarbor:
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
         self.entrance = Entrance(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
-        self.health = (Component("core", healthy=True), Component("redis", healthy=True))
+        self.health: tuple[Component, ...] = (Component("core", healthy=True), Component("redis", healthy=True))
         self.upload = Upload(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
         self.accounts = {"admin": (admin_password, True)}
         self.projects = {"library": StoredProject(1, public=True)}

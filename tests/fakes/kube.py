@@ -63,8 +63,8 @@ class FakeKube:
 
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
         self._answer()
-        wanted = _selector(label_selector)
-        return [s for (space, _), s in self.secrets.items() if space == namespace and _carries(s.labels, wanted)]
+        mine = [secret for (space, _), secret in self.secrets.items() if space == namespace]
+        return [secret for secret in mine if _matches(secret.labels, label_selector)]
 
     async def read_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         self._answer()
@@ -164,9 +164,14 @@ def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in wanted.items())
 
 
-def _selector(text: str) -> dict[str, str]:
-    pairs = (part.replace("==", "=").split("=", 1) for part in text.split(",") if part)
-    return {key.strip(): value.strip() for key, value in pairs}
+def _matches(labels: Mapping[str, str], selector: str) -> bool:
+    """Whether the labels satisfy `a=b,c!=d`; other forms are not needed here and fail loudly."""
+    for part in filter(None, selector.split(",")):
+        key, equals, value = part.partition("=")
+        assert equals, f"the fake does not understand '{part}'"
+        if (labels.get(key.removesuffix("!")) == value) is key.endswith("!"):
+            return False
+    return True
 
 
 def _merged(old: Mapping[str, T], patch: Mapping[str, Any]) -> dict[str, T]:

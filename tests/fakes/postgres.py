@@ -57,7 +57,7 @@ def admin(rights: str = "CREATEROLE CREATEDB") -> AdminSeen:
 
 @dataclass
 class FakePostgres:
-    """The world; `down`, `dies_after` so many changes, `locked` and `shut_out` make it behave like a server in trouble."""
+    """The world; `down`, `dies_after` so many changes, `locked` and `shut_out` make it a server in trouble."""
 
     admin: AdminSeen = field(default_factory=admin)
     admin_password: str = "admin-password"

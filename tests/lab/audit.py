@@ -59,10 +59,17 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._killed_at = 0
 
     def mark(self) -> int:
         """This moment; a request under way now counts as after it."""
         return self.path.stat().st_size if self.path.exists() else 0
+
+    def server_killed(self) -> None:
+        """Take note that the server was killed just now: what it had not answered will never be."""
+        with self.path.open("ab") as log:
+            log.write(b"\n")  # ends the line that was perhaps being written
+        self._killed_at = self.mark()
 
     def since(
         self, mark: int = 0, *, user: str | None = None, verbs: AbstractSet[str] | None = None
@@ -82,7 +89,8 @@ class AuditLog:
         """The answered requests since `mark`, once every write that had arrived when we began is answered."""
         end = time.monotonic() + SETTLE_SECONDS
         lines = list(self._lines(mark))
-        awaited = {line["auditID"] for line in lines if line["stage"] == "RequestReceived"}
+        lost = {line["auditID"] for line in self._lines(mark, self._killed_at)}
+        awaited = {line["auditID"] for line in lines if line["stage"] == "RequestReceived"} - lost
         while awaited - {line["auditID"] for line in lines if line["stage"] != "RequestReceived"}:
             if time.monotonic() > end:
                 raise LabError(f"{len(awaited)} writes in '{self.path}' are still unanswered after {SETTLE_SECONDS} s")
@@ -90,14 +98,22 @@ class AuditLog:
             lines = list(self._lines(mark))
         return [line for line in lines if line["stage"] in {"ResponseComplete", "Panic"}]
 
-    def _lines(self, mark: int) -> Iterator[dict[str, Any]]:
+    def _lines(self, mark: int, end: float = float("inf")) -> Iterator[dict[str, Any]]:
+        """The records that begin between two places; half a record of a killed server is passed over."""
         if not self.path.exists():
             return
         with self.path.open("rb") as log:
             log.seek(mark)
+            at = mark
             for line in log:
-                if line.endswith(b"\n"):  # else the server is still writing it
+                begin, at = at, at + len(line)
+                if begin >= end or not line.endswith(b"\n"):  # the last line may still be under way
+                    return
+                try:
                     yield json.loads(line)
+                except json.JSONDecodeError:
+                    if begin >= self._killed_at:
+                        raise
 
 
 def _event(line: dict[str, Any]) -> AuditEvent:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-VALID_FOR = timedelta(days=7)
+VALID_FOR = timedelta(days=30)
 CLOCK_SKEW = timedelta(minutes=10)
 
 

@@ -133,6 +133,7 @@ class ControlPlane:
     def restart_apiserver(self, *, downtime: float = 0.0) -> None:
         """Kill the API server, keep it down for so many seconds, and start it again on the same port and data."""
         self._apiserver.kill()
+        self.audit.server_killed()
         time.sleep(downtime)
         self._start_apiserver()
         wait_until(self.answers, "the API server is ready again", deadline=START_SECONDS, process=self._apiserver)

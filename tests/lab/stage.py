@@ -5,6 +5,7 @@ The operator is not started here; see `tests.lab.operator`.
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,8 @@ class Stage:
         password = self.registry.secret(f"hreg-{self.registry.name}-admin-password")["password"]
         path = self.lab.directory / f"auth-admin-{self.registry.namespace}.json"
         host = self.front.url.removeprefix("https://")
-        path.write_text(json.dumps({"auths": {host: {"username": "admin", "password": password}}}))
+        login = base64.b64encode(f"admin:{password}".encode()).decode()
+        path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
         return path
 
     def tear_down(self) -> None:

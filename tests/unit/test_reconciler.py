@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,7 +152,7 @@ async def test_a_suspended_registry_is_left_alone() -> None:
 
 
 async def test_leaving_says_what_is_in_the_way() -> None:
-    script = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
+    script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
     step = ScriptedStep(Aspect.PULL_SECRETS, lambda: next(script), [])
     reconciler = Reconciler([step], WrittenRegistries(), lambda: NOON)
     assert await reconciler.leave(BODY) == "PullSecretsReady: 3 namespaces left"

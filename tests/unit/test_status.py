@@ -31,7 +31,8 @@ def everything(outcome: Outcome, **others: Outcome) -> dict[Aspect, Outcome]:
 
 
 def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {item["type"]: item for item in status["conditions"]}[kind]
+    found: dict[str, Any] = next(item for item in status["conditions"] if item["type"] == kind)
+    return found
 
 
 def types(status: dict[str, Any]) -> set[str]:
@@ -103,6 +104,14 @@ def test_facts_survive_a_pass_that_could_not_look_and_go_with_the_request() -> N
     blind = render(known, everything(Done("ok"), storage=Unseen(Reason.STORAGE_UNREACHABLE, "down")), 1, NOON)
     assert blind["storageURL"] == "https://s3/swift/v1"
     assert "storageURL" not in render(blind, everything(NOT_REQUESTED), 1, NOON)
+
+
+def test_the_version_is_the_releases_and_else_what_the_registry_says() -> None:
+    seen = Done("ok", facts=Facts(harbor_version="2.15.0"))
+    outcomes = everything(Done("ok"), release=NOT_REQUESTED, reachability=seen)
+    assert render({}, outcomes, 1, NOON)["harborVersion"] == "2.15.0"
+    ours = Done("ok", facts=Facts(harbor_version="2.15.1"))
+    assert render({}, outcomes | {Aspect.RELEASE: ours}, 1, NOON)["harborVersion"] == "2.15.1"
 
 
 def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:

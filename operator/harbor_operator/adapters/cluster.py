@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
-from harbor_operator.adapters.kube_calls import Body, Conflict, Denial, Manifest, NotFound, apply_params
+from harbor_operator.adapters.kube_calls import Body, Conflict, Denial, Invalid, Manifest, NotFound, apply_params
 from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_watch import Appeared, Bookmark, Disappeared, Listed, ListWatch, Patience, Resource
+from harbor_operator.adapters.kube_watch import (
+    Appeared,
+    Bookmark,
+    Disappeared,
+    Listed,
+    ListWatch,
+    News,
+    Patience,
+    Resource,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.holding import (
     DOCKER_CONFIG_KEY,
@@ -30,21 +40,14 @@ class KubeCluster:
         self._http = http
         self._patience = patience
 
-    async def watch(self, source: Source) -> AsyncIterator[Change]:
+    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
         """Yields everything there is, then `Complete`, then every change."""
         selector = f"metadata.name={source.name}" if source.name else ""
         # Namespaces without spec and status; the content of a pull Secret is needed to notice that it was edited.
         resource = Resource(f"/api/v1/{source.kind}", selector, metadata_only=source.kind is Kind.NAMESPACES)
-        async for news in ListWatch(self._http, resource, self._patience).news():
-            match news:
-                case Appeared():
-                    yield read_seen(source.kind, news.manifest)
-                case Disappeared():
-                    yield _vanished(news.manifest)
-                case Listed():
-                    yield Complete(int(news.revision), news.keys)
-                case Bookmark():
-                    yield Alive()
+        async with aclosing(ListWatch(self._http, resource, self._patience).news()) as all_news:
+            async for news in all_news:
+                yield _change(source.kind, news)
 
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
         """Makes the Secret hold this in one call; None if the world has moved on."""
@@ -54,7 +57,7 @@ class KubeCluster:
             params=apply_params(names.FIELD_MANAGER, force=bool(secret.replaces)),
             body=Body.apply(_secret_manifest(secret)),
         )
-        if isinstance(answer, NotFound | Conflict):
+        if isinstance(answer, NotFound | Conflict) or _is_another(answer):
             return None
         return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
 
@@ -69,23 +72,43 @@ class KubeCluster:
         lingers = left.get("kind") == "Secret" and left["metadata"].get("finalizers")
         return read_secret(left) if lingers else None
 
-    async def patch_references(
-        self, namespace: str, account: str, references: tuple[str, ...], revision: int
-    ) -> AccountSeen | None:
-        """Replaces the list of a service account that is still at that revision; None if it has moved on."""
+    async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
+        """Makes a service account that is still at that revision as wanted; None if it has moved on."""
         patch = {
-            "metadata": {"resourceVersion": str(revision)},
-            "imagePullSecrets": [{"name": reference} for reference in references],
+            # The note of what we attached rides on the same write. The server tracks no field managers on an account
+            # that was born empty, as `default` is, so they cannot tell.
+            "metadata": {
+                "resourceVersion": str(wanted.revision),
+                "annotations": {names.ATTACHED: ",".join(wanted.attached) or None},
+            },
+            "imagePullSecrets": [{"name": reference} for reference in wanted.references],
         }
         answer = await self._http.request(
             "PATCH",
-            f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}",
+            f"/api/v1/namespaces/{wanted.namespace}/serviceaccounts/{wanted.name}",
             params={"fieldManager": names.FIELD_MANAGER},
             body=Body.merge_patch(patch),
         )
         if isinstance(answer, NotFound | Conflict):
             return None
-        return read_account(_expect(answer, f"ServiceAccount '{account}' in namespace '{namespace}'"))
+        return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
+
+
+def _is_another(answer: Manifest | Denial) -> bool:
+    # The server takes a uid that is not the object's for an attempt to change it.
+    return isinstance(answer, Invalid) and answer.fields == ("metadata.uid",)
+
+
+def _change(kind: Kind, news: News) -> Change:
+    match news:
+        case Appeared():
+            return read_seen(kind, news.manifest)
+        case Disappeared():
+            return _vanished(news.manifest)
+        case Listed():
+            return Complete(int(news.revision), news.keys)
+        case Bookmark():
+            return Alive()
 
 
 def _expect(answer: Manifest | Denial, what: str) -> Manifest:
@@ -149,12 +172,12 @@ def read_secret(manifest: Manifest) -> SecretSeen:
 
 
 def read_account(manifest: Manifest) -> AccountSeen:
-    """Returns the references of a service account, and whether we wrote the list last."""
+    """Returns the references of a service account, and which of them we attached."""
     metadata = manifest["metadata"]
     references = tuple(entry["name"] for entry in manifest.get("imagePullSecrets") or [] if entry.get("name"))
-    managers = metadata.get("managedFields") or []
-    touched = any(manager.get("manager") == names.FIELD_MANAGER for manager in managers)
-    return AccountSeen(metadata["namespace"], metadata["name"], _revision(metadata), references, touched)
+    note = (metadata.get("annotations") or {}).get(names.ATTACHED, "")
+    attached = tuple(name for name in note.split(",") if name)
+    return AccountSeen(metadata["namespace"], metadata["name"], _revision(metadata), references, attached)
 
 
 def _vanished(manifest: Manifest) -> Vanished:

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from harbor_operator.adapters.harbor_http import Answer, Ask, exchange
+from harbor_operator.adapters.harbor_http import Answer, Ask, broken, exchange
 from harbor_operator.diagnosis.configuration import Identity, System
 from harbor_operator.plan.configuration import ProjectWish, SeenProject, SeenQuota
 from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot
-from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Access
 from harbor_operator.reasons import Reason
 
@@ -32,6 +32,8 @@ class HarborOverHttp:
     async def read_identity(self, access: Access) -> Identity:
         """Asks who we are, for many other calls take a wrong password for a visitor."""
         answer = await exchange(access, Ask("GET", f"{API}/users/current"))
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise broken(access, "GET /api/v2.0/users/current", answer.status)
         if answer.status == HTTPStatus.OK:
             return Identity.ADMIN if answer.json().get("sysadmin_flag") else Identity.USER
         # A robot is known and still is no user.
@@ -130,8 +132,7 @@ async def _ask(access: Access, ask: Ask, matter: Reason, fine: int = HTTPStatus.
         message = f"Harbor does not accept the administrator's login ({what}): see the Secret with the admin password"
         raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, message)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        message = f"Harbor answers HTTP {answer.status} to {what}: the cause is in the log of core"
-        raise Unavailable(message, Reason.REGISTRY_UNHEALTHY)
+        raise broken(access, f"{ask.method} {ask.path}", answer.status)
     if answer.status == HTTPStatus.FORBIDDEN and "read only" in answer.message:
         message = "Harbor is in read-only mode: switch it off in Harbor under Configuration, System Settings"
         raise Refused(Reason.REGISTRY_READ_ONLY, message)

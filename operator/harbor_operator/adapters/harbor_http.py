@@ -109,6 +109,12 @@ def unreachable(url: str, error: Exception) -> Unavailable:
     return Unavailable(message, Reason.REGISTRY_UNREACHABLE)
 
 
+def broken(access: Access, what: str, status: int) -> Unavailable:
+    """The exception for a Harbor that answers and cannot do it: no verdict on whatever was asked."""
+    message = f"{access.url} answers HTTP {status} to {what}: the cause is in the log of core"
+    return Unavailable(message, Reason.REGISTRY_UNHEALTHY)
+
+
 @lru_cache(maxsize=64)
 def trust(ca: str) -> ssl.SSLContext:
     """The trust of a container runtime: the given CAs, or the system's; names count only as alternative names."""

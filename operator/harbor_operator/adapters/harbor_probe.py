@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from cryptography import x509
 
-from harbor_operator.adapters.harbor_http import DEADLINE, Ask, exchange, exchange_as_is, trust, unreachable
+from harbor_operator.adapters.harbor_http import DEADLINE, Ask, broken, exchange, exchange_as_is, trust, unreachable
 from harbor_operator.diagnosis.reachability import Certificate, Component, Entrance, Pull, TlsFault, Upload
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Access
@@ -48,7 +48,8 @@ class RegistryDoorOverHttp:
         """Asks as nobody, for only then Harbor says where tokens come from."""
         answer = await exchange(access.by(None), Ask("GET", "/v2/"))
         redirect = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
-        return Entrance(answer.status, answer.headers.get("Www-Authenticate", ""), redirect)
+        is_registry = "Docker-Distribution-Api-Version" in answer.headers
+        return Entrance(answer.status, answer.headers.get("Www-Authenticate", ""), redirect, is_registry)
 
     async def read_health(self, access: Access) -> tuple[Component, ...]:
         """Reads the report, which comes with status 200 however ill Harbor is."""
@@ -66,7 +67,10 @@ class RegistryDoorOverHttp:
 
     async def try_login(self, access: Access) -> bool:
         """Asks /v2/ itself: the token service answers 200 even to a wrong secret."""
-        return (await exchange(access, Ask("GET", "/v2/"))).status == HTTPStatus.OK
+        answer = await exchange(access, Ask("GET", "/v2/"))
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise broken(access, "GET /v2/", answer.status)
+        return answer.status == HTTPStatus.OK
 
     async def try_upload(self, access: Access, repository: str, size: int) -> Upload:
         """Follows the Location by its path only, so that a wrong host is reported and still cleaned up.

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import yaml
 from pydantic import SecretStr
 
 from harbor_operator.adapters.helm_charts import locate_chart
 from harbor_operator.plan.release import ReleaseWish, reveal
+from harbor_operator.plan.secrets import scrubbed
 from harbor_operator.ports.helm import Progress, RunResult
 
 _TAIL = 1500
-_LEFT_TO_HELM = 30.0
-_TERM_GRACE = 30.0
 _HISTORY = "10"
-_SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
 class HelmSettings:
-    """Which program runs, where it may write, and how it reaches the API server (no kubeconfig = in-cluster)."""
+    """Which program runs, where it may write, and how it reaches the API server (no kubeconfig = in-cluster).
+
+    `grace` is how many seconds Helm gets beyond its own timeout, and again to write down its end when asked to stop.
+    """
 
     program: str
     home: Path
     kubeconfig: Path | None = None
     charts_dir: Path | None = None
     parallel: int = 2
+    grace: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -80,14 +83,14 @@ class HelmProcess:
             *("--wait=hookOnly", "--force-conflicts"),
         )
         text = yaml.safe_dump(reveal(wish.values), sort_keys=True, allow_unicode=True).encode()
-        key, deadline = (wish.namespace, wish.name), wish.timeout_seconds + _LEFT_TO_HELM
+        key, deadline = (wish.namespace, wish.name), wish.timeout_seconds + self._settings.grace
         self._start(_Job(key, wish.digest, arguments, text, deadline, wish.secrets))
 
     async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
         """Starts `helm uninstall`."""
         timeout = f"{timeout_seconds}s"
         arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
-        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + _LEFT_TO_HELM))
+        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + self._settings.grace))
 
     def running(self, namespace: str, name: str) -> Progress | None:
         """Returns the run on this release; one that waits for its turn counts."""
@@ -105,7 +108,7 @@ class HelmProcess:
         for run in self._runs.values():
             _signal(run.child, signal.SIGTERM)
         if tasks:
-            await asyncio.wait(tasks, timeout=_TERM_GRACE)
+            await asyncio.wait(tasks, timeout=self._settings.grace)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,37 +128,46 @@ class HelmProcess:
                     succeeded, message = await self._run(job, run)
         finally:
             _signal(run.child, signal.SIGKILL)
-            self._settle(job, _scrubbed(message, job), succeeded=succeeded)
+            self._settle(job, _tail(message, job), succeeded=succeeded)
 
     async def _run(self, job: _Job, run: _Run) -> tuple[bool, str]:
         try:
             run.child = await self._spawn(job)
         except OSError as error:
             return False, f"'{self._settings.program}' could not be started: {error.strerror}"
+        if self._closing:
+            _signal(run.child, signal.SIGTERM)
         try:
-            _, stderr = await asyncio.wait_for(run.child.communicate(job.text), job.deadline)
+            _, stderr = await asyncio.wait_for(run.child.communicate(), job.deadline)
         except TimeoutError:
             _signal(run.child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.child.wait(), _TERM_GRACE)
+                await asyncio.wait_for(run.child.wait(), self._settings.grace)
             return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
         return run.child.returncode == 0, stderr.decode(errors="replace")
 
     async def _spawn(self, job: _Job) -> asyncio.subprocess.Process:
         settings = self._settings
         kubeconfig = ("--kubeconfig", str(settings.kubeconfig)) if settings.kubeconfig else ()
-        await asyncio.to_thread(settings.home.mkdir, parents=True, exist_ok=True, mode=0o700)
         homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        return await asyncio.create_subprocess_exec(
-            settings.program,
-            *job.arguments,
-            *kubeconfig,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.defpath, "HOME": str(settings.home), **settings.environment, **homes},
-            start_new_session=True,  # so that a signal for the operator does not reach Helm before we decide
-        )
+        with await asyncio.to_thread(_whole_file, settings.home, job.text) as values:
+            return await asyncio.create_subprocess_exec(
+                settings.program,
+                *job.arguments,
+                *kubeconfig,
+                stdin=values,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                # Discovery is cached per host and port; in a folder of others it could be that of another cluster.
+                env={
+                    "PATH": os.defpath,
+                    "HOME": str(settings.home),
+                    "KUBECACHEDIR": str(settings.home / "kube"),
+                    **settings.environment,
+                    **homes,
+                },
+                start_new_session=True,  # so that a signal for the operator does not reach Helm before we decide
+            )
 
     def _settle(self, job: _Job, message: str, *, succeeded: bool) -> None:
         last = self._results.get(job.key)
@@ -165,17 +177,25 @@ class HelmProcess:
         del self._runs[job.key]
 
 
+def _whole_file(home: Path, text: bytes) -> IO[bytes]:
+    """Returns a file without a name that holds the values.
+
+    Not a pipe: if the operator died before it had written all, Helm would take the half it got, or the chart's
+    defaults, for the user's wish. Not a file with a name: it would outlive the operator.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = tempfile.TemporaryFile(dir=home)  # noqa: SIM115 - the caller closes it, once Helm has it
+    file.write(text)
+    file.seek(0)
+    return file
+
+
 def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
     if child is not None and child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)
 
 
-def _scrubbed(text: str, job: _Job) -> str:
+def _tail(text: str, job: _Job) -> str:
     """Returns the end of what Helm wrote, without any secret we know, cut after the secrets are gone."""
-    plain = {secret.get_secret_value() for secret in job.secrets}
-    encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
-    for secret in sorted(plain | encoded, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return " ".join(text.split())[-_TAIL:]
+    return " ".join(scrubbed(text, job.secrets).split())[-_TAIL:]

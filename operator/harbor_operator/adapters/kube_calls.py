@@ -60,6 +60,7 @@ class Denial:
 
     code: int
     message: str
+    fields: tuple[str, ...] = ()
 
 
 class NotFound(Denial):
@@ -125,7 +126,7 @@ def judge(code: int, status: Manifest, target: Target, retry_after: str | None =
         case 410:
             return Gone(code, message)
         case 422:
-            return Invalid(code, message)
+            return Invalid(code, message, _fields(status))
         case 403 if _is_terminating(status):
             return NotFound(code, f"namespace '{target.namespace}' is being deleted")
         case 401:
@@ -154,9 +155,12 @@ def _message(status: Manifest, target: Target) -> str:
     if not writes_secret or _HARMLESS.search(message):
         return message
     # The server may quote the value it did not like: a Secret's goes into no log, so only the field is named.
+    return " ".join([str(status.get("reason", "")), *(f"`{field}`" for field in _fields(status))]).strip()
+
+
+def _fields(status: Manifest) -> tuple[str, ...]:
     causes = (status.get("details") or {}).get("causes") or []
-    fields = ", ".join(f"`{cause['field']}`" for cause in causes if cause.get("field"))
-    return f"{status.get('reason', '')} {fields}".strip()
+    return tuple(str(cause["field"]) for cause in causes if cause.get("field"))
 
 
 def _seconds(header: str | None) -> float | None:

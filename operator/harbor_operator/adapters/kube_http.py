@@ -40,7 +40,7 @@ def _ignore(verb: str, resource: str, code: int) -> None:
 class Tuning:
     """What may differ between a test, the hot path and the cold one."""
 
-    connections: int = 40
+    connections: int = 64
     clock: Callable[[], float] = time.monotonic
     count: Counter = _ignore
 
@@ -112,7 +112,10 @@ class KubeHttp:
                     yield denial if isinstance(denial, Denial) else _lines(answer)
                     return
                 self._tuning.count(target.verb, target.resource, answer.status)
-                yield _lines(answer)
+                try:
+                    yield _lines(answer)
+                finally:
+                    _hang_up(answer)
 
     async def _read(self, answer: aiohttp.ClientResponse, target: Target) -> Manifest | Denial:
         raw = await answer.read()
@@ -190,6 +193,12 @@ def _decode(raw: bytes) -> Manifest | None:
     except ValueError:
         return None
     return body if isinstance(body, dict) else None
+
+
+def _hang_up(answer: aiohttp.ClientResponse) -> None:
+    # Who stops listening does so in the middle of a stream: a polite TLS farewell would wait for a server that talks on.
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

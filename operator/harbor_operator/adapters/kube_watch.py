@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,14 +92,15 @@ class ListWatch:
         self._revision = ""
         self._fruitless = 0
 
-    async def news(self) -> AsyncIterator[News]:
+    async def news(self) -> AsyncGenerator[News, None]:
         """Yields what there is and what changes, for ever; raises Refused only."""
         while True:
             try:
                 follow = self._watch() if self._revision else self._list()
-                async for news in follow:
-                    self._fruitless = 0
-                    yield news
+                async with aclosing(follow):
+                    async for news in follow:
+                        self._fruitless = 0
+                        yield news
                 if self._fruitless == 0:
                     continue
             except _Expired:
@@ -116,7 +118,7 @@ class ListWatch:
         self._fruitless += 1
         await patience.sleep(max(pause * (0.5 + patience.chance()), retry_after or 0.0))
 
-    async def _list(self) -> AsyncIterator[News]:
+    async def _list(self) -> AsyncGenerator[News, None]:
         keys: set[tuple[str, str]] = set()
         params = {**self._resource.params(), "limit": str(PAGE)}
         while True:
@@ -137,7 +139,7 @@ class ListWatch:
             raise _judge(page, self._resource)
         return page
 
-    async def _watch(self) -> AsyncIterator[News]:
+    async def _watch(self) -> AsyncGenerator[News, None]:
         patience = self._patience
         seconds = round(patience.watch_seconds * (1.0 + patience.chance()))
         params = {

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from harbor_operator.adapters.kube_calls import Body, Denial, Manifest, NotFound
+from harbor_operator.adapters.kube_calls import Body, Conflict, Denial, Manifest, NotFound
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.ports import Unavailable
 
@@ -119,7 +120,7 @@ class LeaseAdapter:
             manifest = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self._terms.name}}
             spec = self._spec({}, self._terms.identity)
             body = Body.plain({**manifest, "spec": spec})
-            return not isinstance(await self._http.request("POST", self._terms.collection, body=body), Denial)
+            return _taken_over(await self._http.request("POST", self._terms.collection, body=body))
         return self._may_take(lease["spec"]) and await self._put(lease, self._terms.identity)
 
     def _may_take(self, spec: dict[str, Any]) -> bool:
@@ -147,7 +148,7 @@ class LeaseAdapter:
         spec = self._spec(lease["spec"], holder)
         body = Body.plain({**lease, "spec": spec})
         answer = await self._http.request("PUT", self._terms.path, body=body, deadline=self._terms.renew_every)
-        return not isinstance(answer, Denial)
+        return _taken_over(answer)
 
     def _spec(self, before: dict[str, Any], holder: str) -> dict[str, Any]:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -155,8 +156,15 @@ class LeaseAdapter:
         return {
             **before,
             "holderIdentity": holder,
-            "leaseDurationSeconds": int(self._terms.duration),
+            "leaseDurationSeconds": math.ceil(self._terms.duration),  # the server knows whole seconds only
             "renewTime": now,
             "acquireTime": now if changed else before.get("acquireTime", now),
             "leaseTransitions": int(before.get("leaseTransitions") or 0) + (1 if changed and before else 0),
         }
+
+
+def _taken_over(answer: Manifest | Denial) -> bool:
+    """Whether the write was taken; a conflict means that somebody was faster."""
+    if isinstance(answer, Denial) and not isinstance(answer, Conflict):
+        raise Unavailable(answer.message)
+    return not isinstance(answer, Denial)

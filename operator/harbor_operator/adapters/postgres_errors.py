@@ -84,9 +84,11 @@ def statement_trouble(error: psycopg.Error, server: PostgresServer, admin: Postg
 
 
 def _sentence(text: str) -> str:
-    """Returns the last thing that was said, without the addresses and prefixes in front of it."""
-    last = [line for line in text.strip().splitlines() if line.strip()][-1:]
-    return re.split(r"FATAL:\s+|\bfailed: |error: ", last[0])[-1].strip() if last else "no answer"
+    # The last failure, without libpq's indented hints, the addresses in front, and the path of our temporary CA file:
+    # what is said must be the same in every pass, or the status would be written in every pass.
+    last = [line for line in text.splitlines() if line.strip() and not line[0].isspace()][-1:]
+    said = re.split(r"FATAL:\s+|\bfailed: |error: ", last[0])[-1].strip() if last else "no answer"
+    return re.sub(r' "/[^"]*"', "", said)
 
 
 def _tls_trouble(text: str, where: str, server: PostgresServer) -> Refused | None:

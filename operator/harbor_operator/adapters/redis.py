@@ -114,7 +114,10 @@ def _rejected(address: Address, login: RedisLogin, said: str) -> Refused:
     if login.password is None:
         remedy = "the server demands a password: name its Secret in `spec.cache.passwordSecretRef`"
     elif "without any password configured" in said:
-        remedy = "the server has no password: remove `spec.cache.passwordSecretRef`, or set `requirepass`"
+        remedy = (
+            "the server has no password: remove `spec.cache.passwordSecretRef`, or set `requirepass`; if it is a "
+            "Sentinel, keep the Secret for its primary and set `spec.cache.sentinelMaster`"
+        )
     else:
         remedy = f"correct {login.origin}"
     return Refused(

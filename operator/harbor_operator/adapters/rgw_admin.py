@@ -119,7 +119,12 @@ async def _call(access: RgwAccess, method: str, query: Mapping[str, str]) -> Ans
 
 def _host(url: str) -> str:
     """The Host header as the HTTP client will send it: without the port where that is the scheme's own."""
-    parsed = URL(url)
+    try:
+        parsed = URL(url)
+    except ValueError:
+        raise Refused(
+            Reason.INVALID_SPEC, f"`spec.storage.swift.provision.adminURL` '{url}' is not a usable URL"
+        ) from None
     name = parsed.host_subcomponent or ""
     return name if parsed.is_default_port() else f"{name}:{parsed.port}"
 

@@ -27,12 +27,12 @@ class DatabaseNames(Model):
     """Names of the databases; only those the chart version needs are made."""
 
     core: Identifier = Field(default="registry", description="Harbor's own database; every chart version needs it.")
-    clair: Identifier = Field(default="clair", description="Clair's database; charts 1.2 to 1.5 with clair enabled.")
+    clair: Identifier = Field(default="clair", description="Clair's database; made for charts 1.2 to 1.5.")
     notary_server: Identifier = Field(
-        default="notary_server", description="Notary server's database; charts up to 1.12 with notary enabled."
+        default="notary_server", description="Notary server's database; made for charts up to 1.12."
     )
     notary_signer: Identifier = Field(
-        default="notary_signer", description="Notary signer's database; charts up to 1.12 with notary enabled."
+        default="notary_signer", description="Notary signer's database; made for charts up to 1.12."
     )
 
 

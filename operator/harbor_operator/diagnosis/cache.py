@@ -73,8 +73,8 @@ def obstacle(address: Address, seen: CacheSeen) -> Blocked | None:
     if seen.mode is Mode.CLUSTER:
         return Blocked(
             Reason.CACHE_IS_CLUSTER,
-            f"{where} runs in cluster mode, which Harbor does not speak: it would fail with 'MOVED' and has no logical "
-            "databases there; use one primary, a primary behind Sentinels, or HAProxy in front of the primary",
+            f"{where} runs in cluster mode, which Harbor does not speak: it would fail with 'MOVED' for every key that "
+            "another node holds; use one primary, a primary behind Sentinels, or HAProxy in front of the primary",
         )
     if not seen.is_primary:
         follows = f" of '{seen.primary}'" if seen.primary else ""

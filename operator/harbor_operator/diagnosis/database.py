@@ -13,6 +13,7 @@ from harbor_operator.reasons import Reason
 
 # Harbor's core writes the password unquoted into a DSN and unescaped into a URL.
 _SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
+_ADMIN_OPTION_COUNTS = 16
 
 
 def obstacle(wish: DatabaseWish, seen: ServerSeen, *, login_proven: bool = False) -> Blocked | None:
@@ -118,19 +119,17 @@ def _foreign_role(wish: DatabaseWish, seen: ServerSeen, login_proven: bool) -> B
     if seen.role is None:
         return None
     marker = Marker.parse(seen.role.comment)
-    remedy = (
-        f"if it may be used here, run: COMMENT ON ROLE {quoted(wish.role)} IS '{wish.marker.comment}'; "
-        "otherwise rename it, or drop it with what it owns"
-    )
+    adopt = " ".join(_adoption(wish, seen))
+    remedy = f"if it may be used here, run: {adopt} Otherwise rename it, or drop it with what it owns"
     if marker is None or marker.key != wish.marker.key:
         whose = f"was made for registry '{marker.key}'" if marker else "was not made by this operator"
         return Blocked(Reason.DATABASE_ROLE_TAKEN, f"role '{wish.role}' exists and {whose}; {remedy}")
     if is_recreated_while_in_use(wish, seen) and not login_proven:
         return Blocked(
             Reason.DATABASE_ROLE_TAKEN,
-            f"role '{wish.role}' was made for an earlier registry '{marker.key}' (uid {marker.uid}) and has "
-            f"{seen.role.sessions} sessions open, perhaps from another cluster: setting a new password would cut them "
-            f"off. Stop that Harbor or bring back its login Secret; {remedy}",
+            f"role '{wish.role}' was made for an earlier registry '{marker.key}' (uid {marker.uid}) and somebody is "
+            "logged in with it, perhaps a Harbor of another cluster that a new password would cut off: "
+            f"stop it, or bring back its login Secret; {remedy}",
         )
     return None
 
@@ -159,17 +158,19 @@ def _foreign_databases(wish: DatabaseWish, seen: ServerSeen) -> Iterator[Blocked
 
 
 def _handover(wish: DatabaseWish, database: str, seen: ServerSeen) -> str:
-    statements = []
-    if seen.role is None:
-        # The operator makes the role only once nothing is in its way, so that a refusal leaves the server untouched.
-        statements += [
-            f"CREATE ROLE {quoted(wish.role)};",
-            f"COMMENT ON ROLE {quoted(wish.role)} IS '{wish.marker.comment}';",
-        ]
+    # The operator makes the role only once nothing is in its way, so that a refusal leaves the server untouched.
+    statements = [] if seen.role else [f"CREATE ROLE {quoted(wish.role)};", *_adoption(wish, seen)]
     statements.append(f"ALTER DATABASE {quoted(database)} OWNER TO {quoted(wish.role)};")
     if (found := seen.database(database)) and found.comment:
         statements.append(f"COMMENT ON DATABASE {quoted(database)} IS NULL;")
     return " ".join(statements)
+
+
+def _adoption(wish: DatabaseWish, seen: ServerSeen) -> Iterator[str]:
+    yield f"COMMENT ON ROLE {quoted(wish.role)} IS '{wish.marker.comment}';"
+    # Since 16 CREATEROLE alone does not let the admin manage a role that somebody else has made.
+    if seen.version >= _ADMIN_OPTION_COUNTS and not seen.admin.is_superuser:
+        yield f"GRANT {quoted(wish.role)} TO {quoted(seen.admin.name)} WITH ADMIN OPTION;"
 
 
 def _weak_admin(wish: DatabaseWish, seen: ServerSeen) -> Blocked | None:

@@ -14,7 +14,7 @@ ADMIN_NAME = "admin"
 SHOWN_FAILURES = 3
 
 # What does not go away by itself; everything else is tried again by the injector.
-_NEEDS_A_PERSON = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING}
+_NEEDS_A_PERSON = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
 _DEFAULT_NAME = str(PullSecrets.model_fields["secret_name"].default)
 
 
@@ -67,6 +67,15 @@ def rejected(registry: HarborRegistry, secret: str, username: str) -> Blocked:
     )
 
 
+def robot_rejected(registry: HarborRegistry, robot: str) -> Blocked:
+    """Our robot is not accepted although its secret has just been set."""
+    return Blocked(
+        Reason.PULL_CREDENTIAL_REJECTED,
+        f"{registry.spec.external_url} rejects '{robot}' right after its secret was set: see the log of core, or "
+        "delete the robot in Harbor under Robot Accounts, and the operator makes a new one",
+    )
+
+
 def weak_secret(secret: str) -> Blocked:
     """The stored secret of the robot does not meet Harbor's rule."""
     return Blocked(
@@ -100,7 +109,7 @@ def _failed(seen: PullSecretFacts, facts: Facts) -> Outcome:
     rest = f"; and {more} more" if more else ""
     message = f"{seen.failed} of {seen.namespaces} namespaces failed: {shown}{rest}"
     nothing_moves = seen.ready + seen.failed >= seen.namespaces
-    if nothing_moves and all(failure.reason in _NEEDS_A_PERSON for failure in seen.failures):
+    if nothing_moves and seen.failures and all(failure.reason in _NEEDS_A_PERSON for failure in seen.failures):
         return Blocked(Reason.NAMESPACES_FAILED, message, facts=facts)
     return Pending(Reason.NAMESPACES_FAILED, message, again=10.0, facts=facts)
 

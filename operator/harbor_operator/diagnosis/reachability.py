@@ -45,6 +45,7 @@ class Entrance:
     status: int
     challenge: str = ""
     redirect: str = ""
+    is_registry: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +114,18 @@ def certificate_cautions(registry: HarborRegistry, seen: Certificate, now: datet
     return (Caution(Reason.CERTIFICATE_EXPIRING, message),)
 
 
-def entrance_obstacle(registry: HarborRegistry, seen: Entrance) -> Blocked | None:
+def entrance_obstacle(registry: HarborRegistry, seen: Entrance) -> Blocked | Pending | None:
     """What is wrong with the answer to GET /v2/, if anything."""
     url = registry.spec.external_url
     if seen.redirect:
         message = f"{url}/v2/ redirects to {seen.redirect}: set `spec.externalURL` to where clients end up"
         return Blocked(Reason.REGISTRY_NOT_HARBOR, message)
-    if seen.status == HTTPStatus.OK:
+    if seen.status == HTTPStatus.OK and seen.is_registry:
         return None
     realm = _REALM.search(seen.challenge)
     if seen.status != HTTPStatus.UNAUTHORIZED or realm is None or not seen.challenge.lower().startswith("bearer"):
-        return Blocked(
+        # An ingress that has not heard of a new release yet answers like this too, hence no Blocked.
+        return Pending(
             Reason.REGISTRY_NOT_HARBOR,
             f"{url}/v2/ answers HTTP {seen.status} without a token service: it must lead to Harbor; check "
             "`spec.externalURL` and where the proxy in front sends /v2/, /api/, /service/ and /c/",
@@ -158,8 +160,8 @@ def upload_obstacle(registry: HarborRegistry, seen: Upload) -> Blocked | Pending
     if origin(urljoin(url, seen.location)) != origin(url):
         return Blocked(
             Reason.UPLOAD_LOCATION_MISMATCH,
-            f"an upload at {url} is continued at {seen.location}, where clients cannot follow: set the chart value "
-            "'registry.relativeurls' to true, or let the proxy in front pass on Host and X-Forwarded-Proto",
+            f"an upload at {url} is continued at {_site(seen.location)}, where clients cannot follow: set the chart "
+            "value 'registry.relativeurls' to true, or let the proxy in front pass on Host and X-Forwarded-Proto",
         )
     worst = max(seen.started, seen.patched or 0)
     if worst < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -182,6 +184,12 @@ def pull_obstacle(registry: HarborRegistry, seen: Pull) -> Blocked | Pending | N
         return None
     message = f"a trial pull at {url} ended with HTTP {worst}: see the logs of core and registry"
     return Pending(Reason.REGISTRY_UNHEALTHY, message, again=30.0)
+
+
+def _site(url: str) -> str:
+    # The rest of a Location is a signed state, different each time.
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -82,8 +82,9 @@ def judge_foreign(name: str, namespace: str) -> Blocked:
     """Returns the refusal to touch a release that was not made for this registry."""
     return Blocked(
         Reason.RELEASE_FOREIGN,
-        f"Helm release '{name}' in namespace '{namespace}' was not made for this registry: choose another"
-        " `spec.release.name`, or leave `spec.release` out and let its owner run Harbor",
+        f"Helm release '{name}' in namespace '{namespace}' was not made for this registry: uninstall it if"
+        " nobody needs it, or leave `spec.release` out and let its owner run Harbor, or make the registry anew with"
+        " another `spec.release.name`",
     )
 
 

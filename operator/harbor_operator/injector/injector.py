@@ -84,6 +84,11 @@ class Injector:
         if self._interests.withdraw(claim):
             self._reconsider()
 
+    def abandon(self, registry_uid: str) -> None:
+        """Stops spreading for the registry and leaves everything where it is."""
+        if self._interests.abandon(registry_uid):
+            self._reconsider()
+
     def remaining(self, claim: Claim) -> int | None:
         """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look.
 

@@ -68,6 +68,13 @@ class Interests:
         self._withdrawn[claim] = None
         return True
 
+    def abandon(self, registry_uid: str) -> bool:
+        """Forgets the wish and the withdrawn claims of a registry; False if there was nothing."""
+        mine = [claim for claim in self._withdrawn if claim.registry_uid == registry_uid]
+        for claim in mine:
+            del self._withdrawn[claim]
+        return self._wishes.pop(registry_uid, None) is not None or bool(mine)
+
     def settle(self, claim: Claim) -> bool:
         """Ends the interest in a withdrawn claim of which nothing is left, and its watches; False if it had ended."""
         if claim not in self._withdrawn:

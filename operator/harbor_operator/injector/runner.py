@@ -75,10 +75,11 @@ class Runner:
             await self._around.sleep(pause * (0.5 + self._around.chance()))
 
     async def _follow(self, source: Source) -> None:
-        async for change in self._cluster.watch(source):
-            self.injector.observe(source, change)
-            if isinstance(change, Complete):
-                LOG.info("listed %d %s '%s'", len(change.keys), source.kind, source.name or "*")
+        async with contextlib.aclosing(self._cluster.watch(source)) as changes:
+            async for change in changes:
+                self.injector.observe(source, change)
+                if isinstance(change, Complete):
+                    LOG.info("listed %d %s '%s'", len(change.keys), source.kind, source.name or "*")
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
         queue = self.injector.queue

@@ -42,8 +42,9 @@ class Sources:
         return first
 
     def refuse(self, source: Source, refused: Refused) -> None:
-        """Notes that the view cannot be had until somebody changes something."""
+        """Notes that the view cannot be had until somebody changes something; it answered, so it is not silent."""
         self._refused[source] = refused
+        self._heard[source] = self._clock()
 
     def drop(self, source: Source) -> None:
         """Forgets a view that nobody needs."""

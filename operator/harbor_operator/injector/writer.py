@@ -97,7 +97,7 @@ class Writer:
             case DeleteSecret():
                 return await self._delete(namespace, write)
             case PatchAccount():
-                patched = await self._cluster.patch_references(namespace, write.name, write.references, write.revision)
+                patched = await self._cluster.patch_account(write.account)
                 return patched is not None and (self._mirror.note(patched) or True)
 
     async def _delete(self, namespace: str, write: DeleteSecret) -> bool:

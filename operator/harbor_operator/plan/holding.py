@@ -39,13 +39,13 @@ class SecretSeen:
 
 @dataclass(frozen=True, slots=True)
 class AccountSeen:
-    """A ServiceAccount: the names it refers to, in order, and whether we are the last writer of that list."""
+    """A ServiceAccount: the names it refers to, in order, and which of them our annotation says we attached."""
 
     namespace: str
     name: str
     revision: int
     references: tuple[str, ...] = ()
-    touched: bool = False
+    attached: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

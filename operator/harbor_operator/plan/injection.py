@@ -8,7 +8,7 @@ Secret is neither added nor removed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from harbor_operator.plan.holding import AccountSeen, Holding, SecretSeen
@@ -68,12 +68,15 @@ class DeleteSecret:
 
 @dataclass(frozen=True, slots=True)
 class PatchAccount:
-    """Replace the references of a service account that is still at this revision; `adds` if ours is missing."""
+    """Give a service account that is still at this revision these references; `adds` if one of ours is missing."""
 
-    name: str
-    revision: int
-    references: tuple[str, ...]
+    account: AccountSeen
     adds: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the service account."""
+        return self.account.name
 
 
 Write = ApplySecret | DeleteSecret | PatchAccount
@@ -111,10 +114,15 @@ def plan_namespace(holding: Holding, stakes: Sequence[Stake]) -> Verdict:
     for account in holding.accounts.values():
         wanted = _references(holding, account, stakes)
         if wanted != account.references:
-            adds = not set(wanted) <= set(account.references)
-            writes[PatchAccount, account.name] = PatchAccount(account.name, account.revision, wanted, adds)
+            writes[PatchAccount, account.name] = _patch(account, wanted)
     standings = tuple(_standing(holding, stake, stakes) for stake in stakes if stake.stance is Stance.WANTS)
     return Verdict(tuple(writes.values()), standings)
+
+
+def _patch(account: AccountSeen, wanted: tuple[str, ...]) -> PatchAccount:
+    added = tuple(name for name in wanted if name not in account.references)
+    attached = tuple(name for name in account.attached if name in wanted and name not in added)
+    return PatchAccount(replace(account, references=wanted, attached=attached + added), adds=bool(added))
 
 
 def is_held(holding: Holding, claim: Stake, stakes: Sequence[Stake]) -> bool:
@@ -228,8 +236,8 @@ def _is_dropped(holding: Holding, account: AccountSeen, stake: Stake, stakes: Se
     if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in stakes):
         return False
     seen = holding.secrets.get(name)
-    # With the Secret gone nothing proves whose the reference is, except that we wrote that list last.
-    return seen.owner == stake.uid if seen else account.touched
+    # With the Secret gone, only our note on the account proves whose the reference is.
+    return seen.owner == stake.uid if seen else name in account.attached
 
 
 def _standing(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> Standing:

@@ -13,6 +13,7 @@ REGISTRY_UID = f"{GROUP}/registry-uid"
 REGISTRY_NAME = f"{GROUP}/registry-name"
 REGISTRY_KEY = f"{GROUP}/registry"
 ADOPTED = f"{GROUP}/adopted"
+ATTACHED = f"{GROUP}/attached"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
 
@@ -36,11 +37,6 @@ def owner_labels(registry: HarborRegistry) -> dict[str, str]:
 def label_value(name: str) -> str:
     """Returns an object name as a label value: itself, or a digest where it is longer than a label may be."""
     return name if len(name) <= _LABEL_LIMIT else hashlib.sha256(name.encode()).hexdigest()[:_LABEL_LIMIT]
-
-
-def lasting_labels() -> dict[str, str]:
-    """Labels of an object that may outlive its registry: without the uid, so that a recreated registry takes it up."""
-    return {MANAGED_BY: FIELD_MANAGER}
 
 
 def release(registry: HarborRegistry) -> str:

@@ -3,7 +3,8 @@
 # ruff: noqa: S105 - these are the names of keys, not what they hold
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
@@ -58,6 +59,7 @@ class RedisKey(StrEnum):
 CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX = "0", "1", "2", "5"
 SWIFT_PASSWORD_KEY = "REGISTRY_STORAGE_SWIFT_PASSWORD"
 CA_KEY = "ca.crt"
+_SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +126,13 @@ def ca_bundle(pems: list[str]) -> str:
     """Returns every different certificate text once, in the given order; empty if there is none."""
     distinct = dict.fromkeys(pem.strip() for pem in pems if pem.strip())
     return "".join(f"{pem}\n" for pem in distinct)
+
+
+def scrubbed(text: str, secrets: Iterable[SecretStr]) -> str:
+    """Returns what a foreign program wrote without the secrets, plain or as base64; words too short to hide stay."""
+    plain = {secret.get_secret_value() for secret in secrets}
+    encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
+    for secret in sorted(plain | encoded, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text

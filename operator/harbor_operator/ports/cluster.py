@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -74,7 +74,7 @@ class Cluster(Protocol):
     Raises Unavailable (with `retry_after` if the server named one) and Refused.
     """
 
-    def watch(self, source: Source) -> AsyncIterator[Change]:
+    def watch(self, source: Source) -> AsyncGenerator[Change, None]:
         """Yields everything there is, then `Complete`, then every change; lists anew, and says so, when it must.
 
         Comes back by itself from everything but Refused. A change may come twice; an old one may follow a newer one.
@@ -93,8 +93,6 @@ class Cluster(Protocol):
         """Deletes the Secret with that uid; returns it if it lingers on a finalizer, None if it is there no more."""
         ...
 
-    async def patch_references(
-        self, namespace: str, account: str, references: tuple[str, ...], revision: int
-    ) -> AccountSeen | None:
-        """Replaces the list of a service account that is still at that revision; None if it has moved on."""
+    async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
+        """Makes a service account that is still at that revision as wanted, and returns it; None if it has moved on."""
         ...

@@ -42,6 +42,10 @@ class Distribution(Protocol):
         """Starts to remove what is ours under the claim and no declared wish covers: references first, then Secrets."""
         ...
 
+    def abandon(self, registry_uid: str) -> None:
+        """Stops spreading for the registry and leaves everything where it is."""
+        ...
+
     def remaining(self, claim: Claim) -> int | None:
         """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look."""
         ...

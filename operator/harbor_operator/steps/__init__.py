@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Aspect, Outcome
+from harbor_operator.outcomes import Aspect, Facts, Outcome
 
 
 class Step(Protocol):
@@ -30,4 +30,13 @@ class Step(Protocol):
 
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Undoes what the deletion policy does not keep; Done when nothing is left to do."""
+        ...
+
+
+@runtime_checkable
+class Sustaining(Protocol):
+    """A step whose earlier work must go on while its needs are not met, such as after a restart with Harbor down."""
+
+    async def sustain(self, registry: HarborRegistry) -> Facts:
+        """Keeps up what was accepted before, from what is stored; asks no unmet need and makes nothing new."""
         ...

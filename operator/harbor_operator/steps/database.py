@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import Database
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.diagnosis import database as diagnosis
-from harbor_operator.diagnosis.database_seen import Answer, DatabaseWish, LoginSeen, ServerSeen
+from harbor_operator.diagnosis.database_seen import Answer, DatabaseWish, ServerSeen
 from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Outcome, Pending
 from harbor_operator.plan import names
 from harbor_operator.plan.database import SetPassword, plan_changes, plan_database, plan_removal
@@ -115,7 +115,7 @@ class DatabaseStep:
             registry.metadata.namespace,
             names.database_secret(registry),
             lambda: {"username": SecretStr(wish.role), "password": self._make_password()},
-            names.lasting_labels(),
+            names.owner_labels(registry),
         )
         login = _login(secret.name, secret.values["username"], secret.values["password"])
         return diagnosis.login_obstacle(wish, login.username, login.password, secret.name) or login
@@ -156,7 +156,7 @@ class DatabaseStep:
             left = await self._read(session, wish)
         if left.role is None:
             secret = names.database_secret(registry)
-            await self._kube.remove_secret(registry.metadata.namespace, secret, names.lasting_labels())
+            await self._kube.remove_secret(registry.metadata.namespace, secret, names.owner_labels(registry))
         return Done(diagnosis.describe_left(wish, left))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
+from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets, Robot
 from harbor_operator.diagnosis.configuration import Identity, admin_obstacle
-from harbor_operator.diagnosis.pull_secrets import account_obstacle, rejected, weak_secret
+from harbor_operator.diagnosis.pull_secrets import account_obstacle, rejected, robot_rejected, weak_secret
 from harbor_operator.outcomes import Blocked
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot, is_strong, plan_robot
@@ -40,6 +40,17 @@ class PullCredential:
         obstacle = account_obstacle(secret, username, await self._harbor.read_identity(account))
         return obstacle or Login(username, password)
 
+    async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
+        """Returns the stored login without trying it; of a robot only one that the registry has accepted before."""
+        given = section.credential.secret_ref
+        stored = await self._kube.read_secret(
+            registry.metadata.namespace, given.name if given else names.robot_secret(registry)
+        )
+        # The username is noted beside a robot's password only after a login succeeded.
+        if stored is None or "username" not in stored.values or "password" not in stored.values:
+            return None
+        return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+
     async def ensure_robot(self, registry: HarborRegistry, access: Access, robot: Robot) -> Login | Blocked:
         """Returns the login of the robot, which has the wished rights and the stored secret, or what is in the way."""
         stored = await self._ensure_secret(registry)
@@ -54,7 +65,7 @@ class PullCredential:
             return found
         login = Login(found.login, stored)
         if not await self._is_accepted(admin, found, login):
-            return rejected(registry, names.robot_secret(registry), found.login)
+            return robot_rejected(registry, found.login)
         await self._note_login(registry, login)
         return login
 

@@ -63,9 +63,24 @@ class PullSecretsStep:
             await self._credential.retire_robot(registry)
         return outcome
 
+    async def sustain(self, registry: HarborRegistry) -> Facts:
+        """Goes on spreading the login that worked before: new namespaces need not wait until Harbor is back."""
+        section = registry.spec.pull_secrets
+        if section is None or section.secret_name != registry.observed.secret_name:
+            return Facts()
+        claim = _claim(registry, section)
+        if self._distribution.read(claim) is None and (login := await self._credential.read_known(registry, section)):
+            self._distribution.declare(_wish(registry, section, login))
+        seen = self._distribution.read(claim)
+        if seen is None:
+            return Facts()
+        named = replace(seen, secret_name=claim.secret_name, service_accounts=registry.observed.service_accounts)
+        return Facts(pull_secrets=named)
+
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: references, Secrets, then the robot."""
         if registry.spec.deletion_policy.pull_secrets is DeletionPolicy.RETAIN:
+            self._distribution.abandon(registry.metadata.uid)
             return Done("the pull Secrets, their references and the robot are kept (`spec.deletionPolicy.pullSecrets`)")
         section = registry.spec.pull_secrets
         spec_claim = (_claim(registry, section),) if section else ()
@@ -92,10 +107,7 @@ class PullSecretsStep:
         if leftovers := self._take_back(registry, None):
             return _still_cleaning(leftovers, NONE_SPREAD)
         await self._credential.retire_robot(registry)
-        if not registry.observed.secret_name:
-            return NOT_REQUESTED
-        # Said in so many words once, so that the status forgets the name.
-        return replace(NOT_REQUESTED, facts=Facts(pull_secrets=NONE_SPREAD))
+        return NOT_REQUESTED
 
     def _report(self, registry: HarborRegistry, claim: Claim, robot: str | None) -> Outcome:
         leftovers = self._take_back(registry, claim)

@@ -65,8 +65,8 @@ class ReachabilityStep:
         certificate = await self._door.read_certificate(access)
         if certificate and (obstacle := certificate_obstacle(registry, certificate)):
             return obstacle
-        if obstacle := entrance_obstacle(registry, await self._door.read_entrance(access)):
-            return obstacle
+        if closed := entrance_obstacle(registry, await self._door.read_entrance(access)):
+            return closed
         if ill := health_obstacle(registry, await self._door.read_health(access)):
             return ill
         admin = await self._admin(registry, access)

@@ -14,6 +14,7 @@ from harbor_operator.plan import names
 from harbor_operator.plan.helm_storage import (
     Revision,
     Stored,
+    living_selector,
     read_payload,
     read_revisions,
     release_selector,
@@ -31,7 +32,7 @@ from harbor_operator.plan.release import (
     plan_release,
     retry_delay,
 )
-from harbor_operator.plan.secrets import Chance
+from harbor_operator.plan.secrets import Chance, scrubbed
 from harbor_operator.ports import Refused
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.kube import Kube, StoredSecret, Workload
@@ -45,11 +46,16 @@ _UNINSTALL_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The release as its Secrets tell it: all revisions, and the newest in full."""
+    """The release as its Secrets tell it: the revisions that matter, and the newest in full."""
 
     revisions: list[Revision]
     newest: StoredSecret | None
     stored: Stored | None
+
+    @property
+    def ever_deployed(self) -> bool:
+        """Whether Harbor has run; before that, nothing is lost by a change of mind."""
+        return any(revision.status in {"deployed", "superseded"} for revision in self.revisions)
 
     @property
     def facts(self) -> Facts:
@@ -96,7 +102,7 @@ class ReleaseStep:
             return Done(f"Helm release '{name}' is kept: `spec.deletionPolicy.release` is 'Retain'")
         if self._helm.running(registry.metadata.namespace, name):
             return Pending(Reason.RELEASE_UNINSTALLING, f"Helm still works on release '{name}'", _LOOK_AGAIN)
-        seen = await self._look(registry)
+        seen = await self._look(registry, release_selector(name))
         ours = bool(seen.revisions) and seen.revisions[-1].belongs_to(names.owner_labels(registry))
         if ours:
             return await self._uninstall(registry, name)
@@ -114,13 +120,12 @@ class ReleaseStep:
         if progress is None:
             return None
         seen = await self._look(registry)
-        first = not seen.revisions or seen.revisions[-1].number == 1
-        reason = Reason.RELEASE_INSTALLING if first else Reason.RELEASE_UPGRADING
+        reason = Reason.RELEASE_UPGRADING if seen.ever_deployed else Reason.RELEASE_INSTALLING
         return Pending(reason, f"Helm works on release '{name}' for {progress.seconds:.0f} s", _LOOK_AGAIN, seen.facts)
 
-    async def _look(self, registry: HarborRegistry) -> _Seen:
+    async def _look(self, registry: HarborRegistry, selector: str = "") -> _Seen:
         namespace, name = registry.metadata.namespace, names.release(registry)
-        secrets = await self._kube.read_secrets(namespace, release_selector(name))
+        secrets = await self._kube.read_secrets(namespace, selector or living_selector(name))
         revisions = read_revisions((secret.name, secret.labels) for secret in secrets)
         if not revisions:
             return _Seen([], None, None)
@@ -130,7 +135,7 @@ class ReleaseStep:
         except (KeyError, TypeError, ValueError) as error:
             raise Refused(
                 Reason.SECRET_INVALID,
-                f"Secret '{newest.name}' is not a release that Helm wrote: delete it, and Helm takes the revision before",
+                f"Secret '{newest.name}' is not a release that Helm wrote: delete it, and the revision before counts",
             ) from error
 
     async def _act(self, registry: HarborRegistry, wish: ReleaseWish, seen: _Seen) -> Outcome:
@@ -144,20 +149,20 @@ class ReleaseStep:
             case Action.VERIFY:
                 return await self._verify(wish, seen)
             case Action.INSTALL | Action.UPGRADE | Action.RETRY:
-                return await self._upgrade(action, wish, seen)
+                return await self._upgrade(wish, seen)
         assert_never(action)
 
-    async def _upgrade(self, action: Action, wish: ReleaseWish, seen: _Seen) -> Outcome:
-        if action is not Action.INSTALL and seen.stored and (finding := judge_succession(seen.stored, wish)):
+    async def _upgrade(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
+        if seen.ever_deployed and seen.stored and (finding := judge_succession(seen.stored, wish)):
             return finding
         if hold := self._hold(wish, seen):
             return hold
         await self._helm.start_upgrade(wish)
-        if action is Action.INSTALL:
-            message = f"Helm installs chart {wish.version} as release '{wish.name}'"
-            return Pending(Reason.RELEASE_INSTALLING, message, _LOOK_AGAIN)
-        message = f"Helm upgrades release '{wish.name}' to chart {wish.version}"
-        return Pending(Reason.RELEASE_UPGRADING, message, _LOOK_AGAIN, seen.facts)
+        if seen.ever_deployed:
+            message = f"Helm upgrades release '{wish.name}' to chart {wish.version}"
+            return Pending(Reason.RELEASE_UPGRADING, message, _LOOK_AGAIN, seen.facts)
+        message = f"Helm installs chart {wish.version} as release '{wish.name}'"
+        return Pending(Reason.RELEASE_INSTALLING, message, _LOOK_AGAIN)
 
     def _hold(self, wish: ReleaseWish, seen: _Seen) -> Pending | None:
         """Returns the wait between a failure of this very wish and its retry; a changed wish is tried at once."""
@@ -167,7 +172,7 @@ class ReleaseStep:
         failed_at = heard.finished_at if heard else changed if recorded else None
         if failed_at is None:
             return None
-        message = heard.message if heard else seen.stored.description if seen.stored else ""
+        message = heard.message if heard else scrubbed(seen.stored.description if seen.stored else "", wish.secrets)
         failures = max(recorded, heard.failures if heard else 0)
         remaining = retry_delay(failures) - (self._clock() - failed_at).total_seconds()
         if remaining <= 0:
@@ -176,6 +181,7 @@ class ReleaseStep:
             failure_reason(message),
             f"Helm failed {failures} time(s) on release '{wish.name}', next try in {remaining:.0f} s: {message}",
             remaining,
+            seen.facts,
         )
 
     async def _unlock(self, wish: ReleaseWish, seen: _Seen) -> Outcome:

@@ -83,14 +83,23 @@ class HarborClient:
         *,
         login: Login | None = None,
         headers: Mapping[str, str] | None = None,
-        wrong: bool = False,
     ) -> Answer:
-        """Call the API; `wrong` says that the request is meant to be against the description."""
-        operation = self._specification.operation(method, path.partition("?")[0])
-        if not wrong:
-            self._check_request(operation, path, body)
+        """Call the API with a request that is as the description has it."""
+        self._check_request(self._operation(method, path), path, body)
+        return await self.wrong_api(method, path, body, login=login, headers=headers)
+
+    async def wrong_api(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        login: Login | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Call the API with whatever it may be; only the answer is checked."""
         answer = await self.call(method, API + path, body, login=login, headers=headers)
-        self._check_answer(operation, answer)
+        self._check_answer(self._operation(method, path), answer)
         return answer
 
     async def call(
@@ -114,14 +123,17 @@ class HarborClient:
         async with self._session.request(method, url, data=data, headers=sent, allow_redirects=False) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
-    async def as_admin(self, method: str, path: str, body: Any = None, *, wrong: bool = False) -> Answer:
+    async def as_admin(self, method: str, path: str, body: Any = None) -> Answer:
         """Call the API as the administrator."""
-        return await self.api(method, path, body, login=self.admin, wrong=wrong)
+        return await self.api(method, path, body, login=self.admin)
 
     async def token(self, login: Login | None, *scopes: str, service: str = "harbor-registry") -> Answer:
         """Ask the token service."""
         query = urlencode([("service", service), *(("scope", scope) for scope in scopes)])
         return await self.call("GET", f"/service/token?{query}", login=login)
+
+    def _operation(self, method: str, path: str) -> Operation:
+        return self._specification.operation(method, path.partition("?")[0])
 
     def _check_request(self, operation: Operation, path: str, body: Any) -> None:
         schema = operation.body_schema()

@@ -46,7 +46,7 @@ async def test_only_the_known_may_ask_whether_a_public_project_exists(
 
 
 async def test_asking_for_no_name_is_an_error(harbor: HarborClient) -> None:
-    assert (await harbor.as_admin("HEAD", "/projects", wrong=True)).status == 422
+    assert (await harbor.wrong_api("HEAD", "/projects", login=harbor.admin)).status == 422
 
 
 async def test_a_second_project_of_that_name_is_a_conflict(harbor: HarborClient, project: str) -> None:

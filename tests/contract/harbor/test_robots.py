@@ -23,12 +23,6 @@ async def can_log_in(harbor: HarborClient, login: Login) -> bool:
     return (await harbor.call("GET", "/v2/", login=login)).status == 200
 
 
-async def listed(harbor: HarborClient, q: str) -> list[str]:
-    answer = await harbor.as_admin("GET", f"/robots?q={q}&page_size=100")
-    assert answer.status == 200, answer.body
-    return [one["name"] for one in answer.json()]
-
-
 async def refreshed(harbor: HarborClient, number: int, body: dict[str, Any]) -> Answer:
     return await harbor.as_admin("PATCH", f"/robots/{number}", body)
 
@@ -83,7 +77,7 @@ async def test_refreshing_needs_a_robot_and_a_right_and_json(
     assert (await refreshed(harbor, 999_999_999, {"secret": CHOSEN})).status == 404
     assert (await harbor.api("PATCH", path, {"secret": CHOSEN})).status == 401
     json = {"Content-Type": "application/json"}
-    answer = await harbor.api("PATCH", path, b"{nonsense", login=harbor.admin, headers=json, wrong=True)
+    answer = await harbor.wrong_api("PATCH", path, b"{nonsense", login=harbor.admin, headers=json)
     assert answer.status == 422
 
 
@@ -126,18 +120,6 @@ async def test_an_absent_project_is_not_found(harbor: HarborClient, fresh: str) 
     assert (await harbor.as_admin("POST", "/robots", pull_only(fresh, "nosuch-project"))).status == 404
 
 
-async def test_a_project_robot_carries_the_name_of_its_project(
-    harbor: HarborClient, robot: MakeRobot, project: str
-) -> None:
-    made = await robot({**pull_only("ci", project), "level": "project"})
-    assert made["name"] == f"robot${project}+ci"
-    number = (await harbor.as_admin("GET", f"/projects/{project}")).json()["project_id"]
-    assert await listed(harbor, f"Level=project,ProjectID={number}") == [made["name"]]
-    own = f"Level=project,ProjectID={number},name={project}"
-    assert await listed(harbor, f"{own}%252Bci") == [made["name"]]
-    assert await listed(harbor, f"{own}%2Bci") == []
-
-
 async def test_putting_needs_the_full_name(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     made = await robot(pull_only(fresh))
     path, body = f"/robots/{made['id']}", {**pull_only(fresh), "description": "changed"}
@@ -164,29 +146,6 @@ async def test_a_robot_can_be_removed_once(harbor: HarborClient, fresh: str) -> 
     path = f"/robots/{made['id']}"
     assert [(await harbor.as_admin("DELETE", path)).status for _ in range(2)] == [200, 404]
     assert not await can_log_in(harbor, login_of(made))
-
-
-async def test_names_are_looked_up_without_the_prefix(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
-    made = await robot(pull_only(fresh))
-    assert await listed(harbor, f"name={fresh}") == [made["name"]]
-    assert await listed(harbor, f"name=robot${fresh}") == []
-    assert await listed(harbor, f"name=~{fresh[:-2]}") == [made["name"]]
-
-
-async def test_an_unknown_filter_is_ignored(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
-    made = await robot(pull_only(fresh))
-    assert made["name"] in await listed(harbor, "colour=blue")
-
-
-@pytest.mark.parametrize("q", ["Level=project", "garbage"])
-async def test_a_bad_filter_is_refused(harbor: HarborClient, q: str) -> None:
-    assert (await harbor.as_admin("GET", f"/robots?q={q}")).status == 400
-
-
-async def test_pages_hold_at_most_a_hundred(harbor: HarborClient) -> None:
-    assert (await harbor.as_admin("GET", "/robots?page_size=101")).status == 422
-    answer = await harbor.as_admin("GET", "/robots?q=name=nosuch-robot")
-    assert (answer.json(), answer.headers["X-Total-Count"]) == ([], "0")
 
 
 async def test_a_robot_is_no_user(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:

@@ -58,6 +58,8 @@ def test_an_image_goes_through_the_release_to_swift_and_back(lab: Lab, release: 
     pushed = skopeo.copy_in(tmp_path / "image", reference, authfile=authfile, ca_dir=ca_dir)
     assert skopeo.copy_out(reference, tmp_path / "pulled", authfile=authfile, ca_dir=ca_dir) == pushed
     assert lab.services.ceph.objects(CONTAINER)
+    with lab.services.redis.client(2) as cache:
+        assert cache.dbsize()
 
 
 def test_a_process_starts_anew_only_when_something_of_it_has_changed(release: Release) -> None:

@@ -59,19 +59,16 @@ async def _ping_registry(core: Core) -> None:
 
 
 async def _ping_redis(url: str, ca_file: str | None) -> None:
-    client = _sentinel_master(url) if "+sentinel" in url else _single(url, ca_file)
-    async with client:
+    if "+sentinel" in url:
+        await _ping_sentinel_master(url)
+        return
+    plain = urlsplit(url)._replace(query="").geturl()  # the options that Harbor puts there are none of redis-py's
+    trust: dict[str, Any] = {"ssl_ca_certs": ca_file} if plain.startswith("rediss") else {}
+    async with aioredis.Redis.from_url(plain, **trust) as client:
         await client.ping()
 
 
-def _single(url: str, ca_file: str | None) -> aioredis.Redis:
-    """The options that Harbor puts into the query are none of redis-py's."""
-    plain = urlsplit(url)._replace(query="").geturl()
-    trust: dict[str, Any] = {"ssl_ca_certs": ca_file} if plain.startswith("rediss") else {}
-    return aioredis.Redis.from_url(plain, **trust)
-
-
-def _sentinel_master(url: str) -> aioredis.Redis:
+async def _ping_sentinel_master(url: str) -> None:
     """`redis+sentinel://:PASSWORD@HOST:PORT,HOST:PORT/MASTER/DATABASE`."""
     _, _, rest = url.partition("://")
     place, _, path = rest.partition("?")[0].partition("/")
@@ -79,6 +76,11 @@ def _sentinel_master(url: str) -> aioredis.Redis:
     master, _, database = path.partition("/")
     sentinels = [(host.rpartition(":")[0], int(host.rpartition(":")[2])) for host in hosts.split(",")]
     password = unquote(credential.partition(":")[2]) or None
-    finder: Any = Sentinel  # redis-py publishes no types for it
-    client: aioredis.Redis = finder(sentinels).master_for(master, password=password, db=int(database or 0))
-    return client
+    untyped: Any = Sentinel  # redis-py publishes no types for it
+    finder = untyped(sentinels)
+    try:
+        async with finder.master_for(master, password=password, db=int(database or 0)) as client:
+            await client.ping()
+    finally:
+        for sentinel in finder.sentinels:
+            await sentinel.aclose()

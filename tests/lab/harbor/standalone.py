@@ -77,7 +77,8 @@ class Standalone:
     def _prepare(self) -> None:
         password, registry_password = new_secret(), new_secret()
         with self.postgres.connect(self.postgres.admin_user, self.postgres.admin_password) as connection:
-            connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{password}'".encode())
+            verifier = connection.pgconn.encrypt_password(password.encode(), ROLE.encode()).decode()
+            connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier}'".encode())
             connection.execute(f"CREATE DATABASE registry OWNER {ROLE}".encode())
         self._start_registry(registry_password)
         self.environment = {

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tests.lab.harbor.cluster import Cluster
 from tests.lab.harbor.follower import STATUS, Follower
 from tests.lab.harbor.launches import Addresses
-from tests.lab.process import Processes, free_port, wait_until
+from tests.lab.process import LabError, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
     from tests.lab.process import Process
@@ -73,17 +73,24 @@ class Workloads:
         return status
 
     def wait_running(self, deadline: float = 60) -> None:
-        """Return when both run and core calls everything healthy; LabError with the end of the log otherwise."""
-        wait_until(
-            lambda: all(one["state"] == "Running" for one in self.status().values()) and self._healthy(),
-            "Harbor's core and registry run",
-            deadline=deadline,
-            process=self._process,
-        )
+        """Return when both run and core calls everything healthy; LabError with what is wrong otherwise."""
+        try:
+            wait_until(
+                lambda: all(one["state"] == "Running" for one in self.status().values()) and not self._complaints(),
+                "Harbor's core and registry run",
+                deadline=deadline,
+                process=self._process,
+            )
+        except LabError as error:
+            raise LabError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self._complaints()}") from error
 
-    def _healthy(self) -> bool:
-        with urllib.request.urlopen(f"{self.url}/api/v2.0/health", timeout=20) as answer:  # noqa: S310 - loopback
-            return bool(json.load(answer)["status"] == "healthy")
+    def _complaints(self) -> list[str]:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v2.0/health", timeout=20) as answer:  # noqa: S310 - loopback
+                components = json.load(answer)["components"]
+        except OSError as error:
+            return [f"core does not answer: {error}"]
+        return [one["error"] for one in components if one["status"] != "healthy"]
 
     def stop(self) -> None:
         """Stop following, and all workloads."""

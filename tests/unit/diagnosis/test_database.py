@@ -44,6 +44,11 @@ def test_anything_else_is_no_marker(comment: str) -> None:
         (replace(EMPTY, version=11), Reason.DATABASE_VERSION_UNSUPPORTED, "needs 12"),
         (replace(EMPTY, role=RoleSeen("", -1)), Reason.DATABASE_ROLE_TAKEN, "COMMENT ON ROLE"),
         (
+            replace(EMPTY, version=16, role=RoleSeen("", -1)),
+            Reason.DATABASE_ROLE_TAKEN,
+            'GRANT "harbor" TO "admin" WITH ADMIN OPTION;',
+        ),
+        (
             replace(EMPTY, role=RoleSeen(Marker("a/b", "u").comment, -1)),
             Reason.DATABASE_ROLE_TAKEN,
             "'a/b'",
@@ -51,7 +56,7 @@ def test_anything_else_is_no_marker(comment: str) -> None:
         (
             replace(EMPTY, role=RoleSeen(Marker("intra/cr", "uid-0").comment, -1, sessions=3)),
             Reason.DATABASE_ROLE_TAKEN,
-            "3 sessions",
+            "somebody is logged in",
         ),
         (
             replace(EMPTY, databases=(DatabaseSeen("registry", "wiki", "", is_open_to_public=True),)),

@@ -65,7 +65,7 @@ def test_a_registry_that_does_not_parse_still_keeps_its_name() -> None:
         ("robot$x", Identity.ROBOT, False),
     ],
 )
-def test_an_administrator_is_never_spread(username: str, identity: Identity, refused: bool) -> None:  # noqa: FBT001
+def test_an_administrator_is_never_spread(username: str, identity: Identity, refused: bool) -> None:
     obstacle = account_obstacle("pull-account", username, identity)
     assert (obstacle is not None) is refused
     if obstacle:

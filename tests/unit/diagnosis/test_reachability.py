@@ -61,7 +61,7 @@ def test_an_untrusted_certificate_names_the_secret_that_should_hold_its_ca() -> 
 
 
 @pytest.mark.parametrize(("days", "warned"), [(15, False), (14, True), (1, True)])
-def test_a_certificate_that_ends_within_two_weeks_is_a_caution(days: int, warned: bool) -> None:  # noqa: FBT001
+def test_a_certificate_that_ends_within_two_weeks_is_a_caution(days: int, warned: bool) -> None:
     seen = Certificate(("cr.example.com",), NOON + timedelta(days=days))
     assert certificate_obstacle(_registry(), seen) is None
     codes = [caution.code for caution in certificate_cautions(_registry(), seen, NOON)]
@@ -90,6 +90,7 @@ def test_another_token_service_is_a_mismatch(realm: str) -> None:
         Entrance(401, 'Basic realm="x"'),
         Entrance(401),
         Entrance(308, "", "https://other.example.com/v2/"),
+        Entrance(200, is_registry=False),
     ],
 )
 def test_whatever_else_answers_is_no_harbor(entrance: Entrance) -> None:
@@ -125,6 +126,13 @@ def test_the_unhealthy_parts_are_named_and_no_others() -> None:
 def test_an_upload(upload: Upload, reason: Reason | None) -> None:
     obstacle = upload_obstacle(_registry(), upload)
     assert (obstacle.reason if obstacle else None) is reason
+
+
+def test_where_an_upload_leads_is_told_without_its_signed_state() -> None:
+    obstacle = upload_obstacle(_registry(), Upload(202, "http://cr.example.com/v2/x?_state=changes", 202))
+    assert obstacle is not None
+    assert "http://cr.example.com," in obstacle.message
+    assert "_state" not in obstacle.message
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ from harbor_operator.api.v1alpha1 import ConflictPolicy, LabelSelector, Namespac
 from harbor_operator.plan.holding import digest_of, encode
 from harbor_operator.plan.selection import is_selected
 from harbor_operator.ports import Unavailable
+from harbor_operator.ports.cluster import Kind
 from harbor_operator.ports.distribution import Claim, DistributionWish
 from tests.fakes.cluster import FOREIGN
 from tests.unit.injector.asyncrun import run
 from tests.unit.injector.world import World, wish
 
-NAMESPACES = st.sampled_from(["app", "blue", "ci", "kube-system"])
-LABELS = st.sampled_from([{}, {"team": "a"}, {"team": "b"}])
+NAMESPACES = st.sampled_from(["app", "blue"])
+LABELS = st.sampled_from([{"team": "a"}, {}])
 ACCOUNTS = st.sampled_from(["default", "builder"])
 SECRETS = st.sampled_from(["harbor-pull", "other-pull"])
 CLAIMED = st.sampled_from([("default",), ("builder",), ("default", "builder"), ("*",)])
@@ -42,10 +43,11 @@ class Injection(RuleBasedStateMachine):
     def label(self, name: str, labels: dict[str, str]) -> None:
         self.world.cluster.add_namespace(name, labels)
 
-    @rule(name=NAMESPACES)
-    def delete_namespace(self, name: str) -> None:
+    @rule(name=NAMESPACES, unseen=st.booleans())
+    def delete_namespace(self, name: str, unseen: bool) -> None:
         if name in self.world.cluster.namespaces:
             self.world.cluster.delete_namespace(name)
+            self._lose(Kind.NAMESPACES, unseen)
 
     @rule(name=NAMESPACES, account=ACCOUNTS, before=st.booleans())
     def write_account(self, name: str, account: str, before: bool) -> None:
@@ -57,10 +59,11 @@ class Injection(RuleBasedStateMachine):
         theirs = () if "theirs" in kept else ("theirs",)
         self.world.cluster.put_account(name, account, (*theirs, *kept))
 
-    @rule(name=NAMESPACES, account=ACCOUNTS)
-    def delete_account(self, name: str, account: str) -> None:
+    @rule(name=NAMESPACES, account=ACCOUNTS, unseen=st.booleans())
+    def delete_account(self, name: str, account: str, unseen: bool) -> None:
         if (name, account) in self.world.cluster.accounts:
             self.world.cluster.delete_account(name, account)
+            self._lose(Kind.ACCOUNTS, unseen)
 
     @rule(name=NAMESPACES, secret=SECRETS, ours=st.booleans())
     def write_secret(self, name: str, secret: str, ours: bool) -> None:
@@ -69,10 +72,11 @@ class Injection(RuleBasedStateMachine):
             seen = self.world.cluster.secrets.get((name, secret))
             self.world.cluster.put_secret(name, secret, owner=seen.owner if seen and ours else "")
 
-    @rule(name=NAMESPACES, secret=SECRETS)
-    def delete_secret(self, name: str, secret: str) -> None:
+    @rule(name=NAMESPACES, secret=SECRETS, unseen=st.booleans())
+    def delete_secret(self, name: str, secret: str, unseen: bool) -> None:
         if (name, secret) in self.world.cluster.secrets:
             self.world.cluster.delete_secret(name, secret)
+            self._lose(Kind.SECRETS, unseen)
 
     # What the registries ask
 
@@ -101,10 +105,10 @@ class Injection(RuleBasedStateMachine):
         if sources := sorted(self.world._position, key=str):
             self.world.tell(data.draw(st.sampled_from(sources)), limit=1)
 
-    @rule(data=st.data())
-    def lose(self, data: st.DataObject) -> None:
-        if sources := sorted(self.world._position, key=str):
-            self.world.lose(data.draw(st.sampled_from(sources)))
+    def _lose(self, kind: Kind, unseen: bool) -> None:
+        for source in self.world._position:
+            if unseen and source.kind is kind:
+                self.world.lose(source)
 
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
@@ -117,6 +121,10 @@ class Injection(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         run(self.world.work())
+
+    @rule()
+    def settle(self) -> None:
+        run(self.world.settle())
 
     @rule()
     def work_in_vain(self) -> None:
@@ -156,6 +164,11 @@ class Injection(RuleBasedStateMachine):
         labels = self.world.cluster.namespaces[name].labels
         seen = self.world.cluster.secrets.get((name, secret))
         foreign = seen is not None and seen.owner == ""
+        references = {
+            account: found for (namespace, account), found in self.world.cluster.accounts.items() if namespace == name
+        }
+        if seen is None:
+            assert not any(secret in found.references and secret in found.attached for found in references.values())
         if declared is None or not is_selected(declared.namespaces, name, labels):
             # A restart forgets what was withdrawn; the step above the injector withdraws it again.
             assert self.restarts or seen is None or foreign
@@ -167,10 +180,8 @@ class Injection(RuleBasedStateMachine):
             return
         assert seen is not None
         assert seen.digest == digest_of(encode(declared.docker_config.get_secret_value()))
-        for (namespace, account), found in self.world.cluster.accounts.items():
-            if namespace == name and (
-                account in declared.claim.service_accounts or "*" in declared.claim.service_accounts
-            ):
+        for account, found in references.items():
+            if {account, "*"} & set(declared.claim.service_accounts):
                 assert secret in found.references
                 assert len(set(found.references)) == len(found.references)
 

@@ -60,7 +60,7 @@ def test_a_robot_that_was_changed_does_not_meet_the_wish(change: dict[str, Any])
     ("secret", "strong"),
     [("Abcdefg1", True), ("Abcdef1", False), ("abcdefg1", False), ("ABCDEFG1", False), ("Abcdefgh", False)],
 )
-def test_the_rule_of_harbor_for_secrets(secret: str, strong: bool) -> None:  # noqa: FBT001
+def test_the_rule_of_harbor_for_secrets(secret: str, strong: bool) -> None:
     assert is_strong(SecretStr(secret)) is strong
     assert not is_strong(SecretStr(secret + "A" * 128))
 

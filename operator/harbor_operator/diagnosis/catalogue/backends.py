@@ -40,7 +40,7 @@ DATABASE: Mapping[Reason, Problem] = {
     ),
     Reason.DATABASE_LOGIN_FAILED: Problem(
         "Harbor's own login fails although role and database exist.",
-        "`pg_hba.conf` lets the admin in but not Harbor's role, or a pooler in between does not know it.",
+        "`pg_hba.conf` does not let the role in (Harbor's, or the admin's), or a pooler in between does not know it.",
         "Allow the role that the message names from the cluster's addresses.",
     ),
     Reason.DATABASE_BUSY: Problem(
@@ -54,7 +54,7 @@ DATABASE: Mapping[Reason, Problem] = {
         "Turn TLS on, or set `sslMode: disable` knowing that passwords' proofs and data cross the network in clear.",
     ),
     Reason.DATABASE_CONNECTIONS_LOW: Problem(
-        "A warning about connections.",
+        "A warning about connections, or no connection is left for the test login.",
         "`max_connections` is lower than Harbor's pods may open.",
         "Raise `max_connections`, or lower `database.maxOpenConns` in `spec.release.values` and `connectionLimit`.",
     ),
@@ -62,7 +62,9 @@ DATABASE: Mapping[Reason, Problem] = {
 
 CACHE: Mapping[Reason, Problem] = {
     Reason.CACHE_UNREACHABLE: Problem(
-        "No connection to Redis.", "Wrong address, a firewall, or it is down.", "Check `spec.cache.addresses`."
+        "No connection to Redis; as a warning: one of several Sentinels is silent.",
+        "Wrong address, a firewall, or it is down.",
+        "Check `spec.cache.addresses`.",
     ),
     Reason.CACHE_CREDENTIALS_REJECTED: Problem(
         "Redis refuses the password, or asks for one.",
@@ -89,7 +91,7 @@ CACHE: Mapping[Reason, Problem] = {
     ),
     Reason.SENTINEL_MASTER_UNKNOWN: Problem(
         "The Sentinels do not know the master set.",
-        "`spec.cache.sentinelMaster` is misspelt, or the Sentinels see no master.",
+        "`spec.cache.sentinelMaster` is misspelt, the Sentinels see no master or disagree, or it is no Sentinel.",
         "Compare with `SENTINEL MASTERS`.",
     ),
     Reason.SENTINEL_REQUIRES_PASSWORD: Problem(
@@ -117,13 +119,14 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_URL_MISMATCH: Problem(
         "Authentication works, everything after it goes to another scheme, host or port.",
-        "RGW builds `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`.",
+        "RGW builds `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL` answers a redirect.",
         "Set `rgw swift url = https://HOST[:PORT]` (no path, no trailing slash) in the RGW's section of ceph.conf, "
         "with Rook in `gateway.rgwCommandFlags`, and restart radosgw; the condition turns True by itself.",
     ),
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
         "The container cannot be made or read.",
-        "The name is taken by another user (S3 buckets share the names), or the user may not create containers.",
+        "The name is taken by another user (S3 buckets share the names) or used by another HarborRegistry, or the user may "
+        "not create containers.",
         "Choose another `spec.storage.swift.container`, or give the user `max_buckets` > 0 and full access.",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(
@@ -148,7 +151,8 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_PROVISIONING_REFUSED: Problem(
         "The RGW Admin Ops API refuses.",
-        "The keys in `provision.adminSecretRef` are wrong or lack the capability `users=*`.",
+        "The keys in `provision.adminSecretRef` are wrong or lack the capability `users=*`, the user is suspended, or a "
+        "proxy changes the Host header, which is signed: let `provision.adminURL` name the RGW itself.",
         "`radosgw-admin caps add --uid=ADMIN --caps='users=*'`.",
     ),
     Reason.SWIFT_SUNSET: Problem(

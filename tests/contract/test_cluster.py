@@ -1,0 +1,281 @@
+"""The Cluster port: the same cases against the fake and against a real API server under the shipped rights."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.cluster import KubeCluster, read_account, read_secret
+from harbor_operator.adapters.kube_calls import Body, Denial
+from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_watch import Patience
+from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
+from harbor_operator.ports import Refused
+from harbor_operator.ports.cluster import Change, Cluster, Complete, Kind, PullSecret, Source, Vanished
+from harbor_operator.reasons import Reason
+from tests.fakes.cluster import FakeCluster
+from tests.lab.controlplane import ControlPlane
+
+NAME = "harbor-pull"
+OURS = PullSecret(NAME, "uid-a", "intra/cr", SecretStr('{"auths":{}}'))
+
+
+class Hand(Protocol):
+    """Somebody else who works on the same cluster."""
+
+    async def add_namespace(self, name: str) -> None: ...
+    async def delete_namespace(self, name: str) -> None: ...
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen: ...
+    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen: ...
+    async def secret(self, namespace: str) -> SecretSeen | None: ...
+
+
+class FakeHand:
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    async def add_namespace(self, name: str) -> None:
+        self._cluster.add_namespace(name)
+        self._cluster.put_account(name, "default")
+
+    async def delete_namespace(self, name: str) -> None:
+        self._cluster.delete_namespace(name)
+
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen:
+        return self._cluster.put_account(namespace, "default", references)
+
+    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen:
+        return self._cluster.put_secret(namespace, NAME, fixed=fixed)
+
+    async def secret(self, namespace: str) -> SecretSeen | None:
+        return self._cluster.secrets.get((namespace, NAME))
+
+
+class RealHand:
+    def __init__(self, http: KubeHttp) -> None:
+        self._http = http
+
+    async def add_namespace(self, name: str) -> None:
+        await self._make("/api/v1/namespaces", {"metadata": {"name": name}})
+        path = f"/api/v1/namespaces/{name}/serviceaccounts"
+        async with (
+            asyncio.timeout(20),
+            self._http.watch(path, {"fieldSelector": "metadata.name=default"}) as lines,
+        ):
+            assert not isinstance(lines, Denial)
+            await anext(aiter(lines))  # the controller manager has made the account
+
+    async def delete_namespace(self, name: str) -> None:
+        await self._http.request("DELETE", f"/api/v1/namespaces/{name}")
+
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen:
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+        patch = {"imagePullSecrets": [{"name": reference} for reference in references]}
+        answer = await self._http.request("PATCH", path, body=Body.merge_patch(patch))
+        assert isinstance(answer, dict)
+        return read_account(answer)
+
+    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen:
+        typed = {"type": "Opaque"} if fixed else {"type": "kubernetes.io/dockerconfigjson"}
+        manifest = {**typed, "metadata": {"name": NAME}, "data": {".dockerconfigjson": encode("{}")}}
+        return read_secret(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest))
+
+    async def secret(self, namespace: str) -> SecretSeen | None:
+        answer = await self._http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
+        return None if isinstance(answer, Denial) else read_secret(answer)
+
+    async def _make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        answer = await self._http.request("POST", path, body=Body.plain(manifest))
+        assert isinstance(answer, dict), answer
+        return answer
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Cluster, Hand]]:
+    if request.param == "fake":
+        fake = FakeCluster()
+        yield fake, FakeHand(fake)
+        return
+    plane: ControlPlane = request.getfixturevalue("plane")
+    operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+    async with KubeHttp(operator) as ours, KubeHttp(from_kubeconfig(plane.kubeconfig)) as theirs:
+        yield KubeCluster(ours, Patience(lambda: 0.5)), RealHand(theirs)
+
+
+@pytest.fixture
+def cluster(both: tuple[Cluster, Hand]) -> Cluster:
+    return both[0]
+
+
+@pytest.fixture
+def hand(both: tuple[Cluster, Hand]) -> Hand:
+    return both[1]
+
+
+@pytest.fixture
+async def place(request: pytest.FixtureRequest, hand: Hand) -> str:
+    name: str = request.function.__name__.removeprefix("test_").replace("_", "-")[:60].strip("-")
+    await hand.add_namespace(name)
+    return name
+
+
+async def follow(changes: AsyncIterator[Change], wanted: type[Any], place: str) -> Any:
+    async with asyncio.timeout(20):
+        async for change in changes:
+            if isinstance(change, wanted):
+                where = getattr(change, "namespace", getattr(change, "name", place))
+                if where == place:
+                    return change
+    raise AssertionError("the watch has ended")
+
+
+async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: Cluster, hand: Hand, place: str) -> None:
+    applied = await cluster.apply_pull_secret(place, OURS)
+    assert applied is not None
+    async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as changes:
+        assert await follow(changes, SecretSeen, place) == applied
+        complete = await follow(changes, Complete, place)
+        assert (place, NAME) in complete.keys
+        assert complete.revision >= applied.revision
+        changed = await cluster.apply_pull_secret(
+            place, PullSecret(NAME, "uid-a", "intra/cr", SecretStr('{"auths":{"a":{}}}'), replaces=applied.uid)
+        )
+        assert changed is not None
+        assert changed.revision > applied.revision
+        assert await follow(changes, SecretSeen, place) == changed
+        await cluster.remove_pull_secret(place, NAME, applied.uid)
+        gone = await follow(changes, Vanished, place)
+        assert (gone.namespace, gone.name) == (place, NAME)
+        assert gone.revision > changed.revision
+
+
+async def test_watch_of_accounts(cluster: Cluster, hand: Hand, place: str) -> None:
+    async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as changes:
+        assert (await follow(changes, AccountSeen, place)).references == ()
+        await follow(changes, Complete, place)
+        theirs = await hand.put_account(place, ("theirs",))
+        assert await follow(changes, AccountSeen, place) == theirs
+
+
+async def test_watch_of_namespaces(cluster: Cluster, hand: Hand, place: str) -> None:
+    async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
+        seen = await follow(changes, NamespaceSeen, place)
+        assert not seen.terminating
+        assert (place, place) in (await follow(changes, Complete, place)).keys
+        await hand.delete_namespace(place)
+        assert (await follow(changes, Vanished, place)).revision > seen.revision
+
+
+async def test_fresh_apply_and_the_same_again(cluster: Cluster, hand: Hand, place: str) -> None:
+    applied = await cluster.apply_pull_secret(place, OURS)
+    assert applied is not None
+    assert (applied.namespace, applied.name, applied.owner) == (place, NAME, "uid-a")
+    assert applied.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
+    assert (applied.labelled, applied.adopted, applied.fixed, applied.leaving) == (True, False, False, False)
+    assert await cluster.apply_pull_secret(place, OURS) == applied
+    assert await hand.secret(place) == applied
+
+
+async def test_fresh_apply_overwrites_nobody(cluster: Cluster, hand: Hand, place: str) -> None:
+    theirs = await hand.put_secret(place)
+    assert theirs.owner == ""
+    assert await cluster.apply_pull_secret(place, OURS) is None
+    assert await hand.secret(place) == theirs
+
+
+async def test_adoption_keeps_the_object(cluster: Cluster, hand: Hand, place: str) -> None:
+    theirs = await hand.put_secret(place)
+    adopting = PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
+    adopted = await cluster.apply_pull_secret(place, adopting)
+    assert adopted is not None
+    assert (adopted.uid, adopted.owner, adopted.adopted) == (theirs.uid, "uid-a", True)
+    assert adopted.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
+
+
+async def test_apply_in_place_of_one_that_has_gone(cluster: Cluster, hand: Hand, place: str) -> None:
+    stale = PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000")
+    assert await cluster.apply_pull_secret(place, stale) is None
+    assert await hand.secret(place) is None
+    theirs = await hand.put_secret(place)
+    assert await cluster.apply_pull_secret(place, stale) is None
+    assert await hand.secret(place) == theirs
+
+
+async def test_wrong_type_cannot_be_changed(cluster: Cluster, hand: Hand, place: str) -> None:
+    theirs = await hand.put_secret(place, fixed=True)
+    assert theirs.fixed
+    with pytest.raises(Refused, match=NAME) as caught:
+        await cluster.apply_pull_secret(
+            place, PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
+        )
+    assert caught.value.reason is Reason.NAMESPACES_FAILED
+    assert encode(OURS.docker_config.get_secret_value()) not in str(caught.value)
+    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
+    assert await cluster.apply_pull_secret(place, OURS) is not None
+
+
+async def test_namespace_that_is_not_there(cluster: Cluster, hand: Hand) -> None:
+    assert await cluster.apply_pull_secret("nowhere", OURS) is None
+    assert await cluster.remove_pull_secret("nowhere", NAME, "00000000-0000-0000-0000-000000000000") is None
+    assert await cluster.patch_account(AccountSeen("nowhere", "default", 1, (NAME,), (NAME,))) is None
+
+
+async def test_removal_takes_only_the_one_that_was_meant(cluster: Cluster, hand: Hand, place: str) -> None:
+    theirs = await hand.put_secret(place)
+    assert await cluster.remove_pull_secret(place, NAME, "00000000-0000-0000-0000-000000000000") is None
+    assert await hand.secret(place) == theirs
+    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
+    assert await hand.secret(place) is None
+    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
+
+
+async def test_references_are_replaced_only_at_the_known_revision(cluster: Cluster, hand: Hand, place: str) -> None:
+    theirs = await hand.put_account(place, ("theirs", "more"))
+    assert theirs.attached == ()
+    wanted = replace(theirs, references=("theirs", "more", NAME), attached=(NAME,))
+    patched = await cluster.patch_account(wanted)
+    assert patched is not None
+    assert replace(patched, revision=theirs.revision) == wanted
+    assert patched.revision > theirs.revision
+    assert await cluster.patch_account(wanted) is None
+    # Somebody who writes the list leaves our note alone, and so we still know afterwards.
+    again = await hand.put_account(place, ("theirs",))
+    assert again.attached == (NAME,)
+    emptied = await cluster.patch_account(replace(again, references=(), attached=()))
+    assert emptied is not None
+    assert (emptied.references, emptied.attached) == ((), ())
+
+
+@pytest.mark.lab
+async def test_rights_are_missing_for_every_other_name(plane: ControlPlane) -> None:
+    operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+    async with KubeHttp(operator) as http:
+        cluster = KubeCluster(http, Patience(lambda: 0.5))
+        with pytest.raises(Refused, match="'other'") as caught:
+            await cluster.apply_pull_secret("default", PullSecret("other", "uid-a", "intra/cr", OURS.docker_config))
+        assert caught.value.reason is Reason.RIGHTS_MISSING
+        for source in (Source(Kind.SECRETS, "other"), Source(Kind.SECRETS), Source(Kind.ACCOUNTS)):
+            with pytest.raises(Refused, match=r"`list`"):
+                await anext(aiter(cluster.watch(source)))
+
+
+@pytest.mark.lab
+async def test_terminating_namespace_is_as_good_as_gone(plane: ControlPlane) -> None:
+    operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "leaving"}})
+    held = {"name": "held", "namespace": "leaving", "finalizers": ["example.com/held"]}
+    plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})
+    plane.kubectl("delete", "namespace", "leaving", "--wait=false")
+    async with KubeHttp(operator) as http:
+        cluster = KubeCluster(http, Patience(lambda: 0.5))
+        assert await cluster.apply_pull_secret("leaving", OURS) is None
+        async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
+            assert (await follow(changes, NamespaceSeen, "leaving")).terminating
+    plane.kubectl("patch", "configmap", "held", "-n", "leaving", "--type=merge", '-p={"metadata":{"finalizers":null}}')

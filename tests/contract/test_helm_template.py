@@ -1,0 +1,114 @@
+"""The values as charts render them: without a cluster, with the chart of the lab and with the official one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harbor_operator.plan.release import ReleaseWish, plan_release, reveal
+from tests.fakes.release import ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD, material, registry
+from tests.lab.chart import LAB_CHART
+from tests.lab.gotools import program
+
+HARBOR_CHART = os.environ.get("HARBOR_CHART")
+GIVEN = (ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD)
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(params=["lab", "official"])
+def chart(request: pytest.FixtureRequest) -> str:
+    if request.param == "lab":
+        return str(LAB_CHART)
+    if not HARBOR_CHART:
+        pytest.skip("the official chart is not here (HARBOR_CHART)")
+    return HARBOR_CHART
+
+
+def render(chart: str, tmp_path: Path, *user: dict[str, Any], **spec: Any) -> str:
+    wanted = registry(**spec)
+    assert wanted.spec.release
+    external = {"storage": "storage_login", "cache": "cache_password", "database": "database_login"}
+    absent = {part: None for section, part in external.items() if section in spec}
+    wish = plan_release(wanted, wanted.spec.release, material(*user, **absent))
+    assert isinstance(wish, ReleaseWish), wish
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(reveal(wish.values)))
+    argv = [str(program("helm")), "template", "cr", chart, "--namespace", "intra", "--values", str(values)]
+    homes = {f"HELM_{kind}_HOME": str(tmp_path) for kind in ("CACHE", "CONFIG", "DATA")}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **homes})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def objects(rendered: str) -> Iterator[dict[str, Any]]:
+    yield from (found for found in yaml.safe_load_all(rendered) if found)
+
+
+def test_two_renders_are_byte_identical(chart: str, tmp_path: Path) -> None:
+    metrics = {"metrics": {"enabled": True}} if chart == HARBOR_CHART else {}
+    assert render(chart, tmp_path, metrics) == render(chart, tmp_path, metrics)
+
+
+def test_remote_storage_needs_no_volume_and_shows_no_password(chart: str, tmp_path: Path) -> None:
+    rendered = render(chart, tmp_path)
+    assert "PersistentVolumeClaim" not in rendered
+    assert "volumeClaimTemplates" not in rendered
+    assert [word for word in GIVEN if word in rendered] == []
+
+
+def test_registry_is_told_version_and_chunk_size_as_plain_numbers(chart: str, tmp_path: Path) -> None:
+    config = next(o for o in objects(render(chart, tmp_path)) if o["kind"] == "ConfigMap" and "config.yml" in o["data"]
+                  and "swift:" in o["data"]["config.yml"])  # fmt: skip
+    text = config["data"]["config.yml"]
+    assert "chunksize: 20971520\n" in text
+    parsed = yaml.safe_load(text)
+    assert parsed["storage"]["swift"]["authversion"] == 1
+    assert parsed["storage"]["redirect"] == {"disable": True}
+    assert parsed["http"]["relativeurls"] is True
+
+
+def test_no_container_has_one_variable_twice(chart: str, tmp_path: Path) -> None:
+    pods = [o["spec"]["template"]["spec"] for o in objects(render(chart, tmp_path)) if o["kind"] == "Deployment"]
+    assert pods
+    for container in (container for pod in pods for container in pod["containers"]):
+        variables = [variable["name"] for variable in container.get("env", [])]
+        assert len(variables) == len(set(variables)), container["name"]
+
+
+def test_workloads_carry_the_label_that_readiness_is_asked_by(chart: str, tmp_path: Path) -> None:
+    found = [o for o in objects(render(chart, tmp_path)) if o["kind"] in {"Deployment", "StatefulSet"}]
+    assert found
+    assert all(o["metadata"]["labels"]["release"] == "cr" for o in found)
+
+
+def test_a_volume_is_claimed_for_images_only(chart: str, tmp_path: Path) -> None:
+    rendered = render(chart, tmp_path, storage={"filesystem": {"size": "7Gi", "storageClassName": "fast"}})
+    claims = [o for o in objects(rendered) if o["kind"] == "PersistentVolumeClaim"]
+    assert len(claims) == 1
+    assert claims[0]["spec"]["resources"]["requests"]["storage"] == "7Gi"
+    assert claims[0]["spec"]["storageClassName"] == "fast"
+
+
+@pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
+@pytest.mark.parametrize("kind", ["ingress", "clusterIP", "nodePort", "loadBalancer"])
+@pytest.mark.parametrize("tls", ["", "cr-tls"])
+def test_every_way_of_exposing_renders(tmp_path: Path, kind: str, tls: str) -> None:
+    assert HARBOR_CHART
+    rendered = render(HARBOR_CHART, tmp_path, expose={"type": kind, "tlsSecretName": tls})
+    assert ("cr-tls" in rendered) == bool(tls)
+
+
+@pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
+def test_chart_alone_runs_everything_itself(tmp_path: Path) -> None:
+    assert HARBOR_CHART
+    rendered = render(HARBOR_CHART, tmp_path, database=None, cache=None, storage=None)
+    kinds = [o["kind"] for o in objects(rendered)]
+    assert kinds.count("StatefulSet") == 2
+    assert rendered == render(HARBOR_CHART, tmp_path, database=None, cache=None, storage=None)

@@ -1,0 +1,116 @@
+"""The same cases against the fake and a real API server, so that the fake cannot lie."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.kube import KubeAdapter
+from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.kube import Kube, StoredSecret
+from harbor_operator.reasons import Reason
+from tests.fakes.kube import FakeKube
+
+OWNER = {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"}
+NAMESPACE = "default"
+
+
+@pytest.fixture(params=["fake", "real"])
+async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Kube]:
+    if request.param == "fake":
+        yield FakeKube()
+        return
+    plane = request.getfixturevalue("plane")
+    async with KubeHttp(from_kubeconfig(plane.kubeconfig)) as http:
+        yield KubeAdapter(http)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A Secret name of the test's own."""
+    return "s-" + "".join(c if c.isalnum() else "-" for c in request.node.name.lower()).strip("-")
+
+
+def word(text: str) -> dict[str, SecretStr]:
+    return {"password": SecretStr(text)}
+
+
+def plain(secret: StoredSecret | None) -> dict[str, str]:
+    assert secret is not None
+    return {key: value.get_secret_value() for key, value in secret.values.items()}
+
+
+async def test_what_is_not_there_is_none(kube: Kube) -> None:
+    assert await kube.read_secret(NAMESPACE, "absent") is None
+    assert await kube.read_config_map(NAMESPACE, "absent") is None
+    assert await kube.read_workloads(NAMESPACE, "release=absent") == []
+
+
+async def test_a_secret_is_made_once_and_read_ever_after(kube: Kube, name: str) -> None:
+    made = await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
+    again = await kube.ensure_secret(NAMESPACE, name, lambda: word("second"), OWNER)
+    assert plain(made) == plain(again) == {"password": "first"}
+    assert made.resource_version == again.resource_version
+    assert made.labels == OWNER
+
+
+async def test_keys_that_are_missing_are_added(kube: Kube, name: str) -> None:
+    await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
+    both = {**word("second"), "username": SecretStr("cr")}
+    grown = await kube.ensure_secret(NAMESPACE, name, lambda: both, OWNER)
+    assert plain(grown) == {"password": "first", "username": "cr"}
+
+
+async def test_applying_writes_only_a_difference(kube: Kube, name: str) -> None:
+    first = await kube.apply_secret(NAMESPACE, name, {**word("a"), "old": SecretStr("x")}, OWNER)
+    same = await kube.apply_secret(NAMESPACE, name, {**word("a"), "old": SecretStr("x")}, OWNER)
+    other = await kube.apply_secret(NAMESPACE, name, word("b"), OWNER)
+    assert first.resource_version == same.resource_version != other.resource_version
+    assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "b"}
+
+
+async def test_a_secret_of_somebody_else_is_refused_and_kept(kube: Kube, name: str) -> None:
+    somebody = {"app.kubernetes.io/managed-by": "somebody"}
+    await kube.apply_secret(NAMESPACE, name, word("theirs"), somebody)
+    with pytest.raises(Refused) as refused:
+        await kube.ensure_secret(NAMESPACE, name, lambda: word("ours"), OWNER)
+    assert refused.value.reason == Reason.SECRET_INVALID
+    assert name in str(refused.value)
+    await kube.remove_secret(NAMESPACE, name, OWNER)
+    assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "theirs"}
+
+
+async def test_removing_succeeds_on_what_is_gone(kube: Kube, name: str) -> None:
+    await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
+    await kube.remove_secret(NAMESPACE, name, OWNER)
+    await kube.remove_secret(NAMESPACE, name, OWNER)
+    assert await kube.read_secret(NAMESPACE, name) is None
+
+
+async def test_a_patch_is_locked_by_the_version(kube: Kube, name: str) -> None:
+    before = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
+    patch: dict[str, Any] = {"metadata": {"labels": {"status": "failed"}}}
+    await kube.patch_secret(NAMESPACE, name, patch, before.resource_version)
+    found = await kube.read_secret(NAMESPACE, name)
+    assert found is not None
+    assert found.labels == {**OWNER, "status": "failed"}
+    with pytest.raises(Unavailable):
+        await kube.patch_secret(NAMESPACE, name, patch, before.resource_version)
+
+
+async def test_secrets_are_listed_by_label(kube: Kube, name: str) -> None:
+    await kube.apply_secret(NAMESPACE, name, word("a"), {**OWNER, "case": name[:63]})
+    assert [secret.name for secret in await kube.read_secrets(NAMESPACE, f"case={name[:63]}")] == [name]
+
+
+async def test_a_secret_does_not_print(kube: Kube, name: str) -> None:
+    assert "hunter2" not in repr(await kube.apply_secret(NAMESPACE, name, word("hunter2"), OWNER))
+
+
+async def test_there_are_no_registries_yet(kube: Kube) -> None:
+    assert await kube.read_registries() == []

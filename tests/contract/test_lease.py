@@ -1,0 +1,85 @@
+"""Leader election on a real API server; the clock is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+DURATION = 15.0
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def candidate(http: KubeHttp, lease: str, identity: str, clock: Clock) -> LeaseAdapter:
+    return LeaseAdapter(http, LeaseTerms("default", lease, identity, DURATION), lambda: NOON, clock)
+
+
+async def is_taken_at_once(lease: LeaseAdapter) -> bool:
+    try:
+        async with asyncio.timeout(1):
+            await lease.acquire()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_one_takes_it_and_the_other_waits(http: KubeHttp) -> None:
+    clock = Clock()
+    first, second = candidate(http, "two", "a", clock), candidate(http, "two", "b", clock)
+    assert await is_taken_at_once(first)
+    assert not await is_taken_at_once(second)
+    assert first.held
+    assert not second.held
+
+
+async def test_a_dead_holder_is_followed_after_the_duration(http: KubeHttp) -> None:
+    clock = Clock()
+    first, second = candidate(http, "dead", "a", clock), candidate(http, "dead", "b", clock)
+    assert await is_taken_at_once(first)
+    assert not await is_taken_at_once(second)  # it has looked, and counts from here
+    clock.seconds += DURATION + 1
+    assert not first.held
+    assert await is_taken_at_once(second)
+
+
+async def test_who_comes_back_in_time_keeps_it(http: KubeHttp) -> None:
+    clock = Clock()
+    first, second = candidate(http, "kept", "a", clock), candidate(http, "kept", "b", clock)
+    await first.acquire()
+    assert not await is_taken_at_once(second)
+    clock.seconds += DURATION - 1
+    assert await is_taken_at_once(candidate(http, "kept", "a", clock))
+
+
+async def test_giving_it_back_lets_the_next_in_at_once(http: KubeHttp) -> None:
+    clock = Clock()
+    first, second = candidate(http, "back", "a", clock), candidate(http, "back", "b", clock)
+    await first.acquire()
+    await first.release()
+    assert not first.held
+    assert await is_taken_at_once(second)
+
+
+async def test_a_holder_who_was_overtaken_notices(http: KubeHttp) -> None:
+    clock, late = Clock(), Clock()
+    terms = LeaseTerms("default", "lost", "a", duration=1)
+    first = LeaseAdapter(http, terms, lambda: NOON, clock)
+    await first.acquire()
+    second = candidate(http, "lost", "b", late)
+    assert not await is_taken_at_once(second)
+    late.seconds += DURATION + 1
+    assert await is_taken_at_once(second)
+    async with asyncio.timeout(5):
+        await first.hold()

@@ -1,0 +1,98 @@
+"""Our own status by server-side apply on a real API server: the open point of the design, closed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.registries import RegistriesAdapter
+from harbor_operator.api.v1alpha1 import Metadata
+from harbor_operator.ports import Unavailable
+from tests.lab.controlplane import ControlPlane
+from tests.lab.registries import Registry
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def condition(kind: str, status: str = "True") -> dict[str, Any]:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": "Converged",
+        "message": "ok",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T12:00:00Z",
+    }
+
+
+def status(*kinds: str) -> dict[str, Any]:
+    return {"observedGeneration": 1, "conditions": [condition(kind) for kind in kinds]}
+
+
+@pytest.fixture
+def registry(plane: ControlPlane, request: pytest.FixtureRequest) -> Registry:
+    registry = Registry(plane, "default", request.node.name.replace("_", "-")[:50].strip("-"))
+    registry.apply({"externalURL": "https://cr.example.com"})
+    return registry
+
+
+@pytest.fixture
+def registries(http: KubeHttp) -> RegistriesAdapter:
+    return RegistriesAdapter(http, lambda: NOON, "operator-0")
+
+
+def identity(registry: Registry) -> Metadata:
+    return Metadata.parse(registry.read()["metadata"])
+
+
+def test_a_fresh_object_is_not_mistaken_for_done(registry: Registry) -> None:
+    assert registry.status() == {"observedGeneration": -1}
+
+
+async def test_conditions_come_and_go_and_those_of_others_stay(
+    plane: ControlPlane, registry: Registry, registries: RegistriesAdapter
+) -> None:
+    await registries.write_status(identity(registry), status("Ready", "Stalled"))
+    foreign = {"status": {"conditions": [condition("Backup")]}}
+    kind = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry"}
+    manifest = json.dumps({**kind, "metadata": {"name": registry.name, "namespace": "default"}, **foreign})
+    apply = ("apply", "--server-side", "--subresource=status", "--field-manager=backup", "-f", "-")
+    plane.kubectl(*apply, input=manifest)
+    await registries.write_status(identity(registry), status("Ready"))
+    assert {item["type"] for item in registry.status()["conditions"]} == {"Ready", "Backup"}
+
+
+async def test_the_same_status_again_is_no_new_version(registry: Registry, registries: RegistriesAdapter) -> None:
+    await registries.write_status(identity(registry), status("Ready"))
+    before = registry.read()["metadata"]["resourceVersion"]
+    await registries.write_status(identity(registry), status("Ready"))
+    assert registry.read()["metadata"]["resourceVersion"] == before
+    assert registry.read()["metadata"]["generation"] == 1
+
+
+async def test_a_registry_that_is_gone_is_no_error_and_comes_not_back(
+    registry: Registry, registries: RegistriesAdapter
+) -> None:
+    metadata = identity(registry)
+    registry.delete()
+    await registries.write_status(metadata, status("Ready"))
+    assert registry.is_gone()
+
+
+async def test_the_status_of_a_namesake_is_not_touched(registry: Registry, registries: RegistriesAdapter) -> None:
+    metadata = identity(registry).model_copy(update={"uid": "11111111-2222-3333-4444-555555555555"})
+    with contextlib.suppress(Unavailable):  # as a conflict or as not found: the server's versions differ
+        await registries.write_status(metadata, status("Ready"))
+    assert registry.status() == {"observedGeneration": -1}
+
+
+async def test_an_event_is_shown_beside_the_registry(
+    plane: ControlPlane, registry: Registry, registries: RegistriesAdapter
+) -> None:
+    await registries.post_event(identity(registry), "Warning", "CacheIsCluster", "MOVED")
+    assert "CacheIsCluster" in plane.kubectl("describe", "hreg", registry.name)

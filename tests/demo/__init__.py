@@ -1,0 +1,1 @@
+"""`make demo`: the main job, seen by a person, on real servers."""

@@ -1,0 +1,111 @@
+"""What the demo does, scene by scene; each scene fails loudly if what it promises is not there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.table import Table
+
+from tests.lab.images import make_image
+from tests.lab.observer import Observer
+from tests.lab.operator import Operator
+from tests.lab.process import LabError
+from tests.lab.stage import Stage, install
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tests.lab.lab import Lab
+
+READY_SECONDS = 90
+NAMESPACES = ("shop", "billing", "search")
+COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+
+def play(lab: Lab, console: Console) -> None:
+    """Plays all scenes; LabError says what did not hold."""
+    console.print(f"[bold]1. Real servers[/] on loopback, logs in {lab.directory / 'logs'}")
+    console.print(
+        "   etcd, kube-apiserver, controller-manager, scheduler; PostgreSQL with TLS; Redis; Ceph RGW behind TLS"
+    )
+    console.print("   pods only pretend to run (KWOK); registry and core of the release run as local processes")
+    console.print(f"   chart: {lab.chart.describe()}")
+    console.print("[bold]2. CRD and rights[/] as shipped in deploy/, then the operator with exactly these rights")
+    install(lab)
+    stage = Stage.set_up(lab)
+    operator = Operator.start(lab.control_plane, lab.processes, lab.chart.reference)
+    operator.wait_leading()
+    console.print(f"[bold]3. One HarborRegistry[/] from deploy/examples/full.yaml: {stage.front.url}")
+    seconds = _converge(stage, console)
+    console.print(f"   everything True after [bold]{seconds:.1f} s[/]")
+    console.print("[bold]4. Three new namespaces[/], and nobody asks for anything")
+    _spread(lab, console)
+    console.print("[bold]5. An image[/] pushed by the admin, pulled with the Secret that lies in one of them")
+    _push_and_pull(stage, console)
+    console.print("[bold]6. What there is now[/]")
+    _show(stage, console)
+
+
+def _converge(stage: Stage, console: Console) -> float:
+    began = time.monotonic()
+    stage.registry.apply(stage.spec)
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        while not stage.registry.is_settled():
+            live.update(_conditions(stage))
+            if time.monotonic() - began > READY_SECONDS:
+                raise LabError(f"not ready after {READY_SECONDS} seconds:\n{stage.registry.describe()}")
+            time.sleep(0.2)
+    seconds = time.monotonic() - began
+    console.print(_conditions(stage))
+    return seconds
+
+
+def _conditions(stage: Stage) -> Table:
+    table = Table("CONDITION", "STATUS", "REASON", "MESSAGE", box=None, padding=(0, 2), header_style="dim")
+    for item in stage.registry.status().get("conditions", []):
+        colour = COLOURS[item["status"]]
+        table.add_row(item["type"], f"[{colour}]{item['status']}[/]", item["reason"], item["message"])
+    return table
+
+
+def _spread(lab: Lab, console: Console) -> None:
+    observer = Observer(lab.control_plane)
+    for name in NAMESPACES:
+        made = observer.create_namespace(name)
+        seconds = observer.wait_holds(name) - made
+        console.print(f"   namespace {name:8} holds Secret and reference after [bold]{seconds * 1000:.0f} ms[/]")
+    observer.close()
+
+
+def _push_and_pull(stage: Stage, console: Console) -> None:
+    directory = stage.lab.directory / "image"
+    make_image(directory, size=6 << 20)
+    reference = f"{stage.front.url.removeprefix('https://')}/team-a/app:1"
+    ca_dir = stage.lab.authority.ca_dir
+    pushed = stage.skopeo.copy_in(directory, reference, authfile=stage.admin_credential(), ca_dir=ca_dir)
+    target = stage.lab.directory / "pulled"
+    credential = stage.credential(NAMESPACES[0])
+    pulled = stage.skopeo.copy_out(reference, target, authfile=credential, ca_dir=ca_dir)
+    if pushed != pulled:
+        raise LabError(f"pushed {pushed} and pulled {pulled}")
+    console.print(f"   {reference}\n   {pushed}")
+    objects = stage.lab.services.ceph.objects(stage.container)
+    size = sum(stored.size for stored in objects)
+    console.print(f"   Swift container {stage.container}: {len(objects)} objects, {size / 1e6:.1f} MB, among them")
+    for stored in [one for one in objects if "/blobs/" in one.name or one.name.startswith("segments/")][:4]:
+        console.print(f"     {stored.name} ({stored.size} bytes)")
+
+
+def _show(stage: Stage, console: Console) -> None:
+    kubectl = stage.lab.control_plane.kubectl
+    console.print(kubectl("get", "hreg", "-A"), markup=False)
+    columns = "NAMESPACE:.metadata.namespace,ACCOUNT:.metadata.name,IMAGEPULLSECRETS:.imagePullSecrets[*].name"
+    accounts = kubectl(
+        "get", "serviceaccounts", "-A", "--field-selector=metadata.name=default", "-o", f"custom-columns={columns}"
+    )
+    console.print(accounts, markup=False)
+    for name in NAMESPACES:
+        if f"{name} " not in accounts:
+            raise LabError(f"namespace '{name}' has vanished")

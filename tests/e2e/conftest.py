@@ -1,0 +1,109 @@
+"""One lab, one operator and one full registry for all end-to-end tests; small registries for what must go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.lab import Lab
+from tests.lab.observer import Observer
+from tests.lab.operator import Operator
+from tests.lab.registries import Registry
+from tests.lab.stage import Stage, install
+
+LOG_TAIL = 60
+MakeRegistry = Callable[[str], Registry]
+
+
+class Shift:
+    """The operator that is on duty; it can be killed and replaced."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._count = 0
+        self.logs: list[str] = []
+        self.operator = self.begin()
+
+    def begin(self) -> Operator:
+        """Starts another replica under a name of its own."""
+        identity = f"operator-{self._count}"
+        self._count += 1
+        plane = self._lab.control_plane
+        self.operator = Operator.start(plane, self._lab.processes, self._lab.chart.reference, identity=identity)
+        return self.operator
+
+    def replace(self, *, sigkill: bool = False) -> Operator:
+        """Ends the one on duty and returns the next, which leads."""
+        self.logs.append(self.operator.log)
+        if sigkill:
+            self.operator.kill()
+        else:
+            self.operator.stop()
+        self.begin()
+        self.operator.wait_leading()
+        return self.operator
+
+    def all_logs(self) -> str:
+        """Everything any replica of this shift has logged."""
+        return "\n".join([*self.logs, self.operator.log])
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    with Lab.start() as lab:
+        install(lab)
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def shift(lab: Lab) -> Iterator[Shift]:
+    shift = Shift(lab)
+    shift.operator.wait_leading()
+    yield shift
+    shift.operator.stop()
+
+
+@pytest.fixture(scope="session")
+def stage(lab: Lab, shift: Shift) -> Stage:
+    """The full registry of deploy/examples, with everything True."""
+    stage = Stage.set_up(lab)
+    stage.registry.apply(stage.spec)
+    stage.registry.wait_ready()
+    return stage
+
+
+@pytest.fixture
+def observer(lab: Lab) -> Iterator[Observer]:
+    observer = Observer(lab.control_plane)
+    yield observer
+    observer.close()
+
+
+@pytest.fixture
+def make_registry(lab: Lab, shift: Shift) -> Iterator[MakeRegistry]:
+    """Makes registries in prepared namespaces of their own; they and their namespaces go with the test."""
+    made: list[Registry] = []
+
+    def make(name: str) -> Registry:
+        registry = Registry(lab.control_plane, f"t-{name}", "cr")
+        registry.prepare()
+        made.append(registry)
+        return registry
+
+    yield make
+    for registry in made:
+        registry.delete()
+        lab.control_plane.kubectl("delete", "namespace", registry.namespace, "--wait=false")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Adds the end of the operator's log to a failure: the first thing anybody would ask for."""
+    report = yield
+    shift = getattr(item, "funcargs", {}).get("shift")
+    if report.failed and isinstance(shift, Shift):
+        tail = "\n".join(shift.all_logs().splitlines()[-LOG_TAIL:])
+        report.sections.append(("the operator's log", tail))
+    return report

@@ -1,0 +1,182 @@
+"""A Helm release that is not as the operator left it, and values that must not reach Helm."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import MakeRegistry
+from tests.lab.lab import Lab
+from tests.lab.operator import USER
+from tests.lab.process import wait_until
+from tests.lab.registries import Registry
+
+pytestmark = pytest.mark.e2e
+
+Manifest = dict[str, Any]
+
+TIMEOUT = 120
+LONG_AGO = timedelta(seconds=TIMEOUT + 60)
+
+
+def spec_for(lab: Lab, values: Manifest | None = None) -> Manifest:
+    """The smallest release there is: everything inside the cluster, nobody outside who must be there first."""
+    release = {"chart": lab.chart.reference, "version": lab.chart.version, "timeoutSeconds": TIMEOUT}
+    return {
+        "externalURL": "https://localhost:1",
+        "checkIntervalSeconds": 5,
+        "release": {**release, "values": values or {}},
+        "storage": {"filesystem": {"size": "1Gi"}},
+        "expose": {"type": "clusterIP"},
+    }
+
+
+class Releases:
+    """The Secrets in which Helm keeps a release, read and written as a Helm that was killed would leave them."""
+
+    def __init__(self, lab: Lab, registry: Registry) -> None:
+        self._plane = lab.control_plane
+        self._namespace = registry.namespace
+
+    def revisions(self) -> list[Manifest]:
+        """The Secrets, oldest first."""
+        found = self._plane.kubectl("-n", self._namespace, "get", "secret", "-l", "owner=helm", "-o", "json")
+        items: list[Manifest] = json.loads(found)["items"]
+        return sorted(items, key=lambda item: int(item["metadata"]["labels"]["version"]))
+
+    def statuses(self) -> list[str]:
+        """The status of each revision, oldest first."""
+        return [item["metadata"]["labels"]["status"] for item in self.revisions()]
+
+    def leave_pending(self, age: timedelta) -> None:
+        """Leaves the next revision half done, or makes the one that is left older."""
+        newest = self.revisions()[-1]
+        labels, release = newest["metadata"]["labels"], _unpacked(newest["data"]["release"])
+        if labels["status"] == "deployed":
+            release["version"] += 1
+        began = (datetime.now(UTC) - age).isoformat()
+        release["info"] |= {"status": "pending-upgrade", "last_deployed": began, "description": "Preparing upgrade"}
+        labels |= {"status": "pending-upgrade", "version": str(release["version"])}
+        metadata = {
+            "name": f"sh.helm.release.v1.{release['name']}.v{release['version']}",
+            "namespace": self._namespace,
+            "labels": labels,
+        }
+        left = {"apiVersion": "v1", "kind": "Secret", "type": newest["type"], "metadata": metadata}
+        self._put({**left, "data": {"release": _packed(release)}})
+
+    def _put(self, secret: Manifest) -> None:
+        self._plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(secret))
+
+
+def _unpacked(data: str) -> Manifest:
+    release: Manifest = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(data))))
+    return release
+
+
+def _packed(release: Manifest) -> str:
+    packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
+    return base64.b64encode(packed).decode()
+
+
+def test_a_lock_is_respected_while_young_and_cleared_when_old(lab: Lab, make_registry: MakeRegistry) -> None:
+    registry = make_registry("rel-lock")
+    releases = Releases(lab, registry)
+    registry.apply(spec_for(lab))
+    registry.wait_condition("ReleaseReady", "True", "Converged")
+    assert releases.statuses() == ["deployed"]
+
+    releases.leave_pending(timedelta())
+    seen = registry.wait_condition("ReleaseReady", "False", "ReleaseLocked")
+    assert "release 'cr' is 'pending-upgrade'" in seen["message"]
+    assert f"the lock is cleared after {TIMEOUT} s (`spec.release.timeoutSeconds`)" in seen["message"]
+    assert releases.statuses() == ["deployed", "pending-upgrade"]
+
+    releases.leave_pending(LONG_AGO)
+    healed = registry.wait_condition("ReleaseReady", "True", "Converged")
+    assert "is deployed as revision 3 of 'cr'" in healed["message"]
+    assert registry.status()["releaseRevision"] == 3
+    assert releases.statuses() == ["superseded", "failed", "deployed"]
+
+
+def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_registry: MakeRegistry) -> None:
+    registry = make_registry("rel-values")
+    releases = Releases(lab, registry)
+    registry.apply(spec_for(lab, {"database": {"type": "external"}}))
+    seen = registry.wait_condition("ReleaseReady", "False", "ValuesConflict")
+    message = "`database.type` in `spec.release.values` belongs to the operator: use `spec.database`"
+    assert seen["message"] == message
+
+    registry.patch({"release": {"values": {"database": None, "portall": {"replicas": 2}}}})
+    seen = registry.wait_condition("ReleaseReady", "False", "ValuesInvalid")
+    assert "`portall` in `spec.release.values` means nothing to charts 1." in seen["message"]
+
+    registry.patch({"release": {"values": {"portall": None, "harborAdminPassword": "inTheClear0123456789"}}})
+    wait_until(
+        lambda: "harborAdminPassword" in registry.condition("ReleaseReady")["message"], "the next finding", deadline=20
+    )
+    seen = registry.condition("ReleaseReady")
+    assert "holds a secret: put it into a Secret and use `spec.adminPasswordSecretRef`" in seen["message"]
+    assert "inTheClear0123456789" not in str(registry.status())
+    assert releases.revisions() == []
+
+    registry.patch({"release": {"values": {"harborAdminPassword": None, "portal": {"replicas": 2}}}})
+    registry.wait_condition("ReleaseReady", "True", "Converged")
+    portal = lab.control_plane.kubectl("-n", registry.namespace, "get", "deploy", "-l", "component=portal", "-o", "json")
+    assert [item["spec"]["replicas"] for item in json.loads(portal)["items"]] == [2]
+
+
+def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
+    registry, plane = make_registry("rel-foreign"), lab.control_plane
+    releases = Releases(lab, registry)
+    plane.helm("install", "cr", _tiny_chart(tmp_path), "--namespace", registry.namespace)
+    (before,) = releases.revisions()
+    mark = plane.audit.mark()
+    registry.apply(spec_for(lab))
+
+    seen = registry.wait_condition("ReleaseReady", "False", "ReleaseForeign")
+    assert f"Helm release 'cr' in namespace '{registry.namespace}' was not made for this registry" in seen["message"]
+    assert "leave `spec.release` out" in seen["message"]
+    assert "another `spec.release.name`" in seen["message"]
+
+    registry.delete()
+    writes = plane.audit.writes_since(mark, USER)
+    assert [write for write in writes if write.name.startswith("sh.helm.release")] == []
+    assert releases.revisions() == [before]
+
+
+def test_a_foreign_release_that_is_uninstalled_makes_way(
+    lab: Lab, make_registry: MakeRegistry, tmp_path: Path
+) -> None:
+    registry, plane = make_registry("rel-way"), lab.control_plane
+    plane.helm("install", "cr", _tiny_chart(tmp_path), "--namespace", registry.namespace)
+    registry.apply(spec_for(lab))
+    registry.wait_condition("ReleaseReady", "False", "ReleaseForeign")
+
+    plane.helm("uninstall", "cr", "--namespace", registry.namespace)
+    registry.wait_condition("ReleaseReady", "True", "Converged")
+
+
+def test_a_chart_that_cannot_be_had_is_named(lab: Lab, make_registry: MakeRegistry) -> None:
+    registry = make_registry("rel-chart")
+    spec = spec_for(lab)
+    registry.apply({**spec, "release": {**spec["release"], "chart": "/nowhere/harbor"}})
+    seen = registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
+    assert "'/nowhere/harbor'" in seen["message"]
+    assert "`spec.release.chart`" in seen["message"]
+
+
+def _tiny_chart(folder: Path) -> str:
+    """A chart of one ConfigMap, which somebody else might have installed."""
+    (folder / "templates").mkdir()
+    (folder / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "theirs", "version": "0.1.0"}))
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "b"}}
+    (folder / "templates" / "theirs.yaml").write_text(yaml.safe_dump(config_map))
+    return str(folder)

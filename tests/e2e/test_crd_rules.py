@@ -1,0 +1,101 @@
+"""What one object can decide by itself is decided at `kubectl apply`: a bad object never gets in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeRegistry
+from tests.lab.process import LabError
+from tests.lab.registries import Registry, merged
+
+pytestmark = pytest.mark.e2e
+
+Spec = dict[str, Any]
+
+SUSPENDED: Spec = {"externalURL": "https://localhost:1", "suspend": True}
+SWIFT: Spec = {
+    "authURL": "https://localhost:1/auth/v1.0",
+    "container": "harbor",
+    "credentialsSecretRef": {"name": "swift"},
+}
+VOLUME: Spec = {"size": "1Gi"}
+DATABASE: Spec = {"host": "localhost", "adminSecretRef": {"name": "pg-admin"}}
+SELECTED: Spec = {"credential": {"robot": {}}}
+EXPRESSION: Spec = {"key": "team", "operator": "In"}
+
+REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
+    "two storage kinds": (
+        {"storage": {"swift": SWIFT, "filesystem": VOLUME}},
+        ("spec.storage: Invalid value", "give exactly one of `swift` and `filesystem`"),
+    ),
+    "no storage kind": ({"storage": {}}, ("spec.storage: ", "give exactly one of `swift` and `filesystem`")),
+    "several addresses without a master set": (
+        {"cache": {"addresses": ["a:26379", "b:26379"]}},
+        ("spec.cache: ", "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address"),
+    ),
+    "Sentinel with TLS": (
+        {"cache": {"addresses": ["a:26379"], "sentinelMaster": "mymaster", "tls": True}},
+        ("spec.cache: ", "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them"),
+    ),
+    "both credential kinds": (
+        {"pullSecrets": {"credential": {"robot": {}, "secretRef": {"name": "pull"}}}},
+        ("spec.pullSecrets.credential: ", "give exactly one of `robot` and `secretRef`"),
+    ),
+    "no credential kind": ({"pullSecrets": {"credential": {}}}, ("give exactly one of `robot` and `secretRef`",)),
+    "In without values": (
+        {"pullSecrets": {**SELECTED, "namespaces": {"selector": {"matchExpressions": [EXPRESSION]}}}},
+        ("matchExpressions[0]", "In and NotIn need `values`; Exists and DoesNotExist take none"),
+    ),
+    "an unknown field": ({"stroage": {"filesystem": VOLUME}}, ("unknown field", "spec.stroage")),
+    "an unknown field further down": (
+        {"database": {**DATABASE, "passwrod": "x"}},
+        ("unknown field", "spec.database.passwrod"),
+    ),
+    "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
+    "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
+    "one project twice": ({"projects": [{"name": "a"}, {"name": "a"}]}, ("spec.projects[1]: Duplicate value",)),
+}
+
+
+def refusal(registry: Registry, spec: Spec) -> str:
+    """What the person at kubectl reads."""
+    with pytest.raises(LabError) as refused:
+        registry.apply(spec)
+    return str(refused.value)
+
+
+def test_a_bad_object_is_refused_and_told_why(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-bad")
+    for name, (changes, expected) in REFUSED.items():
+        said = refusal(registry, merged(SUSPENDED, changes))
+        assert [words for words in expected if words not in said] == [], f"{name}: {said}"
+        assert registry.is_gone(), name
+
+
+def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-storage")
+    swift = merged(SUSPENDED, {"storage": {"swift": SWIFT}})
+    registry.apply(swift)
+
+    other_type = merged(SUSPENDED, {"storage": {"filesystem": VOLUME}})
+    assert "the storage type is immutable: images written through one driver" in refusal(registry, other_type)
+    other_container = merged(swift, {"storage": {"swift": {"container": "other"}}})
+    assert "`container` is immutable: the images lie in it" in refusal(registry, other_container)
+    no_container = merged(swift, {"storage": {"swift": {"container": None}}})
+    registry.apply(no_container)  # the default is the name it had
+    assert "`storage` cannot be removed: the chart would start over" in refusal(registry, SUSPENDED)
+
+    moved = merged(swift, {"storage": {"swift": {"authURL": "https://localhost:2/auth/v1.0"}}})
+    registry.apply(moved)
+    assert registry.read()["spec"]["storage"]["swift"]["authURL"] == "https://localhost:2/auth/v1.0"
+
+
+def test_a_release_cannot_be_renamed(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-release")
+    release = merged(SUSPENDED, {"release": {"version": "1.19.1"}})
+    registry.apply(release)
+    renamed = merged(release, {"release": {"name": "other"}})
+    assert "`name` is immutable: a renamed release would be a second Harbor" in refusal(registry, renamed)
+    registry.apply(merged(release, {"release": {"version": "1.19.2"}}))

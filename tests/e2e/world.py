@@ -1,0 +1,88 @@
+"""A lab, an operator and one full registry that a test module has for itself, because it is going to spoil them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.conftest import Shift
+from tests.lab.lab import Lab
+from tests.lab.observer import Observer
+from tests.lab.process import wait_until
+from tests.lab.registries import Manifest
+from tests.lab.stage import Stage, install
+
+PULL_SECRET = "harbor-pull"
+
+
+@dataclass
+class World:
+    """Everything that is there; the registry is prepared and not applied."""
+
+    lab: Lab
+    shift: Shift
+    stage: Stage
+
+
+@contextmanager
+def own_world() -> Iterator[World]:
+    """Starts a world that ends with the block."""
+    with Lab.start() as lab:
+        install(lab)
+        shift = Shift(lab)
+        shift.operator.wait_leading()
+        yield World(lab, shift, Stage.set_up(lab))
+        shift.operator.stop()
+
+
+def listed(lab: Lab, *arguments: str) -> list[Manifest]:
+    """What `kubectl get` with these arguments finds."""
+    found: list[Manifest] = json.loads(lab.control_plane.kubectl("get", *arguments, "-o", "json"))["items"]
+    return found
+
+
+def references(observer: Observer, namespace: str, account: str = "default") -> list[str]:
+    """The names of the Secrets with which pods of a service account pull, in order."""
+    found = observer.read(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}") or {}
+    return [entry["name"] for entry in found.get("imagePullSecrets", [])]
+
+
+def pull_secret(observer: Observer, namespace: str) -> Manifest | None:
+    """The Secret of that name in a namespace, whoever made it."""
+    return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{PULL_SECRET}")
+
+
+def create_namespace(lab: Lab, observer: Observer, name: str) -> None:
+    """Makes a namespace that has its default service account."""
+    observer.create_namespace(name)
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    wait_until(lambda: lab.control_plane.answers(account), f"'{name}' has its default account", deadline=10)
+
+
+def remove_namespace(lab: Lab, name: str) -> None:
+    """Deletes a namespace and does not wait for it."""
+    lab.control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+def robots(stage: Stage) -> list[Manifest]:
+    """All robots of the whole Harbor, asked as its administrator."""
+    password = stage.registry.secret(f"hreg-{stage.registry.name}-admin-password")["password"]
+    login = base64.b64encode(f"admin:{password}".encode()).decode()
+    url = f"{stage.front.url}/api/v2.0/robots?page_size=100"
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})  # noqa: S310 - always https
+    tls = ssl.create_default_context(cafile=str(stage.lab.authority.ca_path))
+    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310
+        found: list[Manifest] = json.load(answer)
+    return found
+
+
+def revisions(stage: Stage) -> dict[str, Any]:
+    """Status of each Helm revision of the registry's release, by the name of its Secret."""
+    found = listed(stage.lab, "-n", stage.registry.namespace, "secrets", "-l", "owner=helm")
+    return {item["metadata"]["name"]: item["metadata"]["labels"]["status"] for item in found}

@@ -1,0 +1,139 @@
+"""The list-watch against a scripted server: pages, bookmarks, and every way a watch may end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from harbor_operator.adapters.kube_connection import ConnectionInfo
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_watch import (
+    Appeared,
+    Bookmark,
+    Disappeared,
+    Listed,
+    ListWatch,
+    News,
+    Patience,
+    Resource,
+)
+from harbor_operator.ports import Refused
+
+PATH = "/api/v1/secrets"
+Answer = dict[str, Any] | list[dict[str, Any]] | int
+
+
+def thing(name: str, revision: int) -> dict[str, Any]:
+    return {"metadata": {"namespace": "app", "name": name, "resourceVersion": str(revision)}}
+
+
+def page(revision: int, *things: dict[str, Any], more: str = "") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": str(revision), "continue": more}, "items": list(things)}
+
+
+def event(kind: str, about: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "object": about}
+
+
+class Script:
+    """Answers one request after the other: a page, the events of a watch, or an error code."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.queries: list[dict[str, str]] = []
+        self.pauses: list[float] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append(dict(request.query))
+        answer = self.answers.pop(0) if self.answers else 403
+        if isinstance(answer, int):
+            return web.json_response({"message": "no"}, status=answer)
+        if isinstance(answer, dict):
+            return web.json_response(answer)
+        return web.Response(body=b"".join(json.dumps(line).encode() + b"\n" for line in answer))
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    @asynccontextmanager
+    async def http(self) -> AsyncIterator[KubeHttp]:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", self.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with KubeHttp(ConnectionInfo(f"http://127.0.0.1:{runner.addresses[0][1]}")) as http:
+            yield http
+        await runner.cleanup()
+
+    async def play(self) -> list[News]:
+        """Returns all news until the script is over, which is said with 403."""
+        heard: list[News] = []
+        async with self.http() as http:
+            watch = ListWatch(http, Resource(PATH, "metadata.name=x"), Patience(lambda: 0.5, self.sleep))
+            async with aclosing(watch.news()) as all_news:
+                try:
+                    async for news in all_news:
+                        heard.append(news)  # noqa: PERF401 - what came before the end counts too
+                except Refused:
+                    return heard
+        raise AssertionError("a watch never ends by itself")
+
+
+async def test_list_comes_in_pages_and_is_followed_by_a_watch_from_there() -> None:
+    script = Script(page(5, thing("a", 1), more="next"), page(5, thing("b", 2)), [event("DELETED", thing("a", 7))])
+    heard = await script.play()
+    keys = frozenset({("app", "a"), ("app", "b")})
+    assert heard == [
+        Appeared(thing("a", 1)),
+        Appeared(thing("b", 2)),
+        Listed("5", keys),
+        Disappeared(thing("a", 7)),
+    ]
+    assert [query.get("continue") for query in script.queries[:2]] == [None, "next"]
+    assert script.queries[2]["resourceVersion"] == "5"
+    assert script.queries[2]["timeoutSeconds"] == "450"
+    assert script.queries[3]["resourceVersion"] == "7"
+    assert all(query["fieldSelector"] == "metadata.name=x" for query in script.queries)
+    assert script.pauses == []
+
+
+async def test_bookmark_moves_the_place_to_resume_from() -> None:
+    script = Script(page(5), [event("BOOKMARK", {"metadata": {"resourceVersion": "90"}})])
+    assert await script.play() == [Listed("5", frozenset()), Bookmark()]
+    assert script.queries[-1]["resourceVersion"] == "90"
+
+
+@pytest.mark.parametrize("gone", [410, [event("ERROR", {"code": 410, "reason": "Expired"})]])
+async def test_history_that_is_gone_means_a_new_list(gone: Answer) -> None:
+    script = Script(page(5, thing("a", 1)), gone, page(9))
+    assert await script.play() == [
+        Appeared(thing("a", 1)),
+        Listed("5", frozenset({("app", "a")})),
+        Listed("9", frozenset()),
+    ]
+    assert "resourceVersion" not in script.queries[2]
+
+
+async def test_continue_token_that_is_gone_means_a_new_list() -> None:
+    script = Script(page(5, thing("a", 1), more="next"), 410, page(9))
+    assert (await script.play())[-1] == Listed("9", frozenset())
+
+
+@pytest.mark.parametrize("trouble", [500, 429, [event("ERROR", {"code": 500, "reason": "InternalError"})], []])
+async def test_other_ends_resume_where_it_stopped_after_a_growing_pause(trouble: Answer) -> None:
+    script = Script(page(5), trouble, trouble, trouble)
+    assert await script.play() == [Listed("5", frozenset())]
+    assert [query.get("resourceVersion") for query in script.queries] == [None, "5", "5", "5", "5"]
+    assert script.pauses == sorted(script.pauses)
+    assert script.pauses[0] < script.pauses[-1]
+
+
+async def test_missing_right_is_raised() -> None:
+    script = Script()
+    assert await script.play() == []

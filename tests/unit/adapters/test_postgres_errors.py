@@ -1,0 +1,98 @@
+"""What is said when no connection comes about becomes a reason and a remedy."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.postgres import PsycopgPostgres
+from harbor_operator.adapters.postgres_errors import connect_trouble
+from harbor_operator.api.backends import SslMode
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.postgres import PostgresLogin, PostgresServer
+from harbor_operator.reasons import Reason
+from tests.lab.process import free_port
+
+LOGIN = PostgresLogin("x", SecretStr("secret"), "Secret 'pg-admin' (`spec.database.adminSecretRef`)")
+
+
+async def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readexactly(8)
+    writer.write(b"N")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_server_without_tls_is_named() -> None:
+    async with await asyncio.start_server(_no_tls, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        server = PostgresServer("127.0.0.1", port, SslMode.VERIFY_FULL)
+        with pytest.raises(Refused) as refusal:
+            await PsycopgPostgres().try_login(server, LOGIN, "postgres")
+    assert refusal.value.reason is Reason.DATABASE_TLS_UNSUPPORTED
+    assert "spec.database.sslMode" in str(refusal.value)
+
+
+async def test_nobody_at_the_address() -> None:
+    server = PostgresServer("127.0.0.1", free_port(), SslMode.DISABLE)
+    with pytest.raises(Unavailable) as trouble:
+        await PsycopgPostgres().try_login(server, LOGIN, "postgres")
+    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "spec.database.host" in str(trouble.value)
+
+
+async def test_a_host_without_an_address() -> None:
+    server = PostgresServer("pg.invalid", 5432, SslMode.DISABLE)
+    with pytest.raises(Unavailable) as trouble:
+        await PsycopgPostgres().try_login(server, LOGIN, "postgres")
+    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "pg.invalid" in str(trouble.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "said"),
+    [
+        (
+            """connection failed: connection to server at "10.0.0.1", port 5432 failed: Connection refused
+\tIs the server running on that host and accepting TCP/IP connections?""",
+            Reason.DATABASE_UNREACHABLE,
+            "does not answer: Connection refused",
+        ),
+        (
+            'connection failed: could not read root certificate file "/tmp/postgres-ca-x/ca.crt": bad end line',
+            Reason.CERTIFICATE_UNTRUSTED,
+            "could not read root certificate file: bad end line",
+        ),
+        (
+            'connection failed: FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "x", no encryption',
+            Reason.DATABASE_LOGIN_FAILED,
+            "correct pg_hba.conf",
+        ),
+        (
+            'connection failed: FATAL:  too many connections for role "x"',
+            Reason.DATABASE_CONNECTIONS_LOW,
+            "spec.database.connectionLimit",
+        ),
+        (
+            'connection failed: server certificate for "a" does not match host name "b"',
+            Reason.CERTIFICATE_UNTRUSTED,
+            "does not match host name",
+        ),
+        (
+            """Multiple connection attempts failed. All failures were:
+- host: pg, port: 5432, hostaddr: ::1: FATAL:  password authentication failed for user "x"
+- host: pg, port: 5432, hostaddr: 127.0.0.1: connection failed: Connection refused""",
+            Reason.DATABASE_CREDENTIALS_REJECTED,
+            "correct Secret 'pg-admin'",
+        ),
+    ],
+)
+def test_what_libpq_says_becomes_a_reason_and_a_remedy(text: str, expected: Reason, said: str) -> None:
+    server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
+    trouble = connect_trouble(psycopg.OperationalError(text), server, LOGIN)
+    assert trouble.reason is expected
+    assert said in str(trouble)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
+from harbor_operator.injector.queue import Urgency, WorkQueue
+from tests.unit.injector.world import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> WorkQueue:
+    return WorkQueue(clock, background=2)
+
+
+def test_key_is_handed_out_once(queue: WorkQueue) -> None:
+    queue.add("a", Urgency.REPAIR)
+    queue.add("a", Urgency.REPAIR)
+    assert queue.take() == "a"
+    assert queue.take() is None
+
+
+def test_urgent_keys_overtake_and_equals_keep_their_order(queue: WorkQueue) -> None:
+    for key, urgency in (("c", Urgency.ROTATION), ("b", Urgency.REPAIR), ("a1", Urgency.FRESH), ("a2", Urgency.FRESH)):
+        queue.add(key, urgency)
+    assert [queue.take() for _ in range(4)] == ["a1", "a2", "b", "c"]
+
+
+def test_promoted_key_comes_once(queue: WorkQueue) -> None:
+    queue.add("a", Urgency.ROTATION)
+    queue.add("b", Urgency.REPAIR)
+    queue.add("a", Urgency.FRESH)
+    assert [queue.take() for _ in range(3)] == ["a", "b", None]
+
+
+def test_key_that_is_rung_while_active_comes_again_afterwards(queue: WorkQueue) -> None:
+    queue.add("a", Urgency.REPAIR)
+    assert queue.take() == "a"
+    queue.add("a", Urgency.REPAIR)
+    assert queue.take() is None
+    assert queue.is_active("a")
+    queue.finish("a", delay=60.0)
+    assert queue.take() == "a"
+
+
+def test_delayed_key_waits_unless_it_is_rung(queue: WorkQueue, clock: Clock) -> None:
+    for key in ("a", "b"):
+        queue.add(key, Urgency.REPAIR)
+        assert queue.take() == key
+        queue.finish(key, delay=5.0)
+    assert queue.take() is None
+    assert queue.next_due() == 5.0
+    queue.add("b", Urgency.REPAIR)
+    assert queue.take() == "b"
+    clock.now += 5.0
+    assert queue.take() == "a"
+    assert queue.take() is None
+
+
+def test_rotation_never_takes_every_worker(queue: WorkQueue) -> None:
+    for key in ("a", "b", "c"):
+        queue.add(key, Urgency.ROTATION)
+    assert [queue.take() for _ in range(3)] == ["a", "b", None]
+    queue.add("fresh", Urgency.FRESH)
+    assert queue.take() == "fresh"
+    queue.finish("a")
+    assert queue.take() == "c"
+
+
+def test_age_is_that_of_the_oldest_key_that_could_be_taken(queue: WorkQueue, clock: Clock) -> None:
+    queue.add("delayed", Urgency.REPAIR)
+    queue.take()
+    queue.finish("delayed", delay=100.0)
+    queue.add("a", Urgency.REPAIR)
+    clock.now += 3.0
+    queue.add("b", Urgency.REPAIR)
+    assert (queue.depth, queue.oldest_age()) == (3, 3.0)
+
+
+def test_pace_lets_a_burst_through_and_then_its_rate(clock: Clock) -> None:
+    pace = Pace(clock, rate=10.0, burst=5.0)
+    waits = [pace.reserve() for _ in range(7)]
+    assert waits[:5] == pytest.approx([0.0] * 5)
+    assert waits[5:] == pytest.approx([0.1, 0.2])
+
+
+def test_pace_honours_the_server_and_recovers(clock: Clock) -> None:
+    pace = Pace(clock, rate=100.0)
+    pace.slow(7.0)
+    assert pace.reserve() == pytest.approx(7.02)
+    assert pace.rate == 50.0
+    for _ in range(60):
+        pace.ease()
+    assert pace.rate > 100.0
+
+
+def test_pace_never_stops(clock: Clock) -> None:
+    pace = Pace(clock)
+    for _ in range(100):
+        pace.slow(None)
+    assert pace.rate >= 5.0
+    assert pace.reserve() < 11.0
+
+
+@pytest.mark.parametrize("patience", [MOVED_ON, UNAVAILABLE, REFUSED])
+def test_backoff_doubles_up_to_its_limit(clock: Clock, patience: Patience) -> None:
+    backoff = Backoff(clock, lambda: 0.5)
+    delays = [backoff.fail("ns", "Secret 'x'", patience) for _ in range(40)]
+    assert delays[:3] == [patience.first, patience.first * 2, patience.first * 4]
+    assert delays[-1] == patience.longest
+    assert backoff.wait("ns", "Secret 'x'") == patience.longest
+    assert backoff.wait("ns", "Secret 'y'") == 0.0
+    backoff.clear("ns", "Secret 'x'")
+    assert backoff.wait("ns", "Secret 'x'") == 0.0

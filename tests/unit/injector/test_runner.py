@@ -1,0 +1,90 @@
+"""The tasks themselves, on a real event loop and the fake cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from harbor_operator.injector.runner import Runner
+from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.ports import Refused
+from harbor_operator.ports.cluster import Kind, Source
+from harbor_operator.ports.distribution import Claim
+from tests.fakes.cluster import FakeCluster
+from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the fake has no event for this
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+@pytest.fixture
+async def runner(cluster: FakeCluster) -> AsyncIterator[Runner]:
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    clock = asyncio.get_running_loop().time
+    runner = Runner(cluster, Surroundings(clock, lambda: 0.0, sleep, Metrics()))
+    running = asyncio.create_task(runner.run())
+    yield runner
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_hundred_namespaces_at_once(cluster: FakeCluster, runner: Runner) -> None:
+    runner.injector.declare(wish())
+    for index in range(100):
+        cluster.add_namespace(f"ns-{index}")
+        cluster.put_account(f"ns-{index}", "default")
+
+    def done() -> bool:
+        facts = runner.injector.read(CLAIM)
+        return facts is not None and facts.ready == 100
+
+    await until(done)
+    assert runner.injector.ready
+    assert len(cluster.writes) == 200
+    assert runner.injector.gauges().queue_depth == 0
+
+
+async def test_sources_come_and_go_with_the_claims(cluster: FakeCluster, runner: Runner) -> None:
+    renamed = Claim("uid-a", "other-pull", ("*",))
+    cluster.add_namespace("app")
+    cluster.put_account("app", "builder")
+    runner.injector.declare(wish())
+    await until(lambda: ("app", NAME) in cluster.secrets)
+    runner.injector.declare(wish(renamed))
+    runner.injector.withdraw(CLAIM)
+    await until(lambda: cluster.accounts["app", "builder"].references == ("other-pull",))
+    await until(lambda: runner.injector.remaining(CLAIM) == 0)
+    assert ("app", NAME) not in cluster.secrets
+    assert Source(Kind.SECRETS, NAME) not in runner.injector.sources()
+
+
+async def test_refused_source_is_tried_again(cluster: FakeCluster, runner: Runner) -> None:
+    source = Source(Kind.SECRETS, NAME)
+    cluster.refused_sources.add(source)
+    cluster.add_namespace("app")
+    runner.injector.declare(wish())
+
+    def refused() -> bool:
+        try:
+            runner.injector.read(CLAIM)
+        except Refused:
+            return True
+        return False
+
+    await until(refused)
+    assert runner.injector.ready
+    cluster.refused_sources.clear()
+    await until(lambda: ("app", NAME) in cluster.secrets)
+    assert not refused()

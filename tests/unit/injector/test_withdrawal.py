@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster import Kind, Source
+from harbor_operator.ports.distribution import Claim
+from harbor_operator.reasons import Reason
+from tests.unit.injector.world import CLAIM, NAME, World, wish
+
+TEAM = NamespaceSelection(selector=LabelSelector(match_labels={"team": "a"}))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_excluded_namespaces_are_left_alone_and_cleaned_up(world: World) -> None:
+    world.injector.declare(wish(namespaces=TEAM))
+    world.add_namespace("kube-system", {"team": "a"})
+    world.add_namespace("app", {"team": "a"})
+    world.add_namespace("other", {"team": "b"})
+    await world.settle()
+    assert [world.owner(name) for name in ("kube-system", "app", "other")] == [None, "uid-a", None]
+    world.cluster.writes.clear()
+    world.cluster.add_namespace("app", {"team": "b"})
+    await world.settle()
+    assert world.cluster.writes == ["patch app/default", f"delete app/{NAME}"]
+    assert world.references("app") == ()
+    facts = world.injector.read(CLAIM)
+    assert facts is not None
+    assert facts.namespaces == 0
+
+
+async def test_renaming_brings_the_new_before_the_old_is_gone(world: World) -> None:
+    renamed = Claim("uid-a", "other-pull", ("default",))
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    await world.settle()
+    world.injector.declare(wish(renamed))
+    world.injector.withdraw(CLAIM)
+    await world.settle()
+    assert world.references("app") == ("other-pull",)
+    assert world.owner("app") is None
+    assert world.owner("app", "other-pull") == "uid-a"
+    assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_shrinking_the_accounts_drops_only_their_references(world: World) -> None:
+    both = Claim("uid-a", NAME, ("default", "builder"))
+    world.injector.declare(wish(both))
+    world.add_namespace("app")
+    world.cluster.put_account("app", "builder")
+    await world.settle()
+    assert world.references("app", "builder") == (NAME,)
+    world.injector.declare(wish())
+    world.injector.withdraw(both)
+    await world.settle()
+    assert world.references("app", "builder") == ()
+    assert world.references("app") == (NAME,)
+    assert world.owner("app") == "uid-a"
+
+
+async def test_withdrawal_removes_references_first_and_nothing_foreign(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    world.add_namespace("theirs")
+    await world.settle()
+    world.cluster.delete_secret("theirs", NAME)
+    world.cluster.put_secret("theirs", NAME)
+    world.cluster.writes.clear()
+    world.injector.withdraw(CLAIM)
+    world.feed()
+    assert world.injector.remaining(CLAIM) == 1
+    await world.settle()
+    assert world.cluster.writes == ["patch app/default", f"delete app/{NAME}"]
+    assert world.references("theirs") == (NAME,)
+    assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_terminating_namespace_blocks_nothing(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    await world.settle()
+    world.cluster.add_namespace("app", terminating=True)
+    world.injector.withdraw(CLAIM)
+    world.cluster.writes.clear()
+    await world.settle()
+    assert world.cluster.writes == []
+    assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_withdrawal_while_a_write_got_no_answer_waits_for_it(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    world.cluster.failure = Unavailable("no answer")
+    world.feed()
+    await world.work()
+    world.injector.withdraw(CLAIM)
+    assert world.injector.remaining(CLAIM) == 1
+    world.clock.now += 60
+    assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_refused_removal_is_raised_to_the_caller(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    await world.settle()
+    world.injector.withdraw(CLAIM)
+    world.cluster.failure = Refused(Reason.RIGHTS_MISSING, "may not")
+    world.feed()
+    await world.work()
+    with pytest.raises(Refused, match="may not"):
+        world.injector.remaining(CLAIM)
+
+
+async def test_source_that_nobody_wants_is_given_up(world: World) -> None:
+    world.injector.declare(wish())
+    await world.settle()
+    world.injector.withdraw(CLAIM)
+    await world.settle()
+    assert world.injector.remaining(CLAIM) == 0
+    assert world.injector.sources() == {Source(Kind.NAMESPACES)}
+    world.feed()
+    assert world.injector.remaining(CLAIM) == 0

@@ -1,0 +1,75 @@
+"""The world of the PullSecrets step: a Harbor, an API server, and somebody who spreads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.outcomes import Outcome, PullSecretFacts
+from harbor_operator.ports.distribution import Claim
+from harbor_operator.steps.pull_secrets import PullSecretsStep
+from tests.fakes.distribution import FakeDistribution
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.kube import FakeKube
+
+ROBOT = "robot$intra-cr-pull"
+ROBOT_SECRET = "hreg-cr-pull-robot"
+BY_HAND = {"secretRef": {"name": "pull-account"}}
+ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
+CLAIM = Claim("uid-1", "harbor-pull", ("default",))
+OLD = Claim("uid-1", "old-pull", ("default",))
+
+
+def body(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> dict[str, Any]:
+    spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
+    spec["pullSecrets"] = {"credential": {"robot": {}}} if section is None else section
+    spec["deletionPolicy"] = {"pullSecrets": "Retain" if keep else "Delete"}
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1", "creationTimestamp": "2026-11-23T12:00:00Z"}
+    manifest = {"metadata": metadata, "spec": spec}
+    return {**manifest, "status": {"pullSecrets": status}} if status else manifest
+
+
+def registry(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> HarborRegistry:
+    return HarborRegistry.parse(body(section, keep=keep, status=status))
+
+
+def without_section(status: Any = None) -> HarborRegistry:
+    manifest = body(status=status)
+    del manifest["spec"]["pullSecrets"]
+    return HarborRegistry.parse(manifest)
+
+
+def facts_of(outcome: Outcome) -> PullSecretFacts:
+    assert outcome.facts.pull_secrets is not None
+    return outcome.facts.pull_secrets
+
+
+@dataclass
+class World:
+    kube: FakeKube = field(default_factory=FakeKube)
+    harbor: FakeHarbor = field(default_factory=FakeHarbor)
+    distribution: FakeDistribution = field(default_factory=FakeDistribution)
+
+    def __post_init__(self) -> None:
+        self.distribution.progress = ALL_READY
+        self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
+        self.restart()
+
+    def restart(self) -> None:
+        self.step = PullSecretsStep(
+            self.kube, self.harbor, self.harbor, self.distribution, lambda: SecretStr("Generated-1")
+        )
+
+    def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
+        self.harbor.accounts[username] = ("Account-pass-1", is_admin)
+        self.kube.put("intra", "pull-account", {"username": username, "password": "Account-pass-1"})
+
+    @property
+    def login(self) -> dict[str, str]:
+        config = json.loads(self.distribution.wishes["uid-1"].docker_config.get_secret_value())
+        entry: dict[str, str] = config["auths"]["cr.example.com"]
+        return entry

@@ -1,0 +1,63 @@
+"""What a deleted registry leaves in PostgreSQL, by the deletion policy and by the markers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harbor_operator.diagnosis.database_seen import DatabaseSeen, Marker
+from harbor_operator.outcomes import Done
+from tests.fakes.database_world import LOGIN, ROLE, World, registry
+
+DELETE = {"deletionPolicy": {"database": "Delete"}}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_by_default_everything_is_kept(world: World) -> None:
+    await world.step.converge(registry())
+    world.forget()
+    outcome = await world.step.dismantle(registry())
+    assert isinstance(outcome, Done)
+    for word in ("kept", "'registry'", ROLE, LOGIN, "spec.deletionPolicy.database"):
+        assert word in outcome.message
+    assert world.is_untouched()
+
+
+async def test_delete_removes_databases_role_and_secret(world: World) -> None:
+    await world.step.converge(registry())
+    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    assert (world.postgres.databases, world.postgres.roles) == ({}, {})
+    assert ("intra", LOGIN) not in world.kube.secrets
+    world.forget()
+    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    assert world.is_untouched()
+
+
+async def test_delete_removes_a_database_that_a_newer_chart_no_longer_needs(world: World) -> None:
+    await world.step.converge(registry(release={"version": "1.12.6"}))
+    await world.step.dismantle(registry(release={"version": "1.13.0"}, **DELETE))
+    assert world.postgres.databases == {}
+
+
+async def test_delete_keeps_what_was_handed_over(world: World) -> None:
+    await world.step.converge(registry())
+    world.postgres.databases["registry"] = replace(world.postgres.databases["registry"], comment="")
+    outcome = await world.step.dismantle(registry(**DELETE))
+    assert isinstance(outcome, Done)
+    assert "'registry'" in outcome.message
+    assert list(world.postgres.databases) == ["registry"]
+    assert list(world.postgres.roles) == [ROLE]
+    assert ("intra", LOGIN) in world.kube.secrets
+
+
+async def test_delete_keeps_what_belongs_to_others(world: World) -> None:
+    world.postgres.databases["registry"] = DatabaseSeen("registry", "wiki", "", is_open_to_public=True)
+    world.role(Marker("other/cr", "uid-7"))
+    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    assert list(world.postgres.databases) == ["registry"]
+    assert list(world.postgres.roles) == [ROLE]
