@@ -42,6 +42,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "In and NotIn need `values`; Exists and DoesNotExist take none",
         ),
     ),
+    "Expose": (
+        Rule(
+            "!has(self.ingressClassName) || self.ingressClassName == '' || !has(self.type) || self.type == 'ingress'",
+            "`ingressClassName` is for type 'ingress' only",
+        ),
+    ),
     "Release": (
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",

@@ -119,14 +119,14 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_URL_MISMATCH: Problem(
         "Authentication works, everything after it goes to another scheme, host or port.",
-        "RGW builds `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL` answers a redirect.",
+        "RGW builds `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL` redirects.",
         "Set `rgw swift url = https://HOST[:PORT]` (no path, no trailing slash) in the RGW's section of ceph.conf, "
         "with Rook in `gateway.rgwCommandFlags`, and restart radosgw; the condition turns True by itself.",
     ),
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
         "The container cannot be made or read.",
-        "The name is taken by another user (S3 buckets share the names) or used by another HarborRegistry, or the user may "
-        "not create containers.",
+        "The name is taken by another user (S3 buckets share the names) or used by another HarborRegistry, "
+        "or the user may not create containers.",
         "Choose another `spec.storage.swift.container`, or give the user `max_buckets` > 0 and full access.",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(
@@ -151,8 +151,8 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_PROVISIONING_REFUSED: Problem(
         "The RGW Admin Ops API refuses.",
-        "The keys in `provision.adminSecretRef` are wrong or lack the capability `users=*`, the user is suspended, or a "
-        "proxy changes the Host header, which is signed: let `provision.adminURL` name the RGW itself.",
+        "The keys in `provision.adminSecretRef` are wrong or lack the capability `users=*`, the user is suspended, or "
+        "a proxy changes the Host header, which is signed: let `provision.adminURL` name the RGW itself.",
         "`radosgw-admin caps add --uid=ADMIN --caps='users=*'`.",
     ),
     Reason.SWIFT_SUNSET: Problem(
