@@ -186,15 +186,9 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
             private_key_data=info.client_key.get_secret_value() if info.client_key else None,
         )
 
-    async def take_signals(**_: object) -> None:
-        # Kopf would end at once and take Helm's supervision along; Helm gets its time first.
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-
     kopf.on.login(registry=registry)(log_in)
-    kopf.on.startup(registry=registry)(take_signals)
-    await kopf.operator(
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=_kopf_settings(),
         memo=Memo(),
@@ -202,6 +196,12 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
         clusterwide=True,
         stop_flag=kopf_stop,
     )
+    # Kopf has just asked for the signals: it would end at once and take Helm's supervision along; Helm gets its time
+    # first.
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await kopf.run_tasks(tasks, ignored=others)
 
 
 def _kopf_settings() -> kopf.OperatorSettings:

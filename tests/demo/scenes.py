@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 90
 NAMESPACES = ("shop", "billing", "search")
+LONGEST_NAME = 120
 COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
@@ -95,12 +96,17 @@ def _push_and_pull(stage: Stage, console: Console) -> None:
     size = sum(stored.size for stored in objects)
     console.print(f"   Swift container {stage.container}: {len(objects)} objects, {size / 1e6:.1f} MB, among them")
     for stored in [one for one in objects if "/blobs/" in one.name or one.name.startswith("segments/")][:4]:
-        console.print(f"     {stored.name} ({stored.size} bytes)")
+        console.print(f"     {_shortened(stored.name)} ({stored.size} bytes)")
+
+
+def _shortened(name: str) -> str:
+    """Returns a name that fits a line; the middle of a segment's name is a digest."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:60]}…{name[-30:]}"
 
 
 def _show(stage: Stage, console: Console) -> None:
     kubectl = stage.lab.control_plane.kubectl
-    console.print(kubectl("get", "hreg", "-A"), markup=False)
+    console.print(kubectl("get", "hreg,namespaces", "-A"), markup=False)
     columns = "NAMESPACE:.metadata.namespace,ACCOUNT:.metadata.name,IMAGEPULLSECRETS:.imagePullSecrets[*].name"
     accounts = kubectl(
         "get", "serviceaccounts", "-A", "--field-selector=metadata.name=default", "-o", f"custom-columns={columns}"

@@ -1,4 +1,4 @@
-"""A Redis that Harbor cannot use: refused by name before Harbor finds out, and taken as soon as it is what it should be."""
+"""A Redis that Harbor cannot use: refused by name before Harbor finds out, and taken as soon as it is mended."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def taken(postgres: Postgres) -> Iterator[str]:
     postgres.query(f"CREATE ROLE {OTHER}")
     postgres.query(f"CREATE DATABASE {TAKEN} OWNER {OTHER}")
     yield TAKEN
-    ((owner,),) = postgres.query(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{TAKEN}'")
+    owner = owners(postgres)[TAKEN]
     postgres.query(f"DROP DATABASE {TAKEN}")
     for role in {owner, OTHER}:
         postgres.query(f'DROP ROLE "{role}"')
@@ -77,8 +77,9 @@ def spec_for(postgres: Postgres, core: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def exists(postgres: Postgres, database: str) -> bool:
-    return (database,) in postgres.query("SELECT datname FROM pg_database")
+def owners(postgres: Postgres) -> dict[str, str]:
+    """Who owns which database."""
+    return dict(postgres.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database"))
 
 
 def test_a_wrong_password_names_its_secret_and_heals_with_it(postgres: Postgres, make_registry: MakeRegistry) -> None:
@@ -96,7 +97,7 @@ def test_a_wrong_password_names_its_secret_and_heals_with_it(postgres: Postgres,
     assert "'e2e_password'" in healed["message"]
     assert registry.condition("Stalled") == {}
     registry.delete()
-    assert not exists(postgres, "e2e_password")
+    assert "e2e_password" not in owners(postgres)
 
 
 def test_a_database_of_another_role_is_left_alone_until_it_is_handed_over(
@@ -118,7 +119,7 @@ def test_a_database_of_another_role_is_left_alone_until_it_is_handed_over(
         postgres.query(statement)
     registry.wait_condition("DatabaseReady", "True", "Converged")
     registry.delete()
-    assert exists(postgres, taken), "what was handed over is never dropped"
+    assert taken in owners(postgres), "what was handed over is never dropped"
 
 
 def test_another_name_is_a_way_out_as_well(taken: str, postgres: Postgres, make_registry: MakeRegistry) -> None:
@@ -128,9 +129,8 @@ def test_another_name_is_a_way_out_as_well(taken: str, postgres: Postgres, make_
 
     registry.patch({"database": {"names": {"core": "e2e_free"}}})
     registry.wait_condition("DatabaseReady", "True", "Converged")
-    owners = dict(postgres.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database"))
-    assert owners[taken] == OTHER
-    assert owners["e2e_free"] not in {OTHER, postgres.provisioner_user, postgres.admin_user}
+    assert owners(postgres)[taken] == OTHER
+    assert owners(postgres)["e2e_free"] not in {OTHER, postgres.provisioner_user, postgres.admin_user}
 
 
 def test_an_admin_without_rights_is_told_which_and_by_whom(

@@ -129,7 +129,9 @@ def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_regis
 
     registry.patch({"release": {"values": {"harborAdminPassword": None, "portal": {"replicas": 2}}}})
     registry.wait_condition("ReleaseReady", "True", "Converged")
-    portal = lab.control_plane.kubectl("-n", registry.namespace, "get", "deploy", "-l", "component=portal", "-o", "json")
+    portal = lab.control_plane.kubectl(
+        "-n", registry.namespace, "get", "deploy", "-l", "component=portal", "-o", "json"
+    )
     assert [item["spec"]["replicas"] for item in json.loads(portal)["items"]] == [2]
 
 
@@ -152,9 +154,7 @@ def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeR
     assert releases.revisions() == [before]
 
 
-def test_a_foreign_release_that_is_uninstalled_makes_way(
-    lab: Lab, make_registry: MakeRegistry, tmp_path: Path
-) -> None:
+def test_a_foreign_release_that_is_uninstalled_makes_way(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
     registry, plane = make_registry("rel-way"), lab.control_plane
     plane.helm("install", "cr", _tiny_chart(tmp_path), "--namespace", registry.namespace)
     registry.apply(spec_for(lab))

@@ -1,4 +1,4 @@
-"""Object stores that look well and would lose images: each is caught before Harbor writes to it, and heals by itself."""
+"""Object stores that look well and would lose images: caught before Harbor writes to them, and healed by the remedy."""
 
 from __future__ import annotations
 

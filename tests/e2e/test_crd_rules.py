@@ -48,14 +48,17 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"pullSecrets": {**SELECTED, "namespaces": {"selector": {"matchExpressions": [EXPRESSION]}}}},
         ("matchExpressions[0]", "In and NotIn need `values`; Exists and DoesNotExist take none"),
     ),
-    "an unknown field": ({"stroage": {"filesystem": VOLUME}}, ("unknown field", "spec.stroage")),
+    "an unknown field": ({"stroage": {"filesystem": VOLUME}}, ("unknown field", "stroage")),
     "an unknown field further down": (
         {"database": {**DATABASE, "passwrod": "x"}},
-        ("unknown field", "spec.database.passwrod"),
+        ("unknown field", "passwrod"),
     ),
     "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
     "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
-    "one project twice": ({"projects": [{"name": "a"}, {"name": "a"}]}, ("spec.projects[1]: Duplicate value",)),
+    "one project twice": (
+        {"projects": [{"name": "a"}, {"name": "a"}]},
+        ('.spec.projects: duplicate entries for key [name="a"]',),
+    ),
 }
 
 

@@ -48,7 +48,7 @@ class FakeHelm:
 
     def running(self, namespace: str, name: str) -> Progress | None:
         run = self._runs.get((namespace, name))
-        return Progress((self._clock() - run.started_at).total_seconds(), run.digest) if run else None
+        return Progress(run.started_at, run.digest) if run else None
 
     def result(self, namespace: str, name: str) -> RunResult | None:
         return self._results.get((namespace, name))

@@ -95,7 +95,7 @@ class HelmProcess:
     def running(self, namespace: str, name: str) -> Progress | None:
         """Returns the run on this release; one that waits for its turn counts."""
         run = self._runs.get((namespace, name))
-        return Progress((self._clock() - run.started_at).total_seconds(), run.digest) if run else None
+        return Progress(run.started_at, run.digest) if run else None
 
     def result(self, namespace: str, name: str) -> RunResult | None:
         """Returns how the last run ended."""

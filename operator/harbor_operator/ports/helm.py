@@ -11,9 +11,9 @@ from harbor_operator.plan.release import ReleaseWish
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run that has not ended; `seconds` since it was asked for."""
+    """A run that has not ended, and since when it has been asked for."""
 
-    seconds: float
+    since: datetime
     digest: str
 
 

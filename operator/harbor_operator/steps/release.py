@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
@@ -121,7 +121,7 @@ class ReleaseStep:
             return None
         seen = await self._look(registry)
         reason = Reason.RELEASE_UPGRADING if seen.ever_deployed else Reason.RELEASE_INSTALLING
-        return Pending(reason, f"Helm works on release '{name}' for {progress.seconds:.0f} s", _LOOK_AGAIN, seen.facts)
+        return Pending(reason, f"Helm works on release '{name}' since {_time(progress.since)}", _LOOK_AGAIN, seen.facts)
 
     async def _look(self, registry: HarborRegistry, selector: str = "") -> _Seen:
         namespace, name = registry.metadata.namespace, names.release(registry)
@@ -174,12 +174,13 @@ class ReleaseStep:
             return None
         message = heard.message if heard else scrubbed(seen.stored.description if seen.stored else "", wish.secrets)
         failures = max(recorded, heard.failures if heard else 0)
-        remaining = retry_delay(failures) - (self._clock() - failed_at).total_seconds()
+        due = failed_at + timedelta(seconds=retry_delay(failures))
+        remaining = (due - self._clock()).total_seconds()
         if remaining <= 0:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{wish.name}', next try in {remaining:.0f} s: {message}",
+            f"Helm failed {failures} time(s) on release '{wish.name}', next try at {_time(due)}: {message}",
             remaining,
             seen.facts,
         )
@@ -193,7 +194,7 @@ class ReleaseStep:
         if age <= wish.timeout_seconds or newest is None:
             return Pending(
                 Reason.RELEASE_LOCKED,
-                f"release '{wish.name}' is '{status}' for {age:.0f} s by a Helm run that is not ours; the lock is"
+                f"release '{wish.name}' is '{status}' since {_time(since)} by a Helm run that is not ours; the lock is"
                 f" cleared after {wish.timeout_seconds} s (`spec.release.timeoutSeconds`)",
                 min(10.0, wish.timeout_seconds - age + 1),
             )
@@ -221,13 +222,19 @@ class ReleaseStep:
         namespace = registry.metadata.namespace
         last = self._helm.result(namespace, name)
         if last and not last.digest and not last.succeeded:
-            remaining = retry_delay(last.failures) - (self._clock() - last.finished_at).total_seconds()
+            due = last.finished_at + timedelta(seconds=retry_delay(last.failures))
+            remaining = (due - self._clock()).total_seconds()
             if remaining > 0:
-                message = f"uninstalling Helm release '{name}' failed, next try in {remaining:.0f} s: {last.message}"
+                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {last.message}"
                 return Pending(Reason.RELEASE_FAILED, message, remaining)
         release = registry.spec.release
         await self._helm.start_uninstall(namespace, name, release.timeout_seconds if release else _UNINSTALL_SECONDS)
         return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", _LOOK_AGAIN)
+
+
+def _time(moment: datetime | None) -> str:
+    """Returns a moment rather than a duration: a message that changes by itself would rewrite the status each pass."""
+    return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
 
 
 def _describe(late: list[Workload], name: str) -> str:

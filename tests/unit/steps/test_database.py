@@ -205,7 +205,12 @@ async def test_a_schema_the_role_may_not_use(world: World) -> None:
     ],
 )
 async def test_a_login_secret_that_harbor_cannot_use(world: World, values: dict[str, str], said: str) -> None:
-    world.kube.put("intra", LOGIN, values, {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"})
+    world.kube.put(
+        "intra",
+        LOGIN,
+        values,
+        {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"},
+    )
     outcome = await world.step.converge(registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_INVALID

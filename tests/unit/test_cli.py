@@ -1,0 +1,39 @@
+"""The front door."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harbor_operator.cli import main
+
+SOURCE = Path(__file__).parents[2] / "operator"
+
+
+def test_crd_prints_what_can_be_applied(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["crd"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["kind"] == "CustomResourceDefinition"
+
+
+def run(**settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(SOURCE), **settings}
+    command = [sys.executable, "-m", "harbor_operator", "run"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_wrong_setting_stops_it_at_once() -> None:
+    done = run(HARBOR_OPERATOR_WORKERS="many")
+    assert done.returncode == 2
+    assert "HARBOR_OPERATOR_WORKERS" in done.stderr
+
+
+def test_without_a_cluster_it_says_what_is_missing(tmp_path: Path) -> None:
+    done = run(HARBOR_OPERATOR_KUBECONFIG=str(tmp_path / "absent"))
+    assert done.returncode == 1
+    assert "absent" in done.stderr
+    assert "Traceback" not in done.stderr
