@@ -69,7 +69,7 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     metrics = Metrics()
     info = _connection(settings)
-    async with KubeHttp(info, Tuning(connections=settings.workers + 16, count=metrics.count_request)) as http:
+    async with KubeHttp(info, Tuning(connections=settings.workers + 32, count=metrics.count_request)) as http:
         terms = LeaseTerms(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
         lease = LeaseAdapter(http, terms, _now)
         replica = Replica(settings, http, lease, metrics)

@@ -24,7 +24,7 @@ from tests.fakes.cluster import FakeCluster
 from tests.lab.controlplane import ControlPlane
 
 NAME = "harbor-pull"
-OURS = PullSecret(NAME, "uid-a", "intra/cr", SecretStr('{"auths":{}}'))
+OURS = PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{}}'))
 
 
 class Hand(Protocol):
@@ -145,7 +145,7 @@ async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: Cluster,
         assert (place, NAME) in complete.keys
         assert complete.revision >= applied.revision
         changed = await cluster.apply_pull_secret(
-            place, PullSecret(NAME, "uid-a", "intra/cr", SecretStr('{"auths":{"a":{}}}'), replaces=applied.uid)
+            place, PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{"a":{}}}'), replaces=applied.uid)
         )
         assert changed is not None
         assert changed.revision > applied.revision
@@ -176,7 +176,7 @@ async def test_watch_of_namespaces(cluster: Cluster, hand: Hand, place: str) -> 
 async def test_fresh_apply_and_the_same_again(cluster: Cluster, hand: Hand, place: str) -> None:
     applied = await cluster.apply_pull_secret(place, OURS)
     assert applied is not None
-    assert (applied.namespace, applied.name, applied.owner) == (place, NAME, "uid-a")
+    assert (applied.namespace, applied.name, applied.owner) == (place, NAME, "uid-contract")
     assert applied.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
     assert (applied.labelled, applied.adopted, applied.fixed, applied.leaving) == (True, False, False, False)
     assert await cluster.apply_pull_secret(place, OURS) == applied
@@ -192,15 +192,17 @@ async def test_fresh_apply_overwrites_nobody(cluster: Cluster, hand: Hand, place
 
 async def test_adoption_keeps_the_object(cluster: Cluster, hand: Hand, place: str) -> None:
     theirs = await hand.put_secret(place)
-    adopting = PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
+    adopting = PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
     adopted = await cluster.apply_pull_secret(place, adopting)
     assert adopted is not None
-    assert (adopted.uid, adopted.owner, adopted.adopted) == (theirs.uid, "uid-a", True)
+    assert (adopted.uid, adopted.owner, adopted.adopted) == (theirs.uid, "uid-contract", True)
     assert adopted.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
 
 
 async def test_apply_in_place_of_one_that_has_gone(cluster: Cluster, hand: Hand, place: str) -> None:
-    stale = PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000")
+    stale = PullSecret(
+        NAME, "uid-contract", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000"
+    )
     assert await cluster.apply_pull_secret(place, stale) is None
     assert await hand.secret(place) is None
     theirs = await hand.put_secret(place)
@@ -213,7 +215,7 @@ async def test_wrong_type_cannot_be_changed(cluster: Cluster, hand: Hand, place:
     assert theirs.fixed
     with pytest.raises(Refused, match=NAME) as caught:
         await cluster.apply_pull_secret(
-            place, PullSecret(NAME, "uid-a", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
+            place, PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
         )
     assert caught.value.reason is Reason.NAMESPACES_FAILED
     assert encode(OURS.docker_config.get_secret_value()) not in str(caught.value)
@@ -259,7 +261,9 @@ async def test_rights_are_missing_for_every_other_name(plane: ControlPlane) -> N
     async with KubeHttp(operator) as http:
         cluster = KubeCluster(http, Patience(lambda: 0.5))
         with pytest.raises(Refused, match="'other'") as caught:
-            await cluster.apply_pull_secret("default", PullSecret("other", "uid-a", "intra/cr", OURS.docker_config))
+            await cluster.apply_pull_secret(
+                "default", PullSecret("other", "uid-contract", "intra/cr", OURS.docker_config)
+            )
         assert caught.value.reason is Reason.RIGHTS_MISSING
         for source in (Source(Kind.SECRETS, "other"), Source(Kind.SECRETS), Source(Kind.ACCOUNTS)):
             with pytest.raises(Refused, match=r"`list`"):

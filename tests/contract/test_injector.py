@@ -16,7 +16,7 @@ from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.kube_watch import Patience
-from harbor_operator.api.v1alpha1 import NamespaceSelection
+from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.injector import Injector
 from harbor_operator.injector.runner import Runner
 from harbor_operator.injector.surroundings import Surroundings
@@ -26,7 +26,8 @@ from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
 
 pytestmark = pytest.mark.lab
 USER = "system:serviceaccount:harbor-operator:harbor-operator"
-SELECTION = NamespaceSelection(exclude=["kube-*", "default", "harbor-operator"])
+CHOSEN = {"example.com/injected": "yes"}
+SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))
 
 
 def the_wish(config: str = "{}") -> DistributionWish:
@@ -47,7 +48,7 @@ async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - asked of the operator as a step asks it, from time to time
             await asyncio.sleep(0.01)
 
@@ -66,7 +67,9 @@ def has_written(plane: ControlPlane, mark: int) -> bool:
 
 async def make(http: KubeHttp, *names: str) -> None:
     for name in names:
-        answer = await http.request("POST", "/api/v1/namespaces", body=Body.plain({"metadata": {"name": name}}))
+        answer = await http.request(
+            "POST", "/api/v1/namespaces", body=Body.plain({"metadata": {"name": name, "labels": CHOSEN}})
+        )
         assert not isinstance(answer, Denial), answer
 
 

@@ -37,5 +37,8 @@ class FakeDistribution:
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
 
+    async def await_first_look(self, claim: Claim, patience: float) -> None:
+        """In a test nothing comes by waiting."""
+
     def read(self, claim: Claim) -> PullSecretFacts | None:
         return self.progress if claim.registry_uid in self.wishes else None

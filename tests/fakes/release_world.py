@@ -16,6 +16,9 @@ from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, ST
 
 READY = [Workload("Deployment", "cr-harbor-core", 1, 1, 1, observed=True)]
 
+CR_CA = "-----BEGIN CERTIFICATE-----\nCR\n-----END CERTIFICATE-----\n"
+S3_CA = "-----BEGIN CERTIFICATE-----\nS3\n-----END CERTIFICATE-----\n"
+
 
 class ReleaseWorld:
     """A registry on servers of its own; `finish` ends the Helm run that the step has started."""
@@ -28,8 +31,8 @@ class ReleaseWorld:
         self.registry = registry()
         self.kube.put(NAMESPACE, "redis", {"password": CACHE_PASSWORD})
         self.kube.put(NAMESPACE, "swift", {"username": "harbor:registry", "password": STORAGE_PASSWORD})
-        self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": "S3-CA\n"})
-        self.kube.put(NAMESPACE, "cr-ca", {"ca.crt": "CR-CA\n"})
+        self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": S3_CA})
+        self.kube.put(NAMESPACE, "cr-ca", {"ca.crt": CR_CA})
         login = {"username": "harbor_intra_cr", "password": DATABASE_PASSWORD}
         self.kube.put(NAMESPACE, names.database_secret(self.registry), login, names.owner_labels(self.registry))
 

@@ -11,6 +11,7 @@ from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.kube_watch import (
     Appeared,
     Bookmark,
+    Connected,
     Disappeared,
     Listed,
     ListWatch,
@@ -107,7 +108,7 @@ def _change(kind: Kind, news: News) -> Change:
             return _vanished(news.manifest)
         case Listed():
             return Complete(int(news.revision), news.keys)
-        case Bookmark():
+        case Bookmark() | Connected():
             return Alive()
 
 

@@ -196,7 +196,7 @@ def _decode(raw: bytes) -> Manifest | None:
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:
-    # Who stops listening does so in the middle of a stream: a polite TLS farewell would wait for a server that talks on.
+    # Who stops listening does so in mid-stream: a polite TLS farewell would wait for a server that goes on talking.
     if answer.connection is not None and answer.connection.transport is not None:
         answer.connection.transport.abort()
 

@@ -50,7 +50,12 @@ class Bookmark:
     """Nothing has changed up to here."""
 
 
-News = Appeared | Disappeared | Listed | Bookmark
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The server took the watch; on a quiet resource it sends no bookmark for longer than we listen to silence."""
+
+
+News = Appeared | Disappeared | Listed | Bookmark | Connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,8 @@ class ListWatch:
                 follow = self._watch() if self._revision else self._list()
                 async with aclosing(follow):
                     async for news in follow:
-                        self._fruitless = 0
+                        if not isinstance(news, Connected):
+                            self._fruitless = 0
                         yield news
                 if self._fruitless == 0:
                     continue
@@ -155,6 +161,7 @@ class ListWatch:
         async with stream as lines:
             if isinstance(lines, Denial):
                 raise _judge(lines, self._resource)
+            yield Connected()
             async for line in lines:
                 yield self._read(line)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from harbor_operator.outcomes import Blocked, Caution, Unseen
 from harbor_operator.reasons import Reason
@@ -200,33 +198,6 @@ def _prefix(auth_path: str) -> str:
     if segments and _VERSION.match(segments[-1]):
         segments.pop()
     return "".join(f"/{segment}" for segment in segments[:-1])
-
-
-def judge_secret(name: str, field: str, values: Mapping[str, SecretStr] | None, keys: Sequence[str]) -> Blocked | None:
-    """Finds a Secret that is absent, lacks a key, or holds what cannot stand in an HTTP header."""
-    if values is None:
-        return Blocked(Reason.SECRET_MISSING, f"Secret '{name}', named by `{field}`, does not exist: create it")
-    if missing := [key for key in keys if not (values.get(key) or SecretStr("")).get_secret_value()]:
-        listed = " and ".join(f"`{key}`" for key in missing)
-        return Blocked(Reason.SECRET_KEY_MISSING, f"Secret '{name}', named by `{field}`, lacks {listed}")
-    if odd := [key for key in keys if not _PRINTABLE.fullmatch(values[key].get_secret_value())]:
-        return Blocked(
-            Reason.SECRET_INVALID,
-            f"`{odd[0]}` in Secret '{name}', named by `{field}`, holds a line break or a character that is not plain "
-            "ASCII: write it without a trailing newline (kubectl create secret --from-literal, or echo -n)",
-        )
-    return None
-
-
-def judge_ca(name: str, field: str, values: Mapping[str, SecretStr] | None, key: str) -> Blocked | None:
-    """Finds a Secret whose key is not a PEM bundle of certificates."""
-    if values is None or key not in values:
-        return judge_secret(name, field, values, [key])
-    if "-----BEGIN CERTIFICATE-----" in values[key].get_secret_value():
-        return None
-    return Blocked(
-        Reason.SECRET_INVALID, f"`{key}` in Secret '{name}', named by `{field}`, is not a certificate in PEM form"
-    )
 
 
 def explain_admin_denial(status: int, code: str, url: str, secret: str) -> Blocked | Unseen:

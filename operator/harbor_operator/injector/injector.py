@@ -30,6 +30,7 @@ from harbor_operator.ports.cluster import Alive, Change, Cluster, Complete, Kind
 from harbor_operator.ports.distribution import Claim, DistributionWish
 
 AFTER_A_SURPRISE = 30.0
+FIRST_LOOK_EVERY = 0.02
 
 
 class Injector:
@@ -41,6 +42,7 @@ class Injector:
 
     def __init__(self, cluster: Cluster, around: Surroundings, ring: Callable[[], None]) -> None:
         self.queue = WorkQueue(around.clock)
+        self._around = around
         self._ring = ring
         self._mirror = Mirror()
         self._sources = Sources(around.clock)
@@ -105,6 +107,15 @@ class Injector:
         if not left and self._interests.settle(claim):
             self._reconsider()
         return len(left)
+
+    async def await_first_look(self, claim: Claim, patience: float) -> None:
+        """Returns once everything that concerns a claim has been seen, or after so many seconds.
+
+        Raises Refused if the rights to see it are missing.
+        """
+        end = self._around.clock() + patience
+        while not self._may_tell(claim) and self._around.clock() < end:
+            await self._around.sleep(FIRST_LOOK_EVERY)
 
     def read(self, claim: Claim) -> PullSecretFacts | None:
         """Returns how far a declared wish has spread; None before the first full look.

@@ -54,7 +54,7 @@ class Patience:
 
 MOVED_ON = Patience(0.01, 5.0)
 UNAVAILABLE = Patience(0.2, 30.0)
-REFUSED = Patience(2.0, 300.0)
+REFUSED = Patience(0.5, 300.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,14 +58,18 @@ class Runner:
         self.injector.drop(source)
 
     async def _feed(self, source: Source) -> None:
+        refusals = 0
         while True:
             try:
                 await self._follow(source)
                 pause = AFTER_THE_END
             except Refused as refused:
-                self.injector.refuse(source, refused)
-                LOG.warning("cannot watch %s '%s': %s", source.kind, source.name or "*", refused)
-                pause = AFTER_REFUSAL
+                refusals += 1
+                # An API server that has just started refuses everything for a moment, until it has read the roles.
+                if refusals > 1:
+                    self.injector.refuse(source, refused)
+                    LOG.warning("cannot watch %s '%s': %s", source.kind, source.name or "*", refused)
+                pause = min(AFTER_REFUSAL, 2.0 ** min(refusals - 1, 10))
             except Unavailable as unavailable:
                 LOG.warning("the watch of %s '%s' ended: %s", source.kind, source.name or "*", unavailable)
                 pause = AFTER_THE_END

@@ -32,7 +32,7 @@ class DistributionWish:
 
 
 class Distribution(Protocol):
-    """Spreads pull Secrets in the background; every call returns at once."""
+    """Spreads pull Secrets in the background; every call but one returns at once."""
 
     def declare(self, wish: DistributionWish) -> None:
         """Makes this the wish of its registry; the same wish again changes nothing."""
@@ -48,6 +48,10 @@ class Distribution(Protocol):
 
     def remaining(self, claim: Claim) -> int | None:
         """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look."""
+        ...
+
+    async def await_first_look(self, claim: Claim, patience: float) -> None:
+        """Returns once everything that concerns a claim has been seen, or after so many seconds."""
         ...
 
     def read(self, claim: Claim) -> PullSecretFacts | None:

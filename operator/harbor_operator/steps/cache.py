@@ -11,7 +11,7 @@ from harbor_operator.plan.cache import CacheWish, plan_cache
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.kube import Kube
 from harbor_operator.ports.redis import Redis, RedisLogin
-from harbor_operator.steps.backend_secrets import read_keys
+from harbor_operator.steps.references import read_values
 
 _PASSWORD = "spec.cache.passwordSecretRef"  # noqa: S105 - the path of a field
 
@@ -31,8 +31,6 @@ class CacheStep:
         if registry.spec.cache is None:
             return NOT_REQUESTED
         login = await self._login(registry, registry.spec.cache)
-        if isinstance(login, Blocked):
-            return login
         wish = plan_cache(registry)
         found = await self._find_primary(wish)
         if not isinstance(found, tuple):
@@ -49,14 +47,12 @@ class CacheStep:
         """Returns Done: nothing was made, so nothing is removed."""
         return Done("nothing was made in the cache") if registry.spec.cache else NOT_REQUESTED
 
-    async def _login(self, registry: HarborRegistry, cache: Cache) -> RedisLogin | Blocked:
+    async def _login(self, registry: HarborRegistry, cache: Cache) -> RedisLogin:
         ref = cache.password_secret_ref
         if ref is None:
             return RedisLogin(tls=cache.tls)
-        found = await read_keys(self._kube, registry, ref, _PASSWORD, [ref.key])
-        if isinstance(found, Blocked):
-            return found
-        return RedisLogin(found[0], cache.tls, f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)")
+        (password,) = await read_values(self._kube, registry, ref, _PASSWORD, [ref.key])
+        return RedisLogin(password, cache.tls, f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)")
 
     async def _find_primary(self, wish: CacheWish) -> tuple[Address, tuple[Caution, ...]] | Blocked | Pending:
         if not wish.is_sentinel:

@@ -17,7 +17,7 @@ from harbor_operator.plan.database import SetPassword, plan_changes, plan_databa
 from harbor_operator.ports.kube import Kube
 from harbor_operator.ports.postgres import Postgres, PostgresLogin, PostgresServer, PostgresSession
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.backend_secrets import read_bundle, read_keys
+from harbor_operator.steps.references import read_bundle, read_login
 
 _ADMIN = "spec.database.adminSecretRef"
 _BUSY = Pending(
@@ -51,8 +51,6 @@ class DatabaseStep:
         if registry.spec.database is None:
             return NOT_REQUESTED
         target = await self._target(registry, registry.spec.database)
-        if isinstance(target, Blocked):
-            return target
         wish = target.wish
         async with self._postgres.session(target.server, target.admin) as session:
             seen = await self._read(session, wish)
@@ -75,20 +73,13 @@ class DatabaseStep:
             kept = f"kept: {_parts(registry, wish)} (`spec.deletionPolicy.database` is 'Retain')"
             return Done(kept)
         target = await self._target(registry, registry.spec.database)
-        if isinstance(target, Blocked):
-            return target
         return await self._remove(registry, target)
 
-    async def _target(self, registry: HarborRegistry, database: Database) -> _Target | Blocked:
+    async def _target(self, registry: HarborRegistry, database: Database) -> _Target:
         ref = database.admin_secret_ref
-        found = await read_keys(self._kube, registry, ref, _ADMIN, ["username", "password"])
-        if isinstance(found, Blocked):
-            return found
+        username, password = await read_login(self._kube, registry, ref, _ADMIN)
         ca = await read_bundle(self._kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
-        if isinstance(ca, Blocked):
-            return ca
-        username, password = found
-        admin = PostgresLogin(username.get_secret_value(), password, f"Secret '{ref.name}' (`{_ADMIN}`)")
+        admin = PostgresLogin(username, password, f"Secret '{ref.name}' (`{_ADMIN}`)")
         server = PostgresServer(database.host, database.port, database.ssl_mode, ca)
         return _Target(plan_database(registry), server, admin)
 

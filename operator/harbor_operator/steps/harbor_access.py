@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Access, Login
 from harbor_operator.ports.kube import Kube
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.references import read_bundle
 
 ADMIN = "admin"
 
 
 async def read_access(kube: Kube, registry: HarborRegistry) -> Access:
     """Returns the way to `spec.externalURL`, as nobody; Refused if the CA it names is not there."""
-    given = registry.spec.ca_secret_ref
-    if given is None:
-        return Access(registry.spec.external_url)
-    ca = await read_value(kube, registry, given.name, given.key, "spec.caSecretRef")
-    return Access(registry.spec.external_url, ca.get_secret_value())
+    ca = await read_bundle(kube, registry, registry.spec.ca_secret_ref, "spec.caSecretRef")
+    return Access(registry.spec.external_url, ca or "")
 
 
 async def read_admin(kube: Kube, registry: HarborRegistry) -> Login | None:
@@ -42,17 +38,3 @@ async def require_admin(kube: Kube, registry: HarborRegistry) -> Login:
         "one in `spec.adminPasswordSecretRef`"
     )
     raise Refused(Reason.SECRET_MISSING, message)
-
-
-async def read_value(kube: Kube, registry: HarborRegistry, name: str, key: str, field: str) -> SecretStr:
-    """Returns one value of a Secret that `field` of the spec names; Refused if it is not there."""
-    namespace = registry.metadata.namespace
-    stored = await kube.read_secret(namespace, name)
-    if stored is None:
-        message = f"Secret '{name}', named by `{field}`, is missing in namespace '{namespace}': make it"
-        raise Refused(Reason.SECRET_MISSING, message)
-    value = stored.values.get(key)
-    if not value:
-        message = f"Secret '{name}', named by `{field}`, has no key '{key}' in namespace '{namespace}': add it"
-        raise Refused(Reason.SECRET_KEY_MISSING, message)
-    return value

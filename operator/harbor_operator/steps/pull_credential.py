@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets, Robot
 from harbor_operator.diagnosis.configuration import Identity, admin_obstacle
 from harbor_operator.diagnosis.pull_secrets import account_obstacle, rejected, robot_rejected, weak_secret
@@ -14,7 +15,8 @@ from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot, is_strong, plan_robot
 from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
 from harbor_operator.ports.kube import Kube
-from harbor_operator.steps.harbor_access import read_access, read_value, require_admin
+from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.references import read_login
 
 FIELD = "spec.pullSecrets.credential.secretRef"
 
@@ -28,16 +30,15 @@ class PullCredential:
         self._harbor = harbor
         self._make_password = make_password
 
-    async def read_account(self, registry: HarborRegistry, access: Access, secret: str) -> Login | Blocked:
+    async def read_account(self, registry: HarborRegistry, access: Access, ref: CredentialsRef) -> Login | Blocked:
         """Returns the login in the Secret, tried against the registry, or why it may not be spread."""
-        username = (await read_value(self._kube, registry, secret, "username", FIELD)).get_secret_value()
-        password = await read_value(self._kube, registry, secret, "password", FIELD)
-        if obstacle := account_obstacle(secret, username, Identity.USER):
+        username, password = await read_login(self._kube, registry, ref, FIELD)
+        if obstacle := account_obstacle(ref.name, username, Identity.USER):
             return obstacle
         account = access.by(Login(username, password))
         if not await self._door.try_login(account):
-            return rejected(registry, secret, username)
-        obstacle = account_obstacle(secret, username, await self._harbor.read_identity(account))
+            return rejected(registry, ref.name, username)
+        obstacle = account_obstacle(ref.name, username, await self._harbor.read_identity(account))
         return obstacle or Login(username, password)
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:

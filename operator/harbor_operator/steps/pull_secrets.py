@@ -20,6 +20,7 @@ from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.pull_credential import PullCredential
 
 EVERY_ACCOUNT = "*"
+FIRST_LOOK_SECONDS = 5.0
 NONE_SPREAD = PullSecretFacts(namespaces=0, ready=0, failed=0)
 
 Leftover = tuple[Claim, int | None]
@@ -58,6 +59,8 @@ class PullSecretsStep:
             return login
         claim = _claim(registry, section)
         self._distribution.declare(_wish(registry, section, login))
+        # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
+        await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
         outcome = self._report(registry, claim, login.username if section.credential.robot else None)
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.retire_robot(registry)
@@ -98,7 +101,7 @@ class PullSecretsStep:
     async def _login(self, registry: HarborRegistry, section: PullSecrets, access: Access) -> Login | Blocked:
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
-            return await self._credential.read_account(registry, access, given.name)
+            return await self._credential.read_account(registry, access, given)
         if robot is not None:
             return await self._credential.ensure_robot(registry, access, robot)
         raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")

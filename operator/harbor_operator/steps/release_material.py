@@ -23,6 +23,7 @@ from harbor_operator.plan.values.user import parse_values
 from harbor_operator.ports import Refused
 from harbor_operator.ports.kube import Kube
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.references import read_bundle, read_login, read_values
 
 ADMIN_KEY = "password"
 
@@ -111,8 +112,8 @@ class MaterialStore:
             wanted.append((spec.storage.swift.ca_secret_ref, "spec.storage.swift.caSecretRef"))
         if spec.database:
             wanted.append((spec.database.ca_secret_ref, "spec.database.caSecretRef"))
-        pems = [await self._given(registry, ref, ref.key, field) for ref, field in wanted if ref]
-        return ca_bundle([pem.get_secret_value() for pem in pems])
+        pems = [await read_bundle(self._kube, registry, ref, field) for ref, field in wanted]
+        return ca_bundle([pem for pem in pems if pem])
 
     async def _publish(self, registry: HarborRegistry, material: Material) -> None:
         """Writes the Secrets that pods read; each before the release that refers to it."""
@@ -150,16 +151,8 @@ class MaterialStore:
         return data[source.key]
 
     async def _login(self, registry: HarborRegistry, ref: SecretRef, field: str) -> Login:
-        username = await self._given(registry, ref, "username", field)
-        return Login(username.get_secret_value(), await self._given(registry, ref, "password", field))
+        return Login(*await read_login(self._kube, registry, ref, field))
 
     async def _given(self, registry: HarborRegistry, ref: SecretRef, key: str, field: str) -> SecretStr:
-        namespace = registry.metadata.namespace
-        found = await self._kube.read_secret(namespace, ref.name)
-        if found is None:
-            raise Refused(
-                Reason.SECRET_MISSING, f"Secret '{ref.name}' of `{field}` does not exist in namespace '{namespace}'"
-            )
-        if not found.values.get(key):
-            raise Refused(Reason.SECRET_KEY_MISSING, f"Secret '{ref.name}' of `{field}` has no key '{key}'")
-        return found.values[key]
+        (value,) = await read_values(self._kube, registry, ref, field, [key])
+        return value

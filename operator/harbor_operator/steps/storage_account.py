@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from pydantic import SecretStr
 
+from harbor_operator.api.base import SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.storage import judge_ca, judge_secret
+from harbor_operator.diagnosis.references import place, unfit_for_header
 from harbor_operator.outcomes import Blocked
 from harbor_operator.plan import names
 from harbor_operator.plan.storage import ProvisionWish, SwiftWish, plan_provisioning
@@ -15,6 +16,7 @@ from harbor_operator.ports.kube import Kube
 from harbor_operator.ports.object_store import SwiftAccount
 from harbor_operator.ports.rgw_admin import RgwAccess, RgwAdmin
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.references import insist, read_bundle, read_values
 
 SPEC = "spec.storage.swift"
 SWIFT_KEYS = ("username", "password")
@@ -34,49 +36,26 @@ class StorageAccounts:
         if wish.provision is None:
             return await self.read_swift(registry, wish)
         access = await self.read_admin(registry, wish, wish.provision)
-        if isinstance(access, Blocked):
-            return access
         await self._choose(registry, wish, wish.provision)
         account = await self.read_swift(registry, wish)
-        if isinstance(account, Blocked):
-            return account
         return await self._provision(access, wish.provision, account) or account
 
-    async def read_swift(self, registry: HarborRegistry, wish: SwiftWish) -> SwiftAccount | Blocked:
-        """Returns the account as the Secrets tell it."""
+    async def read_swift(self, registry: HarborRegistry, wish: SwiftWish) -> SwiftAccount:
+        """Returns the account as the Secrets tell it; Refused if they tell none."""
         field = f"{SPEC}.credentialsSecretRef"
-        login = await self._read(registry, wish.secret, field, SWIFT_KEYS)
-        if isinstance(login, Blocked):
-            return login
-        authorities = await self._read_ca(registry, wish)
-        if isinstance(authorities, Blocked):
-            return authorities
-        username, password = login
+        username, password = await self._read(registry, wish.secret, field, SWIFT_KEYS)
+        authorities = await read_bundle(self._kube, registry, wish.ca, f"{SPEC}.caSecretRef")
         ca_secret = wish.ca.name if wish.ca else ""
-        return SwiftAccount(
-            wish.auth_url, username.get_secret_value(), password, wish.secret, authorities or None, ca_secret
-        )
+        return SwiftAccount(wish.auth_url, username.get_secret_value(), password, wish.secret, authorities, ca_secret)
 
-    async def read_admin(
-        self, registry: HarborRegistry, wish: SwiftWish, provision: ProvisionWish
-    ) -> RgwAccess | Blocked:
-        """Returns the access to the Admin Ops API as the Secrets tell it."""
+    async def read_admin(self, registry: HarborRegistry, wish: SwiftWish, provision: ProvisionWish) -> RgwAccess:
+        """Returns the access to the Admin Ops API as the Secrets tell it; Refused if they tell none."""
         field = f"{SPEC}.provision.adminSecretRef"
-        keys = await self._read(registry, provision.admin_secret, field, ADMIN_KEYS)
-        if isinstance(keys, Blocked):
-            return keys
-        authorities = await self._read_ca(registry, wish)
-        if isinstance(authorities, Blocked):
-            return authorities
-        access, secret = keys
+        access, secret = await self._read(registry, provision.admin_secret, field, ADMIN_KEYS)
+        authorities = await read_bundle(self._kube, registry, wish.ca, f"{SPEC}.caSecretRef")
         ca_secret = wish.ca.name if wish.ca else ""
         return RgwAccess(
-            provision.admin_url,
-            access.get_secret_value(),
-            secret,
-            provision.admin_secret,
-            authorities or None,
-            ca_secret,
+            provision.admin_url, access.get_secret_value(), secret, provision.admin_secret, authorities, ca_secret
         )
 
     async def _choose(self, registry: HarborRegistry, wish: SwiftWish, provision: ProvisionWish) -> None:
@@ -113,22 +92,8 @@ class StorageAccounts:
             await self._rgw.set_swift_login(access, account.username, account.password)
         return None
 
-    async def _read(
-        self, registry: HarborRegistry, name: str, field: str, keys: Sequence[str]
-    ) -> tuple[SecretStr, SecretStr] | Blocked:
-        secret = await self._kube.read_secret(registry.metadata.namespace, name)
-        values = secret.values if secret else None
-        if finding := judge_secret(name, field, values, keys):
-            return finding
-        found = values or {}
-        return found[keys[0]], found[keys[1]]
-
-    async def _read_ca(self, registry: HarborRegistry, wish: SwiftWish) -> str | Blocked:
-        """Returns the PEM text, empty if the spec names none."""
-        if wish.ca is None:
-            return ""
-        secret = await self._kube.read_secret(registry.metadata.namespace, wish.ca.name)
-        values = secret.values if secret else None
-        if finding := judge_ca(wish.ca.name, f"{SPEC}.caSecretRef", values, wish.ca.key):
-            return finding
-        return (values or {})[wish.ca.key].get_secret_value()
+    async def _read(self, registry: HarborRegistry, name: str, field: str, keys: Sequence[str]) -> list[SecretStr]:
+        values = await read_values(self._kube, registry, SecretRef(name=name), field, keys)
+        where = place(registry.metadata.namespace, name)
+        insist(unfit_for_header(where, field, dict(zip(keys, values, strict=True))))
+        return values

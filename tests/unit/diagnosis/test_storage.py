@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import SecretStr
 
 from harbor_operator.diagnosis.storage import (
     MIB,
@@ -10,8 +9,6 @@ from harbor_operator.diagnosis.storage import (
     error_code,
     explain_admin_denial,
     explain_denial,
-    judge_ca,
-    judge_secret,
     judge_storage_url,
 )
 from harbor_operator.outcomes import Blocked, Unseen
@@ -113,43 +110,6 @@ def test_a_large_body_cut_by_a_bad_gateway_points_at_the_way() -> None:
 )
 def test_only_the_word_for_an_error_is_taken_from_a_body(body: bytes, code: str) -> None:
     assert error_code(body) == code
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        (None, Reason.SECRET_MISSING),
-        ({"username": "u"}, Reason.SECRET_KEY_MISSING),
-        ({"username": "u", "password": ""}, Reason.SECRET_KEY_MISSING),
-        ({"username": "u", "password": "key\n"}, Reason.SECRET_INVALID),
-        ({"username": "u", "password": "schlüssel"}, Reason.SECRET_INVALID),
-    ],
-)
-def test_a_secret_that_cannot_serve_is_named(values: dict[str, str] | None, reason: Reason) -> None:
-    held = None if values is None else {key: SecretStr(value) for key, value in values.items()}
-
-    finding = judge_secret("swift", "spec.x", held, ["username", "password"])
-
-    assert finding is not None
-    assert finding.reason is reason
-    assert "Secret 'swift', named by `spec.x`" in finding.message
-    assert "schlüssel" not in finding.message
-
-
-def test_a_good_secret_is_no_finding() -> None:
-    assert judge_secret("s", "f", {"password": SecretStr("a b~!")}, ["password"]) is None
-
-
-def test_a_ca_must_be_pem() -> None:
-    def judge(values: dict[str, SecretStr] | None) -> Reason | None:
-        finding = judge_ca("ca", "spec.x", values, "ca.crt")
-        return finding.reason if finding else None
-
-    pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
-    assert judge(None) is Reason.SECRET_MISSING
-    assert judge({}) is Reason.SECRET_KEY_MISSING
-    assert judge({"ca.crt": SecretStr("DER")}) is Reason.SECRET_INVALID
-    assert judge({"ca.crt": SecretStr(pem)}) is None
 
 
 @pytest.mark.parametrize(

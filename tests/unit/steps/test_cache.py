@@ -11,6 +11,7 @@ from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode
 from harbor_operator.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.reconciler import attempt
 from harbor_operator.steps.cache import CacheStep
 from tests.fakes.kube import FakeKube
 from tests.fakes.redis import FakeNode, FakeRedis
@@ -79,7 +80,7 @@ async def test_a_password_that_is_missing(values: dict[str, str] | None, reason:
     kube = FakeKube()
     if values:
         kube.put("intra", "redis", values)
-    outcome = await CacheStep(kube, FakeRedis()).converge(LOCKED)
+    outcome = await attempt(CacheStep(kube, FakeRedis()).converge, LOCKED)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is reason
     assert "spec.cache.passwordSecretRef" in outcome.message

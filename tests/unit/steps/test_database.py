@@ -10,6 +10,7 @@ from harbor_operator.outcomes import Blocked, Done, Pending
 from harbor_operator.plan.database import CreateRole, SetPassword
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.reconciler import attempt
 from tests.fakes.database_world import EARLIER, LOGIN, OURS, ROLE, World, registry
 from tests.fakes.postgres import FakeRole, admin, marked
 
@@ -89,7 +90,7 @@ async def test_the_admin_secret_is_incomplete(
     del world.kube.secrets["intra", "pg-admin"]
     if values is not None:
         world.kube.put("intra", "pg-admin", values)
-    outcome = await world.step.converge(registry())
+    outcome = await attempt(world.step.converge, registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is reason
     assert said in outcome.message
@@ -98,7 +99,7 @@ async def test_the_admin_secret_is_incomplete(
 
 async def test_a_ca_secret_without_a_certificate(world: World) -> None:
     world.kube.put("intra", "pg-ca", {"ca.crt": "nonsense"})
-    outcome = await world.step.converge(registry({"caSecretRef": {"name": "pg-ca"}}))
+    outcome = await attempt(world.step.converge, registry({"caSecretRef": {"name": "pg-ca"}}))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_INVALID
 

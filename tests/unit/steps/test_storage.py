@@ -6,6 +6,7 @@ from harbor_operator.outcomes import NOT_REQUESTED, Blocked, Caution, Done, Fact
 from harbor_operator.plan.storage import MARKER, MIB, PROBE_PREFIX
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.reconciler import attempt
 from tests.fakes.object_store import Stored
 from tests.unit.steps.storage_world import LOGIN, NAMESPACE, World, registry, swift
 
@@ -161,7 +162,7 @@ async def test_a_secret_that_cannot_serve_is_blocked(
     if values is not None:
         world.kube.put(NAMESPACE, "swift", values)
 
-    outcome = await world.step.converge(registry(swift()))
+    outcome = await attempt(world.step.converge, registry(swift()))
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is reason
@@ -169,7 +170,7 @@ async def test_a_secret_that_cannot_serve_is_blocked(
 
 
 async def test_a_missing_ca_is_blocked(world: World) -> None:
-    outcome = await world.step.converge(registry(swift(caSecretRef={"name": "s3-ca"})))
+    outcome = await attempt(world.step.converge, registry(swift(caSecretRef={"name": "s3-ca"})))
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_MISSING

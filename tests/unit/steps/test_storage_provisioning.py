@@ -9,6 +9,7 @@ from harbor_operator.outcomes import Blocked, Done
 from harbor_operator.plan.storage import Quota, RgwUser
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.reconciler import attempt
 from tests.unit.steps.storage_world import LOGIN, NAMESPACE, OUR_LOGIN, PROVISION, World, registry, swift
 
 
@@ -98,7 +99,7 @@ async def test_a_missing_admin_secret_is_blocked_before_anything_is_made(world: 
     world.without_login()
     del world.kube.secrets[NAMESPACE, "rgw-admin"]
 
-    outcome = await world.step.converge(registry(swift(provision=PROVISION)))
+    outcome = await attempt(world.step.converge, registry(swift(provision=PROVISION)))
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_MISSING
