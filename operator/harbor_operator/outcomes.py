@@ -51,6 +51,7 @@ class PullSecretFacts:
     robot: str | None = None
     expires_at: datetime | None = None
     rotated_at: datetime | None = None
+    contested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,4 +93,5 @@ class Reason(StrEnum):
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"
     FOREIGN_SECRET = "ForeignSecret"
+    PULL_SECRETS_CONTESTED = "PullSecretsContested"
     PULL_SECRETS_CLEANING_UP = "PullSecretsCleaningUp"

@@ -78,7 +78,7 @@ def render_suspended(previous: Status, generation: int, now: datetime) -> Status
 
 
 def events(previous: Status, current: Status) -> list[Event]:
-    """Returns one event for each condition whose status flipped, and nothing else."""
+    """Returns one event for each condition whose status flipped and each new kind of warning, and nothing else."""
     before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
     told = []
     for condition in current["conditions"]:
@@ -89,7 +89,9 @@ def events(previous: Status, current: Status) -> list[Event]:
             continue  # the first pass over a healthy or unseen world is no news
         severity = "Normal" if condition["status"] == "True" else "Warning"
         told.append(Event(severity, condition["reason"], f"{condition['type']}: {condition['message']}"))
-    return told
+    known = {warning["code"] for warning in previous.get("warnings", [])}
+    fresh = [warning for warning in current.get("warnings", []) if warning["code"] not in known]
+    return told + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
 
 
 def _judge(aspect: Aspect, outcome: Outcome) -> Verdict:

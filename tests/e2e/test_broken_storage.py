@@ -13,6 +13,7 @@ from tests.e2e.conftest import MakeRegistry
 from tests.lab.ceph import Ceph
 from tests.lab.lab import Lab
 from tests.lab.nginx import Front, Site
+from tests.lab.operator import USER
 from tests.lab.process import free_port, wait_until
 from tests.lab.registries import Registry, merged
 
@@ -73,6 +74,28 @@ def test_a_wrong_key_names_its_secret_and_heals_with_it(store: Store, make_regis
     registry.put_secret("swift", right)
     healed = registry.wait_condition("StorageReady", "True", "Converged")
     assert f"container 'c-{registry.namespace}'" in healed["message"]
+
+
+def test_nothing_is_written_while_somebody_is_awaited(lab: Lab, store: Store, make_registry: MakeRegistry) -> None:
+    registry, postgres = store.prepare(make_registry("all-broken")), lab.services.postgres
+    registry.put_secret("swift", {"password": OTHER_KEY})
+    registry.put_secret("pg-admin", {"username": postgres.provisioner_user, "password": OTHER_KEY})
+    database = {"host": postgres.host, "port": postgres.port, "adminSecretRef": {"name": "pg-admin"}}
+    backends = {
+        "database": {**database, "caSecretRef": {"name": "s3-ca"}},
+        "cache": {"addresses": [f"localhost:{free_port()}"]},
+    }
+    registry.apply(merged(store.spec_for(registry), backends))
+    registry.wait_condition("DatabaseReady", "False", "DatabaseCredentialsRejected")
+    registry.wait_condition("CacheReady", "Unknown", "CacheUnreachable")
+    registry.wait_condition("StorageReady", "False", "StorageCredentialsRejected")
+
+    seen, audit_mark, front_mark = registry.read(), lab.control_plane.audit.mark(), store.front.mark()
+    # The second look at the store proves that the pass of the first came to its end.
+    wait_until(lambda: len(store.front.requests_since(front_mark)) > 1, "two more passes", deadline=30)
+    writes = lab.control_plane.audit.writes_since(audit_mark, USER)
+    assert [write for write in writes if write.namespace == registry.namespace] == []
+    assert registry.read() == seen
 
 
 def test_an_unknown_user_is_told_from_a_wrong_key(store: Store, make_registry: MakeRegistry) -> None:

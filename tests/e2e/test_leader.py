@@ -27,12 +27,12 @@ NO_PASSES = "harbor_operator_pass_seconds_count 0.0"
 def pair(stage: Stage, shift: Shift) -> Iterator[tuple[Operator, Operator]]:
     """The leader and its standby; whatever happens to them, one leads in the end and the other is gone."""
     leader = shift.operator
-    shift.logs.append(f"the former leader's log is in {leader.process.log}")
     standby = shift.begin()
     yield leader, standby
-    if leader.process.alive() and standby.process.alive():
+    if leader.process.alive():
         shift.operator = leader
         standby.stop()
+    shift.logs.append((standby if leader.process.alive() else leader).log)
     shift.operator.wait_leading()
 
 

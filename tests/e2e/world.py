@@ -7,8 +7,9 @@ import json
 import ssl
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import Shift
@@ -86,3 +87,13 @@ def revisions(stage: Stage) -> dict[str, Any]:
     """Status of each Helm revision of the registry's release, by the name of its Secret."""
     found = listed(stage.lab, "-n", stage.registry.namespace, "secrets", "-l", "owner=helm")
     return {item["metadata"]["name"]: item["metadata"]["labels"]["status"] for item in found}
+
+
+def descendants(pid: int) -> list[int]:
+    """The ids of all children of a process, and of theirs."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, thread.read_text().split()):
+                found += [child, *descendants(child)]
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +140,5 @@ class Registry:
         return not self._plane.kubectl("-n", self.namespace, "get", "hreg", self.name, "--ignore-not-found").strip()
 
     def _get(self, kind: str, name: str, namespace: str) -> Manifest:
-        try:
-            found: Manifest = json.loads(self._plane.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
-        except subprocess.CalledProcessError as error:
-            raise LabError(f"no {kind} '{namespace}/{name}': {error.stderr}") from None
+        found: Manifest = json.loads(self._plane.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
         return found

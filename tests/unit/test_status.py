@@ -141,6 +141,14 @@ def test_an_event_for_each_flip_and_nothing_else() -> None:
     assert [event.type for event in healed] == ["Normal", "Normal"]
 
 
+def test_an_event_for_each_new_kind_of_warning() -> None:
+    quiet = render({}, HAPPY, 1, NOON)
+    caution = Caution(Reason.PULL_SECRETS_CONTESTED, "somebody keeps undoing")
+    loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", cautions=(caution,))), 1, LATER)
+    assert [(event.type, event.reason) for event in events(quiet, loud)] == [("Warning", "PullSecretsContested")]
+    assert events(loud, loud) == []
+
+
 def test_the_first_pass_over_a_healthy_world_is_no_news() -> None:
     assert events({}, render({}, HAPPY, 1, NOON)) == []
 

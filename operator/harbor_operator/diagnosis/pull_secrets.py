@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.diagnosis.configuration import Identity
-from harbor_operator.outcomes import Blocked, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
+from harbor_operator.outcomes import Blocked, Caution, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
 from harbor_operator.reasons import Reason
 
 ADMIN_NAME = "admin"
@@ -95,12 +96,25 @@ def spread(secret_name: str, seen: PullSecretFacts | None, facts: Facts) -> Outc
     if seen is None:
         message = f"looking at the namespaces that shall hold Secret '{secret_name}'"
         return Pending(Reason.NAMESPACES_PENDING, message, again=2.0, facts=facts)
+    return replace(_progress(secret_name, seen, facts), cautions=_contested(seen))
+
+
+def _progress(secret_name: str, seen: PullSecretFacts, facts: Facts) -> Outcome:
     if seen.failed:
         return _failed(seen, facts)
     if seen.ready < seen.namespaces:
         message = f"{seen.ready} of {seen.namespaces} namespaces hold Secret '{secret_name}'"
         return Pending(Reason.NAMESPACES_PENDING, message, again=2.0, facts=facts)
     return Done(f"{seen.ready} namespaces hold Secret '{secret_name}'", facts=facts)
+
+
+def _contested(seen: PullSecretFacts) -> tuple[Caution, ...]:
+    if not seen.contested:
+        return ()
+    more = len(seen.contested) - SHOWN_FAILURES
+    listed = "; ".join(seen.contested[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
+    message = f"somebody keeps undoing what is written to {listed}: it is repaired ever more slowly"
+    return (Caution(Reason.PULL_SECRETS_CONTESTED, message),)
 
 
 def _failed(seen: PullSecretFacts, facts: Facts) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from harbor_operator.injector.contests import Contest
 from harbor_operator.injector.interests import Interests, sources_of, stake_of
@@ -124,7 +125,8 @@ class Injector:
         """
         if not self._interests.is_declared(claim) or not self._may_tell(claim):
             return None
-        return self._standings.facts(claim)
+        contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
+        return replace(self._standings.facts(claim), contested=tuple(contested))
 
     def observe(self, source: Source, change: Change) -> None:
         """Notes what a view tells, and rings the namespaces that it changes."""

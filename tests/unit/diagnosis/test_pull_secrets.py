@@ -7,7 +7,7 @@ import pytest
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.diagnosis.configuration import Identity
 from harbor_operator.diagnosis.pull_secrets import account_obstacle, cleaning_up, name_obstacle, spread
-from harbor_operator.outcomes import NOTHING, Blocked, Done, NamespaceFailure, Outcome, Pending, PullSecretFacts
+from harbor_operator.outcomes import NOTHING, Blocked, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
 from harbor_operator.reasons import Reason
 
 NOW, EARLIER, LATER = "2026-11-23T12:00:00Z", "2026-11-23T11:00:00Z", "2026-11-23T13:00:00Z"
@@ -115,3 +115,13 @@ def test_only_the_first_failures_are_listed() -> None:
 def test_cleaning_up_counts_what_is_left() -> None:
     assert "3 namespaces still hold" in cleaning_up("old", 3, NOTHING).message
     assert cleaning_up("old", None, NOTHING).reason is Reason.PULL_SECRETS_CLEANING_UP
+
+
+def test_a_contest_is_a_caution_that_names_the_objects() -> None:
+    undone = tuple(f"ServiceAccount 'default' in namespace 'ns-{n}'" for n in range(5))
+    seen = PullSecretFacts(namespaces=5, ready=5, failed=0, contested=undone)
+    outcome = spread("harbor-pull", seen, Facts(pull_secrets=seen))
+    (caution,) = outcome.cautions
+    assert caution.code is Reason.PULL_SECRETS_CONTESTED
+    assert "namespace 'ns-0'" in caution.message
+    assert "and 2 more" in caution.message

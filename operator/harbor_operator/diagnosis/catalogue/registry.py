@@ -103,6 +103,12 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Somebody made it by hand or with another tool.",
         "Delete it, or set `spec.pullSecrets.conflictPolicy: Adopt` to overwrite it.",
     ),
+    Reason.PULL_SECRETS_CONTESTED: Problem(
+        "A warning names objects in namespaces; the operator repairs them ever more slowly.",
+        "Somebody, often another controller or a GitOps tool, keeps undoing what the operator writes there.",
+        "Let the other writer keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude the "
+        "namespace in `spec.pullSecrets.namespaces`.",
+    ),
     Reason.PULL_SECRETS_CLEANING_UP: Problem(
         "References and Secrets are being removed.",
         "The registry, or its `pullSecrets` section, was deleted or the Secret renamed.",

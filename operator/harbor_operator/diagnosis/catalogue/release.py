@@ -24,7 +24,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.RELEASE_FOREIGN: Problem(
         "A release of that name exists and is not the operator's.",
         "Somebody installed it by hand or another tool owns it.",
-        "Choose another `spec.release.name`, or leave `spec.release` out and let its owner run it.",
+        "Uninstall it if nobody needs it, leave `spec.release` out and let its owner run it, or make the registry anew "
+        "with another `spec.release.name`.",
     ),
     Reason.WORKLOADS_NOT_READY: Problem(
         "The release is deployed, its pods are not ready.",

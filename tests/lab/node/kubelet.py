@@ -1,0 +1,185 @@
+"""The lab's handle on its node: starts it, brings images in, publishes Services, and ends it without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.lab import progress
+from tests.lab.certs import Authority
+from tests.lab.controlplane import ControlPlane
+from tests.lab.node import cgroups
+from tests.lab.node.archive import Image, busybox_layer, write_archive
+from tests.lab.node.configs import PAUSE_IMAGE, hosts_toml, write_configs
+from tests.lab.node.plan import CAPTURE_PORT, CLUSTER_DOMAIN, NODE_IP, NODE_NAME, Plan
+from tests.lab.node.programs import NAMESPACES, busybox, node_programs, obstacle
+from tests.lab.process import PORTS, LabError, Process, Processes, free_port, wait_until
+
+PROJECT_ROOT = Path(__file__).parents[3]
+START_SECONDS = 60.0
+IMPORT_SECONDS = 120.0
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Published:
+    """A Service of the cluster, reachable on the machine's loopback."""
+
+    port: int
+    relay: Process
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        """Publish it no longer."""
+        self.relay.stop()
+
+
+class KubeletNode:
+    """A running node; see the package's docstring for what it offers."""
+
+    def __init__(self, plan: Plan, plane: ControlPlane, processes: Processes, authority: Authority) -> None:
+        self.plan = plan
+        self._plane = plane
+        self._processes = processes
+        self._authority = authority
+        self._relays: list[Process] = []
+        self._process: Process | None = None
+
+    @classmethod
+    def start(cls, lab_dir: Path, plane: ControlPlane, processes: Processes, authority: Authority) -> KubeletNode:
+        """A Ready node on which pods run; LabError when this machine cannot carry one."""
+        if reason := obstacle():
+            raise LabError(f"no real node here: {reason}")
+        plan = _plan(lab_dir / "node", plane, processes)
+        node = cls(plan, plane, processes, authority)
+        try:
+            with progress.task("Node"):
+                node._start()
+        except BaseException:
+            node.stop()
+            raise
+        return node
+
+    def import_images(self, archive: Path) -> None:
+        """Give containerd the images of a docker archive, under the names in it."""
+        self._ctr("images", "import", str(archive))
+
+    def trust(self, host: str) -> None:
+        """Make containerd pull from `host` (with its port) by TLS that the lab's authority signed."""
+        folder = self.plan.certs_dir / host
+        folder.mkdir(exist_ok=True)
+        (folder / "hosts.toml").write_text(hosts_toml(host, self._authority.ca_path))
+
+    def publish(self, service: str, port: int) -> Published:
+        """Make a Service (NAME.NAMESPACE), which need not exist yet, reachable on loopback."""
+        outside = free_port()
+        target = f"{service}.svc.{CLUSTER_DOMAIN}:{port}"
+        return Published(outside, self._relay(f"relay-{service}", [f"publish:{outside}={target}"]))
+
+    def describe(self, namespace: str) -> str:
+        """Pods, events and the ends of all container logs of a namespace, for a message."""
+        told = [self._plane.kubectl("-n", namespace, "get", "pods", "-o", "wide")]
+        told.append(self._plane.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp"))
+        for log in sorted(self.plan.pod_logs.glob(f"{namespace}_*/*/*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+            told.append("\n".join([f"--- {log.parent.parent.name}/{log.parent.name}", *lines]))
+        return "\n".join(told)
+
+    def stop(self) -> None:
+        """End the node with all its pods, and remove what the kernel still holds of it."""
+        for process in (*self._relays, *([self._process] if self._process else [])):
+            process.kill()
+        cgroups.remove(self.plan.cgroup)
+
+    def _start(self) -> None:
+        write_configs(self.plan)
+        inside = [sys.executable, "-m", "tests.lab.node.inside", self.plan.write()]
+        node = self._processes.start("node", ["unshare", *NAMESPACES, *inside], cwd=PROJECT_ROOT)
+        node.stop_signal = signal.SIGKILL  # unshare ignores the polite ones, and its death takes everything inside along
+        self._process = node
+        self._wait(self.plan.network_up.exists, "the node has a network")
+        kubelet = f"publish:{self.plan.kubelet_port}={NODE_IP}:{self.plan.kubelet_port}"
+        self._relay("relay", [f"capture:{CAPTURE_PORT}", f"here:{NODE_IP}:{self.plan.api_port}", kubelet])
+        self._plane.apply(_api_endpoint(self.plan.api_port))
+        self._wait(self.plan.socket.exists, "containerd listens")
+        self._import_pause()
+        self._wait(self._is_ready, "the node is Ready")
+
+    def _wait(self, probe: Any, what: str) -> None:
+        wait_until(probe, what, deadline=START_SECONDS, process=self._process)
+
+    def _relay(self, name: str, orders: list[str]) -> Process:
+        network = f"/proc/{self._first_inside()}/ns/net"
+        argv = [sys.executable, "-m", "tests.lab.node.relay", network, *orders]
+        relay = self._processes.start(name, argv, cwd=PROJECT_ROOT)
+        self._relays.append(relay)
+        wait_until(lambda: "relay: ready" in relay.log.read_text(), f"'{name}' relays", deadline=20, process=relay)
+        return relay
+
+    def _first_inside(self) -> int:
+        """The first process inside, as it is numbered outside."""
+        pid = self._process.pid if self._process else 0
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    def _import_pause(self) -> None:
+        layer = busybox_layer(self.plan.path("busybox.tar"), busybox())
+        image = Image([layer], ["/bin/busybox", "sleep", "2147483647"])
+        self.import_images(write_archive(self.plan.path("pause.tar"), {PAUSE_IMAGE: image}))
+
+    def _ctr(self, *arguments: str) -> str:
+        argv = [self.plan.programs["ctr"], "--address", str(self.plan.socket), "--namespace", "k8s.io", *arguments]
+        env = {**os.environ, "LD_LIBRARY_PATH": self.plan.library_path}
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=IMPORT_SECONDS)
+        if done.returncode:
+            raise LabError(f"`ctr {' '.join(arguments)}` ended with status {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def _is_ready(self) -> bool:
+        found = self._plane.kubectl("get", "node", NODE_NAME, "--ignore-not-found", "-o", "json")
+        conditions = json.loads(found)["status"].get("conditions", []) if found else []
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _plan(home: Path, plane: ControlPlane, processes: Processes) -> Plan:
+    programs, cni_dir, library_path = node_programs()
+    home.mkdir()
+    return Plan(
+        home=str(home),
+        logs=str(processes.log_dir),
+        kubeconfig=str(plane.component_kubeconfig("node")),
+        api_port=urlsplit(plane.url).port or 443,
+        kubelet_port=free_port(),
+        first_port=PORTS.start,
+        last_port=PORTS.stop - 1,
+        cgroup=cgroups.make(),
+        programs=programs,
+        cni_dir=cni_dir,
+        library_path=library_path,
+    )
+
+
+def _api_endpoint(port: int) -> dict[str, Any]:
+    """Where pods find the API server, which itself announces nothing because it listens on loopback."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [NODE_IP], "conditions": {"ready": True}}],
+    }
