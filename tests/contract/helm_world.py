@@ -24,6 +24,7 @@ from harbor_operator.steps.release import ReleaseStep
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
+from tests.fakes.release_world import CR_CA, S3_CA
 from tests.lab.controlplane import ControlPlane
 
 DEADLINE = 120.0
@@ -120,8 +121,8 @@ def put_user_secrets(plane: ControlPlane) -> None:
     texts = {
         "redis": {"password": "redisPassw0rd"},
         "swift": {"username": "harbor:registry", "password": STORAGE_PASSWORD},
-        "s3-ca": {"ca.crt": "S3-CA\n"},
-        "cr-ca": {"ca.crt": "CR-CA\n"},
+        "s3-ca": {"ca.crt": S3_CA},
+        "cr-ca": {"ca.crt": CR_CA},
     }
     for name, data in texts.items():
         plane.apply(_secret(name, data, {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.registries import RegistriesAdapter
 from harbor_operator.api.v1alpha1 import Metadata
-from harbor_operator.ports import Unavailable
 from tests.lab.controlplane import ControlPlane
 from tests.lab.registries import Registry
 
@@ -82,13 +80,6 @@ async def test_a_registry_that_is_gone_is_no_error_and_comes_not_back(
     registry.delete()
     await registries.write_status(metadata, status("Ready"))
     assert registry.is_gone()
-
-
-async def test_the_status_of_a_namesake_is_not_touched(registry: Registry, registries: RegistriesAdapter) -> None:
-    metadata = identity(registry).model_copy(update={"uid": "11111111-2222-3333-4444-555555555555"})
-    with contextlib.suppress(Unavailable):  # as a conflict or as not found: the server's versions differ
-        await registries.write_status(metadata, status("Ready"))
-    assert registry.status() == {"observedGeneration": -1}
 
 
 async def test_an_event_is_shown_beside_the_registry(

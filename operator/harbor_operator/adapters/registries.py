@@ -29,8 +29,7 @@ class RegistriesAdapter:
         manifest = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": KIND,
-            # With the uid, a registry that was deleted and made again cannot inherit the old one's status.
-            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
+            "metadata": {"name": metadata.name, "namespace": metadata.namespace},
             "status": status,
         }
         answer = await self._http.request("PATCH", path, params=apply_params(FIELD_MANAGER), body=Body.apply(manifest))
