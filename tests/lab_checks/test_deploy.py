@@ -1,0 +1,72 @@
+"""What is shipped can be applied, and holds what it promises."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from tests.lab.gotools import program
+from tests.lab.registries import EXAMPLES, example
+
+ROOT = Path(__file__).parents[2]
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> list[Manifest]:
+    """The objects of `kubectl apply -k deploy`."""
+    kubectl = str(program("kubectl"))
+    done = subprocess.run([kubectl, "kustomize", str(ROOT / "deploy")], check=True, capture_output=True, text=True)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def kind(shipped: list[Manifest], wanted: str) -> list[Manifest]:
+    return [manifest for manifest in shipped if manifest["kind"] == wanted]
+
+
+def test_everything_is_there(shipped: list[Manifest]) -> None:
+    kinds = {manifest["kind"] for manifest in shipped}
+    expected = {"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Deployment", "Service"}
+    assert expected <= kinds
+
+
+def test_secrets_and_service_accounts_are_named_cluster_wide(shipped: list[Manifest]) -> None:
+    bound = {binding["roleRef"]["name"] for binding in kind(shipped, "ClusterRoleBinding")}
+    assert bound == {"harbor-operator"}
+    (role,) = [role for role in kind(shipped, "ClusterRole") if role["metadata"]["name"] in bound]
+    for rule in role["rules"]:
+        if {"secrets", "serviceaccounts"} & set(rule["resources"]):
+            assert rule["resourceNames"]
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_no_role_flows_into_the_ordinary_ones(shipped: list[Manifest]) -> None:
+    for role in kind(shipped, "ClusterRole"):
+        labels = role["metadata"].get("labels", {})
+        assert not [label for label in labels if label.startswith("rbac.authorization.k8s.io/aggregate")]
+
+
+def test_the_pod_is_restricted(shipped: list[Manifest]) -> None:
+    (deployment,) = kind(shipped, "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert deployment["spec"]["replicas"] == 2
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    for container in pod["containers"]:
+        rights = container["securityContext"]
+        assert rights["readOnlyRootFilesystem"] is True
+        assert rights["allowPrivilegeEscalation"] is False
+        assert rights["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_parse(path: Path) -> None:
+    for manifest in example(path.name):
+        if manifest["kind"] == "HarborRegistry":
+            manifest["metadata"]["uid"] = "1"
+            HarborRegistry.parse(manifest)
