@@ -58,7 +58,9 @@ SILENT_WATCH = 180.0
 def run(settings: Settings) -> int:
     """Runs the operator until it is told to stop; returns 1 when it lost the Lease or may not work."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per event says nothing that status does not
+    kopf_log = logging.getLogger("kopf.objects")
+    kopf_log.setLevel(logging.WARNING)  # a line per event says nothing that status does not
+    kopf_log.addFilter(lambda record: "failed temporarily" not in record.getMessage())  # dismantling goes on, in status
     try:
         return uvloop.run(_serve(settings))
     except (Refused, Unavailable) as error:

@@ -214,10 +214,27 @@ class Metadata(Model):
 
 
 class Observed(Model):
-    """The little of an earlier status that a decision needs: what was distributed and may have to be taken back."""
+    """The little of an earlier status that a decision needs, so that a restart knows it."""
 
-    secret_name: str = ""
+    secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
     service_accounts: tuple[str, ...] = ()
+    reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Observed:
+        """Picks it out of an object's status."""
+        status = body.get("status") or {}
+        spread = status.get("pullSecrets") or {}
+        told = {
+            condition["type"]: condition["status"]
+            for condition in status.get("conditions") or []
+            if condition.get("observedGeneration") == body["metadata"].get("generation")
+        }
+        return cls(
+            secret_name=spread.get("secretName", ""),
+            service_accounts=tuple(spread.get("serviceAccounts") or ()),
+            reachable=told.get("RegistryReachable") == "True",
+        )
 
 
 class HarborRegistry(Model):
@@ -235,12 +252,10 @@ class HarborRegistry(Model):
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> HarborRegistry:
         """Parses an object of the API server; raises pydantic's ValidationError with the path below `spec`."""
-        spread = (body.get("status") or {}).get("pullSecrets") or {}
-        observed = {key: spread[key] for key in ("secretName", "serviceAccounts") if key in spread}
         return cls(
             metadata=Metadata.parse(body["metadata"]),
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
-            observed=Observed.model_validate(observed),
+            observed=Observed.parse(body),
         )
 
 

@@ -44,9 +44,9 @@ class Trial:
 class ReachabilityStep:
     """Looks only, but for one upload that is cancelled again.
 
-    The upload is tried once per process and wish, for even a cancelled one leaves some hundred bytes in the storage.
-    What came of it is kept in memory: a restart costs one more trial, and a marker would cost more than that. A failure
-    is tried again after a while, so that the condition turns True by itself.
+    The upload is tried once per wish, for even a cancelled one leaves some hundred bytes in the storage. What came of
+    it is kept in memory, and after a restart in the status. A failure is tried again after a while, so that the
+    condition turns True by itself.
     """
 
     aspect = Aspect.REACHABILITY
@@ -105,7 +105,7 @@ class ReachabilityStep:
         known = self._trials.get(uid)
         if known and known.holds(key, self._clock()):
             return known.obstacle
-        if admin is None:
+        if admin is None or (known is None and registry.observed.reachable):
             return None
         repository = upload_repository(registry, await self._harbor.read_projects(admin))
         if repository is None:

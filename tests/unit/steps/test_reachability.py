@@ -21,10 +21,12 @@ from tests.fakes.kube import FakeKube
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def _registry(generation: int = 1, **spec: Any) -> HarborRegistry:
+def _registry(generation: int = 1, reachable: int = 0, **spec: Any) -> HarborRegistry:
+    """A registry whose status says, if asked, that generation `reachable` was reachable."""
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1", "generation": generation}
     wish = {"externalURL": "https://cr.example.com", "pullSecrets": {"credential": {"robot": {}}}, **spec}
-    return HarborRegistry.parse({"metadata": metadata, "spec": wish})
+    seen = {"type": "RegistryReachable", "status": "True", "observedGeneration": reachable}
+    return HarborRegistry.parse({"metadata": metadata, "spec": wish, "status": {"conditions": [seen]}})
 
 
 @dataclass
@@ -67,6 +69,13 @@ async def test_a_second_pass_writes_nothing_and_uploads_nothing(world: World) ->
     assert await world.step.converge(_registry()) == first
     assert world.harbor.uploads == uploads
     assert world.harbor.writes == world.kube.writes == []
+
+
+async def test_after_a_restart_only_a_spec_that_was_not_reachable_is_tried_again(world: World) -> None:
+    await world.step.converge(_registry(generation=2, reachable=2))
+    assert world.harbor.uploads == []
+    await world.step.converge(_registry(generation=3, reachable=2))
+    assert world.harbor.uploads == ["library/harbor-operator-probe"]
 
 
 async def test_a_changed_spec_is_tried_with_an_upload_again(world: World) -> None:
