@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -37,6 +38,15 @@ def shift(world: World) -> Shift:
 @pytest.fixture(scope="module")
 def stage(world: World) -> Stage:
     return world.stage
+
+
+@pytest.fixture
+def installed(stage: Stage) -> Stage:
+    """The registry with everything True, as a test may begin."""
+    if stage.registry.is_gone():
+        stage.registry.apply(stage.spec)
+    stage.registry.wait_ready()
+    return stage
 
 
 @pytest.fixture
@@ -73,6 +83,20 @@ def is_pending(observer: Observer, number: int) -> bool:
     return found is not None and found["metadata"]["labels"]["status"].startswith("pending")
 
 
+def is_uninstalling(observer: Observer) -> bool:
+    selector = "labelSelector=owner%3Dhelm,status%3Duninstalling"
+    return bool((observer.read(f"/api/v1/namespaces/intra/secrets?{selector}") or {})["items"])
+
+
+def kill_container(shift: Shift) -> None:
+    """Kills the operator and all that it has started, as the death of its container would."""
+    children = descendants(shift.operator.process.pid)
+    shift.operator.kill()
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
 def test_killed_again_and_again_during_the_installation(stage: Stage, shift: Shift, observer: Observer) -> None:
     stage.registry.apply(stage.spec)
     wait_moment(lambda: is_stored(observer, "hreg-cr-database-login"), "the login is stored, the role not yet made")
@@ -86,15 +110,15 @@ def test_killed_again_and_again_during_the_installation(stage: Stage, shift: Shi
     assert revisions(stage) == {"sh.helm.release.v1.cr.v1": "deployed"}
 
 
-def test_killed_right_after_a_change_of_the_spec(stage: Stage, shift: Shift) -> None:
-    stage.registry.patch({"projects": [{"name": "library", "public": True}, {"name": "team-b"}]})
+def test_killed_right_after_a_change_of_the_spec(installed: Stage, shift: Shift) -> None:
+    installed.registry.patch({"projects": [{"name": "library", "public": True}, {"name": "team-b"}]})
     shift.replace(sigkill=True)
-    stage.registry.wait_ready()
-    assert "2 projects" in stage.registry.condition("Configured")["message"]
-    assert_sound(stage)
+    installed.registry.wait_ready()
+    assert "2 projects" in installed.registry.condition("Configured")["message"]
+    assert_sound(installed)
 
 
-def test_killed_while_namespaces_are_made(stage: Stage, shift: Shift, observer: Observer) -> None:
+def test_killed_while_namespaces_are_made(installed: Stage, shift: Shift, observer: Observer) -> None:
     names = [f"crowd-{number}" for number in range(40)]
     for name in names[:20]:
         observer.create_namespace(name)
@@ -105,25 +129,50 @@ def test_killed_while_namespaces_are_made(stage: Stage, shift: Shift, observer: 
     for name in names:
         observer.wait_holds(name)
         assert references(observer, name) == [PULL_SECRET]
-    stage.registry.wait_ready()
-    stage.lab.control_plane.kubectl("delete", "namespace", *names, "--wait=false")
-    assert_sound(stage)
+    installed.registry.wait_ready()
+    installed.lab.control_plane.kubectl("delete", "namespace", *names, "--wait=false")
+    assert_sound(installed)
 
 
-def test_killed_together_with_helm_in_the_middle_of_an_upgrade(stage: Stage, shift: Shift, observer: Observer) -> None:
-    newest = len(revisions(stage))
-    stage.registry.patch({"release": {"timeoutSeconds": TIMEOUT_SECONDS, "values": {"logLevel": "debug"}}})
+def test_killed_together_with_helm_in_the_middle_of_an_upgrade(
+    installed: Stage, shift: Shift, observer: Observer
+) -> None:
+    newest = len(revisions(installed))
+    installed.registry.patch({"release": {"timeoutSeconds": TIMEOUT_SECONDS, "values": {"logLevel": "debug"}}})
     wait_moment(lambda: is_pending(observer, newest + 1), "Helm upgrades")
-    children = descendants(shift.operator.process.pid)
-    shift.operator.kill()
-    for child in children:  # as a container's death takes all that runs in it
-        os.kill(child, signal.SIGKILL)
+    kill_container(shift)
     assert is_pending(observer, newest + 1)
-    shift.replace()
+    shift.replace(sigkill=True)
 
-    condition = stage.registry.wait_condition("ReleaseReady", "False", "ReleaseLocked")
+    condition = installed.registry.wait_condition("ReleaseReady", "False", "ReleaseLocked")
     assert f"the lock is cleared after {TIMEOUT_SECONDS} s (`spec.release.timeoutSeconds`)" in condition["message"]
-    stage.registry.wait_ready(deadline=TIMEOUT_SECONDS + 60)
-    assert_sound(stage)
-    assert revisions(stage)[f"sh.helm.release.v1.cr.v{newest + 2}"] == "deployed"
-    assert stage.registry.status()["releaseRevision"] == newest + 2
+    installed.registry.wait_ready(deadline=TIMEOUT_SECONDS + 60)
+    assert_sound(installed)
+    assert revisions(installed)[f"sh.helm.release.v1.cr.v{newest + 2}"] == "deployed"
+    assert installed.registry.status()["releaseRevision"] == newest + 2
+
+
+def test_told_to_stop_in_the_middle_of_an_upgrade(installed: Stage, shift: Shift, observer: Observer) -> None:
+    newest = len(revisions(installed))
+    installed.registry.patch({"release": {"values": {"logLevel": "warning"}}})
+    wait_moment(lambda: is_pending(observer, newest + 1), "Helm upgrades")
+    stopped = shift.operator
+    shift.replace()
+    assert stopped.process.returncode == 0
+    assert not is_pending(observer, newest + 1)  # Helm was given the time to write down how it ended
+    installed.registry.wait_ready()
+    assert_sound(installed)
+
+
+def test_killed_in_the_middle_of_the_deletion(installed: Stage, shift: Shift, observer: Observer) -> None:
+    installed.lab.control_plane.kubectl("-n", "intra", "delete", "hreg", "cr", "--wait=false")
+    wait_moment(lambda: not is_stored(observer, PULL_SECRET), "the first pull Secrets are gone")
+    shift.replace(sigkill=True)
+    wait_moment(lambda: is_uninstalling(observer), "Helm uninstalls")
+    kill_container(shift)
+    shift.replace(sigkill=True)
+    wait_until(installed.registry.is_gone, "the registry is gone", deadline=60)
+    assert revisions(installed) == {}
+    assert listed(installed.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []
+    assert listed(installed.lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}") == []
+    assert references(observer, "default") == references(observer, "intra") == []

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.conftest import MakeRegistry
-from tests.e2e.world import PULL_SECRET, create_namespace, listed, pull_secret, references, remove_namespace
+from tests.e2e.world import PULL_SECRET, create_namespace, pull_secret, references, remove_namespace, wait_spread
 from tests.lab.lab import Lab
 from tests.lab.observer import Observer
 from tests.lab.operator import USER
@@ -184,25 +184,12 @@ def test_a_terminating_namespace_does_not_block(stage: Stage, lab: Lab, observer
     remove_namespace(lab, namespace)
     wait_until(lambda: pull_secret(observer, namespace) is None, "the controller empties it", deadline=20)
     try:
-        total = len(covered(lab))
-        wait_until(lambda: counts(stage) == (total, total), f"{total} of {total} are ready", deadline=20)
-        stage.registry.wait_ready(deadline=20)
+        wait_spread(stage)
         phase = (observer.read(f"/api/v1/namespaces/{namespace}") or {})["status"]["phase"]
         assert phase == "Terminating"
     finally:
         let_go = '{"metadata": {"finalizers": null}}'
         plane.kubectl("-n", namespace, "patch", "configmap", "stuck", "--type=merge", "-p", let_go)
-
-
-def covered(lab: Lab) -> list[str]:
-    """The namespaces that are to hold the Secret now."""
-    found = [item for item in listed(lab, "namespaces") if item["status"]["phase"] == "Active"]
-    return [item["metadata"]["name"] for item in found if not item["metadata"]["name"].startswith("kube-")]
-
-
-def counts(stage: Stage) -> tuple[int, int]:
-    facts = stage.registry.status()["pullSecrets"]
-    return facts["namespaces"], facts["ready"]
 
 
 def test_of_two_registries_that_want_one_name_the_older_keeps_it(

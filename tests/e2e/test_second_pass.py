@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 
 from tests.e2e.conftest import Shift
-from tests.e2e.world import revisions
+from tests.e2e.world import revisions, wait_spread
 from tests.lab.operator import USER, Operator
 from tests.lab.process import wait_until
 from tests.lab.stage import Stage
@@ -75,7 +75,7 @@ def wait_passes(operator: Operator, number: int) -> None:
 
 
 def test_further_passes_write_nothing(stage: Stage, shift: Shift) -> None:
-    stage.registry.wait_ready()
+    wait_spread(stage)  # what earlier tests have made and removed is noticed and told
     before = revisions(stage)
     mark = Mark.now(stage)
     wait_passes(shift.operator, 2)
@@ -84,7 +84,7 @@ def test_further_passes_write_nothing(stage: Stage, shift: Shift) -> None:
 
 
 def test_a_new_operator_finds_everything_done(stage: Stage, shift: Shift) -> None:
-    stage.registry.wait_ready()
+    wait_spread(stage)
     before = revisions(stage)
     status = stage.registry.status()
     mark = Mark.now(stage)

@@ -71,6 +71,18 @@ def remove_namespace(lab: Lab, name: str) -> None:
     lab.control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
+def wait_spread(stage: Stage) -> None:
+    """Returns once everything is True and the status counts exactly the namespaces that there are now."""
+
+    def is_spread() -> bool:
+        namespaces = [item for item in listed(stage.lab, "namespaces") if item["status"]["phase"] == "Active"]
+        total = len([item for item in namespaces if not item["metadata"]["name"].startswith("kube-")])
+        facts = stage.registry.status()["pullSecrets"]
+        return facts["namespaces"] == facts["ready"] == total and stage.registry.is_settled()
+
+    wait_until(is_spread, "the status counts every namespace", deadline=30, interval=0.2)
+
+
 def robots(stage: Stage) -> list[Manifest]:
     """All robots of the whole Harbor, asked as its administrator."""
     password = stage.registry.secret(f"hreg-{stage.registry.name}-admin-password")["password"]
