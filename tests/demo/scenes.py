@@ -36,7 +36,7 @@ def play(lab: Lab, console: Console) -> None:
     console.print("[bold]2. CRD and rights[/] as shipped in deploy/, then the operator with exactly these rights")
     install(lab)
     stage = Stage.set_up(lab)
-    operator = Operator.start(lab.control_plane, lab.processes, lab.chart.reference)
+    operator = Operator.start(lab.control_plane, lab.processes)
     operator.wait_leading()
     console.print(f"[bold]3. One HarborRegistry[/] from deploy/examples/full.yaml: {stage.front.url}")
     seconds = _converge(stage, console)

@@ -31,7 +31,7 @@ class Shift:
         identity = f"operator-{self._count}"
         self._count += 1
         plane = self._lab.control_plane
-        self.operator = Operator.start(plane, self._lab.processes, self._lab.chart.reference, identity=identity)
+        self.operator = Operator.start(plane, self._lab.processes, identity=identity)
         return self.operator
 
     def replace(self, *, sigkill: bool = False) -> Operator:

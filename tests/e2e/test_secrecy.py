@@ -5,19 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import yaml
-from typing_extensions import override
 
 from tests.e2e.conftest import Shift
 from tests.e2e.world import PULL_SECRET, World, descendants, listed, own_world
 from tests.lab.operator import NAMESPACE, Operator
-from tests.lab.process import Process, Processes
 from tests.lab.registries import Manifest, merged
 from tests.lab.services import REDIS_PASSWORD
 from tests.lab.stage import Stage
@@ -33,23 +31,6 @@ WRONG = {
     "rgw-admin": "wrongGatewayKey0123",
 }
 SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments"]
-
-
-class Talkative(Processes):
-    """Starts the operator so that it logs all it can."""
-
-    @override
-    def start(
-        self,
-        name: str,
-        argv: Sequence[str | Path],
-        *,
-        env: Mapping[str, str] | None = None,
-        user: str | int | None = None,
-        cwd: Path | None = None,
-    ) -> Process:
-        loud = {**(env or {}), "HARBOR_OPERATOR_LOG_LEVEL": "DEBUG"}
-        return super().start(name, argv, env=loud, user=user, cwd=cwd)
 
 
 class Arguments:
@@ -183,8 +164,8 @@ def texts(directory: Path) -> Iterator[str]:
 def world() -> Iterator[World]:
     with own_world() as world:
         world.shift.operator.stop()
-        lab, talkative = world.lab, Talkative(world.lab.processes.log_dir)
-        world.shift.operator = Operator.start(lab.control_plane, talkative, lab.chart.reference, identity="talkative")
+        plane, processes = world.lab.control_plane, world.lab.processes
+        world.shift.operator = Operator.start(plane, processes, identity="talkative", log_level="DEBUG")
         world.shift.operator.wait_leading()
         yield world
 

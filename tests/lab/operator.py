@@ -28,12 +28,20 @@ class Operator:
         self._port = port
 
     @classmethod
-    def start(cls, plane: ControlPlane, processes: Processes, chart: str, *, identity: str = "operator-0") -> Operator:
+    def start(
+        cls,
+        plane: ControlPlane,
+        processes: Processes,
+        *,
+        identity: str = "operator-0",
+        log_level: str = "INFO",
+    ) -> Operator:
         """Starts a replica and returns once it answers its probes; it may have to wait for the Lease."""
         port = free_port()
         settings = {
             "KUBECONFIG": plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE),
             "IDENTITY": identity,
+            "LOG_LEVEL": log_level,
             "NAMESPACE": NAMESPACE,
             "LEASE_SECONDS": LEASE_SECONDS,
             "LISTEN_HOST": "127.0.0.1",
