@@ -8,7 +8,7 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-e
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture crd docs check image lock clean
+.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ crd: setup ## Generate crds/ from the models
 
 docs: setup ## Generate the reference pages from the code
 	PYTHONPATH=operator $(BIN)/python docs/generate.py
+
+bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; BENCH_PEERS=dir)
+	$(BIN)/python -m tests.benchmarks $(if $(FULL),--full)
 
 architecture: setup ## Check sizes, generated files and that every problem has a remedy
 	$(BIN)/python -m pytest -q tests/test_architecture.py

@@ -1,0 +1,121 @@
+"""The operator as a contender: its own process, the shipped rights, and a registry run by somebody else."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import sys
+from pathlib import Path
+
+from tests.benchmarks.contender import Business, Card
+from tests.lab.lab import Lab
+from tests.lab.operator import NAMESPACE as HOME
+from tests.lab.operator import USER, Operator
+from tests.lab.process import LabError, Process, free_port, wait_until
+from tests.lab.registries import Registry
+from tests.lab.stage import install
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "bench-registry"
+EXCLUDED = ["kube-*", "default", "harbor-operator", "bench-*"]
+
+
+class Ours:
+    """Contender: the operator of this project."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.card = Card(
+            name="harbor-operator",
+            title="harbor-operator (this project)",
+            secret_name="harbor-pull",
+            business=Business.BOTH,
+            limits="32 workers, 8 of them for rotation; a token bucket that follows 429 and silence",
+            settings="defaults",
+            rights="the shipped ClusterRole: Secrets and ServiceAccounts by name",
+        )
+        self.user = USER
+        self._lab = lab
+        self._registry = Registry(lab.control_plane, NAMESPACE, "cr")
+        self._operator: Operator | None = None
+        self._accounts = itertools.count()
+        self._door: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The operator's process."""
+        return self._running().process.pid
+
+    def start(self) -> None:
+        """Starts the operator; the first time the registry is set up before."""
+        if self._door is None:
+            self._set_up()
+        self._operator = _start(self._lab)
+        self._operator.wait_leading()
+
+    def stop(self) -> None:
+        """Ends the operator as a node would."""
+        self._running().stop()
+
+    def rotate(self) -> bool:
+        """Refers the registry to another account, which it looks at on the spot."""
+        self._registry.patch({"pullSecrets": {"credential": {"secretRef": {"name": self._put_account()}}}})
+        return True
+
+    def retire(self) -> bool:
+        """Deletes the registry."""
+        self._registry.delete(deadline=600)
+        return True
+
+    def _set_up(self) -> None:
+        install(self._lab)
+        url = self._open_door()
+        self._registry.prepare()
+        account = self._put_account()
+        self._registry.put_secret("cr-ca", {"ca.crt": self._lab.authority.ca_path.read_text()})
+        pull = {"credential": {"secretRef": {"name": account}}, "namespaces": {"exclude": EXCLUDED}}
+        self._registry.apply({"externalURL": url, "caSecretRef": {"name": "cr-ca"}, "pullSecrets": pull})
+
+    def _open_door(self) -> str:
+        port = free_port()
+        issued = self._lab.authority.issue("bench-door")
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.benchmarks.door",
+            str(port),
+            *map(str, (issued.cert_path, issued.key_path)),
+        ]
+        self._door = self._lab.processes.start("bench-door", argv, cwd=ROOT)
+        ready = "listening"
+        log = self._door.log
+        wait_until(lambda: ready in log.read_text(), "the door answers", deadline=20, process=self._door)
+        return f"https://localhost:{port}"
+
+    def _put_account(self) -> str:
+        name = f"pull-account-{next(self._accounts)}"
+        self._registry.put_secret(name, {"username": "puller", "password": secrets.token_hex(16)})
+        return name
+
+    def _running(self) -> Operator:
+        if self._operator is None:
+            raise LabError("the operator was not started")
+        return self._operator
+
+
+def _start(lab: Lab) -> Operator:
+    """Starts the operator with its defaults: the short Lease of the other tests would show in what it costs at rest."""
+    plane, port = lab.control_plane, free_port()
+    settings = {
+        "KUBECONFIG": plane.kubeconfig_for_service_account(HOME, HOME),
+        "IDENTITY": "operator",
+        "NAMESPACE": HOME,
+        "LISTEN_HOST": "127.0.0.1",
+        "LISTEN_PORT": port,
+        "WORK_DIR": plane.directory / "operator",
+    }
+    env = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
+    argv = [sys.executable, "-m", "harbor_operator", "run"]
+    process = lab.processes.start("operator", argv, env={**env, "PYTHONPATH": str(ROOT / "operator")})
+    operator = Operator(process, port)
+    wait_until(lambda: operator.get("/livez") == "ok\n", "the operator answers", deadline=30, process=process)
+    return operator

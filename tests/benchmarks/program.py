@@ -1,0 +1,217 @@
+"""Which loads at which size, how often, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from tests.benchmarks.arena import Arena, arena, wipe
+from tests.benchmarks.baseline import Baseline
+from tests.benchmarks.contender import Contender
+from tests.benchmarks.loads.arrivals import Row, backlog, burst, trickle
+from tests.benchmarks.loads.quiet import churn, deletion, rest, restart
+from tests.benchmarks.loads.upkeep import foreign_writer, repair, rotation
+from tests.lab.lab import Lab
+from tests.lab.process import LabError
+
+FLOORS = (8, 16, 32, 64)
+LOADS = ("burst", "flood", "backlog")
+WARM_UP = 100
+
+
+@dataclass(frozen=True)
+class Program:
+    """How much of everything; seconds and namespaces a second."""
+
+    name: str
+    sizes: tuple[int, ...]
+    deep: int
+    """How many namespaces there are already while the loads other than burst and backlog are done."""
+    runs: int
+    peer_runs: int
+    trickles: tuple[tuple[float, float], ...]
+    repairs: int
+    foreign_seconds: float
+    rest_seconds: float
+    churn_seconds: float
+    patience: float
+    """How long a burst may take before a contender counts as not finished."""
+    arrivals: float = 20.0
+    """Namespaces a second that come beside a rotation and beside a foreign writer."""
+
+
+QUICK = Program(
+    name="quick",
+    sizes=(100, 400),
+    deep=400,
+    runs=2,
+    peer_runs=1,
+    trickles=((2, 10), (20, 10)),
+    repairs=20,
+    foreign_seconds=5,
+    rest_seconds=10,
+    churn_seconds=0,
+    patience=40,
+)
+FULL = Program(
+    name="full",
+    sizes=(100, 1000, 5000, 10000),
+    deep=5000,
+    runs=5,
+    peer_runs=3,
+    trickles=((2, 300), (20, 300)),
+    repairs=200,
+    foreign_seconds=30,
+    rest_seconds=60,
+    churn_seconds=1800,
+    patience=1200,
+)
+
+
+@dataclass
+class Record:
+    """Everything that was measured, one row per load and run; `say` is told each as it comes in."""
+
+    say: Callable[[str], None]
+    rows: list[Row] = field(default_factory=list)
+
+    def add(self, contender: str, load: str, size: int, row: Row) -> None:
+        """Notes a row."""
+        self.rows.append({"contender": contender, "load": load, "size": size, **row})
+        self.say(f"{contender:>16}  {load:<9} {size:>6}  {_digest(row)}")
+
+    def select(self, contender: str, load: str, size: int | None = None) -> list[Row]:
+        """Returns the rows of one contender and load."""
+        wanted = {"contender": contender, "load": load} | ({} if size is None else {"size": size})
+        return [row for row in self.rows if wanted.items() <= row.items()]
+
+
+class Bench:
+    """Carries a program out on a lab; contenders take turns in every run, so that all meet the same weather."""
+
+    def __init__(self, lab: Lab, program: Program, record: Record) -> None:
+        self._lab = lab
+        self._program = program
+        self._record = record
+        self._lost: set[str] = set()
+
+    async def run(self, ours: Contender, peers: Sequence[Contender]) -> None:
+        """Everything: the floor, arrivals at every size, then everything else at one size."""
+        floor = await self.find_floor()
+        for size in self._program.sizes:
+            for run in range(self._program.runs):
+                some = peers if run < self._program.peer_runs else ()
+                for contender in (floor, ours, *some):
+                    for load in LOADS:
+                        await self._attempt(contender, load, size, with_restart=run == 0)
+        for contender in (ours, *peers):
+            await self._attempt(contender, "deep", self._program.deep)
+
+    async def find_floor(self) -> Baseline:
+        """Returns the trivial client at its best concurrency."""
+        await self._warm_up()
+        size = min(1000, self._program.sizes[-1])
+        floors = [Baseline(self._lab, concurrency) for concurrency in FLOORS]
+        for floor in floors:
+            await self._attempt(floor, "backlog", size)
+        return min(floors, key=lambda floor: median(self._seconds(floor, size)))
+
+    def _seconds(self, floor: Baseline, size: int) -> list[float]:
+        rows = self._record.select(floor.card.name, "backlog", size)
+        return [row["seconds"] for row in rows if row["finished"]] or [float("inf")]
+
+    async def _warm_up(self) -> None:
+        async with self._turn(Baseline(self._lab, FLOORS[0])) as stage:
+            await stage.start()
+            await burst(stage, WARM_UP, self._program.patience)
+
+    async def _attempt(self, contender: Contender, load: str, size: int, *, with_restart: bool = False) -> None:
+        """One contender's turn; one that fails is out of it, and the others go on."""
+        name = contender.card.name
+        if name in self._lost:
+            return
+        try:
+            async with self._turn(contender) as stage:
+                match load:
+                    case "burst" | "flood":
+                        await self._burst(stage, size, flood=load == "flood")
+                        if load == "burst" and with_restart and not isinstance(contender, Baseline):
+                            await self._quiet(stage, size)
+                    case "backlog":
+                        self._record.add(name, load, size, await backlog(stage, size, self._program.patience))
+                    case _:
+                        await self._deep(stage, size)
+        except LabError as error:
+            self._record.add(name, "failed", size, {"during": load, "error": str(error).splitlines()[0]})
+        if any(not row.get("finished", True) for row in self._record.select(name, load)):
+            self._lost.add(name)
+            self._record.add(name, "gave up", size, {"during": load})
+
+    @asynccontextmanager
+    async def _turn(self, contender: Contender) -> AsyncIterator[Arena]:
+        try:
+            async with arena(self._lab, contender) as stage:
+                try:
+                    yield stage
+                finally:
+                    await stage.stop()
+        finally:
+            await asyncio.to_thread(wipe, self._lab.control_plane)
+
+    async def _burst(self, stage: Arena, size: int, *, flood: bool) -> None:
+        await stage.start()
+        await stage.awake()
+        row = await burst(stage, size, self._program.patience, flood=flood)
+        self._record.add(stage.contender.card.name, "flood" if flood else "burst", size, row)
+
+    async def _quiet(self, stage: Arena, size: int) -> None:
+        name = stage.contender.card.name
+        served = [one for one in stage.sightings.names() if stage.sightings[one].done is not None]
+        self._record.add(name, "restart", size, await restart(stage, served))
+        self._record.add(name, "rest", size, await rest(stage, self._program.rest_seconds))
+
+    async def _deep(self, stage: Arena, size: int) -> None:
+        program, name = self._program, stage.contender.card.name
+        await stage.start()
+        await stage.awake()
+        names = stage.fresh_names(size)
+        await stage.create(names, with_accounts=False)
+        if not await stage.until_done(names, program.patience):
+            raise LabError(f"{stage.sightings.count_done(names)} of {size} namespaces were served in time")
+        await stage.awake()  # the controller manager, too, has caught up with what was made
+        for rate, seconds in program.trickles:
+            self._record.add(name, "trickle", size, await trickle(stage, rate, seconds))
+        row = await rotation(stage, names, program.arrivals, program.patience)
+        self._record.add(name, "rotation", size, row)
+        self._record.add(name, "repair", size, await repair(stage, names, program.repairs))
+        row = await foreign_writer(stage, program.arrivals, program.foreign_seconds)
+        self._record.add(name, "foreign", size, row)
+        if program.churn_seconds:
+            self._record.add(name, "churn", size, await churn(stage, program.churn_seconds))
+        self._record.add(name, "deletion", size, await deletion(stage, program.patience))
+
+
+def _digest(row: Row) -> str:
+    """The gist of a row for whoever watches."""
+    parts = []
+    for key, value in row.items():
+        if isinstance(value, dict) and "p50" in value:
+            parts.append(f"{key} p50 {value['p50']:.1f} p99 {value['p99']:.1f} ms")
+        elif isinstance(value, float):
+            parts.append(f"{key} {value:.2f}")
+        elif isinstance(value, int | str):
+            parts.append(f"{key} {value}")
+    return ", ".join(parts)
+
+
+def started_at() -> str:
+    """The day of the run, as it is shown."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+Results = dict[str, Any]
