@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.lab.images import make_image
 from tests.lab.observer import Observer
 from tests.lab.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def settled(stage: Stage) -> None:
+    """What earlier tests made and removed is noticed and told."""
+    stage.registry.wait_ready()
 
 
 def test_every_condition_is_true_with_its_facts(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.lab.images import ARCHITECTURES
+from tests.lab.images import ARCHITECTURES, MEDIA_TYPE
 
 
 @dataclass(frozen=True)
@@ -78,3 +78,22 @@ def _config(image: Image, diff_ids: list[str]) -> bytes:
 def _digest(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def write_layout(directory: Path, image: Image) -> None:
+    """Write one image as an OCI layout, which is how it is pushed."""
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(content: bytes, kind: str) -> dict[str, object]:
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"mediaType": f"{MEDIA_TYPE}{kind}", "digest": f"sha256:{digest}", "size": len(content)}
+
+    layers = [blob(layer.read_bytes(), "layer.v1.tar") for layer in image.layers]
+    config = blob(_config(image, [_digest(layer) for layer in image.layers]), "config.v1+json")
+    manifest = {"schemaVersion": 2, "mediaType": f"{MEDIA_TYPE}manifest.v1+json", "config": config, "layers": layers}
+    described = blob(json.dumps(manifest).encode(), "manifest.v1+json")
+    described["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')

@@ -18,8 +18,6 @@ version = 2
 root = "{home}/containerd"
 state = "/run/containerd"
 oom_score = 0
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
   address = "{socket}"
 [plugins."io.containerd.internal.v1.opt"]
@@ -43,7 +41,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 """
 
 COREFILE = """
-.:53 {{
+{domain} in-addr.arpa {{
   bind {ip}
   errors
   kubernetes {domain} in-addr.arpa {{
@@ -51,7 +49,14 @@ COREFILE = """
     ttl 0
   }}
 }}
+. {{
+  bind {ip}
+  template ANY ANY {{
+    rcode NXDOMAIN
+  }}
+}}
 """
+"""Whatever is not of the cluster does not exist, because nothing leads out."""
 
 BORDER = """
 table ip lab {{
@@ -69,7 +74,7 @@ table ip lab {{
 
 def write_configs(plan: Plan) -> None:
     """Write everything below the home of the node."""
-    for folder in ("cni", "cni-bin", "certs.d", "opt", "var-lib", "var-log"):
+    for folder in ("cni", "cni-bin", "certs.d", "opt", "var-lib", "var-lib-work", "var-log"):
         plan.path(folder).mkdir(parents=True, exist_ok=True)
     texts = {
         "containerd.toml": CONTAINERD.format(

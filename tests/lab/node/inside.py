@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.lab.apiserver import SERVICE_RANGE
 from tests.lab.node.plan import NODE_IP, NODE_NAME, Plan
 
 SOCKET_SECONDS = 20.0
@@ -34,8 +35,9 @@ def _mounts(plan: Plan) -> None:
     """Private places for what the daemons keep where a machine keeps it; none of it exists outside."""
     _run("mount", "--make-rprivate", "/")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for place in ("lib", "log"):
-        _run("mount", "--bind", str(plan.path(f"var-{place}")), f"/var/{place}")
+    _run("mount", "--bind", str(plan.path("var-log")), "/var/log")
+    layers = f"lowerdir=/var/lib,upperdir={plan.path('var-lib')},workdir={plan.path('var-lib-work')}"
+    _run("mount", "-t", "overlay", "-o", layers, "overlay", "/var/lib")  # programs may be at home there
     _run("mount", "--make-rshared", "/")
 
 
@@ -45,6 +47,9 @@ def _network(plan: Plan) -> None:
     _run("ip", "link", "add", "node0", "type", "bridge")
     _run("ip", "address", "add", f"{NODE_IP}/24", "dev", "node0")
     _run("ip", "link", "set", "node0", "up")
+    _run(
+        "ip", "route", "add", SERVICE_RANGE, "dev", "node0"
+    )  # a Service's address must lead somewhere to be translated
     for setting in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
         path = Path("/proc/sys/net", setting)
         if path.exists():

@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.lab import progress
@@ -18,6 +18,7 @@ from tests.lab.controlplane import ControlPlane
 from tests.lab.node import cgroups
 from tests.lab.node.archive import Image, busybox_layer, write_archive
 from tests.lab.node.configs import PAUSE_IMAGE, hosts_toml, write_configs
+from tests.lab.node.objects import node_objects
 from tests.lab.node.plan import CAPTURE_PORT, CLUSTER_DOMAIN, NODE_IP, NODE_NAME, Plan
 from tests.lab.node.programs import NAMESPACES, busybox, node_programs, obstacle
 from tests.lab.process import PORTS, LabError, Process, Processes, free_port, wait_until
@@ -54,6 +55,7 @@ class KubeletNode:
         self._processes = processes
         self._authority = authority
         self._relays: list[Process] = []
+        self._imported: set[Path] = set()
         self._process: Process | None = None
 
     @classmethod
@@ -72,8 +74,10 @@ class KubeletNode:
         return node
 
     def import_images(self, archive: Path) -> None:
-        """Give containerd the images of a docker archive, under the names in it."""
-        self._ctr("images", "import", str(archive))
+        """Give containerd the images of a docker archive, under the names in it; a second time costs nothing."""
+        if archive not in self._imported:
+            self._ctr("images", "import", str(archive))
+            self._imported.add(archive)
 
     def trust(self, host: str) -> None:
         """Make containerd pull from `host` (with its port) by TLS that the lab's authority signed."""
@@ -104,19 +108,20 @@ class KubeletNode:
 
     def _start(self) -> None:
         write_configs(self.plan)
-        inside = [sys.executable, "-m", "tests.lab.node.inside", self.plan.write()]
+        inside: list[str | Path] = [sys.executable, "-m", "tests.lab.node.inside", self.plan.write()]
         node = self._processes.start("node", ["unshare", *NAMESPACES, *inside], cwd=PROJECT_ROOT)
-        node.stop_signal = signal.SIGKILL  # unshare ignores the polite ones, and its death takes everything inside along
+        # Politer signals are ignored by unshare, and its death takes everything inside along.
+        node.stop_signal = signal.SIGKILL
         self._process = node
         self._wait(self.plan.network_up.exists, "the node has a network")
         kubelet = f"publish:{self.plan.kubelet_port}={NODE_IP}:{self.plan.kubelet_port}"
         self._relay("relay", [f"capture:{CAPTURE_PORT}", f"here:{NODE_IP}:{self.plan.api_port}", kubelet])
-        self._plane.apply(_api_endpoint(self.plan.api_port))
+        self._plane.apply(*node_objects(self.plan))
         self._wait(self.plan.socket.exists, "containerd listens")
         self._import_pause()
         self._wait(self._is_ready, "the node is Ready")
 
-    def _wait(self, probe: Any, what: str) -> None:
+    def _wait(self, probe: Callable[[], object], what: str) -> None:
         wait_until(probe, what, deadline=START_SECONDS, process=self._process)
 
     def _relay(self, name: str, orders: list[str]) -> Process:
@@ -167,19 +172,3 @@ def _plan(home: Path, plane: ControlPlane, processes: Processes) -> Plan:
         cni_dir=cni_dir,
         library_path=library_path,
     )
-
-
-def _api_endpoint(port: int) -> dict[str, Any]:
-    """Where pods find the API server, which itself announces nothing because it listens on loopback."""
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"kubernetes.io/service-name": "kubernetes"},
-        },
-        "addressType": "IPv4",
-        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
-        "endpoints": [{"addresses": [NODE_IP], "conditions": {"ready": True}}],
-    }

@@ -98,6 +98,8 @@ def _carrier(dial: Dial) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
             return
+        for one in (writer, far_writer):
+            one.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
             await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
         for one in (writer, far_writer):
