@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from tests.lab.images import make_image
+from tests.lab.node.apps import deployment, wait_refused, wait_running, write_app
 from tests.lab.observer import Observer
 from tests.lab.operator import Operator
 from tests.lab.process import LabError
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tests.lab.lab import Lab
+    from tests.lab.node.kubelet import KubeletNode
 
 READY_SECONDS = 90
 NAMESPACES = ("shop", "billing", "search")
+OPEN, EXCLUDED = "checkout", "kube-closed"
 LONGEST_NAME = 120
 COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
 
@@ -31,7 +34,7 @@ def play(lab: Lab, console: Console) -> None:
     console.print(
         "   etcd, kube-apiserver, controller-manager, scheduler; PostgreSQL with TLS; Redis; Ceph RGW behind TLS"
     )
-    console.print("   pods only pretend to run (KWOK); registry and core of the release run as local processes")
+    console.print(f"   {_node(lab)}")
     console.print(f"   chart: {lab.chart.describe()}")
     console.print("[bold]2. CRD and rights[/] as shipped in deploy/, then the operator with exactly these rights")
     install(lab)
@@ -45,8 +48,34 @@ def play(lab: Lab, console: Console) -> None:
     _spread(lab, console)
     console.print("[bold]5. An image[/] pushed by the admin, pulled with the Secret that lies in one of them")
     _push_and_pull(stage, console)
-    console.print("[bold]6. What there is now[/]")
+    if lab.kubelet is not None:
+        console.print("[bold]6. Pods that pull[/]: a Deployment without any mention of a Secret")
+        _run_pods(stage, lab.kubelet, console)
+    console.print(f"[bold]{7 if lab.kubelet else 6}. What there is now[/]")
     _show(stage, console)
+
+
+def _node(lab: Lab) -> str:
+    if lab.kubelet is not None:
+        return "a real node: kubelet, containerd and CoreDNS in namespaces of their own; every pod runs"
+    return "pods only pretend to run (KWOK); registry and core of the release run as local processes"
+
+
+def _run_pods(stage: Stage, node: KubeletNode, console: Console) -> None:
+    plane = stage.lab.control_plane
+    reference = f"{stage.front.url.removeprefix('https://')}/team-a/runs:1"
+    layout = write_app(stage.lab.directory / "runs")
+    ca_dir = stage.lab.authority.ca_dir
+    stage.skopeo.copy_in(layout, reference, authfile=stage.admin_credential(), ca_dir=ca_dir)
+    observer = Observer(plane)
+    for name, wait, ends in ((OPEN, wait_running, "Running"), (EXCLUDED, wait_refused, "ErrImagePull, as it should")):
+        began = observer.create_namespace(name)
+        if name == OPEN:
+            observer.wait_holds(name)
+        plane.apply(deployment(name, reference))
+        wait(plane, node, name)
+        console.print(f"   namespace {name:12} pod is {ends} after [bold]{time.monotonic() - began:.1f} s[/]")
+    observer.close()
 
 
 def _converge(stage: Stage, console: Console) -> float:

@@ -3,7 +3,8 @@
     with Lab.start() as lab:                                   # everything
     with Lab.start(parts={Part.CONTROL_PLANE}) as lab:         # only what a test needs
         lab.control_plane      tests.lab.controlplane.ControlPlane
-        lab.node               tests.lab.kwok.Kwok
+        lab.node               tests.lab.kwok.Kwok, or tests.lab.node.kubelet.KubeletNode if asked for
+        lab.kubelet            the latter or nothing: whether pods run here or only pretend
         lab.services           tests.lab.services.Services (Part.POSTGRES, Part.REDIS, Part.CEPH: any or all)
         lab.chart              tests.lab.chart.ResolvedChart
         lab.authority          tests.lab.certs.Authority, which signed every certificate of the lab
@@ -22,13 +23,15 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from tests.lab import chart as charts
 from tests.lab.certs import Authority
 from tests.lab.controlplane import PROGRAMS, ControlPlane
 from tests.lab.gotools import build
 from tests.lab.kwok import Kwok
+from tests.lab.node.choice import start_node, wants_kubelet
+from tests.lab.node.kubelet import KubeletNode
 from tests.lab.process import LabError, Processes
 from tests.lab.services import Services
 
@@ -71,15 +74,26 @@ class Lab:
         self.authority = Authority.create(directory / "pki")
         self._owned = owned
         self._control_plane: ControlPlane | None = None
-        self._node: Kwok | None = None
+        self._node: Kwok | KubeletNode | None = None
+        self._real = wants_kubelet()
         self._services: Services | None = None
         self._chart: charts.ResolvedChart | None = None
 
     @classmethod
-    def start(cls, parts: AbstractSet[Part] = frozenset(Part), *, directory: Path | None = None) -> Lab:
-        """A lab with these parts, all ready; what is not in the cache yet is built first."""
+    def start(
+        cls,
+        parts: AbstractSet[Part] = frozenset(Part),
+        *,
+        directory: Path | None = None,
+        kubelet: bool | None = None,
+    ) -> Lab:
+        """A lab with these parts, all ready; what is not in the cache yet is built first.
+
+        `kubelet` says whether the node is a real one; nobody saying so, `HARBOR_LAB_NODE` does.
+        """
         build({name for part in parts for name in NEEDS.get(part, ())})
         lab = cls(directory or _scratch(), owned=directory is None)
+        lab._real = lab._real if kubelet is None else kubelet
         try:
             lab._start(parts)
         except BaseException:
@@ -93,9 +107,14 @@ class Lab:
         return _part(self._control_plane, Part.CONTROL_PLANE)
 
     @property
-    def node(self) -> Kwok:
-        """The node on which pods pretend to run."""
-        return _part(self._node, Part.NODE)
+    def node(self) -> Kwok | KubeletNode:
+        """The node on which pods run, or pretend to."""
+        return cast("Kwok | KubeletNode", _part(self._node, Part.NODE))
+
+    @property
+    def kubelet(self) -> KubeletNode | None:
+        """The node, if pods really run there."""
+        return self._node if isinstance(self._node, KubeletNode) else None
 
     @property
     def services(self) -> Services:
@@ -109,6 +128,8 @@ class Lab:
 
     def stop(self) -> None:
         """End every process, and remove the directory if the lab made it."""
+        if self.kubelet is not None:
+            self.kubelet.stop()
         if self._control_plane is not None:
             self._control_plane.stop()  # an API server that is asked politely takes seconds to go
         self.processes.stop_all()
@@ -139,7 +160,9 @@ class Lab:
     def _start_cluster(self, *, with_node: bool) -> None:
         self._control_plane = ControlPlane.start(self.directory, self.processes, self.authority)
         if with_node:
-            self._node = Kwok.start(self._control_plane, self.processes)
+            self._node = start_node(
+                self.directory, self._control_plane, self.processes, self.authority, kubelet=self._real
+            )
 
     def _start_services(self, parts: set[str]) -> None:
         self._services = Services.start(self.directory, self.processes, self.authority, parts=parts)

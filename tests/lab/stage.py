@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.lab.harbor.workloads import Workloads
 from tests.lab.nginx import Front, Site
+from tests.lab.node.images import harbor_images
+from tests.lab.node.kubelet import Published
 from tests.lab.process import wait_until
 from tests.lab.registries import Registry, example, merged
 from tests.lab.skopeo import Skopeo
@@ -28,7 +30,7 @@ Manifest = dict[str, Any]
 class Stage:
     """A place for one full registry; `registry` is prepared and not applied."""
 
-    def __init__(self, lab: Lab, registry: Registry, workloads: Workloads, front: Front) -> None:
+    def __init__(self, lab: Lab, registry: Registry, workloads: Workloads | Published, front: Front) -> None:
         self.lab = lab
         self.registry = registry
         self.workloads = workloads
@@ -39,13 +41,13 @@ class Stage:
     @classmethod
     def set_up(cls, lab: Lab, namespace: str = "intra", name: str = "cr") -> Stage:
         """Prepares the namespace and what the spec refers to."""
-        plane = lab.control_plane
-        registry = Registry(plane, namespace, name)
+        registry = Registry(lab.control_plane, namespace, name)
         registry.prepare()
-        directory = lab.directory / f"harbor-{namespace}"
-        workloads = Workloads.start(directory, lab.processes, plane.kubeconfig, namespace=namespace, release=name)
+        workloads = _workloads(lab, registry)
         site = Site(workloads.url, host_header="$http_host")
         front = Front.start(lab.directory / f"harbor-front-{namespace}", lab.processes, lab.authority, site)
+        if lab.kubelet is not None:
+            lab.kubelet.trust(front.url.removeprefix("https://"))
         stage = cls(lab, registry, workloads, front)
         stage._put_secrets()
         return stage
@@ -101,6 +103,17 @@ class Stage:
         put("redis", {"password": services.redis.password or ""})
         put("swift", {"username": user, "password": SWIFT_KEY})
         put("cr-tls", {"tls.crt": certificate.cert_path.read_text(), "tls.key": certificate.key_path.read_text()})
+
+
+def _workloads(lab: Lab, registry: Registry) -> Workloads | Published:
+    """What answers for Harbor: the pods of the release where pods run, local processes in their place elsewhere."""
+    namespace, name = registry.namespace, registry.name
+    if lab.kubelet is not None:
+        lab.kubelet.import_images(harbor_images(lab.chart))
+        return lab.kubelet.publish(f"{name}-harbor-core.{namespace}", 80)
+    directory = lab.directory / f"harbor-{namespace}"
+    kubeconfig = lab.control_plane.kubeconfig
+    return Workloads.start(directory, lab.processes, kubeconfig, namespace=namespace, release=name)
 
 
 def install(lab: Lab) -> None:

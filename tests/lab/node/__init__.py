@@ -20,8 +20,7 @@ ends it with all its pods. No link leads out. Instead, `relay` carries connectio
 The map: `plan` says what is where; `configs` writes the files of the daemons, `objects` what the cluster must know;
 `inside` is the first process of the namespaces; `cgroups` makes and removes the group of all pods; `programs` finds
 what is run; `kubelet` is the lab's handle; `rootfs`, `archive` and `images` make the images of a release, `apps` small
-ones; `choice` picks between this node and the pretended one,
-`stage` sets a registry on the node.
+ones; `choice` picks between this node and the pretended one.
 
 It needs Linux and root; `programs.obstacle()` says what is missing. A server that is down looks different from a pod:
 the connection is accepted and then reset, where the machine itself would have refused it.
