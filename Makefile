@@ -3,6 +3,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+export PYTHONPATH := operator
 # No index or link lines: a lock names packages and hashes, never where to get them.
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
@@ -46,13 +47,13 @@ types: setup ## Check the types
 	$(BIN)/mypy operator tests
 
 contracts: setup ## Check who may import whom
-	PYTHONPATH=operator $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 crd: setup ## Generate crds/ from the models
-	PYTHONPATH=operator $(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
+	$(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
 
 docs: setup ## Generate the reference pages from the code
-	PYTHONPATH=operator $(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate.py
 
 bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; BENCH_PEERS=dir)
 	$(BIN)/python -m tests.benchmarks $(if $(FULL),--full)

@@ -180,7 +180,7 @@ class Injector:
         verdict = self._assess(namespace)
         # Whoever works on the namespace plans anew after each write, and sees this change too.
         if verdict.writes and not self.queue.is_active(namespace):
-            self.queue.add(namespace, Urgency.FRESH if any(map(_is_fresh, verdict.writes)) else urgency)
+            self.queue.add(namespace, min([urgency, *map(_urgency, verdict.writes)]))
             self._ring()
 
     def _assess(self, namespace: str) -> Verdict:
@@ -224,5 +224,9 @@ def _place(seen: Seen) -> str:
     return seen.name if isinstance(seen, NamespaceSeen) else seen.namespace
 
 
-def _is_fresh(write: Write) -> bool:
-    return (isinstance(write, ApplySecret) and not write.replaces) or (isinstance(write, PatchAccount) and write.adds)
+def _urgency(write: Write) -> Urgency:
+    if isinstance(write, PatchAccount) and write.adds:
+        return Urgency.ATTACH
+    if isinstance(write, ApplySecret) and not write.replaces:
+        return Urgency.FRESH
+    return Urgency.ROTATION

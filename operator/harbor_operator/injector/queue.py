@@ -10,11 +10,15 @@ from enum import IntEnum
 
 
 class Urgency(IntEnum):
-    """Who is waiting: a pod of a new namespace, somebody whose Secret broke, or nobody."""
+    """Who is waiting: the next pod of a service account, a namespace without accounts yet, a broken one, or nobody.
 
-    FRESH = 0
-    REPAIR = 1
-    ROTATION = 2
+    A service account goes before a namespace that has none: its next pod would go without the reference for ever.
+    """
+
+    ATTACH = 0
+    FRESH = 1
+    REPAIR = 2
+    ROTATION = 3
 
 
 @dataclass(slots=True)

@@ -17,6 +17,15 @@ def queue(clock: Clock) -> WorkQueue:
     return WorkQueue(clock, background=2)
 
 
+WAITING = (
+    ("d", Urgency.ROTATION),
+    ("c", Urgency.REPAIR),
+    ("b1", Urgency.FRESH),
+    ("a", Urgency.ATTACH),
+    ("b2", Urgency.FRESH),
+)
+
+
 def test_key_is_handed_out_once(queue: WorkQueue) -> None:
     queue.add("a", Urgency.REPAIR)
     queue.add("a", Urgency.REPAIR)
@@ -25,9 +34,9 @@ def test_key_is_handed_out_once(queue: WorkQueue) -> None:
 
 
 def test_urgent_keys_overtake_and_equals_keep_their_order(queue: WorkQueue) -> None:
-    for key, urgency in (("c", Urgency.ROTATION), ("b", Urgency.REPAIR), ("a1", Urgency.FRESH), ("a2", Urgency.FRESH)):
+    for key, urgency in WAITING:
         queue.add(key, urgency)
-    assert [queue.take() for _ in range(4)] == ["a1", "a2", "b", "c"]
+    assert [queue.take() for _ in WAITING] == ["a", "b1", "b2", "c", "d"]
 
 
 def test_promoted_key_comes_once(queue: WorkQueue) -> None:
