@@ -207,7 +207,7 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
-    """Returns what is set on purpose; each reason is in kubernetes.md 1.4."""
+    """Returns what is set on purpose, over defaults that suit a laptop more than a cluster."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = f"{GROUP}/dismantle"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)

@@ -1,7 +1,7 @@
 """Kopf rings the bell: a daemon per registry runs passes, an event wakes it, a deletion dismantles.
 
 Nothing is decided here. Kopf's change handlers are not used: they cost two to three writes per retry and hide the
-flow in annotations, while a daemon sees the newest object in its next pass anyway (style.md 5.7).
+flow in annotations, while a daemon sees the newest object in its next pass anyway (docs/architecture.md).
 """
 
 from __future__ import annotations

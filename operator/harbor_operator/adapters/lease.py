@@ -1,6 +1,6 @@
 """Leader election by a coordination Lease: one replica acts, the others wait.
 
-Kopf's peering is no election: equal priorities pause everybody (kubernetes.md, decision 6). The protocol is the one
+Kopf's peering is no election: equal priorities pause everybody. The protocol is the one
 of client-go: a lease is dead when its record has not changed for its whole duration by the observer's own clock, so
 that clocks of different nodes are never compared.
 """

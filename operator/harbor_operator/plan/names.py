@@ -22,7 +22,7 @@ _LABEL_LIMIT = 63
 
 
 def _own(registry: HarborRegistry, what: str) -> str:
-    # Never `<release>-harbor-*`: those names are the chart's, and Helm refuses to import them (harbor.md 1.3).
+    # Never `<release>-harbor-*`: those names are the chart's, and Helm refuses to import them.
     return f"hreg-{registry.metadata.name}-{what}"
 
 
