@@ -212,12 +212,12 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.finalizer = f"{GROUP}/dismantle"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
-    settings.networking.request_timeout = 30
+    settings.networking.request_timeout = 30  # the default of five minutes hides a dead connection
     settings.networking.connect_timeout = 10
     settings.networking.enforce_retry_after = True
     settings.watching.chunk_size = 500
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
+    settings.posting.enabled = False  # events are ours: a flipped condition, not a line of a log
+    settings.scanning.disabled = True  # it would need the right to watch CRDs
     settings.queueing.idle_timeout = 0.5
     return settings
 

@@ -1,7 +1,8 @@
 """Outcomes become what users read: conditions, facts, warnings and events, in one pure place.
 
-The rules are those of the Kubernetes API conventions and of kstatus: every condition is present from the first pass, a transition time
-moves only when the status flips, and `Reconciling` and `Stalled` exist only while true and never together.
+The rules are those of the Kubernetes API conventions and of kstatus: every condition is present from the first pass, a
+transition time moves only when the status flips, and `Reconciling` and `Stalled` exist only while true and never
+together.
 """
 
 from __future__ import annotations
