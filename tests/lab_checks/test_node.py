@@ -21,7 +21,7 @@ from tests.lab.node.kubelet import PROJECT_ROOT, KubeletNode
 from tests.lab.node.programs import obstacle
 from tests.lab.observer import Observer
 from tests.lab.operator import Operator
-from tests.lab.process import free_port, wait_until
+from tests.lab.process import LabError, free_port, wait_until
 from tests.lab.stage import Stage, install
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")]
@@ -95,12 +95,12 @@ def image(lab: Lab, stage: Stage) -> str:
 
 
 def test_a_pod_reaches_a_service_by_its_name(lab: Lab, pods: None) -> None:
-    assert "from a pod" in _python(lab, SERVER.format("http://web/"))
-    assert "from a pod" in _python(lab, SERVER.format("http://web.default.svc.cluster.local/"))
+    for name in ("web", "web.default.svc.cluster.local"):
+        _wait_says(lab, SERVER.format(f"http://{name}/"), "from a pod")
 
 
 def test_a_pod_reaches_the_api_server(lab: Lab, pods: None) -> None:
-    assert "TLSv1.3" in _python(lab, API)
+    _wait_says(lab, API, "TLSv1.3")
 
 
 def test_loopback_means_the_same_server_to_a_pod_and_to_the_lab(lab: Lab, pods: None) -> None:
@@ -113,7 +113,7 @@ def test_loopback_means_the_same_server_to_a_pod_and_to_the_lab(lab: Lab, pods: 
     with ThreadingHTTPServer(("127.0.0.1", free_port()), Handler) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
-            assert "from the lab" in _python(lab, SERVER.format(f"http://localhost:{server.server_port}/"))
+            _wait_says(lab, SERVER.format(f"http://localhost:{server.server_port}/"), "from the lab")
         finally:
             server.shutdown()
 
@@ -198,6 +198,18 @@ def _pod(name: str, args: list[str], *, image: str = PYTHON_IMAGE, namespace: st
     pod = _object("v1", "Pod", name, namespace=namespace, spec=spec)
     pod["metadata"]["labels"] = {"app": name}
     return pod
+
+
+def _wait_says(lab: Lab, program: str, answer: str) -> None:
+    """Returns once a program in the client's pod prints the answer: a pod may run before its server listens."""
+
+    def says() -> bool:
+        try:
+            return answer in _python(lab, program)
+        except LabError:
+            return False
+
+    wait_until(says, f"a pod hears '{answer}'", deadline=30, interval=0.3)
 
 
 def _python(lab: Lab, code: str) -> str:
