@@ -86,11 +86,6 @@ class Stage:
         path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
         return path
 
-    def tear_down(self) -> None:
-        """Stops what was started for this registry."""
-        self.workloads.stop()
-        self.front.stop()
-
     def _put_secrets(self) -> None:
         services, authority = self.lab.services, self.lab.authority
         postgres = services.postgres

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -257,6 +257,3 @@ class HarborRegistry(Model):
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
             observed=Observed.parse(body),
         )
-
-
-__all__ = ["GROUP", "KIND", "PLURAL", "VERSION", "HarborRegistry", "HarborRegistrySpec", "SecretRef"]
