@@ -55,8 +55,8 @@ crd: setup ## Generate crds/ from the models
 docs: setup ## Generate the reference pages from the code
 	$(BIN)/python docs/generate.py
 
-bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; BENCH_PEERS=dir)
-	$(BIN)/python -m tests.benchmarks $(if $(FULL),--full)
+bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; CHURN=1: memory; BENCH_PEERS=dir)
+	$(BIN)/python -m tests.benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)
 
 architecture: setup ## Check sizes, generated files and that every problem has a remedy
 	$(BIN)/python -m pytest -q tests/test_architecture.py

@@ -7,65 +7,80 @@ import asyncio
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks import machine, report
-from tests.benchmarks.contender import Contender
-from tests.benchmarks.ours import Ours
+from tests.benchmarks.contender import Card, Contender
+from tests.benchmarks.ours import ByPolicy, Ours
 from tests.benchmarks.peer import Peer, read_files
-from tests.benchmarks.program import FULL, QUICK, Bench, Program, Record, started_at
+from tests.benchmarks.program import CHURN, FULL, QUICK, Bench, Program, Record, Round, started_at
+from tests.benchmarks.report import FOLDER, PAGE
 from tests.lab.lab import Lab, Part
 
 ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
-    """Measures, and writes results, plots and tables."""
+    """Measures, and writes results, plots and tables; what was measured before an interruption is kept."""
     options = _parse()
     program = _program(options)
-    given = os.environ.get("BENCH_PEERS", "")
-    binaries = Path(given).expanduser() if given else None
-    files = [file for file in read_files() if not options.only or file.name in options.only]
-    present = [file for file in files if binaries is not None and (binaries / file.binary).is_file()]
+    binaries = Path(os.environ.get("BENCH_PEERS") or os.devnull).expanduser()
+    files = [file for file in read_files() if options.only is None or file.name in options.only]
+    present = [file for file in files if (binaries / file.binary).is_file()]
+    absent = [file for file in files if file not in present]
+    for file in absent:
+        print(f"{file.name:>16}  absent: no '{file.binary}' in BENCH_PEERS", flush=True)
     record = Record(lambda text: print(text, flush=True))
-    for file in files:
-        if file not in present:
-            print(f"{file.name:>16}  absent: no '{file.binary}' in BENCH_PEERS", flush=True)
     began = time.monotonic()
-    with Lab.start({Part.CONTROL_PLANE}) as lab:
-        ours = Ours(lab)
-        peers: list[Contender] = [Peer(lab, file, binaries) for file in present if binaries is not None]
-        asyncio.run(Bench(lab, program, record).run(ours, peers))
-        cards = [ours.card, *(peer.card for peer in peers)]
-    results = {
-        "date": started_at(),
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "program": dataclasses.asdict(program),
-        "machine": machine.describe(),
-        "contenders": [dataclasses.asdict(card) for card in cards],
-        "absent": [dataclasses.asdict(file.card()) for file in files if file not in present],
-        "rows": record.rows,
-    }
-    report.write(results, options.results, options.page)
+    cards: list[Card] = []
+    try:
+        with Lab.start({Part.CONTROL_PLANE}) as lab:
+            ours = Ours(lab)
+            peers = [Peer(lab, file, binaries) for file in present]
+            cards += [ours.card, *(peer.card for peer in peers)]
+            asyncio.run(_measure(Bench(lab, program, record), ours, peers, ByPolicy(lab, ours)))
+    finally:
+        results = {
+            "date": started_at(),
+            "minutes": round((time.monotonic() - began) / 60, 1),
+            "program": dataclasses.asdict(program),
+            "machine": machine.describe(),
+            "contenders": [dataclasses.asdict(card) for card in cards],
+            "absent": [dataclasses.asdict(file.card()) for file in absent],
+            "rows": record.rows,
+        }
+        report.write(results, options.results, options.page)
+
+
+async def _measure(bench: Bench, ours: Ours, peers: Sequence[Contender], by_policy: Contender) -> None:
+    if bench.program.rounds:
+        await bench.run(ours, peers, by_policy)
+    if bench.program.churn_seconds:
+        await bench.run_churn(ours)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="every size, long loads; takes hours")
-    parser.add_argument("--size", type=int, help="one size instead of the program's")
-    parser.add_argument("--runs", type=int, help="so many runs instead of the program's")
+    programs = parser.add_mutually_exclusive_group()
+    programs.add_argument("--full", action="store_true", help="every size, every load; more than an hour")
+    programs.add_argument("--churn", action="store_true", help="only half an hour of coming and going")
+    parser.add_argument("--sizes", type=int, nargs="+", help="these sizes instead of the program's, once each")
     parser.add_argument("--only", nargs="*", metavar="PEER", help="these peers only (by name)")
-    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks", help="folder for JSON and plots")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="page to put the tables in")
-    return parser.parse_args()
+    parser.add_argument("--results", type=Path, help="folder for JSON and plots")
+    parser.add_argument("--page", type=Path, help="page to put the tables in")
+    options = parser.parse_args()
+    kept = options.full or options.churn
+    options.results = options.results or ROOT / ("docs/benchmarks" if kept else "dist/benchmarks")
+    options.page = options.page or (PAGE if options.results == FOLDER else options.results / "README.md")
+    return options
 
 
 def _program(options: argparse.Namespace) -> Program:
-    program = FULL if options.full else QUICK
-    if options.size:
-        program = dataclasses.replace(program, sizes=(options.size,), deep=options.size)
-    if options.runs:
-        program = dataclasses.replace(program, runs=options.runs, peer_runs=options.runs)
+    program = FULL if options.full else CHURN if options.churn else QUICK
+    if options.sizes:
+        rounds = tuple(Round(size, 1) for size in options.sizes)
+        program = dataclasses.replace(program, rounds=rounds, deep=options.sizes[-1])
     return program
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from tests.benchmarks.arena import PREFIX
 from tests.benchmarks.contender import Business, Card
 from tests.lab.lab import Lab
 from tests.lab.operator import NAMESPACE as HOME
@@ -66,6 +68,10 @@ class Ours:
         self._registry.delete(deadline=600)
         return True
 
+    def set_admission_policy(self, mode: str) -> None:
+        """Has the registry use the admission policy (Enabled) or not (Disabled)."""
+        self._registry.patch({"pullSecrets": {"admissionPolicy": mode}})
+
     def _set_up(self) -> None:
         install(self._lab)
         url = self._open_door()
@@ -100,6 +106,69 @@ class Ours:
         if self._operator is None:
             raise LabError("the operator was not started")
         return self._operator
+
+
+class ByPolicy:
+    """Contender: the same with the admission policy, which gives accounts their reference at birth."""
+
+    def __init__(self, lab: Lab, ours: Ours) -> None:
+        self.card = replace(
+            ours.card,
+            name="harbor-operator-policy",
+            title="harbor-operator (this project) with its admission policy",
+            settings="`spec.pullSecrets.admissionPolicy: Enabled`",
+        )
+        self.user = ours.user
+        self._lab = lab
+        self._ours = ours
+        self._probes = itertools.count()
+
+    @property
+    def pid(self) -> int:
+        """The operator's process."""
+        return self._ours.pid
+
+    def start(self) -> None:
+        """Starts the operator and returns once the policy is in force."""
+        self._ours.start()
+        self._ours.set_admission_policy("Enabled")
+        wait_until(self._is_in_force, "the admission policy is in force", deadline=60, interval=1)
+
+    def stop(self) -> None:
+        """Takes the policy away, which would serve everybody else's accounts too, and ends the operator."""
+        self._ours.set_admission_policy("Disabled")
+        wait_until(lambda: not self._policies(), "the admission policy is gone", deadline=60)
+        self._ours.stop()
+
+    def rotate(self) -> bool:
+        """As without the policy."""
+        return self._ours.rotate()
+
+    def retire(self) -> bool:
+        """As without the policy."""
+        return self._ours.retire()
+
+    def _policies(self) -> str:
+        return self._lab.control_plane.kubectl("get", "mutatingadmissionpolicies", "-o", "name").strip()
+
+    def _is_in_force(self) -> bool:
+        """Whether an account made now is born with the reference: nobody had to write to it afterwards."""
+        plane, name = self._lab.control_plane, f"{PREFIX}policy-{next(self._probes)}"
+        mark = plane.audit.mark()
+        plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        path = (
+            "-n",
+            name,
+            "get",
+            "serviceaccount",
+            "default",
+            "--ignore-not-found",
+            "-o",
+            "jsonpath={.imagePullSecrets}",
+        )
+        wait_until(lambda: self.card.secret_name in plane.kubectl(*path), f"'{name}' is served", deadline=30)
+        written = plane.audit.writes_since(mark, self.user)
+        return not any(event.namespace == name and event.resource == "serviceaccounts" for event in written)
 
 
 def _start(lab: Lab) -> Operator:

@@ -21,7 +21,17 @@ from tests.lab.process import LabError
 
 FLOORS = (8, 16, 32, 64)
 LOADS = ("burst", "flood", "backlog")
+FLOOR_RUNS = 2
 WARM_UP = 100
+
+
+@dataclass(frozen=True)
+class Round:
+    """Burst, flood and backlog at one size: how often, and in how many of these runs the peers take part."""
+
+    size: int
+    runs: int
+    peer_runs: int = 1
 
 
 @dataclass(frozen=True)
@@ -29,11 +39,9 @@ class Program:
     """How much of everything; seconds and namespaces a second."""
 
     name: str
-    sizes: tuple[int, ...]
+    rounds: tuple[Round, ...]
     deep: int
     """How many namespaces there are already while the loads other than burst and backlog are done."""
-    runs: int
-    peer_runs: int
     trickles: tuple[tuple[float, float], ...]
     repairs: int
     foreign_seconds: float
@@ -47,10 +55,8 @@ class Program:
 
 QUICK = Program(
     name="quick",
-    sizes=(100, 400),
+    rounds=(Round(100, 2), Round(400, 2)),
     deep=400,
-    runs=2,
-    peer_runs=1,
     trickles=((2, 10), (20, 10)),
     repairs=20,
     foreign_seconds=5,
@@ -60,17 +66,27 @@ QUICK = Program(
 )
 FULL = Program(
     name="full",
-    sizes=(100, 1000, 5000, 10000),
+    rounds=(Round(100, 3, 2), Round(1000, 5, 2), Round(5000, 3), Round(10000, 2)),
     deep=5000,
-    runs=5,
-    peer_runs=3,
-    trickles=((2, 300), (20, 300)),
-    repairs=200,
-    foreign_seconds=30,
+    trickles=((2, 120), (20, 120)),
+    repairs=100,
+    foreign_seconds=20,
     rest_seconds=60,
-    churn_seconds=1800,
-    patience=1200,
+    churn_seconds=0,
+    patience=180,
 )
+CHURN = Program(
+    name="churn",
+    rounds=(),
+    deep=10000,
+    trickles=(),
+    repairs=0,
+    foreign_seconds=0,
+    rest_seconds=0,
+    churn_seconds=1800,
+    patience=180,
+)
+"""Only whether memory grows: nobody is compared, so it may run beside other work."""
 
 
 @dataclass
@@ -96,29 +112,38 @@ class Bench:
 
     def __init__(self, lab: Lab, program: Program, record: Record) -> None:
         self._lab = lab
-        self._program = program
+        self.program = program
         self._record = record
         self._lost: set[str] = set()
 
-    async def run(self, ours: Contender, peers: Sequence[Contender]) -> None:
-        """Everything: the floor, arrivals at every size, then everything else at one size."""
+    async def run(self, ours: Contender, peers: Sequence[Contender], by_policy: Contender) -> None:
+        """Everything: the floor, arrivals at every size, then everything else at one size.
+
+        `by_policy` is the same as `ours` with the admission policy: it only shows what a burst costs then.
+        """
         floor = await self.find_floor()
-        for size in self._program.sizes:
-            for run in range(self._program.runs):
-                some = peers if run < self._program.peer_runs else ()
+        for stint in self.program.rounds:
+            for run in range(stint.runs):
+                some = peers if run < stint.peer_runs else ()
                 for contender in (floor, ours, *some):
                     for load in LOADS:
-                        await self._attempt(contender, load, size, with_restart=run == 0)
+                        await self._attempt(contender, load, stint.size, with_restart=run == 0)
+            await self._attempt(by_policy, "burst", stint.size)
         for contender in (ours, *peers):
-            await self._attempt(contender, "deep", self._program.deep)
+            await self._attempt(contender, "deep", self.program.deep)
+
+    async def run_churn(self, ours: Contender) -> None:
+        """Only the coming and going, over `deep` namespaces."""
+        await self._attempt(ours, "churn", self.program.deep)
 
     async def find_floor(self) -> Baseline:
         """Returns the trivial client at its best concurrency."""
         await self._warm_up()
-        size = min(1000, self._program.sizes[-1])
+        size = min(1000, self.program.rounds[-1].size)
         floors = [Baseline(self._lab, concurrency) for concurrency in FLOORS]
         for floor in floors:
-            await self._attempt(floor, "backlog", size)
+            for _ in range(FLOOR_RUNS):
+                await self._attempt(floor, "backlog", size)
         return min(floors, key=lambda floor: median(self._seconds(floor, size)))
 
     def _seconds(self, floor: Baseline, size: int) -> list[float]:
@@ -128,7 +153,7 @@ class Bench:
     async def _warm_up(self) -> None:
         async with self._turn(Baseline(self._lab, FLOORS[0])) as stage:
             await stage.start()
-            await burst(stage, WARM_UP, self._program.patience)
+            await burst(stage, WARM_UP, self.program.patience)
 
     async def _attempt(self, contender: Contender, load: str, size: int, *, with_restart: bool = False) -> None:
         """One contender's turn; one that fails is out of it, and the others go on."""
@@ -143,7 +168,10 @@ class Bench:
                         if load == "burst" and with_restart and not isinstance(contender, Baseline):
                             await self._quiet(stage, size)
                     case "backlog":
-                        self._record.add(name, load, size, await backlog(stage, size, self._program.patience))
+                        self._record.add(name, load, size, await backlog(stage, size, self.program.patience))
+                    case "churn":
+                        await self._fill(stage, size)
+                        self._record.add(name, load, size, await churn(stage, self.program.churn_seconds))
                     case _:
                         await self._deep(stage, size)
         except LabError as error:
@@ -166,24 +194,18 @@ class Bench:
     async def _burst(self, stage: Arena, size: int, *, flood: bool) -> None:
         await stage.start()
         await stage.awake()
-        row = await burst(stage, size, self._program.patience, flood=flood)
+        row = await burst(stage, size, self.program.patience, flood=flood)
         self._record.add(stage.contender.card.name, "flood" if flood else "burst", size, row)
 
     async def _quiet(self, stage: Arena, size: int) -> None:
         name = stage.contender.card.name
         served = [one for one in stage.sightings.names() if stage.sightings[one].done is not None]
         self._record.add(name, "restart", size, await restart(stage, served))
-        self._record.add(name, "rest", size, await rest(stage, self._program.rest_seconds))
+        self._record.add(name, "rest", size, await rest(stage, self.program.rest_seconds))
 
     async def _deep(self, stage: Arena, size: int) -> None:
-        program, name = self._program, stage.contender.card.name
-        await stage.start()
-        await stage.awake()
-        names = stage.fresh_names(size)
-        await stage.create(names, with_accounts=False)
-        if not await stage.until_done(names, program.patience):
-            raise LabError(f"{stage.sightings.count_done(names)} of {size} namespaces were served in time")
-        await stage.awake()  # the controller manager, too, has caught up with what was made
+        program, name = self.program, stage.contender.card.name
+        names = await self._fill(stage, size)
         for rate, seconds in program.trickles:
             self._record.add(name, "trickle", size, await trickle(stage, rate, seconds))
         row = await rotation(stage, names, program.arrivals, program.patience)
@@ -191,9 +213,18 @@ class Bench:
         self._record.add(name, "repair", size, await repair(stage, names, program.repairs))
         row = await foreign_writer(stage, program.arrivals, program.foreign_seconds)
         self._record.add(name, "foreign", size, row)
-        if program.churn_seconds:
-            self._record.add(name, "churn", size, await churn(stage, program.churn_seconds))
         self._record.add(name, "deletion", size, await deletion(stage, program.patience))
+
+    async def _fill(self, stage: Arena, size: int) -> list[str]:
+        """Starts the contender and has it serve so many namespaces; returns their names."""
+        await stage.start()
+        await stage.awake()
+        names = stage.fresh_names(size)
+        await stage.create(names, with_accounts=False)
+        if not await stage.until_done(names, self.program.patience):
+            raise LabError(f"{stage.sightings.count_done(names)} of {size} namespaces were served in time")
+        await stage.awake()  # the controller manager, too, has caught up with what was made
+        return names
 
 
 def _digest(row: Row) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from tests.benchmarks.loads.arrivals import Row
 
 OURS = "harbor-operator"
+BY_POLICY = "harbor-operator-policy"
 FLOOR = "floor-"
 
 
@@ -25,9 +26,14 @@ class Results:
         return list(self.content["contenders"])
 
     @property
+    def peers(self) -> list[str]:
+        """The names of those that are not ours."""
+        return [card["name"] for card in self.cards if card["name"] not in {OURS, BY_POLICY}]
+
+    @property
     def sizes(self) -> list[int]:
         """How many namespaces came at once."""
-        return list(self.content["program"]["sizes"])
+        return [stint["size"] for stint in self.content["program"]["rounds"]]
 
     @property
     def deep(self) -> int:

@@ -8,19 +8,22 @@ from tests.benchmarks.figures import NOTHING, number, spread
 from tests.benchmarks.goals import REPAIRS, judge
 from tests.benchmarks.loads.arrivals import Row
 from tests.benchmarks.results import Results
+from tests.benchmarks.rivals import duels
 
 VERDICTS = {True: "yes", False: "**no**", None: NOTHING}
 Cell = Callable[[Results, str], str]
 
 
-def page(results: Results) -> str:
-    """Returns everything that stands between the marks of the page."""
+def page(results: Results, folder: str) -> str:
+    """Returns everything that stands between the marks of the page; `folder` is where the pictures are from there."""
     name, minutes = results.content["program"]["name"], results.content["minutes"]
     begin = f"Run of {results.content['date']}, program '{name}', {minutes:g} minutes."
     parts = [
         f"{begin} The median of all runs, and the least and the most of them in brackets.",
         "### Goals",
         _table(("figure", "goal", "measured", "held"), _goals(results)),
+        "### Against the best of the others",
+        _table(("figure", "ours", "the best of the others", "who", "ahead"), _duels(results)),
         "### Side by side",
         _comparison(results),
         "### Cost against the number of namespaces",
@@ -28,8 +31,8 @@ def page(results: Results) -> str:
             ("namespaces", "contender", "burst", "flood", "backlog", "CPU, burst", "RSS at rest", "CPU at rest"),
             _sizes(results),
         ),
-        "![latencies](benchmarks/latency.svg)",
-        "![cost against the number of namespaces](benchmarks/cost.svg)",
+        f"![latencies]({folder}/latency.svg)",
+        f"![cost against the number of namespaces]({folder}/cost.svg)",
         "### Contenders",
         _table(("contender", "business", "limits", "settings", "rights"), _cards(results)),
         _absent(results),
@@ -46,6 +49,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _goals(results: Results) -> list[Sequence[str]]:
     return [(goal.figure, goal.goal, goal.measured, VERDICTS[goal.held]) for goal in judge(results)]
+
+
+def _duels(results: Results) -> list[Sequence[str]]:
+    return [(duel.figure, duel.ours, duel.theirs, duel.rival, VERDICTS[duel.ahead]) for duel in duels(results)]
 
 
 def _comparison(results: Results) -> str:
