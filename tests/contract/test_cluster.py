@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -15,6 +16,7 @@ from harbor_operator.adapters.cluster import KubeCluster, read_account, read_sec
 from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Thing
 from harbor_operator.adapters.kube_watch import Patience
 from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
 from harbor_operator.ports import Refused
@@ -80,16 +82,18 @@ class RealHand:
         patch = {"imagePullSecrets": [{"name": reference} for reference in references]}
         answer = await self._http.request("PATCH", path, body=Body.merge_patch(patch))
         assert isinstance(answer, dict)
-        return read_account(answer)
+        return read_account(msgspec.convert(answer, Thing))
 
     async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen:
         typed = {"type": "Opaque"} if fixed else {"type": "kubernetes.io/dockerconfigjson"}
         manifest = {**typed, "metadata": {"name": NAME}, "data": {".dockerconfigjson": encode("{}")}}
-        return read_secret(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest))
+        return read_secret(
+            msgspec.convert(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest), Thing)
+        )
 
     async def secret(self, namespace: str) -> SecretSeen | None:
         answer = await self._http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
-        return None if isinstance(answer, Denial) else read_secret(answer)
+        return None if isinstance(answer, Denial) else read_secret(msgspec.convert(answer, Thing))
 
     async def _make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         answer = await self._http.request("POST", path, body=Body.plain(manifest))

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from harbor_operator.adapters.cluster import KubeCluster, read_account
 from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Thing
 from harbor_operator.adapters.kube_watch import Patience
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.injector import Injector
@@ -81,7 +83,7 @@ async def remove(http: KubeHttp, *names: str) -> None:
 async def references(http: KubeHttp, namespace: str) -> tuple[str, ...]:
     answer = await http.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
     assert isinstance(answer, dict)
-    return read_account(answer).references
+    return read_account(msgspec.convert(answer, Thing)).references
 
 
 async def secret(http: KubeHttp, namespace: str) -> dict[str, Any] | Denial:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from sys import intern
 from typing import Any
 
-from harbor_operator.adapters.kube_calls import Body, Conflict, Denial, Invalid, Manifest, NotFound, apply_params
+from harbor_operator.adapters.kube_calls import (
+    Body,
+    Call,
+    Conflict,
+    Denial,
+    Invalid,
+    Manifest,
+    NotFound,
+    Target,
+    apply_params,
+    locate,
+)
 from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Metadata, Thing, decode_thing
 from harbor_operator.adapters.kube_watch import (
     Appeared,
     Bookmark,
@@ -33,6 +46,10 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.cluster import Alive, Change, Complete, Kind, PullSecret, Seen, Source, Vanished
 from harbor_operator.reasons import Reason
 
+_PATCH = locate("", {"fieldManager": names.FIELD_MANAGER})
+_APPLY = locate("", apply_params(names.FIELD_MANAGER, force=False))
+_APPLY_OVER = locate("", apply_params(names.FIELD_MANAGER))
+
 
 class KubeCluster:
     """Speaks for the injector to one API server."""
@@ -52,12 +69,9 @@ class KubeCluster:
 
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
         """Makes the Secret hold this in one call; None if the world has moved on."""
-        answer = await self._http.request(
-            "PATCH",
-            f"/api/v1/namespaces/{namespace}/secrets/{secret.name}",
-            params=apply_params(names.FIELD_MANAGER, force=bool(secret.replaces)),
-            body=Body.apply(_secret_manifest(secret)),
-        )
+        target = Target("patch", "secrets", secret.name, namespace)
+        query = _APPLY_OVER if secret.replaces else _APPLY
+        answer = await self._ask(target, query, Body.apply(_secret_manifest(secret)))
         if isinstance(answer, NotFound | Conflict) or _is_another(answer):
             return None
         return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
@@ -65,13 +79,11 @@ class KubeCluster:
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> SecretSeen | None:
         """Deletes the Secret with that uid; returns it if it lingers on a finalizer."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-        answer = await self._http.request("DELETE", path, body=Body.plain(options))
+        answer = await self._ask(Target("delete", "secrets", name, namespace), "", Body.plain(options))
         if isinstance(answer, NotFound | Conflict):
             return None
         left = _expect(answer, f"Secret '{name}' in namespace '{namespace}'")
-        lingers = left.get("kind") == "Secret" and left["metadata"].get("finalizers")
-        return read_secret(left) if lingers else None
+        return read_secret(left) if left.kind == "Secret" and left.metadata.finalizers else None
 
     async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
         """Makes a service account that is still at that revision as wanted; None if it has moved on."""
@@ -84,18 +96,18 @@ class KubeCluster:
             },
             "imagePullSecrets": [{"name": reference} for reference in wanted.references],
         }
-        answer = await self._http.request(
-            "PATCH",
-            f"/api/v1/namespaces/{wanted.namespace}/serviceaccounts/{wanted.name}",
-            params={"fieldManager": names.FIELD_MANAGER},
-            body=Body.merge_patch(patch),
-        )
+        target = Target("patch", "serviceaccounts", wanted.name, wanted.namespace)
+        answer = await self._ask(target, _PATCH, Body.merge_patch(patch))
         if isinstance(answer, NotFound | Conflict):
             return None
         return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
 
+    async def _ask(self, target: Target, query: str, body: Body) -> Thing | Denial:
+        path = f"/api/v1/namespaces/{target.namespace}/{target.resource}/{target.name}{query}"
+        return await self._http.ask(Call(target, path, body), decode_thing)
 
-def _is_another(answer: Manifest | Denial) -> bool:
+
+def _is_another(answer: Thing | Denial) -> bool:
     # The server takes a uid that is not the object's for an attempt to change it.
     return isinstance(answer, Invalid) and answer.fields == ("metadata.uid",)
 
@@ -103,16 +115,16 @@ def _is_another(answer: Manifest | Denial) -> bool:
 def _change(kind: Kind, news: News) -> Change:
     match news:
         case Appeared():
-            return read_seen(kind, news.manifest)
+            return read_seen(kind, news.thing)
         case Disappeared():
-            return _vanished(news.manifest)
+            return _vanished(news.thing)
         case Listed():
             return Complete(int(news.revision), news.keys)
         case Bookmark() | Connected():
             return Alive()
 
 
-def _expect(answer: Manifest | Denial, what: str) -> Manifest:
+def _expect(answer: Thing | Denial, what: str) -> Thing:
     if isinstance(answer, Denial):
         raise Refused(Reason.NAMESPACES_FAILED, f"the API server does not take {what}: {answer.code} {answer.message}")
     return answer
@@ -134,57 +146,56 @@ def _secret_manifest(secret: PullSecret) -> Manifest:
     return {"apiVersion": "v1", "kind": "Secret", "type": DOCKER_CONFIG_TYPE, "metadata": metadata, "data": data}
 
 
-def read_seen(kind: Kind, manifest: Manifest) -> Seen:
+def read_seen(kind: Kind, thing: Thing) -> Seen:
     """Returns the little that is kept of an object."""
     match kind:
         case Kind.NAMESPACES:
-            return read_namespace(manifest)
+            return read_namespace(thing)
         case Kind.SECRETS:
-            return read_secret(manifest)
+            return read_secret(thing)
         case Kind.ACCOUNTS:
-            return read_account(manifest)
+            return read_account(thing)
 
 
-def read_namespace(manifest: Manifest) -> NamespaceSeen:
+def read_namespace(thing: Thing) -> NamespaceSeen:
     """Returns name, labels and whether the Namespace is going away."""
-    metadata = manifest["metadata"]
-    labels = metadata.get("labels") or {}
-    return NamespaceSeen(metadata["name"], _revision(metadata), labels, bool(metadata.get("deletionTimestamp")))
+    metadata = thing.metadata
+    name = intern(metadata.name)
+    return NamespaceSeen(name, _revision(metadata), metadata.labels or {}, metadata.deletion_timestamp is not None)
 
 
-def read_secret(manifest: Manifest) -> SecretSeen:
+def read_secret(thing: Thing) -> SecretSeen:
     """Returns whose the Secret is and a digest of its content."""
-    metadata = manifest["metadata"]
-    labels = metadata.get("labels") or {}
-    typed = manifest.get("type") == DOCKER_CONFIG_TYPE
-    content = (manifest.get("data") or {}).get(DOCKER_CONFIG_KEY, "")
+    metadata = thing.metadata
+    labels = metadata.labels or {}
+    typed = thing.type == DOCKER_CONFIG_TYPE
+    content = thing.data.docker_config if thing.data else ""
     return SecretSeen(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
+        namespace=intern(metadata.namespace),
+        name=intern(metadata.name),
+        uid=metadata.uid,
         revision=_revision(metadata),
-        owner=labels.get(names.REGISTRY_UID, ""),
+        owner=intern(labels.get(names.REGISTRY_UID, "")),
         digest=digest_of(content) if typed else b"",
         labelled=labels.get(names.MANAGED_BY) == names.FIELD_MANAGER,
-        adopted=names.ADOPTED in (metadata.get("annotations") or {}),
-        fixed=not typed or bool(manifest.get("immutable")),
-        leaving=bool(metadata.get("deletionTimestamp")),
+        adopted=names.ADOPTED in (metadata.annotations or {}),
+        fixed=not typed or bool(thing.immutable),
+        leaving=metadata.deletion_timestamp is not None,
     )
 
 
-def read_account(manifest: Manifest) -> AccountSeen:
+def read_account(thing: Thing) -> AccountSeen:
     """Returns the references of a service account, and which of them we attached."""
-    metadata = manifest["metadata"]
-    references = tuple(entry["name"] for entry in manifest.get("imagePullSecrets") or [] if entry.get("name"))
-    note = (metadata.get("annotations") or {}).get(names.ATTACHED, "")
-    attached = tuple(name for name in note.split(",") if name)
-    return AccountSeen(metadata["namespace"], metadata["name"], _revision(metadata), references, attached)
+    metadata = thing.metadata
+    references = tuple(intern(entry.name) for entry in thing.image_pull_secrets or () if entry.name)
+    note = (metadata.annotations or {}).get(names.ATTACHED, "")
+    attached = tuple(intern(name) for name in note.split(",") if name)
+    return AccountSeen(intern(metadata.namespace), intern(metadata.name), _revision(metadata), references, attached)
 
 
-def _vanished(manifest: Manifest) -> Vanished:
-    metadata = manifest["metadata"]
-    return Vanished(metadata.get("namespace") or metadata["name"], metadata["name"], _revision(metadata))
+def _vanished(thing: Thing) -> Vanished:
+    return Vanished(*thing.key, _revision(thing.metadata))
 
 
-def _revision(metadata: dict[str, Any]) -> int:
-    return int(metadata["resourceVersion"])
+def _revision(metadata: Metadata) -> int:
+    return int(metadata.resource_version)

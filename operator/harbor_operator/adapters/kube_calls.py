@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
 
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -14,9 +16,11 @@ from harbor_operator.reasons import Reason
 Manifest = dict[str, Any]
 Params = Mapping[str, str]
 
+TIMEOUT = 10.0
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_METHODS = {verb: method for method, verb in _VERBS.items()}
 _HINT = "apply the shipped roles (deploy/) again, or ask who took the right away"
 # Only these texts of the server are known to hold no part of a Secret that was sent.
 _HARMLESS = re.compile(r"is forbidden: (User|exceeded quota)")
@@ -32,21 +36,17 @@ class Body:
     @classmethod
     def plain(cls, manifest: Manifest) -> Body:
         """Returns a whole object, to create or to replace, or the options of a deletion."""
-        return cls(_encode(manifest))
+        return cls(msgspec.json.encode(manifest))
 
     @classmethod
     def merge_patch(cls, manifest: Manifest) -> Body:
         """Returns the fields to change; a `metadata.resourceVersion` in it makes it a locked write."""
-        return cls(_encode(manifest), _MERGE_PATCH)
+        return cls(msgspec.json.encode(manifest), _MERGE_PATCH)
 
     @classmethod
     def apply(cls, manifest: Manifest) -> Body:
         """Returns a server-side apply of the fields we own; needs the parameters of `apply_params`."""
-        return cls(_encode(manifest), _APPLY_PATCH)
-
-
-def _encode(manifest: Manifest) -> bytes:
-    return json.dumps(manifest, separators=(",", ":")).encode()
+        return cls(msgspec.json.encode(manifest), _APPLY_PATCH)
 
 
 def apply_params(field_manager: str, *, force: bool = True) -> dict[str, str]:
@@ -94,6 +94,27 @@ class Target:
         name = f" '{self.name}'" if self.name else ""
         place = f" in namespace '{self.namespace}'" if self.namespace else ""
         return f"`{self.verb}` {self.resource}{name}{place}"
+
+    @property
+    def method(self) -> str:
+        """The method of HTTP that asks for it."""
+        return _METHODS.get(self.verb, "GET")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: what it is about, path and query, what is sent, and in which form the answer is wanted."""
+
+    target: Target
+    location: str
+    body: Body | None = None
+    accept: str = "application/json"
+    deadline: float = TIMEOUT
+
+
+def locate(path: str, params: Params | None) -> str:
+    """Returns the path with its query."""
+    return f"{path}?{urlencode(params)}" if params else path
 
 
 def read_target(method: str, path: str, params: Params) -> Target:

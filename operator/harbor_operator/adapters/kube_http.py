@@ -6,28 +6,47 @@ Unavailable or Refused. Nothing is retried here: who asks knows best when to ask
 
 from __future__ import annotations
 
-import json
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
+import msgspec
+from yarl import URL
 
-from harbor_operator.adapters.kube_calls import Body, Denial, Manifest, Params, Target, judge, read_target
+from harbor_operator.adapters.kube_calls import (
+    TIMEOUT,
+    Body,
+    Call,
+    Denial,
+    Manifest,
+    Params,
+    Target,
+    judge,
+    locate,
+    read_target,
+)
 from harbor_operator.adapters.kube_connection import ConnectionInfo
+from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
-TIMEOUT = 10.0
+LIST_TIMEOUT = 30.0
 KEPT_SECONDS = 90.0
 TOKEN_LIFETIME = 60.0
+PLAIN = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MAX_LINE = 8 * 1024 * 1024
+
+Answer = TypeVar("Answer")
+Decode = Callable[[bytes], Answer]
+"""Makes something of an answer; raises msgspec.DecodeError on what is no such thing."""
 
 Counter = Callable[[str, str, int], None]
 """Told of every request: verb, resource, HTTP code (0 = no answer)."""
@@ -81,21 +100,27 @@ class KubeHttp:
     ) -> Manifest | Denial:
         """Returns the object the server answered with, or its expected no."""
         target = read_target(method, path, params or {})
-        async with self._exchange(target, deadline):
-            options = self._options(params, {"Accept": "application/json"}, body)
-            async with self._open().request(method, self._url(path), timeout=_total(deadline), **options) as answer:
-                return await self._read(answer, target)
+        return await self.ask(Call(target, locate(path, params), body, deadline=deadline), decode_object)
 
     async def list_page(
-        self, path: str, params: Params, *, metadata_only: bool = False, deadline: float = 30.0
-    ) -> Manifest | Denial:
+        self, path: str, params: Params, decode: Decode[Answer], *, metadata_only: bool = False
+    ) -> Answer | Denial:
         """Returns one page of a list; `Gone` means its continue token has expired."""
-        target = read_target("GET", path, params)
-        accept = METADATA_LIST if metadata_only else "application/json"
-        async with self._exchange(target, deadline):
-            options = self._options(params, {"Accept": accept}, None)
-            async with self._open().get(self._url(path), timeout=_total(deadline), **options) as answer:
-                return await self._read(answer, target)
+        accept = METADATA_LIST if metadata_only else PLAIN
+        call = Call(read_target("GET", path, params), locate(path, params), accept=accept, deadline=LIST_TIMEOUT)
+        return await self.ask(call, decode)
+
+    async def ask(self, call: Call, decode: Decode[Answer]) -> Answer | Denial:
+        """Returns what `decode` makes of the server's answer, or its expected no."""
+        try:
+            options = self._options(call.accept, call.body)
+            request = self._open().request(
+                call.target.method, self._url(call.location), timeout=_total(call.deadline), **options
+            )
+            async with request as answer:
+                return await self._read(answer, call.target, decode)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._explain(error, call.target, call.deadline) from error
 
     @asynccontextmanager
     async def watch(
@@ -103,13 +128,13 @@ class KubeHttp:
     ) -> AsyncIterator[AsyncIterator[bytes] | Denial]:
         """Yields the lines of a watch, or the no to it; ends as Unavailable when nothing comes for `idle` seconds."""
         target = read_target("GET", path, {**params, "watch": "1"})
-        accept = METADATA_ONLY if metadata_only else "application/json"
         patience = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=idle)
-        async with self._exchange(target, idle):
-            options = self._options({**params, "watch": "1"}, {"Accept": accept}, None)
-            async with self._open().get(self._url(path), timeout=patience, **options) as answer:
+        try:
+            options = self._options(METADATA_ONLY if metadata_only else PLAIN, None)
+            location = locate(path, {**params, "watch": "1"})
+            async with self._open().get(self._url(location), timeout=patience, **options) as answer:
                 if answer.status >= 400:  # noqa: PLR2004 - the class of errors
-                    denial = await self._read(answer, target)
+                    denial = await self._read(answer, target, decode_object)
                     yield denial if isinstance(denial, Denial) else _lines(answer)
                     return
                 self._tuning.count(target.verb, target.resource, answer.status)
@@ -117,43 +142,39 @@ class KubeHttp:
                     yield _lines(answer)
                 finally:
                     _hang_up(answer)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._explain(error, target, idle) from error
 
-    async def _read(self, answer: aiohttp.ClientResponse, target: Target) -> Manifest | Denial:
+    async def _read(self, answer: aiohttp.ClientResponse, target: Target, decode: Decode[Answer]) -> Answer | Denial:
         raw = await answer.read()
         self._tuning.count(target.verb, target.resource, answer.status)
-        body = _decode(raw)
-        if answer.status < 400 and body is not None:  # noqa: PLR2004 - the class of errors
-            return body
-        if answer.status == 401:  # noqa: PLR2004 - unauthorized
+        code = answer.status
+        if code < 400:  # noqa: PLR2004 - the class of errors
+            try:
+                return decode(raw)
+            except msgspec.DecodeError:
+                code = 502  # success without an object is a broken proxy
+        elif code == 401:  # noqa: PLR2004 - unauthorized
             self._token = None
-        code = answer.status if answer.status >= 400 else 502  # noqa: PLR2004 - success without an object is a broken proxy
-        return judge(code, body or {}, target, answer.headers.get("Retry-After"))
+        return judge(code, _status(raw), target, answer.headers.get("Retry-After"))
 
-    @asynccontextmanager
-    async def _exchange(self, target: Target, deadline: float) -> AsyncIterator[None]:
-        try:
-            yield
-        except TimeoutError:
-            self._tuning.count(target.verb, target.resource, 0)
-            raise Unavailable(f"the API server did not answer {target.words} within {deadline:g} seconds") from None
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
-            raise Refused(
-                Reason.CERTIFICATE_UNTRUSTED, f"the certificate of '{self._info.server}' is not trusted: {error}"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            self._tuning.count(target.verb, target.resource, 0)
-            kind = type(error).__name__
-            raise Unavailable(
-                f"the API server '{self._info.server}' could not be asked to {target.words}: {kind}"
-            ) from error
+    def _explain(self, error: Exception, target: Target, deadline: float) -> Unavailable | Refused:
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+            text = f"the certificate of '{self._info.server}' is not trusted: {error}"
+            return Refused(Reason.CERTIFICATE_UNTRUSTED, text)
+        self._tuning.count(target.verb, target.resource, 0)
+        if isinstance(error, TimeoutError):
+            return Unavailable(f"the API server did not answer {target.words} within {deadline:g} seconds")
+        kind = type(error).__name__
+        return Unavailable(f"the API server '{self._info.server}' could not be asked to {target.words}: {kind}")
 
-    def _options(self, params: Params | None, headers: dict[str, str], body: Body | None) -> dict[str, Any]:
+    def _options(self, accept: str, body: Body | None) -> dict[str, Any]:
+        headers = {"Accept": accept}
         if token := self._bearer():
             headers["Authorization"] = f"Bearer {token}"
         if body:
             headers["Content-Type"] = body.content_type
         return {
-            "params": params,
             "headers": headers,
             "data": body.content if body else None,
             "server_hostname": self._info.tls_server_name,
@@ -180,23 +201,25 @@ class KubeHttp:
             )
             # Compressing lists costs both sides more processor time than the network saves inside a cluster.
             headers = {"User-Agent": "harbor-operator", "Accept-Encoding": "identity"}
-            self._session = aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=_MAX_LINE)
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_MAX_LINE
+            )
         return self._session
 
-    def _url(self, path: str) -> str:
-        return f"{self._info.server}{path}"
+    def _url(self, location: str) -> URL:
+        return URL(f"{self._info.server}{location}", encoded=True)
 
 
+@cache
 def _total(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds)
 
 
-def _decode(raw: bytes) -> Manifest | None:
+def _status(raw: bytes) -> Manifest:
     try:
-        body = json.loads(raw)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+        return decode_object(raw)
+    except msgspec.DecodeError:
+        return {}
 
 
 def _hang_up(answer: aiohttp.ClientResponse) -> None:

@@ -7,15 +7,16 @@ every other end resumes where it stopped, after a growing pause if nothing had c
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
-from harbor_operator.adapters.kube_calls import Denial, Gone, Manifest
+import msgspec
+
+from harbor_operator.adapters.kube_calls import Denial, Gone
 from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Page, Thing, decode_event, decode_object, decode_page
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -27,14 +28,14 @@ PAGE = 500
 class Appeared:
     """An object as it is now: new, changed, or listed."""
 
-    manifest: Manifest
+    thing: Thing
 
 
 @dataclass(frozen=True, slots=True)
 class Disappeared:
     """An object as it was when it was deleted, with the resourceVersion of the deletion."""
 
-    manifest: Manifest
+    thing: Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +130,18 @@ class ListWatch:
         params = {**self._resource.params(), "limit": str(PAGE)}
         while True:
             page = await self._page(params)
-            for manifest in page.get("items") or []:
-                keys.add(_key(manifest))
-                yield Appeared(manifest)
-            metadata = page.get("metadata") or {}
-            if not metadata.get("continue"):
-                self._revision = metadata.get("resourceVersion", "")
+            for thing in page.items or ():
+                keys.add(thing.key)
+                yield Appeared(thing)
+            if not page.metadata.rest:
+                self._revision = page.metadata.resource_version
                 yield Listed(self._revision, frozenset(keys))
                 return
-            params["continue"] = metadata["continue"]
+            params["continue"] = page.metadata.rest
 
-    async def _page(self, params: dict[str, str]) -> Manifest:
-        page = await self._http.list_page(self._resource.path, params, metadata_only=self._resource.metadata_only)
+    async def _page(self, params: dict[str, str]) -> Page:
+        resource = self._resource
+        page = await self._http.list_page(resource.path, params, decode_page, metadata_only=resource.metadata_only)
         if isinstance(page, Denial):
             raise _judge(page, self._resource)
         return page
@@ -167,25 +168,24 @@ class ListWatch:
 
     def _read(self, line: bytes) -> News:
         try:
-            event: dict[str, Any] = json.loads(line)
-        except ValueError:
+            event = decode_event(line)
+        except msgspec.DecodeError:
             raise Unavailable("a watch event was cut off") from None
-        manifest = event.get("object") or {}
-        kind = event.get("type")
-        if kind == "ERROR":
-            raise _trouble(manifest)
-        self._revision = (manifest.get("metadata") or {}).get("resourceVersion") or self._revision
-        match kind:
+        if event.type == "ERROR":
+            raise _trouble(line)
+        self._revision = event.object.metadata.resource_version or self._revision
+        match event.type:
             case "BOOKMARK":
                 return Bookmark()
             case "DELETED":
-                return Disappeared(manifest)
+                return Disappeared(event.object)
             case _:
-                return Appeared(manifest)
+                return Appeared(event.object)
 
 
-def _trouble(status: Manifest) -> Exception:
+def _trouble(line: bytes) -> Exception:
     # Inside a stream everything but 410 is the server's own trouble ("leader changed", "too many requests").
+    status = decode_object(line).get("object") or {}
     if status.get("code") == 410:  # noqa: PLR2004 - gone
         return _Expired()
     return Unavailable(f"the watch was ended by the server: {status.get('reason')} ({status.get('code')})")
@@ -195,8 +195,3 @@ def _judge(denial: Denial, resource: Resource) -> Exception:
     if isinstance(denial, Gone):
         return _Expired()
     return Refused(Reason.INTERNAL_ERROR, f"'{resource.path}' cannot be watched: {denial.code} {denial.message}")
-
-
-def _key(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest["metadata"]
-    return metadata.get("namespace") or metadata["name"], metadata["name"]

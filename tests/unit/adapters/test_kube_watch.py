@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from harbor_operator.adapters.kube_connection import ConnectionInfo
 from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Thing
 from harbor_operator.adapters.kube_watch import (
     Appeared,
     Bookmark,
@@ -31,6 +33,10 @@ Answer = dict[str, Any] | list[dict[str, Any]] | int
 
 def thing(name: str, revision: int) -> dict[str, Any]:
     return {"metadata": {"namespace": "app", "name": name, "resourceVersion": str(revision)}}
+
+
+def seen(name: str, revision: int) -> Thing:
+    return msgspec.convert(thing(name, revision), Thing)
 
 
 def page(revision: int, *things: dict[str, Any], more: str = "") -> dict[str, Any]:
@@ -92,10 +98,10 @@ async def test_list_comes_in_pages_and_is_followed_by_a_watch_from_there() -> No
     heard = await script.play()
     keys = frozenset({("app", "a"), ("app", "b")})
     assert heard == [
-        Appeared(thing("a", 1)),
-        Appeared(thing("b", 2)),
+        Appeared(seen("a", 1)),
+        Appeared(seen("b", 2)),
         Listed("5", keys),
-        Disappeared(thing("a", 7)),
+        Disappeared(seen("a", 7)),
     ]
     assert [query.get("continue") for query in script.queries[:2]] == [None, "next"]
     assert script.queries[2]["resourceVersion"] == "5"
@@ -115,7 +121,7 @@ async def test_bookmark_moves_the_place_to_resume_from() -> None:
 async def test_history_that_is_gone_means_a_new_list(gone: Answer) -> None:
     script = Script(page(5, thing("a", 1)), gone, page(9))
     assert await script.play() == [
-        Appeared(thing("a", 1)),
+        Appeared(seen("a", 1)),
         Listed("5", frozenset({("app", "a")})),
         Listed("9", frozenset()),
     ]
