@@ -152,7 +152,7 @@ class Injector:
     def drop(self, source: Source) -> None:
         """Forgets a view that is not wanted any more."""
         self._sources.drop(source)
-        self._mirror.drop_source(source)
+        self._mirror.drop_source(source, self._interests.sources())
         self._reconsider()
 
     async def converge(self, namespace: str) -> None:

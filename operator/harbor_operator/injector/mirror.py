@@ -6,7 +6,7 @@ what is known changes nothing, so the answer to our own write may be noted befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import TypeVar
 
 from harbor_operator.plan.holding import AccountSeen, Holding, NamespaceSeen, SecretSeen
@@ -59,10 +59,12 @@ class Mirror:
             if revision <= complete.revision and (namespace, name) not in complete.keys
         ]
 
-    def drop_source(self, source: Source) -> None:
-        """Forgets what only this source would keep fresh."""
+    def drop_source(self, source: Source, others: Iterable[Source]) -> None:
+        """Forgets what only this source, and none of the others, would keep fresh."""
+        covered = {other.name for other in others if other.kind is source.kind and other != source}
         for namespace, name, revision in list(self._known(source)):
-            self.forget(source.kind, Vanished(namespace, name, revision))
+            if covered.isdisjoint({"", name}):
+                self.forget(source.kind, Vanished(namespace, name, revision))
 
     def _known(self, source: Source) -> Iterator[tuple[str, str, int]]:
         for namespace, holding in self._holdings.items():

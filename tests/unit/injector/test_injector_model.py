@@ -2,99 +2,139 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from typing_extensions import override
 
-from harbor_operator.api.v1alpha1 import ConflictPolicy, LabelSelector, NamespaceSelection
-from harbor_operator.plan.holding import digest_of, encode
-from harbor_operator.plan.selection import is_selected
-from harbor_operator.ports import Unavailable
-from harbor_operator.ports.cluster import Kind
+from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster import Kind, Source
 from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.reasons import Reason
 from tests.fakes.cluster import FOREIGN
 from tests.unit.injector.asyncrun import run
+from tests.unit.injector.interleaving import SlowCluster, Worker
+from tests.unit.injector.rules import Key, Snapshot, Wishes, breaches, tally
+from tests.unit.injector.selections import labels, selections
 from tests.unit.injector.world import World, wish
 
-NAMESPACES = st.sampled_from(["app", "blue"])
-LABELS = st.sampled_from([{"team": "a"}, {}])
-ACCOUNTS = st.sampled_from(["default", "builder"])
-SECRETS = st.sampled_from(["harbor-pull", "other-pull"])
-CLAIMED = st.sampled_from([("default",), ("builder",), ("default", "builder"), ("*",)])
-SELECTIONS = st.sampled_from(
-    [NamespaceSelection(), NamespaceSelection(selector=LabelSelector(match_labels={"team": "a"}))]
-)
-# One registry per Secret name at a time: the step above the injector sees to that.
-UIDS = {"harbor-pull": "uid-a", "other-pull": "uid-b"}
+SECRETS = ("harbor-pull", "other-pull")
+THEIRS = ("theirs", "more")
+TROUBLE = (Unavailable("no answer"), Unavailable("slow down", retry_after=3.0))
+REFUSAL = Refused(Reason.RIGHTS_MISSING, "may not")
+
+namespaces = st.sampled_from(["app", "blue", "kube-x"])
+accounts = st.sampled_from(["default", "builder"])
+secret_names = st.sampled_from(SECRETS)
+registries = st.sampled_from(["a", "b", "c"])
+claimed = st.sampled_from([("default",), ("builder",), ("default", "builder"), ("*",)])
 
 
 class Injection(RuleBasedStateMachine):
-    restarts = True
-
-    @initialize()
-    def begin(self) -> None:
-        self.world = World()
+    @initialize(settled=st.booleans())
+    def begin(self, settled: bool) -> None:
+        self.cluster = SlowCluster()
+        self.world = World(self.cluster)
+        self.workers: list[Worker] = []
+        self.theirs: dict[Key, tuple[str, ...]] = {}
+        self.strangers: dict[Key, str] = {}
+        self.lives: dict[str, int] = defaultdict(int)
         self.declared: dict[str, DistributionWish] = {}
+        self.claims: dict[str, set[Claim]] = defaultdict(set)
+        self.kept_names: set[str] = set()
+        self._declare("a", wish(Claim(self._uid("a"), SECRETS[0], ("default",))))
+        for name in ("app", "blue"):
+            self.cluster.add_namespace(name)
+            self.theirs[name, "default"] = THEIRS
+            self.cluster.put_account(name, "default", THEIRS)
+        if settled:
+            run(self.world.settle())
 
-    # What people do
+    # What people and other controllers do
 
-    @rule(name=NAMESPACES, labels=LABELS)
+    @rule(name=namespaces, labels=labels)
     def label(self, name: str, labels: dict[str, str]) -> None:
-        self.world.cluster.add_namespace(name, labels)
+        if name not in self.cluster.namespaces or not self.cluster.namespaces[name].terminating:
+            self.cluster.add_namespace(name, labels)
 
-    @rule(name=NAMESPACES, unseen=st.booleans())
+    @rule(name=namespaces)
+    def terminate_namespace(self, name: str) -> None:
+        if seen := self.cluster.namespaces.get(name):
+            self.cluster.add_namespace(name, seen.labels, terminating=True)
+
+    @rule(name=namespaces, unseen=st.booleans())
     def delete_namespace(self, name: str, unseen: bool) -> None:
-        if name in self.world.cluster.namespaces:
-            self.world.cluster.delete_namespace(name)
+        if name in self.cluster.namespaces:
+            self.cluster.delete_namespace(name)
             self._lose(Kind.NAMESPACES, unseen)
 
-    @rule(name=NAMESPACES, account=ACCOUNTS, before=st.booleans())
-    def write_account(self, name: str, account: str, before: bool) -> None:
-        """Adds an entry of theirs, or makes the account anew without ours."""
-        if name not in self.world.cluster.namespaces:
+    @rule(name=namespaces, account=accounts, theirs=st.permutations(THEIRS), count=st.integers(0, 2), data=st.data())
+    def write_account(self, name: str, account: str, theirs: list[str], count: int, data: st.DataObject) -> None:
+        """Writes the whole list, as everybody must who changes it: ours may be kept, moved or dropped."""
+        if name not in self.cluster.namespaces:
             return
-        seen = self.world.cluster.accounts.get((name, account))
-        kept = seen.references if seen and before else ()
-        theirs = () if "theirs" in kept else ("theirs",)
-        self.world.cluster.put_account(name, account, (*theirs, *kept))
+        seen = self.cluster.accounts.get((name, account))
+        ours = [entry for entry in seen.references if entry in SECRETS] if seen else []
+        kept = data.draw(st.permutations(ours)) if data.draw(st.booleans()) else []
+        self.theirs[name, account] = tuple(theirs[:count])
+        entries = (*kept, *theirs[:count]) if data.draw(st.booleans()) else (*theirs[:count], *kept)
+        self.cluster.put_account(name, account, entries)
 
-    @rule(name=NAMESPACES, account=ACCOUNTS, unseen=st.booleans())
+    @rule(name=namespaces, account=accounts, unseen=st.booleans())
     def delete_account(self, name: str, account: str, unseen: bool) -> None:
-        if (name, account) in self.world.cluster.accounts:
-            self.world.cluster.delete_account(name, account)
+        if (name, account) in self.cluster.accounts:
+            self.cluster.delete_account(name, account)
             self._lose(Kind.ACCOUNTS, unseen)
 
-    @rule(name=NAMESPACES, secret=SECRETS, ours=st.booleans())
-    def write_secret(self, name: str, secret: str, ours: bool) -> None:
-        """Edits our Secret, or writes one of that name that is not ours."""
-        if name in self.world.cluster.namespaces:
-            seen = self.world.cluster.secrets.get((name, secret))
-            self.world.cluster.put_secret(name, secret, owner=seen.owner if seen and ours else "")
+    @rule(name=namespaces, secret=secret_names, ours=st.booleans(), fixed=st.booleans())
+    def write_secret(self, name: str, secret: str, ours: bool, fixed: bool) -> None:
+        """Edits a Secret, or writes one that is not ours; a fixed one cannot be changed any more."""
+        if name not in self.cluster.namespaces:
+            return
+        seen = self.cluster.secrets.get((name, secret))
+        if seen is None and not self._adopts(secret):
+            self.strangers[name, secret] = f"uid-{self.cluster.revision + 1}"
+        self.cluster.put_secret(name, secret, owner=seen.owner if seen and ours else "", fixed=fixed)
 
-    @rule(name=NAMESPACES, secret=SECRETS, unseen=st.booleans())
+    @rule(name=namespaces, secret=secret_names, unseen=st.booleans())
     def delete_secret(self, name: str, secret: str, unseen: bool) -> None:
-        if (name, secret) in self.world.cluster.secrets:
-            self.world.cluster.delete_secret(name, secret)
+        if (name, secret) in self.cluster.secrets:
+            self.cluster.delete_secret(name, secret)
             self._lose(Kind.SECRETS, unseen)
 
     # What the registries ask
 
-    @rule(secret=SECRETS, accounts=CLAIMED, chosen=SELECTIONS, config=st.sampled_from("12"), adopt=st.booleans())
+    @rule(who=registries, secret=secret_names, accounts=claimed, chosen=selections, config=st.sampled_from("12"))
     def declare(
-        self, secret: str, accounts: tuple[str, ...], chosen: NamespaceSelection, config: str, adopt: bool
+        self, who: str, secret: str, accounts: tuple[str, ...], chosen: NamespaceSelection, config: str
     ) -> None:
-        policy = ConflictPolicy.ADOPT if adopt else ConflictPolicy.REFUSE
-        claim = Claim(UIDS[secret], secret, accounts)
-        self.declared[secret] = wish(claim, config=config, namespaces=chosen, policy=policy)
-        self.world.injector.declare(self.declared[secret])
+        self._declare(who, wish(Claim(self._uid(who), secret, accounts), config=config, namespaces=chosen))
 
-    @rule(secret=SECRETS)
-    def withdraw(self, secret: str) -> None:
-        if secret in self.declared:
-            self.world.injector.withdraw(self.declared.pop(secret).claim)
+    @rule(who=registries)
+    def adopt(self, who: str) -> None:
+        if told := self.declared.get(who):
+            claim, config = told.claim, told.docker_config.get_secret_value()
+            self._declare(who, wish(claim, config=config, namespaces=told.namespaces, policy=ConflictPolicy.ADOPT))
+            for key in [key for key in self.strangers if key[1] == claim.secret_name]:
+                del self.strangers[key]
 
-    # What the network does
+    @rule(who=registries)
+    def withdraw(self, who: str) -> None:
+        self.declared.pop(who, None)
+        self._look(who)
+
+    @rule(who=registries)
+    def abandon(self, who: str) -> None:
+        """A registry goes and leaves everything where it is; one of the same name that comes later is another."""
+        self.kept_names.update(claim.secret_name for claim in self.claims.pop(who, ()))
+        self.declared.pop(who, None)
+        self.world.injector.abandon(self._uid(who))
+        self.lives[who] += 1
+
+    # What the network and the machines do
 
     @rule()
     def feed(self) -> None:
@@ -105,99 +145,152 @@ class Injection(RuleBasedStateMachine):
         if sources := sorted(self.world._position, key=str):
             self.world.tell(data.draw(st.sampled_from(sources)), limit=1)
 
-    def _lose(self, kind: Kind, unseen: bool) -> None:
-        for source in self.world._position:
-            if unseen and source.kind is kind:
-                self.world.lose(source)
+    @rule(data=st.data())
+    def list_anew(self, data: st.DataObject) -> None:
+        if sources := sorted(self.world._position, key=str):
+            self.world.relist(data.draw(st.sampled_from(sources)))
+
+    @rule(data=st.data())
+    def refuse_a_watch(self, data: st.DataObject) -> None:
+        if sources := sorted(self.world._position, key=str):
+            source: Source = data.draw(st.sampled_from(sources))
+            self.world.injector.refuse(source, REFUSAL)
+            self.world.lose(source)
 
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        if self.world.cluster.history and (sources := sorted(self.world._position, key=str)):
-            kind, change = data.draw(st.sampled_from(self.world.cluster.history))
+        if self.cluster.history and (sources := sorted(self.world._position, key=str)):
+            kind, change = data.draw(st.sampled_from(self.cluster.history))
             source = data.draw(st.sampled_from(sources))
             if source.kind is kind and source.name in {"", getattr(change, "name", "")}:
                 self.world.repeat(source, change)
 
-    @rule()
-    def work(self) -> None:
-        run(self.world.work())
+    @rule(up_to_date=st.booleans())
+    def begin_work(self, up_to_date: bool) -> None:
+        if up_to_date:
+            self.world.feed()
+        if (namespace := self.world.injector.queue.take()) is not None:
+            self.cluster.slow = True
+            self.workers.append(Worker(namespace, self.world.injector.converge(namespace)))
+            self._dismiss()
+
+    @rule(data=st.data(), trouble=st.none() | st.sampled_from([*TROUBLE, REFUSAL]))
+    def go_on(self, data: st.DataObject, trouble: Unavailable | Refused | None) -> None:
+        if self.workers:
+            worker = data.draw(st.sampled_from(self.workers))
+            # A write that was done is never refused; its answer may be lost.
+            worker.step(None if trouble is REFUSAL and worker.where == "after" else trouble)
+            self._dismiss()
 
     @rule()
     def settle(self) -> None:
-        run(self.world.settle())
+        self._finish()
+        run(self.world.settle(patience=30.0))
 
-    @rule()
-    def work_in_vain(self) -> None:
-        self.world.cluster.failure = Unavailable("no answer")
-        run(self.world.work())
-        self.world.cluster.failure = None
+    @rule(who=registries)
+    def look(self, who: str) -> None:
+        self._look(who)
 
-    @rule()
-    def restart(self) -> None:
-        if not self.restarts:
-            return
+    @rule(data=st.data())
+    def restart(self, data: st.DataObject) -> None:
+        """The process dies: a write that was on its way may be done or not, and nobody hears the answer."""
+        for worker in self.workers:
+            if data.draw(st.booleans()):
+                worker.step()
+            worker.die()
+        self.workers.clear()
         self.world.start()
-        for declared in self.declared.values():
-            self.world.injector.declare(declared)
+        for who, told in self.declared.items():
+            self.world.injector.declare(told)
+            self._look(who)
 
-    # What must hold in the end
+    # What must hold at every moment, and in the end
+
+    @invariant()
+    def nothing_foreign_was_touched(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        for key, found in self.cluster.accounts.items():
+            assert tuple(entry for entry in found.references if entry not in SECRETS) == self.theirs[key]
+        for key, uid in self.strangers.items():
+            seen = self.cluster.secrets.get(key)
+            assert seen is None or seen.uid != uid or (seen.owner == "" and seen.digest in {FOREIGN, b""})
 
     @override
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
-        self.world.feed()
+        self._come_to_rest()
+        snapshot = Snapshot(self.cluster.namespaces, self.cluster.secrets, self.cluster.accounts)
+        owners = frozenset(self._uid(who) for who in "abc")
+        rules = Wishes(list(self.declared.values()), owners, frozenset(SECRETS), frozenset(self.kept_names))
+        found = breaches(snapshot, rules)
+        assert not found, found
+        for told in self.declared.values():
+            facts = self.world.injector.read(told.claim)
+            assert facts is not None
+            assert (facts.namespaces, facts.ready, facts.failed) == tally(snapshot, told)
+        assert not any(claims - {self.declared[who].claim} for who, claims in self.claims.items() if claims)
+        self.cluster.writes.clear()
         for source in list(self.world._position):
             self.world.relist(source)
         run(self.world.settle())
-        for name in self.world.cluster.namespaces:
-            for secret in UIDS:
-                self._check(name, secret)
-        for found in self.world.cluster.accounts.values():
-            assert found.references[0] == "theirs"
-        self.world.cluster.writes.clear()
-        run(self.world.settle())
-        assert self.world.cluster.writes == []
+        assert self.cluster.writes == []
 
-    def _check(self, name: str, secret: str) -> None:
-        declared = self.declared.get(secret)
-        labels = self.world.cluster.namespaces[name].labels
-        seen = self.world.cluster.secrets.get((name, secret))
-        foreign = seen is not None and seen.owner == ""
-        references = {
-            account: found for (namespace, account), found in self.world.cluster.accounts.items() if namespace == name
-        }
-        if seen is None:
-            assert not any(secret in found.references and secret in found.attached for found in references.values())
-        if declared is None or not is_selected(declared.namespaces, name, labels):
-            # A restart forgets what was withdrawn; the step above the injector withdraws it again.
-            assert self.restarts or seen is None or foreign
-            return
-        if foreign:
-            assert declared.conflict_policy is ConflictPolicy.REFUSE
-            assert seen is not None
-            assert seen.digest == FOREIGN
-            return
-        assert seen is not None
-        assert seen.digest == digest_of(encode(declared.docker_config.get_secret_value()))
-        for account, found in references.items():
-            if {account, "*"} & set(declared.claim.service_accounts):
-                assert secret in found.references
-                assert len(set(found.references)) == len(found.references)
+    def _come_to_rest(self) -> None:
+        self._finish()
+        for _ in SECRETS:
+            self.world.feed()
+            for source in list(self.world._position):
+                self.world.relist(source)
+            run(self.world.settle())
+            for who in "abc":
+                self._look(who)
 
+    # Small things
 
-class Withdrawal(Injection):
-    """The same without restarts, which forget what was withdrawn: nothing of ours is left where nobody wants it."""
+    def _uid(self, who: str) -> str:
+        return f"uid-{who}{self.lives[who]}"
 
-    restarts = False
+    def _adopts(self, secret: str) -> bool:
+        return any(
+            told.claim.secret_name == secret and told.conflict_policy is ConflictPolicy.ADOPT
+            for told in self.declared.values()
+        )
 
+    def _declare(self, who: str, told: DistributionWish) -> None:
+        self.declared[who] = told
+        self.claims[who].add(told.claim)
+        self.world.injector.declare(told)
+        self._look(who)
 
-SETTINGS = settings(max_examples=150, stateful_step_count=30, deadline=None)
+    def _look(self, who: str) -> None:
+        """Does what a pass over a registry does: takes back what is claimed no more, until nothing is left of it."""
+        told = self.declared.get(who)
+        for claim in sorted(self.claims[who], key=str):
+            if told is None or claim != told.claim:
+                self.world.injector.withdraw(claim)
+                try:
+                    if self.world.injector.remaining(claim) == 0:
+                        self.claims[who].discard(claim)
+                except Refused:
+                    continue
+
+    def _lose(self, kind: Kind, unseen: bool) -> None:
+        for source in self.world._position:
+            if unseen and source.kind is kind:
+                self.world.lose(source)
+
+    def _dismiss(self) -> None:
+        self.workers = [worker for worker in self.workers if not worker.is_done]
+
+    def _finish(self) -> None:
+        self.cluster.slow = False
+        for worker in self.workers:
+            while not worker.is_done:
+                worker.step()
+        self._dismiss()
 
 
 def test_any_history_ends_as_the_rules_say() -> None:
-    run_state_machine_as_test(Injection, settings=SETTINGS)
-
-
-def test_any_history_leaves_nothing_behind() -> None:
-    run_state_machine_as_test(Withdrawal, settings=SETTINGS)
+    run_state_machine_as_test(Injection, settings=settings(max_examples=200, stateful_step_count=50, deadline=None))

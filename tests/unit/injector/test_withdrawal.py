@@ -125,3 +125,20 @@ async def test_source_that_nobody_wants_is_given_up(world: World) -> None:
     assert world.injector.sources() == {Source(Kind.NAMESPACES)}
     world.feed()
     assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_what_another_view_still_shows_is_not_forgotten(world: World) -> None:
+    every = Claim("uid-a", "other-pull", ("*",))
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    await world.settle()
+    world.injector.declare(wish(every))
+    world.injector.withdraw(CLAIM)
+    await world.settle()
+    assert world.injector.remaining(CLAIM) == 0
+    world.feed()  # here the view of accounts named 'default' ends, while that of all accounts goes on
+    world.cluster.writes.clear()
+    world.injector.withdraw(every)
+    await world.settle()
+    assert world.cluster.writes == ["patch app/default", "delete app/other-pull"]
+    assert world.references("app") == ()

@@ -58,8 +58,8 @@ class Metrics:
 class World:
     """`start` makes a new injector over the same cluster, as after a restart."""
 
-    def __init__(self) -> None:
-        self.cluster = FakeCluster()
+    def __init__(self, cluster: FakeCluster | None = None) -> None:
+        self.cluster = cluster or FakeCluster()
         self.clock = Clock()
         self.start()
 

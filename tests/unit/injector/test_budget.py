@@ -1,0 +1,106 @@
+"""What a fresh namespace costs, in whatever order the watches tell of it: one write per Secret and per account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harbor_operator.ports.cluster import Source
+from harbor_operator.ports.distribution import Claim
+from tests.fakes.cluster import matches
+from tests.unit.injector.asyncrun import run
+from tests.unit.injector.interleaving import SlowCluster, Worker
+from tests.unit.injector.world import World, wish
+
+T = TypeVar("T")
+ACCOUNTS = ("default", "builder", "deployer")
+MOST_NOISE = 8
+
+
+class Birth:
+    """A namespace comes into being, and the views tell of it in an order of their own."""
+
+    def __init__(self, data: st.DataObject, claims: list[Claim]) -> None:
+        self._data = data
+        self.cluster = SlowCluster()
+        self.world = World(self.cluster)
+        for claim in claims:
+            self.world.injector.declare(wish(claim))
+        run(self.world.settle())
+        self.cluster.slow = True
+        self._coming = [*ACCOUNTS]
+        self._workers: list[Worker] = []
+        self._noise = MOST_NOISE
+
+    def live(self) -> None:
+        """Lets things happen in any order, some of them twice, until nothing is left to happen."""
+        self.cluster.add_namespace("app")
+        while options := self._useful():
+            if self._noise:
+                options += [self._repeat, self._list_anew]
+            self._pick(options)()
+
+    def _useful(self) -> list[Callable[[], None]]:
+        options: list[tuple[Callable[[], None], object]] = [
+            (self._bear, self._coming),
+            (self._tell, self._untold()),
+            (self._begin, self.world.injector.queue.depth),
+            (self._go_on, self._workers),
+        ]
+        return [act for act, anything in options if anything]
+
+    def _pick(self, options: list[T]) -> T:
+        return self._data.draw(st.sampled_from(options))
+
+    def _bear(self) -> None:
+        self.cluster.put_account("app", self._coming.pop())
+
+    def _untold(self) -> list[Source]:
+        position, now = self.world._position, len(self.cluster.history)
+        return [source for source in sorted(position, key=str) if position[source] < now]
+
+    def _tell(self) -> None:
+        self.world.tell(self._pick(self._untold()), limit=1)
+
+    def _begin(self) -> None:
+        if (namespace := self.world.injector.queue.take()) is not None:
+            self._workers.append(Worker(namespace, self.world.injector.converge(namespace)))
+
+    def _go_on(self) -> None:
+        self._pick(self._workers).step()
+        self._workers = [worker for worker in self._workers if not worker.is_done]
+
+    def _repeat(self) -> None:
+        self._noise -= 1
+        source = self._pick(sorted(self.world._position, key=str))
+        told = self.cluster.history[: self.world._position[source]]
+        if changes := [change for kind, change in told if matches(source, kind, change)]:
+            self.world.repeat(source, self._pick(changes))
+
+    def _list_anew(self) -> None:
+        self._noise -= 1
+        self.world.relist(self._pick(sorted(self.world._position, key=str)))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "patched"),
+    [
+        ([("default",)], ["default"]),
+        ([("default", "deployer")], ["default", "deployer"]),
+        ([("*",)], ["builder", "default", "deployer"]),
+        ([("default",), ("*",)], ["builder", "default", "deployer"]),
+        ([("absent",)], []),
+    ],
+)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_every_object_is_written_once(claimed: list[tuple[str, ...]], patched: list[str], data: st.DataObject) -> None:
+    claims = [Claim(f"uid-{index}", f"pull-{index}", accounts) for index, accounts in enumerate(claimed)]
+    birth = Birth(data, claims)
+    birth.live()
+    applied = [f"apply app/pull-{index}" for index in range(len(claims))]
+    assert sorted(birth.cluster.writes) == sorted([*applied, *(f"patch app/{name}" for name in patched)])
