@@ -17,6 +17,7 @@ import kopf
 import uvloop
 
 from harbor_operator.adapters import secrets
+from harbor_operator.adapters.admission import AdmissionAdapter
 from harbor_operator.adapters.cluster import KubeCluster
 from harbor_operator.adapters.harbor import HarborOverHttp
 from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
@@ -45,6 +46,8 @@ from harbor_operator.steps import Step
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.pull_admission import PullAdmission
+from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
@@ -160,7 +163,12 @@ class Replica:
             ReleaseStep(kube, self._helm, secrets.CHANCE, _now),
             ReachabilityStep(kube, door, harbor, _now),
             ConfigurationStep(kube, harbor),
-            PullSecretsStep(kube, door, harbor, self._injection.injector, password),
+            PullSecretsStep(
+                kube,
+                PullCredential(kube, door, harbor, password),
+                self._injection.injector,
+                PullAdmission(AdmissionAdapter(self._http), time.monotonic),
+            ),
         )
 
     def _export(self) -> None:

@@ -48,6 +48,7 @@ class PullSecretFacts:
     failures: tuple[NamespaceFailure, ...] = ()
     secret_name: str = ""
     service_accounts: tuple[str, ...] = ()
+    admission_policy: str = ""
     robot: str | None = None
     expires_at: datetime | None = None
     rotated_at: datetime | None = None

@@ -95,3 +95,7 @@ class Reason(StrEnum):
     FOREIGN_SECRET = "ForeignSecret"
     PULL_SECRETS_CONTESTED = "PullSecretsContested"
     PULL_SECRETS_CLEANING_UP = "PullSecretsCleaningUp"
+    ADMISSION_POLICY_SETTLING = "AdmissionPolicySettling"
+    ADMISSION_POLICY_UNSUPPORTED = "AdmissionPolicyUnsupported"
+    ADMISSION_POLICY_FOREIGN = "AdmissionPolicyForeign"
+    ADMISSION_POLICY_REFUSED = "AdmissionPolicyRefused"

@@ -170,6 +170,8 @@ def _pull_secrets(facts: Facts) -> Status | None:
         "secretName": seen.secret_name,
         "serviceAccounts": list(seen.service_accounts),
     }
+    if seen.admission_policy:
+        status["admissionPolicy"] = seen.admission_policy
     return status | _robot(seen)
 
 

@@ -54,9 +54,9 @@ def references(observer: Observer, namespace: str, account: str = "default") -> 
     return [entry["name"] for entry in found.get("imagePullSecrets", [])]
 
 
-def pull_secret(observer: Observer, namespace: str) -> Manifest | None:
+def pull_secret(observer: Observer, namespace: str, name: str = PULL_SECRET) -> Manifest | None:
     """The Secret of that name in a namespace, whoever made it."""
-    return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{PULL_SECRET}")
+    return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{name}")
 
 
 def create_namespace(lab: Lab, observer: Observer, name: str) -> None:

@@ -37,6 +37,7 @@ from tests.lab.gotools import build, program
 from tests.lab.process import LabError, Process, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.lab.certs import Authority
@@ -130,8 +131,12 @@ class ControlPlane:
         except (urllib.error.URLError, OSError):
             return False
 
-    def restart_apiserver(self, *, downtime: float = 0.0) -> None:
-        """Kill the API server, keep it down for so many seconds, and start it again on the same port and data."""
+    def restart_apiserver(self, *, downtime: float = 0.0, flags: Sequence[str] = ()) -> None:
+        """Kill the API server, keep it down for so many seconds, and start it again on the same port and data.
+
+        `flags` are added to its command line for good.
+        """
+        self._apiserver_argv += flags
         self._apiserver.kill()
         self.audit.server_killed()
         time.sleep(downtime)

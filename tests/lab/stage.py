@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from tests.lab.harbor.workloads import Workloads
 from tests.lab.nginx import Front, Site
 from tests.lab.node.images import harbor_images
@@ -19,6 +21,7 @@ from tests.lab.registries import Registry, example, merged
 from tests.lab.skopeo import Skopeo
 
 if TYPE_CHECKING:
+    from tests.lab.controlplane import ControlPlane
     from tests.lab.lab import Lab
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +112,15 @@ def _workloads(lab: Lab, registry: Registry) -> Workloads | Published:
     directory = lab.directory / f"harbor-{namespace}"
     kubeconfig = lab.control_plane.kubeconfig
     return Workloads.start(directory, lab.processes, kubeconfig, namespace=namespace, release=name)
+
+
+def allow_admission_policy(plane: ControlPlane, *registries: tuple[str, str]) -> None:
+    """Applies the optional role with the policies of these registries (namespace, name), as its comment tells to."""
+    path = ROOT / "deploy" / "components" / "admission-policy" / "rbac.yaml"
+    for manifest in yaml.safe_load_all(path.read_text()):
+        for rule in manifest.get("rules", []):
+            rule["resourceNames"] = [f"harbor-operator.{namespace}.{name}" for namespace, name in registries]
+        plane.apply(manifest)
 
 
 def install(lab: Lab) -> None:

@@ -21,8 +21,13 @@ Manifest = dict[str, Any]
 @pytest.fixture(scope="module")
 def shipped() -> list[Manifest]:
     """The objects of `kubectl apply -k deploy`."""
+    return built("deploy")
+
+
+def built(folder: str) -> list[Manifest]:
+    """The objects of `kubectl apply -k` on a folder."""
     kubectl = str(program("kubectl"))
-    done = subprocess.run([kubectl, "kustomize", str(ROOT / "deploy")], check=True, capture_output=True, text=True)
+    done = subprocess.run([kubectl, "kustomize", str(ROOT / folder)], check=True, capture_output=True, text=True)
     return list(yaml.safe_load_all(done.stdout))
 
 
@@ -44,6 +49,21 @@ def test_secrets_and_service_accounts_are_named_cluster_wide(shipped: list[Manif
         if {"secrets", "serviceaccounts"} & set(rule["resources"]):
             assert rule["resourceNames"]
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_the_default_installation_may_not_touch_admission(shipped: list[Manifest]) -> None:
+    for role in kind(shipped, "ClusterRole"):
+        assert not [rule for rule in role["rules"] if "admissionregistration.k8s.io" in rule["apiGroups"]]
+
+
+def test_the_optional_role_names_the_policy_of_the_examples() -> None:
+    component = built("deploy/components/admission-policy")
+    (role,) = kind(component, "ClusterRole")
+    (rule,) = role["rules"]
+    (example_registry,) = example("full.yaml")
+    key = example_registry["metadata"]
+    assert rule["resourceNames"] == [f"harbor-operator.{key['namespace']}.{key['name']}"]
+    assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
 def test_no_role_flows_into_the_ordinary_ones(shipped: list[Manifest]) -> None:

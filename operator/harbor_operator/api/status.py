@@ -47,6 +47,9 @@ class PullSecretStatus(Model):
     failures: list[NamespaceFailureStatus] = Field(default_factory=list, description="The first 20 failures by name.")
     secret_name: str = Field(default="", description="Name of the Secret that was distributed.")
     service_accounts: list[str] = Field(default_factory=list, description="Service accounts that refer to it.")
+    admission_policy: str | None = Field(
+        default=None, description="Name of the MutatingAdmissionPolicy and of its binding, as long as there are any."
+    )
     robot: str | None = Field(default=None, description="Full login name of the robot in use.")
     expires_at: str | None = Field(default=None, description="When the robot's credential expires.")
     rotated_at: str | None = Field(default=None, description="When the credential was last changed.")

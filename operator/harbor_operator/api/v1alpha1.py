@@ -43,6 +43,13 @@ class ConflictPolicy(StrEnum):
     ADOPT = "Adopt"
 
 
+class AdmissionPolicy(StrEnum):
+    """Whether the API server itself gives a service account its reference."""
+
+    DISABLED = "Disabled"
+    ENABLED = "Enabled"
+
+
 class ValuesFrom(Model):
     """Names a Secret or ConfigMap with more chart values."""
 
@@ -157,6 +164,11 @@ class PullSecrets(Model):
     conflict_policy: ConflictPolicy = Field(
         default=ConflictPolicy.REFUSE, description="What to do with a Secret of that name that is not ours."
     )
+    admission_policy: AdmissionPolicy = Field(
+        default=AdmissionPolicy.DISABLED,
+        description="Enabled = a MutatingAdmissionPolicy gives each service account its reference at birth, so that no "
+        "pod comes before it; needs Kubernetes 1.36 and the rights in `deploy/components/admission-policy`.",
+    )
 
 
 class DeletionPolicies(Model):
@@ -218,6 +230,7 @@ class Observed(Model):
 
     secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
     service_accounts: tuple[str, ...] = ()
+    admission_policy: str = Field(default="", description="Name of the policy that may have to be taken away.")
     reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
 
     @classmethod
@@ -233,6 +246,7 @@ class Observed(Model):
         return cls(
             secret_name=spread.get("secretName", ""),
             service_accounts=tuple(spread.get("serviceAccounts") or ()),
+            admission_policy=spread.get("admissionPolicy", ""),
             reachable=told.get("RegistryReachable") == "True",
         )
 

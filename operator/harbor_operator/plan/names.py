@@ -11,6 +11,7 @@ FIELD_MANAGER = "harbor-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 REGISTRY_UID = f"{GROUP}/registry-uid"
 REGISTRY_NAME = f"{GROUP}/registry-name"
+REGISTRY_NAMESPACE = f"{GROUP}/registry-namespace"
 REGISTRY_KEY = f"{GROUP}/registry"
 ADOPTED = f"{GROUP}/adopted"
 ATTACHED = f"{GROUP}/attached"
@@ -19,6 +20,7 @@ SECRETS_DIGEST = f"{GROUP}/secrets"
 
 _POSTGRES_LIMIT = 63
 _LABEL_LIMIT = 63
+_NAME_LIMIT = 253
 
 
 def _own(registry: HarborRegistry, what: str) -> str:
@@ -32,6 +34,11 @@ def owner_labels(registry: HarborRegistry) -> dict[str, str]:
     The name and not the uid: what `deletionPolicy` retained belongs to a registry that is made again.
     """
     return {MANAGED_BY: FIELD_MANAGER, REGISTRY_NAME: label_value(registry.metadata.name)}
+
+
+def cluster_labels(registry: HarborRegistry) -> dict[str, str]:
+    """Labels that prove the same of an object that lies in no namespace."""
+    return {**owner_labels(registry), REGISTRY_NAMESPACE: registry.metadata.namespace}
 
 
 def label_value(name: str) -> str:
@@ -90,6 +97,15 @@ def robot_secret(registry: HarborRegistry) -> str:
 def robot(registry: HarborRegistry) -> str:
     """Name of the robot without Harbor's prefix."""
     return f"{registry.metadata.namespace}-{registry.metadata.name}-pull"
+
+
+def admission_policy(registry: HarborRegistry) -> str:
+    """MutatingAdmissionPolicy and its binding; a namespace has no dot, so no two registries share a name."""
+    prefix = f"{FIELD_MANAGER}.{registry.metadata.namespace}."
+    readable = f"{prefix}{registry.metadata.name}"
+    if len(readable) <= _NAME_LIMIT:
+        return readable
+    return prefix + hashlib.sha256(registry.metadata.name.encode()).hexdigest()
 
 
 def database_role(registry: HarborRegistry) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from pydantic import SecretStr
-
-from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, PullSecrets
+from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets
+from harbor_operator.diagnosis.admission import weighed
 from harbor_operator.diagnosis.pull_secrets import cleaning_up, name_obstacle, robot_left_behind, spread
 from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.distribution import Claim, Distribution, DistributionWish
-from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.ports.harbor import Access, Login
 from harbor_operator.ports.kube import Kube
 from harbor_operator.steps.harbor_access import read_access
+from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 
 EVERY_ACCOUNT = "*"
@@ -33,16 +32,12 @@ class PullSecretsStep:
     needs = (Aspect.REACHABILITY,)
 
     def __init__(
-        self,
-        kube: Kube,
-        door: RegistryDoor,
-        harbor: Harbor,
-        distribution: Distribution,
-        make_password: Callable[[], SecretStr],
+        self, kube: Kube, credential: PullCredential, distribution: Distribution, admission: PullAdmission
     ) -> None:
         self._kube = kube
-        self._credential = PullCredential(kube, door, harbor, make_password)
+        self._credential = credential
         self._distribution = distribution
+        self._admission = admission
         # What this process has declared: the status names one claim only, and a quick second rename would lose another.
         self._claims: dict[str, set[Claim]] = {}
 
@@ -53,22 +48,21 @@ class PullSecretsStep:
             return await self._clean_up(registry)
         if obstacle := name_obstacle(registry, section.secret_name, await self._kube.read_registries()):
             return obstacle
+        wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
+        # Taking it away needs no login.
+        policy = None if wants_policy else await self._admission.remove(registry)
         access = await read_access(self._kube, registry)
         login = await self._login(registry, section, access)
         if isinstance(login, Blocked):
             return login
-        claim = _claim(registry, section)
-        self._distribution.declare(_wish(registry, section, login))
-        # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
-        await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
-        outcome = self._report(registry, claim, login.username if section.credential.robot else None)
-        if isinstance(outcome, Done) and section.credential.robot is None:
-            await self._credential.retire_robot(registry)
-        return outcome
+        # Before the wish is declared: under a new name, nobody shall be born with the old one while it is taken back.
+        policy = policy or await self._admission.ensure(registry, section)
+        return weighed(await self._spread(registry, section, login), policy)
 
     async def sustain(self, registry: HarborRegistry) -> Facts:
         """Goes on spreading the login that worked before: new namespaces need not wait until Harbor is back."""
         section = registry.spec.pull_secrets
+        await self._admission.sustain(registry)
         if section is None or section.secret_name != registry.observed.secret_name:
             return Facts()
         claim = _claim(registry, section)
@@ -77,11 +71,20 @@ class PullSecretsStep:
         seen = self._distribution.read(claim)
         if seen is None:
             return Facts()
-        named = replace(seen, secret_name=claim.secret_name, service_accounts=registry.observed.service_accounts)
+        named = replace(
+            seen,
+            secret_name=claim.secret_name,
+            service_accounts=registry.observed.service_accounts,
+            admission_policy=self._admission.name(registry),
+        )
         return Facts(pull_secrets=named)
 
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
-        """Takes everything back unless it shall be kept: references, Secrets, then the robot."""
+        """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
+        # Never kept: it would go on giving new accounts a reference to a Secret that nobody makes any more.
+        policy = await self._admission.remove(registry)
+        if not isinstance(policy, Done):
+            return policy
         if registry.spec.deletion_policy.pull_secrets is DeletionPolicy.RETAIN:
             self._distribution.abandon(registry.metadata.uid)
             return Done("the pull Secrets, their references and the robot are kept (`spec.deletionPolicy.pullSecrets`)")
@@ -96,7 +99,18 @@ class PullSecretsStep:
             await self._credential.forget_robot(registry)
             return Done(robot_left_behind(names.robot(registry), str(error)))
         self._claims.pop(registry.metadata.uid, None)
+        self._admission.forget(registry)
         return Done("pull Secrets, references and robot are gone")
+
+    async def _spread(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
+        claim = _claim(registry, section)
+        self._distribution.declare(_wish(registry, section, login))
+        # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
+        await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
+        outcome = self._report(registry, claim, login.username if section.credential.robot else None)
+        if isinstance(outcome, Done) and section.credential.robot is None:
+            await self._credential.retire_robot(registry)
+        return outcome
 
     async def _login(self, registry: HarborRegistry, section: PullSecrets, access: Access) -> Login | Blocked:
         given, robot = section.credential.secret_ref, section.credential.robot
@@ -107,6 +121,9 @@ class PullSecretsStep:
         raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")
 
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
+        policy = await self._admission.remove(registry)
+        if not isinstance(policy, Done):
+            return policy
         if leftovers := self._take_back(registry, None):
             return _still_cleaning(leftovers, NONE_SPREAD)
         await self._credential.retire_robot(registry)
@@ -115,7 +132,7 @@ class PullSecretsStep:
     def _report(self, registry: HarborRegistry, claim: Claim, robot: str | None) -> Outcome:
         leftovers = self._take_back(registry, claim)
         seen = self._distribution.read(claim)
-        facts = replace(seen or NONE_SPREAD, robot=robot)
+        facts = replace(seen or NONE_SPREAD, robot=robot, admission_policy=self._admission.name(registry))
         if leftovers:
             return _still_cleaning(leftovers, facts)
         named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
@@ -125,11 +142,13 @@ class PullSecretsStep:
         """Withdraws every known claim that the present one does not cover; returns those of which something is left."""
         known = self._claims.setdefault(registry.metadata.uid, set())
         known.update(more, _observed_claim(registry))
+        # An account may still be born with what is taken back: as long as the claim is open, that goes as well.
+        settled = not self._admission.is_settling(registry)
         leftovers: list[Leftover] = []
         for claim in sorted(known, key=lambda one: (one.secret_name, one.service_accounts)):
             if present is None or not _covers(present, claim):
                 self._distribution.withdraw(claim)
-                leftovers.append((claim, self._distribution.remaining(claim)))
+                leftovers.append((claim, self._distribution.remaining(claim) if settled else None))
         remaining = [leftover for leftover in leftovers if leftover[1] != 0]
         self._claims[registry.metadata.uid] = {claim for claim, _ in remaining} | ({present} if present else set())
         return remaining

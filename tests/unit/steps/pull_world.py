@@ -11,7 +11,10 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.outcomes import Outcome, PullSecretFacts
 from harbor_operator.ports.distribution import Claim
+from harbor_operator.steps.pull_admission import PullAdmission
+from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
+from tests.fakes.admission import FakeAdmission
 from tests.fakes.distribution import FakeDistribution
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.kube import FakeKube
@@ -53,6 +56,8 @@ class World:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
     distribution: FakeDistribution = field(default_factory=FakeDistribution)
+    admission: FakeAdmission = field(default_factory=FakeAdmission)
+    now: float = 1000.0
 
     def __post_init__(self) -> None:
         self.distribution.progress = ALL_READY
@@ -60,9 +65,9 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        self.step = PullSecretsStep(
-            self.kube, self.harbor, self.harbor, self.distribution, lambda: SecretStr("Generated-1")
-        )
+        credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
+        admission = PullAdmission(self.admission, lambda: self.now)
+        self.step = PullSecretsStep(self.kube, credential, self.distribution, admission)
 
     def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
         self.harbor.accounts[username] = ("Account-pass-1", is_admin)

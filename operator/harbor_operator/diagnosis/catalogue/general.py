@@ -56,7 +56,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The operator's ServiceAccount may not do that: the shipped roles are incomplete or were changed, or "
         "the registry's namespace has no RoleBinding.",
         "Apply `deploy/` again; bind the ClusterRole `harbor-operator-registry` in the registry's namespace; add a "
-        "pull Secret name other than `harbor-pull` to the ClusterRole's `resourceNames`.",
+        "pull Secret name other than `harbor-pull` to the ClusterRole's `resourceNames`; apply "
+        "`deploy/components/admission-policy` for `spec.pullSecrets.admissionPolicy`.",
     ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",

@@ -114,4 +114,27 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "The registry, or its `pullSecrets` section, was deleted or the Secret renamed.",
         "Wait.",
     ),
+    Reason.ADMISSION_POLICY_SETTLING: Problem(
+        "The condition is False for some seconds.",
+        "The admission policy was made or put right; API servers take it up once a second.",
+        "Wait. If it comes again and again, somebody else edits the policy.",
+    ),
+    Reason.ADMISSION_POLICY_UNSUPPORTED: Problem(
+        "The condition is False although `status.pullSecrets` counts every namespace as ready.",
+        "`spec.pullSecrets.admissionPolicy` is Enabled, and the cluster is older than Kubernetes 1.36 or has the API "
+        "switched off (`--runtime-config`). Secrets are spread and attached a moment after a service account's birth "
+        "instead, and a pod may be faster.",
+        "Upgrade the cluster or switch the API on; or set the field to Disabled.",
+    ),
+    Reason.ADMISSION_POLICY_FOREIGN: Problem(
+        "A MutatingAdmissionPolicy or its binding has the name that the operator needs.",
+        "Somebody made it by hand, or took the operator's labels off.",
+        "Delete it; the operator makes its own at the next pass.",
+    ),
+    Reason.ADMISSION_POLICY_REFUSED: Problem(
+        "The API server does not take the admission policy.",
+        "A label key or value of `spec.pullSecrets.namespaces.selector`, or a name in `serviceAccounts`, is none that "
+        "Kubernetes allows.",
+        "Mend the field that the server names in the message.",
+    ),
 }

@@ -1,0 +1,123 @@
+"""The admission policy of a registry: made and kept right while the spec asks for it, taken away when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from harbor_operator.api.v1alpha1 import AdmissionPolicy, HarborRegistry, PullSecrets
+from harbor_operator.diagnosis.admission import settling
+from harbor_operator.outcomes import Blocked, Done, Outcome, Unseen
+from harbor_operator.plan import names
+from harbor_operator.plan.admission import AdmissionWish, plan_admission, plan_no_admission
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.admission import Admission
+from harbor_operator.reasons import Reason
+
+SETTLE_SECONDS = 3.0
+"""API servers take new policies up once a second."""
+
+IN_FORCE = Done("the admission policy is in force")
+GONE = Done("there is no admission policy")
+
+
+class PullAdmission:
+    """Tells no by an outcome and never by an exception: Secrets are spread whatever becomes of the policy."""
+
+    def __init__(self, admission: Admission, clock: Callable[[], float]) -> None:
+        self._admission = admission
+        self._clock = clock
+        # What this process knows better than the status: whether there may be a policy, and when it was last changed.
+        self._kept: dict[str, bool] = {}
+        self._changed: dict[str, float] = {}
+
+    def name(self, registry: HarborRegistry) -> str:
+        """Name of the policy that there may be, for the status; empty if there is none."""
+        return names.admission_policy(registry) if self._may_exist(registry) else ""
+
+    def is_settling(self, registry: HarborRegistry) -> bool:
+        """Whether an API server may still act by what the policy said before."""
+        return self._settles_in(registry) > 0
+
+    async def ensure(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
+        """Makes policy and binding right; Done once they are in force."""
+        try:
+            for wish in plan_admission(registry, section):
+                if obstacle := await self._ensure(registry, wish):
+                    return obstacle
+        except Unavailable as error:
+            return Unseen(error.reason, str(error))
+        except Refused as refused:
+            return Blocked(refused.reason, str(refused))
+        seconds = self._settles_in(registry)
+        return settling(names.admission_policy(registry), seconds) if seconds > 0 else IN_FORCE
+
+    async def remove(self, registry: HarborRegistry) -> Outcome:
+        """Takes binding and policy away if they are ours; asks nothing where there was never any."""
+        if not self._may_exist(registry) and _wanting(registry) is None:
+            return GONE
+        try:
+            for wish in plan_no_admission(registry):
+                await self._remove(registry, wish)
+        except Unavailable as error:
+            return Unseen(error.reason, str(error))
+        except Refused as refused:
+            # Whoever never had the rights has never made one.
+            if refused.reason is not Reason.ADMISSION_POLICY_UNSUPPORTED and self._may_exist(registry):
+                return Blocked(refused.reason, str(refused))
+        self._kept[registry.metadata.uid] = False
+        return GONE
+
+    async def sustain(self, registry: HarborRegistry) -> None:
+        """Keeps a policy right that is there, and takes away one that is not wanted any more; makes none."""
+        section = _wanting(registry)
+        if section is None:
+            await self.remove(registry)
+        elif self._may_exist(registry):
+            await self.ensure(registry, section)
+
+    def forget(self, registry: HarborRegistry) -> None:
+        """Forgets a registry that is gone."""
+        self._kept.pop(registry.metadata.uid, None)
+        self._changed.pop(registry.metadata.uid, None)
+
+    async def _ensure(self, registry: HarborRegistry, wish: AdmissionWish) -> Blocked | None:
+        seen = await self._admission.read(wish.kind, wish.name)
+        if seen is None:
+            await self._change(registry, self._admission.create(wish))
+            return None
+        if obstacle := wish.obstacle(seen):
+            return obstacle
+        self._kept[registry.metadata.uid] = True
+        if not wish.is_met_by(seen):
+            await self._change(registry, self._admission.correct(wish, seen))
+        return None
+
+    async def _remove(self, registry: HarborRegistry, wish: AdmissionWish) -> None:
+        seen = await self._admission.read(wish.kind, wish.name)
+        if seen is not None and wish.owns(seen):
+            await self._change(registry, self._admission.remove(wish, seen))
+
+    async def _change(self, registry: HarborRegistry, write: Awaitable[None]) -> None:
+        try:
+            await write
+        except Unavailable:
+            self._note_change(registry)  # what got no answer may have been carried out
+            raise
+        self._note_change(registry)
+
+    def _note_change(self, registry: HarborRegistry) -> None:
+        self._kept[registry.metadata.uid] = True
+        self._changed[registry.metadata.uid] = self._clock()
+
+    def _may_exist(self, registry: HarborRegistry) -> bool:
+        return self._kept.get(registry.metadata.uid, bool(registry.observed.admission_policy))
+
+    def _settles_in(self, registry: HarborRegistry) -> float:
+        changed = self._changed.get(registry.metadata.uid)
+        return 0.0 if changed is None else SETTLE_SECONDS - (self._clock() - changed)
+
+
+def _wanting(registry: HarborRegistry) -> PullSecrets | None:
+    """The section that asks for a policy."""
+    section = registry.spec.pull_secrets
+    return section if section is not None and section.admission_policy is AdmissionPolicy.ENABLED else None

@@ -1,0 +1,196 @@
+"""The Admission port: the same cases against the fake and a real API server under the shipped rights."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import pytest
+
+from harbor_operator.adapters.admission import AdmissionAdapter
+from harbor_operator.adapters.kube_calls import Body
+from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.admission import Admission
+from harbor_operator.reasons import Reason
+from tests.fakes.admission import FakeAdmission, wishes
+from tests.lab.controlplane import ControlPlane
+from tests.lab.lab import Lab, Part
+from tests.lab.stage import allow_admission_policy, install
+
+NAME = "harbor-operator.intra.cr"
+PATHS = {
+    AdmissionKind.POLICY: "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
+    AdmissionKind.BINDING: "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+}
+SWITCHED_OFF = (
+    "--runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false",
+    "--disable-admission-plugins=MutatingAdmissionPolicy",
+)
+
+
+@pytest.fixture(scope="module")
+def granted(plane: ControlPlane) -> Iterator[ControlPlane]:
+    allow_admission_policy(plane, ("intra", "cr"))
+    yield plane
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", "harbor-operator-admission-policy")
+
+
+class Hand(Protocol):
+    """Somebody else who works on the same cluster."""
+
+    async def put(self, wish: AdmissionWish) -> None: ...
+
+
+class FakeHand:
+    def __init__(self, admission: FakeAdmission) -> None:
+        self._admission = admission
+
+    async def put(self, wish: AdmissionWish) -> None:
+        self._admission.put(wish)
+
+
+class RealHand:
+    def __init__(self, http: KubeHttp) -> None:
+        self._http = http
+
+    async def put(self, wish: AdmissionWish) -> None:
+        path = PATHS[wish.kind]
+        await self._http.request("DELETE", f"{path}/{wish.name}")
+        manifest = {"metadata": {"name": wish.name, "labels": wish.labels}, "spec": wish.spec}
+        answer = await self._http.request("POST", path, body=Body.plain(manifest))
+        assert isinstance(answer, dict), answer
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Admission, Hand]]:
+    if request.param == "fake":
+        fake = FakeAdmission()
+        yield fake, FakeHand(fake)
+        return
+    plane: ControlPlane = request.getfixturevalue("granted")
+    operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+    async with KubeHttp(operator) as ours, KubeHttp(from_kubeconfig(plane.kubeconfig)) as theirs:
+        yield AdmissionAdapter(ours), RealHand(theirs)
+    plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
+
+
+@pytest.fixture
+def admission(both: tuple[Admission, Hand]) -> Admission:
+    return both[0]
+
+
+@pytest.fixture
+def hand(both: tuple[Admission, Hand]) -> Hand:
+    return both[1]
+
+
+async def made(admission: Admission, wish: AdmissionWish) -> AdmissionSeen:
+    await admission.create(wish)
+    seen = await admission.read(wish.kind, wish.name)
+    assert seen is not None
+    return seen
+
+
+@pytest.mark.parametrize("kind", AdmissionKind)
+async def test_what_was_made_is_read_back_as_it_was_wished(admission: Admission, kind: AdmissionKind) -> None:
+    every: dict[str, Any] = {
+        "serviceAccounts": ["builder", "default"],
+        "namespaces": {
+            "selector": {
+                "matchLabels": {"pull": "yes"},
+                "matchExpressions": [
+                    {"key": "team", "operator": "In", "values": ["b", "a"]},
+                    {"key": "old", "operator": "DoesNotExist"},
+                ],
+            }
+        },
+    }
+    for wish in (*wishes(), *wishes(**every)):
+        if wish.kind is kind:
+            assert await admission.read(wish.kind, wish.name) is None
+            seen = await made(admission, wish)
+            assert wish.obstacle(seen) is None
+            assert seen.spec == wish.spec
+            await admission.remove(wish, seen)
+
+
+async def test_nothing_is_made_over_what_has_come_to_the_name(admission: Admission, hand: Hand) -> None:
+    policy, _ = wishes()
+    await hand.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
+    theirs = await admission.read(policy.kind, policy.name)
+    assert theirs is not None
+    assert policy.obstacle(theirs) is not None
+    with pytest.raises(Unavailable, match=NAME):
+        await admission.create(policy)
+    assert await admission.read(policy.kind, policy.name) == theirs
+
+
+async def test_a_correction_leaves_nothing_of_what_was_added(admission: Admission, hand: Hand) -> None:
+    policy, _ = wishes()
+    rules = policy.spec["matchConstraints"]
+    excluded = {**rules, "excludeResourceRules": [{**rules["resourceRules"][0], "resourceNames": ["default"]}]}
+    added = {**policy.spec, "failurePolicy": "Fail", "matchConstraints": excluded}
+    await hand.put(replace(policy, spec=added))
+    before = await admission.read(policy.kind, policy.name)
+    assert before is not None
+    assert not policy.is_met_by(before)
+    await admission.correct(policy, before)
+    after = await admission.read(policy.kind, policy.name)
+    assert after is not None
+    assert policy.is_met_by(after)
+    assert after.uid == before.uid
+    with pytest.raises(Unavailable, match=NAME):
+        await admission.correct(policy, before)
+    with pytest.raises(Unavailable, match=NAME):
+        await admission.remove(policy, before)
+
+
+async def test_removing_succeeds_on_what_is_gone(admission: Admission) -> None:
+    _, binding = wishes()
+    seen = await made(admission, binding)
+    await admission.remove(binding, seen)
+    assert await admission.read(binding.kind, binding.name) is None
+    await admission.remove(binding, seen)
+
+
+async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: Admission) -> None:
+    policy, _ = wishes(serviceAccounts=["a/b"])
+    with pytest.raises(Refused) as caught:
+        await admission.create(policy)
+    assert caught.value.reason is Reason.ADMISSION_POLICY_REFUSED
+
+
+@pytest.mark.lab
+async def test_rights_are_missing_for_every_other_name(granted: ControlPlane) -> None:
+    operator = from_kubeconfig(granted.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+    async with KubeHttp(operator) as http:
+        admission = AdmissionAdapter(http)
+        for wish in wishes("other"):
+            with pytest.raises(Refused, match="deploy/components/admission-policy") as caught:
+                await admission.create(wish)
+            assert caught.value.reason is Reason.RIGHTS_MISSING
+            assert "with 'harbor-operator.intra.other' in the `resourceNames`" in str(caught.value)
+            with pytest.raises(Refused, match="`get`"):
+                await admission.read(wish.kind, wish.name)
+
+
+@pytest.mark.lab
+async def test_a_server_without_such_policies_says_so_with_and_without_rights() -> None:
+    with Lab.start({Part.CONTROL_PLANE}) as lab:
+        plane = lab.control_plane
+        install(lab)
+        plane.restart_apiserver(flags=SWITCHED_OFF)
+        operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
+        policy, _ = wishes()
+        async with KubeHttp(operator) as http, KubeHttp(from_kubeconfig(plane.kubeconfig)) as granted:
+            with pytest.raises(Refused, match=r"Kubernetes 1\.36") as caught:
+                await AdmissionAdapter(http).read(policy.kind, policy.name)
+            assert caught.value.reason is Reason.ADMISSION_POLICY_UNSUPPORTED
+            assert await AdmissionAdapter(granted).read(policy.kind, policy.name) is None
+            with pytest.raises(Refused, match=r"`spec\.pullSecrets\.admissionPolicy` is Enabled") as caught:
+                await AdmissionAdapter(granted).create(policy)
+            assert caught.value.reason is Reason.ADMISSION_POLICY_UNSUPPORTED

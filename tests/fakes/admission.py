@@ -1,0 +1,105 @@
+"""The Admission port in memory: what an API server holds of policies and bindings, and what it says no to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish, plan_admission
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reasons import Reason
+
+
+class FakeAdmission:
+    """`objects` is what is there; a test sets `served`, `forbidden`, `down`, or `lost`: writes get no answer."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[AdmissionKind, str], AdmissionSeen] = {}
+        self.served = True
+        self.forbidden = False
+        self.down = False
+        self.lost = False
+        self.asked = 0
+        self.writes: list[str] = []
+        self._revision = 0
+
+    # What a test prepares
+
+    def put(self, wish: AdmissionWish) -> AdmissionSeen:
+        """Puts an object into the world as somebody else would, in place of what is there."""
+        self._revision += 1
+        seen = AdmissionSeen(f"uid-{self._revision}", str(self._revision), dict(wish.labels), dict(wish.spec))
+        self.objects[wish.kind, wish.name] = seen
+        return seen
+
+    # The port
+
+    async def read(self, kind: AdmissionKind, name: str) -> AdmissionSeen | None:
+        self._answer()
+        return self.objects.get((kind, name))
+
+    async def create(self, wish: AdmissionWish) -> None:
+        self._answer()
+        if not self.served:
+            raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, "not served")
+        self._check(wish)
+        if (wish.kind, wish.name) in self.objects:
+            raise Unavailable(f"{wish.kind} '{wish.name}' has come to that name")
+        self.put(wish)
+        self._record(f"create {wish.kind}")
+
+    async def correct(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+        self._answer()
+        self._check(wish)
+        self._lock(wish, seen)
+        before = self.objects[wish.kind, wish.name]
+        if before.spec != wish.spec:
+            self._revision += 1
+            self.objects[wish.kind, wish.name] = AdmissionSeen(
+                before.uid, str(self._revision), before.labels, dict(wish.spec)
+            )
+        self._record(f"correct {wish.kind}")
+
+    async def remove(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+        self._answer()
+        if (wish.kind, wish.name) not in self.objects:
+            return
+        self._lock(wish, seen)
+        del self.objects[wish.kind, wish.name]
+        self._record(f"remove {wish.kind}")
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.down:
+            raise Unavailable("the API server does not answer")
+        if self.forbidden:
+            reason = Reason.RIGHTS_MISSING if self.served else Reason.ADMISSION_POLICY_UNSUPPORTED
+            raise Refused(reason, "not allowed")
+
+    def _lock(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+        if self.objects[wish.kind, wish.name].revision != seen.revision:
+            raise Unavailable(f"{wish.kind} '{wish.name}' has moved on")
+
+    def _check(self, wish: AdmissionWish) -> None:
+        rules = wish.spec.get("matchConstraints", {}).get("resourceRules", [])
+        if any("/" in name for rule in rules for name in rule.get("resourceNames", [])):
+            raise Refused(Reason.ADMISSION_POLICY_REFUSED, "a service account has no such name")
+
+    def _record(self, write: str) -> None:
+        self.writes.append(write)
+        if self.lost:
+            raise Unavailable("the answer did not come")
+
+
+def asking(name: str = "cr", namespace: str = "intra", /, **section: Any) -> HarborRegistry:
+    """Returns a registry that asks for a policy; `section` is the rest of `spec.pullSecrets`."""
+    pull = {"credential": {"robot": {}}, "admissionPolicy": "Enabled", **section}
+    spec = {"externalURL": "https://cr.example.com", "pullSecrets": pull}
+    return HarborRegistry.parse({"metadata": {"name": name, "namespace": namespace, "uid": "uid-1"}, "spec": spec})
+
+
+def wishes(name: str = "cr", /, **section: Any) -> tuple[AdmissionWish, AdmissionWish]:
+    """Returns the policy and the binding that such a registry asks for."""
+    registry = asking(name, **section)
+    assert registry.spec.pull_secrets is not None
+    return plan_admission(registry, registry.spec.pull_secrets)
