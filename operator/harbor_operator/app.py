@@ -78,12 +78,22 @@ async def _serve(settings: Settings) -> int:
         terms = LeaseTerms(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
         lease = LeaseAdapter(http, terms, _now)
         replica = Replica(settings, http, lease, metrics)
+        stop = asyncio.Event()
+        _stop_by_signal(stop)
         async with _listening(settings, replica, metrics):
-            await lease.acquire()
+            if not await lease.acquire(stop):
+                log.info("told to stop")
+                return 0
             try:
-                return await replica.lead(info)
+                return await replica.lead(info, stop)
             finally:
                 await lease.release()
+
+
+def _stop_by_signal(stop: asyncio.Event) -> None:
+    """Sets `stop` on SIGTERM and SIGINT; the first process of a container is spared by signals nobody handles."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 @contextlib.asynccontextmanager
@@ -128,10 +138,10 @@ class Replica:
         """Returns why this process does not do its work yet; one that waits for the Lease does its work."""
         return "the first lists are not complete" if self._leading and not self._injection.injector.ready else None
 
-    async def lead(self, info: ConnectionInfo) -> int:
-        """Acts as the leader; returns 0 when told to stop and 1 when the Lease is lost."""
+    async def lead(self, info: ConnectionInfo, stop: asyncio.Event) -> int:
+        """Acts as the leader; returns 0 when `stop` is set and 1 when the Lease is lost."""
         self._leading = True
-        stop, kopf_stop = asyncio.Event(), asyncio.Event()
+        kopf_stop = asyncio.Event()
         # Started before Kopf, which at its end cancels every task that came after it.
         injection = asyncio.create_task(self._injection.run(), name="injection")
         holding = asyncio.create_task(self._lease.hold(), name="lease")
@@ -198,7 +208,10 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
 
     kopf.on.login(registry=registry)(log_in)
     others = asyncio.all_tasks()
+    # Nobody reads it, for peering is off; left out, Kopf asks for the user's name, and the user of a pod has none.
+    identity: Any = GROUP
     tasks = await kopf.spawn_tasks(
+        identity=identity,
         registry=registry,
         settings=_kopf_settings(),
         memo=Memo(),
@@ -208,9 +221,7 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
     )
     # Kopf has just asked for the signals: it would end at once and take Helm's supervision along; Helm gets its time
     # first.
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _stop_by_signal(stop)
     await kopf.run_tasks(tasks, ignored=others)
 
 

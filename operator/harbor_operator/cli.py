@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
+    # The first process of a container is spared by a signal nobody handles, and what follows takes a second to load.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = read_settings(os.environ)
     except SettingsError as error:

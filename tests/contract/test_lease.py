@@ -29,10 +29,9 @@ def candidate(http: KubeHttp, lease: str, identity: str, clock: Clock) -> LeaseA
 async def is_taken_at_once(lease: LeaseAdapter) -> bool:
     try:
         async with asyncio.timeout(1):
-            await lease.acquire()
+            return await lease.acquire(asyncio.Event())
     except TimeoutError:
         return False
-    return True
 
 
 async def test_one_takes_it_and_the_other_waits(http: KubeHttp) -> None:
@@ -57,16 +56,26 @@ async def test_a_dead_holder_is_followed_after_the_duration(http: KubeHttp) -> N
 async def test_who_comes_back_in_time_keeps_it(http: KubeHttp) -> None:
     clock = Clock()
     first, second = candidate(http, "kept", "a", clock), candidate(http, "kept", "b", clock)
-    await first.acquire()
+    await first.acquire(asyncio.Event())
     assert not await is_taken_at_once(second)
     clock.seconds += DURATION - 1
     assert await is_taken_at_once(candidate(http, "kept", "a", clock))
 
 
+async def test_who_is_told_to_stop_waits_no_longer(http: KubeHttp) -> None:
+    clock, stop = Clock(), asyncio.Event()
+    first, second = candidate(http, "stop", "a", clock), candidate(http, "stop", "b", clock)
+    await first.acquire(stop)
+    waiting = asyncio.create_task(second.acquire(stop))
+    stop.set()
+    assert not await waiting
+    assert first.held
+
+
 async def test_giving_it_back_lets_the_next_in_at_once(http: KubeHttp) -> None:
     clock = Clock()
     first, second = candidate(http, "back", "a", clock), candidate(http, "back", "b", clock)
-    await first.acquire()
+    await first.acquire(asyncio.Event())
     await first.release()
     assert not first.held
     assert await is_taken_at_once(second)
@@ -76,7 +85,7 @@ async def test_a_holder_who_was_overtaken_notices(http: KubeHttp) -> None:
     clock, late = Clock(), Clock()
     terms = LeaseTerms("default", "lost", "a", duration=1)
     first = LeaseAdapter(http, terms, lambda: NOON, clock)
-    await first.acquire()
+    await first.acquire(asyncio.Event())
     second = candidate(http, "lost", "b", late)
     assert not await is_taken_at_once(second)
     late.seconds += DURATION + 1

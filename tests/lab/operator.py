@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -46,11 +47,11 @@ class Operator:
             "LEASE_SECONDS": LEASE_SECONDS,
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": port,
-            "HELM": program("helm"),
             "WORK_DIR": plane.directory / identity,
         }
         env = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
         env["PYTHONPATH"] = str(ROOT / "operator")
+        env["PATH"] = f"{program('helm').parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         process = processes.start(identity, [sys.executable, "-m", "harbor_operator", "run"], env=env)
         operator = cls(process, port)
         wait_until(lambda: operator.get("/livez") == "ok\n", "the operator answers", deadline=30, process=process)

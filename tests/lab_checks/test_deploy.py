@@ -84,6 +84,25 @@ def test_the_pod_is_restricted(shipped: list[Manifest]) -> None:
         assert rights["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_no_service_becomes_a_setting(shipped: list[Manifest]) -> None:
+    (deployment,) = kind(shipped, "Deployment")
+    assert deployment["spec"]["template"]["spec"]["enableServiceLinks"] is False
+
+
+def test_what_counts_the_pods_finds_them(shipped: list[Manifest]) -> None:
+    (deployment,) = kind(shipped, "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    (budget,) = kind(shipped, "PodDisruptionBudget")
+    (service,) = kind(shipped, "Service")
+    (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    selectors = [
+        budget["spec"]["selector"]["matchLabels"],
+        service["spec"]["selector"],
+        spread["labelSelector"]["matchLabels"],
+    ]
+    assert selectors == [labels] * len(selectors)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_parse(path: Path) -> None:
     for manifest in example(path.name):

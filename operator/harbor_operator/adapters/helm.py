@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Mapping
@@ -64,6 +65,7 @@ class HelmProcess:
 
     def __init__(self, settings: HelmSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
+        self._program = shutil.which(settings.program) or settings.program  # on our PATH, which Helm does not inherit
         self._clock = clock
         self._turn = asyncio.Semaphore(settings.parallel)
         self._runs: dict[tuple[str, str], _Run] = {}
@@ -152,7 +154,7 @@ class HelmProcess:
         homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         with await asyncio.to_thread(_whole_file, settings.home, job.text) as values:
             return await asyncio.create_subprocess_exec(
-                settings.program,
+                self._program,
                 *job.arguments,
                 *kubeconfig,
                 stdin=values,

@@ -8,6 +8,7 @@ that clocks of different nodes are never compared.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -75,12 +76,17 @@ class LeaseAdapter:
         """Whether we hold the lease, by our own clock and without asking."""
         return self._renewed > 0 and self._monotonic() - self._renewed < self._terms.duration
 
-    async def acquire(self) -> None:
-        """Returns once the lease is ours; waits as long as that takes."""
+    async def acquire(self, stop: asyncio.Event) -> bool:
+        """Returns True once the lease is ours, however long that takes, and False when `stop` is set before."""
         log.info("waiting for lease %s/%s", self._terms.namespace, self._terms.name)
-        while not await self._try():  # noqa: ASYNC110 - the event is another process's death; nobody can set it
-            await asyncio.sleep(self._terms.retry_every)
-        log.info("lease %s/%s is ours", self._terms.namespace, self._terms.name)
+        while not stop.is_set():
+            # Looked at between two tries and never during one: a try cut short might leave a lease that nobody keeps.
+            if await self._try():
+                log.info("lease %s/%s is ours", self._terms.namespace, self._terms.name)
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._terms.retry_every)
+        return False
 
     async def hold(self) -> None:
         """Renews the lease; returns when it is lost, which means: stop acting at once."""
