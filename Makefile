@@ -63,8 +63,8 @@ architecture: setup ## Check sizes, generated files and that every problem has a
 
 check: lint types contracts architecture ## Every gate; `make test` begins with it
 
-image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah)
-	$(or $(IMAGE_BUILDER),docker) build -t harbor-operator:dev .
+image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
+	$(or $(IMAGE_BUILDER),docker) build -t $(or $(IMAGE),harbor-operator:dev) .
 
 lock: setup ## Pin the dependencies anew: one lock for the image, one for development
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock

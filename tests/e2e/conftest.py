@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.in_cluster import InCluster
 from tests.lab.lab import Lab
 from tests.lab.observer import Observer
 from tests.lab.operator import Operator
@@ -102,8 +103,11 @@ def make_registry(lab: Lab, shift: Shift) -> Iterator[MakeRegistry]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Adds the end of the operator's log to a failure: the first thing anybody would ask for."""
     report = yield
-    shift = getattr(item, "funcargs", {}).get("shift")
+    given = getattr(item, "funcargs", {})
+    shift, operator = given.get("shift"), given.get("operator")
     if report.failed and isinstance(shift, Shift):
         tail = "\n".join(shift.all_logs().splitlines()[-LOG_TAIL:])
         report.sections.append(("the operator's log", tail))
+    if report.failed and isinstance(operator, InCluster):
+        report.sections.append(("the operator's pods", operator.describe()))
     return report
