@@ -53,6 +53,7 @@ class PullSecretFacts:
     expires_at: datetime | None = None
     rotated_at: datetime | None = None
     contested: tuple[str, ...] = ()
+    born_bare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

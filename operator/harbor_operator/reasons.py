@@ -98,4 +98,5 @@ class Reason(StrEnum):
     ADMISSION_POLICY_SETTLING = "AdmissionPolicySettling"
     ADMISSION_POLICY_UNSUPPORTED = "AdmissionPolicyUnsupported"
     ADMISSION_POLICY_FOREIGN = "AdmissionPolicyForeign"
+    ADMISSION_POLICY_IGNORED = "AdmissionPolicyIgnored"
     ADMISSION_POLICY_REFUSED = "AdmissionPolicyRefused"

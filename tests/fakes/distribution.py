@@ -14,6 +14,7 @@ class FakeDistribution:
         self.withdrawn: list[Claim] = []
         self.progress: PullSecretFacts | None = None
         self.left: dict[Claim, int | None] = {}
+        self.expecting: dict[str, bool] = {}
         self.changes = 0
 
     def declare(self, wish: DistributionWish) -> None:
@@ -33,6 +34,9 @@ class FakeDistribution:
     def abandon(self, registry_uid: str) -> None:
         if self.wishes.pop(registry_uid, None):
             self.changes += 1
+
+    def expect_births(self, registry_uid: str, *, attached: bool) -> None:
+        self.expecting[registry_uid] = attached
 
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harbor_operator.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.outcomes import Blocked, Caution, Done, Outcome, Pending, PullSecretFacts
 from harbor_operator.reasons import Reason
 
 FIELD = "`spec.pullSecrets.admissionPolicy`"
 COMPONENT = "`deploy/components/admission-policy`"
+TELLING = 3
+"""One account may have slipped through while the policy was taken up; so many in a row did not."""
 
 
 def foreign(kind: str, name: str) -> Blocked:
@@ -44,6 +46,17 @@ def settling(name: str, seconds: float) -> Pending:
         f"admission policy '{name}' was written a moment ago and is about to be in force",
         again=seconds,
     )
+
+
+def ignored(seen: PullSecretFacts) -> tuple[Caution, ...]:
+    """Accounts come without what the policy should have given them."""
+    if seen.born_bare < TELLING:
+        return ()
+    message = (
+        f"the last {seen.born_bare} service accounts were born without their reference, which was attached a moment "
+        "later: the admission policy is in place, but the API server does not act by it"
+    )
+    return (Caution(Reason.ADMISSION_POLICY_IGNORED, message),)
 
 
 def weighed(spread: Outcome, policy: Outcome) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
+from harbor_operator.diagnosis.admission import ignored
 from harbor_operator.diagnosis.configuration import Identity
 from harbor_operator.outcomes import Blocked, Caution, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
 from harbor_operator.reasons import Reason
@@ -96,7 +97,7 @@ def spread(secret_name: str, seen: PullSecretFacts | None, facts: Facts) -> Outc
     if seen is None:
         message = f"looking at the namespaces that shall hold Secret '{secret_name}'"
         return Pending(Reason.NAMESPACES_PENDING, message, again=2.0, facts=facts)
-    return replace(_progress(secret_name, seen, facts), cautions=_contested(seen))
+    return replace(_progress(secret_name, seen, facts), cautions=_contested(seen) + ignored(seen))
 
 
 def _progress(secret_name: str, seen: PullSecretFacts, facts: Facts) -> Outcome:

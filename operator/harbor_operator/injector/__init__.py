@@ -5,6 +5,7 @@
     queue.py       which namespace is next: fresh before repairs before rotation, never two writes at once in one
     pace.py        how fast: a rate that follows the server's answers, and back-off per namespace
     contests.py    who keeps undoing our work, and how long to leave him to it
+    births.py      whether an admission policy that should attach accounts at birth really does
     standings.py   how far every wish has spread
     injector.py    event -> pure plan -> writes
     runner.py      the tasks that feed the one and serve the other

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from harbor_operator.injector.births import Births
 from harbor_operator.injector.contests import Contest
 from harbor_operator.injector.interests import Interests, sources_of, stake_of
 from harbor_operator.injector.mirror import Mirror
@@ -14,7 +15,7 @@ from harbor_operator.injector.standings import Standings
 from harbor_operator.injector.surroundings import Gauges, Surroundings
 from harbor_operator.injector.writer import Writer
 from harbor_operator.outcomes import PullSecretFacts
-from harbor_operator.plan.holding import NamespaceSeen
+from harbor_operator.plan.holding import AccountSeen, NamespaceSeen
 from harbor_operator.plan.injection import (
     NOTHING,
     ApplySecret,
@@ -48,6 +49,7 @@ class Injector:
         self._mirror = Mirror()
         self._sources = Sources(around.clock)
         self._interests = Interests()
+        self._births = Births()
         self._standings = Standings(around.clock, around.metrics.injected)
         self._writer = Writer(cluster, around, self._mirror, self._interests, self._standings)
 
@@ -92,6 +94,10 @@ class Injector:
         if self._interests.abandon(registry_uid):
             self._reconsider()
 
+    def expect_births(self, registry_uid: str, *, attached: bool) -> None:
+        """Says whether accounts are to be born with their reference from now on; those that are not are counted."""
+        self._births.expect(registry_uid, attached=attached)
+
     def remaining(self, claim: Claim) -> int | None:
         """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look.
 
@@ -126,7 +132,8 @@ class Injector:
         if not self._interests.is_declared(claim) or not self._may_tell(claim):
             return None
         contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
-        return replace(self._standings.facts(claim), contested=tuple(contested))
+        bare = self._births.bare(claim.registry_uid)
+        return replace(self._standings.facts(claim), contested=tuple(contested), born_bare=bare)
 
     def observe(self, source: Source, change: Change) -> None:
         """Notes what a view tells, and rings the namespaces that it changes."""
@@ -142,7 +149,10 @@ class Injector:
             case Vanished():
                 self._lose(source.kind, change)
             case _:
+                newborn = change if isinstance(change, AccountSeen) and not self._is_known(change) else None
                 if self._mirror.note(change) and self._sources.is_complete({source}):
+                    if newborn is not None:
+                        self._note_birth(newborn)
                     self._judge(_place(change), Urgency.REPAIR)
 
     def refuse(self, source: Source, refused: Refused) -> None:
@@ -195,6 +205,14 @@ class Injector:
         for namespace, _ in self._mirror:
             self._judge(namespace, urgency)
         self._ring()
+
+    def _is_known(self, account: AccountSeen) -> bool:
+        return account.name in self._mirror[account.namespace].accounts
+
+    def _note_birth(self, account: AccountSeen) -> None:
+        namespace = self._mirror[account.namespace].seen
+        if namespace is not None:
+            self._births.note(account, self._interests.stakes(namespace))
 
     def _lose(self, kind: Kind, gone: Vanished) -> None:
         if not self._mirror.forget(kind, gone):

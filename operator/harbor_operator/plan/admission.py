@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, LabelSelector, PullSecrets
@@ -69,6 +70,11 @@ def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[Admi
     return _wish(registry, AdmissionKind.POLICY, _policy(section)), _wish(
         registry, AdmissionKind.BINDING, {"policyName": names.admission_policy(registry)}
     )
+
+
+def acts_in(namespace: str) -> bool:
+    """Whether a policy acts in a namespace of that name, as far as that does not depend on the registry."""
+    return not fnmatchcase(namespace, NEVER)
 
 
 def plan_no_admission(registry: HarborRegistry) -> tuple[AdmissionWish, AdmissionWish]:

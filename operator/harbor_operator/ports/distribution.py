@@ -46,6 +46,10 @@ class Distribution(Protocol):
         """Stops spreading for the registry and leaves everything where it is."""
         ...
 
+    def expect_births(self, registry_uid: str, *, attached: bool) -> None:
+        """Says whether accounts are to be born with their reference from now on; those that are not are counted."""
+        ...
+
     def remaining(self, claim: Claim) -> int | None:
         """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look."""
         ...

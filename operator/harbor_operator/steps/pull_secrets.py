@@ -50,13 +50,13 @@ class PullSecretsStep:
             return obstacle
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # Taking it away needs no login.
-        policy = None if wants_policy else await self._admission.remove(registry)
+        policy = None if wants_policy else await self._drop_policy(registry)
         access = await read_access(self._kube, registry)
         login = await self._login(registry, section, access)
         if isinstance(login, Blocked):
             return login
         # Before the wish is declared: under a new name, nobody shall be born with the old one while it is taken back.
-        policy = policy or await self._admission.ensure(registry, section)
+        policy = policy or await self._keep_policy(registry, section)
         return weighed(await self._spread(registry, section, login), policy)
 
     async def sustain(self, registry: HarborRegistry) -> Facts:
@@ -82,7 +82,7 @@ class PullSecretsStep:
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
         # Never kept: it would go on giving new accounts a reference to a Secret that nobody makes any more.
-        policy = await self._admission.remove(registry)
+        policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy
         if registry.spec.deletion_policy.pull_secrets is DeletionPolicy.RETAIN:
@@ -112,6 +112,15 @@ class PullSecretsStep:
             await self._credential.retire_robot(registry)
         return outcome
 
+    async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
+        policy = await self._admission.ensure(registry, section)
+        self._distribution.expect_births(registry.metadata.uid, attached=isinstance(policy, Done))
+        return policy
+
+    async def _drop_policy(self, registry: HarborRegistry) -> Outcome:
+        self._distribution.expect_births(registry.metadata.uid, attached=False)
+        return await self._admission.remove(registry)
+
     async def _login(self, registry: HarborRegistry, section: PullSecrets, access: Access) -> Login | Blocked:
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
@@ -121,7 +130,7 @@ class PullSecretsStep:
         raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")
 
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
-        policy = await self._admission.remove(registry)
+        policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy
         if leftovers := self._take_back(registry, None):

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.outcomes import Outcome, PullSecretFacts
+from harbor_operator.plan.admission import AdmissionKind
 from harbor_operator.ports.distribution import Claim
-from harbor_operator.steps.pull_admission import PullAdmission
+from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from tests.fakes.admission import FakeAdmission
@@ -25,6 +26,9 @@ BY_HAND = {"secretRef": {"name": "pull-account"}}
 ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
 CLAIM = Claim("uid-1", "harbor-pull", ("default",))
 OLD = Claim("uid-1", "old-pull", ("default",))
+POLICY = "harbor-operator.intra.cr"
+SPREAD = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
+SPREAD_BY_POLICY = {**SPREAD, "admissionPolicy": POLICY}
 
 
 def body(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> dict[str, Any]:
@@ -44,6 +48,12 @@ def without_section(status: Any = None) -> HarborRegistry:
     manifest = body(status=status)
     del manifest["spec"]["pullSecrets"]
     return HarborRegistry.parse(manifest)
+
+
+def enabled(status: Any = None, *, keep: bool = False, **section: Any) -> HarborRegistry:
+    """A registry that asks for an admission policy."""
+    wanted = {"credential": {"robot": {}}, "admissionPolicy": "Enabled", **section}
+    return registry(wanted, status=status, keep=keep)
 
 
 def facts_of(outcome: Outcome) -> PullSecretFacts:
@@ -78,3 +88,14 @@ class World:
         config = json.loads(self.distribution.wishes["uid-1"].docker_config.get_secret_value())
         entry: dict[str, str] = config["auths"]["cr.example.com"]
         return entry
+
+    @property
+    def policies(self) -> list[AdmissionKind]:
+        """What the API server holds of our admission policy."""
+        return [kind for kind, name in self.admission.objects if name == POLICY]
+
+    async def settle(self, wanted: HarborRegistry) -> Outcome:
+        """Converges, and again when what was written is in force."""
+        await self.step.converge(wanted)
+        self.now += SETTLE_SECONDS
+        return await self.step.converge(wanted)

@@ -131,6 +131,14 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Somebody made it by hand, or took the operator's labels off.",
         "Delete it; the operator makes its own at the next pass.",
     ),
+    Reason.ADMISSION_POLICY_IGNORED: Problem(
+        "A warning counts service accounts that were born without their reference.",
+        "The API server, or one of several, serves admission policies but does not act by them "
+        "(`--feature-gates=MutatingAdmissionPolicy=false`, `--disable-admission-plugins`), or fails to evaluate this "
+        "one; no client can see that but by what becomes of new accounts.",
+        "Switch it on in every API server, or set `spec.pullSecrets.admissionPolicy` to Disabled. The warning goes "
+        "with the next account that is born right.",
+    ),
     Reason.ADMISSION_POLICY_REFUSED: Problem(
         "The API server does not take the admission policy.",
         "A label key or value of `spec.pullSecrets.namespaces.selector`, or a name in `serviceAccounts`, is none that "
