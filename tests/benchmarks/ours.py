@@ -15,10 +15,11 @@ from tests.lab.operator import NAMESPACE as HOME
 from tests.lab.operator import USER, Operator
 from tests.lab.process import LabError, Process, free_port, wait_until
 from tests.lab.registries import Registry
-from tests.lab.stage import install
+from tests.lab.stage import allow_admission_policy, install
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "bench-registry"
+NAME = "cr"
 EXCLUDED = ["kube-*", "default", "harbor-operator", "bench-*"]
 
 
@@ -37,7 +38,7 @@ class Ours:
         )
         self.user = USER
         self._lab = lab
-        self._registry = Registry(lab.control_plane, NAMESPACE, "cr")
+        self._registry = Registry(lab.control_plane, NAMESPACE, NAME)
         self._operator: Operator | None = None
         self._accounts = itertools.count()
         self._door: Process | None = None
@@ -131,6 +132,7 @@ class ByPolicy:
     def start(self) -> None:
         """Starts the operator and returns once the policy is in force."""
         self._ours.start()
+        allow_admission_policy(self._lab.control_plane, (NAMESPACE, NAME))
         self._ours.set_admission_policy("Enabled")
         wait_until(self._is_in_force, "the admission policy is in force", deadline=60, interval=1)
 
