@@ -90,6 +90,13 @@ def test_a_leader_that_is_stopped_hands_over(
     remove_namespace(lab, "after-the-leader")
 
 
+def test_a_standby_that_is_stopped_waits_for_nothing(stage: Stage, pair: tuple[Operator, Operator]) -> None:
+    leader, standby = pair
+    standby.stop()
+    assert standby.process.returncode == 0
+    assert leader.is_leading()
+
+
 def test_a_leader_that_was_frozen_gives_up_when_it_wakes(
     stage: Stage, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
 ) -> None:

@@ -58,6 +58,10 @@ class Buildah:
         self._buildah("push", "--quiet", self._trusting, name, target)
         return partial.replace(archive)
 
+    def count(self) -> int:
+        """How many images it keeps, those included that lost their name to a later build."""
+        return len(self._buildah("images", "--quiet").splitlines())
+
     def _make_loader_cache(self) -> Path | None:
         """What the loader must know of an unpacked buildah, which starts itself anew without its environment."""
         libraries = self._tool.env.get("LD_LIBRARY_PATH")

@@ -22,6 +22,8 @@ PINS = PROJECT_ROOT / "tests/lab/tools/helm"
 NEEDED = {"go": "Go", "apt-get": "apt", "dpkg-deb": "dpkg", "perl": "perl"}
 DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 KEPT = 2
+MOST_IMAGES = 60
+"""Each change of the sources leaves two behind, of some megabytes; then it is time to begin anew."""
 
 
 def obstacle() -> str:
@@ -55,6 +57,8 @@ def operator_image(name: str) -> Path:
 def _build(folder: Path, home: Path, name: str, shown: Task) -> None:
     """Build into the storage of `home`, which is filled with the bases when it is new."""
     wanted = Bases.read(DOCKERFILE.read_text())
+    if home.exists() and Buildah(home).count() > MOST_IMAGES:
+        shutil.rmtree(home)
     shown.update("fetching Python packages")
     wheels = bases.wheels(folder, LOCK.read_text(), wanted.python_version)
     if not home.exists():

@@ -1,0 +1,49 @@
+"""What the shipped Dockerfile stands on is understood, and an image is built anew only when something in it changed."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+
+import pytest
+
+from tests.lab.image_build.bases import MARKER, Bases
+from tests.lab.image_build.operator import DOCKERFILE, LOCK, obstacle, operator_image
+from tests.lab.in_cluster import REPOSITORY, TAG
+from tests.lab.process import LabError
+
+NAME = f"{REPOSITORY}:{TAG}"
+
+
+def test_the_bases_are_those_of_the_shipped_dockerfile() -> None:
+    text = DOCKERFILE.read_text()
+    bases = Bases.read(text)
+    assert f"/python:{bases.python_version}-slim-{bases.suite}" in bases.python
+    assert {f"ARG GO_IMAGE={bases.go}", f"ARG PYTHON_IMAGE={bases.python}"} <= set(text.splitlines())
+
+
+def test_a_dockerfile_without_bases_is_refused_by_name() -> None:
+    with pytest.raises(LabError, match="ARG GO_IMAGE"):
+        Bases.read("FROM scratch")
+
+
+def test_every_package_of_the_lock_is_fetched_whoever_needs_it() -> None:
+    lock = LOCK.read_text()
+    everything = MARKER.sub("", lock)
+    assert " ; " not in everything
+    pins = re.compile(r"^\S+==\S+", re.MULTILINE)
+    assert pins.findall(everything) == pins.findall(lock) != []
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(bool(obstacle()), reason=obstacle())
+def test_the_archive_holds_the_image_by_its_name_and_is_made_once() -> None:
+    archive = operator_image(NAME)
+    with tarfile.open(archive) as content:
+        manifest = content.extractfile("manifest.json")
+        assert manifest is not None
+        (image,) = json.load(manifest)
+    assert image["RepoTags"] == [NAME]
+    made = archive.stat().st_ino
+    assert operator_image(NAME).stat().st_ino == made
