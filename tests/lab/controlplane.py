@@ -10,7 +10,7 @@
     plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator") -> Path, file mode 0600
     plane.audit                                                           # tests.lab.audit.AuditLog
     plane.audit_log                                                       # its file
-    plane.restart_apiserver()                                             # same port, same data; downtime= seconds
+    plane.restart_apiserver()                                             # same port and data; downtime=, more flags=
     plane.stop()
 
 RBAC and the ServiceAccount admission plugin are on, as in any cluster: a pod whose ServiceAccount does not exist yet is
