@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from functools import partial
 from sys import intern
 from typing import Any
 
@@ -20,18 +20,9 @@ from harbor_operator.adapters.kube_calls import (
     locate,
 )
 from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import Metadata, Thing, decode_thing
-from harbor_operator.adapters.kube_watch import (
-    Appeared,
-    Bookmark,
-    Connected,
-    Disappeared,
-    Listed,
-    ListWatch,
-    News,
-    Patience,
-    Resource,
-)
+from harbor_operator.adapters.kube_objects import THINGS, Metadata, Thing, decode_thing
+from harbor_operator.adapters.kube_view import view
+from harbor_operator.adapters.kube_watch import ListWatch, Patience, Resource
 from harbor_operator.plan import names
 from harbor_operator.plan.holding import (
     DOCKER_CONFIG_KEY,
@@ -43,7 +34,7 @@ from harbor_operator.plan.holding import (
     encode,
 )
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Alive, Change, Complete, Kind, PullSecret, Seen, Source, Vanished
+from harbor_operator.ports.cluster import Change, Kind, PullSecret, Seen, Source
 from harbor_operator.reasons import Reason
 
 _PATCH = locate("", {"fieldManager": names.FIELD_MANAGER})
@@ -58,14 +49,13 @@ class KubeCluster:
         self._http = http
         self._patience = patience
 
-    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
+    def watch(self, source: Source) -> AsyncGenerator[Change, None]:
         """Yields everything there is, then `Complete`, then every change."""
         selector = f"metadata.name={source.name}" if source.name else ""
         # Namespaces without spec and status; the content of a pull Secret is needed to notice that it was edited.
-        resource = Resource(f"/api/v1/{source.kind}", selector, metadata_only=source.kind is Kind.NAMESPACES)
-        async with aclosing(ListWatch(self._http, resource, self._patience).news()) as all_news:
-            async for news in all_news:
-                yield _change(source.kind, news)
+        metadata_only = source.kind is Kind.NAMESPACES
+        resource = Resource(f"/api/v1/{source.kind}", THINGS, selector, metadata_only=metadata_only)
+        return view(ListWatch(self._http, resource, self._patience), partial(read_seen, source.kind))
 
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
         """Makes the Secret hold this in one call; None if the world has moved on."""
@@ -110,18 +100,6 @@ class KubeCluster:
 def _is_another(answer: Thing | Denial) -> bool:
     # The server takes a uid that is not the object's for an attempt to change it.
     return isinstance(answer, Invalid) and answer.fields == ("metadata.uid",)
-
-
-def _change(kind: Kind, news: News) -> Change:
-    match news:
-        case Appeared():
-            return read_seen(kind, news.thing)
-        case Disappeared():
-            return _vanished(news.thing)
-        case Listed():
-            return Complete(int(news.revision), news.keys)
-        case Bookmark() | Connected():
-            return Alive()
 
 
 def _expect(answer: Thing | Denial, what: str) -> Thing:
@@ -191,10 +169,6 @@ def read_account(thing: Thing) -> AccountSeen:
     note = (metadata.annotations or {}).get(names.ATTACHED, "")
     attached = tuple(intern(name) for name in note.split(",") if name)
     return AccountSeen(intern(metadata.namespace), intern(metadata.name), _revision(metadata), references, attached)
-
-
-def _vanished(thing: Thing) -> Vanished:
-    return Vanished(*thing.key, _revision(thing.metadata))
 
 
 def _revision(metadata: Metadata) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -59,21 +61,97 @@ class ListMetadata(_Declared, frozen=True):
     rest: str = msgspec.field(name="continue", default="")
 
 
-class Page(_Declared, frozen=True):
+class OwnerReference(_Declared, frozen=True):
+    """Whom an object belongs to."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class PodMetadata(Metadata, frozen=True):
+    """Who a pod is, and whose."""
+
+    owner_references: list[OwnerReference] | None = None
+
+
+class Container(_Declared, frozen=True):
+    """A container of a pod."""
+
+    name: str = ""
+    image: str = ""
+
+
+class PodSpec(_Declared, frozen=True):
+    """What a pod asks for."""
+
+    service_account_name: str = ""
+    image_pull_secrets: list[Reference] | None = None
+    init_containers: list[Container] | None = None
+    containers: list[Container] | None = None
+
+
+class Waiting(_Declared, frozen=True):
+    """Why a container has not started."""
+
+    reason: str = ""
+
+
+class ContainerState(_Declared, frozen=True):
+    """What a container does; only waiting matters here."""
+
+    waiting: Waiting | None = None
+
+
+class ContainerStatus(_Declared, frozen=True):
+    """How far a container is."""
+
+    name: str = ""
+    state: ContainerState | None = None
+
+
+class PodStatus(_Declared, frozen=True):
+    """How far a pod is."""
+
+    init_container_statuses: list[ContainerStatus] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+
+
+class Pod(Thing, frozen=True):
+    """A Pod, or a Status where one was asked for: its `status` is a word."""
+
+    metadata: PodMetadata = PodMetadata()
+    spec: PodSpec | None = None
+    status: PodStatus | str | None = None
+
+
+T = TypeVar("T", bound=Thing)
+
+
+class Page(_Declared, Generic[T], frozen=True):
     """One page of a list."""
 
     metadata: ListMetadata = ListMetadata()
-    items: list[Thing] | None = None
+    items: list[T] | None = None
 
 
-class Event(_Declared, frozen=True):
+class Event(_Declared, Generic[T], frozen=True):
     """One line of a watch."""
 
     type: str
-    object: Thing
+    object: T
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """How lists and watches of one sort of object are read."""
+
+    page: Callable[[bytes], Page[T]]
+    event: Callable[[bytes], Event[T]]
 
 
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 decode_thing = msgspec.json.Decoder(Thing).decode
-decode_page = msgspec.json.Decoder(Page).decode
-decode_event = msgspec.json.Decoder(Event).decode
+THINGS = Reading(msgspec.json.Decoder(Page[Thing]).decode, msgspec.json.Decoder(Event[Thing]).decode)
+PODS = Reading(msgspec.json.Decoder(Page[Pod]).decode, msgspec.json.Decoder(Event[Pod]).decode)

@@ -11,12 +11,13 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias
 
 import msgspec
 
 from harbor_operator.adapters.kube_calls import Denial, Gone
 from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import Page, Thing, decode_event, decode_object, decode_page
+from harbor_operator.adapters.kube_objects import Page, Reading, T, decode_object
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -25,17 +26,17 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Appeared:
+class Appeared(Generic[T]):
     """An object as it is now: new, changed, or listed."""
 
-    thing: Thing
+    thing: T
 
 
 @dataclass(frozen=True, slots=True)
-class Disappeared:
+class Disappeared(Generic[T]):
     """An object as it was when it was deleted, with the resourceVersion of the deletion."""
 
-    thing: Thing
+    thing: T
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,15 @@ class Connected:
     """The server took the watch; on a quiet resource it sends no bookmark for longer than we listen to silence."""
 
 
-News = Appeared | Disappeared | Listed | Bookmark | Connected
+News: TypeAlias = Appeared[T] | Disappeared[T] | Listed | Bookmark | Connected
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    """What is watched."""
+class Resource(Generic[T]):
+    """What is watched, and how it is read."""
 
     path: str
+    reading: Reading[T]
     field_selector: str = ""
     metadata_only: bool = False
 
@@ -88,17 +90,17 @@ class _Expired(Exception):  # noqa: N818 - not an error: the server keeps histor
     pass
 
 
-class ListWatch:
+class ListWatch(Generic[T]):
     """Follows one resource; iterate over `news`."""
 
-    def __init__(self, http: KubeHttp, resource: Resource, patience: Patience) -> None:
+    def __init__(self, http: KubeHttp, resource: Resource[T], patience: Patience) -> None:
         self._http = http
         self._resource = resource
         self._patience = patience
         self._revision = ""
         self._fruitless = 0
 
-    async def news(self) -> AsyncGenerator[News, None]:
+    async def news(self) -> AsyncGenerator[News[T], None]:
         """Yields what there is and what changes, for ever; raises Refused only."""
         while True:
             try:
@@ -125,7 +127,7 @@ class ListWatch:
         self._fruitless += 1
         await patience.sleep(max(pause * (0.5 + patience.chance()), retry_after or 0.0))
 
-    async def _list(self) -> AsyncGenerator[News, None]:
+    async def _list(self) -> AsyncGenerator[News[T], None]:
         keys: set[tuple[str, str]] = set()
         params = {**self._resource.params(), "limit": str(PAGE)}
         while True:
@@ -139,14 +141,16 @@ class ListWatch:
                 return
             params["continue"] = page.metadata.rest
 
-    async def _page(self, params: dict[str, str]) -> Page:
+    async def _page(self, params: dict[str, str]) -> Page[T]:
         resource = self._resource
-        page = await self._http.list_page(resource.path, params, decode_page, metadata_only=resource.metadata_only)
+        page = await self._http.list_page(
+            resource.path, params, resource.reading.page, metadata_only=resource.metadata_only
+        )
         if isinstance(page, Denial):
             raise _judge(page, self._resource)
         return page
 
-    async def _watch(self) -> AsyncGenerator[News, None]:
+    async def _watch(self) -> AsyncGenerator[News[T], None]:
         patience = self._patience
         seconds = round(patience.watch_seconds * (1.0 + patience.chance()))
         params = {
@@ -166,9 +170,9 @@ class ListWatch:
             async for line in lines:
                 yield self._read(line)
 
-    def _read(self, line: bytes) -> News:
+    def _read(self, line: bytes) -> News[T]:
         try:
-            event = decode_event(line)
+            event = self._resource.reading.event(line)
         except msgspec.DecodeError:
             raise Unavailable("a watch event was cut off") from None
         if event.type == "ERROR":
@@ -191,7 +195,7 @@ def _trouble(line: bytes) -> Exception:
     return Unavailable(f"the watch was ended by the server: {status.get('reason')} ({status.get('code')})")
 
 
-def _judge(denial: Denial, resource: Resource) -> Exception:
+def _judge(denial: Denial, resource: Resource[Any]) -> Exception:
     if isinstance(denial, Gone):
         return _Expired()
     return Refused(Reason.INTERNAL_ERROR, f"'{resource.path}' cannot be watched: {denial.code} {denial.message}")

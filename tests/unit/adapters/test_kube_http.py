@@ -23,7 +23,7 @@ from harbor_operator.adapters.kube_calls import (
 )
 from harbor_operator.adapters.kube_connection import ConnectionInfo, from_kubeconfig, in_cluster
 from harbor_operator.adapters.kube_http import KubeHttp, Tuning
-from harbor_operator.adapters.kube_objects import decode_page
+from harbor_operator.adapters.kube_objects import THINGS
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -178,7 +178,7 @@ async def test_every_request_is_counted(server: Server) -> None:
     tuning = Tuning(count=lambda verb, resource, code: counted.append((verb, resource, code)))
     async with KubeHttp(ConnectionInfo(server.url, token=SecretStr("t")), tuning) as http:
         await http.request("GET", SECRET_PATH)
-        await http.list_page("/api/v1/secrets", {"limit": "1"}, decode_page)
+        await http.list_page("/api/v1/secrets", {"limit": "1"}, THINGS.page)
         async with http.watch("/api/v1/namespaces", {}) as lines:
             assert not isinstance(lines, NotFound)
     assert counted == [("get", "secrets", 200), ("list", "secrets", 200), ("watch", "namespaces", 200)]

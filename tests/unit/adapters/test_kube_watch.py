@@ -13,7 +13,7 @@ from aiohttp import web
 
 from harbor_operator.adapters.kube_connection import ConnectionInfo
 from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import Thing
+from harbor_operator.adapters.kube_objects import THINGS, Thing
 from harbor_operator.adapters.kube_watch import (
     Appeared,
     Bookmark,
@@ -78,11 +78,11 @@ class Script:
             yield http
         await runner.cleanup()
 
-    async def play(self) -> list[News]:
+    async def play(self) -> list[News[Thing]]:
         """Returns all news until the script is over, which is said with 403."""
-        heard: list[News] = []
+        heard: list[News[Thing]] = []
         async with self.http() as http:
-            watch = ListWatch(http, Resource(PATH, "metadata.name=x"), Patience(lambda: 0.5, self.sleep))
+            watch = ListWatch(http, Resource(PATH, THINGS, "metadata.name=x"), Patience(lambda: 0.5, self.sleep))
             async with aclosing(watch.news()) as all_news:
                 try:
                     async for news in all_news:
