@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 
+from harbor_operator.injector.feeding import feed
 from harbor_operator.injector.injector import Injector
 from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster import Cluster, Complete, Source
 
 LOG = logging.getLogger(__name__)
 WORKERS = 32
-AFTER_REFUSAL = 30.0
-AFTER_THE_END = 1.0
 
 
 class Runner:
@@ -58,25 +57,8 @@ class Runner:
         self.injector.drop(source)
 
     async def _feed(self, source: Source) -> None:
-        refusals = 0
-        while True:
-            try:
-                await self._follow(source)
-                pause = AFTER_THE_END
-            except Refused as refused:
-                refusals += 1
-                # An API server that has just started refuses everything for a moment, until it has read the roles.
-                if refusals > 1:
-                    self.injector.refuse(source, refused)
-                    LOG.warning("cannot watch %s '%s': %s", source.kind, source.name or "*", refused)
-                pause = min(AFTER_REFUSAL, 2.0 ** min(refusals - 1, 10))
-            except Unavailable as unavailable:
-                LOG.warning("the watch of %s '%s' ended: %s", source.kind, source.name or "*", unavailable)
-                pause = AFTER_THE_END
-            except Exception:
-                LOG.exception("the watch of %s '%s' ended by surprise", source.kind, source.name or "*")
-                pause = AFTER_REFUSAL
-            await self._around.sleep(pause * (0.5 + self._around.chance()))
+        view = f"{source.kind} '{source.name or '*'}'"
+        await feed(view, partial(self._follow, source), partial(self.injector.refuse, source), self._around)
 
     async def _follow(self, source: Source) -> None:
         async with contextlib.aclosing(self._cluster.watch(source)) as changes:
