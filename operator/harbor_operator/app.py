@@ -19,6 +19,7 @@ import uvloop
 from harbor_operator.adapters import secrets
 from harbor_operator.adapters.admission import AdmissionAdapter
 from harbor_operator.adapters.cluster import KubeCluster
+from harbor_operator.adapters.events import Scribe
 from harbor_operator.adapters.harbor import HarborOverHttp
 from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
 from harbor_operator.adapters.helm import HelmProcess, HelmSettings
@@ -28,6 +29,7 @@ from harbor_operator.adapters.kube_connection import ConnectionInfo, from_kubeco
 from harbor_operator.adapters.kube_http import KubeHttp, Tuning
 from harbor_operator.adapters.kube_watch import Patience
 from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
+from harbor_operator.adapters.pods import KubePods
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyRedis
 from harbor_operator.adapters.registries import RegistriesAdapter
@@ -35,6 +37,7 @@ from harbor_operator.adapters.rgw_admin import RgwAdminApi
 from harbor_operator.adapters.swift import SwiftStore
 from harbor_operator.api.v1alpha1 import GROUP
 from harbor_operator.handlers import Handlers, Memo
+from harbor_operator.injector.rescue.runner import RescueRunner
 from harbor_operator.injector.runner import Runner
 from harbor_operator.injector.surroundings import Surroundings
 from harbor_operator.metrics import Metrics
@@ -116,14 +119,15 @@ class Replica:
         self._metrics = metrics
         patience = Patience(chance=random.random)
         around = Surroundings(time.monotonic, random.random, asyncio.sleep, metrics)
+        scribe = Scribe(http, _now, settings.identity)
         self._injection = Runner(KubeCluster(http, patience), around, workers=settings.workers)
+        self._rescue = RescueRunner(KubePods(http, patience, scribe), self._injection.injector.offered, around)
         environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
         helm = HelmSettings(
             str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
         )
         self._helm = HelmProcess(helm, _now)
-        registries = RegistriesAdapter(http, _now, settings.identity)
-        self._handlers = Handlers(Reconciler(self._pipeline(), registries, _now), metrics)
+        self._handlers = Handlers(Reconciler(self._pipeline(), RegistriesAdapter(http, scribe), _now), metrics)
         self._leading = False
         self._export()
 
@@ -144,13 +148,15 @@ class Replica:
         kopf_stop = asyncio.Event()
         # Started before Kopf, which at its end cancels every task that came after it.
         injection = asyncio.create_task(self._injection.run(), name="injection")
+        rescue = asyncio.create_task(self._rescue.run(), name="rescue")
         holding = asyncio.create_task(self._lease.hold(), name="lease")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         watching = asyncio.create_task(_run_kopf(self._handlers, info, stop, kopf_stop), name="kopf")
-        tasks = {injection, holding, stopping, watching}
+        tasks = {injection, rescue, holding, stopping, watching}
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         self._leading = False
-        injection.cancel()
+        for writing in (injection, rescue):
+            writing.cancel()
         if stopping not in done:
             # No longer the leader: nothing may be written from here on, and Helm gets only the seconds Kopf needs.
             kopf_stop.set()
@@ -178,6 +184,7 @@ class Replica:
                 PullCredential(kube, door, harbor, password),
                 self._injection.injector,
                 PullAdmission(AdmissionAdapter(self._http), time.monotonic),
+                self._rescue.rescuer,
             ),
         )
 

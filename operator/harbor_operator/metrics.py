@@ -49,6 +49,12 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        self._evictions = Counter(
+            "harbor_operator_stuck_pod_evictions_total",
+            "Evictions of pods that were created before they could get the pull Secret, and how they went.",
+            ["result"],
+            registry=self._registry,
+        )
 
     def injected(self, seconds: float) -> None:
         """Notes how long a namespace took from first sight to Secret and references in place."""
@@ -61,6 +67,10 @@ class Metrics:
     def contested(self, kind: str) -> None:
         """Counts a repair that was needed again and again."""
         self._contests.labels(kind).inc()
+
+    def evicted(self, result: str) -> None:
+        """Counts an eviction that was asked for."""
+        self._evictions.labels(result).inc()
 
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Counts one request to the API server."""

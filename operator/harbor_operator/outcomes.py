@@ -57,6 +57,14 @@ class PullSecretFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckPodFacts:
+    """Pods that were made too early and that nobody rescues; `unable` says what the server does not let us do."""
+
+    left: tuple[str, ...] = ()
+    unable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What status reports beside conditions; None = this step has nothing to say about it."""
 

@@ -94,6 +94,8 @@ class Reason(StrEnum):
     NAMESPACES_FAILED = "NamespacesFailed"
     FOREIGN_SECRET = "ForeignSecret"
     PULL_SECRETS_CONTESTED = "PullSecretsContested"
+    PODS_STUCK = "PodsStuck"
+    EVICTION_RIGHTS_MISSING = "EvictionRightsMissing"
     PULL_SECRETS_CLEANING_UP = "PullSecretsCleaningUp"
     ADMISSION_POLICY_SETTLING = "AdmissionPolicySettling"
     ADMISSION_POLICY_UNSUPPORTED = "AdmissionPolicyUnsupported"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harbor_operator.adapters.events import Scribe
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.registries import RegistriesAdapter
 from harbor_operator.api.v1alpha1 import Metadata
@@ -41,7 +42,7 @@ def registry(plane: ControlPlane, request: pytest.FixtureRequest) -> Registry:
 
 @pytest.fixture
 def registries(http: KubeHttp) -> RegistriesAdapter:
-    return RegistriesAdapter(http, lambda: NOON, "operator-0")
+    return RegistriesAdapter(http, Scribe(http, lambda: NOON, "operator-0"))
 
 
 def identity(registry: Registry) -> Metadata:

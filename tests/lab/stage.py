@@ -123,6 +123,16 @@ def allow_admission_policy(plane: ControlPlane, *registries: tuple[str, str]) ->
         plane.apply(manifest)
 
 
+def allow_evictions(plane: ControlPlane) -> None:
+    """Applies the optional role that lets the operator evict stuck pods."""
+    plane.kubectl("apply", "--server-side", "-k", str(ROOT / "deploy" / "components" / "evict-stuck-pods"))
+
+
+def forbid_evictions(plane: ControlPlane) -> None:
+    """Takes the optional role away."""
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", "harbor-operator-evict-stuck-pods", "--ignore-not-found")
+
+
 def install(lab: Lab) -> None:
     """Applies the CRD and the rights as shipped; the operator itself runs as a process of the lab."""
     plane = lab.control_plane

@@ -66,6 +66,16 @@ def test_the_optional_role_names_the_policy_of_the_examples() -> None:
     assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
+def test_pods_are_out_of_reach_unless_the_component_is_applied(shipped: list[Manifest]) -> None:
+    def reached(objects: list[Manifest]) -> set[str]:
+        rules = [rule for role in kind(objects, "ClusterRole") for rule in role["rules"]]
+        return {f"{verb} {resource}" for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+
+    pods = {"list pods", "watch pods", "create pods/eviction"}
+    assert not [right for right in reached(shipped) if "pods" in right]
+    assert reached(built("deploy/components/evict-stuck-pods")) == {*pods, "create events"}
+
+
 def test_no_role_flows_into_the_ordinary_ones(shipped: list[Manifest]) -> None:
     for role in kind(shipped, "ClusterRole"):
         labels = role["metadata"].get("labels", {})

@@ -22,6 +22,10 @@ _APPLY_PATCH = "application/apply-patch+yaml"
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _METHODS = {verb: method for method, verb in _VERBS.items()}
 _HINT = "apply the shipped roles (deploy/) again, or ask who took the right away"
+_POD_HINT = (
+    "`spec.pullSecrets.stuckPods: Evict` needs more than the default roles: "
+    "`kubectl apply -k deploy/components/evict-stuck-pods`"
+)
 # Only these texts of the server are known to hold no part of a Secret that was sent.
 _HARMLESS = re.compile(r"is forbidden: (User|exceeded quota)")
 
@@ -77,6 +81,13 @@ class Gone(Denial):
 
 class Invalid(Denial):
     """The object breaks a rule of the server, for example an immutable field."""
+
+
+class Held(Denial):
+    """A PodDisruptionBudget does not allow the eviction now."""
+
+
+_EXPECTED: Mapping[int, type[Denial]] = {404: NotFound, 409: Conflict, 410: Gone, 422: Invalid}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +150,17 @@ def _selected_name(params: Params) -> str:
 def judge(code: int, status: Manifest, target: Target, retry_after: str | None = None) -> Denial:
     """Returns the expected no behind an error answer; raises Unavailable or Refused for every other one."""
     message = _message(status, target)
+    if expected := _expected(code, status, target, message):
+        return expected
     match code:
-        case 404:
-            return NotFound(code, message)
-        case 409:
-            return Conflict(code, message)
-        case 410:
-            return Gone(code, message)
-        case 422:
-            return Invalid(code, message, _fields(status))
-        case 403 if _is_terminating(status):
-            return NotFound(code, f"namespace '{target.namespace}' is being deleted")
         case 401:
             raise Unavailable(
                 f"the API server does not accept the operator's credential for {target.words}: is it expired?"
             )
         case 403:
+            hint = _POD_HINT if target.resource in {"pods", "pods/eviction"} else _HINT
             raise Refused(
-                Reason.RIGHTS_MISSING, f"the API server does not allow {target.words}: {_HINT}. {message}".strip()
+                Reason.RIGHTS_MISSING, f"the API server does not allow {target.words}: {hint}. {message}".strip()
             )
         case 429 | 408:
             raise Unavailable(f"the API server asks to slow down on {target.words}", retry_after=_seconds(retry_after))
@@ -165,9 +169,18 @@ def judge(code: int, status: Manifest, target: Target, retry_after: str | None =
     raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {target.words}. {message}".strip())
 
 
-def _is_terminating(status: Manifest) -> bool:
+def _expected(code: int, status: Manifest, target: Target, message: str) -> Denial | None:
+    if kind := _EXPECTED.get(code):
+        return kind(code, message, _fields(status))
+    causes = _causes(status) if code in {403, 429} else set()
+    if "NamespaceTerminating" in causes:
+        return NotFound(code, f"namespace '{target.namespace}' is being deleted")
+    return Held(code, message) if "DisruptionBudget" in causes else None
+
+
+def _causes(status: Manifest) -> set[str]:
     causes = (status.get("details") or {}).get("causes") or []
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+    return {str(cause.get("reason")) for cause in causes}
 
 
 def _message(status: Manifest, target: Target) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
+from harbor_operator.adapters.events import Scribe
 from harbor_operator.adapters.kube_calls import Body, Denial, NotFound, apply_params
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION, Metadata
 from harbor_operator.plan.names import FIELD_MANAGER
 from harbor_operator.ports import Unavailable
 
-_LONGEST_MESSAGE = 1000
-
 
 class RegistriesAdapter:
     """Writes what users read about a registry; see ports/registries.py."""
 
-    def __init__(self, http: KubeHttp, clock: Callable[[], datetime], identity: str) -> None:
+    def __init__(self, http: KubeHttp, scribe: Scribe) -> None:
         self._http = http
-        self._clock = clock
-        self._identity = identity
+        self._scribe = scribe
 
     async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
         """Applies our part of the status; `conditions` is a map by type, so foreign conditions survive."""
@@ -38,26 +34,11 @@ class RegistriesAdapter:
 
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         """Posts a core/v1 event, which `kubectl describe` shows."""
-        now = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{metadata.name[:200]}.", "namespace": metadata.namespace},
-            "involvedObject": {
-                "apiVersion": f"{GROUP}/{VERSION}",
-                "kind": KIND,
-                "name": metadata.name,
-                "namespace": metadata.namespace,
-                "uid": metadata.uid,
-            },
-            "type": kind,
-            "reason": reason,
-            "message": message[:_LONGEST_MESSAGE],
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-            "source": {"component": FIELD_MANAGER},
-            "reportingComponent": FIELD_MANAGER,
-            "reportingInstance": self._identity,
+        about = {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
         }
-        await self._http.request("POST", f"/api/v1/namespaces/{metadata.namespace}/events", body=Body.plain(event))
+        await self._scribe.post(about, kind, reason, message)

@@ -50,6 +50,13 @@ class AdmissionPolicy(StrEnum):
     ENABLED = "Enabled"
 
 
+class StuckPods(StrEnum):
+    """What to do with pods that were created before their service account had the reference, and cannot pull."""
+
+    IGNORE = "Ignore"
+    EVICT = "Evict"
+
+
 class ValuesFrom(Model):
     """Names a Secret or ConfigMap with more chart values."""
 
@@ -168,6 +175,12 @@ class PullSecrets(Model):
         default=AdmissionPolicy.DISABLED,
         description="Enabled = a MutatingAdmissionPolicy gives each service account its reference at birth, so that no "
         "pod comes before it; needs Kubernetes 1.36 and the rights in `deploy/components/admission-policy`.",
+    )
+    stuck_pods: StuckPods = Field(
+        default=StuckPods.IGNORE,
+        description="What to do with pods that were created before their service account had the reference and "
+        "therefore cannot pull; Evict lets their controller make new ones, and needs the rights in "
+        "deploy/components/evict-stuck-pods.",
     )
 
 

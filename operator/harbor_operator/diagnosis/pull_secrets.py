@@ -9,7 +9,17 @@ from typing import Any
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.diagnosis.admission import ignored
 from harbor_operator.diagnosis.configuration import Identity
-from harbor_operator.outcomes import Blocked, Caution, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
+from harbor_operator.outcomes import (
+    Blocked,
+    Caution,
+    Done,
+    Facts,
+    NamespaceFailure,
+    Outcome,
+    Pending,
+    PullSecretFacts,
+    StuckPodFacts,
+)
 from harbor_operator.reasons import Reason
 
 ADMIN_NAME = "admin"
@@ -112,10 +122,25 @@ def _progress(secret_name: str, seen: PullSecretFacts, facts: Facts) -> Outcome:
 def _contested(seen: PullSecretFacts) -> tuple[Caution, ...]:
     if not seen.contested:
         return ()
-    more = len(seen.contested) - SHOWN_FAILURES
-    listed = "; ".join(seen.contested[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
-    message = f"somebody keeps undoing what is written to {listed}: it is repaired ever more slowly"
+    message = f"somebody keeps undoing what is written to {_listed(seen.contested)}: it is repaired ever more slowly"
     return (Caution(Reason.PULL_SECRETS_CONTESTED, message),)
+
+
+def stuck_pods(seen: StuckPodFacts) -> tuple[Caution, ...]:
+    """The pods that were made too early and stay so, and what keeps us from evicting them."""
+    cautions = []
+    if seen.unable:
+        message = f"pods that were created too early are not rescued: {seen.unable}"
+        cautions.append(Caution(Reason.EVICTION_RIGHTS_MISSING, message))
+    if seen.left:
+        message = f"{len(seen.left)} stuck: {_listed(seen.left)}"
+        cautions.append(Caution(Reason.PODS_STUCK, message))
+    return tuple(cautions)
+
+
+def _listed(things: tuple[str, ...]) -> str:
+    more = len(things) - SHOWN_FAILURES
+    return "; ".join(things[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _failed(seen: PullSecretFacts, facts: Facts) -> Outcome:

@@ -9,6 +9,8 @@
     standings.py   how far every wish has spread
     injector.py    event -> pure plan -> writes
     runner.py      the tasks that feed the one and serve the other
+    feeding.py     one view, followed for ever
+    rescue/        pods that were made a moment too early
 
 Namespaces are mirrored here too, without spec and status, rather than handed over by Kopf: a deletion missed during a
 relist is noticed, an event costs a hundredth of the processor time, and no order between two watchers of the same

@@ -25,6 +25,7 @@ from harbor_operator.plan.injection import (
     Verdict,
     Write,
     is_held,
+    offered_to,
     plan_namespace,
 )
 from harbor_operator.ports import Refused
@@ -134,6 +135,13 @@ class Injector:
         contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
         bare = self._births.bare(claim.registry_uid)
         return replace(self._standings.facts(claim), contested=tuple(contested), born_bare=bare)
+
+    def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
+        """Returns the references that a new pod of a service account gets, once the registry's Secret is in place."""
+        holding = self._mirror[namespace]
+        stakes = self._interests.stakes(holding.seen) if holding.seen else []
+        mine = [stake for stake in stakes if stake.uid == registry_uid]
+        return next((found for stake in mine if (found := offered_to(holding, stake, account))), ())
 
     def observe(self, source: Source, change: Change) -> None:
         """Notes what a view tells, and rings the namespaces that it changes."""

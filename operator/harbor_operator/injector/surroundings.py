@@ -22,6 +22,10 @@ class InjectorMetrics(Protocol):
         """Counts a repair that was needed again and again: somebody keeps undoing our work."""
         ...
 
+    def evicted(self, result: str) -> None:
+        """Counts an eviction that was asked for: 'evicted', 'moved', 'held', 'refused' or 'unavailable'."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:

@@ -135,6 +135,19 @@ def is_held(holding: Holding, claim: Stake, stakes: Sequence[Stake]) -> bool:
     return any(_is_dropped(holding, account, claim, stakes) for account in holding.accounts.values())
 
 
+def offered_to(holding: Holding, stake: Stake, account: str) -> tuple[str, ...]:
+    """Returns the references that a new pod of a service account gets; nothing unless the stake's is among them.
+
+    Nor if the Secret behind it is missing or not as it should be: the pod would get the reference in vain.
+    """
+    seen, known = holding.secrets.get(stake.secret_name), holding.accounts.get(account)
+    if stake.stance is not Stance.WANTS or not holding.is_open or not stake.covers(account):
+        return ()
+    if seen is None or seen.leaving or not _is_right(seen, stake):
+        return ()
+    return known.references if known and stake.secret_name in known.references else ()
+
+
 def _is_kept_by(uid: str, secret_name: str, stakes: Sequence[Stake]) -> bool:
     return any(stake.keeps and stake.uid == uid and stake.secret_name == secret_name for stake in stakes)
 

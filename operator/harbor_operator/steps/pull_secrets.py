@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets
+from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.diagnosis.admission import weighed
-from harbor_operator.diagnosis.pull_secrets import cleaning_up, name_obstacle, robot_left_behind, spread
+from harbor_operator.diagnosis.pull_secrets import cleaning_up, name_obstacle, robot_left_behind, spread, stuck_pods
 from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.plan import names
-from harbor_operator.plan.pull_secrets import docker_config
+from harbor_operator.plan.pull_secrets import docker_config, image_host
+from harbor_operator.plan.stuck_pods import RescueWish
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.distribution import Claim, Distribution, DistributionWish
 from harbor_operator.ports.harbor import Access, Login
 from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.rescue import Rescue
 from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
@@ -32,12 +34,18 @@ class PullSecretsStep:
     needs = (Aspect.REACHABILITY,)
 
     def __init__(
-        self, kube: Kube, credential: PullCredential, distribution: Distribution, admission: PullAdmission
+        self,
+        kube: Kube,
+        credential: PullCredential,
+        distribution: Distribution,
+        admission: PullAdmission,
+        rescue: Rescue,
     ) -> None:
         self._kube = kube
         self._credential = credential
         self._distribution = distribution
         self._admission = admission
+        self._rescue = rescue
         # What this process has declared: the status names one claim only, and a quick second rename would lose another.
         self._claims: dict[str, set[Claim]] = {}
 
@@ -67,7 +75,7 @@ class PullSecretsStep:
             return Facts()
         claim = _claim(registry, section)
         if self._distribution.read(claim) is None and (login := await self._credential.read_known(registry, section)):
-            self._distribution.declare(_wish(registry, section, login))
+            self._declare(registry, section, login)
         seen = self._distribution.read(claim)
         if seen is None:
             return Facts()
@@ -81,6 +89,7 @@ class PullSecretsStep:
 
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
+        self._rescue.withdraw(registry.metadata.uid)
         # Never kept: it would go on giving new accounts a reference to a Secret that nobody makes any more.
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
@@ -104,13 +113,14 @@ class PullSecretsStep:
 
     async def _spread(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
         claim = _claim(registry, section)
-        self._distribution.declare(_wish(registry, section, login))
+        self._declare(registry, section, login)
         # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
         await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
         outcome = self._report(registry, claim, login.username if section.credential.robot else None)
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.retire_robot(registry)
-        return outcome
+        stuck = stuck_pods(self._rescue.read(registry.metadata.uid))
+        return replace(outcome, cautions=(*outcome.cautions, *stuck))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
@@ -129,7 +139,16 @@ class PullSecretsStep:
             return await self._credential.ensure_robot(registry, access, robot)
         raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")
 
+    def _declare(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> None:
+        self._distribution.declare(_wish(registry, section, login))
+        uid = registry.metadata.uid
+        if section.stuck_pods is StuckPods.EVICT:
+            self._rescue.declare(RescueWish(uid, section.secret_name, image_host(registry)))
+        else:
+            self._rescue.withdraw(uid)
+
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
+        self._rescue.withdraw(registry.metadata.uid)
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy

@@ -6,8 +6,18 @@ import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.diagnosis.configuration import Identity
-from harbor_operator.diagnosis.pull_secrets import account_obstacle, cleaning_up, name_obstacle, spread
-from harbor_operator.outcomes import NOTHING, Blocked, Done, Facts, NamespaceFailure, Outcome, Pending, PullSecretFacts
+from harbor_operator.diagnosis.pull_secrets import account_obstacle, cleaning_up, name_obstacle, spread, stuck_pods
+from harbor_operator.outcomes import (
+    NOTHING,
+    Blocked,
+    Done,
+    Facts,
+    NamespaceFailure,
+    Outcome,
+    Pending,
+    PullSecretFacts,
+    StuckPodFacts,
+)
 from harbor_operator.reasons import Reason
 
 NOW, EARLIER, LATER = "2026-11-23T12:00:00Z", "2026-11-23T11:00:00Z", "2026-11-23T13:00:00Z"
@@ -125,3 +135,14 @@ def test_a_contest_is_a_caution_that_names_the_objects() -> None:
     assert caution.code is Reason.PULL_SECRETS_CONTESTED
     assert "namespace 'ns-0'" in caution.message
     assert "and 2 more" in caution.message
+
+
+def test_stuck_pods_are_listed_and_missing_rights_named() -> None:
+    assert stuck_pods(StuckPodFacts()) == ()
+    left = tuple(f"pod 'shop/{n}': why" for n in range(5))
+    rights, pods = stuck_pods(StuckPodFacts(left, "apply the component"))
+    assert rights.code is Reason.EVICTION_RIGHTS_MISSING
+    assert "apply the component" in rights.message
+    assert pods.code is Reason.PODS_STUCK
+    assert pods.message.startswith("5 stuck: pod 'shop/0': why; ")
+    assert pods.message.endswith("and 2 more")

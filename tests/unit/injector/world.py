@@ -44,6 +44,7 @@ class Metrics:
         self.seconds: list[float] = []
         self.written: Counter[tuple[str, str]] = Counter()
         self.contests = 0
+        self.evictions: Counter[str] = Counter()
 
     def injected(self, seconds: float) -> None:
         self.seconds.append(seconds)
@@ -53,6 +54,9 @@ class Metrics:
 
     def contested(self, kind: str) -> None:
         self.contests += 1
+
+    def evicted(self, result: str) -> None:
+        self.evictions[result] += 1
 
 
 class World:

@@ -15,6 +15,7 @@ from harbor_operator.plan.injection import (
     Stake,
     Stance,
     is_held,
+    offered_to,
     plan_namespace,
 )
 from harbor_operator.reasons import Reason
@@ -132,3 +133,38 @@ def test_not_ready_before_the_default_account_has_come() -> None:
     assert not plan_namespace(holding(OURS), [WANTS]).standings[0].ready
     builder = replace(WANTS, accounts=("builder",))
     assert plan_namespace(holding(OURS), [builder]).standings[0].ready
+
+
+def test_a_new_pod_is_offered_what_its_account_refers_to_once_all_is_in_place() -> None:
+    assert offered_to(holding(OURS, ATTACHED), WANTS, "default") == ("theirs", NAME)
+
+
+@pytest.mark.parametrize(
+    ("held", "stake", "account"),
+    [
+        (holding(None, ATTACHED), WANTS, "default"),
+        (holding(replace(OURS, digest=b"old"), ATTACHED), WANTS, "default"),
+        (holding(replace(OURS, leaving=True), ATTACHED), WANTS, "default"),
+        (holding(FOREIGN, ATTACHED), WANTS, "default"),
+        (holding(OURS, PLAIN), WANTS, "default"),
+        (holding(OURS, ATTACHED), WANTS, "builder"),
+        (holding(OURS, replace(ATTACHED, name="builder")), WANTS, "builder"),
+        (holding(OURS, ATTACHED), LEAVES, "default"),
+        (holding(OURS, ATTACHED), replace(WANTS, stance=Stance.GUARDS), "default"),
+        (replace(holding(OURS, ATTACHED), seen=NamespaceSeen("app", 1, {}, terminating=True)), WANTS, "default"),
+    ],
+    ids=[
+        "no Secret",
+        "old",
+        "leaving",
+        "foreign",
+        "no reference",
+        "no account",
+        "not covered",
+        "leaves",
+        "guards",
+        "end",
+    ],
+)
+def test_nothing_is_offered_before(held: Holding, stake: Stake, account: str) -> None:
+    assert offered_to(held, stake, account) == ()

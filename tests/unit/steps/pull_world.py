@@ -19,6 +19,7 @@ from tests.fakes.admission import FakeAdmission
 from tests.fakes.distribution import FakeDistribution
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.kube import FakeKube
+from tests.fakes.rescue import FakeRescue
 
 ROBOT = "robot$intra-cr-pull"
 ROBOT_SECRET = "hreg-cr-pull-robot"
@@ -68,6 +69,7 @@ class World:
     distribution: FakeDistribution = field(default_factory=FakeDistribution)
     admission: FakeAdmission = field(default_factory=FakeAdmission)
     now: float = 1000.0
+    rescue: FakeRescue = field(default_factory=FakeRescue)
 
     def __post_init__(self) -> None:
         self.distribution.progress = ALL_READY
@@ -77,7 +79,7 @@ class World:
     def restart(self) -> None:
         credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
         admission = PullAdmission(self.admission, lambda: self.now)
-        self.step = PullSecretsStep(self.kube, credential, self.distribution, admission)
+        self.step = PullSecretsStep(self.kube, credential, self.distribution, admission, self.rescue)
 
     def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
         self.harbor.accounts[username] = ("Account-pass-1", is_admin)

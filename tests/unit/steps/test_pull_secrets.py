@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harbor_operator.outcomes import NOT_REQUESTED, Blocked, Done, Pending
+from harbor_operator.outcomes import NOT_REQUESTED, Blocked, Done, Pending, StuckPodFacts
+from harbor_operator.plan.stuck_pods import RescueWish
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.distribution import Claim
 from harbor_operator.reasons import Reason
@@ -182,3 +183,34 @@ async def test_what_is_retained_is_not_spread_any_further(world: World) -> None:
     await world.step.dismantle(registry(keep=True))
     assert world.distribution.wishes == {}
     assert world.distribution.withdrawn == []
+
+
+async def test_stuck_pods_are_rescued_where_the_spec_says_so(world: World) -> None:
+    asked = {"credential": {"robot": {}}, "stuckPods": "Evict"}
+    await world.step.converge(registry(asked))
+    assert world.rescue.wishes == {"uid-1": RescueWish("uid-1", "harbor-pull", "cr.example.com")}
+    await world.step.converge(registry())
+    assert world.rescue.wishes == {}
+    await world.step.converge(registry(asked))
+    await world.step.converge(without_section())
+    assert world.rescue.wishes == {}
+    await world.step.converge(registry(asked))
+    await world.step.dismantle(registry(asked))
+    assert world.rescue.wishes == {}
+
+
+async def test_after_a_restart_with_harbor_down_pods_are_still_rescued(world: World) -> None:
+    asked = {"credential": {"robot": {}}, "stuckPods": "Evict"}
+    await world.step.converge(registry(asked))
+    world.distribution.wishes.clear()
+    world.rescue.wishes.clear()
+    world.restart()
+    await world.step.sustain(registry(asked, status={"secretName": "harbor-pull", "serviceAccounts": ["default"]}))
+    assert set(world.rescue.wishes) == {"uid-1"}
+
+
+async def test_pods_that_stay_stuck_are_warnings_and_no_more(world: World) -> None:
+    world.rescue.facts = StuckPodFacts(("pod 'shop/bare': why",), "no `list` pods")
+    outcome = await world.step.converge(registry({"credential": {"robot": {}}, "stuckPods": "Evict"}))
+    assert isinstance(outcome, Done)
+    assert [caution.code for caution in outcome.cautions] == [Reason.EVICTION_RIGHTS_MISSING, Reason.PODS_STUCK]

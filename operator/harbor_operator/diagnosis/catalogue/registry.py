@@ -109,6 +109,18 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Let the other writer keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude the "
         "namespace in `spec.pullSecrets.namespaces`.",
     ),
+    Reason.PODS_STUCK: Problem(
+        "A warning names pods that cannot pull and are not, or not yet, replaced.",
+        "They were created before their service account had the reference, which Kubernetes copies only then. No "
+        "controller would make another, or another would be the same, or a PodDisruptionBudget holds it.",
+        "Do what the warning says of the pod: create it again, put the Secret's name into the template's "
+        "`imagePullSecrets`, or loosen the budget.",
+    ),
+    Reason.EVICTION_RIGHTS_MISSING: Problem(
+        "A warning; stuck pods stay, everything else goes on.",
+        "`spec.pullSecrets.stuckPods: Evict` needs to watch and evict pods, which the default roles do not allow.",
+        "`kubectl apply -k deploy/components/evict-stuck-pods`, or set `Ignore`.",
+    ),
     Reason.PULL_SECRETS_CLEANING_UP: Problem(
         "References and Secrets are being removed.",
         "The registry, or its `pullSecrets` section, was deleted or the Secret renamed.",

@@ -1,0 +1,1 @@
+"""The rescue of stuck pods, against fakes."""
