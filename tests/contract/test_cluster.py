@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -125,7 +126,8 @@ def hand(both: tuple[Cluster, Hand]) -> Hand:
 
 @pytest.fixture
 async def place(request: pytest.FixtureRequest, hand: Hand) -> str:
-    name: str = request.function.__name__.removeprefix("test_").replace("_", "-")[:60].strip("-")
+    words = re.findall(r"[a-z]+", request.node.name.removeprefix("test_"))
+    name = "-".join(words)[:63].strip("-")
     await hand.add_namespace(name)
     return name
 
@@ -203,13 +205,14 @@ async def test_adoption_keeps_the_object(cluster: Cluster, hand: Hand, place: st
     assert adopted.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
 
 
-async def test_apply_in_place_of_one_that_has_gone(cluster: Cluster, hand: Hand, place: str) -> None:
+@pytest.mark.parametrize("fixed", [False, True], ids=["alike", "of-another-type"])
+async def test_apply_in_place_of_one_that_has_gone(cluster: Cluster, hand: Hand, place: str, fixed: bool) -> None:
     stale = PullSecret(
         NAME, "uid-contract", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000"
     )
     assert await cluster.apply_pull_secret(place, stale) is None
     assert await hand.secret(place) is None
-    theirs = await hand.put_secret(place)
+    theirs = await hand.put_secret(place, fixed=fixed)
     assert await cluster.apply_pull_secret(place, stale) is None
     assert await hand.secret(place) == theirs
 

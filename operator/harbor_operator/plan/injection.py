@@ -249,8 +249,10 @@ def _is_dropped(holding: Holding, account: AccountSeen, stake: Stake, stakes: Se
     if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in stakes):
         return False
     seen = holding.secrets.get(name)
-    # With the Secret gone, only our note on the account proves whose the reference is.
-    return seen.owner == stake.uid if seen else name in account.attached
+    if seen is not None and (seen.owner == stake.uid or not _is_known(seen.owner, stakes)):
+        return seen.owner == stake.uid
+    # With the Secret gone, or another registry's by now, only our note on the account proves whose the reference is.
+    return name in account.attached
 
 
 def _standing(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> Standing:

@@ -70,6 +70,8 @@ class Worker:
 
     def step(self, trouble: Unavailable | Refused | None = None) -> None:
         """Goes on, or meets trouble on the way: before the write it was not done, after it the answer was lost."""
+        if self.is_done:
+            return
         try:
             self.where = self._work.throw(trouble) if trouble else self._work.send(None)
         except StopIteration:

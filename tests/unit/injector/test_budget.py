@@ -1,4 +1,4 @@
-"""What a fresh namespace costs, in whatever order the watches tell of it: one write per Secret and per account."""
+"""What a fresh namespace costs, in whatever order the watches tell of it: a write per Secret and account, then none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from harbor_operator.ports.cluster import Source
 from harbor_operator.ports.distribution import Claim
 from tests.fakes.cluster import matches
-from tests.unit.injector.asyncrun import run
 from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.world import World, wish
 
@@ -26,19 +25,25 @@ class Birth:
 
     def __init__(self, data: st.DataObject, claims: list[Claim]) -> None:
         self._data = data
-        self.cluster = SlowCluster()
-        self.world = World(self.cluster)
-        for claim in claims:
-            self.world.injector.declare(wish(claim))
-        run(self.world.settle())
-        self.cluster.slow = True
-        self._coming = [*ACCOUNTS]
+        self._claims = claims
         self._workers: list[Worker] = []
         self._noise = MOST_NOISE
+        self.cluster = SlowCluster()
+        self.cluster.slow = True
+        self.world = World(self.cluster)
+        self._declare()
+        self.world.feed()
+        self.cluster.add_namespace("app")
+        self._coming = [*ACCOUNTS]
+
+    def start_again(self) -> None:
+        """Replaces the injector by a new one, which has seen nothing yet."""
+        self.world.start()
+        self._declare()
+        self.cluster.writes.clear()
 
     def live(self) -> None:
         """Lets things happen in any order, some of them twice, until nothing is left to happen."""
-        self.cluster.add_namespace("app")
         while options := self._useful():
             if self._noise:
                 options += [self._repeat, self._list_anew]
@@ -53,6 +58,10 @@ class Birth:
         ]
         return [act for act, anything in options if anything]
 
+    def _declare(self) -> None:
+        for claim in self._claims:
+            self.world.injector.declare(wish(claim))
+
     def _pick(self, options: list[T]) -> T:
         return self._data.draw(st.sampled_from(options))
 
@@ -61,10 +70,15 @@ class Birth:
 
     def _untold(self) -> list[Source]:
         position, now = self.world._position, len(self.cluster.history)
-        return [source for source in sorted(position, key=str) if position[source] < now]
+        sources = sorted(self.world.injector.sources(), key=str)
+        return [source for source in sources if position.get(source, -1) < now]
 
     def _tell(self) -> None:
-        self.world.tell(self._pick(self._untold()), limit=1)
+        source = self._pick(self._untold())
+        if source in self.world._position:
+            self.world.tell(source, limit=1)
+        else:
+            self.world.relist(source)
 
     def _begin(self) -> None:
         if (namespace := self.world.injector.queue.take()) is not None:
@@ -76,14 +90,14 @@ class Birth:
 
     def _repeat(self) -> None:
         self._noise -= 1
-        source = self._pick(sorted(self.world._position, key=str))
-        told = self.cluster.history[: self.world._position[source]]
+        source = self._pick(sorted(self.world.injector.sources(), key=str))
+        told = self.cluster.history[: self.world._position.get(source, 0)]
         if changes := [change for kind, change in told if matches(source, kind, change)]:
             self.world.repeat(source, self._pick(changes))
 
     def _list_anew(self) -> None:
         self._noise -= 1
-        self.world.relist(self._pick(sorted(self.world._position, key=str)))
+        self.world.relist(self._pick(sorted(self.world.injector.sources(), key=str)))
 
 
 @pytest.mark.parametrize(
@@ -104,3 +118,14 @@ def test_every_object_is_written_once(claimed: list[tuple[str, ...]], patched: l
     birth.live()
     applied = [f"apply app/pull-{index}" for index in range(len(claims))]
     assert sorted(birth.cluster.writes) == sorted([*applied, *(f"patch app/{name}" for name in patched)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_restart_writes_nothing(data: st.DataObject) -> None:
+    birth = Birth(data, [Claim("uid-a", "pull-a", ("default",)), Claim("uid-b", "pull-b", ("*",))])
+    birth.live()
+    birth.start_again()
+    birth.live()
+    assert birth.cluster.writes == []
+    assert birth.world.injector.ready

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
@@ -14,7 +22,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster import Kind, Source
 from harbor_operator.ports.distribution import Claim, DistributionWish
 from harbor_operator.reasons import Reason
-from tests.fakes.cluster import FOREIGN
+from tests.fakes.cluster import FOREIGN, matches
 from tests.unit.injector.asyncrun import run
 from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.rules import Key, Snapshot, Wishes, breaches, tally
@@ -23,6 +31,7 @@ from tests.unit.injector.world import World, wish
 
 SECRETS = ("harbor-pull", "other-pull")
 THEIRS = ("theirs", "more")
+MOST_WORKERS = 2
 TROUBLE = (Unavailable("no answer"), Unavailable("slow down", retry_after=3.0))
 REFUSAL = Refused(Reason.RIGHTS_MISSING, "may not")
 
@@ -55,21 +64,17 @@ class Injection(RuleBasedStateMachine):
 
     # What people and other controllers do
 
-    @rule(name=namespaces, labels=labels)
-    def label(self, name: str, labels: dict[str, str]) -> None:
-        if name not in self.cluster.namespaces or not self.cluster.namespaces[name].terminating:
+    @rule(name=namespaces, labels=st.none() | labels, unseen=st.booleans(), at_once=st.booleans())
+    def change_namespace(self, name: str, labels: dict[str, str] | None, unseen: bool, at_once: bool) -> None:
+        """Makes or labels it; without labels, it terminates or is gone."""
+        seen = self.cluster.namespaces.get(name)
+        if labels is not None and not (seen and seen.terminating):
             self.cluster.add_namespace(name, labels)
-
-    @rule(name=namespaces)
-    def terminate_namespace(self, name: str) -> None:
-        if seen := self.cluster.namespaces.get(name):
-            self.cluster.add_namespace(name, seen.labels, terminating=True)
-
-    @rule(name=namespaces, unseen=st.booleans())
-    def delete_namespace(self, name: str, unseen: bool) -> None:
-        if name in self.cluster.namespaces:
+        elif seen and at_once:
             self.cluster.delete_namespace(name)
             self._lose(Kind.NAMESPACES, unseen)
+        elif seen:
+            self.cluster.add_namespace(name, seen.labels, terminating=True)
 
     @rule(name=namespaces, account=accounts, theirs=st.permutations(THEIRS), count=st.integers(0, 2), data=st.data())
     def write_account(self, name: str, account: str, theirs: list[str], count: int, data: st.DataObject) -> None:
@@ -83,12 +88,6 @@ class Injection(RuleBasedStateMachine):
         entries = (*kept, *theirs[:count]) if data.draw(st.booleans()) else (*theirs[:count], *kept)
         self.cluster.put_account(name, account, entries)
 
-    @rule(name=namespaces, account=accounts, unseen=st.booleans())
-    def delete_account(self, name: str, account: str, unseen: bool) -> None:
-        if (name, account) in self.cluster.accounts:
-            self.cluster.delete_account(name, account)
-            self._lose(Kind.ACCOUNTS, unseen)
-
     @rule(name=namespaces, secret=secret_names, ours=st.booleans(), fixed=st.booleans())
     def write_secret(self, name: str, secret: str, ours: bool, fixed: bool) -> None:
         """Edits a Secret, or writes one that is not ours; a fixed one cannot be changed any more."""
@@ -99,9 +98,12 @@ class Injection(RuleBasedStateMachine):
             self.strangers[name, secret] = f"uid-{self.cluster.revision + 1}"
         self.cluster.put_secret(name, secret, owner=seen.owner if seen and ours else "", fixed=fixed)
 
-    @rule(name=namespaces, secret=secret_names, unseen=st.booleans())
-    def delete_secret(self, name: str, secret: str, unseen: bool) -> None:
-        if (name, secret) in self.cluster.secrets:
+    @rule(name=namespaces, account=accounts, secret=secret_names, unseen=st.booleans(), which=st.booleans())
+    def delete(self, name: str, account: str, secret: str, unseen: bool, which: bool) -> None:
+        if which and (name, account) in self.cluster.accounts:
+            self.cluster.delete_account(name, account)
+            self._lose(Kind.ACCOUNTS, unseen)
+        elif (name, secret) in self.cluster.secrets:
             self.cluster.delete_secret(name, secret)
             self._lose(Kind.SECRETS, unseen)
 
@@ -113,84 +115,75 @@ class Injection(RuleBasedStateMachine):
     ) -> None:
         self._declare(who, wish(Claim(self._uid(who), secret, accounts), config=config, namespaces=chosen))
 
-    @rule(who=registries)
-    def adopt(self, who: str) -> None:
-        if told := self.declared.get(who):
-            claim, config = told.claim, told.docker_config.get_secret_value()
-            self._declare(who, wish(claim, config=config, namespaces=told.namespaces, policy=ConflictPolicy.ADOPT))
-            for key in [key for key in self.strangers if key[1] == claim.secret_name]:
+    @rule(who=registries, how=st.sampled_from(["adopts", "withdraws", "abandons"]))
+    def change_mind(self, who: str, how: str) -> None:
+        told = self.declared.get(who)
+        if told and how == "adopts":
+            self._declare(who, replace(told, conflict_policy=ConflictPolicy.ADOPT))
+            taken = [key for key in self.strangers if key[1] == told.claim.secret_name]
+            for key in taken:
                 del self.strangers[key]
-
-    @rule(who=registries)
-    def withdraw(self, who: str) -> None:
-        self.declared.pop(who, None)
-        self._look(who)
-
-    @rule(who=registries)
-    def abandon(self, who: str) -> None:
-        """A registry goes and leaves everything where it is; one of the same name that comes later is another."""
-        self.kept_names.update(claim.secret_name for claim in self.claims.pop(who, ()))
-        self.declared.pop(who, None)
-        self.world.injector.abandon(self._uid(who))
-        self.lives[who] += 1
+        elif told and how == "withdraws":
+            del self.declared[who]
+            self._look(who)
+        elif told:
+            # It leaves everything where it is; one of the same name that comes later is another.
+            self.kept_names.update(claim.secret_name for claim in self.claims.pop(who))
+            del self.declared[who]
+            self.world.injector.abandon(self._uid(who))
+            self.lives[who] += 1
 
     # What the network and the machines do
-
-    @rule()
-    def feed(self) -> None:
-        self.world.feed()
 
     @rule(data=st.data())
     def tell_a_little(self, data: st.DataObject) -> None:
         if sources := sorted(self.world._position, key=str):
             self.world.tell(data.draw(st.sampled_from(sources)), limit=1)
 
-    @rule(data=st.data())
-    def list_anew(self, data: st.DataObject) -> None:
-        if sources := sorted(self.world._position, key=str):
-            self.world.relist(data.draw(st.sampled_from(sources)))
-
-    @rule(data=st.data())
-    def refuse_a_watch(self, data: st.DataObject) -> None:
-        if sources := sorted(self.world._position, key=str):
-            source: Source = data.draw(st.sampled_from(sources))
+    @rule(data=st.data(), refused=st.booleans())
+    def interrupt_a_watch(self, data: st.DataObject, refused: bool) -> None:
+        """Ends a watch; it begins anew with a list, at once or when it is allowed again."""
+        source: Source = data.draw(st.sampled_from(sorted(self.world.injector.sources(), key=str)))
+        if refused:
             self.world.injector.refuse(source, REFUSAL)
             self.world.lose(source)
+        else:
+            self.world.relist(source)
 
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        if self.cluster.history and (sources := sorted(self.world._position, key=str)):
-            kind, change = data.draw(st.sampled_from(self.cluster.history))
-            source = data.draw(st.sampled_from(sources))
-            if source.kind is kind and source.name in {"", getattr(change, "name", "")}:
-                self.world.repeat(source, change)
+        source: Source = data.draw(st.sampled_from(sorted(self.world.injector.sources(), key=str)))
+        told = self.cluster.history[: self.world._position.get(source, 0)]
+        if changes := [change for kind, change in told if matches(source, kind, change)]:
+            self.world.repeat(source, data.draw(st.sampled_from(changes)))
 
-    @rule(up_to_date=st.booleans())
-    def begin_work(self, up_to_date: bool) -> None:
-        if up_to_date:
+    @rule(data=st.data(), fresh=st.sampled_from([True, True, True, False]), steps=st.integers(1, 3))
+    def work(self, data: st.DataObject, fresh: bool, steps: int) -> None:
+        """Takes up to two more namespaces, and goes on with one."""
+        if fresh:
             self.world.feed()
-        if (namespace := self.world.injector.queue.take()) is not None:
-            self.cluster.slow = True
+        self.cluster.slow = True
+        while len(self.workers) < MOST_WORKERS and (namespace := self.world.injector.queue.take()) is not None:
             self.workers.append(Worker(namespace, self.world.injector.converge(namespace)))
             self._dismiss()
+        self._go_on(data, steps, None)
 
-    @rule(data=st.data(), trouble=st.none() | st.sampled_from([*TROUBLE, REFUSAL]))
-    def go_on(self, data: st.DataObject, trouble: Unavailable | Refused | None) -> None:
-        if self.workers:
-            worker = data.draw(st.sampled_from(self.workers))
-            # A write that was done is never refused; its answer may be lost.
-            worker.step(None if trouble is REFUSAL and worker.where == "after" else trouble)
-            self._dismiss()
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), steps=st.integers(0, 3), trouble=st.sampled_from([*TROUBLE, REFUSAL]))
+    def meet_trouble(self, data: st.DataObject, steps: int, trouble: Unavailable | Refused) -> None:
+        self._go_on(data, steps, trouble)
 
     @rule()
     def settle(self) -> None:
         self._finish()
         run(self.world.settle(patience=30.0))
 
+    @precondition(lambda self: any(len(claims) > 1 for claims in self.claims.values()))
     @rule(who=registries)
     def look(self, who: str) -> None:
         self._look(who)
 
+    @precondition(lambda self: self.workers)
     @rule(data=st.data())
     def restart(self, data: st.DataObject) -> None:
         """The process dies: a write that was on its way may be done or not, and nobody hears the answer."""
@@ -218,9 +211,11 @@ class Injection(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        self._come_to_rest()
+        if hasattr(self, "world"):
+            self._come_to_rest()
+            self._judge_the_end()
+
+    def _judge_the_end(self) -> None:
         snapshot = Snapshot(self.cluster.namespaces, self.cluster.secrets, self.cluster.accounts)
         owners = frozenset(self._uid(who) for who in "abc")
         rules = Wishes(list(self.declared.values()), owners, frozenset(SECRETS), frozenset(self.kept_names))
@@ -230,7 +225,7 @@ class Injection(RuleBasedStateMachine):
             facts = self.world.injector.read(told.claim)
             assert facts is not None
             assert (facts.namespaces, facts.ready, facts.failed) == tally(snapshot, told)
-        assert not any(claims - {self.declared[who].claim} for who, claims in self.claims.items() if claims)
+        assert set().union(*self.claims.values()) == {told.claim for told in self.declared.values()}
         self.cluster.writes.clear()
         for source in list(self.world._position):
             self.world.relist(source)
@@ -249,14 +244,23 @@ class Injection(RuleBasedStateMachine):
 
     # Small things
 
+    def _go_on(self, data: st.DataObject, steps: int, trouble: Unavailable | Refused | None) -> None:
+        if not self.workers:
+            return
+        worker = data.draw(st.sampled_from(self.workers))
+        for _ in range(steps):
+            worker.step()
+        # A write that was done is never refused; its answer may be lost.
+        if trouble and (trouble is not REFUSAL or worker.where == "before"):
+            worker.step(trouble)
+        self._dismiss()
+
     def _uid(self, who: str) -> str:
         return f"uid-{who}{self.lives[who]}"
 
     def _adopts(self, secret: str) -> bool:
-        return any(
-            told.claim.secret_name == secret and told.conflict_policy is ConflictPolicy.ADOPT
-            for told in self.declared.values()
-        )
+        adopting = [told for told in self.declared.values() if told.conflict_policy is ConflictPolicy.ADOPT]
+        return any(told.claim.secret_name == secret for told in adopting)
 
     def _declare(self, who: str, told: DistributionWish) -> None:
         self.declared[who] = told

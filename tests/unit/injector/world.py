@@ -78,7 +78,7 @@ class World:
         for source in self._position.keys() - self.injector.sources():
             del self._position[source]
             self.injector.drop(source)
-        for source in self.injector.sources() - self._position.keys():
+        for source in sorted(self.injector.sources() - self._position.keys(), key=lambda new: (new.kind, new.name)):
             self._position[source] = len(self.cluster.history)
             for change in self.cluster.listing(source):
                 self.injector.observe(source, change)

@@ -101,6 +101,15 @@ def test_successor_waits_for_references_only_the_leaver_may_drop() -> None:
     assert plan_namespace(holding(OURS, ATTACHED), [heir, LEAVES]).writes == (PatchAccount(PLAIN, adds=False),)
 
 
+def test_reference_is_dropped_although_a_successor_has_the_secret() -> None:
+    heir = replace(WANTS, uid="b", accounts=("builder",))
+    inherited = replace(OURS, owner="b")
+    dropped = PatchAccount(replace(PLAIN, attached=()), adds=False)
+    assert plan_namespace(holding(inherited, ATTACHED), [heir, LEAVES]).writes == (dropped,)
+    theirs = replace(ATTACHED, attached=())
+    assert plan_namespace(holding(inherited, theirs), [heir, LEAVES]).writes == ()
+
+
 def test_secret_of_another_registry_is_never_adopted() -> None:
     other = replace(WANTS, uid="b", adopts=True)
     verdict = plan_namespace(holding(OURS, ATTACHED), [WANTS, other])

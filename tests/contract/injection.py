@@ -1,0 +1,184 @@
+"""The whole injector on a real API server, under the shipped rights: how to run it, feed it and look at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from typing_extensions import override
+
+from harbor_operator.adapters.cluster import KubeCluster, read_account, read_namespace, read_secret
+from harbor_operator.adapters.kube_calls import Body, Denial
+from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_objects import Thing
+from harbor_operator.adapters.kube_watch import Patience
+from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
+from harbor_operator.injector.injector import Injector
+from harbor_operator.injector.runner import Runner
+from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.plan.holding import AccountSeen
+from harbor_operator.ports.cluster import Change, Complete, Source
+from harbor_operator.ports.distribution import Claim, DistributionWish
+from tests.lab.badroad import BadRoad
+from tests.lab.controlplane import ControlPlane
+from tests.lab.operator import NAMESPACE
+from tests.unit.injector.rules import Key, Snapshot
+from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
+
+CHOSEN = {"example.com/injected": "yes"}
+SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))
+PATIENCE_SECONDS = 30.0
+
+
+class ObservedCluster(KubeCluster):
+    """Knows what the injector has taken in: how often each view was listed to its end, and which accounts it saw."""
+
+    def __init__(self, http: KubeHttp, patience: Patience) -> None:
+        super().__init__(http, patience)
+        self.listed: Counter[Source] = Counter()
+        self.accounts: set[Key] = set()
+
+    @override
+    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
+        async with aclosing(super().watch(source)) as changes:
+            async for change in changes:
+                yield change
+                if isinstance(change, Complete):
+                    self.listed[source] += 1
+                elif isinstance(change, AccountSeen):
+                    self.accounts.add((change.namespace, change.name))
+
+
+class Duty:
+    """An injector at work; `metrics` is what it has counted."""
+
+    def __init__(self, cluster: ObservedCluster, runner: Runner, metrics: Metrics) -> None:
+        self.cluster = cluster
+        self.runner = runner
+        self.metrics = metrics
+
+    @property
+    def injector(self) -> Injector:
+        return self.runner.injector
+
+
+@asynccontextmanager
+async def on_duty(plane: ControlPlane, kubeconfig: Path | None = None) -> AsyncIterator[Duty]:
+    """An injector that acts as the operator, over the way to the server that the kubeconfig names."""
+    info = from_kubeconfig(kubeconfig or plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
+    metrics = Metrics()
+    async with KubeHttp(info) as ours:
+        cluster = ObservedCluster(ours, Patience(lambda: 0.5))
+        around = Surroundings(asyncio.get_running_loop().time, lambda: 0.5, asyncio.sleep, metrics)
+        runner = Runner(cluster, around)
+        task = asyncio.create_task(runner.run())
+        yield Duty(cluster, runner, metrics)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
+    """The injector alone, where nothing else is asked."""
+    async with on_duty(plane) as duty:
+        yield duty.injector
+
+
+@asynccontextmanager
+async def on_a_bad_road(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, Duty]]:
+    """An injector whose way to the server is as good or bad as the test wants it."""
+    async with BadRoad.open(plane) as road:
+        way = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
+        async with on_duty(plane, way) as duty:
+            yield road, duty
+
+
+@contextmanager
+def wide_rights(plane: ControlPlane) -> Iterator[None]:
+    """Lets the operator spread a second Secret, to any service account, as docs/operations.md says how."""
+    group, name = "rbac.authorization.k8s.io", "injection-tests"
+    secrets = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["other-pull"]}
+    accounts = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["list", "watch", "patch"]}
+    rules = [{**secrets, "verbs": ["list", "watch", "create", "patch", "delete"]}, accounts]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    reference = {"apiGroup": group, "kind": "ClusterRole", "name": name}
+    subject = {"kind": "ServiceAccount", "name": NAMESPACE, "namespace": NAMESPACE}
+    binding = {**role, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
+    del binding["rules"]
+    plane.apply(role, binding)
+    yield
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", name)
+
+
+def the_wish(config: str = "{}", claim: Claim = CLAIM) -> DistributionWish:
+    """A wish for the namespaces of the test, with a credential that the API server takes."""
+    return wish(claim, config=json.dumps({"auths": {config: {}}}), namespaces=SELECTION)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns once it holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - asked of the operator as a step asks it, from time to time
+            await asyncio.sleep(0.01)
+
+
+def is_spread(injector: Injector, count: int, claim: Claim = CLAIM) -> Callable[[], bool]:
+    """Whether so many namespaces are meant, and all of them are ready."""
+
+    def spread() -> bool:
+        facts = injector.read(claim)
+        return facts is not None and facts.namespaces == facts.ready == count
+
+    return spread
+
+
+async def make(http: KubeHttp, *names: str) -> None:
+    """Makes namespaces of the test."""
+    for name in names:
+        manifest = {"metadata": {"name": name, "labels": CHOSEN}}
+        answer = await http.request("POST", "/api/v1/namespaces", body=Body.plain(manifest))
+        assert not isinstance(answer, Denial), answer
+
+
+async def remove(http: KubeHttp, *names: str) -> None:
+    """Deletes namespaces without waiting for their end."""
+    for name in names:
+        await http.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+async def references(http: KubeHttp, namespace: str, account: str = "default") -> tuple[str, ...]:
+    """The Secrets that a service account refers to."""
+    answer = await http.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
+    assert isinstance(answer, dict)
+    return read_account(msgspec.convert(answer, Thing)).references
+
+
+async def secret(http: KubeHttp, namespace: str) -> dict[str, Any] | Denial:
+    """The pull Secret."""
+    return await http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
+
+
+async def listed(http: KubeHttp, kind: str) -> list[dict[str, Any]]:
+    """All objects of a kind."""
+    answer = await http.request("GET", f"/api/v1/{kind}")
+    assert not isinstance(answer, Denial)
+    return list(answer["items"])
+
+
+async def snapshot(http: KubeHttp) -> Snapshot:
+    """Everything that the API server holds now."""
+    namespaces, secrets, accounts = [
+        msgspec.convert(await listed(http, kind), list[Thing]) for kind in ("namespaces", "secrets", "serviceaccounts")
+    ]
+    return Snapshot(
+        {seen.name: seen for seen in map(read_namespace, namespaces)},
+        {(seen.namespace, seen.name): seen for seen in map(read_secret, secrets)},
+        {(seen.namespace, seen.name): seen for seen in map(read_account, accounts)},
+    )

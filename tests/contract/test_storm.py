@@ -1,0 +1,184 @@
+"""Everything at once: people, other controllers, changing wishes, and a bad road between the operator and the server.
+
+The seed decides what people do and what befalls requests; the order in which things meet is that of the day. When the
+weather has calmed down, the cluster must be as the model of the unit tests says, and not a write more is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.api.v1alpha1 import ConflictPolicy, LabelSelector, NamespaceSelection
+from harbor_operator.ports.distribution import Claim, DistributionWish
+from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
+from tests.contract.people import Ledger, Person
+from tests.lab.badroad import BadRoad, Luck
+from tests.lab.controlplane import ControlPlane
+from tests.lab.operator import USER
+from tests.unit.injector.rules import Snapshot, Wishes, breaches, tally
+from tests.unit.injector.world import wish
+
+pytestmark = pytest.mark.lab
+
+NAMES = frozenset({"harbor-pull", "other-pull"})
+PEOPLE = 3
+ACTS = 120
+CALM_SECONDS = 60.0
+
+TEAMS = LabelSelector.model_validate({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]})
+NOT_B = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]})
+UNTIERED = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]})
+TEAM_A = LabelSelector(match_labels={"team": "a"})
+SELECTORS = [TEAMS, NOT_B, UNTIERED, TEAM_A, LabelSelector()]
+PATTERNS = [["*-x"], ["storm-?-1", "*-x"], []]
+ACCOUNTS = [("default",), ("default", "builder"), ("*",)]
+
+
+class Registries:
+    """Two registries whose wishes change; each keeps the name of its Secret, as the older of two rivals does."""
+
+    def __init__(self, duty: Duty, chance: random.Random) -> None:
+        self._duty = duty
+        self._chance = chance
+        self._claims: set[Claim] = set()
+        self.wishes: dict[str, DistributionWish] = {}
+        for uid in ("uid-a", "uid-b"):
+            self.change(uid)
+
+    def change(self, uid: str, *, policy: ConflictPolicy = ConflictPolicy.REFUSE) -> None:
+        """Asks for something else: other namespaces, other accounts, another credential."""
+        chance = self._chance
+        name = {"uid-a": "harbor-pull", "uid-b": "other-pull"}[uid]
+        # Only the namespaces of this test, whatever else is in the cluster.
+        outside = ["kube-*", "default", "harbor-operator", "[!s]*", "s[!t]*"]
+        chosen = NamespaceSelection(selector=chance.choice(SELECTORS), exclude=[*outside, *chance.choice(PATTERNS)])
+        config = json.dumps({"auths": {str(chance.random()): {}}})
+        claim = Claim(uid, name, chance.choice(ACCOUNTS))
+        self.wishes[uid] = wish(claim, config=config, namespaces=chosen, policy=policy)
+        self._claims.add(claim)
+        self._duty.injector.declare(self.wishes[uid])
+        self.look()
+
+    def look(self) -> None:
+        """Takes back what is claimed no more, as a pass does."""
+        present = {wish.claim for wish in self.wishes.values()}
+        for claim in self._claims - present:
+            self._duty.injector.withdraw(claim)
+        self._claims = present | {c for c in self._claims - present if self._duty.injector.remaining(c) != 0}
+
+    def is_clean(self) -> bool:
+        """Whether nothing is left of what was claimed before."""
+        self.look()
+        return self._claims == {wish.claim for wish in self.wishes.values()}
+
+    def leave(self) -> None:
+        """Asks for nothing any more."""
+        self.wishes.clear()
+
+
+class Weather:
+    """Makes the road bad, cuts watches, lets history expire and changes wishes until it is told to stop."""
+
+    def __init__(self, road: BadRoad, registries: Registries, chance: random.Random) -> None:
+        self._road = road
+        self._registries = registries
+        self._chance = chance
+
+    async def rage(self) -> None:
+        self._road.luck = Luck(self._chance)
+        acts = [self._road.cut, self._road.expire, self._change, self._registries.look]
+        try:
+            while True:
+                await asyncio.sleep(self._chance.uniform(0, 0.2))
+                self._chance.choice(acts)()
+        finally:
+            self._road.luck = None
+
+    def _change(self) -> None:
+        self._registries.change(self._chance.choice(["uid-a", "uid-b"]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rights(plane: ControlPlane) -> Iterator[None]:
+    with wide_rights(plane):
+        yield
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+async def test_after_a_storm_everything_is_as_it_should_be(plane: ControlPlane, http: KubeHttp, seed: int) -> None:
+    ledger = Ledger(NAMES)
+    people = [Person(http, random.Random(seed * 10 + i), ledger, f"storm-{seed}{i}") for i in range(PEOPLE)]  # noqa: S311 - a seed makes it repeatable
+    async with on_a_bad_road(plane) as (road, duty):
+        registries = Registries(duty, random.Random(seed))  # noqa: S311 - a seed makes it repeatable
+        weather = Weather(road, registries, random.Random(seed + 100))  # noqa: S311 - a seed makes it repeatable
+        await live_through(people, weather)
+        # A new credential ends every wait: also where our work was undone again and again.
+        for uid in ("uid-a", "uid-b"):
+            registries.change(uid)
+        await until_right(http, registries)
+        await until(registries.is_clean)
+        assert ledger.losses(await listed(http, "serviceaccounts")) == []
+        check(await snapshot(http), ledger, registries, duty)
+        await rest(plane, road, duty)
+        registries.leave()
+        await until_right(http, registries)
+        await until(registries.is_clean)
+    await remove(http, *(name for person in people for name in person.places))
+
+
+async def live_through(people: list[Person], weather: Weather) -> None:
+    """Lets everybody act in bad weather, and the weather end with them."""
+
+    async def live(person: Person) -> None:
+        for _ in range(ACTS):
+            await person.act()
+
+    for person in people:
+        await person.begin(3)
+    raging = asyncio.create_task(weather.rage())
+    await asyncio.gather(*(live(person) for person in people))
+    raging.cancel()
+    await asyncio.wait([raging])
+
+
+async def until_right(http: KubeHttp, registries: Registries) -> None:
+    """Returns once nothing is wrong any more; TimeoutError is raised from what still was."""
+    wrong: list[str] = ["nobody has looked yet"]
+    try:
+        async with asyncio.timeout(CALM_SECONDS):
+            while wrong:
+                await asyncio.sleep(0.1)
+                registries.look()
+                wrong = breaches(await snapshot(http), rules(registries))
+    except TimeoutError:
+        raise AssertionError(wrong) from None
+
+
+def rules(registries: Registries) -> Wishes:
+    return Wishes(list(registries.wishes.values()), frozenset({"uid-a", "uid-b"}), NAMES)
+
+
+def check(cluster: Snapshot, ledger: Ledger, registries: Registries, duty: Duty) -> None:
+    """No Secret of anybody else's was taken, and what is told of the wishes is true."""
+    for seen in cluster.secrets.values():
+        if seen.uid in ledger.strangers:
+            assert seen.owner == ""
+    for told in registries.wishes.values():
+        facts = duty.injector.read(told.claim)
+        assert facts is not None
+        assert (facts.namespaces, facts.ready, facts.failed) == tally(cluster, told)
+
+
+async def rest(plane: ControlPlane, road: BadRoad, duty: Duty) -> None:
+    """Lets the operator look at everything once more: it writes nothing."""
+    mark = plane.audit.mark()
+    before = dict(duty.cluster.listed)
+    road.expire()
+    await until(lambda: all(duty.cluster.listed[source] > before[source] for source in duty.injector.sources()))
+    assert plane.audit.writes_since(mark, user=USER) == []
