@@ -118,9 +118,9 @@ class Replica:
         self._lease = lease
         self._metrics = metrics
         patience = Patience(chance=random.random)
-        around = Surroundings(time.monotonic, random.random, asyncio.sleep, metrics)
+        around = Surroundings(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
         scribe = Scribe(http, _now, settings.identity)
-        self._injection = Runner(KubeCluster(http, patience), around, workers=settings.workers)
+        self._injection = Runner(KubeCluster(http, patience), around)
         self._rescue = RescueRunner(KubePods(http, patience, scribe), self._injection.injector.offered, around)
         environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
         helm = HelmSettings(
@@ -194,6 +194,7 @@ class Replica:
         watch("harbor_operator_leader", "Whether this replica acts.", lambda: float(self._leading))
         watch("harbor_operator_queue_depth", "Namespaces waiting to be written.", lambda: gauges().queue_depth)
         watch("harbor_operator_queue_oldest_seconds", "Age of the oldest of them.", lambda: gauges().oldest_seconds)
+        watch("harbor_operator_write_slots", "Namespaces that may be written at a time.", lambda: gauges().write_slots)
         watch("harbor_operator_watch_silence_seconds", "Age of the last news.", lambda: gauges().watch_silence_seconds)
 
 

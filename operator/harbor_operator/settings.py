@@ -27,7 +27,12 @@ class Settings(BaseModel):
     helm: Path = Field(default=Path("helm"), description="The helm 4 binary.")
     charts_dir: Path | None = Field(default=None, description="Folder with charts, as harbor-<version>.tgz.")
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable folder for helm.")  # noqa: S108 - an emptyDir in the pod
-    workers: int = Field(default=32, ge=1, le=256, description="Namespaces written at the same time.")
+    workers: int = Field(
+        default=32,
+        ge=1,
+        le=256,
+        description="Namespaces written at a time at most; fewer while the API server is slow.",
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log.")
 
 

@@ -6,11 +6,11 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any, Protocol
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from harbor_operator.adapters.cluster import KubeCluster, read_account, read_secret

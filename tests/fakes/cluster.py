@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
 from harbor_operator.ports import Refused, Unavailable

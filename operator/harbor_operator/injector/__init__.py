@@ -3,7 +3,9 @@
     mirror.py      what the watches have told, per namespace
     interests.py   wishes and withdrawn claims -> who has a stake in a namespace
     queue.py       which namespace is next: fresh before repairs before rotation, never two writes at once in one
-    pace.py        how fast: a rate that follows the server's answers, and back-off per namespace
+    review.py      all of them again after a change of the wishes, a few at a time
+    width.py       how many at a time: bounds that follow the server's latency
+    pace.py        how fast: a rate that follows the server's refusals, and back-off per namespace
     contests.py    who keeps undoing our work, and how long to leave him to it
     births.py      whether an admission policy that should attach accounts at birth really does
     standings.py   how far every wish has spread

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 MEMORY = 600.0
 LONGEST = 300.0
 PATIENCE = 2
 LOUD = 4
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +30,36 @@ class _Record:
 
 
 class Contests:
-    """Remembers what was written where during the last minutes."""
+    """Remembers what was written where during the last minutes.
+
+    Most is written once and never again: of that only the fact is kept, in two sets that take turns.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._records: dict[str, dict[str, _Record]] = {}
+        self._once: dict[str, frozenset[str]] = {}
+        self._once_before: dict[str, frozenset[str]] = {}
+        self._again: dict[str, dict[str, _Record]] = {}
         self._swept = clock()
 
     def record(self, namespace: str, subject: str) -> int:
         """Notes a write and returns how often the same one was needed lately."""
         now = self._clock()
         self._sweep(now)
-        record = self._records.setdefault(namespace, {}).setdefault(subject, _Record(0, now))
+        record = self._again.get(namespace, {}).get(subject)
+        if record is None:
+            written = self._once.get(namespace) or self._once_before.get(namespace) or _NOTHING
+            if subject not in written:
+                self._once[namespace] = _together(written, subject)
+                return 1
+            record = self._again.setdefault(namespace, {})[subject] = _Record(1, now)
         record.times += 1
         record.last = now
         return record.times
 
     def wait(self, namespace: str, subject: str) -> float:
         """Returns how many seconds the same write must wait: none for the first repairs, then ever longer."""
-        record = self._records.get(namespace, {}).get(subject)
+        record = self._again.get(namespace, {}).get(subject)
         if record is None or record.times <= PATIENCE:
             return 0.0
         pause = min(LONGEST, 2.0 ** min(record.times - PATIENCE - 1, 20))
@@ -53,32 +67,46 @@ class Contests:
 
     def reset(self) -> None:
         """Starts from nothing: with a new wish, every write is a new one."""
-        self._records.clear()
+        self._once, self._once_before = {}, {}
+        self._again.clear()
 
     def forget(self, namespace: str, subject: str | None = None) -> None:
         """Forgets what has gone, one object or all of a namespace: what comes later under that name is new."""
         if subject is None:
-            self._records.pop(namespace, None)
-        elif records := self._records.get(namespace):
+            self._again.pop(namespace, None)
+        elif records := self._again.get(namespace):
             records.pop(subject, None)
+        for written in (self._once, self._once_before):
+            left = written.pop(namespace, _NOTHING) - {subject}
+            if subject is not None and left:
+                written[namespace] = left
 
     def open(self) -> tuple[Contest, ...]:
         """Returns the contests that a person should know of."""
         oldest = self._clock() - MEMORY
         return tuple(
             Contest(namespace, subject, record.times)
-            for namespace, records in self._records.items()
+            for namespace, records in self._again.items()
             for subject, record in records.items()
             if record.times >= LOUD and record.last >= oldest
         )
 
     def _sweep(self, now: float) -> None:
-        if now - self._swept < MEMORY / 10:
+        if now - self._swept < MEMORY / 2:
             return
+        # After a long quiet both are too old: what was written once before it does not count any more.
+        self._once_before = self._once if now - self._swept < MEMORY else {}
+        self._once = {}
         self._swept = now
-        for namespace, records in list(self._records.items()):
+        for namespace, records in list(self._again.items()):
             fresh = {subject: record for subject, record in records.items() if record.last >= now - MEMORY}
             if fresh:
-                self._records[namespace] = fresh
+                self._again[namespace] = fresh
             else:
-                del self._records[namespace]
+                del self._again[namespace]
+
+
+@lru_cache(maxsize=1024)
+def _together(written: frozenset[str], subject: str) -> frozenset[str]:
+    """One set for all the namespaces in which the same was written."""
+    return written | {subject}

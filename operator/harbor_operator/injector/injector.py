@@ -10,6 +10,7 @@ from harbor_operator.injector.contests import Contest
 from harbor_operator.injector.interests import Interests, sources_of, stake_of
 from harbor_operator.injector.mirror import Mirror
 from harbor_operator.injector.queue import Urgency, WorkQueue
+from harbor_operator.injector.review import Review
 from harbor_operator.injector.sources import Sources
 from harbor_operator.injector.standings import Standings
 from harbor_operator.injector.surroundings import Gauges, Surroundings
@@ -34,13 +35,15 @@ from harbor_operator.ports.distribution import Claim, DistributionWish
 
 AFTER_A_SURPRISE = 30.0
 FIRST_LOOK_EVERY = 0.02
+REVIEWED_AT_ONCE = 100
 
 
 class Injector:
     """Spreads pull Secrets (it is a Distribution).
 
-    `observe` takes what a watch tells, `converge` works on one namespace of `queue`; `ring` is called when there is
-    work in the queue or another set of sources is wanted.
+    `observe` takes what a watch tells, `review` judges what a change of the wishes puts in question, `take` hands out
+    the next namespace and `converge` works on it; `ring` is called when there is something to do for one of them, or
+    another set of sources is wanted.
     """
 
     def __init__(self, cluster: Cluster, around: Surroundings, ring: Callable[[], None]) -> None:
@@ -51,6 +54,7 @@ class Injector:
         self._sources = Sources(around.clock)
         self._interests = Interests()
         self._births = Births()
+        self._review = Review()
         self._standings = Standings(around.clock, around.metrics.injected)
         self._writer = Writer(cluster, around, self._mirror, self._interests, self._standings)
 
@@ -73,6 +77,7 @@ class Injector:
             oldest_seconds=self.queue.oldest_age(),
             watch_silence_seconds=self._sources.oldest_silence(),
             writes_per_second=self._writer.pace.rate,
+            write_slots=self._writer.width.whole.limit,
         )
 
     def contests(self) -> tuple[Contest, ...]:
@@ -117,13 +122,15 @@ class Injector:
         return len(left)
 
     async def await_first_look(self, claim: Claim, patience: float) -> None:
-        """Returns once everything that concerns a claim has been seen, or after so many seconds.
+        """Returns once everything that concerns a claim has been seen and judged, or after so many seconds.
 
         Raises Refused if the rights to see it are missing.
         """
         end = self._around.clock() + patience
         while not self._may_tell(claim) and self._around.clock() < end:
             await self._around.sleep(FIRST_LOOK_EVERY)
+        while self.review(REVIEWED_AT_ONCE):
+            await self._around.sleep(0.0)
 
     def read(self, claim: Claim) -> PullSecretFacts | None:
         """Returns how far a declared wish has spread; None before the first full look.
@@ -132,6 +139,7 @@ class Injector:
         """
         if not self._interests.is_declared(claim) or not self._may_tell(claim):
             return None
+        self.review()
         contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
         bare = self._births.bare(claim.registry_uid)
         return replace(self._standings.facts(claim), contested=tuple(contested), born_bare=bare)
@@ -173,45 +181,60 @@ class Injector:
         self._mirror.drop_source(source, self._interests.sources())
         self._reconsider()
 
+    def review(self, limit: int | None = None) -> bool:
+        """Judges namespaces anew after a change that concerns all of them, so many at once; True if more are left."""
+        self._review.go_on(self._judge, limit)
+        return self._review.is_open
+
+    def take(self) -> str | None:
+        """Returns the next namespace to converge; None if nothing is due, or enough is under way for this server."""
+        width, queue = self._writer.width, self.queue
+        if queue.under_way >= width.whole.limit:
+            width.whole.reach()
+            return None
+        namespace = queue.take(width.background.limit)
+        if namespace is None and queue.rotating >= width.background.limit:
+            width.background.reach()
+        return namespace
+
     async def converge(self, namespace: str) -> None:
         """Writes what the namespace lacks until nothing is left that may be written now, and gives the key back."""
         delay: float | None = AFTER_A_SURPRISE
         try:
-            while write := self._next_write(namespace):
+            verdict = self._plan(namespace)
+            while write := self._first_due(namespace, verdict):
                 await self._writer.perform(namespace, write)
-            waits = [self._writer.wait(namespace, write) for write in self._plan(namespace).writes]
-            delay = min(waits, default=None)
+                verdict = self._plan(namespace)
+            delay = min((self._writer.wait(namespace, write) for write in verdict.writes), default=None)
+            self._note(namespace, verdict)
         finally:
-            self._assess(namespace)
             self.queue.finish(namespace, delay)
             self._ring()
 
-    def _next_write(self, namespace: str) -> Write | None:
-        writes = self._plan(namespace).writes
-        return next((write for write in writes if not self._writer.wait(namespace, write)), None)
+    def _first_due(self, namespace: str, verdict: Verdict) -> Write | None:
+        return next((write for write in verdict.writes if not self._writer.wait(namespace, write)), None)
 
     def _plan(self, namespace: str) -> Verdict:
         holding = self._mirror[namespace]
         return plan_namespace(holding, self._interests.stakes(holding.seen)) if holding.seen else NOTHING
 
     def _judge(self, namespace: str, urgency: Urgency) -> None:
-        verdict = self._assess(namespace)
-        # Whoever works on the namespace plans anew after each write, and sees this change too.
-        if verdict.writes and not self.queue.is_active(namespace):
+        if self.queue.is_active(namespace):
+            return  # whoever works on it plans anew after each write, and sees this change too
+        verdict = self._plan(namespace)
+        self._note(namespace, verdict)
+        if verdict.writes:
             self.queue.add(namespace, min([urgency, *map(_urgency, verdict.writes)]))
             self._ring()
 
-    def _assess(self, namespace: str) -> Verdict:
-        verdict = self._plan(namespace)
+    def _note(self, namespace: str, verdict: Verdict) -> None:
         self._standings.record(namespace, verdict.standings)
         if not verdict.writes:
             self._standings.forgive(namespace)
-        return verdict
 
     def _reconsider(self, urgency: Urgency = Urgency.ROTATION) -> None:
         self._interests.refresh(self._sources.is_complete)
-        for namespace, _ in self._mirror:
-            self._judge(namespace, urgency)
+        self._review.begin(self._mirror.names(), urgency)
         self._ring()
 
     def _is_known(self, account: AccountSeen) -> bool:

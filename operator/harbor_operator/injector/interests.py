@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
 from harbor_operator.plan.holding import NamespaceSeen, digest_of, encode

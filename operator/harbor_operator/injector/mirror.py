@@ -22,7 +22,11 @@ class Mirror:
         self._holdings: dict[str, Holding] = {}
 
     def __iter__(self) -> Iterator[tuple[str, Holding]]:
-        return iter(list(self._holdings.items()))
+        return iter(self._holdings.items())
+
+    def names(self) -> list[str]:
+        """Returns every namespace of which something is known."""
+        return list(self._holdings)
 
     def __getitem__(self, namespace: str) -> Holding:
         """Returns what the namespace holds; nothing if it is not known."""

@@ -31,19 +31,29 @@ class _Entry:
 class WorkQueue:
     """Hands out keys; what is rung while it is being worked on comes again afterwards."""
 
-    def __init__(self, clock: Callable[[], float], *, background: int = 8) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._background = background
         self._waiting: dict[str, _Entry] = {}
         self._active: dict[str, Urgency] = {}
         self._rung: dict[str, Urgency] = {}
-        self._lanes: tuple[deque[str], ...] = tuple(deque() for _ in Urgency)
+        self._rotating = 0
+        self._lanes: tuple[tuple[Urgency, deque[str]], ...] = tuple((urgency, deque()) for urgency in Urgency)
         self._delayed: list[tuple[float, str]] = []
 
     @property
     def depth(self) -> int:
         """How many keys wait, those that are delayed included."""
         return len(self._waiting)
+
+    @property
+    def under_way(self) -> int:
+        """How many keys are being worked on."""
+        return len(self._active)
+
+    @property
+    def rotating(self) -> int:
+        """How many of them are rotations."""
+        return self._rotating
 
     def oldest_age(self) -> float:
         """How long the key has waited that has waited longest and could be taken."""
@@ -63,18 +73,21 @@ class WorkQueue:
             entry.urgency, entry.due = min(entry.urgency, urgency), min(entry.due, now)
         else:
             return
-        self._lanes[self._waiting[key].urgency].append(key)
+        self._put(key, self._waiting[key].urgency)
 
     def is_active(self, key: str) -> bool:
         """Whether the key is being worked on."""
         return key in self._active
 
-    def take(self) -> str | None:
-        """Returns the next key, which is then ours until `finish`; None if nothing is due."""
+    def take(self, rotations: int = 1) -> str | None:
+        """Returns the next key, which is then ours until `finish`; None if nothing may be taken now.
+
+        At most so many rotations are handed out at a time, and no more than one while anything urgent is under way.
+        """
         now = self._clock()
         self._wake(now)
-        for urgency, lane in zip(Urgency, self._lanes, strict=True):
-            if urgency is Urgency.ROTATION and self._is_background_full():
+        for urgency, lane in self._lanes:
+            if urgency is Urgency.ROTATION and self._rotating >= (1 if self._is_urgent_under_way else rotations):
                 return None
             while lane:
                 key = lane.popleft()
@@ -83,12 +96,14 @@ class WorkQueue:
                 if entry is not None and entry.urgency is urgency and entry.due <= now:
                     del self._waiting[key]
                     self._active[key] = urgency
+                    self._rotating += urgency is Urgency.ROTATION
                     return key
         return None
 
     def finish(self, key: str, delay: float | None = None) -> None:
         """Gives a key back; with a delay it comes again by itself, and at once if it was rung meanwhile."""
         urgency = self._active.pop(key)
+        self._rotating -= urgency is Urgency.ROTATION
         rung = self._rung.pop(key, None)
         if rung is not None:
             self.add(key, rung)
@@ -101,8 +116,12 @@ class WorkQueue:
         """Returns in how many seconds a delayed key comes back; None if there is none."""
         return max(0.0, self._delayed[0][0] - self._clock()) if self._delayed else None
 
-    def _is_background_full(self) -> bool:
-        return sum(urgency is Urgency.ROTATION for urgency in self._active.values()) >= self._background
+    @property
+    def _is_urgent_under_way(self) -> bool:
+        return len(self._active) > self._rotating
+
+    def _put(self, key: str, urgency: Urgency) -> None:
+        self._lanes[urgency][1].append(key)
 
     def _wake(self, now: float) -> None:
         while self._delayed and self._delayed[0][0] <= now:
@@ -110,4 +129,4 @@ class WorkQueue:
             entry = self._waiting.get(key)
             if entry is not None and entry.due <= now:
                 entry.since = now
-                self._lanes[entry.urgency].append(key)
+                self._put(key, entry.urgency)

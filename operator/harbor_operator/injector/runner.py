@@ -8,24 +8,21 @@ import logging
 from functools import partial
 
 from harbor_operator.injector.feeding import feed
-from harbor_operator.injector.injector import Injector
+from harbor_operator.injector.injector import REVIEWED_AT_ONCE, Injector
 from harbor_operator.injector.surroundings import Surroundings
 from harbor_operator.ports.cluster import Cluster, Complete, Source
 
 LOG = logging.getLogger(__name__)
-WORKERS = 32
 
 
 class Runner:
     """Owns the injector and keeps it going: `run` ends only by cancellation."""
 
-    def __init__(self, cluster: Cluster, around: Surroundings, *, workers: int = WORKERS) -> None:
+    def __init__(self, cluster: Cluster, around: Surroundings) -> None:
         self._bell = asyncio.Event()
         self._sources_bell = asyncio.Event()
         self._cluster = cluster
         self._around = around
-        self._workers = workers
-        self._busy = 0
         self._feeds: dict[Source, asyncio.Task[None]] = {}
         self.injector = Injector(cluster, around, self._ring)
 
@@ -68,14 +65,17 @@ class Runner:
                     LOG.info("listed %d %s '%s'", len(change.keys), source.kind, source.name or "*")
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
-        queue = self.injector.queue
+        injector = self.injector
         while True:
             self._bell.clear()
-            while self._busy < self._workers and (namespace := queue.take()) is not None:
-                self._busy += 1
+            is_reviewing = injector.review(REVIEWED_AT_ONCE)
+            while (namespace := injector.take()) is not None:
                 tasks.create_task(self._work(namespace))
+            if is_reviewing:
+                await asyncio.sleep(0)  # the news and the answers of this moment come first
+                continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(queue.next_due()):
+                async with asyncio.timeout(injector.queue.next_due()):
                     await self._bell.wait()
 
     async def _work(self, namespace: str) -> None:
@@ -84,6 +84,3 @@ class Runner:
         except Exception:
             # The one place for what nobody foresaw; the namespace comes again, and all others go on.
             LOG.exception("namespace '%s' could not be worked on", namespace)
-        finally:
-            self._busy -= 1
-            self._bell.set()

@@ -1,8 +1,9 @@
-"""How far every wish has spread, and how long it took."""
+"""How far every wish has spread, and how long it took; counted as it changes, so that asking costs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from harbor_operator.outcomes import NamespaceFailure, PullSecretFacts
 from harbor_operator.plan.injection import Standing
@@ -19,24 +20,30 @@ class Standings:
         self._clock = clock
         self._report = report
         self._standings: dict[str, tuple[Standing, ...]] = {}
+        self._totals: Counter[str] = Counter()
+        self._ready: Counter[str] = Counter()
+        self._stuck: set[str] = set()
         self._since: dict[tuple[str, str], float] = {}
         self._refused: dict[str, dict[str, Refused]] = {}
 
-    def record(self, namespace: str, standings: Sequence[Standing]) -> None:
+    def record(self, namespace: str, standings: tuple[Standing, ...]) -> None:
         """Notes where the wishes stand in a namespace; none forgets the namespace."""
-        for lost in self._standings.pop(namespace, ()):
-            if all(standing.uid != lost.uid for standing in standings):
-                self._since.pop((namespace, lost.uid), None)
-        if not standings:
+        before = self._standings.get(namespace, ())
+        if standings == before:
             return
-        self._standings[namespace] = tuple(standings)
-        now = self._clock()
-        for standing in standings:
-            key = (namespace, standing.uid)
-            if not standing.ready:
-                self._since.setdefault(key, now)
-            elif (since := self._since.pop(key, None)) is not None:
-                self._report(now - since)
+        self._count(before, -1)
+        self._count(standings, 1)
+        for lost in {standing.uid for standing in before} - {standing.uid for standing in standings}:
+            self._since.pop((namespace, lost), None)
+        if standings:
+            self._standings[namespace] = standings
+        else:
+            del self._standings[namespace]
+        if any(standing.reason for standing in standings):
+            self._stuck.add(namespace)
+        else:
+            self._stuck.discard(namespace)
+        self._time(namespace, standings)
 
     def refuse(self, namespace: str, subject: str, refused: Refused) -> None:
         """Notes that the server refused a write."""
@@ -44,8 +51,7 @@ class Standings:
 
     def accept(self, namespace: str, subject: str) -> None:
         """Notes that the server took a write."""
-        refusals = self._refused.get(namespace)
-        if refusals is not None:
+        if refusals := self._refused.get(namespace):
             refusals.pop(subject, None)
 
     def forgive(self, namespace: str) -> None:
@@ -58,18 +64,31 @@ class Standings:
 
     def facts(self, claim: Claim) -> PullSecretFacts:
         """Returns how far the wish of this claim has spread."""
-        total = ready = 0
-        failures = []
-        for namespace, standings in self._standings.items():
-            for standing in standings:
-                if standing.uid != claim.registry_uid:
-                    continue
-                total += 1
-                ready += standing.ready
-                if failure := self._failure(namespace, standing):
-                    failures.append(failure)
-        shown = tuple(sorted(failures, key=lambda failure: failure.namespace)[:SHOWN])
-        return PullSecretFacts(total, ready, len(failures), shown, claim.secret_name, claim.service_accounts)
+        uid = claim.registry_uid
+        failures = list(self._failures(uid))
+        shown = tuple(failures[:SHOWN])
+        counts = (self._totals[uid], self._ready[uid], len(failures))
+        return PullSecretFacts(*counts, shown, claim.secret_name, claim.service_accounts)
+
+    def _count(self, standings: tuple[Standing, ...], step: int) -> None:
+        for standing in standings:
+            self._totals[standing.uid] += step
+            self._ready[standing.uid] += step * standing.ready
+
+    def _time(self, namespace: str, standings: tuple[Standing, ...]) -> None:
+        now = self._clock()
+        for standing in standings:
+            key = (namespace, standing.uid)
+            if not standing.ready:
+                self._since.setdefault(key, now)
+            elif (since := self._since.pop(key, None)) is not None:
+                self._report(now - since)
+
+    def _failures(self, uid: str) -> Iterator[NamespaceFailure]:
+        for namespace in sorted(self._stuck | self._refused.keys()):
+            for standing in self._standings.get(namespace, ()):
+                if standing.uid == uid and (failure := self._failure(namespace, standing)):
+                    yield failure
 
     def _failure(self, namespace: str, standing: Standing) -> NamespaceFailure | None:
         if standing.ready:

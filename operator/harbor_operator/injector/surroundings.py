@@ -1,4 +1,4 @@
-"""What the injector is given beside the cluster: time, chance and somebody who counts."""
+"""What the injector is given beside the cluster: time, chance, somebody who counts, and a bound."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class InjectorMetrics(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Time, chance and the listener: what a test replaces."""
+    """Time, chance and the listener: what a test replaces; and how many namespaces may be written at once at most."""
 
     clock: Callable[[], float]
     chance: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     metrics: InjectorMetrics
+    workers: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,4 @@ class Gauges:
     oldest_seconds: float
     watch_silence_seconds: float
     writes_per_second: float
+    write_slots: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from harbor_operator.injector.contests import LOUD, Contests
 from harbor_operator.injector.interests import Interests
@@ -10,6 +11,7 @@ from harbor_operator.injector.mirror import Mirror
 from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
 from harbor_operator.injector.standings import Standings
 from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.injector.width import Width
 from harbor_operator.plan.injection import ApplySecret, DeleteSecret, PatchAccount, Write
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster import Cluster, Kind, Vanished
@@ -43,6 +45,7 @@ class Writer:
         self.contests = Contests(around.clock)
         self.backoff = Backoff(around.clock, around.chance)
         self.pace = Pace(around.clock)
+        self.width = Width(around.clock, around.workers)
 
     def wait(self, namespace: str, write: Write) -> float:
         """Returns for how many seconds this write must be left alone."""
@@ -77,16 +80,21 @@ class Writer:
         self._count(namespace, write)
 
     async def _try(self, namespace: str, write: Write) -> _Result:
+        began = self._around.clock()
         try:
             done = await self._send(namespace, write)
         except Unavailable as unavailable:
             self.pace.slow(unavailable.retry_after)
+            self.width.failed()
             return _Result.UNAVAILABLE
         except Refused as refused:
             self._standings.refuse(namespace, subject_of(write), refused)
             return _Result.REFUSED
         self.pace.ease()
-        return _Result.DONE if done else _Result.MOVED
+        if not done:
+            return _Result.MOVED
+        self.width.answered(type(write), self._around.clock() - began)
+        return _Result.DONE
 
     async def _send(self, namespace: str, write: Write) -> bool:
         match write:
@@ -124,6 +132,7 @@ def subject_of(write: Write) -> str:
     return _subject("ServiceAccount" if isinstance(write, PatchAccount) else "Secret", write.name)
 
 
+@lru_cache(maxsize=1024)
 def _subject(kind: str, name: str) -> str:
     return f"{kind} '{name}'"
 

@@ -1,18 +1,22 @@
-"""What one namespace holds, as far as it concerns pull Secrets; small, because there are ten thousand of them."""
+"""What one namespace holds, as far as it concerns pull Secrets; small, because there are ten thousand of them.
+
+They are msgspec's structs rather than dataclasses: half the size, made in a fifth of the time, and (`gc=False`: they
+refer to nothing that could refer back) never walked by the garbage collector, whose pauses would grow with the cluster.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 DOCKER_CONFIG_TYPE = "kubernetes.io/dockerconfigjson"
 DOCKER_CONFIG_KEY = ".dockerconfigjson"
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceSeen:
+class NamespaceSeen(msgspec.Struct, frozen=True, gc=False):
     """A Namespace without its spec and status."""
 
     name: str
@@ -21,8 +25,7 @@ class NamespaceSeen:
     terminating: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SecretSeen:
+class SecretSeen(msgspec.Struct, frozen=True, gc=False):
     """A Secret of a wanted name: whose it is and a digest of what it holds, never the content."""
 
     namespace: str
@@ -37,8 +40,7 @@ class SecretSeen:
     leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSeen:
+class AccountSeen(msgspec.Struct, frozen=True, gc=False):
     """A ServiceAccount: the names it refers to, in order, and which of them our annotation says we attached."""
 
     namespace: str
@@ -48,13 +50,12 @@ class AccountSeen:
     attached: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Holding:
+class Holding(msgspec.Struct, gc=False):
     """Everything known of one namespace; `seen` is None while only its contents are known."""
 
     seen: NamespaceSeen | None = None
-    secrets: dict[str, SecretSeen] = field(default_factory=dict)
-    accounts: dict[str, AccountSeen] = field(default_factory=dict)
+    secrets: dict[str, SecretSeen] = {}
+    accounts: dict[str, AccountSeen] = {}
 
     @property
     def is_open(self) -> bool:

@@ -8,8 +8,11 @@ Secret is neither added nor removed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from harbor_operator.plan.holding import AccountSeen, Holding, SecretSeen
 from harbor_operator.reasons import Reason
@@ -27,8 +30,7 @@ class Stance(Enum):
     WAITS = "will let go once everything has been seen; may be succeeded already"
 
 
-@dataclass(frozen=True, slots=True)
-class Stake:
+class Stake(msgspec.Struct, frozen=True):
     """One registry's interest in one namespace."""
 
     uid: str
@@ -48,8 +50,7 @@ class Stake:
         return self.stance in {Stance.WANTS, Stance.GUARDS}
 
 
-@dataclass(frozen=True, slots=True)
-class ApplySecret:
+class ApplySecret(msgspec.Struct, frozen=True):
     """Make the Secret what the registry wants; `replaces` is the uid of the one that is there, if there is one."""
 
     name: str
@@ -58,16 +59,14 @@ class ApplySecret:
     replaces: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteSecret:
+class DeleteSecret(msgspec.Struct, frozen=True):
     """Delete the Secret with exactly this uid."""
 
     name: str
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class PatchAccount:
+class PatchAccount(msgspec.Struct, frozen=True):
     """Give a service account that is still at this revision these references; `adds` if one of ours is missing."""
 
     account: AccountSeen
@@ -82,8 +81,7 @@ class PatchAccount:
 Write = ApplySecret | DeleteSecret | PatchAccount
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How far one wish is in one namespace; without a reason it is `ready` or on its way."""
 
     uid: str
@@ -92,8 +90,7 @@ class Standing:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The next writes, independent of each other, and where every wish stands."""
 
     writes: tuple[Write, ...] = ()
@@ -258,11 +255,22 @@ def _is_dropped(holding: Holding, account: AccountSeen, stake: Stake, stakes: Se
 def _standing(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> Standing:
     seen = holding.secrets.get(stake.secret_name)
     if seen is None or seen.leaving:
-        return Standing(stake.uid, ready=False)
+        return _plain(stake.uid, ready=False)
     if obstacle := _obstacle(holding, seen, stake, stakes):
         return obstacle
-    accounts = [account for account in holding.accounts.values() if stake.covers(account.name)]
+    return _plain(stake.uid, ready=_is_right(seen, stake) and _is_attached(holding, stake))
+
+
+def _is_attached(holding: Holding, stake: Stake) -> bool:
     # Every namespace is given its default account a moment after its birth: without it, nothing is in place yet.
-    arrived = DEFAULT_ACCOUNT in holding.accounts or not stake.covers(DEFAULT_ACCOUNT)
-    attached = all(stake.secret_name in account.references for account in accounts)
-    return Standing(stake.uid, ready=_is_right(seen, stake) and arrived and attached)
+    if DEFAULT_ACCOUNT not in holding.accounts and stake.covers(DEFAULT_ACCOUNT):
+        return False
+    return all(
+        stake.secret_name in account.references for account in holding.accounts.values() if stake.covers(account.name)
+    )
+
+
+@lru_cache(maxsize=64)
+def _plain(uid: str, *, ready: bool) -> Standing:
+    """One object for all the namespaces in which a wish is equally far."""
+    return Standing(uid, ready)

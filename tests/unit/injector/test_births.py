@@ -30,6 +30,7 @@ def bare(world: World, claim: Claim = EVERY) -> int:
 
 async def bear(world: World, namespace: str, *references: str) -> None:
     world.cluster.add_namespace(namespace)
+    world.feed()  # no order between two views is promised, and only accounts of a known namespace are counted
     world.cluster.put_account(namespace, "default", references)
     await world.settle()
 

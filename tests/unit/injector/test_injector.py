@@ -104,3 +104,34 @@ async def test_all_accounts(world: World) -> None:
     world.injector.withdraw(claim)
     await world.settle()
     assert [world.references("app", name) for name in ("default", "builder", "late")] == [()] * 3
+
+
+async def test_new_wish_is_looked_into_a_few_namespaces_at_a_time(world: World) -> None:
+    world.injector.declare(wish())
+    for index in range(10):
+        world.add_namespace(f"old-{index}")
+    await world.settle()
+    world.injector.declare(wish(config="two"))
+    assert world.injector.queue.depth == 0
+    assert world.injector.review(4)
+    assert world.injector.queue.depth == 4
+    facts = world.injector.read(CLAIM)
+    assert facts is not None
+    assert (facts.namespaces, facts.ready) == (10, 0)
+    assert not world.injector.review()
+    assert world.injector.queue.depth == 10
+
+
+async def test_review_that_begins_again_stays_as_urgent_as_it_was(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    await world.settle()
+    world.cluster.put_secret("app", NAME, owner="uid-a")
+    world.start()
+    world.injector.declare(wish())
+    world.feed()
+    world.injector.declare(wish(config="two"))
+    world.injector.declare(wish(config="three"))
+    world.injector.review()
+    assert world.injector.take() == "app"
+    assert world.injector.queue.rotating == 0

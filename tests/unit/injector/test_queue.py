@@ -14,7 +14,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def queue(clock: Clock) -> WorkQueue:
-    return WorkQueue(clock, background=2)
+    return WorkQueue(clock)
 
 
 WAITING = (
@@ -70,14 +70,19 @@ def test_delayed_key_waits_unless_it_is_rung(queue: WorkQueue, clock: Clock) -> 
     assert queue.take() is None
 
 
-def test_rotation_never_takes_every_worker(queue: WorkQueue) -> None:
-    for key in ("a", "b", "c"):
+def test_rotation_takes_no_more_than_its_share_and_steps_back_for_the_urgent(queue: WorkQueue) -> None:
+    for key in ("a", "b", "c", "d"):
         queue.add(key, Urgency.ROTATION)
-    assert [queue.take() for _ in range(3)] == ["a", "b", None]
+    assert [queue.take(2) for _ in range(3)] == ["a", "b", None]
     queue.add("fresh", Urgency.FRESH)
-    assert queue.take() == "fresh"
+    assert queue.take(2) == "fresh"
     queue.finish("a")
-    assert queue.take() == "c"
+    assert queue.take(2) is None
+    queue.finish("b")
+    assert [queue.take(2) for _ in range(2)] == ["c", None]
+    queue.finish("fresh")
+    assert queue.take(2) == "d"
+    assert (queue.under_way, queue.rotating) == (2, 2)
 
 
 def test_age_is_that_of_the_oldest_key_that_could_be_taken(queue: WorkQueue, clock: Clock) -> None:

@@ -108,7 +108,8 @@ class World:
 
     async def work(self) -> bool:
         """Works on the next namespace, if one is due."""
-        key = self.injector.queue.take()
+        self.injector.review()
+        key = self.injector.take()
         if key is None:
             return False
         await self.injector.converge(key)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from harbor_operator.plan.holding import AccountSeen, Holding, NamespaceSeen, SecretSeen
 from harbor_operator.plan.injection import (
