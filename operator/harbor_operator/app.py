@@ -16,7 +16,7 @@ from typing import Any
 import kopf
 import uvloop
 
-from harbor_operator.adapters import secrets
+from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import AdmissionAdapter
 from harbor_operator.adapters.cluster import KubeCluster
 from harbor_operator.adapters.events import Scribe
@@ -30,11 +30,8 @@ from harbor_operator.adapters.kube_http import KubeHttp, Tuning
 from harbor_operator.adapters.kube_watch import Patience
 from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
 from harbor_operator.adapters.pods import KubePods
-from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.adapters.redis import RedisPyRedis
 from harbor_operator.adapters.registries import RegistriesAdapter
 from harbor_operator.adapters.rgw_admin import RgwAdminApi
-from harbor_operator.adapters.swift import SwiftStore
 from harbor_operator.api.v1alpha1 import GROUP
 from harbor_operator.handlers import Handlers, Memo
 from harbor_operator.injector.rescue.runner import RescueRunner
@@ -173,9 +170,9 @@ class Replica:
         kube, harbor, door = KubeAdapter(self._http), HarborOverHttp(), RegistryDoorOverHttp()
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         return (
-            DatabaseStep(kube, PsycopgPostgres(), password),
-            CacheStep(kube, RedisPyRedis()),
-            StorageStep(kube, SwiftStore(), RgwAdminApi(), password),
+            DatabaseStep(kube, on_demand.postgres(), password),
+            CacheStep(kube, on_demand.redis()),
+            StorageStep(kube, on_demand.swift(), RgwAdminApi(), password),
             ReleaseStep(kube, self._helm, secrets.CHANCE, _now),
             ReachabilityStep(kube, door, harbor, _now),
             ConfigurationStep(kube, harbor),

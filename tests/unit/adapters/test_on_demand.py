@@ -1,0 +1,38 @@
+"""The heavy clients stay unloaded until a registry needs them, and then they are the real ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harbor_operator.adapters import on_demand
+from harbor_operator.adapters.postgres import PsycopgPostgres
+from harbor_operator.adapters.redis import RedisPyRedis
+from harbor_operator.adapters.swift import SwiftStore
+
+SOURCE = Path(__file__).parents[3] / "operator"
+
+
+def test_an_operator_that_only_spreads_pull_secrets_loads_none_of_them() -> None:
+    code = "import sys, harbor_operator.app; print(*{name.partition('.')[0] for name in sys.modules})"
+    environment = {"PYTHONPATH": str(SOURCE)}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert not {"psycopg", "redis", "swiftclient", "requests"} & set(answer.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("port", "adapter"),
+    [
+        (on_demand.postgres(), PsycopgPostgres()),
+        (on_demand.redis(), RedisPyRedis()),
+        (on_demand.swift(), SwiftStore()),
+    ],
+)
+def test_the_first_question_loads_the_real_one(port: object, adapter: object) -> None:
+    verbs = [name for name in dir(adapter) if not name.startswith("_")]
+    assert verbs
+    for verb in verbs:
+        assert getattr(port, verb).__func__ is getattr(type(adapter), verb)
