@@ -32,7 +32,7 @@ EXACT_CONFIGURATION = "config.yml"
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with Lab.start({Part.NODE}) as lab:
+    with Lab.start({Part.NODE}, kubelet=False) as lab:
         yield lab.control_plane
 
 
@@ -109,6 +109,7 @@ def test_the_official_chart_installs_and_an_equal_upgrade_restarts_nothing(plane
         "database.type=internal,database.internal.password=made-up",
         "expose.tls.enabled=false,persistence.resourcePolicy=",
         "persistence.imageChartStorage.type=filesystem",
+        "expose.type=clusterIP",
         "caBundleSecretName=cr-ca,caSecretName=cr-ca",
     ],
 )
@@ -144,7 +145,8 @@ def shape(item: dict[str, Any]) -> Any:
     if item["kind"] in {"Deployment", "StatefulSet"}:
         pod = item["spec"]["template"]
         containers = {each["name"]: container_shape(each) for each in pod["spec"]["containers"]}
-        return item["metadata"]["labels"], item["spec"]["selector"], pod["metadata"]["labels"], containers
+        user = pod["spec"]["securityContext"]["runAsUser"]
+        return item["metadata"]["labels"], item["spec"]["selector"], pod["metadata"]["labels"], user, containers
     if item["kind"] == "ConfigMap" and item["metadata"]["name"].endswith("-registry"):
         return yaml.safe_load(item["data"][EXACT_CONFIGURATION])
     if item["kind"] in {"Service", "Ingress", "PersistentVolumeClaim"}:
@@ -154,4 +156,5 @@ def shape(item: dict[str, Any]) -> Any:
 
 def container_shape(container: dict[str, Any]) -> dict[str, Any]:
     secrets = {each["name"]: each["valueFrom"] for each in container.get("env", []) if "valueFrom" in each}
-    return {**{key: container.get(key) for key in ("image", "envFrom")}, "secrets": secrets}
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    return {**{key: container.get(key) for key in ("image", "envFrom", "securityContext", *probes)}, "secrets": secrets}

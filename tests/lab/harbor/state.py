@@ -8,6 +8,7 @@ the stand-in refuses to start on a dirty one.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 SCHEMA_VERSION = 1
+WAIT_SECONDS, WAIT_PAUSE = 60, 0.5
 KINDS = ("project", "robot", "gc")
 TABLES = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
@@ -43,7 +45,12 @@ class State:
         self._lock = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Make the tables; DirtyDatabase if somebody left a migration half-done."""
+        """Make the tables; DirtyDatabase if somebody left a migration half-done.
+
+        Like core, it waits for the server to listen: in a release with a database of its own, both start together.
+        """
+        with suppress(TimeoutError):  # who asks next is told what is wrong
+            await asyncio.wait_for(self._listening(), WAIT_SECONDS)
         await self._run(TABLES)
         if await self._run("SELECT version FROM schema_migrations WHERE dirty"):
             raise DirtyDatabase("Dirty database version: fix `schema_migrations` and force the version")
@@ -97,6 +104,10 @@ class State:
             await self._connection.close()
             self._connection = None
 
+    async def _listening(self) -> None:
+        while not await _listens(self._arguments["host"], self._arguments["port"]):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(WAIT_PAUSE)
+
     async def _run(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         async with self._lock:
             connection = await self._connected()
@@ -117,3 +128,12 @@ class State:
 def timestamp(moment: datetime | None = None) -> str:
     """A moment as Harbor writes it."""
     return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

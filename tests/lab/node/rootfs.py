@@ -7,14 +7,16 @@ itself; all of it is readable by any user.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from tests.lab.debian import Tool
 from tests.lab.node.archive import add_file
 from tests.lab.process import LabError
 
@@ -25,33 +27,64 @@ UNWANTED = re.compile(
     r"|\.opt-\d\.pyc$"
 )
 LINKS = ("bin", "sbin", "lib", "lib64")
+APPLETS = ("cat", "chmod", "ls", "rm", "sh", "sleep")
+USERS = {"root": 0, "postgres": 999, "harbor": 10000}
+"""By the numbers that the chart gives to its pods; PostgreSQL will not run as a number without a name."""
 FILES = {
-    "etc/passwd": b"root:x:0:0:root:/:/bin/sh\nharbor:x:10000:10000:harbor:/tmp:/bin/sh\n",
-    "etc/group": b"root:x:0:\nharbor:x:10000:\n",
+    "etc/passwd": "".join(f"{name}:x:{number}:{number}::/tmp:/bin/sh\n" for name, number in USERS.items()).encode(),
+    "etc/group": "".join(f"{name}:x:{number}:\n" for name, number in USERS.items()).encode(),
     "etc/nsswitch.conf": b"hosts: files dns\n",
 }
 LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
+MISSING = re.compile(r"(\S+) => not found")
 
 
-def write_python_layer(target: Path, packages: Iterable[str], programs: dict[str, Path]) -> Path:
-    """A layer with Python, these packages with all they require, and `programs` in `/usr/bin`; one is `busybox`."""
+def write_python_layer(target: Path, packages: Iterable[str], busybox: Path) -> Path:
+    """A layer with Python, these packages with all they require, and a busybox with a few names."""
     with tarfile.open(target, "w") as archive:
         for name in LINKS:
             if Path("/", name).is_symlink():
-                _add_link(archive, name, f"usr/{name}")
+                add_link(archive, name, f"usr/{name}")
         for name, content in FILES.items():
             add_file(archive, name, content)
-        _add_directory(archive, "tmp", 0o1777)
+        add_directory(archive, "tmp", 0o1777)
         interpreter = Path(sys.executable).resolve()
         members = {_place(path): path for path in (interpreter, *_stdlib())}
-        members |= {f"usr/bin/{name}": path for name, path in programs.items()}
         members |= {f"{SITE}/{name}": path for name, path in _package_files(packages)}
-        members |= {_place(path): path for path in _libraries(members.values())}
-        for name, path in sorted(members.items()):
-            archive.add(path.resolve(), name, filter=_readable)
-        _add_link(archive, "usr/bin/python3", f"/{_place(interpreter)}")
-        _add_link(archive, "usr/bin/sh", "busybox")
+        add_files(archive, with_libraries({**members, "usr/bin/busybox": busybox}))
+        add_link(archive, "usr/bin/python3", f"/{_place(interpreter)}")
+        for name in APPLETS:
+            add_link(archive, f"usr/bin/{name}", "busybox")
     return target
+
+
+def with_libraries(members: Mapping[str, Path], tool: Tool | None = None) -> dict[str, Path]:
+    """Files by their names in the image, and the libraries that they load.
+
+    A library lies where its package puts it: what a tool of the cache has in its prefix loses the prefix.
+    """
+    libraries = _libraries(members.values(), tool.env.get("LD_LIBRARY_PATH", "") if tool else "")
+    return {**members, **{_place(path, tool.prefix if tool else None): path for path in libraries}}
+
+
+def add_files(archive: tarfile.TarFile, members: Mapping[str, Path]) -> None:
+    """Add files of the machine by their names in the image; a link is followed."""
+    for name, path in sorted(members.items()):
+        archive.add(path.resolve(), name, filter=_readable)
+
+
+def add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    """Add a symbolic link."""
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    archive.addfile(link)
+
+
+def add_directory(archive: tarfile.TarFile, name: str, mode: int) -> None:
+    """Add an empty directory."""
+    folder = tarfile.TarInfo(name)
+    folder.type, folder.mode = tarfile.DIRTYPE, mode
+    archive.addfile(folder)
 
 
 def requirements(roots: Iterable[str]) -> list[str]:
@@ -85,13 +118,16 @@ def _package_files(packages: Iterable[str]) -> Iterator[tuple[str, Path]]:
                 yield str(file), path
 
 
-def _libraries(paths: Iterable[Path]) -> set[Path]:
+def _libraries(paths: Iterable[Path], search: str) -> set[Path]:
     """The shared libraries that these programs and modules load, as the loader of this machine finds them."""
     binaries = [str(path) for path in paths if path.suffix == ".so" or ".so." in path.name or _is_program(path)]
-    done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
+    env = {**os.environ, "LD_LIBRARY_PATH": search}
+    done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False, env=env)
+    if missing := MISSING.search(done.stdout):
+        raise LabError(
+            f"the loader of this machine does not find '{missing[1]}', needed by one of {', '.join(binaries)}"
+        )
     found = {Path(match) for match in LIBRARY.findall(done.stdout)}
-    if not found:
-        raise LabError(f"'ldd' names no library of '{sys.executable}': {done.stderr.strip()}")
     return {path for path in found if "site-packages" not in path.parts}
 
 
@@ -100,9 +136,12 @@ def _is_program(path: Path) -> bool:
         return content.read(4) == b"\x7fELF"
 
 
-def _place(path: Path) -> str:
+def _place(path: Path, prefix: Path | None = None) -> str:
     """The path in the image; of the directories that are links here, the target, because they are links there too."""
-    return str(path.parent.resolve() / path.name).lstrip("/")
+    if prefix is None or prefix not in path.parents:
+        return str(path.parent.resolve() / path.name).lstrip("/")
+    inside = path.relative_to(prefix)
+    return f"usr/{inside}" if Path("/", inside.parts[0]).is_symlink() else str(inside)
 
 
 def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -111,15 +150,3 @@ def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
-
-
-def _add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
-    link = tarfile.TarInfo(name)
-    link.type, link.linkname = tarfile.SYMTYPE, target
-    archive.addfile(link)
-
-
-def _add_directory(archive: tarfile.TarFile, name: str, mode: int) -> None:
-    folder = tarfile.TarInfo(name)
-    folder.type, folder.mode = tarfile.DIRTYPE, mode
-    archive.addfile(folder)

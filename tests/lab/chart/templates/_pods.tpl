@@ -41,6 +41,36 @@ imagePullPolicy: {{ .root.Values.imagePullPolicy }}
 {{- with .values.resources }}
 resources: {{ toJson . }}
 {{- end }}
+securityContext:
+  privileged: false
+  allowPrivilegeEscalation: false
+  runAsNonRoot: true
+  seccompProfile: {type: RuntimeDefault}
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- /* the probes of a container: dict "check" (what is asked, as text) "after" (seconds before the first look) */ -}}
+{{- define "lab.probes" -}}
+{{- $rest := "periodSeconds: 10, timeoutSeconds: 1, failureThreshold: 3, successThreshold: 1" -}}
+livenessProbe: { {{- .check }}, initialDelaySeconds: 300, {{ $rest }}}
+readinessProbe: { {{- .check }}, initialDelaySeconds: {{ .after | default 1 }}, {{ $rest }}}
+{{- end }}
+
+{{- define "lab.httpGet" -}}
+httpGet: {path: {{ .path }}, port: {{ .port }}, scheme: {{ .scheme | default "HTTP" }}}
+{{- end }}
+
+{{- /* what every nginx.conf begins with: nothing is written but below /tmp */ -}}
+{{- define "lab.nginxConfiguration" -}}
+pid /tmp/nginx.pid;
+events {}
+http {
+  client_body_temp_path /tmp/body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  access_log /dev/stdout;
 {{- end }}
 
 {{- define "lab.caMount" -}}
