@@ -20,6 +20,7 @@ ROTATE_NEVER_MIB = 1_000_000
 COMPONENT_USERS = {
     "admin": ("admin", "system:masters"),
     "node": ("lab-node", "system:masters"),
+    "ingress": ("lab-ingress", "system:masters"),
     "controller-manager": ("system:kube-controller-manager", ""),
     "scheduler": ("system:kube-scheduler", ""),
 }

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def read(path: Path) -> tuple[str, str, str]:
+    """URL, certificate authority and token of a kubeconfig that `write` has written."""
+    content = yaml.safe_load(path.read_text())
+    cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+    return cluster["server"], base64.b64decode(cluster["certificate-authority-data"]).decode(), user["token"]
+
+
 def write(path: Path, url: str, ca_path: Path, token: str) -> None:
     """Write a kubeconfig, readable by its owner only, that reaches `url` with `token`."""
     authority = base64.b64encode(ca_path.read_bytes()).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-CONFIG = """
-daemon off;
-master_process off;
-worker_processes 1;
-pid {home}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 1024; }}
-http {{
+HTTP = """
   log_format lab '$request_method $status $uri';
   access_log {access_log} lab;
   client_body_temp_path {home}/body;
@@ -38,7 +31,16 @@ http {{
     listen {host}:{control_port};
     access_log off;
     return 204;
-  }}
+  }}"""
+"""What every nginx of the lab has in its `http` section."""
+CONFIG = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{{http}
   server {{
     listen {host}:{port} ssl;
     ssl_certificate {cert};
@@ -70,6 +72,40 @@ class Request:
     path: str
 
 
+class AccessLog:
+    """What an nginx that has one worker was asked."""
+
+    def __init__(self, path: Path, control_port: int) -> None:
+        self.path = path
+        self._control_port = control_port
+
+    def mark(self) -> int:
+        """The present point in the log, for `since`."""
+        self.settle()
+        return self.path.stat().st_size
+
+    def since(self, mark: int) -> list[Request]:
+        """The requests since `mark` whose answers were received, in the order of their ends."""
+        self.settle()
+        with self.path.open("rb") as log:
+            log.seek(mark)
+            text = log.read().decode(errors="replace")
+        return [Request(seen["method"], int(seen["status"]), seen["path"]) for seen in LOGGED.finditer(text)]
+
+    def settle(self) -> None:
+        """Wait until every request answered so far is in the log, which nginx writes after the answer.
+
+        One thread does all the work, so when it answers another request it has finished with those before. An nginx
+        that has ended has nothing left to write.
+        """
+        with suppress(ConnectionRefusedError), closing(self._ask()) as connection:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+
+    def _ask(self) -> HTTPConnection:
+        return HTTPConnection(HOST, self._control_port, timeout=5)
+
+
 @dataclass(frozen=True)
 class Site:
     """What a front serves."""
@@ -90,6 +126,7 @@ class Front:
         self.site = site
         self.port = port
         self._control_port = free_port(HOST)
+        self._log = AccessLog(processes.log_dir / f"{self.name}-access.log", self._control_port)
         self._home = directory
         self._processes = processes
         self._tool = locate("nginx", ["nginx-light"])
@@ -120,47 +157,28 @@ class Front:
     def stop(self) -> None:
         """End the front; clients are refused from now on."""
         if self._process is not None:
-            self._settle()
+            self._log.settle()
             self._process.stop()
             self._process = None
 
     def mark(self) -> int:
         """The present point in the access log, for `requests_since`."""
-        self._settle()
-        return self._access_log.stat().st_size
+        return self._log.mark()
 
     def requests_since(self, mark: int) -> list[Request]:
         """The requests since `mark` whose answers were received, in the order of their ends."""
-        self._settle()
-        with self._access_log.open("rb") as log:
-            log.seek(mark)
-            text = log.read().decode(errors="replace")
-        return [Request(seen["method"], int(seen["status"]), seen["path"]) for seen in LOGGED.finditer(text)]
-
-    def _settle(self) -> None:
-        """Wait until every request answered so far is in the access log, which nginx writes after the answer.
-
-        One thread does all the work, so when it answers another request it has finished with those before.
-        """
-        if self._process is None or not self._process.alive():
-            return
-        with closing(HTTPConnection(HOST, self._control_port, timeout=5)) as connection:
-            connection.request("GET", "/")
-            connection.getresponse().read()
-
-    @property
-    def _access_log(self) -> Path:
-        return self._processes.log_dir / f"{self.name}-access.log"
+        return self._log.since(mark)
 
     def _run(self) -> None:
         config = self._home / "nginx.conf"
         config.write_text(
             CONFIG.format(
                 home=self._home,
-                access_log=self._access_log,
+                http=HTTP.format(
+                    home=self._home, access_log=self._log.path, host=HOST, control_port=self._control_port
+                ),
                 host=HOST,
                 port=self.port,
-                control_port=self._control_port,
                 cert=self._issued.cert_path,
                 key=self._issued.key_path,
                 upstream=self.site.upstream,

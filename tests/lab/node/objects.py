@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.lab.ingress.routes import CLASS
 from tests.lab.node.plan import NODE_IP, Plan
 
 STORAGE_CLASS = "lab"
-VOLUMES = 12
+VOLUMES = 48
 """How many claims can be granted; each directory is given once."""
 
 
 def node_objects(plan: Plan) -> list[dict[str, Any]]:
-    """The address of the API server for pods, and storage that is granted to whoever claims it."""
-    return [_api_endpoint(plan.api_port), _storage_class(), *map(_volume, _directories(plan))]
+    """The address of the API server for pods, a class of ingress, and storage that is granted to whoever claims it."""
+    return [_api_endpoint(plan.api_port), _ingress_class(), _storage_class(), *map(_volume, _directories(plan))]
 
 
 def _api_endpoint(port: int) -> dict[str, Any]:
@@ -27,6 +28,15 @@ def _api_endpoint(port: int) -> dict[str, Any]:
         "addressType": "IPv4",
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
         "endpoints": [{"addresses": [NODE_IP], "conditions": {"ready": True}}],
+    }
+
+
+def _ingress_class() -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": CLASS},
+        "spec": {"controller": "harbor-operator.io/lab"},
     }
 
 

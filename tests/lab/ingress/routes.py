@@ -1,0 +1,111 @@
+"""What leads where, according to the Ingress objects, Services and Secrets of a namespace."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = dict[str, Any]
+
+CLASS = "nginx"
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+PREFIX = "nginx.ingress.kubernetes.io/"
+ANNOTATIONS = {"proxy-body-size": "1m", "upstream-vhost": "$http_host", "proxy-request-buffering": "on"}
+"""The annotations of ingress-nginx that are obeyed, and what holds without them."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The objects of one namespace by their names."""
+
+    ingresses: Mapping[str, Object] = field(default_factory=dict)
+    services: Mapping[str, Object] = field(default_factory=dict)
+    secrets: Mapping[str, Object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path of a host; without an upstream nothing is there to answer."""
+
+    path: str
+    exact: bool
+    upstream: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate with its key, as PEM, and the Secret that holds it."""
+
+    name: str
+    cert: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host, its paths and, if a Secret has it, its certificate; the empty name is every host not named elsewhere."""
+
+    name: str
+    routes: tuple[Route, ...]
+    certificate: Certificate | None
+
+
+def plan_hosts(seen: Seen) -> list[Host]:
+    """All hosts, each once; of two Ingresses that claim a path of a host the older has it."""
+    ours = sorted(
+        filter(_is_ours, seen.ingresses.values()), key=lambda one: one["metadata"].get("creationTimestamp", "")
+    )
+    routes: dict[str, dict[tuple[str, bool], Route]] = {}
+    for ingress in ours:
+        for name, route in _routes(ingress, seen.services):
+            routes.setdefault(name, {}).setdefault((route.path, route.exact), route)
+    certificates = dict(_certificates(reversed(ours), seen.secrets))
+    return [Host(name, tuple(found.values()), certificates.get(name)) for name, found in sorted(routes.items())]
+
+
+def _is_ours(ingress: Object) -> bool:
+    named = ingress["metadata"].get("annotations", {}).get(CLASS_ANNOTATION)
+    return bool(ingress["spec"].get("ingressClassName", named) == CLASS)
+
+
+def _routes(ingress: Object, services: Mapping[str, Object]) -> Iterator[tuple[str, Route]]:
+    annotations = ingress["metadata"].get("annotations", {})
+    settings = {name: annotations.get(f"{PREFIX}{name}", usual) for name, usual in ANNOTATIONS.items()}
+    for rule in ingress["spec"].get("rules", []):
+        for path in rule.get("http", {}).get("paths", []):
+            upstream = _upstream(path["backend"].get("service", {}), services)
+            for text, exact in _locations(path.get("path", "/"), path["pathType"]):
+                yield rule.get("host", ""), Route(text, exact, upstream, settings)
+
+
+def _locations(path: str, kind: str) -> list[tuple[str, bool]]:
+    """The places of nginx that a path means: a prefix matches whole elements, with or without a slash at the end."""
+    if kind == "Exact":
+        return [(path, True)]
+    bare = path.rstrip("/")
+    return [(f"{bare}/", False), (bare, True)] if bare else [("/", False)]
+
+
+def _upstream(backend: Object, services: Mapping[str, Object]) -> str:
+    spec = services.get(backend.get("name", ""), {}).get("spec", {})
+    wanted = backend.get("port", {})
+    ports = [
+        port["port"]
+        for port in spec.get("ports", [])
+        if wanted in ({"number": port["port"]}, {"name": port.get("name")})
+    ]
+    address = spec.get("clusterIP", "None")
+    return f"http://{address}:{ports[0]}" if ports and address != "None" else ""
+
+
+def _certificates(ingresses: Iterable[Object], secrets: Mapping[str, Object]) -> Iterator[tuple[str, Certificate]]:
+    for ingress in ingresses:
+        for entry in ingress["spec"].get("tls", []):
+            name = entry.get("secretName", "")
+            data = secrets.get(name, {}).get("data", {})
+            if data.get("tls.crt") and data.get("tls.key"):
+                cert, key = (base64.b64decode(data[part]) for part in ("tls.crt", "tls.key"))
+                yield from ((host, Certificate(name, cert, key)) for host in entry.get("hosts", [""]))
