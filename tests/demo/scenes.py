@@ -34,7 +34,8 @@ def play(lab: Lab, console: Console) -> None:
     console.print(
         "   etcd, kube-apiserver, controller-manager, scheduler; PostgreSQL with TLS; Redis; Ceph RGW behind TLS"
     )
-    console.print(f"   {_node(lab)}")
+    console.print(f"   {lab.choice.describe()}")
+    console.print(f"   {_release(lab)}")
     console.print(f"   chart: {lab.chart.describe()}")
     console.print("[bold]2. CRD and rights[/] as shipped in deploy/, then the operator with exactly these rights")
     install(lab)
@@ -48,17 +49,19 @@ def play(lab: Lab, console: Console) -> None:
     _spread(lab, console)
     console.print("[bold]5. An image[/] pushed by the admin, pulled with the Secret that lies in one of them")
     _push_and_pull(stage, console)
+    console.print("[bold]6. Pods that pull[/]: a Deployment without any mention of a Secret")
     if lab.kubelet is not None:
-        console.print("[bold]6. Pods that pull[/]: a Deployment without any mention of a Secret")
         _run_pods(stage, lab.kubelet, console)
-    console.print(f"[bold]{7 if lab.kubelet else 6}. What there is now[/]")
+    else:
+        console.print("   not to be seen here: a pretended pod pulls nothing. As root on Linux the demo shows it.")
+    console.print("[bold]7. What there is now[/]")
     _show(stage, console)
 
 
-def _node(lab: Lab) -> str:
+def _release(lab: Lab) -> str:
     if lab.kubelet is not None:
-        return "a real node: kubelet, containerd and CoreDNS in namespaces of their own; every pod runs"
-    return "pods only pretend to run (KWOK); registry and core of the release run as local processes"
+        return "the release's pods run on it; a real nginx in front does what the Ingress of the release says"
+    return "registry and core of the release run as local processes instead"
 
 
 def _run_pods(stage: Stage, node: KubeletNode, console: Console) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab.in_cluster import InCluster
+from tests.e2e.evidence import ON_DUTY, evidence
 from tests.lab.lab import Lab
 from tests.lab.observer import Observer
 from tests.lab.operator import Operator
 from tests.lab.registries import Registry
 from tests.lab.stage import Stage, install
 
-LOG_TAIL = 60
 MakeRegistry = Callable[[str], Registry]
 
 
@@ -22,17 +21,18 @@ class Shift:
     """The operator that is on duty; it can be killed and replaced."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+        self.lab = lab
         self._count = 0
         self.logs: list[str] = []
         self.operator = self.begin()
+        ON_DUTY.append(self)
 
     def begin(self) -> Operator:
         """Starts another replica under a name of its own."""
         identity = f"operator-{self._count}"
         self._count += 1
-        plane = self._lab.control_plane
-        self.operator = Operator.start(plane, self._lab.processes, identity=identity)
+        plane = self.lab.control_plane
+        self.operator = Operator.start(plane, self.lab.processes, identity=identity)
         return self.operator
 
     def replace(self, *, sigkill: bool = False) -> Operator:
@@ -45,6 +45,11 @@ class Shift:
         self.begin()
         self.operator.wait_leading()
         return self.operator
+
+    def end(self) -> None:
+        """Ends the one on duty, and the shift."""
+        self.operator.stop()
+        ON_DUTY.remove(self)
 
     def all_logs(self) -> str:
         """Everything any replica of this shift has logged."""
@@ -63,7 +68,7 @@ def shift(lab: Lab) -> Iterator[Shift]:
     shift = Shift(lab)
     shift.operator.wait_leading()
     yield shift
-    shift.operator.stop()
+    shift.end()
 
 
 @pytest.fixture(scope="session")
@@ -101,13 +106,8 @@ def make_registry(lab: Lab, shift: Shift) -> Iterator[MakeRegistry]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Adds the end of the operator's log to a failure: the first thing anybody would ask for."""
+    """Adds to a failure what anybody would ask for first."""
     report = yield
-    given = getattr(item, "funcargs", {})
-    shift, operator = given.get("shift"), given.get("operator")
-    if report.failed and isinstance(shift, Shift):
-        tail = "\n".join(shift.all_logs().splitlines()[-LOG_TAIL:])
-        report.sections.append(("the operator's log", tail))
-    if report.failed and isinstance(operator, InCluster):
-        report.sections.append(("the operator's pods", operator.describe()))
+    if report.failed:
+        report.sections += evidence(getattr(item, "funcargs", {}))
     return report

@@ -10,6 +10,8 @@ from tests.lab.images import make_image
 from tests.lab.observer import Observer
 from tests.lab.stage import Stage
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(autouse=True)
 def settled(stage: Stage) -> None:

@@ -37,9 +37,11 @@ def own_world() -> Iterator[World]:
     with Lab.start() as lab:
         install(lab)
         shift = Shift(lab)
-        shift.operator.wait_leading()
-        yield World(lab, shift, Stage.set_up(lab))
-        shift.operator.stop()
+        try:
+            shift.operator.wait_leading()
+            yield World(lab, shift, Stage.set_up(lab))
+        finally:
+            shift.end()
 
 
 def listed(lab: Lab, *arguments: str) -> list[Manifest]:

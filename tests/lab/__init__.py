@@ -1,6 +1,7 @@
 """The lab: every server the operator talks to, as ordinary local processes.
 
-No containers, no root needed, loopback only; one folder holds all state and logs, and everything ends with the parent.
+No container engine, loopback only; one folder holds all state and logs, and everything ends with the parent. Root is
+needed for the real node alone.
 
 What everything else stands on:
 
@@ -15,7 +16,9 @@ The cluster, and all of it together:
 
 - `controlplane`, `apiserver`, `kubeconfig`   a real control plane
 - `audit`      the API server's own record of every request
+- `node`       a real node, on which pods run, and the choice between it and the next
 - `kwok`       a node whose pods only pretend
+- `ingress`    what leads from outside to the pods of a real node: an nginx that does what Ingress objects say
 - `chart`      which Harbor chart is installed
 - `harbor`     a stand-in for Harbor's core, in front of the real docker-registry
 - `lab`        everything started together; `cli` and `state` keep it in the background

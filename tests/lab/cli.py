@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from tests.lab import gotools, state
-from tests.lab.lab import SERVICES, Lab, Part
+from tests.lab.lab import Lab, Part, programs
+from tests.lab.node.choice import choose
 from tests.lab.process import LabError
 from tests.lab.progress import Task, task
 
@@ -55,7 +56,7 @@ def up() -> int:
     """Start the lab, unless it runs, and print how to use it."""
     running = state.read()
     if running is None:
-        gotools.build()
+        gotools.build(programs(frozenset(Part), choose()))
         running = _launch()
     print(running.shell_lines())
     return 0
@@ -90,9 +91,9 @@ def status() -> int:
 
 
 def build() -> int:
-    """Build every Go program, and start the services once, which unpacks theirs."""
-    gotools.build()
-    Lab.start(SERVICES).stop()
+    """Build the Go programs, and start the lab once, which unpacks and makes the rest."""
+    gotools.build(programs(frozenset(Part), choose()))
+    Lab.start().stop()
     return 0
 
 

@@ -3,8 +3,9 @@
     with Lab.start() as lab:                                   # everything
     with Lab.start(parts={Part.CONTROL_PLANE}) as lab:         # only what a test needs
         lab.control_plane      tests.lab.controlplane.ControlPlane
-        lab.node               tests.lab.kwok.Kwok, or tests.lab.node.kubelet.KubeletNode if asked for
-        lab.kubelet            the latter or nothing: whether pods run here or only pretend
+        lab.node               tests.lab.node.kubelet.KubeletNode where it can run, else tests.lab.kwok.Kwok
+        lab.kubelet            the former or nothing: whether pods run here or only pretend
+        lab.choice             which of the two it is, and why: tests.lab.node.choice.Choice
         lab.services           tests.lab.services.Services (Part.POSTGRES, Part.REDIS, Part.CEPH: any or all)
         lab.chart              tests.lab.chart.ResolvedChart
         lab.authority          tests.lab.certs.Authority, which signed every certificate of the lab
@@ -20,23 +21,23 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from tests.lab import chart as charts
 from tests.lab.certs import Authority
 from tests.lab.controlplane import PROGRAMS, ControlPlane
 from tests.lab.gotools import build
 from tests.lab.kwok import Kwok
-from tests.lab.node.choice import start_node, wants_kubelet
+from tests.lab.node.choice import KWOK, VARIABLE, Choice, choose
 from tests.lab.node.kubelet import KubeletNode
+from tests.lab.node.release import import_release, supplied_core_image
 from tests.lab.process import LabError, Processes
 from tests.lab.services import Services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from types import TracebackType
 
@@ -59,23 +60,29 @@ SERVICES = frozenset({Part.POSTGRES, Part.REDIS, Part.CEPH})
 
 NEEDS: dict[Part, tuple[str, ...]] = {
     Part.CONTROL_PLANE: PROGRAMS,
-    Part.NODE: (*PROGRAMS, "kwok"),
+    Part.NODE: PROGRAMS,
     Part.CHART: ("helm",),
 }
-"""The Go programs that each part runs."""
+"""The Go programs that each part runs, besides those of the node that is chosen."""
+
+
+def programs(parts: AbstractSet[Part], choice: Choice) -> set[str]:
+    """The Go programs that a lab of these parts runs."""
+    return {name for part in parts for name in NEEDS.get(part, ())} | {*(choice.programs if Part.NODE in parts else ())}
 
 
 class Lab:
     """A running lab; see the module's docstring for what it offers."""
 
-    def __init__(self, directory: Path, *, owned: bool) -> None:
+    def __init__(self, directory: Path, choice: Choice, *, owned: bool) -> None:
         self.directory = directory
+        self.choice = choice
         self.processes = Processes(directory / "logs")
         self.authority = Authority.create(directory / "pki")
         self._owned = owned
+        self._core_image: Path | None = None
         self._control_plane: ControlPlane | None = None
         self._node: Kwok | KubeletNode | None = None
-        self._real = wants_kubelet()
         self._services: Services | None = None
         self._chart: charts.ResolvedChart | None = None
 
@@ -86,14 +93,20 @@ class Lab:
         *,
         directory: Path | None = None,
         kubelet: bool | None = None,
+        core_image: Path | None = None,
     ) -> Lab:
         """A lab with these parts, all ready; what is not in the cache yet is built first.
 
-        `kubelet` says whether the node is a real one; nobody saying so, `HARBOR_LAB_NODE` does.
+        `kubelet` says whether the node is a real one; nobody saying so, `HARBOR_LAB_NODE` or the machine decides.
+        `core_image`, else what `HARBOR_CORE_IMAGE` names, is an archive with an image to run in the place of core.
         """
-        build({name for part in parts for name in NEEDS.get(part, ())})
-        lab = cls(directory or _scratch(), owned=directory is None)
-        lab._real = lab._real if kubelet is None else kubelet
+        choice = choose(kubelet if Part.NODE in parts else False)
+        core_image = core_image or supplied_core_image()
+        if core_image and kubelet is None and {Part.NODE, Part.CHART} <= parts and not choice.kubelet:
+            raise LabError(f"no pod would run core from '{core_image}'. {choice.describe()}")
+        build(programs(parts, choice))
+        lab = cls(directory or _scratch(), choice, owned=directory is None)
+        lab._core_image = core_image
         try:
             lab._start(parts)
         except BaseException:
@@ -146,29 +159,40 @@ class Lab:
 
     def _start(self, parts: AbstractSet[Part]) -> None:
         """Start the independent parts side by side; the first failure is the one to be told."""
-        tasks: list[Callable[[], None]] = []
-        if parts & {Part.CONTROL_PLANE, Part.NODE}:
-            tasks.append(lambda: self._start_cluster(with_node=Part.NODE in parts))
-        if parts & SERVICES:
-            tasks.append(lambda: self._start_services({part.value for part in parts & SERVICES}))
-        if Part.CHART in parts:
-            tasks.append(self._resolve_chart)
-        with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
-            for future in [pool.submit(task) for task in tasks]:
-                future.result()
+        with ThreadPoolExecutor(max_workers=len(Part)) as pool:
+            chart = pool.submit(self._resolve_chart) if Part.CHART in parts else None
+            tasks: list[Future[Any]] = [chart] if chart else []
+            if parts & SERVICES:
+                tasks.append(pool.submit(self._start_services, {part.value for part in parts & SERVICES}))
+            if parts & {Part.CONTROL_PLANE, Part.NODE}:
+                tasks.append(pool.submit(self._start_cluster, with_node=Part.NODE in parts, chart=chart))
+            for task in tasks:
+                task.result()
 
-    def _start_cluster(self, *, with_node: bool) -> None:
-        self._control_plane = ControlPlane.start(self.directory, self.processes, self.authority)
-        if with_node:
-            self._node = start_node(
-                self.directory, self._control_plane, self.processes, self.authority, kubelet=self._real
-            )
+    def _start_cluster(self, *, with_node: bool, chart: Future[charts.ResolvedChart] | None) -> None:
+        plane = ControlPlane.start(self.directory, self.processes, self.authority)
+        self._control_plane = plane
+        if with_node and self.choice.kubelet:
+            self._node = self._start_kubelet(plane, chart)
+        elif with_node:
+            self._node = Kwok.start(plane, self.processes)
+
+    def _start_kubelet(self, plane: ControlPlane, chart: Future[charts.ResolvedChart] | None) -> KubeletNode:
+        def meanwhile(node: KubeletNode) -> None:
+            if chart is not None:
+                import_release(node, chart.result(), self._core_image)
+
+        try:
+            return KubeletNode.start(self.directory, plane, self.processes, self.authority, meanwhile=meanwhile)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.choice.describe()}; `{VARIABLE}={KWOK}` does without it") from error
 
     def _start_services(self, parts: set[str]) -> None:
         self._services = Services.start(self.directory, self.processes, self.authority, parts=parts)
 
-    def _resolve_chart(self) -> None:
+    def _resolve_chart(self) -> charts.ResolvedChart:
         self._chart = charts.resolve()
+        return self._chart
 
 
 def _part(value: T | None, part: Part) -> T:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"
+PATIENCE = 240.0
+"""Seconds for what a release may be part of: real pods come up at the pace of the chart's probes."""
 
 Manifest = dict[str, Any]
 
@@ -51,16 +53,19 @@ class Registry:
 
     def prepare(self) -> None:
         """Makes the namespace in which the operator may run a registry."""
-        for document in example("registry-namespace.yaml"):
-            metadata = document["metadata"]
+        documents = example("registry-namespace.yaml")
+        for document in documents:
             key = "name" if document["kind"] == "Namespace" else "namespace"
-            metadata[key] = self.namespace
-            self._plane.apply(document)
+            document["metadata"][key] = self.namespace
+        self._plane.apply(*documents)
 
     def put_secret(self, name: str, values: Mapping[str, str]) -> None:
         """Makes a Secret in the registry's namespace hold these values."""
-        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": self.namespace}}
-        self._plane.apply({**manifest, "stringData": dict(values)})
+        self.put_secrets({name: values})
+
+    def put_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Makes Secrets of these names in the registry's namespace hold these values."""
+        self._plane.apply(*(self._secret(name, values) for name, values in secrets.items()))
 
     def secret(self, name: str, namespace: str | None = None) -> dict[str, str]:
         """Returns the values of a Secret in the clear."""
@@ -99,14 +104,14 @@ class Registry:
         ready = {item["type"]: item["status"] for item in status.get("conditions", [])}.get("Ready")
         return bool(status.get("observedGeneration") == found["metadata"]["generation"] and ready == "True")
 
-    def wait_ready(self, deadline: float = 120) -> None:
+    def wait_ready(self, deadline: float = PATIENCE) -> None:
         """Returns once everything is True; LabError with the conditions otherwise."""
         try:
             wait_until(self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 
-    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = 60) -> Manifest:
+    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = PATIENCE) -> Manifest:
         """Returns the condition once it has that status (and reason)."""
 
         def holds() -> bool:
@@ -134,6 +139,10 @@ class Registry:
             wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline, interval=0.2)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
+
+    def _secret(self, name: str, values: Mapping[str, str]) -> Manifest:
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)}
 
     def is_gone(self) -> bool:
         """Whether the object does not exist."""

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.lab.harbor.workloads import Workloads
+from tests.lab.ingress.front import IngressFront
 from tests.lab.nginx import Front, Site
-from tests.lab.node.images import harbor_images
-from tests.lab.node.kubelet import Published
 from tests.lab.process import wait_until
 from tests.lab.registries import Registry, example, merged
 from tests.lab.skopeo import Skopeo
@@ -33,10 +32,9 @@ Manifest = dict[str, Any]
 class Stage:
     """A place for one full registry; `registry` is prepared and not applied."""
 
-    def __init__(self, lab: Lab, registry: Registry, workloads: Workloads | Published, front: Front) -> None:
+    def __init__(self, lab: Lab, registry: Registry, front: Front | IngressFront) -> None:
         self.lab = lab
         self.registry = registry
-        self.workloads = workloads
         self.front = front
         self.container = f"harbor-{registry.namespace}"
         self.skopeo = Skopeo(lab.directory / f"skopeo-{registry.namespace}")
@@ -46,12 +44,7 @@ class Stage:
         """Prepares the namespace and what the spec refers to."""
         registry = Registry(lab.control_plane, namespace, name)
         registry.prepare()
-        workloads = _workloads(lab, registry)
-        site = Site(workloads.url, host_header="$http_host")
-        front = Front.start(lab.directory / f"harbor-front-{namespace}", lab.processes, lab.authority, site)
-        if lab.kubelet is not None:
-            lab.kubelet.trust(front.url.removeprefix("https://"))
-        stage = cls(lab, registry, workloads, front)
+        stage = cls(lab, registry, _front(lab, registry))
         stage._put_secrets()
         return stage
 
@@ -94,24 +87,25 @@ class Stage:
         postgres = services.postgres
         user = services.ceph.create_swift_user(self.container, "swift", SWIFT_KEY)
         certificate = authority.issue(f"harbor-{self.registry.namespace}", hosts=["localhost", "127.0.0.1"])
-        put = self.registry.put_secret
-        for name in ("cr-ca", "pg-ca", "s3-ca"):
-            put(name, {"ca.crt": authority.ca_path.read_text()})
-        put("pg-admin", {"username": postgres.provisioner_user, "password": postgres.provisioner_password})
-        put("redis", {"password": services.redis.password or ""})
-        put("swift", {"username": user, "password": SWIFT_KEY})
-        put("cr-tls", {"tls.crt": certificate.cert_path.read_text(), "tls.key": certificate.key_path.read_text()})
+        secrets = {name: {"ca.crt": authority.ca_path.read_text()} for name in ("cr-ca", "pg-ca", "s3-ca")}
+        secrets |= {
+            "pg-admin": {"username": postgres.provisioner_user, "password": postgres.provisioner_password},
+            "redis": {"password": services.redis.password or ""},
+            "swift": {"username": user, "password": SWIFT_KEY},
+            "cr-tls": {"tls.crt": certificate.cert_path.read_text(), "tls.key": certificate.key_path.read_text()},
+        }
+        self.registry.put_secrets(secrets)
 
 
-def _workloads(lab: Lab, registry: Registry) -> Workloads | Published:
-    """What answers for Harbor: the pods of the release where pods run, local processes in their place elsewhere."""
+def _front(lab: Lab, registry: Registry) -> Front | IngressFront:
+    """The way to Harbor: as its Ingress says where pods run, elsewhere to local processes in the place of its pods."""
     namespace, name = registry.namespace, registry.name
     if lab.kubelet is not None:
-        lab.kubelet.import_images(harbor_images(lab.chart))
-        return lab.kubelet.publish(f"{name}-harbor-core.{namespace}", 80)
-    directory = lab.directory / f"harbor-{namespace}"
-    kubeconfig = lab.control_plane.kubeconfig
-    return Workloads.start(directory, lab.processes, kubeconfig, namespace=namespace, release=name)
+        return lab.kubelet.ingress(namespace)
+    directory, kubeconfig = lab.directory / f"harbor-{namespace}", lab.control_plane.kubeconfig
+    workloads = Workloads.start(directory, lab.processes, kubeconfig, namespace=namespace, release=name)
+    site = Site(workloads.url, host_header="$http_host")
+    return Front.start(lab.directory / f"harbor-front-{namespace}", lab.processes, lab.authority, site)
 
 
 def allow_admission_policy(plane: ControlPlane, *registries: tuple[str, str]) -> None:

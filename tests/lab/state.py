@@ -45,7 +45,7 @@ def describe(lab: Lab) -> Running:
         f"Redis          {services.redis.host}:{services.redis.port}",
         f"Swift login    {services.auth_url}, CA {lab.authority.ca_path}",
         f"RGW            {services.ceph.rgw_url}",
-        f"node           {'pods run (kubelet)' if lab.kubelet else 'pods pretend to run (KWOK); nothing pulls images'}",
+        lab.choice.describe(),
         f"chart          {lab.chart.describe()}",
         f"kubectl, helm  {program('kubectl')}, {program('helm')}",
         f"logs           {lab.directory / 'logs'}",

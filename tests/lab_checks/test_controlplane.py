@@ -23,7 +23,7 @@ WRITER = "system:serviceaccount:writers:writer"
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    with Lab.start({Part.NODE}) as lab:
+    with Lab.start({Part.NODE}, kubelet=False) as lab:
         yield lab.control_plane
 
 

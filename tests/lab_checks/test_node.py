@@ -1,32 +1,28 @@
-"""The real node: what a pod can reach, a registry whose pods run, pulls with the injected Secret, and a clean end."""
+"""The real node: what a pod can reach, what an Ingress says, and a clean end."""
 
 from __future__ import annotations
 
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.lab.lab import Lab, Part
-from tests.lab.node.apps import deployment, wait_refused, wait_running, write_app
+from tests.lab.node.apps import wait_running
 from tests.lab.node.cgroups import ROOT, sweep
-from tests.lab.node.images import PYTHON_IMAGE, harbor_images
 from tests.lab.node.kubelet import PROJECT_ROOT, KubeletNode
 from tests.lab.node.programs import obstacle
-from tests.lab.observer import Observer
-from tests.lab.operator import Operator
-from tests.lab.process import LabError, free_port, wait_until
-from tests.lab.stage import Stage, install
+from tests.lab.process import free_port, wait_until
+from tests.lab_checks.node_world import ask, make_object, make_pod, wait_says
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")]
 
-OPEN, CLOSED = "shop", "kube-closed"
 SERVER = "import urllib.request as u; print(u.urlopen('{}', timeout=5).read().decode())"
 API = (
     "import ssl, socket; t = ssl.create_default_context(cafile='/var/run/secrets/kubernetes.io/serviceaccount/ca.crt');"
@@ -35,6 +31,7 @@ API = (
 )
 
 VICTIM = """
+from tests.lab.chart import resolve
 from tests.lab.lab import Lab, Part
 from tests.lab.node.kubelet import KubeletNode
 lab = Lab.start({Part.CONTROL_PLANE})
@@ -45,16 +42,8 @@ input()
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab.start(kubelet=True) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def node(lab: Lab) -> KubeletNode:
-    assert lab.kubelet is not None
-    lab.kubelet.import_images(harbor_images(lab.chart))
-    return lab.kubelet
+def lab(node_lab: Lab) -> Lab:
+    return node_lab
 
 
 @pytest.fixture(scope="module")
@@ -62,45 +51,22 @@ def pods(lab: Lab, node: KubeletNode) -> None:
     """A pod that serves behind a Service, and one to look from."""
     idle = ["-c", "import signal; signal.pause()"]
     lab.control_plane.apply(
-        _pod("web", ["/app/tests/lab/node/standin.py", "8080", "/", "from a pod"]),
-        _pod("client", idle),
-        _object("v1", "Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}),
+        make_pod("web", ["/app/tests/lab/node/standin.py", "8080", "from a pod", "/"]),
+        make_pod("client", idle),
+        make_object(
+            "v1", "Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+        ),
     )
     wait_running(lab.control_plane, node, "default", 2)
 
 
-@pytest.fixture(scope="module")
-def stage(lab: Lab, node: KubeletNode) -> Iterator[Stage]:
-    """The full registry of deploy/examples, its pods on the node."""
-    install(lab)
-    stage = Stage.set_up(lab)
-    operator = Operator.start(lab.control_plane, lab.processes)
-    stage.registry.apply(stage.spec)
-    try:
-        stage.registry.wait_ready()
-    except Exception as error:
-        error.add_note(node.describe("intra"))
-        raise
-    yield stage
-    operator.stop()
-
-
-@pytest.fixture(scope="module")
-def image(lab: Lab, stage: Stage) -> str:
-    """A private image that nobody has, pushed a moment ago."""
-    layout = write_app(lab.directory / "app")
-    reference = f"{stage.front.url.removeprefix('https://')}/team-a/app:1"
-    stage.skopeo.copy_in(layout, reference, authfile=stage.admin_credential(), ca_dir=lab.authority.ca_dir)
-    return reference
-
-
 def test_a_pod_reaches_a_service_by_its_name(lab: Lab, pods: None) -> None:
     for name in ("web", "web.default.svc.cluster.local"):
-        _wait_says(lab, SERVER.format(f"http://{name}/"), "from a pod")
+        wait_says(lab, SERVER.format(f"http://{name}/"), "from a pod")
 
 
 def test_a_pod_reaches_the_api_server(lab: Lab, pods: None) -> None:
-    _wait_says(lab, API, "TLSv1.3")
+    wait_says(lab, API, "TLSv1.3")
 
 
 def test_loopback_means_the_same_server_to_a_pod_and_to_the_lab(lab: Lab, pods: None) -> None:
@@ -113,50 +79,50 @@ def test_loopback_means_the_same_server_to_a_pod_and_to_the_lab(lab: Lab, pods: 
     with ThreadingHTTPServer(("127.0.0.1", free_port()), Handler) as server:
         threading.Thread(target=server.serve_forever).start()
         try:
-            _wait_says(lab, SERVER.format(f"http://localhost:{server.server_port}/"), "from the lab")
+            wait_says(lab, SERVER.format(f"http://localhost:{server.server_port}/"), "from the lab")
         finally:
             server.shutdown()
 
 
 def test_a_claim_is_granted(lab: Lab, node: KubeletNode) -> None:
     size = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    pod = _pod("writer", ["-c", "open('/data/x', 'w'); import signal; signal.pause()"], namespace="kube-public")
+    pod = make_pod("writer", ["-c", "open('/data/x', 'w'); import signal; signal.pause()"], namespace="kube-public")
     pod["spec"]["securityContext"] = {"runAsUser": 10000, "fsGroup": 10000}
     pod["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
     pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
-    lab.control_plane.apply(_object("v1", "PersistentVolumeClaim", "data", namespace="kube-public", spec=size), pod)
+    lab.control_plane.apply(make_object("v1", "PersistentVolumeClaim", "data", namespace="kube-public", spec=size), pod)
     wait_running(lab.control_plane, node, "kube-public")
     wait_until(lambda: list(node.plan.path("volumes").glob("*/x")), "the pod has written", deadline=10)
 
 
-def test_the_pods_of_the_release_run(lab: Lab, stage: Stage) -> None:
-    template = "-ojsonpath={range .items[*].status.containerStatuses[*]}{.name}={.ready}/{.restartCount} {end}"
-    seen = lab.control_plane.kubectl("-n", "intra", "get", "pods", template).split()
-    parts = ("core", "jobservice", "portal", "registry", "registryctl")
-    assert sorted(seen) == [f"{part}=true/0" for part in parts]
+def test_the_ingress_says_what_leads_where(lab: Lab, node: KubeletNode, pods: None) -> None:
+    front, plane = node.ingress("default"), lab.control_plane
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ask(lab, front.url)
+    issued = lab.authority.issue("web")
+    plane.kubectl("create", "secret", "tls", "web", f"--cert={issued.cert_path}", f"--key={issued.key_path}")
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    rule = {"host": "localhost", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    spec = {"ingressClassName": "nginx", "rules": [rule], "tls": [{"hosts": ["localhost"], "secretName": "web"}]}
+    plane.apply(make_object("networking.k8s.io/v1", "Ingress", "web", spec=spec))
+    wait_until(lambda: ask(lab, front.url) == (200, "from a pod"), "the Ingress leads to the pod", deadline=30)
 
+    mark = front.mark()
+    assert ask(lab, f"{front.url}/absent", b"x" * (2 << 20))[0] == 413
+    plane.kubectl("annotate", "ingress", "web", "nginx.ingress.kubernetes.io/proxy-body-size=0")
+    wait_until(lambda: ask(lab, f"{front.url}/absent", b"x" * (2 << 20))[0] == 501, "no limit", deadline=30)
+    statuses = [(request.method, request.status, request.path) for request in front.requests_since(mark)]
+    assert (statuses[0], statuses[-1]) == (("POST", 413, "/absent"), ("POST", 501, "/absent"))
 
-def test_a_new_namespace_runs_a_private_image_without_mentioning_a_secret(
-    lab: Lab, node: KubeletNode, image: str
-) -> None:
-    observer = Observer(lab.control_plane)
-    observer.create_namespace(OPEN)
-    observer.wait_holds(OPEN)
-    observer.close()
-    lab.control_plane.apply(deployment(OPEN, image))
-    wait_running(lab.control_plane, node, OPEN)
-
-
-def test_an_excluded_namespace_may_not_even_use_what_the_node_has(lab: Lab, node: KubeletNode, image: str) -> None:
-    lab.control_plane.apply(_object("v1", "Namespace", CLOSED, namespace=None))
-    lab.control_plane.apply(deployment(CLOSED, image))
-    wait_refused(lab.control_plane, node, CLOSED)
+    plane.kubectl("delete", "service", "web")
+    wait_until(lambda: ask(lab, front.url)[0] == 503, "nobody is there", deadline=30)
+    front.stop()
 
 
 def test_the_end_leaves_nothing() -> None:
     with Lab.start({Part.CONTROL_PLANE}) as lab:
         node = KubeletNode.start(lab.directory, lab.control_plane, lab.processes, lab.authority)
-        lab.control_plane.apply(_pod("idle", ["sleep", "600"], image="localhost/pause:1", namespace="kube-public"))
+        lab.control_plane.apply(make_pod("idle", ["sleep", "600"], image="localhost/pause:1", namespace="kube-public"))
         home, group = node.plan.home, node.plan.cgroup
         wait_until(lambda: list(ROOT.glob(f"**/{group}/kubepods")), "a group of pods", deadline=30)
         node.stop()
@@ -186,31 +152,3 @@ def _command_lines() -> Iterator[str]:
             yield path.read_text()
         except OSError:
             continue
-
-
-def _object(version: str, kind: str, name: str, *, namespace: str | None = "default", **more: Any) -> dict[str, Any]:
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
-
-
-def _pod(name: str, args: list[str], *, image: str = PYTHON_IMAGE, namespace: str = "default") -> dict[str, Any]:
-    spec = {"terminationGracePeriodSeconds": 0, "containers": [{"name": "only", "image": image, "args": args}]}
-    pod = _object("v1", "Pod", name, namespace=namespace, spec=spec)
-    pod["metadata"]["labels"] = {"app": name}
-    return pod
-
-
-def _wait_says(lab: Lab, program: str, answer: str) -> None:
-    """Returns once a program in the client's pod prints the answer: a pod may run before its server listens."""
-
-    def says() -> bool:
-        try:
-            return answer in _python(lab, program)
-        except LabError:
-            return False
-
-    wait_until(says, f"a pod hears '{answer}'", deadline=30, interval=0.3)
-
-
-def _python(lab: Lab, code: str) -> str:
-    return lab.control_plane.kubectl("exec", "client", "--", "/usr/bin/python3", "-c", code)

@@ -24,7 +24,7 @@ PARTS = frozenset({Part.CONTROL_PLANE, Part.NODE, Part.POSTGRES, Part.REDIS, Par
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     try:
-        started = Lab.start(PARTS)
+        started = Lab.start(PARTS, kubelet=False)
     except LabError as error:
         pytest.skip(f"the lab cannot run here: {error}")
     with started:

@@ -2,9 +2,12 @@
 
     node = KubeletNode.start(lab.directory, lab.control_plane, lab.processes, lab.authority)
     node.import_images(archive)                  # a docker archive; nothing is ever pulled from outside
+    node.import_as(archive, "example.com/core:1")   # the one image of an OCI or docker archive, under this name
     node.trust("localhost:15001")                # containerd then pulls from there with the lab's authority
+    node.ingress("intra")                        # -> IngressFront(url, mark, requests_since, stop)
     node.publish("cr-harbor-core.intra", 80)     # -> Published(url, stop); a Service, reachable on loopback
     node.describe("intra")                       # pods, events and the ends of container logs, for a message
+    node.health()                                # whether it is Ready, and what its daemons say if it is not
     node.stop()
 
 The control plane, the services, the operator and the tests stay where they are; only the node is inside. Its network,
@@ -19,8 +22,9 @@ ends it with all its pods. No link leads out. Instead, `relay` carries connectio
 
 The map: `plan` says what is where; `configs` writes the files of the daemons, `objects` what the cluster must know;
 `inside` is the first process of the namespaces; `cgroups` makes and removes the group of all pods; `programs` finds
-what is run; `kubelet` is the lab's handle; `rootfs`, `archive` and `images` make the images of a release, `apps` small
-ones; `choice` picks between this node and the pretended one.
+what is run; `kubelet` is the lab's handle; `rootfs`, `servers`, `archive` and `images` make the images of a release out
+of what the machine has and the folder `image`; `release` brings them in; `apps` are small ones; `choice` picks between
+this node and the pretended one.
 
 It needs Linux and root; `programs.obstacle()` says what is missing. A server that is down looks different from a pod:
 the connection is accepted and then reset, where the machine itself would have refused it.

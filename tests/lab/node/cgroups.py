@@ -23,7 +23,7 @@ def make() -> str:
     """A new group in every hierarchy; its name as the kubelet wants it."""
     sweep()
     name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
-    for hierarchy in _hierarchies():
+    for hierarchy in hierarchies():
         group = hierarchy / name
         group.mkdir()
         for file in INHERITED:
@@ -39,15 +39,15 @@ def remove(name: str) -> None:
 
 def sweep() -> None:
     """Remove the groups of labs that were killed."""
-    for hierarchy in _hierarchies():
+    for hierarchy in hierarchies():
         for group in hierarchy.glob(f"{PREFIX}*"):
             owner = group.name.removeprefix(PREFIX).partition("-")[0]
             if not Path("/proc", owner).exists():
                 _removed(group.name)
 
 
-def _hierarchies() -> Iterator[Path]:
-    """Version 2 has one, at the root; version 1 one for each controller, some under two names."""
+def hierarchies() -> Iterator[Path]:
+    """Where groups are made: version 2 has one place, the root; version 1 one for each controller."""
     if (ROOT / "cgroup.controllers").exists():
         yield ROOT
         return
@@ -58,7 +58,7 @@ def _hierarchies() -> Iterator[Path]:
 
 def _removed(name: str) -> bool:
     gone = True
-    for hierarchy in _hierarchies():
+    for hierarchy in hierarchies():
         for folder, _, _ in os.walk(hierarchy / name, topdown=False):
             try:
                 Path(folder).rmdir()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from tests.lab import progress
 from tests.lab.certs import Authority
 from tests.lab.controlplane import ControlPlane
+from tests.lab.ingress.front import IngressFront
 from tests.lab.node import cgroups
 from tests.lab.node.archive import Image, busybox_layer, write_archive
 from tests.lab.node.configs import PAUSE_IMAGE, hosts_toml, write_configs
@@ -59,15 +61,26 @@ class KubeletNode:
         self._process: Process | None = None
 
     @classmethod
-    def start(cls, lab_dir: Path, plane: ControlPlane, processes: Processes, authority: Authority) -> KubeletNode:
-        """A Ready node on which pods run; LabError when this machine cannot carry one."""
+    def start(
+        cls,
+        lab_dir: Path,
+        plane: ControlPlane,
+        processes: Processes,
+        authority: Authority,
+        *,
+        meanwhile: Callable[[KubeletNode], None] | None = None,
+    ) -> KubeletNode:
+        """A Ready node on which pods run; LabError when this machine cannot carry one.
+
+        `meanwhile` is called with it as soon as it takes images, which is before it is Ready.
+        """
         if reason := obstacle():
             raise LabError(f"no real node here: {reason}")
         plan = _plan(lab_dir / "node", plane, processes)
         node = cls(plan, plane, processes, authority)
         try:
             with progress.task("Node"):
-                node._start()
+                node._start(meanwhile or (lambda _: None))
         except BaseException:
             node.stop()
             raise
@@ -78,6 +91,11 @@ class KubeletNode:
         if archive not in self._imported:
             self._ctr("images", "import", str(archive))
             self._imported.add(archive)
+
+    def import_as(self, archive: Path, name: str) -> None:
+        """Give containerd the one image of an archive, OCI or docker, under this name, whatever its own is."""
+        names = ["--index-name", name, "--base-name", name.rpartition(":")[0]]  # without the second it makes one up
+        self._ctr("images", "import", *names, str(archive))
 
     def trust(self, host: str) -> None:
         """Make containerd pull from `host` (with its port) by TLS that the lab's authority signed."""
@@ -91,14 +109,27 @@ class KubeletNode:
         target = f"{service}.svc.{CLUSTER_DOMAIN}:{port}"
         return Published(outside, self._relay(f"relay-{service}", [f"publish:{outside}={target}"]))
 
+    def ingress(self, namespace: str) -> IngressFront:
+        """Serve the Ingress objects of a namespace, which need not exist yet, with TLS on loopback."""
+        home = self.plan.path(f"ingress-{namespace}")
+        kubeconfig = self._plane.component_kubeconfig("ingress")
+        front = IngressFront.start(home, self._processes, namespace, kubeconfig, self._first_inside())
+        self.trust(front.url.removeprefix("https://"))
+        return front
+
     def describe(self, namespace: str) -> str:
         """Pods, events and the ends of all container logs of a namespace, for a message."""
         told = [self._plane.kubectl("-n", namespace, "get", "pods", "-o", "wide")]
         told.append(self._plane.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp"))
-        for log in sorted(self.plan.pod_logs.glob(f"{namespace}_*/*/*.log")):
-            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-            told.append("\n".join([f"--- {log.parent.parent.name}/{log.parent.name}", *lines]))
-        return "\n".join(told)
+        logs = sorted(self.plan.pod_logs.glob(f"{namespace}_*/*/*.log"))
+        return "\n".join([*told, *(_end(log, f"{log.parent.parent.name}/{log.parent.name}") for log in logs)])
+
+    def health(self) -> str:
+        """Whether the node is Ready, and the ends of the logs of its daemons if it is not, for a message."""
+        if self._is_ready():
+            return "the node is Ready"
+        logs = sorted(Path(self.plan.logs).glob("node*.log"))
+        return "\n".join(["the node is not Ready", *(_end(log, log.name) for log in logs)])
 
     def stop(self) -> None:
         """End the node with all its pods, and remove what the kernel still holds of it."""
@@ -106,7 +137,7 @@ class KubeletNode:
             process.kill()
         cgroups.remove(self.plan.cgroup)
 
-    def _start(self) -> None:
+    def _start(self, meanwhile: Callable[[KubeletNode], None]) -> None:
         write_configs(self.plan)
         inside: list[str | Path] = [sys.executable, "-m", "tests.lab.node.inside", self.plan.write()]
         node = self._processes.start("node", ["unshare", *NAMESPACES, *inside], cwd=PROJECT_ROOT)
@@ -119,7 +150,10 @@ class KubeletNode:
         self._plane.apply(*node_objects(self.plan))
         self._wait(self.plan.socket.exists, "containerd listens")
         self._import_pause()
-        self._wait(self._is_ready, "the node is Ready")
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(meanwhile, self)
+            self._wait(self._is_ready, "the node is Ready")
+            work.result()
 
     def _wait(self, probe: Callable[[], object], what: str) -> None:
         wait_until(probe, what, deadline=START_SECONDS, process=self._process)
@@ -154,6 +188,10 @@ class KubeletNode:
         found = self._plane.kubectl("get", "node", NODE_NAME, "--ignore-not-found", "-o", "json")
         conditions = json.loads(found)["status"].get("conditions", []) if found else []
         return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _end(log: Path, name: str) -> str:
+    return "\n".join([f"--- {name}", *log.read_text(errors="replace").splitlines()[-LOG_LINES:]])
 
 
 def _plan(home: Path, plane: ControlPlane, processes: Processes) -> Plan:

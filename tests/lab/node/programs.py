@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.lab.debian import Tool, locate
+from tests.lab.debian import Tool, find_installed, locate
 from tests.lab.gotools import PROGRAMS, Program, program
+from tests.lab.node import cgroups
 from tests.lab.process import LabError
 
 PACKAGES = ("containerd", "runc", "containernetworking-plugins", "nftables", "busybox-static")
@@ -23,7 +24,15 @@ GO_PROGRAMS = {
     "coredns": Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns", ("-version",)),
 }
 PROGRAMS.update(GO_PROGRAMS)
+FROM_MACHINE = ("unshare", "nsenter", "ip", "mount")
 NAMESPACES = ("-n", "-m", "-p", "-u", "-i", "-f", "--kill-child", "--mount-proc", "--propagation", "private")
+PROBE = """
+mount -t tmpfs tmpfs /run
+mkdir /run/lower /run/upper /run/work /run/merged
+mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work overlay /run/merged
+ip link add node0 type bridge
+"""
+"""What a node does first inside; in a container, root is often not allowed to."""
 
 
 def obstacle() -> str:
@@ -32,12 +41,16 @@ def obstacle() -> str:
         return "the kubelet needs Linux"
     if os.geteuid() != 0:
         return "the kubelet needs root"
-    missing = [name for name in ("unshare", "ip", "mount") if shutil.which(name) is None]
-    if missing:
+    if missing := [name for name in FROM_MACHINE if shutil.which(name) is None]:
         return f"the node needs '{missing[0]}' on PATH"
-    probe = [str(shutil.which("unshare")), *NAMESPACES, "true"]
+    absent = [name for name in FROM_PACKAGES if find_installed(name) is None]
+    if absent and not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return f"the node needs '{absent[0]}', and this machine has no apt-get to fetch it with"
+    if closed := [str(path) for path in cgroups.hierarchies() if not os.access(path, os.W_OK)]:
+        return f"control groups cannot be made in '{closed[0]}'"
+    probe = ["unshare", *NAMESPACES, "sh", "-ec", PROBE]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
-    return f"namespaces cannot be made here: {done.stderr.strip()}" if done.returncode else ""
+    return f"namespaces cannot be made and furnished here: {done.stderr.strip()}" if done.returncode else ""
 
 
 def node_programs() -> tuple[dict[str, str], str, str]:

@@ -1,0 +1,14 @@
+"""What every run of the tests says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.lab.node.choice import choose
+
+
+def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str:
+    """Says on which node the end-to-end tests run, if there are any among the tests."""
+    return choose().describe() if any(item.get_closest_marker("e2e") for item in items) else ""
