@@ -17,7 +17,7 @@ from harbor_operator.outcomes import NOTHING, Aspect, Blocked, Done, Outcome, Pe
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.registries import Registries
 from harbor_operator.reasons import Reason
-from harbor_operator.steps import Step, Sustaining
+from harbor_operator.steps import Resting, Step, Sustaining
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,9 @@ class Reconciler:
             await self._write(body, previous, current)
             return Look(IDLE)
         if registry.spec.suspend:
+            for step in self._steps:
+                if isinstance(step, Resting):
+                    step.rest(registry)
             await self._write(body, previous, status.render_suspended(previous, generation, self._clock()))
             return Look(IDLE)
         outcomes = await converge(self._steps, registry)

@@ -39,12 +39,20 @@ def having(stage: Stage, **fields: object) -> Iterator[None]:
         stage.registry.wait_ready(deadline=60)
 
 
+@contextmanager
+def granting(lab: Lab) -> Iterator[None]:
+    """The optional role, for a while."""
+    allow_evictions(lab.control_plane)
+    try:
+        yield
+    finally:
+        forbid_evictions(lab.control_plane)
+
+
 @pytest.fixture
 def granted(lab: Lab) -> Iterator[None]:
-    """The optional role."""
-    allow_evictions(lab.control_plane)
-    yield
-    forbid_evictions(lab.control_plane)
+    with granting(lab):
+        yield
 
 
 @pytest.fixture
@@ -84,9 +92,8 @@ def test_without_the_role_it_is_told_and_everything_else_goes_on(
         observer.create_namespace(namespace)
         observer.wait_holds(namespace)
         assert stage.registry.condition("PullSecretsReady")["status"] == "True"
-        allow_evictions(lab.control_plane)
-        wait_until(lambda: "EvictionRightsMissing" not in warnings(stage), "the warning is gone", deadline=90)
-    forbid_evictions(lab.control_plane)
+        with granting(lab):
+            wait_until(lambda: "EvictionRightsMissing" not in warnings(stage), "the warning is gone", deadline=90)
 
 
 def test_pods_are_nobodys_business_unless_the_spec_says_so(

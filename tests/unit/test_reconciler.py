@@ -151,6 +151,19 @@ async def test_a_suspended_registry_is_left_alone() -> None:
     assert asked == []
 
 
+class RestingStep(ScriptedStep):
+    def rest(self, registry: HarborRegistry) -> None:
+        self._asked.append(self.aspect)
+
+
+async def test_a_suspended_registry_has_nobody_act_between_passes() -> None:
+    asked: list[Aspect] = []
+    body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
+    steps = [ScriptedStep(Aspect.CACHE, done, asked), RestingStep(Aspect.PULL_SECRETS, done, asked)]
+    await Reconciler(steps, WrittenRegistries(), lambda: NOON).look(body)
+    assert asked == [Aspect.PULL_SECRETS]
+
+
 async def test_leaving_says_what_is_in_the_way() -> None:
     script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
     step = ScriptedStep(Aspect.PULL_SECRETS, lambda: next(script), [])

@@ -40,3 +40,12 @@ class Sustaining(Protocol):
     async def sustain(self, registry: HarborRegistry) -> Facts:
         """Keeps up what was accepted before, from what is stored; asks no unmet need and makes nothing new."""
         ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A step that has others act between passes, which a suspended registry does not want."""
+
+    def rest(self, registry: HarborRegistry) -> None:
+        """Has them stop; nothing is undone, and the next pass has them go on."""
+        ...

@@ -87,6 +87,10 @@ class PullSecretsStep:
         )
         return Facts(pull_secrets=named)
 
+    def rest(self, registry: HarborRegistry) -> None:
+        """Leaves stuck pods alone."""
+        self._rescue.withdraw(registry.metadata.uid)
+
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
         self._rescue.withdraw(registry.metadata.uid)

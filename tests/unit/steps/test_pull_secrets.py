@@ -195,6 +195,9 @@ async def test_stuck_pods_are_rescued_where_the_spec_says_so(world: World) -> No
     await world.step.converge(without_section())
     assert world.rescue.wishes == {}
     await world.step.converge(registry(asked))
+    world.step.rest(registry(asked))
+    assert world.rescue.wishes == {}
+    await world.step.converge(registry(asked))
     await world.step.dismantle(registry(asked))
     assert world.rescue.wishes == {}
 

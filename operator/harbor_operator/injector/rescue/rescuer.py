@@ -156,8 +156,9 @@ class Rescuer:
             self._quiet_until = self._around.clock() + max(pause, unavailable.retry_after or 0.0)
             return "unavailable", UNAVAILABLE
         except Refused as refused:
+            if self._bound is None:
+                LOG.warning("pod '%s/%s' was not evicted: %s", pod.namespace, pod.name, refused)
             self._bound = self._bound or refused
-            LOG.warning("pod '%s/%s' was not evicted: %s", pod.namespace, pod.name, refused)
             return "refused", REFUSED
         self._backoff.clear(*SERVER)
         self._bound = None

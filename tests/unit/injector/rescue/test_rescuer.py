@@ -87,6 +87,17 @@ async def test_a_pod_that_comes_back_stuck_is_left_ever_longer_and_reported(worl
     assert pauses == [15, 60, 240]
 
 
+async def test_an_owner_that_was_well_for_hours_begins_anew(world: RescueWorld) -> None:
+    for name in ("first", "second"):
+        world.pods.put(stuck(name))
+        await world.settle(patience=15)
+    world.clock.now += 5 * 3600
+    for name in ("third", "fourth"):
+        world.pods.put(stuck(name))
+        await world.settle(patience=15)
+    assert names(world.pods.evicted) == ["first", "second", "third", "fourth"]
+
+
 async def test_what_comes_back_stuck_does_not_hold_up_others(world: RescueWorld) -> None:
     world.pods.put(stuck("first"))
     await world.settle()
