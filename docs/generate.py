@@ -8,6 +8,7 @@ from typing import Any
 
 from harbor_operator.api.crd import crd
 from harbor_operator.diagnosis import catalogue
+from harbor_operator.metrics.catalogue import FAMILIES
 from harbor_operator.settings import PREFIX, Settings
 
 HERE = Path(__file__).parent
@@ -19,6 +20,7 @@ def pages() -> dict[Path, str]:
         HERE / "problems.md": catalogue.page(),
         HERE / "resource.md": resource_page(),
         HERE / "settings.md": settings_page(),
+        HERE / "metrics.md": metrics_page(),
     }
 
 
@@ -55,6 +57,25 @@ def settings_page() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def metrics_page() -> str:
+    """Returns the reference of the metrics."""
+    lines = [
+        "# Metrics",
+        "",
+        "What `/metrics` answers on port 8080 of each replica; only the one that acts has much to tell. There are also",
+        "the usual `process_*` metrics of Prometheus' clients: resident memory, processor time, open files.",
+        "",
+        "Generated from `operator/harbor_operator/metrics/catalogue.py` by `make docs`; do not edit.",
+        "",
+        "| Metric | Type | Labels | Meaning |",
+        "|---|---|---|---|",
+    ]
+    for family in FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        lines.append(f"| `{family.name}` | {family.kind} | {labels} | {family.text} |")
     return "\n".join([*lines, ""])
 
 

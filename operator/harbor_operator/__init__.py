@@ -10,6 +10,7 @@ The map of the house, from the ground up; who may import whom is checked (`make 
 - `steps`        one class per condition: look, decide by the plan, write the difference, report
 - `injector`     the path from a new namespace to its pull Secret
 - `status`       outcomes become conditions; `reconciler` runs one pass
+- `metrics`      what is counted, and the catalogue of it; `readings` what is read off when somebody asks
 - `handlers`     Kopf rings the bell; `app` wires everything; `cli` is the front door
 """
 

@@ -40,6 +40,7 @@ from harbor_operator.injector.surroundings import Surroundings
 from harbor_operator.metrics import Metrics
 from harbor_operator.plan.secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.readings import readings
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
@@ -72,7 +73,7 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    metrics = Metrics()
+    metrics = Metrics(_now)
     info = _connection(settings)
     async with KubeHttp(info, Tuning(connections=settings.workers + 32, count=metrics.count_request)) as http:
         terms = LeaseTerms(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
@@ -126,7 +127,7 @@ class Replica:
         self._helm = HelmProcess(helm, _now)
         self._handlers = Handlers(Reconciler(self._pipeline(), RegistriesAdapter(http, scribe), _now), metrics)
         self._leading = False
-        self._export()
+        metrics.read(readings(self._injection.injector, lambda: self._leading))
 
     def trouble(self) -> str | None:
         """Returns why this process should be restarted, or None."""
@@ -184,15 +185,6 @@ class Replica:
                 self._rescue.rescuer,
             ),
         )
-
-    def _export(self) -> None:
-        gauges = self._injection.injector.gauges
-        watch = self._metrics.watch
-        watch("harbor_operator_leader", "Whether this replica acts.", lambda: float(self._leading))
-        watch("harbor_operator_queue_depth", "Namespaces waiting to be written.", lambda: gauges().queue_depth)
-        watch("harbor_operator_queue_oldest_seconds", "Age of the oldest of them.", lambda: gauges().oldest_seconds)
-        watch("harbor_operator_write_slots", "Namespaces that may be written at a time.", lambda: gauges().write_slots)
-        watch("harbor_operator_watch_silence_seconds", "Age of the last news.", lambda: gauges().watch_silence_seconds)
 
 
 async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Event, kopf_stop: asyncio.Event) -> None:

@@ -29,9 +29,10 @@ IDLE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a pass leaves behind: when to look again in seconds, and whether something could not be seen."""
+    """What a pass leaves behind: when to look again in seconds, what it says, and whether something was not seen."""
 
     again: float
+    status: status.Status
     failed: bool = False
 
 
@@ -53,17 +54,19 @@ class Reconciler:
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
             await self._write(body, previous, current)
-            return Look(IDLE)
+            return Look(IDLE, current)
         if registry.spec.suspend:
             for step in self._steps:
                 if isinstance(step, Resting):
                     step.rest(registry)
-            await self._write(body, previous, status.render_suspended(previous, generation, self._clock()))
-            return Look(IDLE)
+            current = status.render_suspended(previous, generation, self._clock())
+            await self._write(body, previous, current)
+            return Look(IDLE, current)
         outcomes = await converge(self._steps, registry)
-        await self._write(body, previous, status.render(previous, outcomes, generation, self._clock()))
+        current = status.render(previous, outcomes, generation, self._clock())
+        await self._write(body, previous, current)
         again = next_look(outcomes, registry.spec.check_interval_seconds, failures)
-        return Look(again, failed(outcomes))
+        return Look(again, current, failed(outcomes))
 
     async def leave(self, body: Body) -> str | None:
         """Dismantles a deleted registry; returns what is still in the way, or None when nothing is left to do."""

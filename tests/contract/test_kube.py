@@ -104,6 +104,19 @@ async def test_a_patch_is_locked_by_the_version(kube: Kube, name: str) -> None:
         await kube.patch_secret(NAMESPACE, name, patch, before.resource_version)
 
 
+async def test_the_content_has_a_date_of_its_own(kube: Kube, name: str) -> None:
+    born = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
+    assert born.changed_at is not None
+    assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).changed_at == born.changed_at
+    later, number = born, 0
+    async with asyncio.timeout(30):
+        while later.changed_at == born.changed_at:  # the server dates by the second
+            number += 1
+            later = await kube.apply_secret(NAMESPACE, name, word(str(number)), OWNER)
+    assert later.changed_at is not None
+    assert later.changed_at > born.changed_at
+
+
 async def test_secrets_are_listed_by_label(kube: Kube, name: str) -> None:
     await kube.apply_secret(NAMESPACE, name, word("a"), {**OWNER, "case": name[:63]})
     assert [secret.name for secret in await kube.read_secrets(NAMESPACE, f"case={name[:63]}")] == [name]

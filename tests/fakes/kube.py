@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from harbor_operator.ports.kube import Manifest, StoredSecret, Workload
 from harbor_operator.reasons import Reason
 
 T = TypeVar("T")
+BIRTH = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 class FakeKube:
@@ -47,6 +49,7 @@ class FakeKube:
             dict(labels or {}),
             dict(annotations or {}),
             str(self._version),
+            changed_at=self._now(),
         )
         self.secrets[namespace, name] = secret
         return secret
@@ -111,6 +114,7 @@ class FakeKube:
             _merged(found.annotations, metadata.get("annotations", {})),
             str(self._version),
             found.creation_timestamp,
+            self._now(),
         )
 
     async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
@@ -127,6 +131,10 @@ class FakeKube:
     async def read_registries(self) -> list[Manifest]:
         self._answer()
         return copy.deepcopy(self.registries)
+
+    def _now(self) -> datetime:
+        # A second for each write: what was written later is seen to be later.
+        return BIRTH + timedelta(seconds=self._version)
 
     def _answer(self) -> None:
         if self.down:
@@ -151,7 +159,8 @@ class FakeKube:
         self._version += 1
         self.writes.append(f"write {namespace}/{name}")
         labels = {**(found.labels if found else {}), **owner}
-        stored = StoredSecret(name, dict(values), labels, found.annotations if found else {}, str(self._version))
+        annotations = found.annotations if found else {}
+        stored = StoredSecret(name, dict(values), labels, annotations, str(self._version), changed_at=self._now())
         self.secrets[namespace, name] = stored
         return stored
 

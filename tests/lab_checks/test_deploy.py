@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,21 @@ def shipped() -> list[Manifest]:
     return built("deploy")
 
 
-def built(folder: str) -> list[Manifest]:
+def built(folder: str | Path) -> list[Manifest]:
     """The objects of `kubectl apply -k` on a folder."""
     kubectl = str(program("kubectl"))
     done = subprocess.run([kubectl, "kustomize", str(ROOT / folder)], check=True, capture_output=True, text=True)
     return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """The same with the monitoring component, from a kustomization as a user would write it."""
+    overlay = tmp_path_factory.mktemp("overlay").resolve()
+    deploy = Path(os.path.relpath(ROOT / "deploy", overlay))
+    content = {"resources": [str(deploy)], "components": [str(deploy / "monitoring")]}
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return built(overlay)
 
 
 def kind(shipped: list[Manifest], wanted: str) -> list[Manifest]:
@@ -119,3 +130,19 @@ def test_the_examples_parse(path: Path) -> None:
         if manifest["kind"] == "HarborRegistry":
             manifest["metadata"]["uid"] = "1"
             HarborRegistry.parse(manifest)
+
+
+def test_monitoring_comes_beside_the_operator_and_scrapes_its_service(
+    shipped: list[Manifest], monitored: list[Manifest]
+) -> None:
+    added = [manifest for manifest in monitored if manifest not in shipped]
+    assert {manifest["kind"] for manifest in added} == {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
+    assert len(monitored) == len(shipped) + len(added)
+    (monitor,), (service,) = kind(added, "ServiceMonitor"), kind(shipped, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= {
+        port["name"] for port in service["spec"]["ports"]
+    }
+    (dashboard,) = kind(added, "ConfigMap")
+    assert dashboard["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert list(dashboard["data"]) == ["harbor-operator.json"]

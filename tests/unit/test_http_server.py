@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
 from harbor_operator.adapters.http_server import HttpServer
-from harbor_operator.metrics import Metrics
+from harbor_operator.metrics import Metrics, catalogue
 
 Trouble = dict[str, str | None]
 
@@ -20,11 +21,11 @@ def trouble() -> Trouble:
 
 @pytest.fixture
 async def url(trouble: Trouble) -> AsyncIterator[str]:
-    metrics = Metrics()
+    metrics = Metrics(lambda: datetime(2026, 11, 25, tzinfo=UTC))
     metrics.count_request("patch", "secrets", 200)
     metrics.injected(0.004)
     metrics.wrote("apply", "done")
-    metrics.watch("harbor_operator_leader", "Whether this replica acts.", lambda: 1.0)
+    metrics.read({catalogue.LEADER: lambda: [((), 1.0)]})
     server = HttpServer(lambda: trouble["alive"], lambda: trouble["ready"], metrics.text)
     port = await server.start("127.0.0.1", 0)
     yield f"http://127.0.0.1:{port}"

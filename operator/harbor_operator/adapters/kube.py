@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -157,7 +158,16 @@ def _stored(manifest: Manifest) -> StoredSecret:
         annotations=metadata.get("annotations") or {},
         resource_version=metadata["resourceVersion"],
         creation_timestamp=metadata.get("creationTimestamp") or "",
+        changed_at=_changed_at(metadata),
     )
+
+
+def _changed_at(metadata: Manifest) -> datetime | None:
+    # The server dates what each writer owns, and dates it anew when he changes a value; our clock plays no part.
+    entries = [entry for entry in metadata.get("managedFields") or [] if "f:data" in (entry.get("fieldsV1") or {})]
+    times = [entry["time"] for entry in entries if entry.get("time")]
+    moment = max(times, default=metadata.get("creationTimestamp"))
+    return datetime.fromisoformat(moment) if moment else None
 
 
 def _decoded(value: str) -> str:

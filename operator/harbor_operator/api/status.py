@@ -52,7 +52,7 @@ class PullSecretStatus(Model):
     )
     robot: str | None = Field(default=None, description="Full login name of the robot in use.")
     expires_at: str | None = Field(default=None, description="When the robot's credential expires.")
-    rotated_at: str | None = Field(default=None, description="When the credential was last changed.")
+    rotated_at: str | None = Field(default=None, description="When the Secret with the credential was last written.")
 
 
 class HarborRegistryStatus(Model):

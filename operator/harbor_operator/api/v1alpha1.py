@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -244,6 +245,8 @@ class Observed(Model):
     secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
     service_accounts: tuple[str, ...] = ()
     admission_policy: str = Field(default="", description="Name of the policy that may have to be taken away.")
+    robot: str | None = Field(default=None, description="What is told on while Harbor cannot be asked; so is the next.")
+    rotated_at: datetime | None = None
     reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
 
     @classmethod
@@ -260,6 +263,8 @@ class Observed(Model):
             secret_name=spread.get("secretName", ""),
             service_accounts=tuple(spread.get("serviceAccounts") or ()),
             admission_policy=spread.get("admissionPolicy", ""),
+            robot=spread.get("robot"),
+            rotated_at=spread.get("rotatedAt"),
             reachable=told.get("RegistryReachable") == "True",
         )
 

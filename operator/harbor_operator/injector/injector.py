@@ -80,6 +80,18 @@ class Injector:
             write_slots=self._writer.width.whole.limit,
         )
 
+    def silences(self) -> dict[Kind, float]:
+        """Returns for how many seconds nothing was heard of each kind that is watched."""
+        return self._sources.silences()
+
+    def progress(self) -> dict[str, PullSecretFacts]:
+        """Returns how far the declared wishes have spread, by registry; nothing yet of those not fully looked at."""
+        return {
+            wish.registry_key: self._standings.facts(wish.claim)
+            for wish in self._interests.declared()
+            if self._sources.is_complete(sources_of(wish.claim))
+        }
+
     def contests(self) -> tuple[Contest, ...]:
         """Returns where somebody keeps undoing our work."""
         return self._writer.contests.open()

@@ -94,6 +94,10 @@ class Interests:
         wish = self._wishes.get(claim.registry_uid)
         return wish is not None and wish.claim == claim
 
+    def declared(self) -> tuple[DistributionWish, ...]:
+        """Returns every declared wish."""
+        return tuple(self._wishes.values())
+
     def sources(self) -> frozenset[Source]:
         """Returns every view that somebody needs."""
         claims = [*(wish.claim for wish in self._wishes.values()), *self._withdrawn]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Source
+from harbor_operator.ports.cluster import Kind, Source
 
 
 class Sources:
@@ -27,8 +27,15 @@ class Sources:
 
     def oldest_silence(self) -> float:
         """Returns for how many seconds the quietest view has said nothing; bookmarks count."""
+        return max(self.silences().values(), default=0.0)
+
+    def silences(self) -> dict[Kind, float]:
+        """Returns the same for each kind that is watched."""
         now = self._clock()
-        return max((now - heard for heard in self._heard.values()), default=0.0)
+        quietest: dict[Kind, float] = {}
+        for source, heard in self._heard.items():
+            quietest[source.kind] = max(now - heard, quietest.get(source.kind, 0.0))
+        return quietest
 
     def hear(self, source: Source) -> None:
         """Notes that the view is being fed."""

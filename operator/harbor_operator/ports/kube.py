@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A Secret as read: decoded values that do not print, and what identifies this version of it."""
+    """A Secret as read: decoded values that do not print, what identifies this version, and when it was written."""
 
     name: str
     values: Mapping[str, SecretStr]
@@ -21,6 +22,7 @@ class StoredSecret:
     annotations: Mapping[str, str]
     resource_version: str
     creation_timestamp: str = ""
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

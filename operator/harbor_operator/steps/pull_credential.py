@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -14,7 +15,7 @@ from harbor_operator.outcomes import Blocked
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot, is_strong, plan_robot
 from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
-from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.kube import Kube, StoredSecret
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_login
 
@@ -43,14 +44,16 @@ class PullCredential:
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; of a robot only one that the registry has accepted before."""
-        given = section.credential.secret_ref
-        stored = await self._kube.read_secret(
-            registry.metadata.namespace, given.name if given else names.robot_secret(registry)
-        )
+        stored = await self._read_stored(registry, section)
         # The username is noted beside a robot's password only after a login succeeded.
         if stored is None or "username" not in stored.values or "password" not in stored.values:
             return None
         return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+
+    async def read_changed_at(self, registry: HarborRegistry, section: PullSecrets) -> datetime | None:
+        """Returns when the stored login was last written; None if that is not known."""
+        stored = await self._read_stored(registry, section)
+        return stored.changed_at if stored else None
 
     async def ensure_robot(self, registry: HarborRegistry, access: Access, robot: Robot) -> Login | Blocked:
         """Returns the login of the robot, which has the wished rights and the stored secret, or what is in the way."""
@@ -87,6 +90,11 @@ class PullCredential:
         """Deletes the Secret with the robot's login."""
         namespace, owner = registry.metadata.namespace, names.owner_labels(registry)
         await self._kube.remove_secret(namespace, names.robot_secret(registry), owner)
+
+    async def _read_stored(self, registry: HarborRegistry, section: PullSecrets) -> StoredSecret | None:
+        given = section.credential.secret_ref
+        name = given.name if given else names.robot_secret(registry)
+        return await self._kube.read_secret(registry.metadata.namespace, name)
 
     async def _ensure_secret(self, registry: HarborRegistry) -> SecretStr:
         # Stored before Harbor learns it, so that a crash leaves a secret without a robot, never a robot whose secret

@@ -84,6 +84,8 @@ class PullSecretsStep:
             secret_name=claim.secret_name,
             service_accounts=registry.observed.service_accounts,
             admission_policy=self._admission.name(registry),
+            robot=registry.observed.robot,
+            rotated_at=registry.observed.rotated_at,
         )
         return Facts(pull_secrets=named)
 
@@ -120,7 +122,7 @@ class PullSecretsStep:
         self._declare(registry, section, login)
         # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
         await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
-        outcome = self._report(registry, claim, login.username if section.credential.robot else None)
+        outcome = self._report(registry, claim, await self._describe(registry, section, login))
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.retire_robot(registry)
         stuck = stuck_pods(self._rescue.read(registry.metadata.uid))
@@ -161,10 +163,24 @@ class PullSecretsStep:
         await self._credential.retire_robot(registry)
         return NOT_REQUESTED
 
-    def _report(self, registry: HarborRegistry, claim: Claim, robot: str | None) -> Outcome:
+    async def _describe(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> PullSecretFacts:
+        """Returns what there is to tell beside the spreading."""
+        return replace(
+            NONE_SPREAD,
+            admission_policy=self._admission.name(registry),
+            robot=login.username if section.credential.robot else None,
+            rotated_at=await self._credential.read_changed_at(registry, section),
+        )
+
+    def _report(self, registry: HarborRegistry, claim: Claim, known: PullSecretFacts) -> Outcome:
         leftovers = self._take_back(registry, claim)
         seen = self._distribution.read(claim)
-        facts = replace(seen or NONE_SPREAD, robot=robot, admission_policy=self._admission.name(registry))
+        facts = replace(
+            seen or NONE_SPREAD,
+            admission_policy=known.admission_policy,
+            robot=known.robot,
+            rotated_at=known.rotated_at,
+        )
         if leftovers:
             return _still_cleaning(leftovers, facts)
         named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,6 +14,7 @@ from harbor_operator.ports.distribution import Claim
 from harbor_operator.reasons import Reason
 from tests.unit.steps.pull_world import (
     ALL_READY,
+    BY_HAND,
     CLAIM,
     OLD,
     ROBOT,
@@ -24,6 +26,8 @@ from tests.unit.steps.pull_world import (
     without_section,
 )
 
+BY_HAND_SECTION = {"credential": BY_HAND}
+
 
 @pytest.fixture
 def world() -> World:
@@ -34,8 +38,13 @@ async def test_a_robot_is_made_with_the_stored_secret_and_declared(world: World)
     outcome = await world.step.converge(registry())
     assert isinstance(outcome, Done)
     assert outcome.message == "3 namespaces hold Secret 'harbor-pull'"
+    stored = world.kube.secrets["intra", ROBOT_SECRET]
     assert facts_of(outcome) == replace(
-        ALL_READY, secret_name="harbor-pull", service_accounts=("default",), robot=ROBOT
+        ALL_READY,
+        secret_name="harbor-pull",
+        service_accounts=("default",),
+        robot=ROBOT,
+        rotated_at=stored.changed_at,
     )
     assert world.kube.values("intra", ROBOT_SECRET) == {"username": ROBOT, "password": "Generated-1"}
     assert (world.login["username"], world.login["password"]) == (ROBOT, "Generated-1")
@@ -50,6 +59,17 @@ async def test_a_second_pass_writes_nothing_even_after_a_restart(world: World) -
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
     assert await world.step.converge(registry(status=status)) == first
     assert (world.harbor.writes, world.kube.writes, world.distribution.changes) == before
+
+
+async def test_it_is_told_when_the_account_was_changed(world: World) -> None:
+    world.account()
+    first = facts_of(await world.step.converge(registry(BY_HAND_SECTION)))
+    world.account()
+    second = facts_of(await world.step.converge(registry(BY_HAND_SECTION)))
+    assert second.rotated_at == world.kube.secrets["intra", "pull-account"].changed_at
+    assert first.rotated_at is not None
+    assert second.rotated_at is not None
+    assert second.rotated_at > first.rotated_at
 
 
 async def test_the_older_registry_keeps_the_name(world: World) -> None:
@@ -164,10 +184,13 @@ async def test_after_a_restart_with_harbor_down_the_known_login_is_spread(world:
     world.restart()
     world.harbor.down = True
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
-    facts = await world.step.sustain(registry(status=status))
+    told = {**status, "robot": ROBOT, "rotatedAt": "2026-11-23T12:00:03Z"}
+    facts = await world.step.sustain(registry(status=told))
     assert world.login["password"] == "Generated-1"
     assert facts.pull_secrets is not None
     assert facts.pull_secrets.ready == 3
+    assert facts.pull_secrets.robot == ROBOT
+    assert facts.pull_secrets.rotated_at == datetime(2026, 11, 23, 12, 0, 3, tzinfo=UTC)
 
 
 async def test_nothing_is_spread_before_a_login_has_ever_worked(world: World) -> None:

@@ -1,0 +1,132 @@
+"""The catalogue is what /metrics answers, every gauge has a reader, and what passes say becomes series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from harbor_operator.metrics import Metrics, catalogue
+from harbor_operator.metrics.catalogue import Family, Kind
+from harbor_operator.ports.cluster import Kind as Watched
+from harbor_operator.ports.cluster import Source
+from harbor_operator.readings import readings
+from tests.unit.injector.world import CLAIM, NAME, World, wish
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+LABELS = {"registry_namespace": "intra", "registry_name": "uid-a"}
+STATUS: dict[str, Any] = {
+    "conditions": [
+        {"type": "Ready", "status": "False", "reason": "StorageUnreachable"},
+        {"type": "DatabaseReady", "status": "True", "reason": "Converged"},
+    ],
+    "warnings": [{"code": "SwiftSunset"}, {"code": "SwiftSunset"}],
+    "pullSecrets": {"rotatedAt": "2026-11-25T11:00:00Z"},
+}
+
+
+class Scrape:
+    """What one question to /metrics brought."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.families = {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
+
+    def samples(self, family: Family) -> list[tuple[dict[str, str], float]]:
+        return [(sample.labels, sample.value) for sample in self.families[family.name].samples]
+
+    def value(self, family: Family, **labels: str) -> float | None:
+        return next((value for found, value in self.samples(family) if found == labels), None)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(lambda: NOON)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def scrape(metrics: Metrics, world: World) -> Callable[[], Scrape]:
+    metrics.read(readings(world.injector, lambda: True))
+    return lambda: Scrape(metrics)
+
+
+def test_the_catalogue_is_what_is_exposed(scrape: Callable[[], Scrape]) -> None:
+    found = {
+        (family.name, family.type, family.documentation)
+        for name, family in scrape().families.items()
+        if name.startswith("harbor_operator_") and not name.endswith("_created")
+    }
+    expected = {(family.name.removesuffix("_total"), family.kind.value, family.text) for family in catalogue.FAMILIES}
+    assert found == expected
+    assert "process_resident_memory_bytes" in scrape().families
+
+
+def test_every_gauge_has_a_reader(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
+    gauges = {family for family in catalogue.FAMILIES if family.kind is Kind.GAUGE}
+    assert gauges == set(metrics._readings.readers)
+
+
+@pytest.mark.parametrize("family", catalogue.FAMILIES, ids=lambda family: family.name)
+def test_names_follow_the_conventions(family: Family) -> None:
+    assert family.name.endswith("_total") is (family.kind is Kind.COUNTER)
+    assert (family.kind is Kind.HISTOGRAM) is bool(family.buckets)
+    assert not {"namespace", "name", "le", "job", "instance", "pod"} & set(family.labels)
+
+
+def test_buckets_go_from_a_millisecond_to_a_minute() -> None:
+    buckets = catalogue.INJECTIONS.buckets
+    assert (buckets[0], buckets[-1]) == (0.001, 60)
+    assert all(2 <= above / below <= 3 for below, above in pairwise(buckets) if above <= 10)
+
+
+async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[], Scrape]) -> None:
+    assert scrape().samples(catalogue.NAMESPACES) == []
+    world.injector.declare(wish())
+    for name in ("a", "b", "foreign"):
+        world.add_namespace(name)
+    world.cluster.add_namespace("without-account")
+    world.cluster.put_secret("foreign", NAME)
+    await world.settle()
+    found = {labels["state"]: value for labels, value in scrape().samples(catalogue.NAMESPACES)}
+    assert found == {"ready": 2, "pending": 1, "failed": 1}
+    assert scrape().value(catalogue.NAMESPACES, **LABELS, state="ready") == 2
+    world.injector.withdraw(CLAIM)
+    assert scrape().samples(catalogue.NAMESPACES) == []
+
+
+async def test_the_age_of_news_is_told_for_each_resource(world: World, scrape: Callable[[], Scrape]) -> None:
+    world.injector.declare(wish())
+    await world.settle()
+    world.clock.now += 40
+    world.relist(Source(Watched.SECRETS, NAME))
+    world.clock.now += 2
+    found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_SILENCE)}
+    assert found == {"namespaces": 42, "secrets": 2, "serviceaccounts": 42}
+
+
+def test_what_a_pass_says_becomes_series_until_the_registry_goes(
+    metrics: Metrics, scrape: Callable[[], Scrape]
+) -> None:
+    metrics.looked("intra", "uid-a", STATUS)
+    ready = {**LABELS, "type": "Ready"}
+    told = {status: scrape().value(catalogue.CONDITIONS, **ready, status=status) for status in ("true", "false")}
+    assert told == {"true": 0, "false": 1}
+    assert scrape().value(catalogue.REASONS, **ready, reason="StorageUnreachable") == 1
+    assert scrape().samples(catalogue.WARNINGS) == [({**LABELS, "code": "SwiftSunset"}, 1.0)]
+    assert scrape().value(catalogue.CREDENTIAL_AGE, **LABELS) == timedelta(hours=1).total_seconds()
+    metrics.forget("intra", "uid-a")
+    for family in (catalogue.CONDITIONS, catalogue.REASONS, catalogue.WARNINGS, catalogue.CREDENTIAL_AGE):
+        assert scrape().samples(family) == []
+
+
+def test_an_age_that_is_not_known_is_not_told(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
+    metrics.looked("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
+    assert scrape().samples(catalogue.CREDENTIAL_AGE) == []
