@@ -48,9 +48,13 @@ class Program:
     rest_seconds: float
     churn_seconds: float
     patience: float
-    """How long a burst may take before a contender counts as not finished."""
+    """How long a burst may take before a contender counts as not finished; a second more for each fifty namespaces."""
     arrivals: float = 20.0
     """Namespaces a second that come beside a rotation and beside a foreign writer."""
+
+    def patience_for(self, size: int) -> float:
+        """How many seconds a load of so many namespaces may take."""
+        return self.patience + size / 50
 
 
 QUICK = Program(
@@ -66,14 +70,14 @@ QUICK = Program(
 )
 FULL = Program(
     name="full",
-    rounds=(Round(100, 3, 2), Round(1000, 5, 2), Round(5000, 3), Round(10000, 2)),
+    rounds=(Round(100, 3), Round(1000, 3), Round(5000, 2), Round(10000, 1)),
     deep=5000,
-    trickles=((2, 120), (20, 120)),
+    trickles=((2, 90), (20, 60)),
     repairs=100,
-    foreign_seconds=20,
-    rest_seconds=60,
+    foreign_seconds=15,
+    rest_seconds=30,
     churn_seconds=0,
-    patience=180,
+    patience=40,
 )
 CHURN = Program(
     name="churn",
@@ -84,7 +88,7 @@ CHURN = Program(
     foreign_seconds=0,
     rest_seconds=0,
     churn_seconds=1800,
-    patience=180,
+    patience=40,
 )
 """Only whether memory grows: nobody is compared, so it may run beside other work."""
 
@@ -117,7 +121,7 @@ class Bench:
         self._lost: set[str] = set()
 
     async def run(self, ours: Contender, peers: Sequence[Contender], by_policy: Contender) -> None:
-        """Everything: the floor, arrivals at every size, then everything else at one size.
+        """Everything: the floor, then size by size arrivals and, at the size that is `deep`, everything else.
 
         `by_policy` is the same as `ours` with the admission policy: it only shows what a burst costs then.
         """
@@ -129,8 +133,9 @@ class Bench:
                     for load in LOADS:
                         await self._attempt(contender, load, stint.size, with_restart=run == 0)
             await self._attempt(by_policy, "burst", stint.size)
-        for contender in (ours, *peers):
-            await self._attempt(contender, "deep", self.program.deep)
+            if stint.size == self.program.deep:
+                for contender in (ours, *peers):
+                    await self._attempt(contender, "deep", stint.size)
 
     async def run_churn(self, ours: Contender) -> None:
         """Only the coming and going, over `deep` namespaces."""
@@ -153,7 +158,7 @@ class Bench:
     async def _warm_up(self) -> None:
         async with self._turn(Baseline(self._lab, FLOORS[0])) as stage:
             await stage.start()
-            await burst(stage, WARM_UP, self.program.patience)
+            await burst(stage, WARM_UP, self.program.patience_for(WARM_UP))
 
     async def _attempt(self, contender: Contender, load: str, size: int, *, with_restart: bool = False) -> None:
         """One contender's turn; one that fails is out of it, and the others go on."""
@@ -168,7 +173,7 @@ class Bench:
                         if load == "burst" and with_restart and not isinstance(contender, Baseline):
                             await self._quiet(stage, size)
                     case "backlog":
-                        self._record.add(name, load, size, await backlog(stage, size, self.program.patience))
+                        self._record.add(name, load, size, await backlog(stage, size, self.program.patience_for(size)))
                     case "churn":
                         await self._fill(stage, size)
                         self._record.add(name, load, size, await churn(stage, self.program.churn_seconds))
@@ -194,7 +199,7 @@ class Bench:
     async def _burst(self, stage: Arena, size: int, *, flood: bool) -> None:
         await stage.start()
         await stage.awake()
-        row = await burst(stage, size, self.program.patience, flood=flood)
+        row = await burst(stage, size, self.program.patience_for(size), flood=flood)
         self._record.add(stage.contender.card.name, "flood" if flood else "burst", size, row)
 
     async def _quiet(self, stage: Arena, size: int) -> None:
@@ -208,12 +213,12 @@ class Bench:
         names = await self._fill(stage, size)
         for rate, seconds in program.trickles:
             self._record.add(name, "trickle", size, await trickle(stage, rate, seconds))
-        row = await rotation(stage, names, program.arrivals, program.patience)
+        row = await rotation(stage, names, program.arrivals, program.patience_for(size))
         self._record.add(name, "rotation", size, row)
         self._record.add(name, "repair", size, await repair(stage, names, program.repairs))
         row = await foreign_writer(stage, program.arrivals, program.foreign_seconds)
         self._record.add(name, "foreign", size, row)
-        self._record.add(name, "deletion", size, await deletion(stage, program.patience))
+        self._record.add(name, "deletion", size, await deletion(stage, program.patience_for(size)))
 
     async def _fill(self, stage: Arena, size: int) -> list[str]:
         """Starts the contender and has it serve so many namespaces; returns their names."""
@@ -221,7 +226,7 @@ class Bench:
         await stage.awake()
         names = stage.fresh_names(size)
         await stage.create(names, with_accounts=False)
-        if not await stage.until_done(names, self.program.patience):
+        if not await stage.until_done(names, self.program.patience_for(size)):
             raise LabError(f"{stage.sightings.count_done(names)} of {size} namespaces were served in time")
         await stage.awake()  # the controller manager, too, has caught up with what was made
         return names
