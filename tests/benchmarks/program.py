@@ -82,13 +82,13 @@ FULL = Program(
 CHURN = Program(
     name="churn",
     rounds=(),
-    deep=10000,
+    deep=2000,
     trickles=(),
     repairs=0,
     foreign_seconds=0,
     rest_seconds=0,
     churn_seconds=1800,
-    patience=40,
+    patience=600,
 )
 """Only whether memory grows: nobody is compared, so it may run beside other work."""
 
