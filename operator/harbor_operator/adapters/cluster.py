@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from functools import partial
+from functools import lru_cache, partial
 from sys import intern
 from typing import Any
 
@@ -138,8 +138,9 @@ def read_seen(kind: Kind, thing: Thing) -> Seen:
 def read_namespace(thing: Thing) -> NamespaceSeen:
     """Returns name, labels and whether the Namespace is going away."""
     metadata = thing.metadata
-    name = intern(metadata.name)
-    return NamespaceSeen(name, _revision(metadata), metadata.labels or {}, metadata.deletion_timestamp is not None)
+    # One label of each is the namespace's own name; most others have few values.
+    labels = {key: intern(value) for key, value in (metadata.labels or {}).items()}
+    return NamespaceSeen(intern(metadata.name), _revision(metadata), labels, metadata.deletion_timestamp is not None)
 
 
 def read_secret(thing: Thing) -> SecretSeen:
@@ -154,7 +155,7 @@ def read_secret(thing: Thing) -> SecretSeen:
         uid=metadata.uid,
         revision=_revision(metadata),
         owner=intern(labels.get(names.REGISTRY_UID, "")),
-        digest=digest_of(content) if typed else b"",
+        digest=_shared_digest(digest_of(content)) if typed else b"",
         labelled=labels.get(names.MANAGED_BY) == names.FIELD_MANAGER,
         adopted=names.ADOPTED in (metadata.annotations or {}),
         fixed=not typed or bool(thing.immutable),
@@ -165,10 +166,21 @@ def read_secret(thing: Thing) -> SecretSeen:
 def read_account(thing: Thing) -> AccountSeen:
     """Returns the references of a service account, and which of them we attached."""
     metadata = thing.metadata
-    references = tuple(intern(entry.name) for entry in thing.image_pull_secrets or () if entry.name)
+    references = _shared_names(tuple(entry.name for entry in thing.image_pull_secrets or () if entry.name))
     note = (metadata.annotations or {}).get(names.ATTACHED, "")
-    attached = tuple(intern(name) for name in note.split(",") if name)
+    attached = _shared_names(tuple(name for name in note.split(",") if name))
     return AccountSeen(intern(metadata.namespace), intern(metadata.name), _revision(metadata), references, attached)
+
+
+# What ten thousand namespaces have in common is kept once: of equal values, the first is returned for all.
+@lru_cache(maxsize=1024)
+def _shared_names(equal: tuple[str, ...]) -> tuple[str, ...]:
+    return equal
+
+
+@lru_cache(maxsize=64)
+def _shared_digest(equal: bytes) -> bytes:
+    return equal
 
 
 def _revision(metadata: Metadata) -> int:

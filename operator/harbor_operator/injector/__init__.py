@@ -2,6 +2,7 @@
 
     mirror.py      what the watches have told, per namespace
     interests.py   wishes and withdrawn claims -> who has a stake in a namespace
+    plans.py       what each namespace needs next, kept for those that wait
     queue.py       which namespace is next: fresh before repairs before rotation, never two writes at once in one
     review.py      all of them again after a change of the wishes, a few at a time
     width.py       how many at a time: bounds that follow the server's latency

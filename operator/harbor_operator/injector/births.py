@@ -25,6 +25,11 @@ class Births:
         else:
             self._bare.pop(registry_uid, None)
 
+    @property
+    def is_expecting(self) -> bool:
+        """Whether anything is counted at all."""
+        return bool(self._bare)
+
     def note(self, account: AccountSeen, stakes: Sequence[Stake]) -> None:
         """Counts one account that was not there before."""
         if not acts_in(account.namespace):

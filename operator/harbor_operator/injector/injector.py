@@ -9,6 +9,7 @@ from harbor_operator.injector.births import Births
 from harbor_operator.injector.contests import Contest
 from harbor_operator.injector.interests import Interests, sources_of, stake_of
 from harbor_operator.injector.mirror import Mirror
+from harbor_operator.injector.plans import Plans
 from harbor_operator.injector.queue import Urgency, WorkQueue
 from harbor_operator.injector.review import Review
 from harbor_operator.injector.sources import Sources
@@ -18,16 +19,13 @@ from harbor_operator.injector.writer import Writer
 from harbor_operator.outcomes import PullSecretFacts
 from harbor_operator.plan.holding import AccountSeen, NamespaceSeen
 from harbor_operator.plan.injection import (
-    NOTHING,
     ApplySecret,
     PatchAccount,
-    Stake,
     Stance,
     Verdict,
     Write,
     is_held,
     offered_to,
-    plan_namespace,
 )
 from harbor_operator.ports import Refused
 from harbor_operator.ports.cluster import Alive, Change, Cluster, Complete, Kind, Seen, Source, Vanished
@@ -55,6 +53,7 @@ class Injector:
         self._interests = Interests()
         self._births = Births()
         self._review = Review()
+        self._plans = Plans(self._mirror, self._interests)
         self._standings = Standings(around.clock, around.metrics.injected)
         self._writer = Writer(cluster, around, self._mirror, self._interests, self._standings)
 
@@ -159,8 +158,7 @@ class Injector:
     def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
         """Returns the references that a new pod of a service account gets, once the registry's Secret is in place."""
         holding = self._mirror[namespace]
-        stakes = self._interests.stakes(holding.seen) if holding.seen else []
-        mine = [stake for stake in stakes if stake.uid == registry_uid]
+        mine = [stake for stake in self._plans.stakes(namespace) if stake.uid == registry_uid]
         return next((found for stake in mine if (found := offered_to(holding, stake, account))), ())
 
     def observe(self, source: Source, change: Change) -> None:
@@ -177,11 +175,7 @@ class Injector:
             case Vanished():
                 self._lose(source.kind, change)
             case _:
-                newborn = change if isinstance(change, AccountSeen) and not self._is_known(change) else None
-                if self._mirror.note(change) and self._sources.is_complete({source}):
-                    if newborn is not None:
-                        self._note_birth(newborn)
-                    self._judge(_place(change), Urgency.REPAIR)
+                self._note_seen(source, change)
 
     def refuse(self, source: Source, refused: Refused) -> None:
         """Notes that a view cannot be had."""
@@ -213,29 +207,37 @@ class Injector:
         """Writes what the namespace lacks until nothing is left that may be written now, and gives the key back."""
         delay: float | None = AFTER_A_SURPRISE
         try:
-            verdict = self._plan(namespace)
+            verdict = self._plans.take(namespace)
             while write := self._first_due(namespace, verdict):
                 await self._writer.perform(namespace, write)
-                verdict = self._plan(namespace)
+                verdict = self._plans.make(namespace)
             delay = min((self._writer.wait(namespace, write) for write in verdict.writes), default=None)
             self._note(namespace, verdict)
         finally:
             self.queue.finish(namespace, delay)
             self._ring()
 
+    def _note_seen(self, source: Source, seen: Seen) -> None:
+        newborn = seen if isinstance(seen, AccountSeen) and not self._is_known(seen) else None
+        if not self._mirror.note(seen):
+            return
+        self._plans.drop(_place(seen))
+        if self._sources.is_complete({source}):
+            if newborn is not None:
+                self._note_birth(newborn)
+            self._judge(_place(seen), Urgency.REPAIR)
+
     def _first_due(self, namespace: str, verdict: Verdict) -> Write | None:
         return next((write for write in verdict.writes if not self._writer.wait(namespace, write)), None)
-
-    def _plan(self, namespace: str) -> Verdict:
-        holding = self._mirror[namespace]
-        return plan_namespace(holding, self._interests.stakes(holding.seen)) if holding.seen else NOTHING
 
     def _judge(self, namespace: str, urgency: Urgency) -> None:
         if self.queue.is_active(namespace):
             return  # whoever works on it plans anew after each write, and sees this change too
-        verdict = self._plan(namespace)
+        verdict = self._plans.make(namespace)
         self._note(namespace, verdict)
+        self._plans.drop(namespace)
         if verdict.writes:
+            self._plans.keep(namespace, verdict)
             self.queue.add(namespace, min([urgency, *map(_urgency, verdict.writes)]))
             self._ring()
 
@@ -246,6 +248,7 @@ class Injector:
 
     def _reconsider(self, urgency: Urgency = Urgency.ROTATION) -> None:
         self._interests.refresh(self._sources.is_complete)
+        self._plans.drop_all()
         self._review.begin(self._mirror.names(), urgency)
         self._ring()
 
@@ -253,9 +256,8 @@ class Injector:
         return account.name in self._mirror[account.namespace].accounts
 
     def _note_birth(self, account: AccountSeen) -> None:
-        namespace = self._mirror[account.namespace].seen
-        if namespace is not None:
-            self._births.note(account, self._interests.stakes(namespace))
+        if self._births.is_expecting:
+            self._births.note(account, self._plans.stakes(account.namespace))
 
     def _lose(self, kind: Kind, gone: Vanished) -> None:
         if not self._mirror.forget(kind, gone):
@@ -276,9 +278,7 @@ class Injector:
         # A write that is under way, or got no answer, may still leave something behind.
         if self.queue.is_active(namespace) or self._writer.is_unsure(namespace, claim.secret_name):
             return True
-        holding = self._mirror[namespace]
-        stakes: list[Stake] = self._interests.stakes(holding.seen) if holding.seen else []
-        return is_held(holding, stake_of(claim, Stance.LETS_GO), stakes)
+        return is_held(self._mirror[namespace], stake_of(claim, Stance.LETS_GO), self._plans.stakes(namespace))
 
 
 def _place(seen: Seen) -> str:

@@ -59,7 +59,7 @@ class Mirror:
         """Returns what was deleted while nobody watched: known, older than the full list, and not in it."""
         return [
             Vanished(namespace, name, complete.revision)
-            for namespace, name, revision in list(self._known(source))
+            for namespace, name, revision in self._known(source)
             if revision <= complete.revision and (namespace, name) not in complete.keys
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from harbor_operator.outcomes import NamespaceFailure, PullSecretFacts
 from harbor_operator.plan.injection import Standing
@@ -36,7 +37,7 @@ class Standings:
         for lost in {standing.uid for standing in before} - {standing.uid for standing in standings}:
             self._since.pop((namespace, lost), None)
         if standings:
-            self._standings[namespace] = standings
+            self._standings[namespace] = _shared(standings)
         else:
             del self._standings[namespace]
         if any(standing.reason for standing in standings):
@@ -97,3 +98,9 @@ class Standings:
             return NamespaceFailure(namespace, standing.reason, standing.message)
         refused = self.refusal(namespace)
         return NamespaceFailure(namespace, refused.reason, str(refused)) if refused else None
+
+
+@lru_cache(maxsize=64)
+def _shared(equal: tuple[Standing, ...]) -> tuple[Standing, ...]:
+    """One tuple for all the namespaces in which the wishes are equally far."""
+    return equal

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -37,7 +38,9 @@ class Metrics:
         self.failed_passes = self._counter(catalogue.FAILED_PASSES)
         self.requests = self._counter(catalogue.REQUESTS)
         self.injections = self._histogram(catalogue.INJECTIONS)
-        self._writes = self._counter(catalogue.WRITES)
+        # Asked for with every request and write: the few series there are come from a cache, not from under a lock.
+        self._request_series = cache(self.requests.labels)
+        self._write_series = cache(self._counter(catalogue.WRITES).labels)
         self._contests = self._counter(catalogue.CONTESTS)
         self._evictions = self._counter(catalogue.EVICTIONS)
         self.read(
@@ -56,7 +59,7 @@ class Metrics:
 
     def wrote(self, kind: str, result: str) -> None:
         """Counts a write of the injector."""
-        self._writes.labels(kind, result).inc()
+        self._write_series(kind, result).inc()
 
     def contested(self, kind: str) -> None:
         """Counts a repair that was needed again and again."""
@@ -68,7 +71,7 @@ class Metrics:
 
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Counts one request to the API server."""
-        self.requests.labels(verb, resource, str(code)).inc()
+        self._request_series(verb, resource, code).inc()
 
     def looked(self, namespace: str, name: str, status: Mapping[str, Any]) -> None:
         """Notes what a pass said of a registry."""
