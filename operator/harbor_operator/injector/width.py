@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from math import inf
 
 WINDOW = 100
-ENOUGH = 20
-"""So many answers of one kind are needed to say what its best is."""
 MEMORY = 30.0
-LOOK = 4
-"""A bound is cut to this part for a window, to see how the server answers with less to do."""
+LOOK = 2.0
+"""In the beginning, and each time the best answers are old, no more are under way than these..."""
+LOOK_WINDOW = 40
+"""...until so many answers have shown how quick the server is when there is no queue."""
+ENOUGH = 10
+"""So many answers of one kind are needed to say what its best is."""
 
 
 class Bound:
@@ -29,7 +31,7 @@ class Bound:
         self._queue = queue
         self._tolerance = tolerance
         self._limit = 1.0
-        self._set(queue)
+        self._set(min(queue, LOOK))
         self._reached = False
 
     @property
@@ -51,7 +53,7 @@ class Bound:
     def look(self) -> None:
         """Steps back for a window if it was in the way: what is told then is not the queue of our own making."""
         if self._reached:
-            self._set(self._limit / LOOK)
+            self._set(min(self._limit, LOOK))
         self._reached = False
 
     def halve(self) -> None:
@@ -89,11 +91,11 @@ class Width:
 
     def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
-        self.whole = Bound(most, queue=8.0, tolerance=1.3)
+        self.whole = Bound(most, queue=4.0, tolerance=1.3)
         self.background = Bound(most, queue=0.5, tolerance=1.1)
         self._bounds = (self.whole, self.background)
         self._latencies: dict[type, _Latency] = {}
-        self._count = 0
+        self._left = LOOK_WINDOW
         self._looked = clock()
         self._in_trouble = False
 
@@ -102,8 +104,8 @@ class Width:
         latency = self._latencies.setdefault(kind, _Latency())
         latency.seconds += seconds
         latency.count += 1
-        self._count += 1
-        if self._count == WINDOW:
+        self._left -= 1
+        if not self._left:
             self._end_window()
 
     def failed(self) -> None:
@@ -114,10 +116,10 @@ class Width:
                 bound.halve()
 
     def _end_window(self) -> None:
-        self._count = 0
         self._in_trouble = False
         slowness = self._learn()
         is_old = self._clock() - self._looked >= MEMORY
+        self._left = LOOK_WINDOW if is_old else WINDOW
         for bound in self._bounds:
             if is_old:
                 bound.look()
