@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,25 @@ class ObservedCluster(KubeCluster):
                     self.accounts.add((change.namespace, change.name))
 
 
+class Hourglass:
+    """The injector's clock: time passes as it does, and a test may say that more of it has passed."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self._time = asyncio.get_running_loop().time
+
+    def __call__(self) -> float:
+        return self._time() + self.ahead
+
+
 class Duty:
     """An injector at work; `metrics` is what it has counted."""
 
-    def __init__(self, cluster: ObservedCluster, runner: Runner, metrics: Metrics) -> None:
+    def __init__(self, cluster: ObservedCluster, runner: Runner, metrics: Metrics, clock: Hourglass) -> None:
         self.cluster = cluster
         self.runner = runner
         self.metrics = metrics
+        self.clock = clock
 
     @property
     def injector(self) -> Injector:
@@ -73,13 +85,13 @@ class Duty:
 async def on_duty(plane: ControlPlane, kubeconfig: Path | None = None) -> AsyncIterator[Duty]:
     """An injector that acts as the operator, over the way to the server that the kubeconfig names."""
     info = from_kubeconfig(kubeconfig or plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
-    metrics = Metrics()
+    metrics, clock = Metrics(), Hourglass()
     async with KubeHttp(info) as ours:
         cluster = ObservedCluster(ours, Patience(lambda: 0.5))
-        around = Surroundings(asyncio.get_running_loop().time, lambda: 0.5, asyncio.sleep, metrics)
+        around = Surroundings(clock, lambda: 0.5, asyncio.sleep, metrics)
         runner = Runner(cluster, around)
         task = asyncio.create_task(runner.run())
-        yield Duty(cluster, runner, metrics)
+        yield Duty(cluster, runner, metrics, clock)
         task.cancel()
         await asyncio.wait([task])
 
@@ -126,6 +138,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """Returns once it holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - asked of the operator as a step asks it, from time to time
+            await asyncio.sleep(0.01)
+
+
+async def until_server_says(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Returns once the API server answers what is wanted: the injector itself may not have heard of the last change."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await ask() != wanted:  # noqa: ASYNC110 - asked from time to time, as a person would
             await asyncio.sleep(0.01)
 
 

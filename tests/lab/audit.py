@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.lab.process import LabError
@@ -52,6 +53,7 @@ class AuditEvent:
     code: int
     uri: str
     user_agent: str
+    received: datetime
 
 
 class AuditLog:
@@ -128,4 +130,5 @@ def _event(line: dict[str, Any]) -> AuditEvent:
         code=line.get("responseStatus", {}).get("code", 0),
         uri=line["requestURI"],
         user_agent=line.get("userAgent", ""),
+        received=datetime.fromisoformat(line["requestReceivedTimestamp"]),
     )

@@ -9,8 +9,10 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.lab.gotools import program
-from tests.lab.process import Process, Processes, free_port, wait_until
+from tests.lab.process import LabError, Process, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
     from tests.lab.controlplane import ControlPlane
@@ -69,6 +71,14 @@ class Operator:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Returns the present value of one series; LabError if there is none."""
+        for family in text_string_to_metric_families(self.get("/metrics")):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        raise LabError(f"/metrics has no series '{name}' with the labels {labels}")
 
     def is_leading(self) -> bool:
         """Whether it holds the Lease."""

@@ -20,6 +20,7 @@ def record(identity: str, stage: str, verb: str = "create") -> str:
         "stage": stage,
         "verb": verb,
         "requestURI": f"/{identity}",
+        "requestReceivedTimestamp": "2026-11-25T12:00:00.000000Z",
         "user": {"username": "somebody"},
         "objectRef": {"resource": "configmaps", "name": identity},
         "responseStatus": {"code": 201},

@@ -122,7 +122,7 @@ def _progress(secret_name: str, seen: PullSecretFacts, facts: Facts) -> Outcome:
 def _contested(seen: PullSecretFacts) -> tuple[Caution, ...]:
     if not seen.contested:
         return ()
-    message = f"somebody keeps undoing what is written to {_listed(seen.contested)}: it is repaired ever more slowly"
+    message = f"somebody keeps undoing what the operator does again, ever more slowly: {_listed(seen.contested)}"
     return (Caution(Reason.PULL_SECRETS_CONTESTED, message),)
 
 

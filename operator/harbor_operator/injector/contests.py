@@ -10,13 +10,16 @@ MEMORY = 600.0
 LONGEST = 300.0
 PATIENCE = 2
 LOUD = 4
+CALM = 30.0
+RESTFUL = 3.0
+"""A contest is over when our work has stood so many times as long as between the last two repairs, and for CALM."""
 
 _NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """An object of which somebody keeps removing what we wrote."""
+    """Something that somebody keeps undoing; `subject` says what, in the words of a message."""
 
     namespace: str
     subject: str
@@ -27,6 +30,7 @@ class Contest:
 class _Record:
     times: int
     last: float
+    gap: float = 0.0
 
 
 class Contests:
@@ -42,8 +46,8 @@ class Contests:
         self._again: dict[str, dict[str, _Record]] = {}
         self._swept = clock()
 
-    def record(self, namespace: str, subject: str) -> int:
-        """Notes a write and returns how often the same one was needed lately."""
+    def record(self, namespace: str, subject: str) -> bool:
+        """Notes a write; True if with it a contest begins: the same one was needed again and again lately."""
         now = self._clock()
         self._sweep(now)
         record = self._again.get(namespace, {}).get(subject)
@@ -51,11 +55,11 @@ class Contests:
             written = self._once.get(namespace) or self._once_before.get(namespace) or _NOTHING
             if subject not in written:
                 self._once[namespace] = _together(written, subject)
-                return 1
+                return False
             record = self._again.setdefault(namespace, {})[subject] = _Record(1, now)
-        record.times += 1
-        record.last = now
-        return record.times
+        was_open = _is_open(record, now)
+        record.times, record.gap, record.last = record.times + 1, now - record.last, now
+        return _is_open(record, now) and not was_open
 
     def wait(self, namespace: str, subject: str) -> float:
         """Returns how many seconds the same write must wait: none for the first repairs, then ever longer."""
@@ -83,12 +87,12 @@ class Contests:
 
     def open(self) -> tuple[Contest, ...]:
         """Returns the contests that a person should know of."""
-        oldest = self._clock() - MEMORY
+        now = self._clock()
         return tuple(
             Contest(namespace, subject, record.times)
             for namespace, records in self._again.items()
             for subject, record in records.items()
-            if record.times >= LOUD and record.last >= oldest
+            if _is_open(record, now)
         )
 
     def _sweep(self, now: float) -> None:
@@ -104,6 +108,10 @@ class Contests:
                 self._again[namespace] = fresh
             else:
                 del self._again[namespace]
+
+
+def _is_open(record: _Record, now: float) -> bool:
+    return record.times >= LOUD and now - record.last < min(MEMORY, max(CALM, RESTFUL * record.gap))
 
 
 @lru_cache(maxsize=1024)

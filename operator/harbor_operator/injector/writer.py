@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 
-from harbor_operator.injector.contests import LOUD, Contests
+from harbor_operator.injector.contests import Contests
 from harbor_operator.injector.interests import Interests
 from harbor_operator.injector.mirror import Mirror
 from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
@@ -49,8 +49,7 @@ class Writer:
 
     def wait(self, namespace: str, write: Write) -> float:
         """Returns for how many seconds this write must be left alone."""
-        subject = subject_of(write)
-        return max(self.backoff.wait(namespace, subject), self.contests.wait(namespace, _repair(write)))
+        return max(self.backoff.wait(namespace, subject_of(write)), self.contests.wait(namespace, _effort(write)))
 
     def is_unsure(self, namespace: str, secret_name: str) -> bool:
         """Whether a write of this Secret got no answer a moment ago, so that the server may still be at it."""
@@ -64,6 +63,7 @@ class Writer:
     def forget_account(self, namespace: str, account: str) -> None:
         """Forgets a service account that has gone: one of the same name that comes later is new."""
         self.contests.forget(namespace, _subject("ServiceAccount", account))
+        self.contests.forget(namespace, _subject("removal from ServiceAccount", account))
 
     async def perform(self, namespace: str, write: Write) -> None:
         """Writes, and notes the answer; never raises what a port may say."""
@@ -119,12 +119,10 @@ class Writer:
         return True
 
     def _count(self, namespace: str, write: Write) -> None:
-        if isinstance(write, DeleteSecret):
-            self.contests.forget(namespace)  # we took it away ourselves: bringing it back is no repair
-        elif repair := _repair(write):
-            times = self.contests.record(namespace, repair)
-            if times == LOUD:
-                self._around.metrics.contested(_word(write))
+        for undone in _undoes(write):
+            self.contests.forget(namespace, undone)
+        if self.contests.record(namespace, _effort(write)):
+            self._around.metrics.contested(_word(write))
 
 
 def subject_of(write: Write) -> str:
@@ -137,10 +135,32 @@ def _subject(kind: str, name: str) -> str:
     return f"{kind} '{name}'"
 
 
-def _repair(write: Write) -> str:
-    # Only what is brought can be undone by others; a removal that must be repeated is somebody else's new object.
-    brings = isinstance(write, ApplySecret) or (isinstance(write, PatchAccount) and write.adds)
-    return subject_of(write) if brings else ""
+def _effort(write: Write) -> str:
+    """Returns what is in vain if the same write is needed again and again."""
+    match write:
+        case PatchAccount(adds=False):
+            return _subject("removal from ServiceAccount", write.name)
+        case DeleteSecret(remakes=True):
+            return _subject("replacement of Secret", write.name)
+        case DeleteSecret():
+            return _subject("removal of Secret", write.name)
+        case _:
+            return subject_of(write)
+
+
+def _undoes(write: Write) -> tuple[str, ...]:
+    """Returns which earlier efforts we undo ourselves by a write: to make them again is no repair."""
+    match write:
+        case PatchAccount(adds=True):
+            return (_subject("removal from ServiceAccount", write.name),)
+        case ApplySecret():
+            return (_subject("removal of Secret", write.name),)
+        case DeleteSecret(remakes=True):
+            return ()
+        case DeleteSecret():
+            return (subject_of(write), _subject("replacement of Secret", write.name))
+        case _:
+            return (subject_of(write),)
 
 
 def _word(write: Write) -> str:

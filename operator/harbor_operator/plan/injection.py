@@ -60,10 +60,11 @@ class ApplySecret(msgspec.Struct, frozen=True):
 
 
 class DeleteSecret(msgspec.Struct, frozen=True):
-    """Delete the Secret with exactly this uid."""
+    """Delete the Secret with exactly this uid; `remakes` if only to make it anew, because it cannot be changed."""
 
     name: str
     uid: str
+    remakes: bool = False
 
 
 class PatchAccount(msgspec.Struct, frozen=True):
@@ -160,7 +161,7 @@ def _plan_secret(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> App
     if _is_right(seen, stake) or _obstacle(holding, seen, stake, stakes) or _is_awaited(holding, seen, stake, stakes):
         return None
     if seen.fixed:
-        return DeleteSecret(seen.name, seen.uid)
+        return DeleteSecret(seen.name, seen.uid, remakes=True)
     adopted = seen.adopted or not _is_known(seen.owner, stakes)
     return ApplySecret(seen.name, stake.uid, adopted, seen.uid)
 

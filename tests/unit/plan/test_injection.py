@@ -63,7 +63,7 @@ def test_spoilt_secret_is_repaired_in_place(spoilt: SecretSeen) -> None:
 
 def test_ours_that_cannot_be_changed_is_made_anew() -> None:
     stuck = replace(OURS, digest=b"old", fixed=True)
-    assert plan_namespace(holding(stuck, ATTACHED), [WANTS]).writes == (DeleteSecret(NAME, "uid"),)
+    assert plan_namespace(holding(stuck, ATTACHED), [WANTS]).writes == (DeleteSecret(NAME, "uid", remakes=True),)
 
 
 def test_foreign_secret_is_refused_or_adopted() -> None:

@@ -104,7 +104,7 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Delete it, or set `spec.pullSecrets.conflictPolicy: Adopt` to overwrite it.",
     ),
     Reason.PULL_SECRETS_CONTESTED: Problem(
-        "A warning names objects in namespaces; the operator repairs them ever more slowly.",
+        "A warning names objects in namespaces; the operator repairs them ever more slowly. It goes when they stand.",
         "Somebody, often another controller or a GitOps tool, keeps undoing what the operator writes there.",
         "Let the other writer keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude the "
         "namespace in `spec.pullSecrets.namespaces`.",
