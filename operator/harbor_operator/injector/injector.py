@@ -213,6 +213,8 @@ class Injector:
                 verdict = self._plans.make(namespace)
             delay = min((self._writer.wait(namespace, write) for write in verdict.writes), default=None)
             self._note(namespace, verdict)
+            if self._mirror[namespace].seen is None:
+                self._writer.forget(namespace)  # it went while it was worked on: nobody will ask for what failed there
         finally:
             self.queue.finish(namespace, delay)
             self._ring()

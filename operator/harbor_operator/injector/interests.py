@@ -44,6 +44,7 @@ class Interests:
         self._wishes: dict[str, DistributionWish] = {}
         self._withdrawn: dict[Claim, None] = {}
         self._settled: set[Claim] = set()
+        self._sources = frozenset({NAMESPACES})
         self._wanted: list[_Wanted] = []
         self._leaving: list[Stake] = []
 
@@ -99,12 +100,13 @@ class Interests:
         return tuple(self._wishes.values())
 
     def sources(self) -> frozenset[Source]:
-        """Returns every view that somebody needs."""
-        claims = [*(wish.claim for wish in self._wishes.values()), *self._withdrawn]
-        return frozenset({NAMESPACES}).union(*(sources_of(claim) for claim in claims))
+        """Returns every view that somebody needs, as of the last `refresh`; the same object until the next."""
+        return self._sources
 
     def refresh(self, is_complete: Callable[[frozenset[Source]], bool]) -> None:
-        """Works out anew who may act: only who has seen everything that concerns him."""
+        """Works out anew what is to be seen, and who may act: only who has seen everything that concerns him."""
+        claims = [*(wish.claim for wish in self._wishes.values()), *self._withdrawn]
+        self._sources = frozenset({NAMESPACES}).union(*(sources_of(claim) for claim in claims))
         self._wanted = [_wanted(wish, seen=is_complete(sources_of(wish.claim))) for wish in self._wishes.values()]
         self._leaving = [
             stake_of(claim, Stance.LETS_GO if is_complete(sources_of(claim)) else Stance.WAITS)

@@ -70,31 +70,39 @@ class Backoff:
     def __init__(self, clock: Callable[[], float], chance: Callable[[], float]) -> None:
         self._clock = clock
         self._chance = chance
-        self._failures: dict[tuple[str, str], _Failure] = {}
+        self._failures: dict[str, dict[str, _Failure]] = {}
 
     def fail(self, namespace: str, subject: str, patience: Patience) -> float:
         """Counts a failure and returns how long to leave it alone."""
-        before = self._failures.get((namespace, subject))
-        times = before.times if before else 0
+        failures = self._failures.setdefault(namespace, {})
+        times = failures[subject].times if subject in failures else 0
         delay = min(patience.longest, patience.first * 2.0 ** min(times, 30)) * (0.5 + self._chance())
-        self._failures[namespace, subject] = _Failure(times + 1, self._clock() + delay, patience)
+        failures[subject] = _Failure(times + 1, self._clock() + delay, patience)
         return delay
 
     def wait(self, namespace: str, subject: str) -> float:
         """Returns for how many seconds this write must still be left alone."""
-        failure = self._failures.get((namespace, subject))
+        failure = self._last(namespace, subject)
         return max(0.0, failure.until - self._clock()) if failure else 0.0
 
     def is_unsure(self, namespace: str, subject: str) -> bool:
         """Whether the last try got no answer a moment ago, so that the server may still be at it."""
-        failure = self._failures.get((namespace, subject))
+        failure = self._last(namespace, subject)
         return failure is not None and failure.patience is UNAVAILABLE and failure.until > self._clock()
 
     def clear(self, namespace: str, subject: str) -> None:
         """Forgets the failures of a write that succeeded."""
-        self._failures.pop((namespace, subject), None)
+        failures = self._failures.get(namespace)
+        if failures is None:
+            return
+        failures.pop(subject, None)
+        if not failures:
+            del self._failures[namespace]
 
     def forget(self, namespace: str) -> None:
         """Forgets a namespace that has gone."""
-        for key in [key for key in self._failures if key[0] == namespace]:
-            del self._failures[key]
+        self._failures.pop(namespace, None)
+
+    def _last(self, namespace: str, subject: str) -> _Failure | None:
+        failures = self._failures.get(namespace)
+        return failures.get(subject) if failures else None

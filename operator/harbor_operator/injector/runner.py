@@ -23,6 +23,7 @@ class Runner:
         self._sources_bell = asyncio.Event()
         self._cluster = cluster
         self._around = around
+        self._wanted: frozenset[Source] = frozenset()
         self._feeds: dict[Source, asyncio.Task[None]] = {}
         self.injector = Injector(cluster, around, self._ring)
 
@@ -34,15 +35,16 @@ class Runner:
 
     def _ring(self) -> None:
         self._bell.set()
-        self._sources_bell.set()
+        if self.injector.sources() is not self._wanted:
+            self._sources_bell.set()
 
     async def _keep_sources(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._sources_bell.clear()
-            wanted = self.injector.sources()
-            for source in self._feeds.keys() - wanted:
+            self._wanted = self.injector.sources()
+            for source in self._feeds.keys() - self._wanted:
                 await self._end_feed(source)
-            for source in wanted - self._feeds.keys():
+            for source in self._wanted - self._feeds.keys():
                 self._feeds[source] = tasks.create_task(self._feed(source), name=f"watch {source.kind} {source.name}")
             await self._sources_bell.wait()
 

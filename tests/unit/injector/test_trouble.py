@@ -6,6 +6,7 @@ from harbor_operator.plan.holding import digest_of, encode
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster import Kind, Source
 from harbor_operator.reasons import Reason
+from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.world import CLAIM, NAME, World, wish
 
 SECRETS = Source(Kind.SECRETS, NAME)
@@ -114,3 +115,21 @@ async def test_old_news_after_our_own_write_changes_nothing(world: World) -> Non
     world.repeat(ACCOUNTS, old)
     await world.settle()
     assert world.cluster.writes == []
+
+
+async def test_failures_in_a_namespace_that_goes_meanwhile_leave_nothing_behind() -> None:
+    cluster = SlowCluster()
+    world = World(cluster)
+    world.injector.declare(wish())
+    world.feed()
+    cluster.slow = True
+    world.add_namespace("app")
+    world.feed()
+    assert world.injector.take() == "app"
+    worker = Worker("app", world.injector.converge("app"))
+    cluster.delete_namespace("app")
+    world.feed()
+    while not worker.is_done:
+        worker.step()
+    assert world.metrics.written["apply", "moved"] == 1
+    assert world.injector._writer.backoff._failures == {}
