@@ -54,18 +54,20 @@ class Handlers:
 
     async def run_passes(self, body: kopf.Body, memo: Memo, stopped: kopf.DaemonStopped, **_: Any) -> None:
         """Runs passes until the registry is deleted or the operator stops."""
-        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        registry = body["metadata"]["namespace"], body["metadata"]["name"]
         failures = 0
-        while not stopped:
-            memo.bell.clear()
-            async with memo.lock:
-                with self._metrics.passes.time():
-                    look = await self._reconciler.look(copy.deepcopy(dict(body)), failures)
-            failures = failures + 1 if look.failed else 0
-            self._metrics.failed_passes.inc(1 if look.failed else 0)
-            self._metrics.looked(namespace, name, look.status)
-            await _sleep(memo.bell, stopped, look.again)
-        self._metrics.forget(namespace, name)
+        try:
+            while not stopped:
+                memo.bell.clear()
+                async with memo.lock:
+                    with self._metrics.passes.time():
+                        look = await self._reconciler.look(copy.deepcopy(dict(body)), failures)
+                failures = failures + 1 if look.failed else 0
+                self._metrics.failed_passes.inc(1 if look.failed else 0)
+                self._metrics.looked(*registry, look.status)
+                await _sleep(memo.bell, stopped, look.again)
+        finally:
+            self._metrics.forget(*registry)
 
     async def dismantle(self, body: kopf.Body, memo: Memo, **_: Any) -> None:
         """Keeps the finalizer until nothing is left to undo: the one place where an exception is the message."""

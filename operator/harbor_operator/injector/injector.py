@@ -124,7 +124,8 @@ class Injector:
             return 0
         if not self._may_tell(claim):
             return None
-        left = [name for name, holding in self._mirror if holding.is_open and self._is_held(name, claim)]
+        heard = self._sources.heard(sources_of(claim))
+        left = [name for name, holding in self._mirror if holding.is_open and self._is_held(name, claim, heard)]
         refusals = [refused for name in left if (refused := self._standings.refusal(name))]
         if refusals and len(refusals) == len(left):
             raise refusals[0]
@@ -276,9 +277,9 @@ class Injector:
             raise refused
         return self._sources.is_complete(needed)
 
-    def _is_held(self, namespace: str, claim: Claim) -> bool:
+    def _is_held(self, namespace: str, claim: Claim, heard: float) -> bool:
         # A write that is under way, or got no answer, may still leave something behind.
-        if self.queue.is_active(namespace) or self._writer.is_unsure(namespace, claim.secret_name):
+        if self.queue.is_active(namespace) or self._writer.backoff.is_unsure(namespace, heard):
             return True
         return is_held(self._mirror[namespace], stake_of(claim, Stance.LETS_GO), self._plans.stakes(namespace))
 

@@ -57,9 +57,14 @@ UNAVAILABLE = Patience(0.2, 30.0)
 REFUSED = Patience(0.5, 300.0)
 
 
+LINGERING = 30.0
+"""A write that got no answer may still be carried out for so long; the API server gives up on it sooner."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     times: int
+    at: float
     until: float
     patience: Patience
 
@@ -74,21 +79,28 @@ class Backoff:
 
     def fail(self, namespace: str, subject: str, patience: Patience) -> float:
         """Counts a failure and returns how long to leave it alone."""
-        failures = self._failures.setdefault(namespace, {})
+        now, failures = self._clock(), self._failures.setdefault(namespace, {})
         times = failures[subject].times if subject in failures else 0
         delay = min(patience.longest, patience.first * 2.0 ** min(times, 30)) * (0.5 + self._chance())
-        failures[subject] = _Failure(times + 1, self._clock() + delay, patience)
+        failures[subject] = _Failure(times + 1, now, now + delay, patience)
         return delay
 
     def wait(self, namespace: str, subject: str) -> float:
         """Returns for how many seconds this write must still be left alone."""
-        failure = self._last(namespace, subject)
+        failures = self._failures.get(namespace)
+        failure = failures.get(subject) if failures else None
         return max(0.0, failure.until - self._clock()) if failure else 0.0
 
-    def is_unsure(self, namespace: str, subject: str) -> bool:
-        """Whether the last try got no answer a moment ago, so that the server may still be at it."""
-        failure = self._last(namespace, subject)
-        return failure is not None and failure.patience is UNAVAILABLE and failure.until > self._clock()
+    def is_unsure(self, namespace: str, heard: float) -> bool:
+        """Whether a write in the namespace got no answer, and nobody can know yet whether it was carried out.
+
+        `heard` is the moment since which every view that would tell has told something.
+        """
+        now = self._clock()
+        return any(
+            failure.patience is UNAVAILABLE and (now < failure.at + LINGERING or heard <= failure.at)
+            for failure in self._failures.get(namespace, {}).values()
+        )
 
     def clear(self, namespace: str, subject: str) -> None:
         """Forgets the failures of a write that succeeded."""
@@ -102,7 +114,3 @@ class Backoff:
     def forget(self, namespace: str) -> None:
         """Forgets a namespace that has gone."""
         self._failures.pop(namespace, None)
-
-    def _last(self, namespace: str, subject: str) -> _Failure | None:
-        failures = self._failures.get(namespace)
-        return failures.get(subject) if failures else None

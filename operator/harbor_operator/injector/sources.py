@@ -25,6 +25,10 @@ class Sources:
         """Returns why one of them cannot be had, if so."""
         return next((self._refused[source] for source in sources if source in self._refused), None)
 
+    def heard(self, sources: Iterable[Source]) -> float:
+        """Returns the moment since which each of them has told something."""
+        return min(self._heard.get(source, 0.0) for source in sources)
+
     def oldest_silence(self) -> float:
         """Returns for how many seconds the quietest view has said nothing; bookmarks count."""
         return max(self.silences().values(), default=0.0)

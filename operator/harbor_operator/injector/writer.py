@@ -51,10 +51,6 @@ class Writer:
         """Returns for how many seconds this write must be left alone."""
         return max(self.backoff.wait(namespace, subject_of(write)), self.contests.wait(namespace, _effort(write)))
 
-    def is_unsure(self, namespace: str, secret_name: str) -> bool:
-        """Whether a write of this Secret got no answer a moment ago, so that the server may still be at it."""
-        return self.backoff.is_unsure(namespace, _subject("Secret", secret_name))
-
     def forget(self, namespace: str) -> None:
         """Forgets a namespace that has gone."""
         self.contests.forget(namespace)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from harbor_operator.api.v1alpha1 import LabelExpression, LabelSelector, NamespaceSelection
 
 keys = st.sampled_from(["team", "tier"])
-values = st.sampled_from(["a", "b"])
+values = st.sampled_from(["", "a", "b"])
 labels = st.dictionaries(keys, values)
 expressions = st.builds(
     LabelExpression,

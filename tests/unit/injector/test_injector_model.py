@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
+from harbor_operator.injector.pace import LINGERING
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster import Kind, Source
 from harbor_operator.ports.distribution import Claim, DistributionWish
@@ -82,7 +83,7 @@ class Injection(RuleBasedStateMachine):
         if name not in self.cluster.namespaces:
             return
         seen = self.cluster.accounts.get((name, account))
-        ours = [entry for entry in seen.references if entry in SECRETS] if seen else []
+        ours = [entry for entry in seen.references if entry in SECRETS] if seen else SECRETS  # as if by a policy
         kept = data.draw(st.permutations(ours)) if data.draw(st.booleans()) else []
         self.theirs[name, account] = tuple(theirs[:count])
         entries = (*kept, *theirs[:count]) if data.draw(st.booleans()) else (*theirs[:count], *kept)
@@ -120,9 +121,8 @@ class Injection(RuleBasedStateMachine):
         told = self.declared.get(who)
         if told and how == "adopts":
             self._declare(who, replace(told, conflict_policy=ConflictPolicy.ADOPT))
-            taken = [key for key in self.strangers if key[1] == told.claim.secret_name]
-            for key in taken:
-                del self.strangers[key]
+            taken = told.claim.secret_name
+            self.strangers = {key: uid for key, uid in self.strangers.items() if key[1] != taken}
         elif told and how == "withdraws":
             del self.declared[who]
             self._look(who)
@@ -235,6 +235,7 @@ class Injection(RuleBasedStateMachine):
     def _come_to_rest(self) -> None:
         self._finish()
         for _ in SECRETS:
+            self.world.clock.now += LINGERING  # by then nothing is on its way any more
             self.world.feed()
             for source in list(self.world._position):
                 self.world.relist(source)
@@ -290,10 +291,9 @@ class Injection(RuleBasedStateMachine):
 
     def _finish(self) -> None:
         self.cluster.slow = False
-        for worker in self.workers:
-            while not worker.is_done:
-                worker.step()
-        self._dismiss()
+        while self.workers:
+            self.workers[0].step()
+            self._dismiss()
 
 
 def test_any_history_ends_as_the_rules_say() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
+from harbor_operator.injector.pace import LINGERING
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import Kind, Source
+from harbor_operator.ports.cluster import Alive, Kind, Source
 from harbor_operator.ports.distribution import Claim
 from harbor_operator.reasons import Reason
 from tests.unit.injector.world import CLAIM, NAME, World, wish
@@ -92,7 +93,7 @@ async def test_terminating_namespace_blocks_nothing(world: World) -> None:
     assert world.injector.remaining(CLAIM) == 0
 
 
-async def test_withdrawal_while_a_write_got_no_answer_waits_for_it(world: World) -> None:
+async def test_withdrawal_while_a_write_got_no_answer_waits_until_its_effect_would_be_known(world: World) -> None:
     world.injector.declare(wish())
     world.add_namespace("app")
     world.cluster.failure = Unavailable("no answer")
@@ -100,7 +101,27 @@ async def test_withdrawal_while_a_write_got_no_answer_waits_for_it(world: World)
     await world.work()
     world.injector.withdraw(CLAIM)
     assert world.injector.remaining(CLAIM) == 1
-    world.clock.now += 60
+    world.clock.now += LINGERING + 1
+    assert world.injector.remaining(CLAIM) == 1  # the watches may have been down as well
+    for source in world.injector.sources():
+        world.injector.observe(source, Alive())
+    assert world.injector.remaining(CLAIM) == 0
+
+
+async def test_withdrawal_removes_what_an_unanswered_write_left_behind(world: World) -> None:
+    world.injector.declare(wish())
+    world.add_namespace("app")
+    world.feed()
+    world.cluster.failure = Unavailable("no answer")
+    await world.work()
+    world.cluster.failure = None
+    world.cluster.put_secret("app", NAME, owner="uid-a")  # it was done all the same
+    world.injector.withdraw(CLAIM)
+    world.clock.now += 1
+    assert world.injector.remaining(CLAIM) == 1
+    await world.settle()
+    assert world.owner("app") is None
+    world.clock.now += LINGERING
     assert world.injector.remaining(CLAIM) == 0
 
 
