@@ -133,7 +133,7 @@ async def place(request: pytest.FixtureRequest, hand: Hand) -> str:
 
 
 async def follow(changes: AsyncIterator[Change], wanted: type[Any], place: str) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):  # an emptied namespace goes when the busy controllers find time
         async for change in changes:
             if isinstance(change, wanted):
                 where = getattr(change, "namespace", getattr(change, "name", place))
