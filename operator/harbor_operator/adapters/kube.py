@@ -90,8 +90,8 @@ class KubeAdapter:
         """Returns Deployments and StatefulSets that carry the labels, with their progress."""
         deployments = await self._list(f"/apis/apps/v1/namespaces/{namespace}/deployments", label_selector)
         sets = await self._list(f"/apis/apps/v1/namespaces/{namespace}/statefulsets", label_selector)
-        return [_workload("Deployment", item) for item in deployments] + [
-            _workload("StatefulSet", item) for item in sets
+        return [read_workload("Deployment", item) for item in deployments] + [
+            read_workload("StatefulSet", item) for item in sets
         ]
 
     async def read_registries(self) -> list[Manifest]:
@@ -184,19 +184,22 @@ def _carries(manifest: Manifest, labels: Mapping[str, str]) -> bool:
     return all(held.get(key) == value for key, value in labels.items())
 
 
-def _workload(kind: str, item: Manifest) -> Workload:
+def read_workload(kind: str, item: Manifest) -> Workload:
+    """Returns what a Deployment or StatefulSet says of itself; pods of a former template count for nothing."""
     spec, status, metadata = item.get("spec") or {}, item.get("status") or {}, item["metadata"]
     failing = [
         f"{condition.get('reason', '')}: {condition.get('message', '')}"
         for condition in status.get("conditions") or []
         if (condition["type"], condition["status"]) in {("Available", "False"), ("ReplicaFailure", "True")}
     ]
+    updated = status.get("updatedReplicas") or 0
+    former = max(0, (status.get("replicas") or 0) - updated)
     return Workload(
         kind=kind,
         name=metadata["name"],
         desired=spec.get("replicas", 1),
-        ready=status.get("readyReplicas") or 0,
-        updated=status.get("updatedReplicas") or 0,
+        ready=max(0, (status.get("readyReplicas") or 0) - former),
+        updated=updated,
         observed=(status.get("observedGeneration") or 0) >= metadata.get("generation", 0),
         trouble="; ".join(failing),
     )

@@ -167,7 +167,7 @@ def upload_obstacle(registry: HarborRegistry, seen: Upload) -> Blocked | Pending
     if worst < HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
     message = f"a trial upload at {url} ended with HTTP {worst}: the registry cannot write its storage; see its log"
-    return Pending(Reason.REGISTRY_UNHEALTHY, message, again=30.0)
+    return Pending(Reason.REGISTRY_UNHEALTHY, message, again=15.0)
 
 
 def pull_obstacle(registry: HarborRegistry, seen: Pull) -> Blocked | Pending | None:

@@ -26,6 +26,7 @@ from harbor_operator.steps.harbor_access import read_access, read_admin
 
 MIB = 1 << 20
 RETRY_UPLOAD = timedelta(minutes=5)
+RETRY_UNWELL = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,11 @@ class Trial:
     key: TrialKey
     at: datetime
     obstacle: Blocked | Pending | None
+    wait: timedelta
 
     def holds(self, key: TrialKey, now: datetime) -> bool:
         """Whether it need not be tried again yet."""
-        return self.key == key and (self.obstacle is None or now - self.at < RETRY_UPLOAD)
+        return self.key == key and (self.obstacle is None or now - self.at < self.wait)
 
 
 class ReachabilityStep:
@@ -113,7 +115,7 @@ class ReachabilityStep:
         seen = await self._door.try_upload(admin, repository, PROBE_MIB * MIB)
         obstacle = upload_obstacle(registry, seen)
         if seen.patched is not None:
-            self._trials[uid] = Trial(key, self._clock(), obstacle)
+            self._trials[uid] = Trial(key, self._clock(), obstacle, _wait(known, key, obstacle))
         return obstacle
 
     async def _pull_login(self, registry: HarborRegistry) -> Login | None:
@@ -122,3 +124,12 @@ class ReachabilityStep:
         if stored is None or not {"username", "password"} <= stored.values.keys():
             return None
         return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+
+
+def _wait(known: Trial | None, key: TrialKey, obstacle: Blocked | Pending | None) -> timedelta:
+    """How long a failure holds: a registry that was just replaced is soon well again, one that stays ill costs."""
+    if not isinstance(obstacle, Pending):
+        return RETRY_UPLOAD
+    if known and known.key == key and isinstance(known.obstacle, Pending):
+        return min(2 * known.wait, RETRY_UPLOAD)
+    return RETRY_UNWELL

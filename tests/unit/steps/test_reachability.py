@@ -14,7 +14,7 @@ from harbor_operator.outcomes import Blocked, Done, Pending
 from harbor_operator.plan.pull_secrets import SeenRobot
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.reachability import RETRY_UPLOAD, ReachabilityStep
+from harbor_operator.steps.reachability import RETRY_UNWELL, RETRY_UPLOAD, ReachabilityStep
 from tests.fakes.harbor import FakeHarbor, StoredRobot
 from tests.fakes.kube import FakeKube
 
@@ -183,6 +183,22 @@ async def test_a_started_upload_that_failed_is_tried_again_after_a_while(world: 
     assert await world.step.converge(_registry()) == outcome
     assert len(world.harbor.uploads) == 1
     world.now += RETRY_UPLOAD
+    assert isinstance(await world.step.converge(_registry()), Done)
+
+
+async def test_a_registry_that_was_just_replaced_is_tried_again_soon_and_one_that_stays_ill_ever_later(
+    world: World,
+) -> None:
+    good, world.harbor.upload = world.harbor.upload, Upload(202, "https://cr.example.com/v2/x", 502)
+    for tries, wait in enumerate((RETRY_UNWELL, 2 * RETRY_UNWELL, 4 * RETRY_UNWELL), start=1):
+        outcome = await world.step.converge(_registry())
+        assert isinstance(outcome, Pending)
+        assert outcome.reason is Reason.REGISTRY_UNHEALTHY
+        world.now += wait - timedelta(seconds=1)
+        assert await world.step.converge(_registry()) == outcome
+        assert len(world.harbor.uploads) == tries
+        world.now += timedelta(seconds=1)
+    world.harbor.upload = good
     assert isinstance(await world.step.converge(_registry()), Done)
 
 
