@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import MakeRegistry
+from tests.e2e.world import PROMPT
 from tests.lab.lab import Lab
 from tests.lab.operator import USER
 from tests.lab.process import wait_until
-from tests.lab.registries import Registry
+from tests.lab.registries import Registry, merged
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +33,7 @@ def spec_for(lab: Lab, values: Manifest | None = None) -> Manifest:
     return {
         "externalURL": "https://localhost:1",
         "checkIntervalSeconds": 5,
-        "release": {**release, "values": values or {}},
+        "release": {**release, "values": merged(PROMPT, values or {})},
         "storage": {"filesystem": {"size": "1Gi"}},
         "expose": {"type": "clusterIP"},
     }

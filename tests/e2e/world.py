@@ -20,6 +20,11 @@ from tests.lab.registries import Manifest
 from tests.lab.stage import Stage, install
 
 PULL_SECRET = "harbor-pull"
+PROMPT: Manifest = {
+    "core": {"startupProbe": {"initialDelaySeconds": 1, "periodSeconds": 1}},
+    "jobservice": {"readinessProbe": {"initialDelaySeconds": 1, "periodSeconds": 2}},
+}
+"""Chart values with which pods are looked at as soon as they run; left alone, the chart waits for half a minute."""
 
 
 @dataclass
@@ -39,7 +44,7 @@ def own_world() -> Iterator[World]:
         shift = Shift(lab)
         try:
             shift.operator.wait_leading()
-            yield World(lab, shift, Stage.set_up(lab))
+            yield World(lab, shift, Stage.set_up(lab, values=PROMPT))
         finally:
             shift.end()
 

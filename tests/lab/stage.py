@@ -32,31 +32,32 @@ Manifest = dict[str, Any]
 class Stage:
     """A place for one full registry; `registry` is prepared and not applied."""
 
-    def __init__(self, lab: Lab, registry: Registry, front: Front | IngressFront) -> None:
+    def __init__(self, lab: Lab, registry: Registry, front: Front | IngressFront, values: Manifest) -> None:
         self.lab = lab
         self.registry = registry
         self.front = front
+        self._values = values
         self.container = f"harbor-{registry.namespace}"
         self.skopeo = Skopeo(lab.directory / f"skopeo-{registry.namespace}")
 
     @classmethod
-    def set_up(cls, lab: Lab, namespace: str = "intra", name: str = "cr") -> Stage:
-        """Prepares the namespace and what the spec refers to."""
+    def set_up(cls, lab: Lab, namespace: str = "intra", name: str = "cr", *, values: Manifest | None = None) -> Stage:
+        """Prepares the namespace and what the spec refers to; `values` are the chart's, and go into the spec."""
         registry = Registry(lab.control_plane, namespace, name)
         registry.prepare()
-        stage = cls(lab, registry, _front(lab, registry))
+        stage = cls(lab, registry, _front(lab, registry), values or {})
         stage._put_secrets()
         return stage
 
     @property
     def spec(self) -> Manifest:
         """The spec of deploy/examples/full.yaml with the addresses of this lab."""
-        services = self.lab.services
+        services, chart = self.lab.services, self.lab.chart
         (full,) = example("full.yaml")
         changes: Manifest = {
             "externalURL": self.front.url,
             "checkIntervalSeconds": 5,
-            "release": {"chart": self.lab.chart.reference, "version": self.lab.chart.version},
+            "release": {"chart": chart.reference, "version": chart.version, "values": self._values},
             "database": {
                 "host": services.postgres.host,
                 "port": services.postgres.port,

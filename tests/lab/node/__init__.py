@@ -5,7 +5,6 @@
     node.import_as(archive, "example.com/core:1")   # the one image of an OCI or docker archive, under this name
     node.trust("localhost:15001")                # containerd then pulls from there with the lab's authority
     node.ingress("intra")                        # -> IngressFront(url, mark, requests_since, stop)
-    node.publish("cr-harbor-core.intra", 80)     # -> Published(url, stop); a Service, reachable on loopback
     node.describe("intra")                       # pods, events and the ends of container logs, for a message
     node.health()                                # whether it is Ready, and what its daemons say if it is not
     node.stop()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ from tests.lab.node import cgroups
 from tests.lab.node.archive import Image, busybox_layer, write_archive
 from tests.lab.node.configs import PAUSE_IMAGE, hosts_toml, write_configs
 from tests.lab.node.objects import node_objects
-from tests.lab.node.plan import CAPTURE_PORT, CLUSTER_DOMAIN, NODE_IP, NODE_NAME, Plan
+from tests.lab.node.plan import CAPTURE_PORT, NODE_IP, NODE_NAME, Plan
 from tests.lab.node.programs import NAMESPACES, busybox, node_programs, obstacle
 from tests.lab.process import PORTS, LabError, Process, Processes, free_port, wait_until
 
@@ -29,23 +28,6 @@ PROJECT_ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0
 IMPORT_SECONDS = 120.0
 LOG_LINES = 15
-
-
-@dataclass(frozen=True)
-class Published:
-    """A Service of the cluster, reachable on the machine's loopback."""
-
-    port: int
-    relay: Process
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def stop(self) -> None:
-        """Publish it no longer."""
-        self.relay.stop()
 
 
 class KubeletNode:
@@ -56,7 +38,7 @@ class KubeletNode:
         self._plane = plane
         self._processes = processes
         self._authority = authority
-        self._relays: list[Process] = []
+        self._relay: Process | None = None
         self._imported: set[Path] = set()
         self._process: Process | None = None
 
@@ -103,12 +85,6 @@ class KubeletNode:
         folder.mkdir(exist_ok=True)
         (folder / "hosts.toml").write_text(hosts_toml(host, self._authority.ca_path))
 
-    def publish(self, service: str, port: int) -> Published:
-        """Make a Service (NAME.NAMESPACE), which need not exist yet, reachable on loopback."""
-        outside = free_port()
-        target = f"{service}.svc.{CLUSTER_DOMAIN}:{port}"
-        return Published(outside, self._relay(f"relay-{service}", [f"publish:{outside}={target}"]))
-
     def ingress(self, namespace: str) -> IngressFront:
         """Serve the Ingress objects of a namespace, which need not exist yet, with TLS on loopback."""
         home = self.plan.path(f"ingress-{namespace}")
@@ -133,7 +109,7 @@ class KubeletNode:
 
     def stop(self) -> None:
         """End the node with all its pods, and remove what the kernel still holds of it."""
-        for process in (*self._relays, *([self._process] if self._process else [])):
+        for process in filter(None, (self._relay, self._process)):
             process.kill()
         cgroups.remove(self.plan.cgroup)
 
@@ -145,8 +121,7 @@ class KubeletNode:
         node.stop_signal = signal.SIGKILL
         self._process = node
         self._wait(self.plan.network_up.exists, "the node has a network")
-        kubelet = f"publish:{self.plan.kubelet_port}={NODE_IP}:{self.plan.kubelet_port}"
-        self._relay("relay", [f"capture:{CAPTURE_PORT}", f"here:{NODE_IP}:{self.plan.api_port}", kubelet])
+        self._start_relay()
         self._plane.apply(*node_objects(self.plan))
         self._wait(self.plan.socket.exists, "containerd listens")
         self._import_pause()
@@ -158,13 +133,13 @@ class KubeletNode:
     def _wait(self, probe: Callable[[], object], what: str) -> None:
         wait_until(probe, what, deadline=START_SECONDS, process=self._process)
 
-    def _relay(self, name: str, orders: list[str]) -> Process:
-        network = f"/proc/{self._first_inside()}/ns/net"
+    def _start_relay(self) -> None:
+        network, port = f"/proc/{self._first_inside()}/ns/net", self.plan.kubelet_port
+        orders = (f"capture:{CAPTURE_PORT}", f"here:{NODE_IP}:{self.plan.api_port}", f"publish:{port}={NODE_IP}:{port}")
         argv = [sys.executable, "-m", "tests.lab.node.relay", network, *orders]
-        relay = self._processes.start(name, argv, cwd=PROJECT_ROOT)
-        self._relays.append(relay)
-        wait_until(lambda: "relay: ready" in relay.log.read_text(), f"'{name}' relays", deadline=20, process=relay)
-        return relay
+        relay = self._processes.start("relay", argv, cwd=PROJECT_ROOT)
+        self._relay = relay
+        wait_until(lambda: "relay: ready" in relay.log.read_text(), "the relay is ready", deadline=20, process=relay)
 
     def _first_inside(self) -> int:
         """The first process inside, as it is numbered outside."""

@@ -2,7 +2,7 @@
 
     capture:PORT             inside, take what was meant for a port of the machine's loopback, and connect it there
     here:IP:PORT             inside, listen on IP and PORT for that one port of the machine's loopback
-    publish:PORT=HOST:PORT   outside on loopback, listen for an address, or a name of a Service, inside
+    publish:PORT=IP:PORT     outside on loopback, listen for an address inside
 
 A socket belongs for ever to the network in which it was made, whoever uses it: threads that have entered the node's
 network make the sockets, and one loop outside does the rest.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import os
 import socket
 import struct
 import sys
@@ -22,14 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab.node.plan import NODE_IP
-
 CLONE_NEWNET = 0x40000000
 SO_ORIGINAL_DST = 80
 LOOPBACK = "127.0.0.1"
 CONNECT_SECONDS = 5.0
 CHUNK = 1 << 16
-POINTER = 0xC0
 RESET = struct.pack("ii", 1, 0)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -47,7 +43,7 @@ class Inside:
         return self._threads.submit(socket.create_server, (host, port), backlog=512).result()
 
     async def dial(self, target: str) -> Streams:
-        """A connection to an address or a name in there."""
+        """A connection to an address in there."""
         host, _, port = target.rpartition(":")
         loop = asyncio.get_running_loop()
         made = await loop.run_in_executor(self._threads, _connect, host, int(port))
@@ -93,7 +89,7 @@ def _carrier(dial: Dial) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await dial(writer)
-        except (OSError, LookupError) as error:
+        except OSError as error:
             print(f"relay: {error}", flush=True)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
@@ -124,30 +120,9 @@ def _enter(network: Path) -> None:
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    address = host if host.replace(".", "").isdigit() else _resolve(host)
-    made = socket.create_connection((address, port), CONNECT_SECONDS)
+    made = socket.create_connection((host, port), CONNECT_SECONDS)
     made.setblocking(False)  # noqa: FBT003 - the name is the standard library's
     return made
-
-
-def _resolve(name: str) -> str:
-    """The address of a name, by asking the node's DNS: the C library would ask the machine's."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
-    question = os.urandom(2) + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + labels + struct.pack("!HH", 1, 1)
-    with socket.socket(type=socket.SOCK_DGRAM) as asker:
-        asker.settimeout(CONNECT_SECONDS)
-        asker.connect((NODE_IP, 53))
-        asker.send(question)
-        answer = asker.recv(512)
-    return _first_address(answer, len(question), name)
-
-
-def _first_address(answer: bytes, at: int, name: str) -> str:
-    """The first answer, whose name is mostly a pointer of two bytes back to the question."""
-    if struct.unpack_from("!H", answer, 6)[0] == 0:
-        raise LookupError(f"the node's DNS knows no address of '{name}'")
-    at += 2 if answer[at] >= POINTER else len(name) + 2
-    return socket.inet_ntoa(answer[at + 10 : at + 14])
 
 
 if __name__ == "__main__":

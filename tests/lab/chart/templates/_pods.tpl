@@ -49,11 +49,11 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* the probes of a container: dict "check" (what is asked, as text) "after" (seconds before the first look) */ -}}
+{{- /* the probes of a container: dict "check" (what is asked, as text) "readiness" (values, if there are any) */ -}}
 {{- define "lab.probes" -}}
-{{- $rest := "periodSeconds: 10, timeoutSeconds: 1, failureThreshold: 3, successThreshold: 1" -}}
-livenessProbe: { {{- .check }}, initialDelaySeconds: 300, {{ $rest }}}
-readinessProbe: { {{- .check }}, initialDelaySeconds: {{ .after | default 1 }}, {{ $rest }}}
+{{- $usual := dict "periodSeconds" 10 "timeoutSeconds" 1 "failureThreshold" 3 "successThreshold" 1 -}}
+livenessProbe: {{ merge (dict "initialDelaySeconds" 300) $usual (fromYaml .check) | toJson }}
+readinessProbe: {{ merge (dict) (default dict .readiness) (dict "initialDelaySeconds" 1) $usual (fromYaml .check) | toJson }}
 {{- end }}
 
 {{- define "lab.httpGet" -}}
