@@ -28,6 +28,7 @@ PROJECT_ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0
 IMPORT_SECONDS = 120.0
 LOG_LINES = 15
+EVENTS = 40
 
 
 class KubeletNode:
@@ -94,9 +95,10 @@ class KubeletNode:
         return front
 
     def describe(self, namespace: str) -> str:
-        """Pods, events and the ends of all container logs of a namespace, for a message."""
+        """Pods, the last events and the ends of all container logs of a namespace, for a message."""
         told = [self._plane.kubectl("-n", namespace, "get", "pods", "-o", "wide")]
-        told.append(self._plane.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp"))
+        events = self._plane.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp")
+        told += ["", *events.splitlines()[-EVENTS:]]
         logs = sorted(self.plan.pod_logs.glob(f"{namespace}_*/*/*.log"))
         return "\n".join([*told, *(_end(log, f"{log.parent.parent.name}/{log.parent.name}") for log in logs)])
 
