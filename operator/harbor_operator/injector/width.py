@@ -91,7 +91,7 @@ class Width:
 
     def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
-        self.whole = Bound(most, queue=4.0, tolerance=1.3)
+        self.whole = Bound(most, queue=6.0, tolerance=1.3)
         self.background = Bound(most, queue=1.0, tolerance=1.2)
         self._bounds = (self.whole, self.background)
         self._latencies: dict[type, _Latency] = {}

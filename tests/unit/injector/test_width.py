@@ -84,8 +84,8 @@ def test_server_of_any_size_is_kept_busy_with_a_short_queue(server: Server) -> N
     client.under_way.clear()
     assert client.work(1.5 * MEMORY) > 0.85 * server.slots / server.seconds
     limits = sorted(client.under_way)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 8
-    assert limits[-1] <= 1.3 * server.slots + 12
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 11
+    assert limits[-1] <= 1.3 * server.slots + 18
 
 
 @settings(max_examples=15, deadline=None)
@@ -115,7 +115,7 @@ def test_server_that_becomes_another_is_followed(factor: float) -> None:
     server.seconds *= max(1, factor)
     client.work(3 * MEMORY)
     limits = client.limits(MEMORY / 2)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 8
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 11
 
 
 def test_trouble_halves_once_a_window_and_is_overcome() -> None:
@@ -160,11 +160,11 @@ def test_kinds_are_compared_with_themselves() -> None:
 
 @given(windows=st.lists(st.tuples(st.floats(1.0, 1000.0), st.booleans()), max_size=50), most=st.integers(1, 256))
 def test_no_window_moves_a_bound_out_of_its_limits(windows: list[tuple[float, bool]], most: int) -> None:
-    bound = Bound(most, queue=4.0, tolerance=1.3)
+    bound = Bound(most, queue=6.0, tolerance=1.3)
     for slowness, reached in windows:
         before = bound.limit
         if reached:
             bound.reach()
         bound.follow(slowness)
         assert 1 <= bound.limit <= most
-        assert before // 2 <= bound.limit <= before + 5
+        assert before // 2 <= bound.limit <= before + 7
