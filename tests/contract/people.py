@@ -8,6 +8,7 @@ from typing import Any
 
 from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_http import KubeHttp
+from tests.unit.injector.rules import Key
 
 Manifest = dict[str, Any]
 
@@ -27,6 +28,7 @@ class Ledger:
     def __init__(self, ours: frozenset[str]) -> None:
         self.ours = ours
         self.strangers: set[str] = set()
+        self.taken: set[Key] = set()
         self._written: dict[str, Manifest] = {}
 
     def note(self, account: Manifest) -> None:
@@ -141,6 +143,7 @@ class Person:
         made = await self._ask("POST", parent, Body.plain({"metadata": {"name": name}, "stringData": {"a": "theirs"}}))
         if made:
             self._ledger.strangers.add(made["metadata"]["uid"])
+            self._ledger.taken.add((made["metadata"]["namespace"], name))
 
     def _place(self) -> str:
         return self._chance.choice(self.places)

@@ -32,12 +32,17 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked of a cluster: by whom now, who asked before, and who left what he had spread where it was."""
+    """What is asked of a cluster: by whom now, who asked before, and where a reference of ours may stay for good.
+
+    It stays where a registry was told to keep what it had spread, and where somebody put a Secret of his own in the
+    place of ours: a reference to that is not ours to remove.
+    """
 
     declared: Sequence[DistributionWish]
     owners: frozenset[str]
     names: frozenset[str]
     kept: frozenset[str] = frozenset()
+    taken: frozenset[Key] = frozenset()
 
     def wanting(self, namespace: NamespaceSeen, name: str) -> list[DistributionWish]:
         """The wishes for a Secret of that name in a namespace."""
@@ -87,7 +92,8 @@ def _judge(cluster: Snapshot, wishes: Wishes, key: Key, wanting: Sequence[Distri
         yield from _judge_secret(seen, owner)
     for account in cluster.accounts_in(key[0]):
         # Of two that want one name, the one that came too late may have been there before: its references stay.
-        kept = foreign or key[1] in wishes.kept or any(_covers(wish, account.name) for wish in wanting)
+        kept = foreign or key in wishes.taken or key[1] in wishes.kept
+        kept = kept or any(_covers(wish, account.name) for wish in wanting)
         needed = owner is not None and _covers(owner, account.name)
         yield from _judge_account(account, key[1], needed=needed, kept=kept)
 
