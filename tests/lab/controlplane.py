@@ -6,6 +6,7 @@
     plane.kubectl("apply", "-f", "-", input=manifest)
     plane.kubectl("get", "secrets", kubeconfig=path)                      # as somebody else; helm likewise
     plane.apply({...}, {...})                                             # objects instead of text
+    plane.read("/api/v1/namespaces/default")                              # -> dict, or None if it is not there
     plane.helm("install", "cr", chart, "--wait=watcher")                  -> str
     plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator") -> Path, file mode 0600
     plane.audit                                                           # tests.lab.audit.AuditLog
@@ -28,6 +29,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from tests.lab import kubeconfig
@@ -123,13 +125,24 @@ class ControlPlane:
 
     def answers(self, path: str = "/readyz") -> bool:
         """Whether the API server answers a GET of `path` with success."""
-        headers = {"Authorization": f"Bearer {self.admin_token}"}
-        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 - always https
         try:
-            with urllib.request.urlopen(request, timeout=5, context=self._tls) as answer:  # noqa: S310
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            self._get(path)
+        except OSError:
             return False
+        return True
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """The object or list at a path of the API, or nothing; to ask again and again, kubectl costs too much.
+
+        An OSError when the API server does not answer, or answers with another error.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self._get(path))
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return found
 
     def restart_apiserver(self, *, downtime: float = 0.0, flags: Sequence[str] = ()) -> None:
         """Kill the API server, keep it down for so many seconds, and start it again on the same port and data.
@@ -171,6 +184,12 @@ class ControlPlane:
             deadline=START_SECONDS,
             process=self._running[1],
         )
+
+    def _get(self, path: str) -> bytes:
+        headers = {"Authorization": f"Bearer {self.admin_token}"}
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 - always https
+        with urllib.request.urlopen(request, timeout=5, context=self._tls) as answer:  # noqa: S310
+            return bytes(answer.read())
 
     def _run(self, name: str, args: list[str], text: str | None, env: dict[str, str]) -> str:
         """Run a client with a discovery cache of its own: a later lab on the same port would find a stale one."""

@@ -9,7 +9,6 @@ pulled, so a wrong pull secret goes unnoticed here.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +72,6 @@ class Kwok:
 
 
 def _ready(plane: ControlPlane) -> bool:
-    node = json.loads(plane.kubectl("get", "node", NODE_NAME, "-o", "json"))
+    node = plane.read(f"/api/v1/nodes/{NODE_NAME}") or {}
     conditions = node.get("status", {}).get("conditions", [])
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "deploy" / "examples"
+KIND = "harborregistries"
+API = {"secrets": "/api/v1", KIND: "/apis/harbor-operator.io/v1alpha1"}
 PATIENCE = 240.0
 """Seconds for what a release may be part of: real pods come up at the pace of the chart's probes."""
 
@@ -69,7 +71,7 @@ class Registry:
 
     def secret(self, name: str, namespace: str | None = None) -> dict[str, str]:
         """Returns the values of a Secret in the clear."""
-        found = self._get("secret", name, namespace or self.namespace)
+        found = self._get("secrets", name, namespace or self.namespace)
         return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
 
     def apply(self, spec: Manifest) -> None:
@@ -85,7 +87,7 @@ class Registry:
 
     def read(self) -> Manifest:
         """Returns the whole object."""
-        return self._get("hreg", self.name, self.namespace)
+        return self._get(KIND, self.name, self.namespace)
 
     def status(self) -> Manifest:
         """Returns its status."""
@@ -107,7 +109,9 @@ class Registry:
     def wait_ready(self, deadline: float = PATIENCE) -> None:
         """Returns once everything is True; LabError with the conditions otherwise."""
         try:
-            wait_until(self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline)
+            wait_until(
+                self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline, interval=0.2
+            )
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 
@@ -146,8 +150,10 @@ class Registry:
 
     def is_gone(self) -> bool:
         """Whether the object does not exist."""
-        return not self._plane.kubectl("-n", self.namespace, "get", "hreg", self.name, "--ignore-not-found").strip()
+        return self._plane.read(f"{API[KIND]}/namespaces/{self.namespace}/{KIND}/{self.name}") is None
 
     def _get(self, kind: str, name: str, namespace: str) -> Manifest:
-        found: Manifest = json.loads(self._plane.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+        found = self._plane.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")
+        if found is None:
+            raise LabError(f"there is no '{name}' among the {kind} of namespace '{namespace}'")
         return found

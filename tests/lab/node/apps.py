@@ -13,8 +13,6 @@ from tests.lab.node.kubelet import KubeletNode
 from tests.lab.node.programs import busybox
 from tests.lab.process import LabError, wait_until
 
-PHASES = "{.items[*].status.phase}"
-WAITING = "{.items[*].status.containerStatuses[*].state.waiting.reason}"
 REFUSED = ("ErrImagePull", "ImagePullBackOff")
 """What the kubelet says, in turns, of an image that it may not have."""
 
@@ -44,19 +42,27 @@ def deployment(namespace: str, image: str, name: str = "app") -> dict[str, Any]:
 
 def wait_running(plane: ControlPlane, node: KubeletNode, namespace: str, count: int = 1) -> None:
     """Return once so many pods run in the namespace, and no other; LabError with what is known of them otherwise."""
-    _wait(plane, node, namespace, PHASES, [["Running"] * count])
+    _wait(plane, node, namespace, [["Running"] * count])
 
 
 def wait_refused(plane: ControlPlane, node: KubeletNode, namespace: str) -> None:
     """Return once the only pod of the namespace is refused its image."""
-    _wait(plane, node, namespace, WAITING, [[reason] for reason in REFUSED])
+    _wait(plane, node, namespace, [[reason] for reason in REFUSED])
 
 
-def _wait(plane: ControlPlane, node: KubeletNode, namespace: str, path: str, wanted: list[list[str]]) -> None:
+def _wait(plane: ControlPlane, node: KubeletNode, namespace: str, wanted: list[list[str]]) -> None:
     def arrived() -> bool:
-        return plane.kubectl("-n", namespace, "get", "pods", f"-ojsonpath={path}").split() in wanted
+        pods = plane.read(f"/api/v1/namespaces/{namespace}/pods") or {}
+        return [_state(pod["status"]) for pod in pods.get("items", [])] in wanted
 
     try:
         wait_until(arrived, f"pods of '{namespace}' are {' '.join(wanted[0])}", deadline=60, interval=0.1)
     except LabError as error:
         raise LabError(f"{error}\n{node.describe(namespace)}") from None
+
+
+def _state(status: dict[str, Any]) -> str:
+    """Why a container waits, if one does, else the phase of the pod."""
+    states = [container["state"] for container in status.get("containerStatuses", [])]
+    reasons = [state["waiting"].get("reason", "") for state in states if "waiting" in state]
+    return reasons[0] if reasons else str(status.get("phase"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -124,13 +123,14 @@ class KubeletNode:
         self._process = node
         self._wait(self.plan.network_up.exists, "the node has a network")
         self._start_relay()
-        self._plane.apply(*node_objects(self.plan))
-        self._wait(self.plan.socket.exists, "containerd listens")
-        self._import_pause()
-        with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(meanwhile, self)
+        with ThreadPoolExecutor() as pool:
+            objects = pool.submit(self._plane.apply, *node_objects(self.plan))
+            self._wait(self.plan.socket.exists, "containerd listens")
+            self._import_pause()
+            images = pool.submit(meanwhile, self)
             self._wait(self._is_ready, "the node is Ready")
-            work.result()
+            objects.result()
+            images.result()
 
     def _wait(self, probe: Callable[[], object], what: str) -> None:
         wait_until(probe, what, deadline=START_SECONDS, process=self._process)
@@ -162,8 +162,8 @@ class KubeletNode:
         return done.stdout
 
     def _is_ready(self) -> bool:
-        found = self._plane.kubectl("get", "node", NODE_NAME, "--ignore-not-found", "-o", "json")
-        conditions = json.loads(found)["status"].get("conditions", []) if found else []
+        found = self._plane.read(f"/api/v1/nodes/{NODE_NAME}") or {}
+        conditions = found.get("status", {}).get("conditions", [])
         return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 

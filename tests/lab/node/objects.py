@@ -9,7 +9,7 @@ from tests.lab.ingress.routes import CLASS
 from tests.lab.node.plan import NODE_IP, Plan
 
 STORAGE_CLASS = "lab"
-VOLUMES = 48
+VOLUMES = 24
 """How many claims can be granted; each directory is given once."""
 
 
