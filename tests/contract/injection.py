@@ -34,7 +34,7 @@ from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
 
 CHOSEN = {"example.com/injected": "yes"}
 SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 
 
 class ObservedCluster(KubeCluster):

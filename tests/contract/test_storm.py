@@ -30,7 +30,7 @@ pytestmark = pytest.mark.lab
 NAMES = frozenset({"harbor-pull", "other-pull"})
 PEOPLE = 3
 ACTS = 120
-CALM_SECONDS = 60.0
+CALM_SECONDS = 180.0
 
 TEAMS = LabelSelector.model_validate({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]})
 NOT_B = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]})
