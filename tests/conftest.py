@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import pytest
 
 from tests.lab.node.choice import choose
+from tests.lab.process import LabError
 
 
 def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str:
     """Says on which node the end-to-end tests run, if there are any among the tests."""
-    return choose().describe() if any(item.get_closest_marker("e2e") for item in items) else ""
+    if not any(item.get_closest_marker("e2e") for item in items):
+        return ""
+    try:
+        return choose().describe()
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None

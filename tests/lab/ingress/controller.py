@@ -50,9 +50,8 @@ class Nginx:
         """Serves these hosts from now on; requests under way end as they began."""
         if self._write(hosts):
             self._signal(signal.SIGHUP)
-            print(
-                f"ingress: {', '.join(f'{host.name} ({len(host.routes)})' for host in hosts) or 'nothing'}", flush=True
-            )
+            told = [f"{host.name or 'any host'} with {len(host.routes)} routes" for host in hosts]
+            print(f"ingress: {', '.join(told) or 'nothing'}", flush=True)
 
     def stop(self) -> None:
         """Ends nginx."""

@@ -52,7 +52,7 @@ FILES = {
 }
 """Files of the folder `image`, and where the images have them."""
 HARBOR_USER, SERVER_USER = "10000", "999"
-KEPT = 5
+KEPT = 3
 STANDIN = ("/usr/bin/python3", "/app/tests/lab/node/standin.py")
 NGINX = ("/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;")
 REDIS = ("/usr/bin/redis-server", "/etc/redis.conf")
@@ -163,8 +163,8 @@ def _sources() -> dict[str, bytes]:
 
 def _packages_digest() -> str:
     versions = {name: importlib.metadata.version(name) for name in requirements(PACKAGES)}
-    recipe = Path(rootfs.__file__).read_text()
-    return hashlib.sha256(repr([sys.version, sys.executable, versions, recipe]).encode()).hexdigest()[:12]
+    interpreter, recipe = Path(sys.executable).resolve(), Path(rootfs.__file__).read_text()
+    return hashlib.sha256(repr([sys.version, interpreter, versions, recipe]).encode()).hexdigest()[:12]
 
 
 def _digest(names: dict[str, str], sources: dict[str, bytes]) -> str:
