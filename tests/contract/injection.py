@@ -106,7 +106,7 @@ async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
 @asynccontextmanager
 async def on_a_bad_road(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, Duty]]:
     """An injector whose way to the server is as good or bad as the test wants it."""
-    async with BadRoad.open(plane) as road:
+    async with BadRoad.open(plane.url, plane.ca_path) as road:
         way = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
         async with on_duty(plane, way) as duty:
             yield road, duty

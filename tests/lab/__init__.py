@@ -16,6 +16,7 @@ The cluster, and all of it together:
 
 - `controlplane`, `apiserver`, `kubeconfig`   a real control plane
 - `audit`      the API server's own record of every request
+- `badroad`    a way to the API server on which requests fail and watches break off, as a test wants it
 - `node`       a real node, on which pods run, and the choice between it and the next
 - `kwok`       a node whose pods only pretend
 - `ingress`    what leads from outside to the pods of a real node: an nginx that does what Ingress objects say

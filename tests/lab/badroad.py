@@ -1,6 +1,6 @@
 """A bad road to the API server: requests are refused, lost, delayed or answered into the void, and watches break off.
 
-    async with BadRoad.open(plane) as road:
+    async with BadRoad.open(plane.url, plane.ca_path) as road:
         kubeconfig = road.kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
         road.luck = Luck(random.Random(7))      # from here on every request takes its chance
         road.luck = None                        # the road is good again
@@ -29,8 +29,6 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
-
-    from tests.lab.controlplane import ControlPlane
 
 CARRIED = ("Authorization", "Content-Type", "Accept", "User-Agent")
 EXPIRED = {"kind": "Status", "status": "Failure", "reason": "Expired", "code": 410, "message": "too old"}
@@ -116,12 +114,12 @@ class BadRoad:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, plane: ControlPlane) -> AsyncIterator[Self]:
+    async def open(cls, server: str, ca_path: Path | None = None) -> AsyncIterator[Self]:
         """A good road at first, for as long as the block lasts."""
-        tls = ssl.create_default_context(cafile=str(plane.ca_path))
+        tls = ssl.create_default_context(cafile=str(ca_path)) if ca_path else True
         connector = aiohttp.TCPConnector(limit=0, ssl=tls)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
-            road = cls(plane.url, session)
+            road = cls(server, session)
             app = web.Application(client_max_size=0)
             app.router.add_route("*", "/{path:.*}", road._handle)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
