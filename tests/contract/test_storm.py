@@ -10,11 +10,12 @@ import asyncio
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.api.v1alpha1 import ConflictPolicy, LabelSelector, NamespaceSelection
+from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.pace import LINGERING
 from harbor_operator.ports.distribution import Claim, DistributionWish
 from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
@@ -37,7 +38,7 @@ NOT_B = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "oper
 UNTIERED = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]})
 TEAM_A = LabelSelector(match_labels={"team": "a"})
 SELECTORS = [TEAMS, NOT_B, UNTIERED, TEAM_A, LabelSelector()]
-PATTERNS = [["*-x"], ["storm-?-1", "*-x"], []]
+PATTERNS = [["*-x"], ["storm-??-1", "*-x"], []]
 ACCOUNTS = [("default",), ("default", "builder"), ("*",)]
 
 
@@ -52,7 +53,7 @@ class Registries:
         for uid in ("uid-a", "uid-b"):
             self.change(uid)
 
-    def change(self, uid: str, *, policy: ConflictPolicy = ConflictPolicy.REFUSE) -> None:
+    def change(self, uid: str) -> None:
         """Asks for something else: other namespaces, other accounts, another credential."""
         chance = self._chance
         name = {"uid-a": "harbor-pull", "uid-b": "other-pull"}[uid]
@@ -61,7 +62,7 @@ class Registries:
         chosen = NamespaceSelection(selector=chance.choice(SELECTORS), exclude=[*outside, *chance.choice(PATTERNS)])
         config = json.dumps({"auths": {str(chance.random()): {}}})
         claim = Claim(uid, name, chance.choice(ACCOUNTS))
-        self.wishes[uid] = wish(claim, config=config, namespaces=chosen, policy=policy)
+        self.wishes[uid] = wish(claim, config=config, namespaces=chosen)
         self._claims.add(claim)
         self._duty.injector.declare(self.wishes[uid])
         self.look()
@@ -158,7 +159,8 @@ async def live_through(people: list[Person], weather: Weather) -> None:
     raging = asyncio.create_task(weather.rage())
     await asyncio.gather(*(live(person) for person in people))
     raging.cancel()
-    await asyncio.wait([raging])
+    with suppress(asyncio.CancelledError):
+        await raging
 
 
 async def until_right(http: KubeHttp, registries: Registries, ledger: Ledger) -> None:
