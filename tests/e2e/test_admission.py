@@ -221,7 +221,7 @@ def test_one_of_two_registries_goes_and_leaves_nothing_even_where_namespaces_com
     kubectl("-n", second.namespace, "delete", "hreg", second.name, "--wait=false")
     comers: list[str] = []
     while not second.is_gone():
-        comers.append(f"{namespace}-{len(comers)}")
+        comers.append(f"comer-{len(comers)}")
         create_namespace(lab, observer, comers[-1])
     assert policies(lab) == both(POLICY)
     for name in (namespace, *comers):
