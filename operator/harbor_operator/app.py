@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import random
 import signal
@@ -38,6 +37,7 @@ from harbor_operator.handlers import Handlers, Memo
 from harbor_operator.injector.rescue.runner import RescueRunner
 from harbor_operator.injector.runner import Runner
 from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.memory import giving_back, spare_the_collector
 from harbor_operator.metrics import Metrics
 from harbor_operator.plan.secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
@@ -66,22 +66,12 @@ def run(settings: Settings) -> int:
     kopf_log = logging.getLogger("kopf.objects")
     kopf_log.setLevel(logging.WARNING)  # a line per event says nothing that status does not
     kopf_log.addFilter(lambda record: "failed temporarily" not in record.getMessage())  # dismantling goes on, in status
-    _spare_the_collector()
+    spare_the_collector()
     try:
         return uvloop.run(_serve(settings))
     except (Refused, Unavailable) as error:
         log.critical("%s", error)
         return 1
-
-
-def _spare_the_collector() -> None:
-    """Keeps what has been loaded so far out of every garbage collection to come.
-
-    It stays for ever, and walking its 75,000 objects would stop everything for 30 ms and more, again and again. The
-    mirror of the cluster is not walked either (plan/holding.py), so a collection takes a few milliseconds at any size.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 async def _serve(settings: Settings) -> int:
@@ -93,7 +83,7 @@ async def _serve(settings: Settings) -> int:
         replica = Replica(settings, http, lease, metrics)
         stop = asyncio.Event()
         _stop_by_signal(stop)
-        async with _listening(settings, replica, metrics):
+        async with giving_back(), _listening(settings, replica, metrics):
             if not await lease.acquire(stop):
                 log.info("told to stop")
                 return 0

@@ -241,7 +241,8 @@ class Injector:
         self._plans.drop(namespace)
         if verdict.writes:
             self._plans.keep(namespace, verdict)
-            self.queue.add(namespace, min([urgency, *map(_urgency, verdict.writes)]))
+            has_accounts = bool(self._mirror[namespace].accounts)
+            self.queue.add(namespace, min(urgency, *(_urgency(write, has_accounts) for write in verdict.writes)))
             self._ring()
 
     def _note(self, namespace: str, verdict: Verdict) -> None:
@@ -288,9 +289,9 @@ def _place(seen: Seen) -> str:
     return seen.name if isinstance(seen, NamespaceSeen) else seen.namespace
 
 
-def _urgency(write: Write) -> Urgency:
+def _urgency(write: Write, has_accounts: bool) -> Urgency:
     if isinstance(write, PatchAccount) and write.adds:
         return Urgency.ATTACH
     if isinstance(write, ApplySecret) and not write.replaces:
-        return Urgency.FRESH
+        return Urgency.ATTACH if has_accounts else Urgency.FRESH
     return Urgency.ROTATION

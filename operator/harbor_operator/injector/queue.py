@@ -12,7 +12,8 @@ from enum import IntEnum
 class Urgency(IntEnum):
     """Who is waiting: the next pod of a service account, a namespace without accounts yet, a broken one, or nobody.
 
-    A service account goes before a namespace that has none: its next pod would go without the reference for ever.
+    A service account goes before a namespace that has none: its next pod would go without the reference for ever, while
+    no pod can be created before there is an account.
     """
 
     ATTACH = 0

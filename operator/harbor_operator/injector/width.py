@@ -13,12 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+QUEUE = 16.0
+"""So many may wait at the server. Measured in a flood of 1,000 (docs/benchmarks.md): with 6 it idles between our
+answers, and the last waits longest; from 16 on it has always something to do."""
+BACKGROUND_QUEUE = 1.0
 WINDOW = 100
 MEMORY = 30.0
-LOOK = 2.0
-"""In the beginning, and each time the best answers are old, no more are under way than these..."""
-LOOK_WINDOW = 40
-"""...until so many answers have shown how quick the server is when there is no queue."""
+LOOK = 4.0
+"""Each time the best answers are old, no more are under way than these..."""
+LOOK_WINDOW = 24
+"""...until so many answers have shown how quick the server is when there is hardly a queue."""
 ENOUGH = 10
 """So many answers of one kind are needed to say what its best is."""
 
@@ -31,7 +35,7 @@ class Bound:
         self._queue = queue
         self._tolerance = tolerance
         self._limit = 1.0
-        self._set(min(queue, LOOK))
+        self._set(queue)
         self._reached = False
 
     @property
@@ -53,7 +57,7 @@ class Bound:
     def look(self) -> None:
         """Steps back for a window if it was in the way: what is told then is not the queue of our own making."""
         if self._reached:
-            self._set(min(self._limit, LOOK))
+            self._set(min(self._limit, self._queue, LOOK))
         self._reached = False
 
     def halve(self) -> None:
@@ -91,16 +95,19 @@ class Width:
 
     def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
-        self.whole = Bound(most, queue=6.0, tolerance=1.3)
-        self.background = Bound(most, queue=1.0, tolerance=1.2)
+        self.whole = Bound(most, queue=QUEUE, tolerance=1.3)
+        self.background = Bound(most, queue=BACKGROUND_QUEUE, tolerance=1.2)
         self._bounds = (self.whole, self.background)
         self._latencies: dict[type, _Latency] = {}
-        self._left = LOOK_WINDOW
+        self._left = WINDOW
         self._looked = clock()
+        self._stepped_back = -inf
         self._in_trouble = False
 
     def answered(self, kind: type, seconds: float) -> None:
         """Notes how long a write took; each kind is compared with itself only."""
+        if self._clock() - seconds < self._stepped_back:
+            return  # sent before we stepped back: it waited in the queue of our own making
         latency = self._latencies.setdefault(kind, _Latency())
         latency.seconds += seconds
         latency.count += 1
@@ -138,6 +145,6 @@ class Width:
 
     def _age(self) -> None:
         # The best of long ago may be out of reach by now: the server, or the way to it, may be another.
-        self._looked = self._clock()
+        self._looked = self._stepped_back = self._clock()
         for latency in self._latencies.values():
             latency.best_before, latency.best = latency.best, inf

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harbor_operator.injector.width import MEMORY, WINDOW, Bound, Width
+from harbor_operator.injector.width import BACKGROUND_QUEUE, MEMORY, QUEUE, WINDOW, Bound, Width
 from tests.unit.injector.world import Clock
 
 MOST = 64
@@ -80,12 +80,12 @@ SERVERS = st.builds(
 @given(server=SERVERS)
 def test_server_of_any_size_is_kept_busy_with_a_short_queue(server: Server) -> None:
     client = Client(server)
-    client.work(30 * server.seconds * WINDOW / server.slots)
+    client.work(MEMORY + 30 * server.seconds * WINDOW / server.slots)
     client.under_way.clear()
     assert client.work(1.5 * MEMORY) > 0.85 * server.slots / server.seconds
     limits = sorted(client.under_way)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 11
-    assert limits[-1] <= 1.3 * server.slots + 18
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + QUEUE + 5
+    assert limits[-1] <= 1.3 * server.slots + QUEUE + 12
 
 
 @settings(max_examples=15, deadline=None)
@@ -103,7 +103,7 @@ def test_background_leaves_hardly_any_queue(server: Server) -> None:
     client = Client(server, background=True)
     client.work(100 * server.seconds * WINDOW / server.slots)
     limits = client.limits(10 * server.seconds * WINDOW / server.slots)
-    assert limits[-1] <= 1.2 * server.slots + 3
+    assert limits[-1] <= 1.2 * server.slots + BACKGROUND_QUEUE + 2
 
 
 @pytest.mark.parametrize("factor", [8, 0.125])
@@ -115,7 +115,7 @@ def test_server_that_becomes_another_is_followed(factor: float) -> None:
     server.seconds *= max(1, factor)
     client.work(3 * MEMORY)
     limits = client.limits(MEMORY / 2)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + 11
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + QUEUE + 5
 
 
 def test_trouble_halves_once_a_window_and_is_overcome() -> None:
