@@ -42,6 +42,7 @@ class Ours:
         self._operator: Operator | None = None
         self._accounts = itertools.count()
         self._door: Process | None = None
+        self._url = ""
 
     @property
     def pid(self) -> int:
@@ -49,9 +50,11 @@ class Ours:
         return self._running().process.pid
 
     def start(self) -> None:
-        """Starts the operator; the first time the registry is set up before."""
+        """Starts the operator; the registry is set up before, if there is none (any more)."""
         if self._door is None:
             self._set_up()
+        elif self._registry.is_gone():
+            self._apply()
         self._operator = _start(self._lab)
         self._operator.wait_leading()
 
@@ -75,14 +78,16 @@ class Ours:
 
     def _set_up(self) -> None:
         install(self._lab)
-        url = self._open_door()
+        self._open_door()
         self._registry.prepare()
-        account = self._put_account()
         self._registry.put_secret("cr-ca", {"ca.crt": self._lab.authority.ca_path.read_text()})
-        pull = {"credential": {"secretRef": {"name": account}}, "namespaces": {"exclude": EXCLUDED}}
-        self._registry.apply({"externalURL": url, "caSecretRef": {"name": "cr-ca"}, "pullSecrets": pull})
+        self._apply()
 
-    def _open_door(self) -> str:
+    def _apply(self) -> None:
+        pull = {"credential": {"secretRef": {"name": self._put_account()}}, "namespaces": {"exclude": EXCLUDED}}
+        self._registry.apply({"externalURL": self._url, "caSecretRef": {"name": "cr-ca"}, "pullSecrets": pull})
+
+    def _open_door(self) -> None:
         port = free_port()
         issued = self._lab.authority.issue("bench-door")
         argv = [
@@ -96,7 +101,7 @@ class Ours:
         ready = "listening"
         log = self._door.log
         wait_until(lambda: ready in log.read_text(), "the door answers", deadline=20, process=self._door)
-        return f"https://localhost:{port}"
+        self._url = f"https://localhost:{port}"
 
     def _put_account(self) -> str:
         name = f"pull-account-{next(self._accounts)}"

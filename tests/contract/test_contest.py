@@ -54,7 +54,9 @@ async def undoing(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
 
 
 def repairs(plane: ControlPlane, mark: int, resource: str) -> list[AuditEvent]:
-    return [event for event in plane.audit.writes_since(mark, USER) if event.resource == resource]
+    """Those that were carried out: one that met another writer's and was refused is tried again at once."""
+    written = plane.audit.writes_since(mark, USER)
+    return [event for event in written if event.resource == resource and event.code < 400]
 
 
 async def await_contest(plane: ControlPlane, duty: Duty, mark: int, resource: str) -> None:

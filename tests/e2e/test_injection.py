@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.world import PULL_SECRET, create_namespace, pull_secret, references, remove_namespace, wait_spread
+from tests.lab.audit import WRITES
 from tests.lab.lab import Lab
 from tests.lab.observer import Observer
 from tests.lab.operator import USER
@@ -135,6 +136,29 @@ def test_an_edited_secret_is_put_right(stage: Stage, lab: Lab, observer: Observe
     wait_until(lambda: stage.registry.secret(PULL_SECRET, namespace) == right, "it is put right", deadline=20)
     labels = (pull_secret(observer, namespace) or {})["metadata"]["labels"]
     assert labels["team"] == "theirs"
+
+
+def test_suspended_nothing_is_written_and_nothing_undone(
+    stage: Stage, lab: Lab, observer: Observer, namespace: str
+) -> None:
+    create_namespace(lab, observer, namespace)
+    observer.wait_holds(namespace)
+    stage.registry.patch({"suspend": True})
+    try:
+        stage.registry.wait_condition("Ready", "Unknown", "Suspended")
+        mark = lab.control_plane.audit.mark()
+        put_references(lab, namespace, "theirs")
+        create_namespace(lab, observer, f"{namespace}-2")
+    finally:
+        stage.registry.patch({"suspend": False})
+    for name in (namespace, f"{namespace}-2"):
+        observer.wait_holds(name)
+    remove_namespace(lab, f"{namespace}-2")
+    asked = lab.control_plane.audit.since(mark, verbs=WRITES)
+    (resumed,) = [event.received for event in asked if event.resource == "harborregistries" and event.user != USER]
+    too_early = [event for event in asked if event.user == USER and event.received < resumed]
+    assert not [event for event in too_early if event.namespace.startswith(namespace)]
+    stage.registry.wait_ready(deadline=30)
 
 
 def test_excluded_namespaces_are_never_touched(stage: Stage, lab: Lab, observer: Observer, namespace: str) -> None:

@@ -137,7 +137,7 @@ async def _handshake(url: str, context: ssl.SSLContext) -> bytes:
 
 
 def _without_judging() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

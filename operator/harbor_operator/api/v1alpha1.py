@@ -203,7 +203,9 @@ class HarborRegistrySpec(Model):
     ca_secret_ref: CaRef | None = Field(
         default=None, description="CA of `externalURL`, used by every probe and given to the chart."
     )
-    suspend: bool = Field(default=False, description="Stop converging; nothing is undone.")
+    suspend: bool = Field(
+        default=False, description="Write nothing any more, not into new namespaces either; nothing is undone."
+    )
     check_interval_seconds: int = Field(default=60, ge=5, le=86400, description="How often to look when all is well.")
     release: Release | None = Field(default=None, description="The Helm release; absent = Harbor is run by others.")
     database: Database | None = Field(default=None, description="External PostgreSQL; absent = the chart's own.")

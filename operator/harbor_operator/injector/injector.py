@@ -33,7 +33,7 @@ from harbor_operator.ports.distribution import Claim, DistributionWish
 
 AFTER_A_SURPRISE = 30.0
 FIRST_LOOK_EVERY = 0.02
-REVIEWED_AT_ONCE = 100
+REVIEWED_AT_ONCE = 10
 
 
 class Injector:

@@ -106,7 +106,7 @@ class Width:
 
     def answered(self, kind: type, seconds: float) -> None:
         """Notes how long a write took; each kind is compared with itself only."""
-        if self._clock() - seconds < self._stepped_back:
+        if self._clock() - seconds <= self._stepped_back:
             return  # sent before we stepped back: it waited in the queue of our own making
         latency = self._latencies.setdefault(kind, _Latency())
         latency.seconds += seconds

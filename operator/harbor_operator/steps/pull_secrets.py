@@ -90,8 +90,9 @@ class PullSecretsStep:
         return Facts(pull_secrets=named)
 
     def rest(self, registry: HarborRegistry) -> None:
-        """Leaves stuck pods alone."""
+        """Leaves stuck pods alone, and everything that is spread where and as it is."""
         self._rescue.withdraw(registry.metadata.uid)
+        self._distribution.abandon(registry.metadata.uid)
 
     async def dismantle(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""

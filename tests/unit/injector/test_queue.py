@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
-from harbor_operator.injector.queue import Urgency, WorkQueue
+from harbor_operator.injector.queue import LATELY, REST, Urgency, WorkQueue
 from tests.unit.injector.world import Clock
 
 
@@ -83,6 +83,38 @@ def test_rotation_takes_no_more_than_its_share_and_steps_back_for_the_urgent(que
     queue.finish("fresh")
     assert queue.take(2) == "d"
     assert (queue.under_way, queue.rotating) == (2, 2)
+
+
+def test_rotation_rests_while_urgent_keys_keep_coming(queue: WorkQueue, clock: Clock) -> None:
+    for key in ("a", "b", "c", "d"):
+        queue.add(key, Urgency.ROTATION)
+    assert queue.take() == "a"
+    queue.add("fresh", Urgency.FRESH)
+    assert queue.take() == "fresh"
+    queue.finish("fresh")
+    clock.now += LATELY / 2
+    queue.finish("a")
+    assert queue.take() is None
+    assert queue.next_due() == pytest.approx(LATELY / 2 * REST)
+    clock.now += LATELY / 2 * REST
+    assert queue.take() == "b"
+    clock.now += LATELY
+    queue.finish("b")
+    assert queue.take() == "c"
+
+
+def test_the_more_are_rotated_at_a_time_the_shorter_are_the_rests(queue: WorkQueue, clock: Clock) -> None:
+    for key in ("a", "b", "c"):
+        queue.add(key, Urgency.ROTATION)
+    queue.add("fresh", Urgency.FRESH)
+    assert queue.take() == "fresh"
+    queue.finish("fresh")
+    assert [queue.take(2) for _ in range(2)] == ["a", "b"]
+    clock.now += LATELY / 2
+    queue.finish("a")
+    assert queue.next_due() == pytest.approx(LATELY / 4 * REST)
+    queue.add("urgent", Urgency.ATTACH)
+    assert queue.take(2) == "urgent"
 
 
 def test_age_is_that_of_the_oldest_key_that_could_be_taken(queue: WorkQueue, clock: Clock) -> None:

@@ -208,6 +208,15 @@ async def test_what_is_retained_is_not_spread_any_further(world: World) -> None:
     assert world.distribution.withdrawn == []
 
 
+async def test_a_suspended_registry_spreads_nothing_and_takes_nothing_back(world: World) -> None:
+    await world.step.converge(registry())
+    world.step.rest(registry())
+    assert world.distribution.wishes == {}
+    assert world.distribution.withdrawn == []
+    await world.step.converge(registry())
+    assert set(world.distribution.wishes) == {"uid-1"}
+
+
 async def test_stuck_pods_are_rescued_where_the_spec_says_so(world: World) -> None:
     asked = {"credential": {"robot": {}}, "stuckPods": "Evict"}
     await world.step.converge(registry(asked))
