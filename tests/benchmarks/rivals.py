@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from tests.benchmarks.contender import Business
 from tests.benchmarks.figures import NOTHING, number
 from tests.benchmarks.goals import REPAIRS
 from tests.benchmarks.results import OURS, Results
@@ -38,7 +39,8 @@ def _fight(results: Results, figure: str, unit: str, read: Read) -> Duel | None:
     if not theirs:
         return Duel(figure, told)
     rival = min(theirs, key=lambda name: theirs[name])
-    return Duel(figure, told, f"{number(theirs[rival])}{unit}", rival, median(mine) <= theirs[rival])
+    best = f"{number(theirs[rival])}{unit}"
+    return Duel(figure, told, best, rival, told == best or median(mine) < theirs[rival])
 
 
 def _figures(results: Results) -> Iterator[tuple[str, str, Read]]:
@@ -56,7 +58,8 @@ def _figures(results: Results) -> Iterator[tuple[str, str, Read]]:
         for mark in ("p50", "p99"):
             yield f"trickle of {rate:g}/s: account → done, {mark}", " ms", _trickled(results, rate, mark)
     for what in ("writes", "reads"):
-        yield f"{what} per fresh namespace", "", _of(values, "burst", results.sizes[0], f"{what}_per_namespace")
+        read = _of(values, "burst", results.sizes[0], f"{what}_per_namespace")
+        yield f"{what} per fresh namespace", "", _of_those_who_do_both(results, read)
     yield "fresh during a rotation, p99", " ms", _of(values, "rotation", deep, "fresh", "from_account", "p99")
     yield f"rotation of {deep:,}", " s", _of(values, "rotation", deep, "seconds")
     for kind, name in REPAIRS.items():
@@ -68,6 +71,12 @@ def _figures(results: Results) -> Iterator[tuple[str, str, Read]]:
 
 def _of(values: Callable[..., list[float]], load: str, size: int, *path: str) -> Read:
     return lambda name: values(load, name, size, *path)
+
+
+def _of_those_who_do_both(results: Results, read: Read) -> Read:
+    """Whoever takes care of Secrets only has half of the work."""
+    names = {card["name"] for card in results.cards if card["business"] == Business.BOTH}
+    return lambda name: read(name) if name in names else []
 
 
 def _trickled(results: Results, rate: float, mark: str) -> Read:

@@ -80,9 +80,9 @@ def _cells(results: Results) -> dict[str, Cell]:
     for rate, _ in results.content["program"]["trickles"]:
         cells[f"trickle {rate:g}/s: account → done p50 / p99"] = _trickle(rate, "from_account")
         cells[f"trickle {rate:g}/s: one locked PATCH p50 / p99"] = _trickle(rate, "yardstick")
-    largest, deep = results.sizes[-1], results.deep
-    cells["writes per fresh namespace"] = _runs("burst", largest, "writes_per_namespace")
-    cells["reads per fresh namespace"] = _runs("burst", largest, "reads_per_namespace")
+    smallest, deep = results.sizes[0], results.deep
+    for what in ("writes", "reads"):
+        cells[f"{what} per fresh namespace, burst of {smallest:,}"] = _runs("burst", smallest, f"{what}_per_namespace")
     cells[f"rotation of {deep:,}"] = _runs("rotation", deep, "seconds", unit=" s")
     cells["fresh during rotation: account → done p50 / p99"] = _pair("rotation", deep, "fresh", "from_account")
     for kind, name in REPAIRS.items():
