@@ -27,7 +27,7 @@ REST = 3.0
 """While namespaces keep coming, none is rotated for so many times as long as the last took.
 
 Measured with 20 a second over 3,000 on two cores: without rests, one of a hundred waited 60 ms (6 times as long as
-beside no rotation), with rests as long as the last took 31 to 50 ms, with three times that hardly longer than ever."""
+beside no rotation), with rests as long as the last took 31 to 50 ms, with three times that 25 ms."""
 LATELY = 1.0
 """For so many seconds after one has come."""
 
