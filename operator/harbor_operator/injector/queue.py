@@ -47,8 +47,7 @@ class WorkQueue:
         self._waiting: dict[str, _Entry] = {}
         self._active: dict[str, Urgency] = {}
         self._rung: dict[str, Urgency] = {}
-        self._rotating = 0
-        self._began: dict[str, float] = {}
+        self._rotations: dict[str, float] = {}
         self._rested = self._urgent = -inf
         self._lanes: tuple[tuple[Urgency, deque[str]], ...] = tuple((urgency, deque()) for urgency in Urgency)
         self._delayed: list[tuple[float, str]] = []
@@ -66,7 +65,7 @@ class WorkQueue:
     @property
     def rotating(self) -> int:
         """How many of them are rotations."""
-        return self._rotating
+        return len(self._rotations)
 
     def oldest_age(self) -> float:
         """How long the key has waited that has waited longest and could be taken."""
@@ -134,23 +133,22 @@ class WorkQueue:
         return max(0.0, min(moments) - now) if moments else None
 
     def _may_rotate(self, most: int, now: float) -> bool:
-        is_urgent_under_way = len(self._active) > self._rotating
-        return now >= self._rested and self._rotating < (1 if is_urgent_under_way else most)
+        is_urgent_under_way = len(self._active) > len(self._rotations)
+        return now >= self._rested and len(self._rotations) < (1 if is_urgent_under_way else most)
 
     def _begin(self, key: str, urgency: Urgency, now: float) -> None:
         del self._waiting[key]
         self._active[key] = urgency
         if urgency is Urgency.ROTATION:
-            self._rotating += 1
-            self._began[key] = now
+            self._rotations[key] = now
         else:
             self._urgent = now
 
     def _end_rotation(self, key: str) -> None:
-        now, took = self._clock(), self._clock() - self._began.pop(key)
+        now, at_a_time = self._clock(), len(self._rotations)
+        took = now - self._rotations.pop(key)
         if now - self._urgent < LATELY:
-            self._rested = now + REST * took / self._rotating
-        self._rotating -= 1
+            self._rested = now + REST * took / at_a_time
 
     def _put(self, key: str, urgency: Urgency) -> None:
         self._lanes[urgency][1].append(key)
