@@ -20,9 +20,15 @@ from tests.lab.process import LabError
 DEBIAN_PACKAGES = ("ca-certificates", "python3", "python3-venv", "python-is-python3")
 UNWANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 PYTHON_ENV = {"PATH": "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", "LANG": "C.UTF-8"}
-GO_ENV = {**PYTHON_ENV, "PATH": f"/go/bin:/usr/local/go/bin:{PYTHON_ENV['PATH']}", "GOPATH": "/go"}
-"""As in the official images."""
-GO_PLACES = {"GOROOT": "/usr/local/go:ro", "GOMODCACHE": "/go/pkg/mod", "GOCACHE": "/root/.cache/go-build"}
+GO_CACHE = "/go/cache"
+GO_ENV = {
+    **PYTHON_ENV,
+    "PATH": f"/go/bin:/usr/local/go/bin:{PYTHON_ENV['PATH']}",
+    "GOPATH": "/go",
+    "GOCACHE": GO_CACHE,
+}
+"""As in the official images, but for a build cache that lies in nobody's home."""
+GO_PLACES = {"GOROOT": "/usr/local/go:ro", "GOMODCACHE": "/go/pkg/mod", "GOCACHE": GO_CACHE}
 ARGUMENT = re.compile(r"^ARG (\w+)_IMAGE=(\S+)$", re.MULTILINE)
 PYTHON_NAME = re.compile(r".*/python:(?P<version>\d+\.\d+)-slim-(?P<suite>\w+)")
 MARKER = re.compile(r" ; .*(?= \\$)", re.MULTILINE)
