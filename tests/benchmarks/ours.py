@@ -32,7 +32,7 @@ class Ours:
             title="harbor-operator (this project)",
             secret_name="harbor-pull",
             business=Business.BOTH,
-            limits="32 workers, 8 of them for rotation; a token bucket that follows 429 and silence",
+            limits="at most 32 writes at a time, fewer at a slow server; a token bucket that follows 429 and silence",
             settings="defaults",
             rights="the shipped ClusterRole: Secrets and ServiceAccounts by name",
         )
@@ -50,10 +50,10 @@ class Ours:
         return self._running().process.pid
 
     def start(self) -> None:
-        """Starts the operator; the registry is set up before, if there is none (any more)."""
+        """Starts the operator; the registry is applied before, if there is none (any more)."""
         if self._door is None:
             self._set_up()
-        elif self._registry.is_gone():
+        if self._registry.is_gone():
             self._apply()
         self._operator = _start(self._lab)
         self._operator.wait_leading()
@@ -81,7 +81,6 @@ class Ours:
         self._open_door()
         self._registry.prepare()
         self._registry.put_secret("cr-ca", {"ca.crt": self._lab.authority.ca_path.read_text()})
-        self._apply()
 
     def _apply(self) -> None:
         pull = {"credential": {"secretRef": {"name": self._put_account()}}, "namespaces": {"exclude": EXCLUDED}}

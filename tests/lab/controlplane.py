@@ -144,6 +144,12 @@ class ControlPlane:
             raise
         return found
 
+    def is_node_ready(self, name: str) -> bool:
+        """Whether there is a node of that name, and it says that it is Ready."""
+        node = self.read(f"/api/v1/nodes/{name}") or {}
+        conditions = node.get("status", {}).get("conditions", [])
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
     def restart_apiserver(self, *, downtime: float = 0.0, flags: Sequence[str] = ()) -> None:
         """Kill the API server, keep it down for so many seconds, and start it again on the same port and data.
 

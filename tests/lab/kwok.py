@@ -63,15 +63,14 @@ class Kwok:
         ]
         process = processes.start("kwok", argv)
         plane.apply(NODE, STORAGE_CLASS)
-        wait_until(lambda: _ready(plane), "the pretended node is Ready", deadline=START_SECONDS, process=process)
+        wait_until(
+            lambda: plane.is_node_ready(NODE_NAME),
+            "the pretended node is Ready",
+            deadline=START_SECONDS,
+            process=process,
+        )
         return cls(process)
 
     def stop(self) -> None:
         """Let the node fall silent: its pods stay as they are, new ones stay Pending."""
         self._process.stop()
-
-
-def _ready(plane: ControlPlane) -> bool:
-    node = plane.read(f"/api/v1/nodes/{NODE_NAME}") or {}
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

@@ -150,10 +150,13 @@ class Registry:
 
     def is_gone(self) -> bool:
         """Whether the object does not exist."""
-        return self._plane.read(f"{API[KIND]}/namespaces/{self.namespace}/{KIND}/{self.name}") is None
+        return self._find(KIND, self.name, self.namespace) is None
 
     def _get(self, kind: str, name: str, namespace: str) -> Manifest:
-        found = self._plane.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")
+        found = self._find(kind, name, namespace)
         if found is None:
             raise LabError(f"there is no '{name}' among the {kind} of namespace '{namespace}'")
         return found
+
+    def _find(self, kind: str, name: str, namespace: str) -> Manifest | None:
+        return self._plane.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")

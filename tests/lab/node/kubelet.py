@@ -162,9 +162,7 @@ class KubeletNode:
         return done.stdout
 
     def _is_ready(self) -> bool:
-        found = self._plane.read(f"/api/v1/nodes/{NODE_NAME}") or {}
-        conditions = found.get("status", {}).get("conditions", [])
-        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+        return self._plane.is_node_ready(NODE_NAME)
 
 
 def _end(log: Path, name: str) -> str:
