@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tests.benchmarks.api import CONFLICT, MERGE, Api, locked
@@ -59,8 +59,8 @@ async def trickle(arena: Arena, rate: float, seconds: float) -> Row:
     return {**row, **await _cost(arena, names, mark, before.cpu_seconds)}
 
 
-async def paced(arena: Arena, names: Sequence[str], rate: float) -> None:
-    """Creates the namespaces by a timetable; a slow answer delays none of those that follow."""
+async def paced(arena: Arena, names: Iterable[str], rate: float) -> None:
+    """Creates the namespaces by a timetable, as long as there are names; a slow answer delays none that follow."""
     began = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         for index, name in enumerate(names):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from tests.benchmarks.api import CONFLICT, MERGE, locked, references_of
 from tests.benchmarks.arena import Arena
@@ -23,27 +24,27 @@ Damage = Callable[[Arena, str], Awaitable[None]]
 async def rotation(arena: Arena, names: Sequence[str], rate: float, patience: float) -> Row:
     """Changes the credential while namespaces keep coming; `fresh` are those that came while Secrets were rewritten."""
     seen = arena.sightings
-    old = {name: seen[name].content for name in names}
+    left = deque((name, seen[name].content) for name in names)
     mark, began = arena.mark(), time.monotonic()
     if not await asyncio.to_thread(arena.contender.rotate):
         return {"possible": False}
     coming: list[str] = []
 
-    def is_over() -> bool:
-        return all(seen[name].content not in {None, content} for name, content in old.items())
+    def until_rewritten() -> Iterator[str]:
+        while left and time.monotonic() - began < patience:
+            coming.extend(arena.fresh_names(1))
+            yield coming[-1]
+            seen.read()
+            while left and seen[left[0][0]].content not in {None, left[0][1]}:
+                left.popleft()
 
-    finished = False
-    while not finished and time.monotonic() - began < patience:
-        some = arena.fresh_names(max(1, round(rate / 4)))
-        coming += some
-        await paced(arena, some, rate)
-        finished = await seen.until(is_over, 0)
+    await paced(arena, until_rewritten(), rate)
     await arena.until_done(coming, 60)
     moments = [at for name in names if (at := seen[name].rewritten) and at > began]
     first, last = min(moments, default=began), max(moments, default=began)
     fresh = [name for name in coming if first <= (seen[name].account or seen[name].created or 0.0) <= last]
     inside = (await arena.requests(mark)).within(names)
-    row = {"possible": True, "finished": finished, "seconds": last - first, "noticed_seconds": first - began}
+    row = {"possible": True, "finished": not left, "seconds": last - first, "noticed_seconds": first - began}
     return {**row, "writes_per_namespace": inside.writes / len(names), "fresh": latencies(arena, fresh)}
 
 
