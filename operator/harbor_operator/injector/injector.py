@@ -199,7 +199,7 @@ class Injector:
         if queue.under_way >= width.whole.limit:
             width.whole.reach()
             return None
-        namespace = queue.take(width.background.limit)
+        namespace = queue.take(width.shares)
         if namespace is None and queue.rotating >= width.background.limit:
             width.background.reach()
         return namespace

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from math import inf
+from typing import NamedTuple
 
 
 class Urgency(IntEnum):
@@ -23,13 +24,20 @@ class Urgency(IntEnum):
     ROTATION = 3
 
 
-REST = 3.0
+REST = 2.0
 """While namespaces keep coming, none is rotated for so many times as long as the last took.
 
-Measured with 20 a second over 3,000 on two cores: without rests, one of a hundred waited 60 ms (6 times as long as
-beside no rotation), with rests as long as the last took 31 to 50 ms, with three times that 25 ms."""
+Measured with 20 a second over 3,000 on two cores (docs/benchmarks.md): without rests, one of a hundred waited 50 ms,
+with these 11 to 16 ms; beside no rotation it is 9 ms."""
 LATELY = 1.0
 """For so many seconds after one has come."""
+
+
+class Shares(NamedTuple):
+    """At most so many at a time of those that must not stand in the way of the next account."""
+
+    fresh: int
+    rotations: int
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class WorkQueue:
         self._active: dict[str, Urgency] = {}
         self._rung: dict[str, Urgency] = {}
         self._rotations: dict[str, float] = {}
+        self._fresh = 0
         self._rested = self._urgent = -inf
         self._lanes: tuple[tuple[Urgency, deque[str]], ...] = tuple((urgency, deque()) for urgency in Urgency)
         self._delayed: list[tuple[float, str]] = []
@@ -91,29 +100,29 @@ class WorkQueue:
         """Whether the key is being worked on."""
         return key in self._active
 
-    def take(self, rotations: int = 1) -> str | None:
+    def take(self, shares: Shares) -> str | None:
         """Returns the next key, which is then ours until `finish`; None if nothing may be taken now.
 
-        At most so many rotations are handed out at a time, and no more than one while anything urgent is under way;
-        where urgent keys have come lately, there are rests between them.
+        Nothing overtakes what is more urgent. Nothing is rotated while anything urgent is under way, and where urgent
+        keys have come lately, there are rests between rotations.
         """
         now = self._clock()
         self._wake(now)
         for urgency, lane in self._lanes:
-            if urgency is Urgency.ROTATION and not self._may_rotate(rotations, now):
+            key = self._first(urgency, lane, now)
+            if key is None:
+                continue
+            if not self._is_open(urgency, shares, now):
                 return None
-            while lane:
-                key = lane.popleft()
-                entry = self._waiting.get(key)
-                # A lane may name a key that was promoted or delayed since: the entry knows better.
-                if entry is not None and entry.urgency is urgency and entry.due <= now:
-                    self._begin(key, urgency, now)
-                    return key
+            lane.popleft()
+            self._begin(key, urgency, now)
+            return key
         return None
 
     def finish(self, key: str, delay: float | None = None) -> None:
         """Gives a key back; with a delay it comes again by itself, and at once if it was rung meanwhile."""
         urgency = self._active.pop(key)
+        self._fresh -= urgency is Urgency.FRESH
         if urgency is Urgency.ROTATION:
             self._end_rotation(key)
         rung = self._rung.pop(key, None)
@@ -132,13 +141,29 @@ class WorkQueue:
             moments.append(self._rested)
         return max(0.0, min(moments) - now) if moments else None
 
-    def _may_rotate(self, most: int, now: float) -> bool:
-        is_urgent_under_way = len(self._active) > len(self._rotations)
-        return now >= self._rested and len(self._rotations) < (1 if is_urgent_under_way else most)
+    def _first(self, urgency: Urgency, lane: deque[str], now: float) -> str | None:
+        while lane:
+            entry = self._waiting.get(lane[0])
+            # A lane may name a key that was promoted or delayed since: the entry knows better.
+            if entry is not None and entry.urgency is urgency and entry.due <= now:
+                return lane[0]
+            lane.popleft()
+        return None
+
+    def _is_open(self, urgency: Urgency, shares: Shares, now: float) -> bool:
+        match urgency:
+            case Urgency.FRESH:
+                return self._fresh < shares.fresh
+            case Urgency.ROTATION:
+                is_urgent_under_way = len(self._active) > len(self._rotations)
+                return not is_urgent_under_way and now >= self._rested and len(self._rotations) < shares.rotations
+            case _:
+                return True
 
     def _begin(self, key: str, urgency: Urgency, now: float) -> None:
         del self._waiting[key]
         self._active[key] = urgency
+        self._fresh += urgency is Urgency.FRESH
         if urgency is Urgency.ROTATION:
             self._rotations[key] = now
         else:

@@ -81,7 +81,7 @@ class Birth:
             self.world.relist(source)
 
     def _begin(self) -> None:
-        if (namespace := self.world.injector.queue.take()) is not None:
+        if (namespace := self.world.injector.take()) is not None:
             self._workers.append(Worker(namespace, self.world.injector.converge(namespace)))
 
     def _go_on(self) -> None:

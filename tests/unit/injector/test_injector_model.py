@@ -165,7 +165,7 @@ class Injection(RuleBasedStateMachine):
         if fresh:
             self.world.feed()
         self.cluster.slow = True
-        while len(self.workers) < MOST_WORKERS and (namespace := self.world.injector.queue.take()) is not None:
+        while len(self.workers) < MOST_WORKERS and (namespace := self.world.injector.take()) is not None:
             self.workers.append(Worker(namespace, self.world.injector.converge(namespace)))
             self._dismiss()
         self._go_on(data, steps, None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
-from harbor_operator.injector.queue import LATELY, REST, Urgency, WorkQueue
+from harbor_operator.injector.queue import LATELY, REST, Shares, Urgency, WorkQueue
 from tests.unit.injector.world import Clock
 
 
@@ -15,6 +15,10 @@ def clock() -> Clock:
 @pytest.fixture
 def queue(clock: Clock) -> WorkQueue:
     return WorkQueue(clock)
+
+
+def take(queue: WorkQueue, *, fresh: int = 9, rotations: int = 1) -> str | None:
+    return queue.take(Shares(fresh, rotations))
 
 
 WAITING = (
@@ -29,97 +33,113 @@ WAITING = (
 def test_key_is_handed_out_once(queue: WorkQueue) -> None:
     queue.add("a", Urgency.REPAIR)
     queue.add("a", Urgency.REPAIR)
-    assert queue.take() == "a"
-    assert queue.take() is None
+    assert take(queue) == "a"
+    assert take(queue) is None
 
 
 def test_urgent_keys_overtake_and_equals_keep_their_order(queue: WorkQueue) -> None:
     for key, urgency in WAITING:
         queue.add(key, urgency)
-    assert [queue.take() for _ in WAITING] == ["a", "b1", "b2", "c", "d"]
+    assert [take(queue) for _ in WAITING] == ["a", "b1", "b2", "c", None]
+    for key in ("a", "b1", "b2", "c"):
+        queue.finish(key)
+    assert take(queue) == "d"
 
 
 def test_promoted_key_comes_once(queue: WorkQueue) -> None:
     queue.add("a", Urgency.ROTATION)
     queue.add("b", Urgency.REPAIR)
     queue.add("a", Urgency.FRESH)
-    assert [queue.take() for _ in range(3)] == ["a", "b", None]
+    assert [take(queue) for _ in range(3)] == ["a", "b", None]
 
 
 def test_key_that_is_rung_while_active_comes_again_afterwards(queue: WorkQueue) -> None:
     queue.add("a", Urgency.REPAIR)
-    assert queue.take() == "a"
+    assert take(queue) == "a"
     queue.add("a", Urgency.REPAIR)
-    assert queue.take() is None
+    assert take(queue) is None
     assert queue.is_active("a")
     queue.finish("a", delay=60.0)
-    assert queue.take() == "a"
+    assert take(queue) == "a"
 
 
 def test_delayed_key_waits_unless_it_is_rung(queue: WorkQueue, clock: Clock) -> None:
     for key in ("a", "b"):
         queue.add(key, Urgency.REPAIR)
-        assert queue.take() == key
+        assert take(queue) == key
         queue.finish(key, delay=5.0)
-    assert queue.take() is None
+    assert take(queue) is None
     assert queue.next_due() == 5.0
     queue.add("b", Urgency.REPAIR)
-    assert queue.take() == "b"
+    assert take(queue) == "b"
     clock.now += 5.0
-    assert queue.take() == "a"
-    assert queue.take() is None
+    assert take(queue) == "a"
+    assert take(queue) is None
+
+
+def test_namespaces_without_accounts_leave_room_for_accounts(queue: WorkQueue) -> None:
+    for key in ("a", "b", "c"):
+        queue.add(key, Urgency.FRESH)
+    queue.add("repair", Urgency.REPAIR)
+    assert [take(queue, fresh=2) for _ in range(3)] == ["a", "b", None]
+    queue.add("c", Urgency.ATTACH)
+    assert [take(queue, fresh=2) for _ in range(2)] == ["c", "repair"]
+    queue.add("d", Urgency.FRESH)
+    assert take(queue, fresh=2) is None
+    queue.finish("a")
+    assert take(queue, fresh=2) == "d"
 
 
 def test_rotation_takes_no_more_than_its_share_and_steps_back_for_the_urgent(queue: WorkQueue) -> None:
     for key in ("a", "b", "c", "d"):
         queue.add(key, Urgency.ROTATION)
-    assert [queue.take(2) for _ in range(3)] == ["a", "b", None]
+    assert [take(queue, rotations=2) for _ in range(3)] == ["a", "b", None]
     queue.add("fresh", Urgency.FRESH)
-    assert queue.take(2) == "fresh"
+    assert take(queue, rotations=2) == "fresh"
     queue.finish("a")
-    assert queue.take(2) is None
+    assert take(queue, rotations=2) is None
     queue.finish("b")
-    assert [queue.take(2) for _ in range(2)] == ["c", None]
+    assert take(queue, rotations=2) is None
     queue.finish("fresh")
-    assert queue.take(2) == "d"
+    assert [take(queue, rotations=2) for _ in range(2)] == ["c", "d"]
     assert (queue.under_way, queue.rotating) == (2, 2)
 
 
 def test_rotation_rests_while_urgent_keys_keep_coming(queue: WorkQueue, clock: Clock) -> None:
     for key in ("a", "b", "c", "d"):
         queue.add(key, Urgency.ROTATION)
-    assert queue.take() == "a"
+    assert take(queue) == "a"
     queue.add("fresh", Urgency.FRESH)
-    assert queue.take() == "fresh"
+    assert take(queue) == "fresh"
     queue.finish("fresh")
     clock.now += LATELY / 2
     queue.finish("a")
-    assert queue.take() is None
+    assert take(queue) is None
     assert queue.next_due() == pytest.approx(LATELY / 2 * REST)
     clock.now += LATELY / 2 * REST
-    assert queue.take() == "b"
+    assert take(queue) == "b"
     clock.now += LATELY
     queue.finish("b")
-    assert queue.take() == "c"
+    assert take(queue) == "c"
 
 
 def test_the_more_are_rotated_at_a_time_the_shorter_are_the_rests(queue: WorkQueue, clock: Clock) -> None:
     for key in ("a", "b", "c"):
         queue.add(key, Urgency.ROTATION)
     queue.add("fresh", Urgency.FRESH)
-    assert queue.take() == "fresh"
+    assert take(queue) == "fresh"
     queue.finish("fresh")
-    assert [queue.take(2) for _ in range(2)] == ["a", "b"]
+    assert [take(queue, rotations=2) for _ in range(2)] == ["a", "b"]
     clock.now += LATELY / 2
     queue.finish("a")
     assert queue.next_due() == pytest.approx(LATELY / 4 * REST)
     queue.add("urgent", Urgency.ATTACH)
-    assert queue.take(2) == "urgent"
+    assert take(queue, rotations=2) == "urgent"
 
 
 def test_age_is_that_of_the_oldest_key_that_could_be_taken(queue: WorkQueue, clock: Clock) -> None:
     queue.add("delayed", Urgency.REPAIR)
-    queue.take()
+    take(queue)
     queue.finish("delayed", delay=100.0)
     queue.add("a", Urgency.REPAIR)
     clock.now += 3.0

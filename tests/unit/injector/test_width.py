@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harbor_operator.injector.queue import Shares
 from harbor_operator.injector.width import BACKGROUND_QUEUE, MEMORY, QUEUE, WINDOW, Bound, Width
 from tests.unit.injector.world import Clock
 
@@ -95,6 +96,11 @@ def test_bounds_are_kept(server: Server, most: int, background: bool) -> None:
     limits = client.limits(20 * server.seconds * WINDOW)
     assert limits[0] >= 1
     assert limits[-1] <= most
+
+
+@pytest.mark.parametrize(("most", "fresh"), [(1, 1), (7, 1), (8, 2), (16, 4)])
+def test_namespaces_without_accounts_get_a_quarter_of_the_whole(most: int, fresh: int) -> None:
+    assert Width(lambda: 0.0, most).shares == Shares(fresh=fresh, rotations=1)
 
 
 @settings(max_examples=15, deadline=None)
