@@ -196,11 +196,10 @@ class Injector:
     def take(self) -> str | None:
         """Returns the next namespace to converge; None if nothing is due, or enough is under way for this server."""
         width, queue = self._writer.width, self.queue
-        if queue.under_way >= width.whole.limit:
-            width.whole.reach()
-            return None
         namespace = queue.take(width.shares)
-        if namespace is None and queue.rotating >= width.background.limit:
+        if namespace is None and queue.under_way >= width.whole.limit:
+            width.whole.reach()
+        elif namespace is None and queue.rotating >= width.background.limit:
             width.background.reach()
         return namespace
 

@@ -34,8 +34,9 @@ LATELY = 1.0
 
 
 class Shares(NamedTuple):
-    """At most so many at a time of those that must not stand in the way of the next account."""
+    """At most so many at a time: altogether, and of those that must not stand in the way of the next account."""
 
+    whole: int
     fresh: int
     rotations: int
 
@@ -57,7 +58,8 @@ class WorkQueue:
         self._rung: dict[str, Urgency] = {}
         self._rotations: dict[str, float] = {}
         self._fresh = 0
-        self._rested = self._urgent = -inf
+        self._urgent = -inf
+        self._rested: float | None = None
         self._lanes: tuple[tuple[Urgency, deque[str]], ...] = tuple((urgency, deque()) for urgency in Urgency)
         self._delayed: list[tuple[float, str]] = []
 
@@ -108,11 +110,15 @@ class WorkQueue:
         """
         now = self._clock()
         self._wake(now)
+        if self._rested is not None and now >= self._rested:
+            self._rested = None  # only here: a rest that ended after the last look is still to be woken from
+        if len(self._active) >= shares.whole:
+            return None
         for urgency, lane in self._lanes:
             key = self._first(urgency, lane, now)
             if key is None:
                 continue
-            if not self._is_open(urgency, shares, now):
+            if not self._is_open(urgency, shares):
                 return None
             lane.popleft()
             self._begin(key, urgency, now)
@@ -135,11 +141,10 @@ class WorkQueue:
 
     def next_due(self) -> float | None:
         """Returns in how many seconds a delayed key comes back, or a rest ends; None if there is neither."""
-        now = self._clock()
         moments = [at for at, _ in self._delayed[:1]]
-        if now < self._rested and self._lanes[Urgency.ROTATION][1]:
+        if self._rested is not None and self._lanes[Urgency.ROTATION][1]:
             moments.append(self._rested)
-        return max(0.0, min(moments) - now) if moments else None
+        return max(0.0, min(moments) - self._clock()) if moments else None
 
     def _first(self, urgency: Urgency, lane: deque[str], now: float) -> str | None:
         while lane:
@@ -150,13 +155,14 @@ class WorkQueue:
             lane.popleft()
         return None
 
-    def _is_open(self, urgency: Urgency, shares: Shares, now: float) -> bool:
+    def _is_open(self, urgency: Urgency, shares: Shares) -> bool:
         match urgency:
             case Urgency.FRESH:
                 return self._fresh < shares.fresh
             case Urgency.ROTATION:
                 is_urgent_under_way = len(self._active) > len(self._rotations)
-                return not is_urgent_under_way and now >= self._rested and len(self._rotations) < shares.rotations
+                has_room = len(self._rotations) < shares.rotations
+                return has_room and not is_urgent_under_way and self._rested is None
             case _:
                 return True
 

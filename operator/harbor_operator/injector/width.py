@@ -113,8 +113,9 @@ class Width:
 
     @property
     def shares(self) -> Shares:
-        """What of it may be for those that must not stand in the way."""
-        return Shares(fresh=max(1, int(FRESH * self.whole.limit)), rotations=self.background.limit)
+        """The whole, and what of it may be for those that must not stand in the way."""
+        whole = self.whole.limit
+        return Shares(whole, fresh=max(1, int(FRESH * whole)), rotations=self.background.limit)
 
     def answered(self, kind: type, seconds: float) -> None:
         """Notes how long a write took; each kind is compared with itself only."""

@@ -17,8 +17,8 @@ def queue(clock: Clock) -> WorkQueue:
     return WorkQueue(clock)
 
 
-def take(queue: WorkQueue, *, fresh: int = 9, rotations: int = 1) -> str | None:
-    return queue.take(Shares(fresh, rotations))
+def take(queue: WorkQueue, *, whole: int = 9, fresh: int = 9, rotations: int = 1) -> str | None:
+    return queue.take(Shares(whole, fresh, rotations))
 
 
 WAITING = (
@@ -90,6 +90,18 @@ def test_namespaces_without_accounts_leave_room_for_accounts(queue: WorkQueue) -
     assert take(queue, fresh=2) == "d"
 
 
+def test_full_queue_hands_out_nothing_and_does_not_ask_to_look_again(queue: WorkQueue, clock: Clock) -> None:
+    for key in ("later", "a"):
+        queue.add(key, Urgency.REPAIR)
+        assert take(queue) == key
+    queue.finish("later", delay=1.0)
+    clock.now += 1.0
+    assert take(queue, whole=1) is None
+    assert queue.next_due() is None
+    queue.finish("a")
+    assert take(queue, whole=1) == "later"
+
+
 def test_rotation_takes_no_more_than_its_share_and_steps_back_for_the_urgent(queue: WorkQueue) -> None:
     for key in ("a", "b", "c", "d"):
         queue.add(key, Urgency.ROTATION)
@@ -121,6 +133,25 @@ def test_rotation_rests_while_urgent_keys_keep_coming(queue: WorkQueue, clock: C
     clock.now += LATELY
     queue.finish("b")
     assert take(queue) == "c"
+
+
+def test_end_of_a_rest_is_not_missed(queue: WorkQueue, clock: Clock) -> None:
+    for key in ("a", "b"):
+        queue.add(key, Urgency.ROTATION)
+    queue.add("urgent", Urgency.ATTACH)
+    assert take(queue) == "urgent"
+    queue.finish("urgent")
+    assert take(queue) == "a"
+    clock.now += LATELY / 4
+    queue.finish("a")
+    assert take(queue) is None
+    clock.now += LATELY / 4 * REST  # it ends between the look and the question when to look again
+    assert queue.next_due() == 0.0
+    queue.add("urgent", Urgency.ATTACH)
+    assert [take(queue) for _ in range(2)] == ["urgent", None]
+    assert queue.next_due() is None  # from here on it is the end of the urgent one that rings
+    queue.finish("urgent")
+    assert take(queue) == "b"
 
 
 def test_the_more_are_rotated_at_a_time_the_shorter_are_the_rests(queue: WorkQueue, clock: Clock) -> None:

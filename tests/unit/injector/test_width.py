@@ -100,7 +100,7 @@ def test_bounds_are_kept(server: Server, most: int, background: bool) -> None:
 
 @pytest.mark.parametrize(("most", "fresh"), [(1, 1), (7, 1), (8, 2), (16, 4)])
 def test_namespaces_without_accounts_get_a_quarter_of_the_whole(most: int, fresh: int) -> None:
-    assert Width(lambda: 0.0, most).shares == Shares(fresh=fresh, rotations=1)
+    assert Width(lambda: 0.0, most).shares == Shares(most, fresh, rotations=1)
 
 
 @settings(max_examples=15, deadline=None)
