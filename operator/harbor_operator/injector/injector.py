@@ -196,10 +196,11 @@ class Injector:
     def take(self) -> str | None:
         """Returns the next namespace to converge; None if nothing is due, or enough is under way for this server."""
         width, queue = self._writer.width, self.queue
-        namespace = queue.take(width.shares)
-        if namespace is None and queue.under_way >= width.whole.limit:
+        shares = width.shares
+        namespace = queue.take(shares)
+        if namespace is None and queue.under_way >= shares.whole:
             width.whole.reach()
-        elif namespace is None and queue.rotating >= width.background.limit:
+        elif namespace is None and queue.rotating >= shares.rotations:
             width.background.reach()
         return namespace
 

@@ -57,7 +57,6 @@ class WorkQueue:
         self._active: dict[str, Urgency] = {}
         self._rung: dict[str, Urgency] = {}
         self._rotations: dict[str, float] = {}
-        self._fresh = 0
         self._urgent = -inf
         self._rested: float | None = None
         self._lanes: tuple[tuple[Urgency, deque[str]], ...] = tuple((urgency, deque()) for urgency in Urgency)
@@ -128,7 +127,6 @@ class WorkQueue:
     def finish(self, key: str, delay: float | None = None) -> None:
         """Gives a key back; with a delay it comes again by itself, and at once if it was rung meanwhile."""
         urgency = self._active.pop(key)
-        self._fresh -= urgency is Urgency.FRESH
         if urgency is Urgency.ROTATION:
             self._end_rotation(key)
         rung = self._rung.pop(key, None)
@@ -158,7 +156,7 @@ class WorkQueue:
     def _is_open(self, urgency: Urgency, shares: Shares) -> bool:
         match urgency:
             case Urgency.FRESH:
-                return self._fresh < shares.fresh
+                return sum(one is Urgency.FRESH for one in self._active.values()) < shares.fresh
             case Urgency.ROTATION:
                 is_urgent_under_way = len(self._active) > len(self._rotations)
                 has_room = len(self._rotations) < shares.rotations
@@ -169,7 +167,6 @@ class WorkQueue:
     def _begin(self, key: str, urgency: Urgency, now: float) -> None:
         del self._waiting[key]
         self._active[key] = urgency
-        self._fresh += urgency is Urgency.FRESH
         if urgency is Urgency.ROTATION:
             self._rotations[key] = now
         else:
