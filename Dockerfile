@@ -7,7 +7,7 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${GO_IMAGE} AS helm
 WORKDIR /src
-COPY tests/lab/tools/helm/go.mod tests/lab/tools/helm/go.sum ./
+COPY build/helm/go.mod build/helm/go.sum ./
 RUN CGO_ENABLED=0 GOFLAGS="-mod=readonly -trimpath -buildvcs=false" go build \
     -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v4)" \
     -o /out/helm helm.sh/helm/v4/cmd/helm

@@ -21,13 +21,13 @@ $(STAMP): requirements-dev.lock
 	@touch $@
 
 demo: setup ## See the main job on an embedded lab of real servers (KEEP=1 leaves it running)
-	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 lab: setup ## Start the lab for playing and print the KUBECONFIG line
-	@$(BIN)/python -m tests.lab up
+	@$(BIN)/python -m lab up
 
 lab-down: setup ## Remove the lab that `make lab` or `make demo KEEP=1` left
-	@$(BIN)/python -m tests.lab down
+	@$(BIN)/python -m lab down
 
 test: check ## Run every check and every test, on real servers
 	$(BIN)/python -m pytest --deselect tests/test_architecture.py
@@ -44,7 +44,7 @@ lint: setup ## Check the code's style
 	$(BIN)/ruff check .
 
 types: setup ## Check the types
-	$(BIN)/mypy operator tests
+	$(BIN)/mypy operator lab demo benchmarks tests tools
 
 contracts: setup ## Check who may import whom
 	$(BIN)/lint-imports
@@ -53,10 +53,10 @@ crd: setup ## Generate crds/ from the models
 	$(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
 
 docs: setup ## Generate the reference pages from the code
-	$(BIN)/python docs/generate.py
+	$(BIN)/python tools/generate_docs.py
 
 bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; CHURN=1: memory; BENCH_PEERS=dir)
-	$(BIN)/python -m tests.benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)
+	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)
 
 architecture: setup ## Check sizes, generated files and that every problem has a remedy
 	$(BIN)/python -m pytest -q tests/test_architecture.py

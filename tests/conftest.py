@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.lab.node.choice import choose
-from tests.lab.process import LabError
+from lab.node.choice import choose
+from lab.process import LabError
 
 
 def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str:

@@ -8,9 +8,9 @@ import pytest
 
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_http import KubeHttp
-from tests.lab.controlplane import ControlPlane
-from tests.lab.lab import Lab, Part
-from tests.lab.stage import install
+from lab.controlplane import ControlPlane
+from lab.lab import Lab, Part
+from lab.stage import install
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from harbor_operator.ports.object_store import SwiftAccount
 from harbor_operator.ports.rgw_admin import RgwAccess
-from tests.lab.ceph import Ceph
-from tests.lab.certs import Authority
-from tests.lab.nginx import Front, Site
-from tests.lab.process import Processes, free_port
+from lab.ceph import Ceph
+from lab.certs import Authority
+from lab.nginx import Front, Site
+from lab.process import Processes, free_port
 
 KEY = "Kontrakt0Kontrakt1"
 

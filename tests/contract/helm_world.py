@@ -21,11 +21,11 @@ from harbor_operator.plan.release import ReleaseWish
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.kube import Kube
 from harbor_operator.steps.release import ReleaseStep
+from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
 from tests.fakes.release_world import CR_CA, S3_CA
-from tests.lab.controlplane import ControlPlane
 
 DEADLINE = 120.0
 

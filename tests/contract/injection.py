@@ -26,9 +26,9 @@ from harbor_operator.injector.surroundings import Surroundings
 from harbor_operator.plan.holding import AccountSeen
 from harbor_operator.ports.cluster import Change, Complete, Source
 from harbor_operator.ports.distribution import Claim, DistributionWish
-from tests.lab.badroad import BadRoad
-from tests.lab.controlplane import ControlPlane
-from tests.lab.operator import NAMESPACE
+from lab.badroad import BadRoad
+from lab.controlplane import ControlPlane
+from lab.operator import NAMESPACE
 from tests.unit.injector.rules import Key, Snapshot
 from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
 

@@ -16,10 +16,10 @@ from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, Admissi
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.admission import Admission
 from harbor_operator.reasons import Reason
+from lab.controlplane import ControlPlane
+from lab.lab import Lab, Part
+from lab.stage import allow_admission_policy, install
 from tests.fakes.admission import FakeAdmission, wishes
-from tests.lab.controlplane import ControlPlane
-from tests.lab.lab import Lab, Part
-from tests.lab.stage import allow_admission_policy, install
 
 NAME = "harbor-operator.intra.cr"
 PATHS = {

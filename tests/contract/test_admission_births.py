@@ -15,8 +15,8 @@ from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.plan.admission import AdmissionWish, plan_admission
 from harbor_operator.plan.selection import is_selected
+from lab.controlplane import ControlPlane
 from tests.fakes.admission import asking, wishes
-from tests.lab.controlplane import ControlPlane
 
 pytestmark = pytest.mark.lab
 

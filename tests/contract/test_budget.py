@@ -14,6 +14,8 @@ import pytest
 from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.ports.distribution import Claim
+from lab.controlplane import ControlPlane
+from lab.operator import USER
 from tests.contract.injection import (
     CHOSEN,
     Duty,
@@ -26,8 +28,6 @@ from tests.contract.injection import (
     until,
     wide_rights,
 )
-from tests.lab.controlplane import ControlPlane
-from tests.lab.operator import USER
 from tests.unit.injector.world import CLAIM
 
 pytestmark = pytest.mark.lab

@@ -23,8 +23,8 @@ from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen,
 from harbor_operator.ports import Refused
 from harbor_operator.ports.cluster import Change, Cluster, Complete, Kind, PullSecret, Source, Vanished
 from harbor_operator.reasons import Reason
+from lab.controlplane import ControlPlane
 from tests.fakes.cluster import FakeCluster
-from tests.lab.controlplane import ControlPlane
 
 NAME = "harbor-pull"
 OURS = PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{}}'))

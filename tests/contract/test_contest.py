@@ -13,6 +13,9 @@ from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.injector.contests import CALM, RESTFUL
 from harbor_operator.plan.holding import encode
+from lab.audit import AuditEvent
+from lab.controlplane import ControlPlane
+from lab.operator import USER
 from tests.contract.injection import (
     Duty,
     is_spread,
@@ -25,9 +28,6 @@ from tests.contract.injection import (
     until,
     until_server_says,
 )
-from tests.lab.audit import AuditEvent
-from tests.lab.controlplane import ControlPlane
-from tests.lab.operator import USER
 from tests.unit.injector.world import CLAIM, NAME
 
 pytestmark = pytest.mark.lab

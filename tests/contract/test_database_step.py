@@ -17,10 +17,10 @@ from harbor_operator.plan import names
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
+from lab.certs import Authority
+from lab.postgres import Postgres
+from lab.process import Processes
 from tests.fakes.kube import FakeKube
-from tests.lab.certs import Authority
-from tests.lab.postgres import Postgres
-from tests.lab.process import Processes
 
 pytestmark = pytest.mark.lab
 

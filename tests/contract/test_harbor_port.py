@@ -27,10 +27,10 @@ from harbor_operator.plan.pull_secrets import RobotWish
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
 from harbor_operator.reasons import Reason
+from lab.certs import Authority
+from lab.harbor.standalone import Standalone
+from lab.process import LabError, Processes
 from tests.fakes.harbor import FakeHarbor
-from tests.lab.certs import Authority
-from tests.lab.harbor.standalone import Standalone
-from tests.lab.process import LabError, Processes
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SECRET = SecretStr("Chosen-by-us-1")

@@ -22,10 +22,10 @@ from harbor_operator.diagnosis.reachability import TlsFault
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Access, Login
 from harbor_operator.reasons import Reason
-from tests.lab.certs import Authority
-from tests.lab.harbor.standalone import Standalone
-from tests.lab.nginx import Front, Site
-from tests.lab.process import LabError, Processes
+from lab.certs import Authority
+from lab.harbor.standalone import Standalone
+from lab.nginx import Front, Site
+from lab.process import LabError, Processes
 
 MIB = 1 << 20
 DOOR = RegistryDoorOverHttp()

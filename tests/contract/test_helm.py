@@ -23,6 +23,8 @@ from harbor_operator.plan.release import ReleaseWish, reveal
 from harbor_operator.ports import Refused
 from harbor_operator.ports.helm import RunResult
 from harbor_operator.reasons import Reason
+from lab.controlplane import ControlPlane
+from lab.gotools import program
 from tests.contract.helm_world import (
     FakeWorld,
     RealWorld,
@@ -35,8 +37,6 @@ from tests.contract.helm_world import (
     write_chart,
 )
 from tests.fakes.release import NAMESPACE, registry
-from tests.lab.controlplane import ControlPlane
-from tests.lab.gotools import program
 
 HARBOR_CHART = os.environ.get("HARBOR_CHART")
 SECRET = "hush-hush-hush"

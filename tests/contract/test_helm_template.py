@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from harbor_operator.plan.release import ReleaseWish, plan_release, reveal
+from lab.chart import LAB_CHART
+from lab.gotools import program
 from tests.fakes.release import ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD, material, registry
-from tests.lab.chart import LAB_CHART
-from tests.lab.gotools import program
 
 HARBOR_CHART = os.environ.get("HARBOR_CHART")
 GIVEN = (ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD)

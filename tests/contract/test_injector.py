@@ -9,9 +9,9 @@ import pytest
 
 from harbor_operator.adapters.kube_calls import Body, Denial
 from harbor_operator.adapters.kube_http import KubeHttp
+from lab.controlplane import ControlPlane
+from lab.operator import USER
 from tests.contract.injection import is_spread, make, references, remove, running, secret, the_wish, until
-from tests.lab.controlplane import ControlPlane
-from tests.lab.operator import USER
 from tests.unit.injector.world import CLAIM, NAME
 
 pytestmark = pytest.mark.lab

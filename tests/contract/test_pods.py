@@ -24,9 +24,9 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.cluster import Complete, Vanished
 from harbor_operator.ports.pods import Eviction, PodChange, Pods
 from harbor_operator.reasons import Reason
+from lab.controlplane import ControlPlane
+from lab.stage import allow_evictions, forbid_evictions
 from tests.fakes.pods import FakePods
-from tests.lab.controlplane import ControlPlane
-from tests.lab.stage import allow_evictions, forbid_evictions
 
 APP = "cr.example.com:8443/team/app:1"
 HELPER = "docker.io/library/helper:1"

@@ -23,10 +23,10 @@ from harbor_operator.plan.database import Change, ReshapeRole, SetPassword, plan
 from harbor_operator.ports import Refused
 from harbor_operator.ports.postgres import Postgres, PostgresLogin, PostgresServer
 from harbor_operator.reasons import Reason
+from lab.certs import Authority
+from lab.postgres import Postgres as LabPostgres
+from lab.process import Processes
 from tests.fakes.postgres import FakePostgres, admin, marked
-from tests.lab.certs import Authority
-from tests.lab.postgres import Postgres as LabPostgres
-from tests.lab.process import Processes
 
 PASSWORD = SecretStr("aB3" * 10)
 ORIGIN = "Secret 'pg-admin' (`spec.database.adminSecretRef`)"

@@ -16,11 +16,11 @@ from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode, SentinelSe
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.redis import Redis, RedisLogin
 from harbor_operator.reasons import Reason
+from lab.certs import Authority
+from lab.process import Processes, free_port
+from lab.redis import MASTER_NAME, Node
+from lab.redis import Redis as LabRedis
 from tests.fakes.redis import FakeNode, FakeRedis
-from tests.lab.certs import Authority
-from tests.lab.process import Processes, free_port
-from tests.lab.redis import MASTER_NAME, Node
-from tests.lab.redis import Redis as LabRedis
 
 PASSWORD = "aB3xyz"
 ORIGIN = "key 'password' of Secret 'redis' (`spec.cache.passwordSecretRef`)"

@@ -12,8 +12,8 @@ from harbor_operator.adapters.events import Scribe
 from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.registries import RegistriesAdapter
 from harbor_operator.api.v1alpha1 import Metadata
-from tests.lab.controlplane import ControlPlane
-from tests.lab.registries import Registry
+from lab.controlplane import ControlPlane
+from lab.registries import Registry
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 
 from harbor_operator.api.v1alpha1 import LabelExpression, LabelSelector, NamespaceSelection
 from harbor_operator.plan.selection import is_selected
-from tests.lab.controlplane import ControlPlane
-from tests.lab.observer import Observer
+from lab.controlplane import ControlPlane
+from lab.observer import Observer
 from tests.unit.injector.selections import selectors
 
 pytestmark = pytest.mark.lab

@@ -18,11 +18,11 @@ from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.pace import LINGERING
 from harbor_operator.ports.distribution import Claim, DistributionWish
+from lab.badroad import BadRoad, Luck
+from lab.controlplane import ControlPlane
+from lab.operator import USER
 from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
 from tests.contract.people import Ledger, Person
-from tests.lab.badroad import BadRoad, Luck
-from tests.lab.controlplane import ControlPlane
-from tests.lab.operator import USER
 from tests.unit.injector.rules import Snapshot, Wishes, breaches, tally
 from tests.unit.injector.world import wish
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.operator import Operator
+from lab.registries import Registry
+from lab.stage import Stage, install
 from tests.e2e.evidence import ON_DUTY, evidence
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.operator import Operator
-from tests.lab.registries import Registry
-from tests.lab.stage import Stage, install
 
 MakeRegistry = Callable[[str], Registry]
 

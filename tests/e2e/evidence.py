@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tests.lab.in_cluster import InCluster
-from tests.lab.lab import Lab
-from tests.lab.process import LabError
+from lab.in_cluster import InCluster
+from lab.lab import Lab
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shift

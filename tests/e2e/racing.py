@@ -9,11 +9,11 @@ from typing import Any
 
 from typing_extensions import override
 
+from lab.lab import Lab
+from lab.node.apps import REFUSED, deployment
+from lab.node.kubelet import KubeletNode
+from lab.process import LabError, wait_until
 from tests.e2e.world import PULL_SECRET, listed
-from tests.lab.lab import Lab
-from tests.lab.node.apps import REFUSED, deployment
-from tests.lab.node.kubelet import KubeletNode
-from tests.lab.process import LabError, wait_until
 
 Manifest = dict[str, Any]
 

@@ -11,6 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.audit import AuditEvent
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.operator import USER
+from lab.process import wait_until
+from lab.registries import Registry
+from lab.stage import ROOT, Stage, allow_admission_policy
 from tests.e2e.conftest import MakeRegistry, Shift
 from tests.e2e.test_second_pass import wait_passes
 from tests.e2e.world import (
@@ -22,13 +29,6 @@ from tests.e2e.world import (
     remove_namespace,
     wait_spread,
 )
-from tests.lab.audit import AuditEvent
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.operator import USER
-from tests.lab.process import wait_until
-from tests.lab.registries import Registry
-from tests.lab.stage import ROOT, Stage, allow_admission_policy
 
 pytestmark = pytest.mark.e2e
 

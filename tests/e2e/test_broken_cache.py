@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from lab.lab import Lab
+from lab.redis import Mode, Redis
 from tests.e2e.conftest import MakeRegistry
-from tests.lab.lab import Lab
-from tests.lab.redis import Mode, Redis
 
 pytestmark = pytest.mark.e2e
 

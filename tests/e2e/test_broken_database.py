@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from lab.lab import Lab
+from lab.postgres import Postgres
+from lab.process import free_port
+from lab.registries import Registry
 from tests.e2e.conftest import MakeRegistry
-from tests.lab.lab import Lab
-from tests.lab.postgres import Postgres
-from tests.lab.process import free_port
-from tests.lab.registries import Registry
 
 pytestmark = pytest.mark.e2e
 

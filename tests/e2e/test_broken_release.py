@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.lab import Lab
+from lab.operator import USER
+from lab.process import wait_until
+from lab.registries import Registry, merged
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.world import PROMPT
-from tests.lab.lab import Lab
-from tests.lab.operator import USER
-from tests.lab.process import wait_until
-from tests.lab.registries import Registry, merged
 
 pytestmark = pytest.mark.e2e
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from lab.ceph import Ceph
+from lab.lab import Lab
+from lab.nginx import Front, Site
+from lab.operator import USER
+from lab.process import free_port, wait_until
+from lab.registries import Registry, merged
 from tests.e2e.conftest import MakeRegistry
-from tests.lab.ceph import Ceph
-from tests.lab.lab import Lab
-from tests.lab.nginx import Front, Site
-from tests.lab.operator import USER
-from tests.lab.process import free_port, wait_until
-from tests.lab.registries import Registry, merged
 
 pytestmark = pytest.mark.e2e
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.process import wait_until
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import PULL_SECRET, listed, references, remove_namespace
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.process import wait_until
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

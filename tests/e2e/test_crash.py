@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pytest
 
+from lab.observer import Observer
+from lab.process import wait_until
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import PULL_SECRET, World, descendants, listed, own_world, references, revisions, robots
-from tests.lab.observer import Observer
-from tests.lab.process import wait_until
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

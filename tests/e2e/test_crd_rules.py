@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from lab.process import LabError
+from lab.registries import Registry, merged
 from tests.e2e.conftest import MakeRegistry
-from tests.lab.process import LabError
-from tests.lab.registries import Registry, merged
 
 pytestmark = pytest.mark.e2e
 

@@ -6,6 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.audit import AuditEvent
+from lab.observer import Observer
+from lab.operator import USER
+from lab.process import wait_until
+from lab.registries import Manifest, Registry
+from lab.stage import SWIFT_KEY, Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import (
     PULL_SECRET,
@@ -18,12 +24,6 @@ from tests.e2e.world import (
     remove_namespace,
     revisions,
 )
-from tests.lab.audit import AuditEvent
-from tests.lab.observer import Observer
-from tests.lab.operator import USER
-from tests.lab.process import wait_until
-from tests.lab.registries import Manifest, Registry
-from tests.lab.stage import SWIFT_KEY, Stage
 
 pytestmark = pytest.mark.e2e
 

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from tests.lab.chart_repository import serve_chart
-from tests.lab.image_build.operator import obstacle
-from tests.lab.in_cluster import InCluster, Lease
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.operator import NAMESPACE
-from tests.lab.process import LabError, wait_until
-from tests.lab.registries import merged
-from tests.lab.stage import Stage
+from lab.chart_repository import serve_chart
+from lab.image_build.operator import obstacle
+from lab.in_cluster import InCluster, Lease
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.operator import NAMESPACE
+from lab.process import LabError, wait_until
+from lab.registries import merged
+from lab.stage import Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(obstacle()), reason=f"no operator in a cluster: {obstacle()}")]
 

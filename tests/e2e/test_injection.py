@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab.audit import WRITES
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.operator import USER
+from lab.process import wait_until
+from lab.stage import Stage
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.world import PULL_SECRET, create_namespace, pull_secret, references, remove_namespace, wait_spread
-from tests.lab.audit import WRITES
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.operator import USER
-from tests.lab.process import wait_until
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

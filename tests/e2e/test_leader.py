@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.operator import LEASE_SECONDS, NAMESPACE, Operator
+from lab.process import wait_until
+from lab.registries import Manifest
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import remove_namespace
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.operator import LEASE_SECONDS, NAMESPACE, Operator
-from tests.lab.process import wait_until
-from tests.lab.registries import Manifest
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.lab.images import make_image
-from tests.lab.observer import Observer
-from tests.lab.stage import Stage
+from lab.images import make_image
+from lab.observer import Observer
+from lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harbor_operator.metrics.catalogue import FAMILIES
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import wait_spread
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

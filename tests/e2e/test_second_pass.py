@@ -8,11 +8,11 @@ from typing import Self
 
 import pytest
 
+from lab.operator import USER, Operator
+from lab.process import wait_until
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import revisions, wait_spread
-from tests.lab.operator import USER, Operator
-from tests.lab.process import wait_until
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from lab.operator import NAMESPACE, Operator
+from lab.registries import Manifest, merged
+from lab.services import REDIS_PASSWORD
+from lab.stage import Stage
 from tests.e2e.conftest import Shift
 from tests.e2e.world import PULL_SECRET, World, descendants, listed, own_world
-from tests.lab.operator import NAMESPACE, Operator
-from tests.lab.registries import Manifest, merged
-from tests.lab.services import REDIS_PASSWORD
-from tests.lab.stage import Stage
 
 pytestmark = pytest.mark.e2e
 

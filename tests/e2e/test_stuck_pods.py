@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab.lab import Lab
+from lab.node.apps import deployment, write_app
+from lab.observer import Observer
+from lab.operator import USER
+from lab.process import wait_until
+from lab.stage import Stage, allow_admission_policy, allow_evictions, forbid_evictions
 from tests.e2e.racing import Manifest, Track, has_reference, is_refused, is_running, name_of
 from tests.e2e.world import create_namespace, listed, remove_namespace
-from tests.lab.lab import Lab
-from tests.lab.node.apps import deployment, write_app
-from tests.lab.observer import Observer
-from tests.lab.operator import USER
-from tests.lab.process import wait_until
-from tests.lab.stage import Stage, allow_admission_policy, allow_evictions, forbid_evictions
 
 pytestmark = pytest.mark.e2e
 

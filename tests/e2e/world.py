@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.process import wait_until
+from lab.registries import Manifest
+from lab.stage import Stage, install
 from tests.e2e.conftest import Shift
-from tests.lab.lab import Lab
-from tests.lab.observer import Observer
-from tests.lab.process import wait_until
-from tests.lab.registries import Manifest
-from tests.lab.stage import Stage, install
 
 PULL_SECRET = "harbor-pull"
 PROMPT: Manifest = {

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.chart import resolve
-from tests.lab.lab import Lab
-from tests.lab.node.archive import add_file
-from tests.lab.node.images import harbor_images
-from tests.lab.node.kubelet import KubeletNode
+from lab.chart import resolve
+from lab.lab import Lab
+from lab.node.archive import add_file
+from lab.node.images import harbor_images
+from lab.node.kubelet import KubeletNode
 
 
 @pytest.fixture(scope="package")

@@ -7,9 +7,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from tests.lab.lab import Lab
-from tests.lab.node.images import PYTHON_IMAGE
-from tests.lab.process import LabError, wait_until
+from lab.lab import Lab
+from lab.node.images import PYTHON_IMAGE
+from lab.process import LabError, wait_until
 
 
 def make_object(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.audit import AuditLog
+from lab.audit import AuditLog
 
 if TYPE_CHECKING:
     from pathlib import Path

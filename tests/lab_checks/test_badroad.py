@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.lab.badroad import BadRoad, Fault, Luck
+from lab.badroad import BadRoad, Fault, Luck
 
 EVENT = b'{"type": "ADDED"}\n'
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.lab import chart
-from tests.lab.lab import Lab, Part
-from tests.lab.process import LabError
+from lab import chart
+from lab.lab import Lab, Part
+from lab.process import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.controlplane import ControlPlane
+    from lab.controlplane import ControlPlane
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +38,7 @@ def plane() -> Iterator[ControlPlane]:
 
 def resolved(tmp_path: Path, pull: str, **env: str) -> tuple[str, str]:
     """Reference and origin of the chart, as resolved by a process of its own with this environment."""
-    code = f"from tests.lab.chart import resolve; c = resolve(pull={pull}); print(c.reference, c.origin, sep='|')"
+    code = f"from lab.chart import resolve; c = resolve(pull={pull}); print(c.reference, c.origin, sep='|')"
     clean = {key: value for key, value in os.environ.items() if key != chart.VARIABLE}
     done = subprocess.run(
         [sys.executable, "-c", code],

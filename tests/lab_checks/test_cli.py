@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.chart import LAB_CHART, VARIABLE
-from tests.lab.gotools import program
-from tests.lab.node.choice import KWOK
-from tests.lab.node.choice import VARIABLE as NODE_VARIABLE
+from lab.chart import LAB_CHART, VARIABLE
+from lab.gotools import program
+from lab.node.choice import KWOK
+from lab.node.choice import VARIABLE as NODE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 
 
 def lab(command: str, runtime: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), VARIABLE: str(LAB_CHART), NODE_VARIABLE: KWOK}
-    argv = [sys.executable, "-m", "tests.lab", command]
+    argv = [sys.executable, "-m", "lab", command]
     return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 

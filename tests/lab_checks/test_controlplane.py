@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lab.gotools import PROGRAMS
-from tests.lab.lab import Lab, Part
-from tests.lab.process import LabError, wait_until
+from lab.gotools import PROGRAMS
+from lab.lab import Lab, Part
+from lab.process import LabError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.controlplane import ControlPlane
+    from lab.controlplane import ControlPlane
 
 pytestmark = pytest.mark.lab
 

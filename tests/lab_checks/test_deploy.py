@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from tests.lab.gotools import program
-from tests.lab.registries import EXAMPLES, example
+from lab.gotools import program
+from lab.registries import EXAMPLES, example
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import gotools
+from lab import gotools
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def found(name: str, cache: Path, **env: str) -> subprocess.CompletedProcess[str
     """Ask a process of its own, which has this environment, an empty cache and no Go, for the program."""
     clean = {key: value for key, value in os.environ.items() if key not in {gotools.ASSETS, "PATH"}}
     return subprocess.run(
-        [sys.executable, "-c", f"from tests.lab.gotools import program; print(program({name!r}))"],
+        [sys.executable, "-c", f"from lab.gotools import program; print(program({name!r}))"],
         cwd=ROOT,
         env={**clean, "HARBOR_LAB_CACHE": str(cache), "PATH": "/nowhere", **env},
         capture_output=True,

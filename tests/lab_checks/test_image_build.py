@@ -8,10 +8,10 @@ import tarfile
 
 import pytest
 
-from tests.lab.image_build.bases import MARKER, Bases
-from tests.lab.image_build.operator import DOCKERFILE, LOCK, obstacle, operator_image
-from tests.lab.in_cluster import REPOSITORY, TAG
-from tests.lab.process import LabError
+from lab.image_build.bases import MARKER, Bases
+from lab.image_build.operator import DOCKERFILE, LOCK, obstacle, operator_image
+from lab.in_cluster import REPOSITORY, TAG
+from lab.process import LabError
 
 NAME = f"{REPOSITORY}:{TAG}"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.ingress.nginx_conf import Place, nginx_conf
-from tests.lab.ingress.routes import Host, Object, Seen, plan_hosts
+from lab.ingress.nginx_conf import Place, nginx_conf
+from lab.ingress.routes import Host, Object, Seen, plan_hosts
 
 PLACE = Place("/home", "/log", 443, 80, "intra", "/kubeconfig", "/nginx", {}, 1)
 SERVICES: dict[str, Object] = {

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.lab import Lab, Part
-from tests.lab.node.apps import wait_running
-from tests.lab.node.cgroups import ROOT, sweep
-from tests.lab.node.kubelet import PROJECT_ROOT, KubeletNode
-from tests.lab.node.programs import obstacle
-from tests.lab.process import free_port, wait_until
+from lab.lab import Lab, Part
+from lab.node.apps import wait_running
+from lab.node.cgroups import ROOT, sweep
+from lab.node.kubelet import PROJECT_ROOT, KubeletNode
+from lab.node.programs import obstacle
+from lab.process import free_port, wait_until
 from tests.lab_checks.node_world import ask, make_object, make_pod, wait_says
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")]
@@ -31,9 +31,9 @@ API = (
 )
 
 VICTIM = """
-from tests.lab.chart import resolve
-from tests.lab.lab import Lab, Part
-from tests.lab.node.kubelet import KubeletNode
+from lab.chart import resolve
+from lab.lab import Lab, Part
+from lab.node.kubelet import KubeletNode
 lab = Lab.start({Part.CONTROL_PLANE})
 node = KubeletNode.start(lab.directory, lab.control_plane, lab.processes, lab.authority)
 print(lab.directory, node.plan.cgroup, flush=True)
@@ -51,7 +51,7 @@ def pods(lab: Lab, node: KubeletNode) -> None:
     """A pod that serves behind a Service, and one to look from."""
     idle = ["-c", "import signal; signal.pause()"]
     lab.control_plane.apply(
-        make_pod("web", ["/app/tests/lab/node/standin.py", "8080", "from a pod", "/"]),
+        make_pod("web", ["/app/lab/node/standin.py", "8080", "from a pod", "/"]),
         make_pod("client", idle),
         make_object(
             "v1", "Service", "web", spec={"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.node.choice import VARIABLE
-from tests.lab.node.programs import obstacle
+from lab.node.choice import VARIABLE
+from lab.node.programs import obstacle
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -20,7 +20,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 def told(asked: str = "", *, user: int | None = None, path: str | None = None) -> str:
     """What is said of the choice with this value of the variable, as this user, with this PATH."""
     become = "" if user is None else f"import os; os.setuid({user}); "
-    code = f"from tests.lab.node.choice import choose; {become}print(choose().describe())"
+    code = f"from lab.node.choice import choose; {become}print(choose().describe())"
     env = {**os.environ, VARIABLE: asked, **({} if path is None else {"PATH": path})}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     return (done.stdout or done.stderr).strip().splitlines()[-1]

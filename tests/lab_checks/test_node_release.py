@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.chart import resolve
-from tests.lab.lab import Lab
-from tests.lab.node.apps import deployment, wait_refused, wait_running, write_app
-from tests.lab.node.images import harbor_images
-from tests.lab.node.kubelet import KubeletNode
-from tests.lab.node.programs import obstacle
-from tests.lab.node.release import checked
-from tests.lab.observer import Observer
-from tests.lab.operator import Operator
-from tests.lab.process import LabError
-from tests.lab.stage import Stage, install
+from lab.chart import resolve
+from lab.lab import Lab
+from lab.node.apps import deployment, wait_refused, wait_running, write_app
+from lab.node.images import harbor_images
+from lab.node.kubelet import KubeletNode
+from lab.node.programs import obstacle
+from lab.node.release import checked
+from lab.observer import Observer
+from lab.operator import Operator
+from lab.process import LabError
+from lab.stage import Stage, install
 from tests.lab_checks.node_world import make_object, make_pod
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")]

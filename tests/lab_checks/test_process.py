@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.cache import locked
-from tests.lab.process import LabError, Processes, free_port, wait_until
+from lab.cache import locked
+from lab.process import LabError, Processes, free_port, wait_until
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from tests.lab.process import Processes
+from lab.process import Processes
 print(Processes(Path(sys.argv[1])).start("child", ["sleep", "600"]).pid, flush=True)
 time.sleep(600)
 """

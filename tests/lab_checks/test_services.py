@@ -12,13 +12,13 @@ from swiftclient.client import Connection as SwiftConnection
 from swiftclient.client import get_account, get_auth
 from swiftclient.exceptions import ClientException
 
-from tests.lab.certs import Authority
-from tests.lab.images import make_image
-from tests.lab.process import Processes, free_port
-from tests.lab.redis import Mode, Redis
-from tests.lab.registry import Registry
-from tests.lab.services import Services
-from tests.lab.skopeo import Skopeo
+from lab.certs import Authority
+from lab.images import make_image
+from lab.process import Processes, free_port
+from lab.redis import Mode, Redis
+from lab.registry import Registry
+from lab.services import Services
+from lab.skopeo import Skopeo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,11 +16,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from lab.certs import Authority
+from lab.harbor.standalone import Standalone
+from lab.process import LabError, Processes
 from tests.contract.harbor.client import HarborClient, Login
 from tests.contract.harbor.specification import Specification, path_of_description
-from tests.lab.certs import Authority
-from tests.lab.harbor.standalone import Standalone
-from tests.lab.process import LabError, Processes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

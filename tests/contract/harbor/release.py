@@ -13,14 +13,14 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.lab.harbor.access import new_secret
-from tests.lab.harbor.workloads import Workloads
-from tests.lab.nginx import Front, Site
+from lab.harbor.access import new_secret
+from lab.harbor.workloads import Workloads
+from lab.nginx import Front, Site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.lab.lab import Lab
+    from lab.lab import Lab
 
 NAMESPACE, NAME, ROLE, CONTAINER = "registry-system", "cr", "harbor", "images"
 REGISTRY_USER = "harbor_registry"

@@ -10,16 +10,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from lab.process import LabError
 from tests.contract.harbor.client import HarborClient
 from tests.contract.harbor.conftest import login_of, pull_only
-from tests.lab.process import LabError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from typing import Any
 
+    from lab.harbor.standalone import Standalone
     from tests.contract.harbor.specification import Specification
-    from tests.lab.harbor.standalone import Standalone
 
 
 @pytest_asyncio.fixture

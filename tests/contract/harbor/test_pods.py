@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab.harbor.launches import Addresses, Launch, Unsupported, core, registry, registry_overrides
-from tests.lab.harbor.pods import Container, Missing, Pod
+from lab.harbor.launches import Addresses, Launch, Unsupported, core, registry, registry_overrides
+from lab.harbor.pods import Container, Missing, Pod
 
 ROOT = Path("/pod")
 ADDRESSES = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")

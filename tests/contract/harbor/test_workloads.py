@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.images import make_image
+from lab.lab import Lab, Part
+from lab.process import LabError, wait_until
+from lab.skopeo import Skopeo
 from tests.contract.harbor.release import CONTAINER, Release
-from tests.lab.images import make_image
-from tests.lab.lab import Lab, Part
-from tests.lab.process import LabError, wait_until
-from tests.lab.skopeo import Skopeo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from harbor_operator.api.backends import SslMode
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.postgres import PostgresLogin, PostgresServer
 from harbor_operator.reasons import Reason
-from tests.lab.process import free_port
+from lab.process import free_port
 
 LOGIN = PostgresLogin("x", SecretStr("secret"), "Secret 'pg-admin' (`spec.database.adminSecretRef`)")
 

@@ -1,0 +1,73 @@
+"""`python -m benchmarks.floor KUBECONFIG SECRET CONCURRENCY`: two writes per service account and nothing else.
+
+No retries, no repairs, no limits: what this client needs for a load is the floor under everybody who does the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.api import APPLY, MERGE, Access, Api, Manifest, locked, pull_secret, references_of
+
+ARGUMENTS = 3
+CONTENT = json.dumps({"auths": {"registry.bench.internal": {"auth": "cHVsbDpwdWxs"}}})
+ACCOUNTS = "/api/v1/serviceaccounts"
+PAGE = 500
+
+
+class Floor:
+    """The trivial client."""
+
+    def __init__(self, api: Api, secret: str, concurrency: int) -> None:
+        self._api = api
+        self._secret = secret
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def run(self) -> None:
+        """Serves every account there is and every one that comes."""
+        async with asyncio.TaskGroup() as tasks:
+            revision = await self._list(tasks)
+            while True:
+                query = {"resourceVersion": revision, "fieldSelector": "metadata.name=default"}
+                async for chunk in self._api.watch(ACCOUNTS, query):
+                    for raw in chunk.split(b"\n"):
+                        event = json.loads(raw)
+                        revision = event["object"]["metadata"]["resourceVersion"]
+                        if event["type"] == "ADDED":
+                            tasks.create_task(self._serve(event["object"]))
+
+    async def _list(self, tasks: asyncio.TaskGroup) -> str:
+        token = ""
+        while True:
+            path = f"{ACCOUNTS}?fieldSelector=metadata.name=default&limit={PAGE}&continue={token}"
+            page = await self._api.must("GET", path)
+            for account in page["items"]:
+                if self._secret not in references_of(account):
+                    tasks.create_task(self._serve(account))
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return str(page["metadata"]["resourceVersion"])
+
+    async def _serve(self, account: Manifest) -> None:
+        place = f"/api/v1/namespaces/{account['metadata']['namespace']}"
+        async with self._slots:
+            path = f"{place}/secrets/{self._secret}?fieldManager=floor&force=true"
+            await self._api.send("PATCH", path, pull_secret(self._secret, CONTENT), APPLY)
+            patch = locked(account["metadata"]["resourceVersion"], [*references_of(account), self._secret])
+            await self._api.send("PATCH", f"{place}/serviceaccounts/default", patch, MERGE)
+
+
+async def _run(kubeconfig: Path, secret: str, concurrency: int) -> None:
+    async with Api(Access.read(kubeconfig), connections=concurrency + 2) as api:
+        await Floor(api, secret, concurrency).run()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != ARGUMENTS + 1:
+        raise SystemExit(__doc__)
+    uvloop.run(_run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

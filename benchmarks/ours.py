@@ -1,0 +1,196 @@
+"""The operator as a contender: its own process, the shipped rights, and a registry run by somebody else."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.arena import PREFIX
+from benchmarks.contender import Business, Card
+from lab.lab import Lab
+from lab.operator import NAMESPACE as HOME
+from lab.operator import USER, Operator
+from lab.process import LabError, Process, free_port, wait_until
+from lab.registries import Registry
+from lab.stage import allow_admission_policy, install
+
+ROOT = Path(__file__).parents[1]
+NAMESPACE = "bench-registry"
+NAME = "cr"
+EXCLUDED = ["kube-*", "default", "harbor-operator", "bench-*"]
+
+
+class Ours:
+    """Contender: the operator of this project."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.card = Card(
+            name="harbor-operator",
+            title="harbor-operator (this project)",
+            secret_name="harbor-pull",
+            business=Business.BOTH,
+            limits="at most 32 writes at a time, fewer at a slow server; a token bucket that follows 429 and silence",
+            settings="defaults",
+            rights="the shipped ClusterRole: Secrets and ServiceAccounts by name",
+        )
+        self.user = USER
+        self._lab = lab
+        self._registry = Registry(lab.control_plane, NAMESPACE, NAME)
+        self._operator: Operator | None = None
+        self._accounts = itertools.count()
+        self._door: Process | None = None
+        self._url = ""
+
+    @property
+    def pid(self) -> int:
+        """The operator's process."""
+        return self._running().process.pid
+
+    def start(self) -> None:
+        """Starts the operator; the registry is applied before, if there is none (any more)."""
+        if self._door is None:
+            self._set_up()
+        if self._registry.is_gone():
+            self._apply()
+        self._operator = _start(self._lab)
+        self._operator.wait_leading()
+
+    def stop(self) -> None:
+        """Ends the operator as a node would."""
+        self._running().stop()
+
+    def rotate(self) -> bool:
+        """Refers the registry to another account, which it looks at on the spot."""
+        self._registry.patch({"pullSecrets": {"credential": {"secretRef": {"name": self._put_account()}}}})
+        return True
+
+    def retire(self) -> bool:
+        """Deletes the registry."""
+        self._registry.delete(deadline=600)
+        return True
+
+    def set_admission_policy(self, mode: str) -> None:
+        """Has the registry use the admission policy (Enabled) or not (Disabled)."""
+        self._registry.patch({"pullSecrets": {"admissionPolicy": mode}})
+
+    def _set_up(self) -> None:
+        install(self._lab)
+        self._open_door()
+        self._registry.prepare()
+        self._registry.put_secret("cr-ca", {"ca.crt": self._lab.authority.ca_path.read_text()})
+
+    def _apply(self) -> None:
+        pull = {"credential": {"secretRef": {"name": self._put_account()}}, "namespaces": {"exclude": EXCLUDED}}
+        self._registry.apply({"externalURL": self._url, "caSecretRef": {"name": "cr-ca"}, "pullSecrets": pull})
+
+    def _open_door(self) -> None:
+        port = free_port()
+        issued = self._lab.authority.issue("bench-door")
+        argv = [
+            sys.executable,
+            "-m",
+            "benchmarks.door",
+            str(port),
+            *map(str, (issued.cert_path, issued.key_path)),
+        ]
+        self._door = self._lab.processes.start("bench-door", argv, cwd=ROOT)
+        ready = "listening"
+        log = self._door.log
+        wait_until(lambda: ready in log.read_text(), "the door answers", deadline=20, process=self._door)
+        self._url = f"https://localhost:{port}"
+
+    def _put_account(self) -> str:
+        name = f"pull-account-{next(self._accounts)}"
+        self._registry.put_secret(name, {"username": "puller", "password": secrets.token_hex(16)})
+        return name
+
+    def _running(self) -> Operator:
+        if self._operator is None:
+            raise LabError("the operator was not started")
+        return self._operator
+
+
+class ByPolicy:
+    """Contender: the same with the admission policy, which gives accounts their reference at birth."""
+
+    def __init__(self, lab: Lab, ours: Ours) -> None:
+        self.card = replace(
+            ours.card,
+            name="harbor-operator-policy",
+            title="harbor-operator (this project) with its admission policy",
+            settings="`spec.pullSecrets.admissionPolicy: Enabled`",
+        )
+        self.user = ours.user
+        self._lab = lab
+        self._ours = ours
+        self._probes = itertools.count()
+
+    @property
+    def pid(self) -> int:
+        """The operator's process."""
+        return self._ours.pid
+
+    def start(self) -> None:
+        """Starts the operator and returns once the policy is in force."""
+        self._ours.start()
+        allow_admission_policy(self._lab.control_plane, (NAMESPACE, NAME))
+        self._ours.set_admission_policy("Enabled")
+        wait_until(self._is_in_force, "the admission policy is in force", deadline=60, interval=1)
+
+    def stop(self) -> None:
+        """Takes the policy away, which would serve everybody else's accounts too, and ends the operator."""
+        self._ours.set_admission_policy("Disabled")
+        wait_until(lambda: not self._policies(), "the admission policy is gone", deadline=60)
+        self._ours.stop()
+
+    def rotate(self) -> bool:
+        """As without the policy."""
+        return self._ours.rotate()
+
+    def retire(self) -> bool:
+        """As without the policy."""
+        return self._ours.retire()
+
+    def _policies(self) -> str:
+        return self._lab.control_plane.kubectl("get", "mutatingadmissionpolicies", "-o", "name").strip()
+
+    def _is_in_force(self) -> bool:
+        """Whether an account made now is born with the reference: nobody had to write to it afterwards."""
+        plane, name = self._lab.control_plane, f"{PREFIX}policy-{next(self._probes)}"
+        mark = plane.audit.mark()
+        plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        path = (
+            "-n",
+            name,
+            "get",
+            "serviceaccount",
+            "default",
+            "--ignore-not-found",
+            "-o",
+            "jsonpath={.imagePullSecrets}",
+        )
+        wait_until(lambda: self.card.secret_name in plane.kubectl(*path), f"'{name}' is served", deadline=30)
+        written = plane.audit.writes_since(mark, self.user)
+        return not any(event.namespace == name and event.resource == "serviceaccounts" for event in written)
+
+
+def _start(lab: Lab) -> Operator:
+    """Starts the operator with its defaults: the short Lease of the other tests would show in what it costs at rest."""
+    plane, port = lab.control_plane, free_port()
+    settings = {
+        "KUBECONFIG": plane.kubeconfig_for_service_account(HOME, HOME),
+        "IDENTITY": "operator",
+        "NAMESPACE": HOME,
+        "LISTEN_HOST": "127.0.0.1",
+        "LISTEN_PORT": port,
+        "WORK_DIR": plane.directory / "operator",
+    }
+    env = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
+    argv = [sys.executable, "-m", "harbor_operator", "run"]
+    process = lab.processes.start("operator", argv, env={**env, "PYTHONPATH": str(ROOT / "operator")})
+    operator = Operator(process, port)
+    wait_until(lambda: operator.get("/livez") == "ok\n", "the operator answers", deadline=30, process=process)
+    return operator

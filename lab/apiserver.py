@@ -1,0 +1,86 @@
+"""Command lines and files of the API server and of the two controllers that every cluster has."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lab.audit import POLICY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.certs import Authority
+
+SERVICE_RANGE = "10.0.0.0/16"
+HOSTS = ("127.0.0.1", "localhost", "10.0.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+ISSUER = "https://kubernetes.default.svc"
+ROTATE_NEVER_MIB = 1_000_000
+
+COMPONENT_USERS = {
+    "admin": ("admin", "system:masters"),
+    "node": ("lab-node", "system:masters"),
+    "ingress": ("lab-ingress", "system:masters"),
+    "controller-manager": ("system:kube-controller-manager", ""),
+    "scheduler": ("system:kube-scheduler", ""),
+}
+"""Who holds a token: the user's name and group as the API server, and so the audit log, sees them."""
+
+
+def prepare_apiserver(
+    directory: Path, authority: Authority, tokens: dict[str, str], places: tuple[str, int]
+) -> list[str]:
+    """Write the API server's files and return its flags; `places` are etcd's URL and the port to listen on."""
+    etcd_url, port = places
+    serving = authority.issue("kube-apiserver", hosts=HOSTS)
+    signing = authority.client("service-accounts")
+    (directory / "service-accounts.key").symlink_to(signing.key_path.resolve())
+    (directory / "audit-policy.json").write_text(json.dumps(POLICY))
+    flags = {
+        "etcd-servers": etcd_url,
+        "bind-address": "127.0.0.1",
+        "advertise-address": "127.0.0.1",
+        "endpoint-reconciler-type": "none",  # a loopback address cannot be an endpoint
+        "secure-port": port,
+        "tls-cert-file": serving.cert_path,
+        "tls-private-key-file": serving.key_path,
+        "token-auth-file": _write_tokens(directory, tokens),
+        "authorization-mode": "RBAC",
+        "service-cluster-ip-range": SERVICE_RANGE,
+        "service-account-issuer": ISSUER,
+        "service-account-key-file": signing.cert_path,
+        "service-account-signing-key-file": signing.key_path,
+        "audit-policy-file": directory / "audit-policy.json",
+        "audit-log-path": directory / "audit.jsonl",
+        "audit-log-mode": "blocking-strict",  # a batch could still be in memory when somebody counts
+        "audit-log-maxsize": ROTATE_NEVER_MIB,
+    }
+    return [f"--{flag}={value}" for flag, value in flags.items()]
+
+
+def controller_manager_argv(directory: Path, ca_path: Path, kubeconfig: Path) -> list[str]:
+    """Flags of the controller manager, with room for thousands of namespaces."""
+    return [
+        f"--kubeconfig={kubeconfig}",
+        f"--root-ca-file={ca_path}",
+        f"--service-account-private-key-file={directory / 'service-accounts.key'}",
+        "--use-service-account-credentials=true",
+        "--leader-elect=false",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+        "--bind-address=127.0.0.1",
+        "--secure-port=0",
+    ]
+
+
+def scheduler_argv(kubeconfig: Path) -> list[str]:
+    """Flags of the scheduler."""
+    return [f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0"]
+
+
+def _write_tokens(directory: Path, tokens: dict[str, str]) -> Path:
+    path = directory / "tokens.csv"
+    path.touch(mode=0o600)
+    lines = (f'{tokens[key]},{user},{user},"{group}"\n' for key, (user, group) in COMPONENT_USERS.items())
+    path.write_text("".join(lines))
+    return path

@@ -1,0 +1,232 @@
+"""A real Kubernetes control plane as local processes: etcd, API server, controller manager and scheduler.
+
+    plane = ControlPlane.start(lab_dir, processes, authority)
+    plane.url, plane.ca_path, plane.admin_token, plane.kubeconfig        # the administrator's
+    plane.kubectl("get", "ns", "-o", "name")                              -> str; LabError when kubectl fails
+    plane.kubectl("apply", "-f", "-", input=manifest)
+    plane.kubectl("get", "secrets", kubeconfig=path)                      # as somebody else; helm likewise
+    plane.apply({...}, {...})                                             # objects instead of text
+    plane.read("/api/v1/namespaces/default")                              # -> dict, or None if it is not there
+    plane.helm("install", "cr", chart, "--wait=watcher")                  -> str
+    plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator") -> Path, file mode 0600
+    plane.audit                                                           # lab.audit.AuditLog
+    plane.audit_log                                                       # its file
+    plane.restart_apiserver()                                             # same port and data; downtime=, more flags=
+    plane.stop()
+
+RBAC and the ServiceAccount admission plugin are on, as in any cluster: a pod whose ServiceAccount does not exist yet is
+refused. etcd does not flush to disk (`--unsafe-no-fsync`): a measurement that compares writes must say so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from lab import kubeconfig
+from lab.apiserver import COMPONENT_USERS, controller_manager_argv, prepare_apiserver, scheduler_argv
+from lab.audit import AuditLog
+from lab.gotools import build, program
+from lab.process import LabError, Process, Processes, free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lab.certs import Authority
+
+PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler")
+START_SECONDS = 90.0
+COMMAND_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach the API server."""
+
+    url: str
+    ca_path: Path
+    tokens: dict[str, str]
+
+
+class ControlPlane:
+    """A running control plane; see the module's docstring for what it offers."""
+
+    def __init__(self, directory: Path, processes: Processes, access: Access, apiserver_argv: list[str]) -> None:
+        self.directory = directory
+        self.url = access.url
+        self.ca_path = access.ca_path
+        self.admin_token = access.tokens["admin"]
+        self.audit_log = directory / "audit.jsonl"
+        self.audit = AuditLog(self.audit_log)
+        self._tokens = access.tokens
+        self._processes = processes
+        self._apiserver_argv = apiserver_argv
+        self._running: list[Process] = []
+        self.kubeconfig = self.kubeconfig_for("admin", self.admin_token)
+        self._tls = ssl.create_default_context(cafile=str(self.ca_path))
+
+    @classmethod
+    def start(cls, lab_dir: Path, processes: Processes, authority: Authority) -> ControlPlane:
+        """A control plane that answers, with its controllers at work, and its files in `lab_dir`/control-plane."""
+        programs = build(PROGRAMS)
+        directory = lab_dir / "control-plane"
+        directory.mkdir(parents=True)
+        tokens = {user: secrets.token_hex(16) for user in COMPONENT_USERS}
+        etcd, etcd_url = _start_etcd(directory, processes, programs["etcd"])
+        port = free_port()
+        argv = [str(programs["kube-apiserver"]), *prepare_apiserver(directory, authority, tokens, (etcd_url, port))]
+        plane = cls(directory, processes, Access(f"https://127.0.0.1:{port}", authority.ca_path, tokens), argv)
+        plane._running.append(etcd)
+        plane._start_apiserver()
+        plane._start_controllers(programs)
+        plane._await_ready()
+        return plane
+
+    def kubectl(self, *args: str, input: str | None = None, kubeconfig: Path | None = None) -> str:  # noqa: A002
+        """Run kubectl, as the administrator if nobody else is named, and return what it prints."""
+        return self._run("kubectl", [*args], input, {"KUBECONFIG": str(kubeconfig or self.kubeconfig)})
+
+    def helm(self, *args: str, kubeconfig: Path | None = None) -> str:
+        """Run helm, as the administrator if nobody else is named, with caches of its own; return what it prints."""
+        homes = {
+            f"HELM_{kind}_HOME": str(self.directory / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")
+        }
+        return self._run("helm", [*args], None, {**homes, "KUBECONFIG": str(kubeconfig or self.kubeconfig)})
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Apply Kubernetes objects, by server-side apply."""
+        bundle = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(bundle))
+
+    def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
+        """A kubeconfig that acts as this ServiceAccount, with a token good for a day."""
+        token = self.kubectl("create", "token", name, "-n", namespace, "--duration=24h").strip()
+        return self.kubeconfig_for(f"{namespace}.{name}", token)
+
+    def kubeconfig_for(self, user: str, token: str) -> Path:
+        """A kubeconfig for whoever holds `token`."""
+        path = self.directory / f"{user.replace(':', '-')}.kubeconfig"
+        kubeconfig.write(path, self.url, self.ca_path, token)
+        return path
+
+    def component_kubeconfig(self, user: str) -> Path:
+        """A kubeconfig for one of `COMPONENT_USERS`, so that the audit log tells them apart."""
+        return self.kubeconfig_for(user, self._tokens[user])
+
+    def answers(self, path: str = "/readyz") -> bool:
+        """Whether the API server answers a GET of `path` with success."""
+        try:
+            self._get(path)
+        except OSError:
+            return False
+        return True
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """The object or list at a path of the API, or nothing; to ask again and again, kubectl costs too much.
+
+        An OSError when the API server does not answer, or answers with another error.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self._get(path))
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def is_node_ready(self, name: str) -> bool:
+        """Whether there is a node of that name, and it says that it is Ready."""
+        node = self.read(f"/api/v1/nodes/{name}") or {}
+        conditions = node.get("status", {}).get("conditions", [])
+        return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+    def restart_apiserver(self, *, downtime: float = 0.0, flags: Sequence[str] = ()) -> None:
+        """Kill the API server, keep it down for so many seconds, and start it again on the same port and data.
+
+        `flags` are added to its command line for good.
+        """
+        self._apiserver_argv += flags
+        self._apiserver.kill()
+        self.audit.server_killed()
+        time.sleep(downtime)
+        self._start_apiserver()
+        wait_until(self.answers, "the API server is ready again", deadline=START_SECONDS, process=self._apiserver)
+
+    def stop(self) -> None:
+        """End everything, abruptly: nothing of it is kept."""
+        for process in (*reversed(self._running), self._apiserver):
+            process.kill()
+
+    def _start_apiserver(self) -> None:
+        self._apiserver = self._processes.start("kube-apiserver", self._apiserver_argv)
+
+    def _start_controllers(self, programs: dict[str, Path]) -> None:
+        wait_until(
+            lambda: self.answers("/healthz/ping"),
+            "the API server answers",
+            deadline=START_SECONDS,
+            process=self._apiserver,
+        )
+        manager = controller_manager_argv(self.directory, self.ca_path, self.component_kubeconfig("controller-manager"))
+        scheduler = scheduler_argv(self.component_kubeconfig("scheduler"))
+        for name, argv in (("kube-controller-manager", manager), ("kube-scheduler", scheduler)):
+            self._running.append(self._processes.start(name, [str(programs[name]), *argv]))
+
+    def _await_ready(self) -> None:
+        wait_until(self.answers, "the API server is ready", deadline=START_SECONDS, process=self._apiserver)
+        wait_until(
+            lambda: self.answers("/api/v1/namespaces/default/serviceaccounts/default"),
+            "the controller manager makes ServiceAccounts",
+            deadline=START_SECONDS,
+            process=self._running[1],
+        )
+
+    def _get(self, path: str) -> bytes:
+        headers = {"Authorization": f"Bearer {self.admin_token}"}
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 - always https
+        with urllib.request.urlopen(request, timeout=5, context=self._tls) as answer:  # noqa: S310
+            return bytes(answer.read())
+
+    def _run(self, name: str, args: list[str], text: str | None, env: dict[str, str]) -> str:
+        """Run a client with a discovery cache of its own: a later lab on the same port would find a stale one."""
+        argv = [str(program(name)), *args]
+        full_env = {**os.environ, "KUBECACHEDIR": str(self.directory / "client-cache"), **env}
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False, env=full_env
+        )
+        if done.returncode:
+            raise LabError(f"`{name} {' '.join(args)}` ended with status {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+
+def _start_etcd(directory: Path, processes: Processes, etcd: Path) -> tuple[Process, str]:
+    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    flags = {
+        "data-dir": directory / "etcd",
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": f"default={peer}",
+        "unsafe-no-fsync": "true",
+        "quota-backend-bytes": str(4 << 30),
+        "log-level": "warn",
+    }
+    process = processes.start("etcd", [etcd, *(f"--{flag}={value}" for flag, value in flags.items())])
+    wait_until(lambda: _healthy(client), "etcd is healthy", deadline=START_SECONDS, process=process, interval=0.02)
+    return process, client
+
+
+def _healthy(url: str) -> bool:
+    with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - always http
+        return b'"true"' in answer.read()

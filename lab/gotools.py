@@ -1,0 +1,218 @@
+"""Programs of the lab that are written in Go: found, or built once from the modules pinned under `tools/`.
+
+    program("kubectl")          -> Path, built on the spot if need be
+    build(("etcd", "helm"))     -> {name: Path}; all of `PROGRAMS` when nothing is named
+    kept("helm")                -> Path in the cache, or nothing; never builds
+
+Looked for in this order: the directory `KUBEBUILDER_ASSETS` (chosen by the user, so taken as it is), what was built
+earlier into the cache, PATH (only at the pinned version or newer: an old kubectl misunderstands a new API server in
+ways that look like a fault of what is tested), and at last a build with the Go toolchain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.cache import cache_dir, locked
+from lab.process import LabError
+from lab.progress import Task, task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TOOLS = Path(__file__).parent / "tools"
+SHIPPED = Path(__file__).parents[1] / "build"
+"""Pins of the programs that the operator's image contains as well."""
+KUBERNETES_STAMP = "-X k8s.io/component-base/version.git"
+GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
+ASSETS = "KUBEBUILDER_ASSETS"
+SECONDS_BETWEEN_LINES = 20.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: the pinned module it comes from, its package, and how it tells its version."""
+
+    module: str
+    release: str
+    package: str
+    ask: tuple[str, ...] = ("--version",)
+
+    @property
+    def pins(self) -> Path:
+        """The directory of the go.mod and go.sum that pin the program."""
+        shipped = SHIPPED / self.module
+        return shipped if shipped.is_dir() else TOOLS / self.module
+
+    @property
+    def version(self) -> str:
+        """The pinned version, without its leading 'v'."""
+        found = re.search(rf"^\s*(?:require )?{re.escape(self.release)} v(\S+)", self._text("go.mod"), re.MULTILINE)
+        if found is None:
+            message = f"'{self.pins / 'go.mod'}' pins no version of '{self.release}'"
+            raise LabError(message)
+        return found[1]
+
+    @property
+    def ldflags(self) -> str:
+        """Linker flags: small, and stamped with the version where the source alone does not know it.
+
+        Helm charts ask the API server for its version, and an unstamped one makes them fail.
+        """
+        major, minor = self.version.split(".")[:2]
+        stamps = {
+            "kubernetes": f"{KUBERNETES_STAMP}Version=v{self.version} {KUBERNETES_STAMP}Major={major}"
+            f" {KUBERNETES_STAMP}Minor={minor}",
+            "helm": f"-X helm.sh/helm/v4/internal/version.version=v{self.version}",
+        }
+        return f"-s -w {stamps.get(self.module, '')}".strip()
+
+    @property
+    def home(self) -> Path:
+        """Where in the cache the built program lies; another pin, flag or platform is another place."""
+        parts = (
+            self._text("go.mod"),
+            self._text("go.sum"),
+            self.ldflags,
+            repr(GO_ENV),
+            sys.platform,
+            os.uname().machine,
+        )
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        return cache_dir() / "go" / f"{self.module}-{digest}"
+
+    def _text(self, name: str) -> str:
+        return (self.pins / name).read_text()
+
+
+def _kubernetes(name: str, *ask: str) -> Program:
+    return Program("kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}", ask or ("--version",))
+
+
+PROGRAMS = {
+    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
+    "kube-apiserver": _kubernetes("kube-apiserver"),
+    "kubectl": _kubernetes("kubectl", "version", "--client"),
+    "kube-controller-manager": _kubernetes("kube-controller-manager"),
+    "kube-scheduler": _kubernetes("kube-scheduler"),
+    "kwok": Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "helm": Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
+}
+"""In building order: what makes an API server answer comes first."""
+
+
+def program(name: str) -> Path:
+    """The program called `name`, ready to run."""
+    return kept(name) or _on_path(name) or _built(name)
+
+
+def build(names: Iterable[str] = PROGRAMS) -> dict[str, Path]:
+    """All programs of these names, in the order in which they become useful."""
+    wanted = set(names)
+    return {name: program(name) for name in PROGRAMS if name in wanted}
+
+
+def kept(name: str) -> Path | None:
+    """The program from `KUBEBUILDER_ASSETS` or from the cache, if it is there."""
+    folders = [Path(os.environ[ASSETS])] if os.environ.get(ASSETS) else []
+    for folder in (*folders, PROGRAMS[name].home):
+        candidate = folder / name
+        if os.access(candidate, os.X_OK):
+            return candidate.resolve()
+    return None
+
+
+def _on_path(name: str) -> Path | None:
+    found = shutil.which(name)
+    if found is None:
+        return None
+    wanted, seen = PROGRAMS[name].version, _version_of(found, PROGRAMS[name].ask)
+    if seen is not None and _numbers(seen) >= _numbers(wanted):
+        return Path(found)
+    print(f"lab: not using '{found}': it is version {seen or 'unknown'}, wanted is {wanted} or newer", file=sys.stderr)
+    return None
+
+
+def _version_of(path: str, ask: tuple[str, ...]) -> str | None:
+    try:
+        answer = subprocess.run([path, *ask], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\bv?(\d+\.\d+\.\d+)", answer.stdout + answer.stderr)
+    return found[1] if found else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def _built(name: str) -> Path:
+    with locked(f"go-{PROGRAMS[name].module}"):
+        return kept(name) or _build(name)
+
+
+def _build(name: str) -> Path:
+    spec = PROGRAMS[name]
+    go = _go_for(spec)
+    spec.home.mkdir(parents=True, exist_ok=True)
+    target, part = spec.home / name, spec.home / f".{name}.part"
+    argv = [go, "build", "-v", "-ldflags", spec.ldflags, "-o", str(part), spec.package]
+    with task(f"Building {name} {spec.version}") as shown:
+        _run_go(name, argv, spec, shown)
+    part.replace(target)
+    return target
+
+
+def _run_go(name: str, argv: list[str], spec: Program, shown: Task) -> None:
+    env = {**os.environ, **GO_ENV}
+    directory = spec.pins
+    with subprocess.Popen(argv, cwd=directory, env=env, stderr=subprocess.PIPE, text=True) as child:
+        tail = _narrate(child, shown)
+    if child.returncode:
+        raise LabError(
+            f"building '{name}' with Go failed; the modules come from the Go module proxy or the local module cache.\n"
+            f"  Try it by hand: cd {directory} && go build {spec.package}\n" + "\n".join(f"    {line}" for line in tail)
+        )
+
+
+def _narrate(child: subprocess.Popen[str], shown: Task) -> list[str]:
+    """Show what Go is at, seldom enough for a log file, and keep the last lines for a message."""
+    pause = 0.2 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
+    shown_at, packages, tail = time.monotonic(), 0, list[str]()
+    for line in child.stderr or ():
+        tail = [*tail[-14:], line.rstrip()]
+        downloading = line.startswith("go: downloading")
+        packages += not downloading
+        if time.monotonic() - shown_at > pause:
+            shown.update(line[4:].strip() if downloading else f"{packages} packages compiled")
+            shown_at = time.monotonic()
+    return tail
+
+
+def _go_for(spec: Program) -> str:
+    """The Go command, once it is known to be able to build `spec`."""
+    found = re.search(r"^go (\S+)", (spec.pins / "go.mod").read_text(), re.MULTILINE)
+    wanted = found[1] if found else "1.26"
+    go = shutil.which("go")
+    if go is None:
+        raise LabError(
+            f"the lab needs '{Path(spec.package).name}' {spec.version}, which is neither in {ASSETS}, in the cache nor"
+            f" on PATH, and there is no Go to build it; install Go {wanted} or newer, or set {ASSETS}"
+        )
+    env = {**os.environ, **GO_ENV}
+    answer = subprocess.run(
+        [go, "env", "GOVERSION"], cwd=spec.pins, env=env, capture_output=True, text=True, check=False
+    )
+    if answer.returncode or _numbers(answer.stdout) < _numbers(wanted):
+        seen = answer.stdout.strip() or answer.stderr.strip()
+        raise LabError(f"'{go}' is too old to build '{spec.module}': it says '{seen}', needed is Go {wanted} or newer")
+    return go

@@ -1,0 +1,103 @@
+"""Joins the parts of the stand-in: the routes, what is made at the first boot, and what is closed at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp import web
+
+from lab.harbor import (
+    configurations,
+    gc,
+    health,
+    projects,
+    quotas,
+    registry_proxy,
+    repositories,
+    robots,
+    session,
+    system,
+    tokens,
+    users,
+)
+from lab.harbor.core import ADMIN_ID, CORE, Core
+from lab.harbor.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from lab.harbor.settings import Settings
+
+BASE = "/api/v2.0"
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The stand-in, ready to be served."""
+    app = web.Application(client_max_size=1 << 20)
+    session.install(app)
+    app.router.add_get("/api/version", system.version)
+    app.router.add_get("/service/token", tokens.issue)
+    app.router.add_route("*", "/v2/{rest:.*}", registry_proxy.serve)
+    for method, path, handler in ROUTES:
+        app.router.add_route(method, BASE + path, handler)
+
+    async def running(app: web.Application) -> AsyncIterator[None]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        async with aiohttp.ClientSession(
+            timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        ) as http:
+            core = Core(settings, State(settings.postgresql), http)
+            app[CORE] = core
+            await core.state.prepare()
+            await _first_boot(core)
+            yield
+            await core.state.close()
+
+    app.cleanup_ctx.append(running)
+    return app
+
+
+async def _first_boot(core: Core) -> None:
+    """The admin and the project `library`; on any later boot the password in the environment counts for nothing."""
+    if await core.state.get("user", ADMIN_ID) is not None:
+        return
+    number = await core.state.next_id("project")
+    library = projects.new_project(number, "library", {"public": "true"}, projects.UNLIMITED)
+    await core.state.put("project", number, library)
+    await core.state.put("user", ADMIN_ID, users.first_admin(core.settings.admin_password))
+
+
+ROUTES = (
+    ("GET", "/ping", system.ping),
+    ("GET", "/health", health.health),
+    ("GET", "/systeminfo", system.info),
+    ("GET", "/statistics", system.statistics),
+    ("GET", "/users/current", users.current),
+    ("PUT", "/users/{user}/password", users.change_password),
+    ("HEAD", "/projects", projects.exists),
+    ("GET", "/projects", projects.index),
+    ("POST", "/projects", projects.create),
+    ("GET", "/projects/{project}", projects.read),
+    ("PUT", "/projects/{project}", projects.update),
+    ("DELETE", "/projects/{project}", projects.delete),
+    ("GET", "/projects/{project}/metadatas/", projects.metadata),
+    ("GET", "/projects/{project}/repositories", repositories.index),
+    ("DELETE", "/projects/{project}/repositories/{repository}", repositories.remove),
+    ("GET", "/quotas", quotas.index),
+    ("GET", "/quotas/{quota}", quotas.read),
+    ("PUT", "/quotas/{quota}", quotas.update),
+    ("GET", "/robots", robots.index),
+    ("POST", "/robots", robots.create),
+    ("GET", "/robots/{robot}", robots.read),
+    ("PUT", "/robots/{robot}", robots.update),
+    ("PATCH", "/robots/{robot}", robots.refresh),
+    ("DELETE", "/robots/{robot}", robots.delete),
+    ("GET", "/configurations", configurations.read),
+    ("PUT", "/configurations", configurations.update),
+    ("GET", "/system/gc/schedule", gc.read_schedule),
+    ("POST", "/system/gc/schedule", gc.create_schedule),
+    ("PUT", "/system/gc/schedule", gc.update_schedule),
+    ("GET", "/system/gc", gc.history),
+    ("GET", "/system/gc/{run}", gc.read),
+)

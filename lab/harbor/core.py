@@ -1,0 +1,64 @@
+"""What every part of the API shares: settings, state, and the answer to 'who is that'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import web
+
+from lab.harbor.access import Principal, basic_credentials, opens, usable
+from lab.harbor.configuration_values import current
+
+if TYPE_CHECKING:
+    from lab.harbor.settings import Settings
+    from lab.harbor.state import Document, State
+
+ADMIN_ID = 1
+
+
+@dataclass
+class Core:
+    """The running stand-in."""
+
+    settings: Settings
+    state: State
+    http: aiohttp.ClientSession
+
+    async def configuration(self) -> dict[str, Any]:
+        """All settings with their present values."""
+        return current(await self.state.get("configuration", "all"), self.settings.config_overwrite)
+
+    async def project(self, name: str) -> Document | None:
+        """The project of that name, or nothing."""
+        return await self.state.find("project", "name", name)
+
+    async def login(self, header: str) -> Principal:
+        """Who sends this basic Authorization header; nobody when it is wrong."""
+        credentials = basic_credentials(header)
+        if credentials is None:
+            return Principal()
+        name, password = credentials
+        prefix = (await self.configuration())["robot_name_prefix"]
+        if name.startswith(prefix):
+            robot = await self.state.find("robot", "name", name.removeprefix(prefix))
+            good = robot is not None and usable(robot) and opens(password, robot)
+            return Principal(name=name, robot=robot) if good else Principal()
+        admin = await self.state.get("user", ADMIN_ID)
+        good = admin is not None and name == admin["username"] and opens(password, admin)
+        return Principal(name=name, admin=True) if good else Principal()
+
+
+CORE = web.AppKey("core", Core)
+PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def core_of(request: web.Request) -> Core:
+    """The stand-in that serves this request."""
+    return request.app[CORE]
+
+
+def sender_of(request: web.Request) -> Principal:
+    """Who sent this request."""
+    return request[PRINCIPAL]

@@ -1,0 +1,126 @@
+"""From a container to a local process: what exists only inside a container is replaced, everything else is kept.
+
+The registry runs with the unmodified configuration file of the release; addresses and paths are set over it by
+environment variables, as its documentation provides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lab.debian import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.harbor.pods import Container
+
+CUSTOM_CERTIFICATES = "/harbor_cust_cert/"
+"""Harbor's images add the certificates in this directory to those of the system when they start."""
+BUNDLE = "/etc/ssl/certs/ca-bundle.crt"
+REGISTRY_CONFIG = "/etc/registry/config.yml"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where things listen, for the life of the lab."""
+
+    core: str
+    registry: str
+    registry_debug: str
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A process to run, with the files it wants to find."""
+
+    argv: list[str]
+    env: Mapping[str, str] = field(repr=False)
+    files: Mapping[Path, bytes] = field(repr=False)
+    directories: list[Path]
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever the process must be started anew."""
+        files = {str(path): hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
+        text = json.dumps([self.argv, dict(self.env), files], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Unsupported(Exception):  # noqa: N818 - it is a statement about the release
+    """The release wants something that cannot be had outside containers."""
+
+
+def core(container: Container, root: Path, addresses: Addresses) -> Launch:
+    """The stand-in in place of core."""
+    _refuse_internal_tls(container)
+    overrides = {
+        "REGISTRY_URL": f"http://{addresses.registry}",
+        "KEY_PATH": str(_local(root, "/etc/core/key")),
+        "TOKEN_PRIVATE_KEY_PATH": str(_local(root, "/etc/core/private_key.pem")),
+        "CA_DOWNLOAD_PATH": str(_local(root, "/etc/core/ca/ca.crt")),
+        "CONFIG_PATH": str(_local(root, "/etc/core/app.conf")),
+    }
+    argv = [sys.executable, "-m", "lab.harbor", "--listen", addresses.core]
+    return _launch(argv, container, root, overrides)
+
+
+def registry(container: Container, root: Path, addresses: Addresses) -> Launch:
+    """The real docker-registry with the configuration of the release."""
+    _refuse_internal_tls(container)
+    tool = locate("docker-registry", ["docker-registry"])
+    config: dict[str, Any] = yaml.safe_load(container.files.get(REGISTRY_CONFIG, b"")) or {}
+    overrides = {**tool.env, **registry_overrides(config, root, addresses)}
+    argv = [str(tool.path), "serve", str(_local(root, REGISTRY_CONFIG))]
+    return _launch(argv, container, root, overrides)
+
+
+def registry_overrides(config: Mapping[str, Any], root: Path, addresses: Addresses) -> dict[str, str]:
+    """The settings of the registry that make sense in its container only."""
+    overrides = {
+        "REGISTRY_HTTP_ADDR": addresses.registry,
+        "REGISTRY_HTTP_DEBUG_ADDR": addresses.registry_debug,
+        "REGISTRY_AUTH_HTPASSWD_PATH": str(_local(root, config["auth"]["htpasswd"]["path"])),
+    }
+    if "filesystem" in config["storage"]:
+        data = _local(root, config["storage"]["filesystem"]["rootdirectory"])
+        overrides["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(data)
+    redis = config.get("redis") or {}
+    if redis.get("enableTLS") or redis.get("sentinelMasterSet"):
+        # Harbor's own build of the registry knows TLS and Sentinel, the plain one does not.
+        overrides["REGISTRY_STORAGE_CACHE_LAYERINFO"] = "inmemory"
+    return overrides
+
+
+def _launch(argv: list[str], container: Container, root: Path, overrides: Mapping[str, str]) -> Launch:
+    files = {_local(root, path): content for path, content in container.files.items()}
+    env = {**container.env, **overrides}
+    custom = [content for path, content in sorted(container.files.items()) if path.startswith(CUSTOM_CERTIFICATES)]
+    if custom:
+        bundle = _local(root, BUNDLE)
+        files[bundle] = b"\n".join([*custom, _system_certificates()])
+        env["SSL_CERT_FILE"] = str(bundle)
+    return Launch(argv, env, files, [_local(root, path) for path in container.directories])
+
+
+def _system_certificates() -> bytes:
+    paths = ssl.get_default_verify_paths()
+    path = Path(paths.cafile or paths.openssl_cafile)
+    return path.read_bytes() if path.exists() else b""
+
+
+def _local(root: Path, path: str) -> Path:
+    return root / path.lstrip("/")
+
+
+def _refuse_internal_tls(container: Container) -> None:
+    if container.env.get("INTERNAL_TLS_ENABLED") == "true":
+        raise Unsupported("the release has `internalTLS.enabled`; outside containers the parts talk in clear only")

@@ -1,0 +1,107 @@
+"""`/v2/`: who may, then through to the real registry with the registry credential of the release.
+
+As in Harbor, the registry sees the client's own Host and forwarding headers, so an upload Location is whatever the
+registry makes of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from lab.harbor.core import core_of, sender_of
+from lab.harbor.errors import HarborError
+from lab.harbor.repositories import note_manifest
+from lab.harbor.tokens import SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from multidict import CIMultiDictProxy
+
+    from lab.harbor.access import Principal
+    from lab.harbor.core import Core
+
+HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "authorization", "expect"}
+REPOSITORY = re.compile(r"/v2/(?P<name>.+?)/(?P<part>manifests|blobs|tags)/(?P<rest>.*)")
+ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
+CHUNK = 1 << 18
+CREATED = 201
+
+
+async def serve(request: web.Request) -> web.StreamResponse:
+    """The registry's answer, or why the sender may not have it."""
+    core, match = core_of(request), REPOSITORY.fullmatch(request.path)
+    if match is not None:
+        await _require_repository(request, match["name"])
+    elif request.path == "/v2/_catalog":
+        _require_admin(core, sender_of(request))
+    elif not sender_of(request).authenticated:
+        _refuse("unauthorized", _challenge(core, []))
+    return await _forward(core, request, match)
+
+
+async def _require_repository(request: web.Request, name: str) -> None:
+    core = core_of(request)
+    wanted = [(name, ACTION_OF.get(request.method, "pull"))]
+    if source := request.query.get("from"):
+        wanted.append((source, "pull"))
+    for repository, action in wanted:
+        if request.method == "HEAD" and "Authorization" not in request.headers:
+            _refuse("authorize header needed to send HEAD to repository", _challenge(core, wanted))
+        project = await core.project(repository.partition("/")[0])
+        if project is None:
+            _refuse(f"project {repository.partition('/')[0]} not found", "")
+        if not sender_of(request).may(project, "repository", action):
+            message = f"unauthorized to access repository: {repository}, action: {action}"
+            _refuse(message, _challenge(core, wanted))
+
+
+def _require_admin(core: Core, sender: Principal) -> None:
+    if not sender.admin:
+        header = 'Basic realm="harbor"' if sender.authenticated else _challenge(core, [])
+        _refuse("unauthorized to list catalog", header)
+
+
+def _challenge(core: Core, wanted: Iterable[tuple[str, str]]) -> str:
+    scope = " ".join(f"repository:{name}:{action}" for name, action in wanted)
+    start = f'Bearer realm="{core.settings.external_url}/service/token",service="{SERVICE}"'
+    return f'{start},scope="{scope}"' if scope else start
+
+
+def _refuse(message: str, challenge: str) -> NoReturn:
+    """401 with the header that tells a client where to get a token."""
+    headers = {"Docker-Distribution-Api-Version": "registry/2.0", "Www-Authenticate": challenge}
+    raise HarborError(401, "UNAUTHORIZED", message, headers)
+
+
+async def _forward(core: Core, request: web.Request, match: re.Match[str] | None) -> web.StreamResponse:
+    """Stream the request to the registry and its answer back."""
+    url = URL(core.settings.registry_url + request.raw_path, encoded=True)
+    body = request.content if request.body_exists else b""
+    headers = _passed_on(request.headers)
+    headers["Authorization"] = aiohttp.encode_basic_auth(*core.settings.registry_credential)
+    try:
+        answer = await core.http.request(request.method, url, headers=headers, data=body, allow_redirects=False)
+    except aiohttp.ClientConnectionError:
+        return web.Response(status=502)
+    async with answer:
+        if match is not None and match["part"] == "manifests" and answer.status == CREATED:
+            await note_manifest(core, match["name"], answer.headers.get("Docker-Content-Digest", match["rest"]))
+        response = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
+        await response.prepare(request)
+        if request.method != "HEAD":
+            async for chunk in answer.content.iter_chunked(CHUNK):
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
+
+def _passed_on(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    """The headers for the other side; clients repeat some, such as Accept."""
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP)

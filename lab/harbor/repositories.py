@@ -1,0 +1,68 @@
+"""The repositories of a project: noted when a manifest is pushed, so that a project knows whether it is empty."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp import web
+
+from lab.harbor.core import core_of, sender_of
+from lab.harbor.errors import not_found
+from lab.harbor.projects import named_in_path
+from lab.harbor.reading import page
+from lab.harbor.state import timestamp
+
+if TYPE_CHECKING:
+    from lab.harbor.core import Core
+
+
+async def note_manifest(core: Core, name: str, digest: str) -> None:
+    """Remember that the repository holds this manifest."""
+    known = await core.state.get("repository", name)
+    project = await core.project(name.partition("/")[0])
+    if project is None:
+        return
+    now = timestamp()
+    body = known or {
+        "id": zlib.crc32(name.encode()),
+        "name": name,
+        "project_id": project["project_id"],
+        "digests": [],
+        "creation_time": now,
+    }
+    digests = sorted({*body["digests"], digest})
+    await core.state.put("repository", name, {**body, "digests": digests, "update_time": now})
+
+
+async def index(request: web.Request) -> web.Response:
+    """The repositories of a project."""
+    core, project = core_of(request), await named_in_path(request)
+    sender_of(request).require(project, "repository", "list")
+    own = [one for one in await core.state.all("repository") if one["project_id"] == project["project_id"]]
+    return page(request, [_shown(one) for one in own])
+
+
+def _shown(repository: dict[str, object]) -> dict[str, object]:
+    digests = repository["digests"]
+    shown = {name: value for name, value in repository.items() if name != "digests"}
+    return {**shown, "artifact_count": len(digests) if isinstance(digests, list) else 0}
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Delete a repository with its manifests; the layers stay until garbage is collected."""
+    core, project = core_of(request), await named_in_path(request)
+    sender_of(request).require(project, "repository", "delete")
+    name = f"{project['name']}/{unquote(request.match_info['repository'])}"
+    repository = await core.state.get("repository", name)
+    if repository is None:
+        raise not_found(f"repository {name} not found")
+    credential = aiohttp.encode_basic_auth(*core.settings.registry_credential)
+    for digest in repository["digests"]:
+        url = f"{core.settings.registry_url}/v2/{name}/manifests/{digest}"
+        async with core.http.delete(url, headers={"Authorization": credential}):
+            pass
+    await core.state.remove("repository", name)
+    return web.Response()

@@ -1,0 +1,130 @@
+"""The stand-in by itself: with a PostgreSQL, a Redis and a registry on the file system, but without any cluster."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bcrypt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lab.debian import locate
+from lab.harbor.access import new_secret
+from lab.postgres import Postgres
+from lab.process import Process, Processes, free_port, wait_until
+from lab.redis import Redis
+
+if TYPE_CHECKING:
+    from lab.certs import Authority
+
+PROJECT_ROOT = Path(__file__).parents[2]
+REGISTRY_USER = "harbor_registry_user"
+ROLE = "harbor"
+REGISTRY_CONFIG = """
+version: 0.1
+log: {{level: info, fields: {{service: registry}}}}
+storage:
+  filesystem: {{rootdirectory: {data}}}
+  cache: {{layerinfo: inmemory}}
+  delete: {{enabled: true}}
+http: {{addr: "127.0.0.1:{port}", relativeurls: true, secret: x}}
+auth: {{htpasswd: {{realm: harbor-registry-basic-realm, path: {htpasswd}}}}}
+validation: {{disabled: true}}
+"""
+
+
+class Standalone:
+    """A running stand-in at `url`, whose admin has `admin_password`."""
+
+    def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
+        self.admin_password = new_secret()
+        self.postgres = Postgres.start(directory / "postgres", processes, authority)
+        self.redis = Redis.start(directory / "redis", processes)
+        self.environment: dict[str, str] = {}
+        self._directory = directory
+        self._processes = processes
+        self._port, self._registry_port = free_port(), free_port()
+        self._core: Process | None = None
+
+    @classmethod
+    def start(cls, directory: Path, processes: Processes, authority: Authority) -> Standalone:
+        """A fresh Harbor in `directory`."""
+        standalone = cls(directory, processes, authority)
+        standalone._prepare()
+        standalone.start_core()
+        return standalone
+
+    @property
+    def url(self) -> str:
+        """What clients type."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start_core(self) -> None:
+        """Start the core alone, with the present environment."""
+        argv = [sys.executable, "-m", "lab.harbor", "--listen", f"127.0.0.1:{self._port}"]
+        self._core = self._processes.start("harbor-core", argv, env=self.environment, cwd=PROJECT_ROOT)
+        wait_until(lambda: _answers(f"{self.url}/api/v2.0/ping"), "core answers", deadline=20, process=self._core)
+
+    def stop_core(self) -> None:
+        """Stop the core alone; its state stays in the database."""
+        if self._core is not None:
+            self._core.stop()
+
+    def _prepare(self) -> None:
+        password, registry_password = new_secret(), new_secret()
+        with self.postgres.connect(self.postgres.admin_user, self.postgres.admin_password) as connection:
+            verifier = connection.pgconn.encrypt_password(password.encode(), ROLE.encode()).decode()
+            connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier}'".encode())
+            connection.execute(f"CREATE DATABASE registry OWNER {ROLE}".encode())
+        self._start_registry(registry_password)
+        self.environment = {
+            **self._secrets(),
+            "POSTGRESQL_HOST": self.postgres.host,
+            "POSTGRESQL_PORT": str(self.postgres.port),
+            "POSTGRESQL_USERNAME": ROLE,
+            "POSTGRESQL_PASSWORD": password,
+            "POSTGRESQL_DATABASE": "registry",
+            "POSTGRESQL_SSLMODE": "verify-full",
+            "SSL_CERT_FILE": str(self.postgres.ca_path),
+            "_REDIS_URL_CORE": f"redis://127.0.0.1:{self.redis.port}/0?idle_timeout_seconds=30",
+            "REGISTRY_URL": f"http://127.0.0.1:{self._registry_port}",
+            "REGISTRY_CREDENTIAL_USERNAME": REGISTRY_USER,
+            "REGISTRY_CREDENTIAL_PASSWORD": registry_password,
+            "REGISTRY_STORAGE_PROVIDER_NAME": "filesystem",
+            "EXT_ENDPOINT": self.url,
+            "HARBOR_ADMIN_PASSWORD": self.admin_password,
+        }
+
+    def _secrets(self) -> dict[str, str]:
+        key, token_key = self._directory / "key", self._directory / "private_key.pem"
+        key.write_text(secrets.token_hex(8))
+        pem = rsa.generate_private_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+        token_key.write_bytes(pem)
+        return {
+            "KEY_PATH": str(key),
+            "TOKEN_PRIVATE_KEY_PATH": str(token_key),
+            "CORE_SECRET": new_secret(),
+            "JOBSERVICE_SECRET": new_secret(),
+        }
+
+    def _start_registry(self, password: str) -> None:
+        tool = locate("docker-registry", ["docker-registry"])
+        htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
+        line = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+        htpasswd.write_text(f"{REGISTRY_USER}:{line}\n")
+        data = self._directory / "registry"
+        config.write_text(REGISTRY_CONFIG.format(data=data, port=self._registry_port, htpasswd=htpasswd))
+        process = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
+        url = f"http://127.0.0.1:{self._registry_port}/"
+        wait_until(lambda: _answers(url), "the registry answers", deadline=10, process=process)
+
+
+def _answers(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - a loopback address of our own
+        return bool(answer.status)

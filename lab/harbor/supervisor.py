@@ -1,0 +1,120 @@
+"""Keeps one local process in the place of a pod: restarts it when it changes, and with a growing pause when it dies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.harbor.launches import Launch
+    from lab.process import Process, Processes
+
+LOG = logging.getLogger(__name__)
+PROJECT_ROOT = Path(__file__).parents[2]
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+STEADY_SECONDS = 30
+"""Whoever has run for so long starts again with the first pause."""
+
+
+class Supervisor:
+    """One process that should run, or should not."""
+
+    def __init__(self, name: str, processes: Processes) -> None:
+        self.name = name
+        self._processes = processes
+        self._process: Process | None = None
+        self._launch: Launch | None = None
+        self._waiting = ""
+        self._starts = self._restarts = 0
+        self._pause = FIRST_PAUSE
+        self._started = self._not_before = 0.0
+        self._last_exit: dict[str, Any] = {}
+
+    def want(self, launch: Launch) -> None:
+        """Run this; a change of anything in it means a fresh start."""
+        self._waiting = ""
+        if self._launch is not None and self._launch.digest == launch.digest:
+            return
+        LOG.info("%s: %s", self.name, "starting" if self._launch is None else "changed, starting anew")
+        self._stop()
+        self._launch = launch
+        self._pause, self._not_before, self._last_exit = FIRST_PAUSE, 0.0, {}
+
+    def want_nothing(self, why: str) -> None:
+        """Run nothing: the Deployment is gone or has no replicas."""
+        if self._launch is not None:
+            LOG.info("%s: stopping, %s", self.name, why)
+        self._stop()
+        self._launch = None
+        self._waiting = why
+
+    def wait_for(self, what: str) -> None:
+        """What is needed is not there: go on with what runs, as a kubelet does, and say so."""
+        if what != self._waiting:
+            LOG.warning("%s: waiting for %s", self.name, what)
+        self._waiting = what
+
+    def tick(self) -> None:
+        """Start what should run, and note what has died."""
+        if self._launch is None:
+            return
+        if self._process is not None and not self._process.alive():
+            self._note_death(self._process)
+            self._process = None
+        if self._process is None and time.monotonic() >= self._not_before:
+            self._start(self._launch)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What a person would ask `kubectl get pod` for."""
+        running = self._process is not None and self._process.alive()
+        state = "Running" if running else "CrashLoopBackOff" if self._last_exit else "Waiting"
+        digest = self._launch.digest if self._launch else ""
+        shown = {
+            "state": state,
+            "starts": self._starts,
+            "restarts": self._restarts,
+            "waitingFor": self._waiting,
+            "lastExit": self._last_exit,
+        }
+        return {**shown, "pid": self._process.pid if running and self._process else 0, "digest": digest}
+
+    def _start(self, launch: Launch) -> None:
+        for directory in launch.directories:
+            directory.mkdir(parents=True, exist_ok=True)
+        for path, content in launch.files.items():
+            _write_private(path, content)
+        self._process = self._processes.start(self.name, launch.argv, env=launch.env, cwd=PROJECT_ROOT)
+        self._started = time.monotonic()
+        self._starts += 1
+
+    def _note_death(self, process: Process) -> None:
+        if time.monotonic() - self._started > STEADY_SECONDS:
+            self._pause = FIRST_PAUSE
+        self._restarts += 1
+        self._not_before = time.monotonic() + self._pause
+        code, tail = process.returncode, process.tail()
+        self._last_exit = {"code": code, "cause": _cause(process), "log": tail}
+        LOG.error("%s: ended with %s, next try in %.1f s:\n%s", self.name, code, self._pause, tail)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+
+def _cause(process: Process) -> str:
+    """The line of the log that a person would look for: the last panic or fatal one, else the last of all."""
+    lines = process.log.read_text(errors="replace").splitlines() or [""]
+    telling = [line for line in lines if line.startswith("panic:") or "level=fatal" in line or "cannot start" in line]
+    return [*lines[-1:], *telling][-1]
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)

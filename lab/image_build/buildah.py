@@ -1,0 +1,99 @@
+"""Images built from a Dockerfile without an engine and without a pull: buildah, with settings and storage of its own.
+
+Steps run by `--isolation chroot`, which asks nothing of the machine but root. Everything happens in a private mount
+namespace, so that no mount outlives a build that was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.debian import locate
+from lab.process import LabError
+
+STORAGE = '[storage]\ndriver = "overlay"\ngraphroot = "{home}/storage"\nrunroot = "{home}/run"\n'
+POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+LOADER_CACHE = "/etc/ld.so.cache"
+SECONDS = 900.0
+SHOWN_LINES = 30
+
+
+class Buildah:
+    """buildah with everything it keeps in `home`; another one there goes on with the layers that are found."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._tool = locate("buildah", ["buildah"])
+        home.mkdir(parents=True, exist_ok=True)
+        policy = home / "policy.json"
+        policy.write_text(json.dumps(POLICY))
+        self._trusting = f"--signature-policy={policy}"
+        (home / "storage.conf").write_text(STORAGE.format(home=home))
+        (home / "registries.conf").touch()
+        self._loader_cache = self._make_loader_cache()
+
+    def commit(self, name: str, env: Mapping[str, str], *, base: str = "scratch", root: Path | None = None) -> None:
+        """Make an image of another one, of a file system in tar form, and of what its processes find in `env`."""
+        container = self._buildah("from", "--pull-never", self._trusting, base)
+        if root is not None:
+            self._buildah("add", "--quiet", container, str(root), "/")
+        self._buildah("config", *(f"--env={key}={value}" for key, value in env.items()), container)
+        self._buildah("commit", "--quiet", "--rm", self._trusting, container, name)
+
+    def build(self, context: Path, name: str, mounts: Mapping[Path, str]) -> None:
+        """Build the Dockerfile in `context`; while its steps run, and only then, `mounts` lie where they say."""
+        volumes = (f"--volume={source}:{target}" for source, target in mounts.items())
+        options = ("--isolation=chroot", "--layers", "--pull-never", self._trusting)
+        self._buildah("build", *options, *volumes, f"--tag={name}", str(context))
+
+    def save(self, name: str, archive: Path) -> Path:
+        """Write an image with its name into a docker archive, which appears only when it is complete."""
+        partial = archive.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        target = f"docker-archive:{partial}:{name}"
+        self._buildah("push", "--quiet", self._trusting, name, target)
+        return partial.replace(archive)
+
+    def count(self) -> int:
+        """How many images it keeps, those included that lost their name to a later build."""
+        return len(self._buildah("images", "--quiet").splitlines())
+
+    def _make_loader_cache(self) -> Path | None:
+        """What the loader must know of an unpacked buildah, which starts itself anew without its environment."""
+        libraries = self._tool.env.get("LD_LIBRARY_PATH")
+        if libraries is None:
+            return None
+        listing, cache = self._home / "ld.so.conf", self._home / "ld.so.cache"
+        listing.write_text("\n".join([*libraries.split(os.pathsep), "include /etc/ld.so.conf", ""]))
+        _run(["ldconfig", "-X", "-f", str(listing), "-C", str(cache)], dict(os.environ))
+        return cache
+
+    def _buildah(self, *arguments: str) -> str:
+        command = ["unshare", "--mount", str(self._tool.path), *arguments]
+        if self._loader_cache is not None:
+            script = f'mount --bind "$0" {LOADER_CACHE} && exec "$@"'
+            command[2:2] = ["sh", "-c", script, str(self._loader_cache)]
+        return _run(command, self._environment()).strip()
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the user's: neither settings nor credentials."""
+        return {
+            "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+            "HOME": str(self._home),
+            "TMPDIR": str(self._home),
+            "CONTAINERS_CONF": os.devnull,
+            "CONTAINERS_STORAGE_CONF": str(self._home / "storage.conf"),
+            "CONTAINERS_REGISTRIES_CONF": str(self._home / "registries.conf"),
+        }
+
+
+def _run(command: list[str], env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=SECONDS)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).splitlines()[-SHOWN_LINES:]
+        raise LabError(f"`{' '.join(command)}` ended with status {done.returncode}:\n" + "\n".join(lines))
+    return done.stdout

@@ -1,0 +1,157 @@
+"""The operator as its users run it: `kubectl apply -k` on the lab's own cluster, with an image of their own name.
+
+operator = InCluster.deploy(lab)    -> two replicas, both Ready by their own probes; needs the real node
+operator.lease()                    -> who acts, since when, and when it said so last
+operator.kill_process("pod")        SIGKILL; the pod stays, and its container starts again
+operator.lose("pod")                as if its node had gone: no last word, and no coming back
+operator.restart()                  kubectl rollout restart
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.image_build.operator import operator_image
+from lab.operator import NAMESPACE
+from lab.process import LabError, wait_until
+
+if TYPE_CHECKING:
+    from lab.lab import Lab
+    from lab.node.kubelet import KubeletNode
+
+ROOT = Path(__file__).parents[1]
+REPOSITORY, TAG = "cr.example.com/platform/harbor-operator", "1"
+OVERLAY = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [{deploy}]
+images: [{{name: harbor-operator, newName: {repository}, newTag: "{tag}"}}]
+"""
+DEPLOYMENT = "deployment/harbor-operator"
+SERVED = "/apis/harbor-operator.io/v1alpha1/harborregistries"
+ROLLOUT_SECONDS = 110
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What the Lease says, in its own times."""
+
+    holder: str
+    acquired: datetime
+    renewed: datetime
+    duration: int
+    transitions: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A pod of the operator."""
+
+    name: str
+    uid: str
+    ready: bool
+    restarts: int
+
+
+class InCluster:
+    """The Deployment of the operator."""
+
+    def __init__(self, lab: Lab, node: KubeletNode) -> None:
+        self._plane = lab.control_plane
+        self._node = node
+
+    @classmethod
+    def deploy(cls, lab: Lab) -> InCluster:
+        """Applies `deploy/` and returns once the CRD is served and every replica is Ready."""
+        if lab.kubelet is None:
+            raise LabError("the operator runs as pods only where pods run: start the lab with `kubelet=True`")
+        lab.kubelet.import_images(operator_image(f"{REPOSITORY}:{TAG}"))
+        overlay = lab.directory / "overlay"
+        overlay.mkdir()
+        deploy = os.path.relpath(ROOT / "deploy", overlay.resolve())
+        text = OVERLAY.format(deploy=deploy, repository=REPOSITORY, tag=TAG)
+        (overlay / "kustomization.yaml").write_text(text)
+        operator = cls(lab, lab.kubelet)
+        operator._plane.kubectl("apply", "-k", str(overlay))
+        operator.wait_rolled_out()
+        wait_until(lambda: operator._plane.answers(SERVED), "the API server serves the CRD", deadline=30)
+        return operator
+
+    def wait_rolled_out(self) -> None:
+        """Returns once as many replicas as wanted are Ready, and all of them are of the newest kind."""
+        try:
+            self._kubectl("rollout", "status", DEPLOYMENT, f"--timeout={ROLLOUT_SECONDS}s")
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def replicas(self) -> dict[str, Replica]:
+        """Every pod of the operator that is there, also one that is on its way out, by its name."""
+        pods = json.loads(self._kubectl("get", "pods", "-o", "json"))["items"]
+        return {replica.name: replica for replica in map(_replica, pods)}
+
+    def lease(self) -> Lease:
+        """The Lease as it is now."""
+        spec = json.loads(self._kubectl("get", "lease", NAMESPACE, "-o", "json"))["spec"]
+        return Lease(
+            spec["holderIdentity"],
+            datetime.fromisoformat(spec["acquireTime"]),
+            datetime.fromisoformat(spec["renewTime"]),
+            spec["leaseDurationSeconds"],
+            spec["leaseTransitions"],
+        )
+
+    def leader(self) -> str:
+        """The name of the pod that acts."""
+        return wait_until(lambda: self.lease().holder, "a replica holds the Lease", deadline=60)
+
+    def kill_process(self, pod: str) -> None:
+        """Ends the operator in a pod by SIGKILL."""
+        os.kill(self._process(pod), signal.SIGKILL)
+
+    def lose(self, pod: str) -> None:
+        """Ends a replica as the loss of its node would: without a signal it could act on, and for good."""
+        process = self._process(pod)
+        os.kill(process, signal.SIGSTOP)  # what the kubelet sends it from here on, it never reads
+        self._kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+        os.kill(process, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Replaces every replica, as a person would."""
+        self._kubectl("rollout", "restart", DEPLOYMENT)
+
+    def describe(self) -> str:
+        """Pods, events and the ends of the logs, for a message."""
+        return self._node.describe(NAMESPACE)
+
+    def _process(self, pod: str) -> int:
+        """The id, as it is outside of the node, of the operator's process in a pod."""
+        uid = self.replicas()[pod].uid
+        found = [pid for pid in _pids() if uid in _text(pid, "cgroup") and "harbor_operator" in _text(pid, "cmdline")]
+        if len(found) != 1:
+            raise LabError(f"pod '{pod}' runs {len(found)} operators\n{self.describe()}")
+        return found[0]
+
+    def _kubectl(self, *arguments: str) -> str:
+        return self._plane.kubectl("-n", NAMESPACE, *arguments)
+
+
+def _replica(pod: dict[str, Any]) -> Replica:
+    (status,) = pod["status"].get("containerStatuses") or [{"ready": False, "restartCount": 0}]
+    return Replica(pod["metadata"]["name"], pod["metadata"]["uid"], status["ready"], status["restartCount"])
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _text(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,77 @@
+"""The lab's handle on an ingress controller."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from lab.certs import Authority
+from lab.debian import locate
+from lab.ingress.nginx_conf import UNTRUSTED, Place
+from lab.nginx import HOST, AccessLog, Request
+from lab.process import Process, Processes, free_port, wait_until
+
+PROJECT_ROOT = Path(__file__).parents[2]
+START_SECONDS = 20.0
+
+
+class IngressFront:
+    """A running controller with its nginx."""
+
+    def __init__(self, place: Place, processes: Processes) -> None:
+        self.port = place.port
+        self._log = AccessLog(Path(place.access_log), place.control_port)
+        argv: list[str | Path] = [sys.executable, "-m", "lab.ingress.controller", place.write()]
+        self._process: Process = processes.start(Path(place.home).name, argv, cwd=PROJECT_ROOT)
+
+    @classmethod
+    def start(
+        cls, directory: Path, processes: Processes, namespace: str, kubeconfig: Path, node_pid: int
+    ) -> IngressFront:
+        """A controller for the Ingress objects of a namespace, which need not exist yet."""
+        tool, control_port = locate("nginx", ["nginx-light"]), free_port(HOST)
+        directory.mkdir()
+        _show_a_certificate_that_nobody_trusts(directory)
+        place = Place(
+            home=str(directory),
+            access_log=str(processes.log_dir / f"{directory.name}-access.log"),
+            port=free_port(HOST),
+            control_port=control_port,
+            namespace=namespace,
+            kubeconfig=str(kubeconfig),
+            nginx=str(tool.path),
+            nginx_env=dict(tool.env),
+            node_pid=node_pid,
+        )
+        front = cls(place, processes)
+        wait_until(front._answers, f"'{directory.name}' serves", deadline=START_SECONDS, process=front._process)
+        return front
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"https://localhost:{self.port}"
+
+    def mark(self) -> int:
+        """The present point in the access log, for `requests_since`."""
+        return self._log.mark()
+
+    def requests_since(self, mark: int) -> list[Request]:
+        """The requests since `mark` whose answers were received, in the order of their ends."""
+        return self._log.since(mark)
+
+    def stop(self) -> None:
+        """End the controller and its nginx; clients are refused from now on."""
+        self._log.settle()
+        self._process.stop()
+
+    def _answers(self) -> bool:
+        self._log.settle()
+        return self._log.path.exists()
+
+
+def _show_a_certificate_that_nobody_trusts(directory: Path) -> None:
+    issued = Authority.create(directory / "nobody").issue(UNTRUSTED, hosts=["ingress.local"])
+    for path in (issued.cert_path, issued.key_path):
+        shutil.copy(path, directory)

@@ -1,0 +1,110 @@
+"""What leads where, as nginx reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from lab.ingress.routes import Host, Route
+from lab.nginx import HOST, HTTP
+
+MAIN = """
+daemon off;
+user root;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 1024; }}
+http {{{http}{servers}
+}}
+"""
+SERVER = """
+  server {{
+    listen {address} ssl{default};
+    server_name "{name}";
+    ssl_certificate {home}/{certificate}.crt;
+    ssl_certificate_key {home}/{certificate}.key;{locations}
+  }}"""
+PROXIED = """
+    location {path} {{
+      client_max_body_size {body};
+      proxy_pass {upstream};
+      proxy_http_version 1.1;
+      proxy_request_buffering {buffering};
+      proxy_buffering off;
+      proxy_set_header Host {host};
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Port $server_port;
+      proxy_set_header X-Forwarded-Proto https;
+    }}"""
+ANSWERED = """
+    location {path} {{ return {status}; }}"""
+CERTIFICATES = "certificates"
+UNTRUSTED = "untrusted"
+"""The certificate that is shown where no Secret brings one."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the controller works; written for it by the lab."""
+
+    home: str
+    access_log: str
+    port: int
+    control_port: int
+    namespace: str
+    kubeconfig: str
+    nginx: str
+    nginx_env: dict[str, str]
+    node_pid: int
+
+    def write(self) -> Path:
+        """Leave it where the controller reads it."""
+        path = Path(self.home) / "place.json"
+        path.write_text(json.dumps(asdict(self)))
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` left."""
+        return cls(**json.loads(path.read_text()))
+
+
+def nginx_conf(hosts: Iterable[Host], place: Place) -> str:
+    """The whole configuration; certificates lie in the home, under the names of their Secrets."""
+    found = list(hosts)
+    if all(host.name for host in found):
+        found.append(Host("", (), None))
+    http = HTTP.format(home=place.home, access_log=place.access_log, host=HOST, control_port=place.control_port)
+    return MAIN.format(home=place.home, http=http, servers="".join(_server(host, place) for host in found))
+
+
+def _server(host: Host, place: Place) -> str:
+    routes = list(host.routes)
+    missing = "" if any(route.path == "/" for route in routes) else ANSWERED.format(path="/", status=404)
+    return SERVER.format(
+        address=f"{HOST}:{place.port}",
+        default="" if host.name else " default_server",
+        name=host.name or "_",
+        home=place.home,
+        certificate=f"{CERTIFICATES}/{host.certificate.name}" if host.certificate else UNTRUSTED,
+        locations="".join(map(_location, routes)) + missing,
+    )
+
+
+def _location(route: Route) -> str:
+    path = f'{"= " if route.exact else ""}"{route.path}"'
+    if not route.upstream:
+        return ANSWERED.format(path=path, status=503)
+    return PROXIED.format(
+        path=path,
+        upstream=route.upstream,
+        body=route.settings["proxy-body-size"],
+        buffering=route.settings["proxy-request-buffering"],
+        host=route.settings["upstream-vhost"],
+    )

@@ -1,0 +1,61 @@
+"""Brings the images of a Harbor release to the node: those that the lab makes, and core from outside if it is given.
+
+`HARBOR_CORE_IMAGE` names an archive, OCI or docker, as `skopeo copy` and `docker save` write it, of one image, which
+takes the place of the stand-in for core.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.chart import ResolvedChart
+from lab.node.images import harbor_images, image_names
+from lab.process import LabError
+
+if TYPE_CHECKING:
+    from lab.node.kubelet import KubeletNode
+
+VARIABLE = "HARBOR_CORE_IMAGE"
+OCI, DOCKER = "index.json", "manifest.json"
+"""Where an archive lists its images; some have both."""
+
+
+def import_release(node: KubeletNode, chart: ResolvedChart, core_image: Path | None) -> None:
+    """Give the node everything that this chart runs, with core from its own archive if there is one."""
+    node.import_images(harbor_images(chart))
+    if core_image is not None:
+        node.import_as(core_image, image_names(chart)["harbor-core"])
+
+
+def supplied_core_image() -> Path | None:
+    """The archive that `HARBOR_CORE_IMAGE` names, if it names one."""
+    given = os.environ.get(VARIABLE)
+    return checked(Path(given).expanduser().resolve()) if given else None
+
+
+def checked(path: Path) -> Path:
+    """The path of an archive of one image; LabError if it is anything else."""
+    if not path.is_file():
+        raise LabError(f"`{VARIABLE}` names '{path}', which is no file; name an archive of one image, or unset it")
+    count = len(_images(path))
+    if count != 1:
+        raise LabError(f"`{VARIABLE}` names '{path}', which holds {count} images; it must be an archive of one")
+    return path
+
+
+def _images(path: Path) -> list[Any]:
+    try:
+        with tarfile.open(path) as archive:
+            names = {name.removeprefix("./"): name for name in archive.getnames()}
+            way = OCI if OCI in names else DOCKER
+            listed: Any = json.load(archive.extractfile(names[way]) or io.BytesIO())
+            return list(listed["manifests"] if way == OCI else listed)
+    except (tarfile.TarError, ValueError, KeyError, TypeError, OSError) as error:
+        raise LabError(
+            f"`{VARIABLE}` names '{path}', which is no archive of an image, OCI or docker: {error!r}"
+        ) from error

@@ -1,0 +1,152 @@
+"""A file system in which this very Python runs, collected from the machine: interpreter, libraries, some packages.
+
+Nothing is fetched. Everything lies in the image where it lies here, so that what refers to each other still finds
+itself; all of it is readable by any user.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from lab.debian import Tool
+from lab.node.archive import add_file
+from lab.process import LabError
+
+SITE = "app/site"
+"""Where the packages lie, which is not where they lie here: that may be anywhere."""
+UNWANTED = re.compile(
+    r"(^|/)(tests?|idlelib|tkinter|turtledemo|ensurepip|lib2to3|distutils|pydoc_data|site-packages|config-[^/]*)(/|$)"
+    r"|\.opt-\d\.pyc$"
+)
+LINKS = ("bin", "sbin", "lib", "lib64")
+APPLETS = ("cat", "chmod", "ls", "rm", "sh", "sleep")
+USERS = {"root": 0, "postgres": 999, "harbor": 10000}
+"""By the numbers that the chart gives to its pods; PostgreSQL will not run as a number without a name."""
+FILES = {
+    "etc/passwd": "".join(f"{name}:x:{number}:{number}::/tmp:/bin/sh\n" for name, number in USERS.items()).encode(),
+    "etc/group": "".join(f"{name}:x:{number}:\n" for name, number in USERS.items()).encode(),
+    "etc/nsswitch.conf": b"hosts: files dns\n",
+}
+LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
+MISSING = re.compile(r"(\S+) => not found")
+
+
+def write_python_layer(target: Path, packages: Iterable[str], busybox: Path) -> Path:
+    """A layer with Python, these packages with all they require, and a busybox with a few names."""
+    with tarfile.open(target, "w") as archive:
+        for name in LINKS:
+            if Path("/", name).is_symlink():
+                add_link(archive, name, f"usr/{name}")
+        for name, content in FILES.items():
+            add_file(archive, name, content)
+        add_directory(archive, "tmp", 0o1777)
+        interpreter = Path(sys.executable).resolve()
+        members = {_place(path): path for path in (interpreter, *_stdlib())}
+        members |= {f"{SITE}/{name}": path for name, path in _package_files(packages)}
+        add_files(archive, with_libraries({**members, "usr/bin/busybox": busybox}))
+        add_link(archive, "usr/bin/python3", f"/{_place(interpreter)}")
+        for name in APPLETS:
+            add_link(archive, f"usr/bin/{name}", "busybox")
+    return target
+
+
+def with_libraries(members: Mapping[str, Path], tool: Tool | None = None) -> dict[str, Path]:
+    """Files by their names in the image, and the libraries that they load.
+
+    A library lies where its package puts it: what a tool of the cache has in its prefix loses the prefix.
+    """
+    libraries = _libraries(members.values(), tool.env.get("LD_LIBRARY_PATH", "") if tool else "")
+    return {**members, **{_place(path, tool.prefix if tool else None): path for path in libraries}}
+
+
+def add_files(archive: tarfile.TarFile, members: Mapping[str, Path]) -> None:
+    """Add files of the machine by their names in the image; a link is followed."""
+    for name, path in sorted(members.items()):
+        archive.add(path.resolve(), name, filter=_readable)
+
+
+def add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    """Add a symbolic link."""
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    archive.addfile(link)
+
+
+def add_directory(archive: tarfile.TarFile, name: str, mode: int) -> None:
+    """Add an empty directory."""
+    folder = tarfile.TarInfo(name)
+    folder.type, folder.mode = tarfile.DIRTYPE, mode
+    archive.addfile(folder)
+
+
+def requirements(roots: Iterable[str]) -> list[str]:
+    """The distributions of this environment that `roots` require, themselves included, in order."""
+    wanted, found = list(roots), dict[str, None]()
+    while wanted:
+        name = re.split(r"[^\w.-]", wanted.pop(), maxsplit=1)[0].lower().replace("_", "-")
+        if name in found:
+            continue
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # an extra, or for another platform
+        found[name] = None
+        wanted += [one for one in distribution.requires or [] if "extra ==" not in one]
+    return sorted(found)
+
+
+def _stdlib() -> Iterator[Path]:
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in root.rglob("*"):
+        if path.is_file() and not UNWANTED.search(str(path.relative_to(root))):
+            yield path
+
+
+def _package_files(packages: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    for name in requirements(packages):
+        for file in importlib.metadata.distribution(name).files or []:
+            path = Path(str(file.locate()))
+            if ".." not in file.parts and path.is_file():
+                yield str(file), path
+
+
+def _libraries(paths: Iterable[Path], search: str) -> set[Path]:
+    """The shared libraries that these programs and modules load, as the loader of this machine finds them."""
+    binaries = [str(path) for path in paths if path.suffix == ".so" or ".so." in path.name or _is_program(path)]
+    env = {**os.environ, "LD_LIBRARY_PATH": search}
+    done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False, env=env)
+    if missing := MISSING.search(done.stdout):
+        raise LabError(
+            f"the loader of this machine does not find '{missing[1]}', needed by one of {', '.join(binaries)}"
+        )
+    found = {Path(match) for match in LIBRARY.findall(done.stdout)}
+    return {path for path in found if "site-packages" not in path.parts}
+
+
+def _is_program(path: Path) -> bool:
+    with path.open("rb") as content:
+        return content.read(4) == b"\x7fELF"
+
+
+def _place(path: Path, prefix: Path | None = None) -> str:
+    """The path in the image; of the directories that are links here, the target, because they are links there too."""
+    if prefix is None or prefix not in path.parents:
+        return str(path.parent.resolve() / path.name).lstrip("/")
+    inside = path.relative_to(prefix)
+    return f"usr/{inside}" if Path("/", inside.parts[0]).is_symlink() else str(inside)
+
+
+def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same for every user; times stay, because compiled modules are held against those of their sources."""
+    member.mode |= 0o555 if member.mode & 0o100 else 0o444
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member

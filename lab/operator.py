@@ -1,0 +1,97 @@
+"""The operator as a process of its own, acting with exactly the rights that `deploy/` ships."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from lab.gotools import program
+from lab.process import LabError, Process, Processes, free_port, wait_until
+
+if TYPE_CHECKING:
+    from lab.controlplane import ControlPlane
+
+ROOT = Path(__file__).parents[1]
+NAMESPACE = "harbor-operator"
+USER = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
+LEASE_SECONDS = 4
+
+
+class Operator:
+    """A replica of the operator; several may run at once, and the Lease says which one acts."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self.process = process
+        self._port = port
+
+    @classmethod
+    def start(
+        cls,
+        plane: ControlPlane,
+        processes: Processes,
+        *,
+        identity: str = "operator-0",
+        log_level: str = "INFO",
+    ) -> Operator:
+        """Starts a replica and returns once it answers its probes; it may have to wait for the Lease."""
+        port = free_port()
+        settings = {
+            "KUBECONFIG": plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE),
+            "IDENTITY": identity,
+            "LOG_LEVEL": log_level,
+            "NAMESPACE": NAMESPACE,
+            "LEASE_SECONDS": LEASE_SECONDS,
+            "LISTEN_HOST": "127.0.0.1",
+            "LISTEN_PORT": port,
+            "WORK_DIR": plane.directory / identity,
+        }
+        env = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
+        env["PYTHONPATH"] = str(ROOT / "operator")
+        env["PATH"] = f"{program('helm').parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        process = processes.start(identity, [sys.executable, "-m", "harbor_operator", "run"], env=env)
+        operator = cls(process, port)
+        wait_until(lambda: operator.get("/livez") == "ok\n", "the operator answers", deadline=30, process=process)
+        return operator
+
+    @property
+    def log(self) -> str:
+        """Everything it has logged."""
+        return self.process.log.read_text()
+
+    def get(self, path: str) -> str:
+        """Returns what its own port answers; the text of an error answer as well."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Returns the present value of one series; LabError if there is none."""
+        for family in text_string_to_metric_families(self.get("/metrics")):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        raise LabError(f"/metrics has no series '{name}' with the labels {labels}")
+
+    def is_leading(self) -> bool:
+        """Whether it holds the Lease."""
+        return "harbor_operator_leader 1.0" in self.get("/metrics")
+
+    def wait_leading(self) -> None:
+        """Returns once it holds the Lease."""
+        wait_until(self.is_leading, "the operator holds the Lease", deadline=30, process=self.process)
+
+    def stop(self) -> None:
+        """Ends it as a node would: SIGTERM, and time to finish."""
+        self.process.stop(timeout=40)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL, wherever it is."""
+        self.process.kill()

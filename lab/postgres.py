@@ -1,0 +1,187 @@
+"""PostgreSQL with TLS, and a log of every statement that changes something."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import secrets
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from lab.debian import Tool, locate
+from lab.process import Process, Processes, free_port, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.certs import Authority
+
+SUPERUSER = "postgres"
+PROVISIONER = "provisioner"
+
+CONFIG = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+ssl = on
+ssl_cert_file = '{cert}'
+ssl_key_file = '{key}'
+password_encryption = scram-sha-256
+max_connections = 100
+shared_buffers = 16MB
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+log_statement = mod
+log_line_prefix = '%m [%p] %u@%d '
+"""
+
+LOGGED = re.compile(
+    r"^\S+ \S+ \S+ \[\d+\] (?P<user>[^@\n]*)@(?P<database>\S*) LOG:  (?:statement|execute [^:]*): "
+    r"(?P<statement>.*(?:\n\t.*)*)",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A statement that changes definitions or data, with who sent it and where."""
+
+    user: str
+    database: str
+    statement: str
+
+
+class Postgres:
+    """A running server, with a superuser for tests and a lesser administrator for the operator."""
+
+    host = "127.0.0.1"
+    admin_user = SUPERUSER
+    provisioner_user = PROVISIONER
+
+    def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
+        self._data = directory / "data"
+        self._processes = processes
+        self._authority = authority
+        self._tool: Tool = locate("postgres", ["postgresql"])
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._process: Process | None = None
+        self.directory = directory
+        self.port = free_port()
+        self.admin_password = secrets.token_urlsafe(24)
+        self.provisioner_password = secrets.token_urlsafe(24)
+
+    @classmethod
+    def start(cls, directory: Path, processes: Processes, authority: Authority) -> Postgres:
+        """A new, empty server in `directory`."""
+        server = cls(directory, processes, authority)
+        server._initialise()
+        server._run()
+        server._create_provisioner()
+        return server
+
+    @property
+    def ca_path(self) -> Path:
+        """The certificate authority that clients must trust."""
+        return self._authority.ca_path
+
+    def query(self, sql: str, *, dbname: str = "postgres") -> list[tuple[Any, ...]]:
+        """What `sql` gives to the superuser in `dbname`, each statement in a transaction of its own."""
+        with self.connect(SUPERUSER, self.admin_password, dbname=dbname) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def connect(self, user: str, password: str, *, dbname: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection with verified TLS that commits by itself."""
+        return psycopg.connect(
+            host=self.host,
+            port=self.port,
+            user=user,
+            password=password,
+            dbname=dbname,
+            sslmode="verify-full",
+            sslrootcert=str(self.ca_path),
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def mark(self) -> int:
+        """The present point in the log, for `changes_since`."""
+        return self._log.stat().st_size
+
+    def changes_since(self, mark: int) -> list[Change]:
+        """Every statement since `mark` that changes definitions or data, whoever sent it, tried ones included."""
+        with self._log.open("rb") as log:
+            log.seek(mark)
+            text = log.read().decode(errors="replace")
+        return [
+            Change(found["user"], found["database"], found["statement"].replace("\n\t", "\n"))
+            for found in LOGGED.finditer(text)
+        ]
+
+    def stop(self) -> None:
+        """Disconnect every client and end the server; its data stay."""
+        if self._process is not None:
+            self._process.stop()
+
+    def restart(self) -> None:
+        """Stop and start the server on the same port with the same data."""
+        self.stop()
+        self._run()
+
+    @property
+    def _log(self) -> Path:
+        return self._processes.log_dir / f"{self.directory.name}.log"
+
+    def _initialise(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        password_file = self.directory / "superuser-password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self.admin_password)
+        if self._user is not None:
+            self._data.mkdir(mode=0o700)
+            os.chown(self._data, *_ids(self._user))
+        options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
+        argv: list[str | Path] = [
+            self._tool.beside("initdb"),
+            "-D",
+            self._data,
+            "-U",
+            SUPERUSER,
+            f"--pwfile={password_file}",
+            *options,
+        ]
+        self._processes.run(f"{self.directory.name}-initdb", argv, env=self._tool.env, user=self._user)
+        issued = self._authority.issue(self.directory.name, hosts=["localhost", "127.0.0.1"])
+        with (self._data / "postgresql.conf").open("a") as config:
+            config.write(CONFIG.format(port=self.port, cert=issued.cert_path, key=issued.key_path))
+
+    def _run(self) -> None:
+        argv: list[str | Path] = [self._tool.beside("postgres"), "-D", self._data]
+        self._process = self._processes.start(self.directory.name, argv, env=self._tool.env, user=self._user)
+        self._process.stop_signal = signal.SIGINT
+        wait_until(self._answers, "PostgreSQL accepts connections", deadline=20, process=self._process)
+
+    def _create_provisioner(self) -> None:
+        with self.connect(SUPERUSER, self.admin_password) as connection:
+            verifier = connection.pgconn.encrypt_password(self.provisioner_password.encode(), PROVISIONER.encode())
+            sql = f"CREATE ROLE {PROVISIONER} LOGIN CREATEROLE CREATEDB PASSWORD '{verifier.decode()}'"
+            connection.execute(sql.encode())  # the verifier, because the statement is logged
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.query("SELECT 1"))
+        except psycopg.OperationalError:
+            return False
+
+
+def _ids(user: str) -> tuple[int, int]:
+    entry = pwd.getpwnam(user)
+    return entry.pw_uid, entry.pw_gid

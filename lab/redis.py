@@ -1,0 +1,188 @@
+"""Redis: standalone as Harbor wants it, or in one of the shapes that the operator must tell apart."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import redis
+
+from lab.debian import locate
+from lab.process import Process, Processes, free_port, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Mode = Literal["standalone", "cluster", "replica", "sentinel"]
+MASTER_NAME = "mymaster"
+HASH_SLOTS = 16384
+SIZES: dict[Mode, int] = {"standalone": 1, "cluster": 3, "replica": 2, "sentinel": 3}
+
+
+class Node:
+    """One Redis process."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, directory: Path, processes: Processes, password: str | None) -> None:
+        self.port = free_port()
+        self.bus = free_port()
+        self.password = password
+        self._directory = directory
+        self._processes = processes
+        self._tool = locate("redis-server", ["redis-server"])
+        self._sentinel = False
+        self._process: Process | None = None
+
+    def configure(self, lines: list[str], *, sentinel: bool = False) -> None:
+        """Write the configuration: a file, because an argument would show the password to everybody."""
+        self._sentinel = sentinel
+        self._directory.mkdir(parents=True, exist_ok=True)
+        own = [f"bind {self.host}", f"port {self.port}", f"dir {self._directory}", "daemonize no"]
+        secret = [f"requirepass {self.password}"] if self.password else []
+        config = self._directory / "redis.conf"
+        config.touch(mode=0o600)
+        config.write_text("\n".join([*own, *secret, *lines]) + "\n")
+
+    def run(self) -> None:
+        """Start the process and wait until it answers."""
+        argv: list[str | Path] = [self._tool.path, self._directory / "redis.conf"]
+        name = f"{self._directory.parent.name}-{self._directory.name}"
+        extra = ["--sentinel"] if self._sentinel else []
+        self._process = self._processes.start(name, [*argv, *extra], env=self._tool.env)
+        wait_until(self._answers, f"Redis '{name}' answers", deadline=10, process=self._process, interval=0.01)
+
+    def stop(self) -> None:
+        """End the process; nothing is kept."""
+        if self._process is not None:
+            self._process.stop()
+
+    def client(self, database: int = 0) -> redis.Redis:
+        """A client that neither retries nor waits long."""
+        return redis.Redis(
+            host=self.host, port=self.port, db=database, password=self.password, socket_timeout=5, decode_responses=True
+        )
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+class Redis:
+    """One or more nodes; `host` and `port` are what a user would put into the resource."""
+
+    master_name = MASTER_NAME
+
+    def __init__(self, mode: Mode, nodes: list[Node]) -> None:
+        self.mode = mode
+        self.nodes = nodes
+        self.front = nodes[-1] if mode in ("replica", "sentinel") else nodes[0]
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path,
+        processes: Processes,
+        *,
+        mode: Mode = "standalone",
+        password: str | None = None,
+        databases: int = 16,
+    ) -> Redis:
+        """A new Redis without persistence: alone, three cluster nodes, a replica, or master, replica and sentinel."""
+        nodes = [Node(directory / f"{number}", processes, password) for number in range(SIZES[mode])]
+        _configure(mode, nodes, databases)
+        for node in nodes:
+            node.run()
+        if mode == "cluster":
+            _join(nodes)
+        if mode in ("replica", "sentinel"):
+            wait_until(lambda: _in_sync(nodes[1]), "the Redis replica follows its master", deadline=20)
+        return cls(mode, nodes)
+
+    @property
+    def host(self) -> str:
+        """The address to talk to."""
+        return self.front.host
+
+    @property
+    def port(self) -> int:
+        """The port to talk to."""
+        return self.front.port
+
+    @property
+    def password(self) -> str | None:
+        """The password, if one was wanted."""
+        return self.front.password
+
+    def client(self, database: int = 0) -> redis.Redis:
+        """A client of what a user would talk to."""
+        return self.front.client(database)
+
+    def stop(self) -> None:
+        """End every node."""
+        for node in self.nodes:
+            node.stop()
+
+    def restart(self) -> None:
+        """End every node and start it again, empty, on its port."""
+        self.stop()
+        for node in self.nodes:
+            node.run()
+
+
+def _configure(mode: Mode, nodes: list[Node], databases: int) -> None:
+    first = nodes[0]
+    plain = [f"databases {databases}", 'save ""', "appendonly no", "repl-diskless-sync-delay 0"]
+    shared = [f"masterauth {first.password}"] if first.password else []
+    follow = [*plain, *shared, f"replicaof {first.host} {first.port}"]
+    match mode:
+        case "standalone":
+            first.configure(plain)
+        case "cluster":
+            for node in nodes:
+                node.configure([*plain, *shared, "cluster-enabled yes", f"cluster-port {node.bus}"])
+        case "replica":
+            first.configure(plain)
+            nodes[1].configure(follow)
+        case "sentinel":
+            first.configure([*plain, *shared])
+            nodes[1].configure(follow)
+            nodes[2].configure(_sentinel(first), sentinel=True)
+
+
+def _sentinel(master: Node) -> list[str]:
+    secret = [f"sentinel auth-pass {MASTER_NAME} {master.password}"] if master.password else []
+    return [
+        f"sentinel monitor {MASTER_NAME} {master.host} {master.port} 1",
+        *secret,
+        f"sentinel down-after-milliseconds {MASTER_NAME} 500",
+        f"sentinel failover-timeout {MASTER_NAME} 2000",
+    ]
+
+
+def _join(nodes: list[Node]) -> None:
+    """Share the hash slots among the nodes and introduce them to each other."""
+    share = HASH_SLOTS // len(nodes)
+    for number, node in enumerate(nodes):
+        last = HASH_SLOTS - 1 if node is nodes[-1] else (number + 1) * share - 1
+        with node.client() as client:
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+    with nodes[0].client() as client:
+        for node in nodes[1:]:
+            client.execute_command("CLUSTER", "MEET", node.host, node.port, node.bus)
+    for node in nodes:
+        wait_until(partial(_cluster_ok, node), "the Redis cluster is whole", deadline=20)
+
+
+def _cluster_ok(node: Node) -> bool:
+    with node.client() as client:
+        return "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO"))
+
+
+def _in_sync(node: Node) -> bool:
+    with node.client() as client:
+        return bool(client.info("replication").get("master_link_status") == "up")

@@ -1,0 +1,162 @@
+"""HarborRegistry objects on a lab: made from `deploy/examples`, applied, watched and taken away."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lab.process import LabError, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.controlplane import ControlPlane
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "deploy" / "examples"
+KIND = "harborregistries"
+API = {"secrets": "/api/v1", KIND: "/apis/harbor-operator.io/v1alpha1"}
+PATIENCE = 240.0
+"""Seconds for what a release may be part of: real pods come up at the pace of the chart's probes."""
+
+Manifest = dict[str, Any]
+
+
+def example(name: str) -> list[Manifest]:
+    """Returns the objects of a file in `deploy/examples`."""
+    return [document for document in yaml.safe_load_all((EXAMPLES / name).read_text()) if document]
+
+
+def merged(base: Manifest, changes: Manifest) -> Manifest:
+    """Returns `base` with `changes` laid over it; None removes a key."""
+    result = copy.deepcopy(base)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+class Registry:
+    """One HarborRegistry in one namespace, and the means to read what became of it."""
+
+    def __init__(self, plane: ControlPlane, namespace: str, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self._plane = plane
+
+    def prepare(self) -> None:
+        """Makes the namespace in which the operator may run a registry."""
+        documents = example("registry-namespace.yaml")
+        for document in documents:
+            key = "name" if document["kind"] == "Namespace" else "namespace"
+            document["metadata"][key] = self.namespace
+        self._plane.apply(*documents)
+
+    def put_secret(self, name: str, values: Mapping[str, str]) -> None:
+        """Makes a Secret in the registry's namespace hold these values."""
+        self.put_secrets({name: values})
+
+    def put_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Makes Secrets of these names in the registry's namespace hold these values."""
+        self._plane.apply(*(self._secret(name, values) for name, values in secrets.items()))
+
+    def secret(self, name: str, namespace: str | None = None) -> dict[str, str]:
+        """Returns the values of a Secret in the clear."""
+        found = self._get("secrets", name, namespace or self.namespace)
+        return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
+
+    def apply(self, spec: Manifest) -> None:
+        """Makes the registry's spec this."""
+        metadata = {"name": self.name, "namespace": self.namespace}
+        kind = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry"}
+        self._plane.apply({**kind, "metadata": metadata, "spec": spec})
+
+    def patch(self, spec: Manifest) -> None:
+        """Merge-patches the registry's spec."""
+        patch = json.dumps({"spec": spec})
+        self._plane.kubectl("-n", self.namespace, "patch", "hreg", self.name, "--type=merge", "-p", patch)
+
+    def read(self) -> Manifest:
+        """Returns the whole object."""
+        return self._get(KIND, self.name, self.namespace)
+
+    def status(self) -> Manifest:
+        """Returns its status."""
+        status: Manifest = self.read().get("status", {})
+        return status
+
+    def condition(self, kind: str) -> Manifest:
+        """Returns a condition, or an empty mapping before the first pass."""
+        conditions = self.status().get("conditions", [])
+        return next((condition for condition in conditions if condition["type"] == kind), {})
+
+    def is_settled(self) -> bool:
+        """Whether the newest spec has been looked at and everything is True."""
+        found = self.read()
+        status = found.get("status", {})
+        ready = {item["type"]: item["status"] for item in status.get("conditions", [])}.get("Ready")
+        return bool(status.get("observedGeneration") == found["metadata"]["generation"] and ready == "True")
+
+    def wait_ready(self, deadline: float = PATIENCE) -> None:
+        """Returns once everything is True; LabError with the conditions otherwise."""
+        try:
+            wait_until(
+                self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline, interval=0.2
+            )
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = PATIENCE) -> Manifest:
+        """Returns the condition once it has that status (and reason)."""
+
+        def holds() -> bool:
+            found = self.condition(kind)
+            return found.get("status") == status and (not reason or found.get("reason") == reason)
+
+        try:
+            wait_until(holds, f"{kind} is {status} {reason}", deadline=deadline, interval=0.2)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+        return self.condition(kind)
+
+    def describe(self) -> str:
+        """Returns the conditions as a person reads them."""
+        lines = [
+            f"  {item['type']:20} {item['status']:8} {item['reason']:28} {item['message']}"
+            for item in self.status().get("conditions", [])
+        ]
+        return "\n".join(lines) or "  no conditions yet"
+
+    def delete(self, deadline: float = 90) -> None:
+        """Deletes it and returns once it is gone."""
+        self._plane.kubectl("-n", self.namespace, "delete", "hreg", self.name, "--wait=false", "--ignore-not-found")
+        try:
+            wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline, interval=0.2)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.describe()}") from None
+
+    def _secret(self, name: str, values: Mapping[str, str]) -> Manifest:
+        metadata = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)}
+
+    def is_gone(self) -> bool:
+        """Whether the object does not exist."""
+        return self._find(KIND, self.name, self.namespace) is None
+
+    def _get(self, kind: str, name: str, namespace: str) -> Manifest:
+        found = self._find(kind, name, namespace)
+        if found is None:
+            raise LabError(f"there is no '{name}' among the {kind} of namespace '{namespace}'")
+        return found
+
+    def _find(self, kind: str, name: str, namespace: str) -> Manifest | None:
+        return self._plane.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")
