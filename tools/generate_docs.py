@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harbor_operator.api.crd import crd
-from harbor_operator.diagnosis import catalogue
+from harbor_operator.checks import catalogue
 from harbor_operator.metrics.catalogue import FAMILIES
 from harbor_operator.settings import PREFIX, Settings
 

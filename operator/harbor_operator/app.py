@@ -17,31 +17,31 @@ import kopf
 import uvloop
 
 from harbor_operator.adapters import on_demand, secrets
-from harbor_operator.adapters.admission import AdmissionAdapter
-from harbor_operator.adapters.cluster import KubeCluster
-from harbor_operator.adapters.events import Scribe
-from harbor_operator.adapters.harbor import HarborOverHttp
-from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
-from harbor_operator.adapters.helm import HelmProcess, HelmSettings
+from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
+from harbor_operator.adapters.event_recorder import EventRecorder
+from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
-from harbor_operator.adapters.kube import KubeAdapter
-from harbor_operator.adapters.kube_connection import ConnectionInfo, from_kubeconfig, in_cluster
-from harbor_operator.adapters.kube_http import KubeHttp, Tuning
-from harbor_operator.adapters.kube_watch import Patience
-from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
-from harbor_operator.adapters.pods import KubePods
-from harbor_operator.adapters.registries import RegistriesAdapter
-from harbor_operator.adapters.rgw_admin import RgwAdminApi
+from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
+from harbor_operator.adapters.kube_connection import ClusterConnection, from_kubeconfig, in_cluster
+from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
+from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
+from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
+from harbor_operator.adapters.reflector import WatchOptions
+from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.api.v1alpha1 import GROUP
-from harbor_operator.handlers import Handlers, Memo
-from harbor_operator.injector.rescue.runner import RescueRunner
-from harbor_operator.injector.runner import Runner
-from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.memory import giving_back, spare_the_collector
+from harbor_operator.gauges import gauge_readers
+from harbor_operator.handlers import Handlers, RegistryRuntime
+from harbor_operator.injector.controller import InjectorController
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.stuck_pods.controller import StuckPodController
+from harbor_operator.memory import freeze_startup_objects, periodic_malloc_trim
 from harbor_operator.metrics import Metrics
-from harbor_operator.plan.secrets import PASSWORD_LENGTH
+from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.readings import readings
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
@@ -66,7 +66,7 @@ def run(settings: Settings) -> int:
     kopf_log = logging.getLogger("kopf.objects")
     kopf_log.setLevel(logging.WARNING)  # a line per event says nothing that status does not
     kopf_log.addFilter(lambda record: "failed temporarily" not in record.getMessage())  # dismantling goes on, in status
-    spare_the_collector()
+    freeze_startup_objects()
     try:
         return uvloop.run(_serve(settings))
     except (Refused, Unavailable) as error:
@@ -77,13 +77,15 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     metrics = Metrics(_now)
     info = _connection(settings)
-    async with KubeHttp(info, Tuning(connections=settings.workers + 32, count=metrics.count_request)) as http:
-        terms = LeaseTerms(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
-        lease = LeaseAdapter(http, terms, _now)
+    async with KubernetesClient(
+        info, ClientOptions(connections=settings.workers + 32, count=metrics.count_request)
+    ) as http:
+        terms = LeaderElectionConfig(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
+        lease = LeaderElector(http, terms, _now)
         replica = Replica(settings, http, lease, metrics)
         stop = asyncio.Event()
         _stop_by_signal(stop)
-        async with giving_back(), _listening(settings, replica, metrics):
+        async with periodic_malloc_trim(), _listening(settings, replica, metrics):
             if not await lease.acquire(stop):
                 log.info("told to stop")
                 return 0
@@ -113,23 +115,27 @@ async def _listening(settings: Settings, replica: Replica, metrics: Metrics) -> 
 class Replica:
     """One process of the operator: waits for the Lease, then acts until it loses it or is told to stop."""
 
-    def __init__(self, settings: Settings, http: KubeHttp, lease: LeaseAdapter, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, http: KubernetesClient, lease: LeaderElector, metrics: Metrics) -> None:
         self._http = http
         self._lease = lease
         self._metrics = metrics
-        patience = Patience(chance=random.random)
-        around = Surroundings(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
-        scribe = Scribe(http, _now, settings.identity)
-        self._injection = Runner(KubeCluster(http, patience), around)
-        self._rescue = RescueRunner(KubePods(http, patience, scribe), self._injection.injector.offered, around)
+        policy = WatchOptions(random=random.random)
+        deps = RuntimeDeps(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
+        scribe = EventRecorder(http, _now, settings.identity)
+        self._injection = InjectorController(KubernetesPullSecretApi(http, policy), deps)
+        self._rescue = StuckPodController(
+            KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.offered, deps
+        )
         environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
         helm = HelmSettings(
             str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
         )
-        self._helm = HelmProcess(helm, _now)
-        self._handlers = Handlers(Reconciler(self._pipeline(), RegistriesAdapter(http, scribe), _now), metrics)
+        self._helm = SubprocessHelm(helm, _now)
+        self._handlers = Handlers(
+            Reconciler(self._pipeline(), KubernetesRegistryStatusApi(http, scribe), _now), metrics
+        )
         self._leading = False
-        metrics.read(readings(self._injection.injector, lambda: self._leading))
+        metrics.read(gauge_readers(self._injection.injector, lambda: self._leading))
 
     def trouble(self) -> str | None:
         """Returns why this process should be restarted, or None."""
@@ -142,7 +148,7 @@ class Replica:
         """Returns why this process does not do its work yet; one that waits for the Lease does its work."""
         return "the first lists are not complete" if self._leading and not self._injection.injector.ready else None
 
-    async def lead(self, info: ConnectionInfo, stop: asyncio.Event) -> int:
+    async def lead(self, info: ClusterConnection, stop: asyncio.Event) -> int:
         """Acts as the leader; returns 0 when `stop` is set and 1 when the Lease is lost."""
         self._leading = True
         kopf_stop = asyncio.Event()
@@ -170,26 +176,26 @@ class Replica:
 
     def _pipeline(self) -> Sequence[Step]:
         """The table of contents: every step, in reading order."""
-        kube, harbor, door = KubeAdapter(self._http), HarborOverHttp(), RegistryDoorOverHttp()
+        kube, harbor, probe = KubernetesNamespaceResources(self._http), HttpHarbor(), HttpRegistryProbe()
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         return (
             DatabaseStep(kube, on_demand.postgres(), password),
             CacheStep(kube, on_demand.redis()),
-            StorageStep(kube, on_demand.swift(), RgwAdminApi(), password),
-            ReleaseStep(kube, self._helm, secrets.CHANCE, _now),
-            ReachabilityStep(kube, door, harbor, _now),
+            StorageStep(kube, on_demand.swift(), HttpRgwAdmin(), password),
+            ReleaseStep(kube, self._helm, secrets.SECRET_GENERATOR, _now),
+            ReachabilityStep(kube, probe, harbor, _now),
             ConfigurationStep(kube, harbor),
             PullSecretsStep(
                 kube,
-                PullCredential(kube, door, harbor, password),
+                PullCredential(kube, probe, harbor, password),
                 self._injection.injector,
-                PullAdmission(AdmissionAdapter(self._http), time.monotonic),
+                PullAdmission(KubernetesAdmissionPolicyApi(self._http), time.monotonic),
                 self._rescue.rescuer,
             ),
         )
 
 
-async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Event, kopf_stop: asyncio.Event) -> None:
+async def _run_kopf(handlers: Handlers, info: ClusterConnection, stop: asyncio.Event, kopf_stop: asyncio.Event) -> None:
     registry = kopf.OperatorRegistry()
     handlers.register(registry)
 
@@ -213,7 +219,7 @@ async def _run_kopf(handlers: Handlers, info: ConnectionInfo, stop: asyncio.Even
         identity=identity,
         registry=registry,
         settings=_kopf_settings(),
-        memo=Memo(),
+        memo=RegistryRuntime(),
         standalone=True,
         clusterwide=True,
         stop_flag=kopf_stop,
@@ -240,7 +246,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _connection(settings: Settings) -> ConnectionInfo:
+def _connection(settings: Settings) -> ClusterConnection:
     if settings.kubeconfig:
         return from_kubeconfig(settings.kubeconfig)
     return in_cluster(settings.api_host, settings.api_port)

@@ -16,19 +16,19 @@ from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.metrics import Metrics
 from harbor_operator.reconciler import Reconciler
 
-DISMANTLE_AGAIN = 1.0
+TEARDOWN_RETRY_SECONDS = 1.0
 
 
-class Memo:
+class RegistryRuntime:
     """What is remembered of one registry while this process lives; Kopf copies one for each object."""
 
     def __init__(self) -> None:
-        self.bell = asyncio.Event()
+        self.wakeup = asyncio.Event()
         self.lock = asyncio.Lock()
         self.generation = 0
 
-    def __copy__(self) -> Memo:
-        return Memo()
+    def __copy__(self) -> RegistryRuntime:
+        return RegistryRuntime()
 
 
 class Handlers:
@@ -41,45 +41,47 @@ class Handlers:
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Adds the three handlers; nothing is registered at import."""
         kind = (GROUP, VERSION, PLURAL)
-        kopf.on.event(*kind, registry=registry, id="ring")(self.ring)
-        kopf.daemon(*kind, registry=registry, id="passes", cancellation_timeout=60)(self.run_passes)
+        kopf.on.event(*kind, registry=registry, id="ring")(self.notify)
+        kopf.daemon(*kind, registry=registry, id="passes", cancellation_timeout=60)(self.run_reconciler)
         kopf.on.delete(*kind, registry=registry, id="dismantle")(self.dismantle)
 
-    async def ring(self, body: kopf.Body, memo: Memo, **_: Any) -> None:
+    async def notify(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
         """Wakes the daemon when the spec changed; our own status writes leave the generation alone."""
         generation = body["metadata"].get("generation", 0)
         if generation != memo.generation:
             memo.generation = generation
-            memo.bell.set()
+            memo.wakeup.set()
 
-    async def run_passes(self, body: kopf.Body, memo: Memo, stopped: kopf.DaemonStopped, **_: Any) -> None:
+    async def run_reconciler(
+        self, body: kopf.Body, memo: RegistryRuntime, stopped: kopf.DaemonStopped, **_: Any
+    ) -> None:
         """Runs passes until the registry is deleted or the operator stops."""
         registry = body["metadata"]["namespace"], body["metadata"]["name"]
         failures = 0
         try:
             while not stopped:
-                memo.bell.clear()
+                memo.wakeup.clear()
                 async with memo.lock:
                     with self._metrics.passes.time():
-                        look = await self._reconciler.look(copy.deepcopy(dict(body)), failures)
-                failures = failures + 1 if look.failed else 0
-                self._metrics.failed_passes.inc(1 if look.failed else 0)
-                self._metrics.looked(*registry, look.status)
-                await _sleep(memo.bell, stopped, look.again)
+                        result = await self._reconciler.result(copy.deepcopy(dict(body)), failures)
+                failures = failures + 1 if result.failed else 0
+                self._metrics.failed_passes.inc(1 if result.failed else 0)
+                self._metrics.looked(*registry, result.status)
+                await _sleep(memo.wakeup, stopped, result.requeue_after)
         finally:
             self._metrics.forget(*registry)
 
-    async def dismantle(self, body: kopf.Body, memo: Memo, **_: Any) -> None:
+    async def dismantle(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
         """Keeps the finalizer until nothing is left to undo: the one place where an exception is the message."""
         async with memo.lock:
-            waiting = await self._reconciler.leave(copy.deepcopy(dict(body)))
+            waiting = await self._reconciler.finalize(copy.deepcopy(dict(body)))
         if waiting:
-            raise kopf.TemporaryError(waiting, delay=DISMANTLE_AGAIN)
+            raise kopf.TemporaryError(waiting, delay=TEARDOWN_RETRY_SECONDS)
 
 
-async def _sleep(bell: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
+async def _sleep(wakeup: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
     """Returns at the bell, when the daemon must stop, or when the time is up."""
-    waits = {asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))}
+    waits = {asyncio.ensure_future(wakeup.wait()), asyncio.ensure_future(stopped.wait(seconds))}
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -8,10 +8,10 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-EVERY = 60.0
+TRIM_INTERVAL_SECONDS = 60.0
 
 
-def spare_the_collector() -> None:
+def freeze_startup_objects() -> None:
     """Keeps what has been loaded so far out of every garbage collection to come.
 
     It stays for ever, and walking its 75,000 objects would stop everything for 30 ms and more, again and again. The
@@ -21,7 +21,7 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-def give_back() -> None:
+def malloc_trim() -> None:
     """Returns what was freed to the system, in half a millisecond; does nothing where the C library is not glibc.
 
     By itself glibc gives back only the end of its heap. With the namespaces, answers of all sizes come and go, and the
@@ -33,7 +33,7 @@ def give_back() -> None:
 
 
 @asynccontextmanager
-async def giving_back() -> AsyncIterator[None]:
+async def periodic_malloc_trim() -> AsyncIterator[None]:
     """Gives back every minute for as long as the block lasts."""
     task = asyncio.create_task(_give_back_for_ever(), name="memory")
     try:
@@ -45,5 +45,5 @@ async def giving_back() -> AsyncIterator[None]:
 
 async def _give_back_for_ever() -> None:
     while True:
-        await asyncio.sleep(EVERY)
-        give_back()
+        await asyncio.sleep(TRIM_INTERVAL_SECONDS)
+        malloc_trim()

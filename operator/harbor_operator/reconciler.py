@@ -13,25 +13,25 @@ from pydantic import ValidationError
 
 from harbor_operator import status
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
-from harbor_operator.outcomes import NOTHING, Aspect, Blocked, Done, Outcome, Pending, Unseen
+from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.registries import Registries
+from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
-from harbor_operator.steps import Resting, Step, Sustaining
+from harbor_operator.steps import DegradedStep, Step, SuspendableStep
 
 log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
-Outcomes = dict[Aspect, Outcome]
-MAX_GROWTH = 6
-IDLE = 300.0
+Outcomes = dict[ConditionType, Outcome]
+MAX_BACKOFF_DOUBLINGS = 6
+SUSPENDED_RECHECK_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ReconcileResult:
     """What a pass leaves behind: when to look again in seconds, what it says, and whether something was not seen."""
 
-    again: float
+    requeue_after: float
     status: status.Status
     failed: bool = False
 
@@ -39,13 +39,13 @@ class Look:
 class Reconciler:
     """Runs passes; one object, one pass at a time (the caller's lock says so)."""
 
-    def __init__(self, steps: Sequence[Step], registries: Registries, clock: Callable[[], datetime]) -> None:
+    def __init__(self, steps: Sequence[Step], registries: RegistryStatusApi, clock: Callable[[], datetime]) -> None:
         self._steps = steps
         self._registries = registries
         self._clock = clock
         self._written: dict[str, status.Status] = {}
 
-    async def look(self, body: Body, failures: int = 0) -> Look:
+    async def result(self, body: Body, failures: int = 0) -> ReconcileResult:
         """Converges a registry once and writes what was seen; `failures` counts the failed passes before this one."""
         generation = body["metadata"]["generation"]
         previous = self._previous(body)
@@ -54,21 +54,21 @@ class Reconciler:
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
             await self._write(body, previous, current)
-            return Look(IDLE, current)
+            return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
         if registry.spec.suspend:
             for step in self._steps:
-                if isinstance(step, Resting):
-                    step.rest(registry)
+                if isinstance(step, SuspendableStep):
+                    step.suspend(registry)
             current = status.render_suspended(previous, generation, self._clock())
             await self._write(body, previous, current)
-            return Look(IDLE, current)
-        outcomes = await converge(self._steps, registry)
+            return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
+        outcomes = await reconcile_steps(self._steps, registry)
         current = status.render(previous, outcomes, generation, self._clock())
         await self._write(body, previous, current)
-        again = next_look(outcomes, registry.spec.check_interval_seconds, failures)
-        return Look(again, current, failed(outcomes))
+        delay = requeue_after(outcomes, registry.spec.check_interval_seconds, failures)
+        return ReconcileResult(delay, current, failed(outcomes))
 
-    async def leave(self, body: Body) -> str | None:
+    async def finalize(self, body: Body) -> str | None:
         """Dismantles a deleted registry; returns what is still in the way, or None when nothing is left to do."""
         try:
             registry = HarborRegistry.parse(body)
@@ -76,13 +76,17 @@ class Reconciler:
             # What cannot be read cannot be undone, and a finalizer that nobody can remove would help nobody.
             log.warning("%s goes without being dismantled: its spec does not parse", body["metadata"]["name"])
             return None
-        outcomes = await dismantle(self._steps, registry)
-        waiting = [f"{aspect}: {outcome.message}" for aspect, outcome in outcomes.items() if not _is_done(outcome)]
+        outcomes = await teardown_steps(self._steps, registry)
+        waiting = [
+            f"{condition_type}: {outcome.message}"
+            for condition_type, outcome in outcomes.items()
+            if not _is_done(outcome)
+        ]
         if not waiting:
             self._written.pop(registry.metadata.uid, None)
             return None
         previous = self._previous(body)
-        kept = {aspect: _kept(previous, aspect) for aspect in Aspect} | outcomes
+        kept = {condition_type: _kept(previous, condition_type) for condition_type in ConditionType} | outcomes
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
         await self._write(body, previous, current)
         return "; ".join(waiting)
@@ -109,36 +113,38 @@ async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry:
     try:
         return await act(registry)
     except Unavailable as error:
-        return Unseen(error.reason, str(error), again=error.retry_after or 10.0)
+        return Unknown(error.reason, str(error), requeue_after=error.retry_after or 10.0)
     except Refused as error:
         return Blocked(error.reason, str(error))
     except Exception as error:
         # A message may quote a value, a place cannot: the log gets the traceback without the words.
         log.exception("a step failed on %s", registry.key, exc_info=_without_message(error))
-        return Unseen(Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback")
+        return Unknown(
+            Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback"
+        )
 
 
-async def converge(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
+async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
     """Runs every step whose needs are Done and returns an outcome for each aspect, in reading order."""
     outcomes: Outcomes = {}
     for step in steps:
-        missing = [need for need in step.needs if not _is_done(outcomes.get(need))]
-        act = partial(_wait_for, step, missing) if missing else step.converge
-        outcomes[step.aspect] = await attempt(act, registry)
+        missing = [need for need in step.depends_on if not _is_done(outcomes.get(need))]
+        act = partial(_wait_for, step, missing) if missing else step.reconcile
+        outcomes[step.condition_type] = await attempt(act, registry)
     return outcomes
 
 
-async def dismantle(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
+async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
     """Undoes the steps in reverse order and stops at the first that is not Done yet."""
     outcomes: Outcomes = {}
     for step in reversed(steps):
-        outcomes[step.aspect] = await attempt(step.dismantle, registry)
-        if not _is_done(outcomes[step.aspect]):
+        outcomes[step.condition_type] = await attempt(step.teardown, registry)
+        if not _is_done(outcomes[step.condition_type]):
             break
     return outcomes
 
 
-def next_look(outcomes: Outcomes, interval: float, failures: int) -> float:
+def requeue_after(outcomes: Outcomes, interval: float, failures: int) -> float:
     """Returns the seconds until the next pass; waits longer after each failure in a row, at most the interval.
 
     A Blocked outcome is looked at on the interval: the somebody may mend the server rather than the spec.
@@ -150,7 +156,8 @@ def next_look(outcomes: Outcomes, interval: float, failures: int) -> float:
 def failed(outcomes: Outcomes) -> bool:
     """Whether the pass could not see something for a reason other than an unmet need."""
     return any(
-        isinstance(outcome, Unseen) and outcome.reason != Reason.WAITING_FOR_DEPENDENCY for outcome in outcomes.values()
+        isinstance(outcome, Unknown) and outcome.reason != Reason.WAITING_FOR_DEPENDENCY
+        for outcome in outcomes.values()
     )
 
 
@@ -159,29 +166,29 @@ def _wait(outcome: Outcome, interval: float, failures: int) -> float:
         case Done() | Blocked():
             return interval
         case Pending():
-            return outcome.again
-        case Unseen():
-            growth: int = 2 ** min(max(failures - 1, 0), MAX_GROWTH)
-            return outcome.again * growth
+            return outcome.requeue_after
+        case Unknown():
+            growth: int = 2 ** min(max(failures - 1, 0), MAX_BACKOFF_DOUBLINGS)
+            return outcome.requeue_after * growth
         case _:
             assert_never(outcome)
 
 
-async def _wait_for(step: Step, missing: Sequence[Aspect], registry: HarborRegistry) -> Outcome:
-    facts = await step.sustain(registry) if isinstance(step, Sustaining) else NOTHING
-    return Unseen(Reason.WAITING_FOR_DEPENDENCY, f"waits for {', '.join(missing)}", again=60.0, facts=facts)
+async def _wait_for(step: Step, missing: Sequence[ConditionType], registry: HarborRegistry) -> Outcome:
+    facts = await step.reconcile_degraded(registry) if isinstance(step, DegradedStep) else NOTHING
+    return Unknown(Reason.WAITING_FOR_DEPENDENCY, f"waits for {', '.join(missing)}", requeue_after=60.0, facts=facts)
 
 
 def _is_done(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Done)
 
 
-def _kept(previous: status.Status, aspect: Aspect) -> Outcome:
+def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
     """Returns what the status last said of an aspect that is still untouched by the deletion."""
     for condition in previous.get("conditions", []):
-        if condition["type"] == aspect and condition["status"] == "True":
+        if condition["type"] == condition_type and condition["status"] == "True":
             return Done(condition["message"], Reason(condition["reason"]))
-    return Unseen(Reason.NOT_YET_SEEN, "not looked at during deletion")
+    return Unknown(Reason.NOT_YET_SEEN, "not looked at during deletion")
 
 
 def _explain(error: ValidationError) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from harbor_operator.outcomes import Aspect, Blocked, Done, Facts, Outcome, Pending, PullSecretFacts, Unseen
+from harbor_operator.model.outcomes import (
+    Blocked,
+    ConditionType,
+    Done,
+    Facts,
+    Outcome,
+    Pending,
+    PullSecretFacts,
+    Unknown,
+)
 from harbor_operator.reasons import Reason
 
 Status = dict[str, Any]
@@ -35,7 +44,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ConditionUpdate:
     """A condition before it knows its history."""
 
     type: str
@@ -44,15 +53,15 @@ class Verdict:
     message: str
 
 
-def render(previous: Status, outcomes: Mapping[Aspect, Outcome], generation: int, now: datetime) -> Status:
+def render(previous: Status, outcomes: Mapping[ConditionType, Outcome], generation: int, now: datetime) -> Status:
     """Returns the whole status after a pass; equal to `previous` when nothing a user reads has changed."""
-    verdicts = [_judge(aspect, outcome) for aspect, outcome in outcomes.items()]
+    verdicts = [_condition(condition_type, outcome) for condition_type, outcome in outcomes.items()]
     verdicts += _summary(outcomes, verdicts)
     status: Status = {"observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
     status["warnings"] = [
         {"code": str(caution.code), "message": caution.message}
         for outcome in outcomes.values()
-        for caution in outcome.cautions
+        for caution in outcome.warnings
     ]
     status.update(_facts(previous, outcomes))
     return status
@@ -60,21 +69,24 @@ def render(previous: Status, outcomes: Mapping[Aspect, Outcome], generation: int
 
 def render_invalid(previous: Status, message: str, generation: int, now: datetime) -> Status:
     """Returns the status of an object whose spec does not parse: nothing was looked at."""
-    unseen = [Verdict(aspect, "Unknown", Reason.INVALID_SPEC, "the spec does not parse") for aspect in Aspect]
-    verdicts = [*unseen, Verdict(READY, "False", Reason.INVALID_SPEC, message)]
-    verdicts.append(Verdict(STALLED, "True", Reason.INVALID_SPEC, message))
+    unseen = [
+        ConditionUpdate(condition_type, "Unknown", Reason.INVALID_SPEC, "the spec does not parse")
+        for condition_type in ConditionType
+    ]
+    verdicts = [*unseen, ConditionUpdate(READY, "False", Reason.INVALID_SPEC, message)]
+    verdicts.append(ConditionUpdate(STALLED, "True", Reason.INVALID_SPEC, message))
     return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
 
 
 def render_suspended(previous: Status, generation: int, now: datetime) -> Status:
     """Returns the status of a suspended registry: what was last seen stays, Ready says why nobody looks."""
     kept = [
-        Verdict(old["type"], old["status"], old["reason"], old["message"])
+        ConditionUpdate(old["type"], old["status"], old["reason"], old["message"])
         for old in previous.get("conditions", [])
-        if old["type"] in set(Aspect)
+        if old["type"] in set(ConditionType)
     ]
     message = "`spec.suspend` is true: nothing is checked or changed"
-    verdicts = [*kept, Verdict(READY, "Unknown", Reason.SUSPENDED, message)]
+    verdicts = [*kept, ConditionUpdate(READY, "Unknown", Reason.SUSPENDED, message)]
     return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
 
 
@@ -95,34 +107,34 @@ def events(previous: Status, current: Status) -> list[Event]:
     return told + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
 
 
-def _judge(aspect: Aspect, outcome: Outcome) -> Verdict:
+def _condition(condition_type: ConditionType, outcome: Outcome) -> ConditionUpdate:
     match outcome:
         case Done():
-            return Verdict(aspect, "True", outcome.reason, outcome.message)
+            return ConditionUpdate(condition_type, "True", outcome.reason, outcome.message)
         case Pending() | Blocked():
-            return Verdict(aspect, "False", outcome.reason, outcome.message)
-        case Unseen():
-            return Verdict(aspect, "Unknown", outcome.reason, outcome.message)
+            return ConditionUpdate(condition_type, "False", outcome.reason, outcome.message)
+        case Unknown():
+            return ConditionUpdate(condition_type, "Unknown", outcome.reason, outcome.message)
         case _:
             assert_never(outcome)
 
 
-def _summary(outcomes: Mapping[Aspect, Outcome], verdicts: list[Verdict]) -> list[Verdict]:
+def _summary(outcomes: Mapping[ConditionType, Outcome], verdicts: list[ConditionUpdate]) -> list[ConditionUpdate]:
     unhappy = [verdict for verdict in verdicts if verdict.status != "True"]
     if not unhappy:
-        return [Verdict(READY, "True", Reason.CONVERGED, "everything the spec asks for is there")]
+        return [ConditionUpdate(READY, "True", Reason.CONVERGED, "everything the spec asks for is there")]
     status = "False" if any(verdict.status == "False" for verdict in unhappy) else "Unknown"
     first = next(verdict for verdict in unhappy if verdict.status == status)
     told = [verdict for verdict in unhappy if verdict.reason != Reason.WAITING_FOR_DEPENDENCY] or unhappy
     message = "; ".join(f"{verdict.type}: {verdict.message}" for verdict in told)
     stalled = any(isinstance(outcome, Blocked) for outcome in outcomes.values())
     return [
-        Verdict(READY, status, first.reason, message),
-        Verdict(STALLED if stalled else RECONCILING, "True", first.reason, first.message),
+        ConditionUpdate(READY, status, first.reason, message),
+        ConditionUpdate(STALLED if stalled else RECONCILING, "True", first.reason, first.message),
     ]
 
 
-def _dated(previous: Status, verdicts: list[Verdict], generation: int, now: datetime) -> list[Condition]:
+def _dated(previous: Status, verdicts: list[ConditionUpdate], generation: int, now: datetime) -> list[Condition]:
     before = {condition["type"]: condition for condition in previous.get("conditions", [])}
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
@@ -142,11 +154,11 @@ def _transition(before: Condition | None, status: str, stamp: str) -> str:
     return str(before["lastTransitionTime"]) if before and before["status"] == status else stamp
 
 
-def _facts(previous: Status, outcomes: Mapping[Aspect, Outcome]) -> Status:
+def _facts(previous: Status, outcomes: Mapping[ConditionType, Outcome]) -> Status:
     """Merges what the steps report over what was known; what nobody requests any more is forgotten."""
     told: Status = {}
     for field, (aspects, read) in _FACTS.items():
-        asked = [outcomes[aspect] for aspect in aspects if aspect in outcomes]
+        asked = [outcomes[condition_type] for condition_type in aspects if condition_type in outcomes]
         requested = [outcome for outcome in asked if outcome.reason != Reason.NOT_REQUESTED]
         values = [read(outcome.facts) for outcome in requested] + [previous.get(field)] * bool(requested)
         if known := [value for value in values if value is not None]:
@@ -155,39 +167,39 @@ def _facts(previous: Status, outcomes: Mapping[Aspect, Outcome]) -> Status:
 
 
 def _pull_secrets(facts: Facts) -> Status | None:
-    seen = facts.pull_secrets
-    if seen is None:
+    observed = facts.pull_secrets
+    if observed is None:
         return None
     status: Status = {
-        "namespaces": seen.namespaces,
-        "ready": seen.ready,
-        "failed": seen.failed,
-        "summary": f"{seen.ready}/{seen.namespaces}",
+        "namespaces": observed.namespaces,
+        "ready": observed.ready,
+        "failed": observed.failed,
+        "summary": f"{observed.ready}/{observed.namespaces}",
         "failures": [
             {"namespace": failure.namespace, "reason": str(failure.reason), "message": failure.message}
-            for failure in sorted(seen.failures, key=lambda failure: failure.namespace)[:SHOWN_FAILURES]
+            for failure in sorted(observed.failures, key=lambda failure: failure.namespace)[:SHOWN_FAILURES]
         ],
-        "secretName": seen.secret_name,
-        "serviceAccounts": list(seen.service_accounts),
+        "secretName": observed.secret_name,
+        "serviceAccounts": list(observed.service_accounts),
     }
-    if seen.admission_policy:
-        status["admissionPolicy"] = seen.admission_policy
-    return status | _robot(seen)
+    if observed.admission_policy:
+        status["admissionPolicy"] = observed.admission_policy
+    return status | _robot(observed)
 
 
-def _robot(seen: PullSecretFacts) -> Status:
-    status: Status = {"robot": seen.robot} if seen.robot else {}
-    for field, moment in (("expiresAt", seen.expires_at), ("rotatedAt", seen.rotated_at)):
+def _robot(observed: PullSecretFacts) -> Status:
+    status: Status = {"robot": observed.robot} if observed.robot else {}
+    for field, moment in (("expiresAt", observed.expires_at), ("rotatedAt", observed.rotated_at)):
         if moment is not None:
             status[field] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return status
 
 
 _Reader = Callable[[Facts], Any]
-_FACTS: Mapping[str, tuple[tuple[Aspect, ...], _Reader]] = {
-    "chartVersion": ((Aspect.RELEASE,), lambda facts: facts.chart_version),
-    "harborVersion": ((Aspect.RELEASE, Aspect.REACHABILITY), lambda facts: facts.harbor_version),
-    "releaseRevision": ((Aspect.RELEASE,), lambda facts: facts.release_revision),
-    "storageURL": ((Aspect.STORAGE,), lambda facts: facts.storage_url),
-    "pullSecrets": ((Aspect.PULL_SECRETS,), _pull_secrets),
+_FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
+    "chartVersion": ((ConditionType.RELEASE,), lambda facts: facts.chart_version),
+    "harborVersion": ((ConditionType.RELEASE, ConditionType.REACHABILITY), lambda facts: facts.harbor_version),
+    "releaseRevision": ((ConditionType.RELEASE,), lambda facts: facts.release_revision),
+    "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),
+    "pullSecrets": ((ConditionType.PULL_SECRETS,), _pull_secrets),
 }

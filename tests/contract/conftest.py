@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
 from lab.stage import install
@@ -21,6 +21,6 @@ def plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
-async def http(plane: ControlPlane) -> AsyncIterator[KubeHttp]:
-    async with KubeHttp(from_kubeconfig(plane.kubeconfig)) as http:
+async def http(plane: ControlPlane) -> AsyncIterator[KubernetesClient]:
+    async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
         yield http

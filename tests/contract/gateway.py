@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from harbor_operator.ports.object_store import SwiftAccount
-from harbor_operator.ports.rgw_admin import RgwAccess
+from harbor_operator.model.storage import RgwEndpoint, SwiftAccount
 from lab.ceph import Ceph
 from lab.certs import Authority
 from lab.nginx import Front, Site
@@ -36,9 +35,9 @@ class Gateway:
     def account(self, username: str, key: str = KEY) -> SwiftAccount:
         return SwiftAccount(self.auth_url, username, SecretStr(key), "swift", self.authority.ca_pem, "s3-ca")
 
-    def access(self) -> RgwAccess:
+    def access(self) -> RgwEndpoint:
         secret = SecretStr(self.ceph.admin_secret_key)
-        return RgwAccess(self.ceph.rgw_url, self.ceph.admin_access_key, secret, "rgw-admin")
+        return RgwEndpoint(self.ceph.rgw_url, self.ceph.admin_access_key, secret, "rgw-admin")
 
     def tell_the_truth(self) -> None:
         """Restart the gateway with the URL of its front."""

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 
 import yaml
 
-from harbor_operator.adapters.helm import HelmProcess
-from harbor_operator.adapters.kube import KubeAdapter
-from harbor_operator.adapters.secrets import CHANCE
+from harbor_operator.adapters.helm import SubprocessHelm
+from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.secrets import SECRET_GENERATOR
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Outcome, Pending
+from harbor_operator.model.outcomes import Outcome, Pending
+from harbor_operator.model.release import DesiredRelease
 from harbor_operator.plan import names
 from harbor_operator.plan.helm_storage import read_revisions, release_selector
-from harbor_operator.plan.release import ReleaseWish
 from harbor_operator.ports.helm import Helm
-from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.release import ReleaseStep
 from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
@@ -76,10 +76,10 @@ class World(Protocol):
     @property
     def helm(self) -> Helm: ...
     @property
-    def kube(self) -> Kube: ...
+    def kube(self) -> NamespaceResources: ...
     @property
     def chart(self) -> str: ...
-    async def settle(self, wish: ReleaseWish | None = None) -> None: ...
+    async def settle(self, desired: DesiredRelease | None = None) -> None: ...
 
 
 @dataclass
@@ -93,8 +93,8 @@ class FakeWorld:
         self.helm = FakeHelm(self.kube, now)
         self.helm.missing_charts = {f"{self.chart}-absent"}
 
-    async def settle(self, wish: ReleaseWish | None = None) -> None:
-        boom = wish is not None and wish.values["boom"]
+    async def settle(self, desired: DesiredRelease | None = None) -> None:
+        boom = desired is not None and desired.values["boom"]
         # The chart cannot be rendered, so Helm fails before it writes anything down.
         self.helm.finish(NAMESPACE, "cr", "no luck with ***" if boom else "", recorded=not boom)
 
@@ -104,11 +104,11 @@ class RealWorld:
     """A real Helm against a real API server."""
 
     chart: str
-    kube: KubeAdapter
-    helm: HelmProcess
+    kube: KubernetesNamespaceResources
+    helm: SubprocessHelm
 
-    async def settle(self, wish: ReleaseWish | None = None) -> None:
-        await ended(self.helm, wish.name if wish else "cr")
+    async def settle(self, desired: DesiredRelease | None = None) -> None:
+        await ended(self.helm, desired.name if desired else "cr")
 
 
 async def ended(helm: Helm, name: str) -> None:
@@ -138,22 +138,22 @@ def _secret(name: str, data: dict[str, str], labels: dict[str, str]) -> dict[str
 class Site:
     """The release step on a real Helm and a real API server, with a clock that can be put forward."""
 
-    def __init__(self, kube: KubeAdapter, helm: HelmProcess) -> None:
+    def __init__(self, kube: KubernetesNamespaceResources, helm: SubprocessHelm) -> None:
         self.kube = kube
         self.helm = helm
         self.late = timedelta()
-        self.step = ReleaseStep(kube, helm, CHANCE, lambda: now() + self.late)
+        self.step = ReleaseStep(kube, helm, SECRET_GENERATOR, lambda: now() + self.late)
 
-    async def converge(self, chart: str | None, values: dict[str, Any] | None = None) -> Outcome:
+    async def reconcile(self, chart: str | None, values: dict[str, Any] | None = None) -> Outcome:
         """One pass, and the end of what it started."""
-        outcome = await self.step.converge(wanted(chart, values))
+        outcome = await self.step.reconcile(wanted(chart, values))
         await ended(self.helm, "cr")
         return outcome
 
     async def dismantled(self) -> Outcome:
         """As many passes as it takes."""
         async with asyncio.timeout(DEADLINE):
-            while isinstance(outcome := await self.step.dismantle(registry()), Pending):
+            while isinstance(outcome := await self.step.teardown(registry()), Pending):
                 await ended(self.helm, "cr")
                 await asyncio.sleep(0.05)
         return outcome

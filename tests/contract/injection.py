@@ -13,46 +13,51 @@ from typing import Any
 import msgspec
 from typing_extensions import override
 
-from harbor_operator.adapters.cluster import KubeCluster, read_account, read_namespace, read_secret
-from harbor_operator.adapters.kube_calls import Body, Denial
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import Thing
-from harbor_operator.adapters.kube_watch import Patience
+from harbor_operator.adapters.kube_objects import PartialObject
+from harbor_operator.adapters.kube_pull_secrets import (
+    KubernetesPullSecretApi,
+    read_account,
+    read_namespace,
+    read_secret,
+)
+from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
+from harbor_operator.injector.controller import InjectorController
+from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.injector import Injector
-from harbor_operator.injector.runner import Runner
-from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.plan.holding import AccountSeen
-from harbor_operator.ports.cluster import Change, Complete, Source
-from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.namespace import ObservedServiceAccount
+from harbor_operator.model.watch import Source, Synced, WatchEvent
 from lab.badroad import BadRoad
 from lab.controlplane import ControlPlane
 from lab.operator import NAMESPACE
 from tests.unit.injector.rules import Key, Snapshot
-from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
+from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
 
 CHOSEN = {"example.com/injected": "yes"}
 SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))
 PATIENCE_SECONDS = 180.0
 
 
-class ObservedCluster(KubeCluster):
+class ObservedCluster(KubernetesPullSecretApi):
     """Knows what the injector has taken in: how often each view was listed to its end, and which accounts it saw."""
 
-    def __init__(self, http: KubeHttp, patience: Patience) -> None:
-        super().__init__(http, patience)
+    def __init__(self, http: KubernetesClient, policy: WatchOptions) -> None:
+        super().__init__(http, policy)
         self.listed: Counter[Source] = Counter()
         self.accounts: set[Key] = set()
 
     @override
-    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
+    async def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
         async with aclosing(super().watch(source)) as changes:
             async for change in changes:
                 yield change
-                if isinstance(change, Complete):
+                if isinstance(change, Synced):
                     self.listed[source] += 1
-                elif isinstance(change, AccountSeen):
+                elif isinstance(change, ObservedServiceAccount):
                     self.accounts.add((change.namespace, change.name))
 
 
@@ -70,7 +75,9 @@ class Hourglass:
 class Duty:
     """An injector at work; `metrics` is what it has counted."""
 
-    def __init__(self, cluster: ObservedCluster, runner: Runner, metrics: Metrics, clock: Hourglass) -> None:
+    def __init__(
+        self, cluster: ObservedCluster, runner: InjectorController, metrics: Metrics, clock: Hourglass
+    ) -> None:
         self.cluster = cluster
         self.runner = runner
         self.metrics = metrics
@@ -86,10 +93,10 @@ async def on_duty(plane: ControlPlane, kubeconfig: Path | None = None) -> AsyncI
     """An injector that acts as the operator, over the way to the server that the kubeconfig names."""
     info = from_kubeconfig(kubeconfig or plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
     metrics, clock = Metrics(), Hourglass()
-    async with KubeHttp(info) as ours:
-        cluster = ObservedCluster(ours, Patience(lambda: 0.5))
-        around = Surroundings(clock, lambda: 0.5, asyncio.sleep, metrics)
-        runner = Runner(cluster, around)
+    async with KubernetesClient(info) as ours:
+        cluster = ObservedCluster(ours, WatchOptions(lambda: 0.5))
+        deps = RuntimeDeps(clock, lambda: 0.5, asyncio.sleep, metrics)
+        runner = InjectorController(cluster, deps)
         task = asyncio.create_task(runner.run())
         yield Duty(cluster, runner, metrics, clock)
         task.cancel()
@@ -129,9 +136,9 @@ def wide_rights(plane: ControlPlane) -> Iterator[None]:
     plane.kubectl("delete", "clusterrole,clusterrolebinding", name)
 
 
-def the_wish(config: str = "{}", claim: Claim = CLAIM) -> DistributionWish:
+def the_wish(config: str = "{}", claim: Claim = CLAIM) -> DesiredInjection:
     """A wish for the namespaces of the test, with a credential that the API server takes."""
-    return wish(claim, config=json.dumps({"auths": {config: {}}}), namespaces=SELECTION)
+    return desired(claim, config=json.dumps({"auths": {config: {}}}), namespaces=SELECTION)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -158,46 +165,47 @@ def is_spread(injector: Injector, count: int, claim: Claim = CLAIM) -> Callable[
     return spread
 
 
-async def make(http: KubeHttp, *names: str) -> None:
+async def make(http: KubernetesClient, *names: str) -> None:
     """Makes namespaces of the test."""
     for name in names:
         manifest = {"metadata": {"name": name, "labels": CHOSEN}}
-        answer = await http.request("POST", "/api/v1/namespaces", body=Body.plain(manifest))
-        assert not isinstance(answer, Denial), answer
+        answer = await http.request("POST", "/api/v1/namespaces", body=RequestBody.plain(manifest))
+        assert not isinstance(answer, ApiError), answer
 
 
-async def remove(http: KubeHttp, *names: str) -> None:
+async def remove(http: KubernetesClient, *names: str) -> None:
     """Deletes namespaces without waiting for their end."""
     for name in names:
         await http.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
-async def references(http: KubeHttp, namespace: str, account: str = "default") -> tuple[str, ...]:
+async def references(http: KubernetesClient, namespace: str, account: str = "default") -> tuple[str, ...]:
     """The Secrets that a service account refers to."""
     answer = await http.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
     assert isinstance(answer, dict)
-    return read_account(msgspec.convert(answer, Thing)).references
+    return read_account(msgspec.convert(answer, PartialObject)).references
 
 
-async def secret(http: KubeHttp, namespace: str) -> dict[str, Any] | Denial:
+async def secret(http: KubernetesClient, namespace: str) -> dict[str, Any] | ApiError:
     """The pull Secret."""
     return await http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
 
 
-async def listed(http: KubeHttp, kind: str) -> list[dict[str, Any]]:
+async def listed(http: KubernetesClient, kind: str) -> list[dict[str, Any]]:
     """All objects of a kind."""
     answer = await http.request("GET", f"/api/v1/{kind}")
-    assert not isinstance(answer, Denial)
+    assert not isinstance(answer, ApiError)
     return list(answer["items"])
 
 
-async def snapshot(http: KubeHttp) -> Snapshot:
+async def snapshot(http: KubernetesClient) -> Snapshot:
     """Everything that the API server holds now."""
     namespaces, secrets, accounts = [
-        msgspec.convert(await listed(http, kind), list[Thing]) for kind in ("namespaces", "secrets", "serviceaccounts")
+        msgspec.convert(await listed(http, kind), list[PartialObject])
+        for kind in ("namespaces", "secrets", "serviceaccounts")
     ]
     return Snapshot(
-        {seen.name: seen for seen in map(read_namespace, namespaces)},
-        {(seen.namespace, seen.name): seen for seen in map(read_secret, secrets)},
-        {(seen.namespace, seen.name): seen for seen in map(read_account, accounts)},
+        {observed.name: observed for observed in map(read_namespace, namespaces)},
+        {(observed.namespace, observed.name): observed for observed in map(read_secret, secrets)},
+        {(observed.namespace, observed.name): observed for observed in map(read_account, accounts)},
     )

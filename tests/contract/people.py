@@ -6,8 +6,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from harbor_operator.adapters.kube_calls import Body, Denial
-from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from tests.unit.injector.rules import Key
 
 Manifest = dict[str, Any]
@@ -59,9 +59,9 @@ def _revision(manifest: Manifest) -> int:
 class Person:
     """Does one thing after the other, as chance wills, in the namespaces with a prefix."""
 
-    def __init__(self, http: KubeHttp, chance: random.Random, ledger: Ledger, prefix: str) -> None:
+    def __init__(self, http: KubernetesClient, random: random.Random, ledger: Ledger, prefix: str) -> None:
         self._http = http
-        self._chance = chance
+        self._random = random
         self._ledger = ledger
         self._prefix = prefix
         self.places: list[str] = []
@@ -85,28 +85,28 @@ class Person:
             self._edit_secret: 3,
             self._put_stranger: 2,
         }
-        await self._chance.choices(list(acts), list(acts.values()))[0]()
+        await self._random.choices(list(acts), list(acts.values()))[0]()
 
     async def _make_namespace(self) -> None:
         # kube-* and *-x are names that some selection excludes.
-        name = f"{self._prefix}-{len(self.places)}" + self._chance.choice(["", "", "-x"])
+        name = f"{self._prefix}-{len(self.places)}" + self._random.choice(["", "", "-x"])
         self.places.append(name)
-        labels = {key: value for key, value in self._chance.choice(LABELS).items() if value}
-        await self._ask("POST", "/api/v1/namespaces", Body.plain({"metadata": {"name": name, "labels": labels}}))
+        labels = {key: value for key, value in self._random.choice(LABELS).items() if value}
+        await self._ask("POST", "/api/v1/namespaces", RequestBody.plain({"metadata": {"name": name, "labels": labels}}))
 
     async def _delete_namespace(self) -> None:
         await self._ask("DELETE", f"/api/v1/namespaces/{self._place()}")
 
     async def _label(self) -> None:
-        labels = self._chance.choice(LABELS)
+        labels = self._random.choice(LABELS)
         await self._ask(
-            "PATCH", f"/api/v1/namespaces/{self._place()}", Body.merge_patch({"metadata": {"labels": labels}})
+            "PATCH", f"/api/v1/namespaces/{self._place()}", RequestBody.merge_patch({"metadata": {"labels": labels}})
         )
 
     async def _make_account(self) -> None:
         path = f"/api/v1/namespaces/{self._place()}/serviceaccounts"
         entries = [{"name": name} for name in self._theirs()]
-        body = Body.plain({"metadata": {"name": self._chance.choice(ACCOUNTS)}, "imagePullSecrets": entries})
+        body = RequestBody.plain({"metadata": {"name": self._random.choice(ACCOUNTS)}, "imagePullSecrets": entries})
         if made := await self._ask("POST", path, body):
             self._ledger.note(made)
 
@@ -116,15 +116,15 @@ class Person:
     async def _write_references(self) -> None:
         """Reads the list and writes it back, as everybody must who changes it: locked, so that nobody's is lost."""
         path = self._account()
-        seen = await self._ask("GET", path)
-        if not seen:
+        observed = await self._ask("GET", path)
+        if not observed:
             return
-        entries = seen.get("imagePullSecrets") or []
-        ours = [entry for entry in entries if entry["name"] in self._secrets and self._chance.random() > 1 / 3]
+        entries = observed.get("imagePullSecrets") or []
+        ours = [entry for entry in entries if entry["name"] in self._secrets and self._random.random() > 1 / 3]
         theirs = [{"name": name} for name in self._theirs()]
-        wanted = self._chance.choice([theirs + ours, ours + theirs])
-        body = Body.merge_patch(
-            {"metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]}, "imagePullSecrets": wanted}
+        wanted = self._random.choice([theirs + ours, ours + theirs])
+        body = RequestBody.merge_patch(
+            {"metadata": {"resourceVersion": observed["metadata"]["resourceVersion"]}, "imagePullSecrets": wanted}
         )
         if written := await self._ask("PATCH", path, body):
             self._ledger.note(written)
@@ -133,30 +133,32 @@ class Person:
         await self._ask("DELETE", self._secret())
 
     async def _edit_secret(self) -> None:
-        await self._ask("PATCH", self._secret(), Body.merge_patch({"data": {".dockerconfigjson": "e30="}}))
+        await self._ask("PATCH", self._secret(), RequestBody.merge_patch({"data": {".dockerconfigjson": "e30="}}))
 
     async def _put_stranger(self) -> None:
         """Puts a Secret of theirs where one of ours would be."""
         path = self._secret()
         parent, _, name = path.rpartition("/")
         await self._ask("DELETE", path)
-        made = await self._ask("POST", parent, Body.plain({"metadata": {"name": name}, "stringData": {"a": "theirs"}}))
+        made = await self._ask(
+            "POST", parent, RequestBody.plain({"metadata": {"name": name}, "stringData": {"a": "theirs"}})
+        )
         if made:
             self._ledger.strangers.add(made["metadata"]["uid"])
             self._ledger.taken.add((made["metadata"]["namespace"], name))
 
     def _place(self) -> str:
-        return self._chance.choice(self.places)
+        return self._random.choice(self.places)
 
     def _account(self) -> str:
-        return f"/api/v1/namespaces/{self._place()}/serviceaccounts/{self._chance.choice(ACCOUNTS)}"
+        return f"/api/v1/namespaces/{self._place()}/serviceaccounts/{self._random.choice(ACCOUNTS)}"
 
     def _secret(self) -> str:
-        return f"/api/v1/namespaces/{self._place()}/secrets/{self._chance.choice(self._secrets)}"
+        return f"/api/v1/namespaces/{self._place()}/secrets/{self._random.choice(self._secrets)}"
 
     def _theirs(self) -> list[str]:
-        return self._chance.sample(THEIRS, self._chance.randint(0, len(THEIRS)))
+        return self._random.sample(THEIRS, self._random.randint(0, len(THEIRS)))
 
-    async def _ask(self, method: str, path: str, body: Body | None = None) -> Manifest | None:
+    async def _ask(self, method: str, path: str, body: RequestBody | None = None) -> Manifest | None:
         answer = await self._http.request(method, path, body=body)
-        return None if isinstance(answer, Denial) else answer
+        return None if isinstance(answer, ApiError) else answer

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from harbor_operator.adapters.admission import AdmissionAdapter
-from harbor_operator.adapters.kube_calls import Body
+from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
+from harbor_operator.adapters.kube_api import RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish
+from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.admission import Admission
+from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
@@ -42,61 +42,61 @@ def granted(plane: ControlPlane) -> Iterator[ControlPlane]:
 class Hand(Protocol):
     """Somebody else who works on the same cluster."""
 
-    async def put(self, wish: AdmissionWish) -> None: ...
+    async def put(self, desired: DesiredPolicy) -> None: ...
 
 
 class FakeHand:
     def __init__(self, admission: FakeAdmission) -> None:
         self._admission = admission
 
-    async def put(self, wish: AdmissionWish) -> None:
-        self._admission.put(wish)
+    async def put(self, desired: DesiredPolicy) -> None:
+        self._admission.put(desired)
 
 
 class RealHand:
-    def __init__(self, http: KubeHttp) -> None:
+    def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
-    async def put(self, wish: AdmissionWish) -> None:
-        path = PATHS[wish.kind]
-        await self._http.request("DELETE", f"{path}/{wish.name}")
-        manifest = {"metadata": {"name": wish.name, "labels": wish.labels}, "spec": wish.spec}
-        answer = await self._http.request("POST", path, body=Body.plain(manifest))
+    async def put(self, desired: DesiredPolicy) -> None:
+        path = PATHS[desired.kind]
+        await self._http.request("DELETE", f"{path}/{desired.name}")
+        manifest = {"metadata": {"name": desired.name, "labels": desired.labels}, "spec": desired.spec}
+        answer = await self._http.request("POST", path, body=RequestBody.plain(manifest))
         assert isinstance(answer, dict), answer
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Admission, Hand]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[AdmissionPolicyApi, Hand]]:
     if request.param == "fake":
         fake = FakeAdmission()
         yield fake, FakeHand(fake)
         return
     plane: ControlPlane = request.getfixturevalue("granted")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-    async with KubeHttp(operator) as ours, KubeHttp(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield AdmissionAdapter(ours), RealHand(theirs)
+    async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
+        yield KubernetesAdmissionPolicyApi(ours), RealHand(theirs)
     plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
 
 
 @pytest.fixture
-def admission(both: tuple[Admission, Hand]) -> Admission:
+def admission(both: tuple[AdmissionPolicyApi, Hand]) -> AdmissionPolicyApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[Admission, Hand]) -> Hand:
+def hand(both: tuple[AdmissionPolicyApi, Hand]) -> Hand:
     return both[1]
 
 
-async def made(admission: Admission, wish: AdmissionWish) -> AdmissionSeen:
-    await admission.create(wish)
-    seen = await admission.read(wish.kind, wish.name)
-    assert seen is not None
-    return seen
+async def made(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> ObservedPolicy:
+    await admission.create(desired)
+    observed = await admission.read(desired.kind, desired.name)
+    assert observed is not None
+    return observed
 
 
 @pytest.mark.parametrize("kind", AdmissionKind)
-async def test_what_was_made_is_read_back_as_it_was_wished(admission: Admission, kind: AdmissionKind) -> None:
+async def test_what_was_made_is_read_back_as_it_was_wished(admission: AdmissionPolicyApi, kind: AdmissionKind) -> None:
     every: dict[str, Any] = {
         "serviceAccounts": ["builder", "default"],
         "namespaces": {
@@ -109,27 +109,27 @@ async def test_what_was_made_is_read_back_as_it_was_wished(admission: Admission,
             }
         },
     }
-    for wish in (*wishes(), *wishes(**every)):
-        if wish.kind is kind:
-            assert await admission.read(wish.kind, wish.name) is None
-            seen = await made(admission, wish)
-            assert wish.obstacle(seen) is None
-            assert seen.spec == wish.spec
-            await admission.remove(wish, seen)
+    for desired in (*wishes(), *wishes(**every)):
+        if desired.kind is kind:
+            assert await admission.read(desired.kind, desired.name) is None
+            observed = await made(admission, desired)
+            assert desired.owns(observed)
+            assert observed.spec == desired.spec
+            await admission.remove(desired, observed)
 
 
-async def test_nothing_is_made_over_what_has_come_to_the_name(admission: Admission, hand: Hand) -> None:
+async def test_nothing_is_made_over_what_has_come_to_the_name(admission: AdmissionPolicyApi, hand: Hand) -> None:
     policy, _ = wishes()
     await hand.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
     theirs = await admission.read(policy.kind, policy.name)
     assert theirs is not None
-    assert policy.obstacle(theirs) is not None
+    assert not policy.owns(theirs)
     with pytest.raises(Unavailable, match=NAME):
         await admission.create(policy)
     assert await admission.read(policy.kind, policy.name) == theirs
 
 
-async def test_a_correction_leaves_nothing_of_what_was_added(admission: Admission, hand: Hand) -> None:
+async def test_a_correction_leaves_nothing_of_what_was_added(admission: AdmissionPolicyApi, hand: Hand) -> None:
     policy, _ = wishes()
     rules = policy.spec["matchConstraints"]
     excluded = {**rules, "excludeResourceRules": [{**rules["resourceRules"][0], "resourceNames": ["default"]}]}
@@ -149,15 +149,15 @@ async def test_a_correction_leaves_nothing_of_what_was_added(admission: Admissio
         await admission.remove(policy, before)
 
 
-async def test_removing_succeeds_on_what_is_gone(admission: Admission) -> None:
+async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) -> None:
     _, binding = wishes()
-    seen = await made(admission, binding)
-    await admission.remove(binding, seen)
+    observed = await made(admission, binding)
+    await admission.remove(binding, observed)
     assert await admission.read(binding.kind, binding.name) is None
-    await admission.remove(binding, seen)
+    await admission.remove(binding, observed)
 
 
-async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: Admission) -> None:
+async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: AdmissionPolicyApi) -> None:
     policy, _ = wishes(serviceAccounts=["a/b"])
     with pytest.raises(Refused) as caught:
         await admission.create(policy)
@@ -167,15 +167,15 @@ async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: 
 @pytest.mark.lab
 async def test_rights_are_missing_for_every_other_name(granted: ControlPlane) -> None:
     operator = from_kubeconfig(granted.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-    async with KubeHttp(operator) as http:
-        admission = AdmissionAdapter(http)
-        for wish in wishes("other"):
+    async with KubernetesClient(operator) as http:
+        admission = KubernetesAdmissionPolicyApi(http)
+        for desired in wishes("other"):
             with pytest.raises(Refused, match="deploy/components/admission-policy") as caught:
-                await admission.create(wish)
+                await admission.create(desired)
             assert caught.value.reason is Reason.RIGHTS_MISSING
             assert "with 'harbor-operator.intra.other' in the `resourceNames`" in str(caught.value)
             with pytest.raises(Refused, match="`get`"):
-                await admission.read(wish.kind, wish.name)
+                await admission.read(desired.kind, desired.name)
 
 
 @pytest.mark.lab
@@ -186,11 +186,11 @@ async def test_a_server_without_such_policies_says_so_with_and_without_rights() 
         plane.restart_apiserver(flags=SWITCHED_OFF)
         operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
         policy, _ = wishes()
-        async with KubeHttp(operator) as http, KubeHttp(from_kubeconfig(plane.kubeconfig)) as granted:
+        async with KubernetesClient(operator) as http, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as granted:
             with pytest.raises(Refused, match=r"Kubernetes 1\.36") as caught:
-                await AdmissionAdapter(http).read(policy.kind, policy.name)
+                await KubernetesAdmissionPolicyApi(http).read(policy.kind, policy.name)
             assert caught.value.reason is Reason.ADMISSION_POLICY_UNSUPPORTED
-            assert await AdmissionAdapter(granted).read(policy.kind, policy.name) is None
+            assert await KubernetesAdmissionPolicyApi(granted).read(policy.kind, policy.name) is None
             with pytest.raises(Refused, match=r"`spec\.pullSecrets\.admissionPolicy` is Enabled") as caught:
-                await AdmissionAdapter(granted).create(policy)
+                await KubernetesAdmissionPolicyApi(granted).create(policy)
             assert caught.value.reason is Reason.ADMISSION_POLICY_UNSUPPORTED

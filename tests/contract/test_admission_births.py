@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harbor_operator.adapters.admission import VERSION
-from harbor_operator.adapters.kube_calls import Body
+from harbor_operator.adapters.kube_api import RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.plan.admission import AdmissionWish, plan_admission
+from harbor_operator.model.admission import DesiredPolicy
+from harbor_operator.plan.admission import plan_admission
 from harbor_operator.plan.selection import is_selected
 from lab.controlplane import ControlPlane
 from tests.fakes.admission import asking, wishes
@@ -26,23 +27,28 @@ NOTE = "harbor-operator.io/attached"
 class Births:
     """Service accounts that are never really made: the server answers what it would make of them."""
 
-    def __init__(self, plane: ControlPlane, http: KubeHttp) -> None:
+    def __init__(self, plane: ControlPlane, http: KubernetesClient) -> None:
         self._plane = plane
         self._http = http
 
-    def put(self, *wanted: AdmissionWish) -> None:
-        for wish in wanted:
-            manifest = {"apiVersion": VERSION, "kind": wish.kind, "metadata": {"name": wish.name}, "spec": wish.spec}
+    def put(self, *wanted: DesiredPolicy) -> None:
+        for desired in wanted:
+            manifest = {
+                "apiVersion": VERSION,
+                "kind": desired.kind,
+                "metadata": {"name": desired.name},
+                "spec": desired.spec,
+            }
             self._plane.apply(manifest)
 
     async def add_namespace(self, name: str, labels: dict[str, str]) -> None:
         manifest = {"metadata": {"name": name, "labels": labels}}
-        await self._http.request("POST", "/api/v1/namespaces", body=Body.plain(manifest))
+        await self._http.request("POST", "/api/v1/namespaces", body=RequestBody.plain(manifest))
 
     async def bear(self, namespace: str, name: str = "builder", **account: Any) -> dict[str, Any]:
         metadata = {"name": name, **account.pop("metadata", {})}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-        body = Body.plain({"metadata": metadata, **account})
+        body = RequestBody.plain({"metadata": metadata, **account})
         born = await self._http.request("POST", path, params={"dryRun": "All"}, body=body)
         assert isinstance(born, dict), born
         return born
@@ -65,7 +71,7 @@ def note(account: dict[str, Any]) -> str | None:
 
 @pytest.fixture
 async def births(plane: ControlPlane) -> AsyncIterator[Births]:
-    async with KubeHttp(from_kubeconfig(plane.kubeconfig)) as http:
+    async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
         births = Births(plane, http)
         await births.add_namespace("canary", {"team": "a", "pull": "yes"})
         yield births
@@ -79,8 +85,8 @@ async def test_an_account_is_born_with_reference_and_note(births: Births) -> Non
     assert (references(plain), note(plain)) == (["born"], "born")
     theirs = await births.bear("canary", imagePullSecrets=[{"name": "zebra"}, {}, {"name": "apple"}])
     assert references(theirs) == ["zebra", "", "apple", "born"]
-    again = await births.bear("canary", imagePullSecrets=[{"name": "born"}, {"name": "last"}])
-    assert (references(again), note(again)) == (["born", "last"], None)
+    requeue_after = await births.bear("canary", imagePullSecrets=[{"name": "born"}, {"name": "last"}])
+    assert (references(requeue_after), note(requeue_after)) == (["born", "last"], None)
     other = await births.bear("canary", "default-2")
     assert (references(other), note(other)) == ([], None)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from harbor_operator.adapters.kube_calls import Body, Denial
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.ports.distribution import Claim
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.model.injection import Claim
 from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import (
@@ -63,7 +63,7 @@ async def settled(duty: Duty, *claims: Claim, count: int = 0) -> None:
         await until(is_spread(duty.injector, count, claim))
 
 
-async def leave(duty: Duty, http: KubeHttp, claims: tuple[Claim, ...], *names: str) -> None:
+async def leave(duty: Duty, http: KubernetesClient, claims: tuple[Claim, ...], *names: str) -> None:
     """Takes everything back, so that the next test begins with an empty cluster."""
     for claim in claims:
         duty.injector.withdraw(claim)
@@ -71,12 +71,14 @@ async def leave(duty: Duty, http: KubeHttp, claims: tuple[Claim, ...], *names: s
     await remove(http, *names)
 
 
-async def make_account(http: KubeHttp, namespace: str, name: str) -> None:
+async def make_account(http: KubernetesClient, namespace: str, name: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    assert not isinstance(await http.request("POST", path, body=Body.plain({"metadata": {"name": name}})), Denial)
+    assert not isinstance(
+        await http.request("POST", path, body=RequestBody.plain({"metadata": {"name": name}})), ApiError
+    )
 
 
-async def test_one_namespace(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_one_namespace(plane: ControlPlane, http: KubernetesClient) -> None:
     async with on_duty(plane) as duty:
         await settled(duty, CLAIM)
         purse = Purse(plane)
@@ -86,7 +88,7 @@ async def test_one_namespace(plane: ControlPlane, http: KubeHttp) -> None:
         await leave(duty, http, (CLAIM,), "budget-one")
 
 
-async def test_a_burst(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_a_burst(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-burst-{index:03}" for index in range(BURST)]
     async with on_duty(plane) as duty:
         await settled(duty, CLAIM)
@@ -97,7 +99,7 @@ async def test_a_burst(plane: ControlPlane, http: KubeHttp) -> None:
         await leave(duty, http, (CLAIM,), *names)
 
 
-async def test_accounts_that_come_before_their_namespace_is_seen(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_accounts_that_come_before_their_namespace_is_seen(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-early-{index}" for index in range(5)]
     async with on_a_bad_road(plane) as (road, duty):
         await settled(duty, CLAIM)
@@ -111,7 +113,7 @@ async def test_accounts_that_come_before_their_namespace_is_seen(plane: ControlP
         await leave(duty, http, (CLAIM,), *names)
 
 
-async def test_an_account_that_comes_late(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_an_account_that_comes_late(plane: ControlPlane, http: KubernetesClient) -> None:
     claim = Claim("uid-a", "harbor-pull", ("default", "builder"))
     async with on_duty(plane) as duty:
         await settled(duty, claim)
@@ -125,7 +127,7 @@ async def test_an_account_that_comes_late(plane: ControlPlane, http: KubeHttp) -
         await leave(duty, http, (claim,), "budget-late")
 
 
-async def test_every_account(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_every_account(plane: ControlPlane, http: KubernetesClient) -> None:
     claim = Claim("uid-a", "harbor-pull", ("*",))
     async with on_duty(plane) as duty:
         duty.injector.declare(the_wish(claim=claim))
@@ -140,7 +142,7 @@ async def test_every_account(plane: ControlPlane, http: KubeHttp) -> None:
         await leave(duty, http, (claim,), "budget-every")
 
 
-async def test_a_second_registry_shares_the_write_of_the_account(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_a_second_registry_shares_the_write_of_the_account(plane: ControlPlane, http: KubernetesClient) -> None:
     async with on_duty(plane) as duty:
         await settled(duty, CLAIM, OTHER)
         purse = Purse(plane)
@@ -151,25 +153,25 @@ async def test_a_second_registry_shares_the_write_of_the_account(plane: ControlP
         await leave(duty, http, (CLAIM, OTHER), "budget-two")
 
 
-async def test_a_label_that_brings_a_namespace_in_and_out(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_a_label_that_brings_a_namespace_in_and_out(plane: ControlPlane, http: KubernetesClient) -> None:
     path = "/api/v1/namespaces/budget-label"
     async with on_duty(plane) as duty:
         await settled(duty, CLAIM)
-        await http.request("POST", "/api/v1/namespaces", body=Body.plain({"metadata": {"name": "budget-label"}}))
+        await http.request("POST", "/api/v1/namespaces", body=RequestBody.plain({"metadata": {"name": "budget-label"}}))
         await until(lambda: ("budget-label", "default") in duty.cluster.accounts)
         purse = Purse(plane)
-        await http.request("PATCH", path, body=Body.merge_patch({"metadata": {"labels": CHOSEN}}))
+        await http.request("PATCH", path, body=RequestBody.merge_patch({"metadata": {"labels": CHOSEN}}))
         await until(is_spread(duty.injector, 1))
         assert purse.spent() == {SECRET: 1, ACCOUNT: 1}
         purse = Purse(plane)
         gone = dict.fromkeys(CHOSEN)
-        await http.request("PATCH", path, body=Body.merge_patch({"metadata": {"labels": gone}}))
+        await http.request("PATCH", path, body=RequestBody.merge_patch({"metadata": {"labels": gone}}))
         await until(is_spread(duty.injector, 0))
         await until(lambda: purse.spent() == {ACCOUNT: 1, ("delete", "secrets"): 1})
         await leave(duty, http, (CLAIM,), "budget-label")
 
 
-async def test_lists_made_anew_and_a_restart_write_nothing(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_lists_made_anew_and_a_restart_write_nothing(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-again-{index}" for index in range(5)]
     async with on_a_bad_road(plane) as (road, duty):
         await settled(duty, CLAIM)

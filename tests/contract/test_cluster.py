@@ -13,15 +13,18 @@ import pytest
 from msgspec.structs import replace
 from pydantic import SecretStr
 
-from harbor_operator.adapters.cluster import KubeCluster, read_account, read_secret
-from harbor_operator.adapters.kube_calls import Body, Denial
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import Thing
-from harbor_operator.adapters.kube_watch import Patience
-from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
+from harbor_operator.adapters.kube_objects import PartialObject
+from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi, read_account, read_secret
+from harbor_operator.adapters.reflector import WatchOptions
+from harbor_operator.model.injection import PullSecret
+from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount
+from harbor_operator.model.watch import Deleted, Kind, Source, Synced, WatchEvent
+from harbor_operator.plan.docker_config import digest_of, encode
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Change, Cluster, Complete, Kind, PullSecret, Source, Vanished
+from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from tests.fakes.cluster import FakeCluster
@@ -35,9 +38,9 @@ class Hand(Protocol):
 
     async def add_namespace(self, name: str) -> None: ...
     async def delete_namespace(self, name: str) -> None: ...
-    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen: ...
-    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen: ...
-    async def secret(self, namespace: str) -> SecretSeen | None: ...
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> ObservedServiceAccount: ...
+    async def put_secret(self, namespace: str, *, immutable: bool = False) -> ObservedSecret: ...
+    async def secret(self, namespace: str) -> ObservedSecret | None: ...
 
 
 class FakeHand:
@@ -51,18 +54,18 @@ class FakeHand:
     async def delete_namespace(self, name: str) -> None:
         self._cluster.delete_namespace(name)
 
-    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen:
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> ObservedServiceAccount:
         return self._cluster.put_account(namespace, "default", references)
 
-    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen:
-        return self._cluster.put_secret(namespace, NAME, fixed=fixed)
+    async def put_secret(self, namespace: str, *, immutable: bool = False) -> ObservedSecret:
+        return self._cluster.put_secret(namespace, NAME, immutable=immutable)
 
-    async def secret(self, namespace: str) -> SecretSeen | None:
+    async def secret(self, namespace: str) -> ObservedSecret | None:
         return self._cluster.secrets.get((namespace, NAME))
 
 
 class RealHand:
-    def __init__(self, http: KubeHttp) -> None:
+    def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
     async def add_namespace(self, name: str) -> None:
@@ -72,55 +75,55 @@ class RealHand:
             asyncio.timeout(20),
             self._http.watch(path, {"fieldSelector": "metadata.name=default"}) as lines,
         ):
-            assert not isinstance(lines, Denial)
+            assert not isinstance(lines, ApiError)
             await anext(aiter(lines))  # the controller manager has made the account
 
     async def delete_namespace(self, name: str) -> None:
         await self._http.request("DELETE", f"/api/v1/namespaces/{name}")
 
-    async def put_account(self, namespace: str, references: tuple[str, ...]) -> AccountSeen:
+    async def put_account(self, namespace: str, references: tuple[str, ...]) -> ObservedServiceAccount:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
         patch = {"imagePullSecrets": [{"name": reference} for reference in references]}
-        answer = await self._http.request("PATCH", path, body=Body.merge_patch(patch))
+        answer = await self._http.request("PATCH", path, body=RequestBody.merge_patch(patch))
         assert isinstance(answer, dict)
-        return read_account(msgspec.convert(answer, Thing))
+        return read_account(msgspec.convert(answer, PartialObject))
 
-    async def put_secret(self, namespace: str, *, fixed: bool = False) -> SecretSeen:
-        typed = {"type": "Opaque"} if fixed else {"type": "kubernetes.io/dockerconfigjson"}
+    async def put_secret(self, namespace: str, *, immutable: bool = False) -> ObservedSecret:
+        typed = {"type": "Opaque"} if immutable else {"type": "kubernetes.io/dockerconfigjson"}
         manifest = {**typed, "metadata": {"name": NAME}, "data": {".dockerconfigjson": encode("{}")}}
         return read_secret(
-            msgspec.convert(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest), Thing)
+            msgspec.convert(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest), PartialObject)
         )
 
-    async def secret(self, namespace: str) -> SecretSeen | None:
+    async def secret(self, namespace: str) -> ObservedSecret | None:
         answer = await self._http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
-        return None if isinstance(answer, Denial) else read_secret(msgspec.convert(answer, Thing))
+        return None if isinstance(answer, ApiError) else read_secret(msgspec.convert(answer, PartialObject))
 
     async def _make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._http.request("POST", path, body=Body.plain(manifest))
+        answer = await self._http.request("POST", path, body=RequestBody.plain(manifest))
         assert isinstance(answer, dict), answer
         return answer
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Cluster, Hand]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[PullSecretApi, Hand]]:
     if request.param == "fake":
         fake = FakeCluster()
         yield fake, FakeHand(fake)
         return
     plane: ControlPlane = request.getfixturevalue("plane")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-    async with KubeHttp(operator) as ours, KubeHttp(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield KubeCluster(ours, Patience(lambda: 0.5)), RealHand(theirs)
+    async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
+        yield KubernetesPullSecretApi(ours, WatchOptions(lambda: 0.5)), RealHand(theirs)
 
 
 @pytest.fixture
-def cluster(both: tuple[Cluster, Hand]) -> Cluster:
+def cluster(both: tuple[PullSecretApi, Hand]) -> PullSecretApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[Cluster, Hand]) -> Hand:
+def hand(both: tuple[PullSecretApi, Hand]) -> Hand:
     return both[1]
 
 
@@ -132,7 +135,7 @@ async def place(request: pytest.FixtureRequest, hand: Hand) -> str:
     return name
 
 
-async def follow(changes: AsyncIterator[Change], wanted: type[Any], place: str) -> Any:
+async def follow(changes: AsyncIterator[WatchEvent], wanted: type[Any], place: str) -> Any:
     async with asyncio.timeout(60):  # an emptied namespace goes when the busy controllers find time
         async for change in changes:
             if isinstance(change, wanted):
@@ -142,12 +145,12 @@ async def follow(changes: AsyncIterator[Change], wanted: type[Any], place: str) 
     raise AssertionError("the watch has ended")
 
 
-async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     applied = await cluster.apply_pull_secret(place, OURS)
     assert applied is not None
     async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as changes:
-        assert await follow(changes, SecretSeen, place) == applied
-        complete = await follow(changes, Complete, place)
+        assert await follow(changes, ObservedSecret, place) == applied
+        complete = await follow(changes, Synced, place)
         assert (place, NAME) in complete.keys
         assert complete.revision >= applied.revision
         changed = await cluster.apply_pull_secret(
@@ -155,48 +158,48 @@ async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: Cluster,
         )
         assert changed is not None
         assert changed.revision > applied.revision
-        assert await follow(changes, SecretSeen, place) == changed
+        assert await follow(changes, ObservedSecret, place) == changed
         await cluster.remove_pull_secret(place, NAME, applied.uid)
-        gone = await follow(changes, Vanished, place)
+        gone = await follow(changes, Deleted, place)
         assert (gone.namespace, gone.name) == (place, NAME)
         assert gone.revision > changed.revision
 
 
-async def test_watch_of_accounts(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_watch_of_accounts(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as changes:
-        assert (await follow(changes, AccountSeen, place)).references == ()
-        await follow(changes, Complete, place)
+        assert (await follow(changes, ObservedServiceAccount, place)).references == ()
+        await follow(changes, Synced, place)
         theirs = await hand.put_account(place, ("theirs",))
-        assert await follow(changes, AccountSeen, place) == theirs
+        assert await follow(changes, ObservedServiceAccount, place) == theirs
 
 
-async def test_watch_of_namespaces(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_watch_of_namespaces(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-        seen = await follow(changes, NamespaceSeen, place)
-        assert not seen.terminating
-        assert (place, place) in (await follow(changes, Complete, place)).keys
+        observed = await follow(changes, ObservedNamespace, place)
+        assert not observed.terminating
+        assert (place, place) in (await follow(changes, Synced, place)).keys
         await hand.delete_namespace(place)
-        assert (await follow(changes, Vanished, place)).revision > seen.revision
+        assert (await follow(changes, Deleted, place)).revision > observed.revision
 
 
-async def test_fresh_apply_and_the_same_again(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_fresh_apply_and_the_same_again(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     applied = await cluster.apply_pull_secret(place, OURS)
     assert applied is not None
     assert (applied.namespace, applied.name, applied.owner) == (place, NAME, "uid-contract")
     assert applied.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
-    assert (applied.labelled, applied.adopted, applied.fixed, applied.leaving) == (True, False, False, False)
+    assert (applied.labelled, applied.adopted, applied.immutable, applied.terminating) == (True, False, False, False)
     assert await cluster.apply_pull_secret(place, OURS) == applied
     assert await hand.secret(place) == applied
 
 
-async def test_fresh_apply_overwrites_nobody(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_fresh_apply_overwrites_nobody(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     theirs = await hand.put_secret(place)
     assert theirs.owner == ""
     assert await cluster.apply_pull_secret(place, OURS) is None
     assert await hand.secret(place) == theirs
 
 
-async def test_adoption_keeps_the_object(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_adoption_keeps_the_object(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     theirs = await hand.put_secret(place)
     adopting = PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
     adopted = await cluster.apply_pull_secret(place, adopting)
@@ -205,21 +208,23 @@ async def test_adoption_keeps_the_object(cluster: Cluster, hand: Hand, place: st
     assert adopted.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
 
 
-@pytest.mark.parametrize("fixed", [False, True], ids=["alike", "of-another-type"])
-async def test_apply_in_place_of_one_that_has_gone(cluster: Cluster, hand: Hand, place: str, fixed: bool) -> None:
+@pytest.mark.parametrize("immutable", [False, True], ids=["alike", "of-another-type"])
+async def test_apply_in_place_of_one_that_has_gone(
+    cluster: PullSecretApi, hand: Hand, place: str, immutable: bool
+) -> None:
     stale = PullSecret(
         NAME, "uid-contract", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000"
     )
     assert await cluster.apply_pull_secret(place, stale) is None
     assert await hand.secret(place) is None
-    theirs = await hand.put_secret(place, fixed=fixed)
+    theirs = await hand.put_secret(place, immutable=immutable)
     assert await cluster.apply_pull_secret(place, stale) is None
     assert await hand.secret(place) == theirs
 
 
-async def test_wrong_type_cannot_be_changed(cluster: Cluster, hand: Hand, place: str) -> None:
-    theirs = await hand.put_secret(place, fixed=True)
-    assert theirs.fixed
+async def test_wrong_type_cannot_be_changed(cluster: PullSecretApi, hand: Hand, place: str) -> None:
+    theirs = await hand.put_secret(place, immutable=True)
+    assert theirs.immutable
     with pytest.raises(Refused, match=NAME) as caught:
         await cluster.apply_pull_secret(
             place, PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
@@ -230,13 +235,13 @@ async def test_wrong_type_cannot_be_changed(cluster: Cluster, hand: Hand, place:
     assert await cluster.apply_pull_secret(place, OURS) is not None
 
 
-async def test_namespace_that_is_not_there(cluster: Cluster, hand: Hand) -> None:
+async def test_namespace_that_is_not_there(cluster: PullSecretApi, hand: Hand) -> None:
     assert await cluster.apply_pull_secret("nowhere", OURS) is None
     assert await cluster.remove_pull_secret("nowhere", NAME, "00000000-0000-0000-0000-000000000000") is None
-    assert await cluster.patch_account(AccountSeen("nowhere", "default", 1, (NAME,), (NAME,))) is None
+    assert await cluster.patch_account(ObservedServiceAccount("nowhere", "default", 1, (NAME,), (NAME,))) is None
 
 
-async def test_removal_takes_only_the_one_that_was_meant(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_removal_takes_only_the_one_that_was_meant(cluster: PullSecretApi, hand: Hand, place: str) -> None:
     theirs = await hand.put_secret(place)
     assert await cluster.remove_pull_secret(place, NAME, "00000000-0000-0000-0000-000000000000") is None
     assert await hand.secret(place) == theirs
@@ -245,7 +250,9 @@ async def test_removal_takes_only_the_one_that_was_meant(cluster: Cluster, hand:
     assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
 
 
-async def test_references_are_replaced_only_at_the_known_revision(cluster: Cluster, hand: Hand, place: str) -> None:
+async def test_references_are_replaced_only_at_the_known_revision(
+    cluster: PullSecretApi, hand: Hand, place: str
+) -> None:
     theirs = await hand.put_account(place, ("theirs", "more"))
     assert theirs.attached == ()
     wanted = replace(theirs, references=("theirs", "more", NAME), attached=(NAME,))
@@ -255,9 +262,9 @@ async def test_references_are_replaced_only_at_the_known_revision(cluster: Clust
     assert patched.revision > theirs.revision
     assert await cluster.patch_account(wanted) is None
     # Somebody who writes the list leaves our note alone, and so we still know afterwards.
-    again = await hand.put_account(place, ("theirs",))
-    assert again.attached == (NAME,)
-    emptied = await cluster.patch_account(replace(again, references=(), attached=()))
+    requeue_after = await hand.put_account(place, ("theirs",))
+    assert requeue_after.attached == (NAME,)
+    emptied = await cluster.patch_account(replace(requeue_after, references=(), attached=()))
     assert emptied is not None
     assert (emptied.references, emptied.attached) == ((), ())
 
@@ -265,8 +272,8 @@ async def test_references_are_replaced_only_at_the_known_revision(cluster: Clust
 @pytest.mark.lab
 async def test_rights_are_missing_for_every_other_name(plane: ControlPlane) -> None:
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-    async with KubeHttp(operator) as http:
-        cluster = KubeCluster(http, Patience(lambda: 0.5))
+    async with KubernetesClient(operator) as http:
+        cluster = KubernetesPullSecretApi(http, WatchOptions(lambda: 0.5))
         with pytest.raises(Refused, match="'other'") as caught:
             await cluster.apply_pull_secret(
                 "default", PullSecret("other", "uid-contract", "intra/cr", OURS.docker_config)
@@ -284,9 +291,9 @@ async def test_terminating_namespace_is_as_good_as_gone(plane: ControlPlane) -> 
     held = {"name": "held", "namespace": "leaving", "finalizers": ["example.com/held"]}
     plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})
     plane.kubectl("delete", "namespace", "leaving", "--wait=false")
-    async with KubeHttp(operator) as http:
-        cluster = KubeCluster(http, Patience(lambda: 0.5))
+    async with KubernetesClient(operator) as http:
+        cluster = KubernetesPullSecretApi(http, WatchOptions(lambda: 0.5))
         assert await cluster.apply_pull_secret("leaving", OURS) is None
         async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-            assert (await follow(changes, NamespaceSeen, "leaving")).terminating
+            assert (await follow(changes, ObservedNamespace, "leaving")).terminating
     plane.kubectl("patch", "configmap", "held", "-n", "leaving", "--type=merge", '-p={"metadata":{"finalizers":null}}')

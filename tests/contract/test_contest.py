@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from harbor_operator.adapters.kube_calls import Body, Denial
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.injector.contests import CALM, RESTFUL
-from harbor_operator.plan.holding import encode
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.injector.conflicts import MIN_STABLE_SECONDS, STABLE_GAP_FACTOR
+from harbor_operator.plan.docker_config import encode
 from lab.audit import AuditEvent
 from lab.controlplane import ControlPlane
 from lab.operator import USER
@@ -69,22 +69,22 @@ async def await_contest(plane: ControlPlane, duty: Duty, mark: int, resource: st
     assert duty.metrics.contests == 1
 
 
-async def end(duty: Duty, http: KubeHttp, namespace: str) -> None:
+async def end(duty: Duty, http: KubernetesClient, namespace: str) -> None:
     """What is right stays right, and after a while nobody speaks of a contest any more."""
     await until(is_spread(duty.injector, 1))
-    duty.clock.ahead += RESTFUL * CALM
+    duty.clock.ahead += STABLE_GAP_FACTOR * MIN_STABLE_SECONDS
     assert duty.injector.contests() == ()
     duty.injector.withdraw(CLAIM)
     await until(lambda: duty.injector.remaining(CLAIM) == 0)
     await remove(http, namespace)
 
 
-async def test_somebody_keeps_removing_our_entry(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_somebody_keeps_removing_our_entry(plane: ControlPlane, http: KubernetesClient) -> None:
     path = "/api/v1/namespaces/contest-entry/serviceaccounts/default"
 
     async def strip() -> None:
         if NAME in await references(http, "contest-entry"):
-            await http.request("PATCH", path, body=Body.merge_patch({"imagePullSecrets": [{"name": "theirs"}]}))
+            await http.request("PATCH", path, body=RequestBody.merge_patch({"imagePullSecrets": [{"name": "theirs"}]}))
 
     async with on_duty(plane) as duty:
         duty.injector.declare(the_wish())
@@ -101,7 +101,7 @@ async def test_somebody_keeps_removing_our_entry(plane: ControlPlane, http: Kube
 
 
 @pytest.mark.parametrize("how", ["deletes", "edits"])
-async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: KubeHttp, how: str) -> None:
+async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: KubernetesClient, how: str) -> None:
     namespace = f"contest-{how}"
     path = f"/api/v1/namespaces/{namespace}/secrets/{NAME}"
 
@@ -111,7 +111,7 @@ async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: Kub
         if how == "deletes":
             await http.request("DELETE", path)
         else:
-            await http.request("PATCH", path, body=Body.merge_patch({"data": {".dockerconfigjson": SPOILT}}))
+            await http.request("PATCH", path, body=RequestBody.merge_patch({"data": {".dockerconfigjson": SPOILT}}))
 
     async with on_duty(plane) as duty:
         duty.injector.declare(the_wish())
@@ -131,9 +131,9 @@ async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: Kub
         await end(duty, http, namespace)
 
 
-async def content(http: KubeHttp, namespace: str) -> str:
+async def content(http: KubernetesClient, namespace: str) -> str:
     found = await secret(http, namespace)
-    return "" if isinstance(found, Denial) else str(found["data"][".dockerconfigjson"])
+    return "" if isinstance(found, ApiError) else str(found["data"][".dockerconfigjson"])
 
 
 async def anything(plane: ControlPlane, mark: int) -> list[AuditEvent]:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Blocked, Done
+from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
@@ -93,32 +93,32 @@ def world(request: pytest.FixtureRequest, server: Postgres) -> World:
 
 
 async def test_a_second_pass_sends_no_statement_that_changes_anything(world: World) -> None:
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
     assert world.changes()
     world.mark = world.server.mark()
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
     assert world.changes() == []
 
 
 async def test_two_operators_at_once_make_everything_once(world: World) -> None:
-    outcomes = await asyncio.gather(*(world.step.converge(world.registry()) for _ in range(3)))
+    outcomes = await asyncio.gather(*(world.step.reconcile(world.registry()) for _ in range(3)))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert len([statement for statement in world.changes() if statement.startswith("CREATE")]) == 2
 
 
 async def test_harbor_can_make_tables_with_the_secret_it_is_handed(world: World) -> None:
-    await world.step.converge(world.registry())
+    await world.step.reconcile(world.registry())
     login = world.kube.values("intra", f"hreg-{world.name}-database-login")
     with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}") as connection:
         connection.execute("CREATE TABLE probe (id int)")
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
 
 
 async def test_a_password_that_drifted_is_set_again(world: World) -> None:
-    await world.step.converge(world.registry())
+    await world.step.reconcile(world.registry())
     world.server.query(f"ALTER ROLE \"{world.role}\" PASSWORD 'drifted'")
     world.mark = world.server.mark()
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
     (statement,) = world.changes()
     assert "SCRAM-SHA-256$" in statement
 
@@ -126,7 +126,7 @@ async def test_a_password_that_drifted_is_set_again(world: World) -> None:
 async def test_a_wrong_admin_password(world: World) -> None:
     world.give_admin(world.server.provisioner_user, "wrong0secret")
     with pytest.raises(Refused) as refusal:
-        await world.step.converge(world.registry())
+        await world.step.reconcile(world.registry())
     assert refusal.value.reason is Reason.DATABASE_CREDENTIALS_REJECTED
     assert "Secret 'pg-admin'" in str(refusal.value)
     assert "wrong0secret" not in str(refusal.value)
@@ -135,50 +135,50 @@ async def test_a_wrong_admin_password(world: World) -> None:
 async def test_a_foreign_database_and_the_remedy_of_the_message(world: World) -> None:
     world.server.query(f"CREATE DATABASE core_{world.name}")
     world.mark = world.server.mark()
-    refused = await world.step.converge(world.registry())
+    refused = await world.step.reconcile(world.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_OWNED_BY_OTHER
     assert world.changes() == []
 
     world.run(refused.message.split("(", 1)[1].split(")", 1)[0])
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
 
 
 async def test_a_role_of_somebody_else(world: World) -> None:
     world.server.query(f'CREATE ROLE "{world.role}" LOGIN')
-    refused = await world.step.converge(world.registry())
+    refused = await world.step.reconcile(world.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_ROLE_TAKEN
     world.run(refused.message.split("run: ", 1)[1].split(" Otherwise", 1)[0])
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
 
 
 async def test_a_recreated_registry_takes_up_what_was_kept(world: World) -> None:
-    await world.step.converge(world.registry())
-    assert isinstance(await world.step.dismantle(world.registry()), Done)
+    await world.step.reconcile(world.registry())
+    assert isinstance(await world.step.teardown(world.registry()), Done)
     world.uid = "uid-2"
-    assert isinstance(await world.step.converge(world.registry()), Done)
-    assert isinstance(await world.step.dismantle(world.registry(**DELETE)), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
+    assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
     assert not world.exists(f"core_{world.name}")
 
 
 async def test_a_role_in_use_elsewhere_keeps_its_password(world: World) -> None:
-    await world.step.converge(world.registry())
+    await world.step.reconcile(world.registry())
     login = world.kube.values("intra", f"hreg-{world.name}-database-login")
     other = World(world.server, world.name, uid="uid-of-another-cluster")
     other.step = DatabaseStep(other.kube, PsycopgPostgres(), lambda: SecretStr("another0password"))
     with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}"):
-        refused = await other.step.converge(other.registry())
+        refused = await other.step.reconcile(other.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_ROLE_TAKEN
     assert other.changes() == []
 
 
 async def test_delete_drops_even_what_is_in_use(world: World) -> None:
-    await world.step.converge(world.registry(release={"version": "1.5.0"}))
+    await world.step.reconcile(world.registry(release={"version": "1.5.0"}))
     login = world.kube.values("intra", f"hreg-{world.name}-database-login")
     with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}"):
-        assert isinstance(await world.step.dismantle(world.registry(**DELETE)), Done)
+        assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
     assert not world.exists(f"core_{world.name}")
     assert not world.exists(f"clair_{world.name}")
     assert (world.role,) not in world.server.query("SELECT rolname FROM pg_roles")
@@ -186,9 +186,9 @@ async def test_delete_drops_even_what_is_in_use(world: World) -> None:
 
 async def test_a_superuser_will_do_as_well(world: World) -> None:
     world.give_admin(world.server.admin_user, world.server.admin_password)
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
     world.mark = world.server.mark()
-    assert isinstance(await world.step.converge(world.registry()), Done)
+    assert isinstance(await world.step.reconcile(world.registry()), Done)
     assert world.changes() == []
-    assert isinstance(await world.step.dismantle(world.registry(**DELETE)), Done)
+    assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
     assert not world.exists(f"core_{world.name}")

@@ -17,15 +17,14 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from harbor_operator.adapters.harbor import API, HarborOverHttp
-from harbor_operator.adapters.harbor_http import Ask, exchange
-from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
-from harbor_operator.diagnosis.configuration import Identity
-from harbor_operator.diagnosis.reachability import Pull
-from harbor_operator.plan.configuration import GIB, UNLIMITED, ProjectWish
-from harbor_operator.plan.pull_secrets import RobotWish
+from harbor_operator.adapters.harbor import API, HttpHarbor
+from harbor_operator.adapters.harbor_http import HttpRequest, send
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.model.harbor import UNLIMITED, DesiredProject, DesiredRobot, HarborEndpoint, Identity, Login
+from harbor_operator.model.reachability import PullResult
+from harbor_operator.plan.configuration import GIB
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
+from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.reasons import Reason
 from lab.certs import Authority
 from lab.harbor.standalone import Standalone
@@ -43,25 +42,25 @@ class World:
     """A Harbor seen through both ports, and what is to be removed from it in the end."""
 
     harbor: Harbor
-    door: RegistryDoor
-    admin: Access
+    probe: RegistryProbe
+    admin: HarborEndpoint
     fake: FakeHarbor | None = None
     projects: list[str] = field(default_factory=list)
     robots: list[str] = field(default_factory=list)
 
-    def by(self, username: str, password: str) -> Access:
-        return self.admin.by(Login(username, SecretStr(password)))
+    def with_login(self, username: str, password: str) -> HarborEndpoint:
+        return self.admin.with_login(Login(username, SecretStr(password)))
 
-    async def project(self, *, public: bool = False, storage_limit: int = UNLIMITED) -> ProjectWish:
-        wish = ProjectWish(f"contract-{uuid4().hex[:8]}", public, storage_limit)
-        self.projects.append(wish.name)
-        await self.harbor.create_project(self.admin, wish)
-        return wish
+    async def project(self, *, public: bool = False, storage_limit: int = UNLIMITED) -> DesiredProject:
+        desired = DesiredProject(f"contract-{uuid4().hex[:8]}", public, storage_limit)
+        self.projects.append(desired.name)
+        await self.harbor.create_project(self.admin, desired)
+        return desired
 
-    def robot(self, *projects: str) -> RobotWish:
-        wish = RobotWish(f"contract-{uuid4().hex[:8]}", "made by a test", projects or ("*",))
-        self.robots.append(wish.name)
-        return wish
+    def robot(self, *projects: str) -> DesiredRobot:
+        desired = DesiredRobot(f"contract-{uuid4().hex[:8]}", "made by a test", projects or ("*",))
+        self.robots.append(desired.name)
+        return desired
 
     async def push(self, repository: str) -> str:
         """Pushes the smallest image; returns 'project/name:tag'."""
@@ -71,14 +70,14 @@ class World:
             return image
         config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
         digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
-        started = await exchange(self.admin, Ask("POST", f"/v2/{repository}/blobs/uploads/"))
+        started = await send(self.admin, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
         path = "/v2/" + started.headers["Location"].split("/v2/", 1)[1] + f"&digest={digest}"
         octets = {"Content-Type": "application/octet-stream"}
-        assert (await exchange(self.admin, Ask("PUT", path, headers=octets, data=config))).status == 201
+        assert (await send(self.admin, HttpRequest("PUT", path, headers=octets, data=config))).status == 201
         described = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)}
         body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}).encode()
-        ask = Ask("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
-        assert (await exchange(self.admin, ask)).status == 201
+        ask = HttpRequest("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
+        assert (await send(self.admin, ask)).status == 201
         return image
 
     async def clean_up(self) -> None:
@@ -86,16 +85,16 @@ class World:
             if robot := await self.harbor.find_robot(self.admin, name):
                 await self.harbor.remove_robot(self.admin, robot)
         for name in self.projects if self.fake is None else ():
-            await exchange(self.admin, Ask("DELETE", f"{API}/projects/{name}/repositories/app"))
-            await exchange(self.admin, Ask("DELETE", f"{API}/projects/{name}"))
+            await send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}/repositories/app"))
+            await send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}"))
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborEndpoint]:
     if url := os.environ.get("HARBOR_URL"):
         ca_file = os.environ.get("HARBOR_CA_FILE")
         ca = Path(ca_file).read_text(encoding="utf-8") if ca_file else ""
-        yield Access(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
+        yield HarborEndpoint(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
         return
     directory = tmp_path_factory.mktemp("harbor-port")
     directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
@@ -103,7 +102,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
     processes = Processes(directory / "logs")
     try:
         standalone = Standalone.start(directory, processes, Authority.create(directory / "ca"))
-        yield Access(standalone.url, login=Login("admin", SecretStr(standalone.admin_password)))
+        yield HarborEndpoint(standalone.url, login=Login("admin", SecretStr(standalone.admin_password)))
     except LabError as error:
         pytest.skip(f"the Harbor stand-in cannot run here: {error}")
     finally:
@@ -114,29 +113,31 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "fake":
         fake = FakeHarbor()
-        made = World(fake, fake, Access(fake.url, login=Login("admin", SecretStr(fake.accounts["admin"][0]))), fake)
+        made = World(
+            fake, fake, HarborEndpoint(fake.url, login=Login("admin", SecretStr(fake.accounts["admin"][0]))), fake
+        )
     else:
-        made = World(HarborOverHttp(), RegistryDoorOverHttp(), request.getfixturevalue("address"))
+        made = World(HttpHarbor(), HttpRegistryProbe(), request.getfixturevalue("address"))
     yield made
     await made.clean_up()
 
 
 async def test_the_entrance_sends_nobody_to_the_token_service(world: World) -> None:
-    entrance = await world.door.read_entrance(world.admin)
+    entrance = await world.probe.read_entrance(world.admin)
     assert entrance.status == 401
     assert f'Bearer realm="{world.admin.url}/service/token"' in entrance.challenge
 
 
 async def test_health_names_the_parts(world: World) -> None:
-    health = await world.door.read_health(world.admin)
+    health = await world.probe.read_health(world.admin)
     assert {"core", "redis"} <= {part.name for part in health}
     assert all(part.healthy for part in health)
 
 
 async def test_an_identity_is_admin_or_nobody(world: World) -> None:
     assert await world.harbor.read_identity(world.admin) is Identity.ADMIN
-    assert await world.harbor.read_identity(world.by("admin", "Wrong-pass-1")) is Identity.NOBODY
-    assert await world.harbor.read_identity(world.admin.by(None)) is Identity.NOBODY
+    assert await world.harbor.read_identity(world.with_login("admin", "Wrong-pass-1")) is Identity.NOBODY
+    assert await world.harbor.read_identity(world.admin.with_login(None)) is Identity.NOBODY
 
 
 async def test_the_version_is_told_to_the_admin_without_decoration(world: World) -> None:
@@ -147,34 +148,34 @@ async def test_the_version_is_told_to_the_admin_without_decoration(world: World)
 
 
 async def test_a_project_is_made_as_wished(world: World) -> None:
-    wish = await world.project(public=True, storage_limit=5 * GIB)
-    project = await world.harbor.read_project(world.admin, wish.name)
+    desired = await world.project(public=True, storage_limit=5 * GIB)
+    project = await world.harbor.read_project(world.admin, desired.name)
     assert project is not None
     assert project.public
     quota = await world.harbor.read_quota(world.admin, project)
     assert quota is not None
     assert quota.storage_limit == 5 * GIB
-    assert wish.name in {one.name for one in await world.harbor.read_projects(world.admin)}
+    assert desired.name in {one.name for one in await world.harbor.read_projects(world.admin)}
 
 
 async def test_making_a_project_twice_succeeds_and_changes_nothing(world: World) -> None:
-    wish = await world.project()
-    await world.harbor.create_project(world.admin, ProjectWish(wish.name, public=True, storage_limit=GIB))
-    project = await world.harbor.read_project(world.admin, wish.name)
+    desired = await world.project()
+    await world.harbor.create_project(world.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
+    project = await world.harbor.read_project(world.admin, desired.name)
     assert project is not None
     assert not project.public
 
 
 async def test_visibility_and_quota_are_changed(world: World) -> None:
-    wish = await world.project()
-    project = await world.harbor.read_project(world.admin, wish.name)
+    desired = await world.project()
+    project = await world.harbor.read_project(world.admin, desired.name)
     assert project is not None
     quota = await world.harbor.read_quota(world.admin, project)
     assert quota is not None
     assert quota.storage_limit == UNLIMITED
-    await world.harbor.set_public(world.admin, ProjectWish(wish.name, public=True, storage_limit=GIB))
+    await world.harbor.set_public(world.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
     await world.harbor.set_quota(world.admin, quota, GIB)
-    changed = await world.harbor.read_project(world.admin, wish.name)
+    changed = await world.harbor.read_project(world.admin, desired.name)
     assert changed is not None
     assert changed.public
     limited = await world.harbor.read_quota(world.admin, changed)
@@ -189,27 +190,27 @@ async def test_an_absent_project_is_none_and_a_number_is_a_name(world: World) ->
 
 async def test_a_bad_project_name_and_a_wrong_password_are_refused(world: World) -> None:
     with pytest.raises(Refused) as bad:
-        await world.harbor.create_project(world.admin, ProjectWish("Upper", public=False, storage_limit=-1))
+        await world.harbor.create_project(world.admin, DesiredProject("Upper", public=False, storage_limit=-1))
     assert bad.value.reason is Reason.PROJECT_REFUSED
-    nobody = world.by("admin", "Wrong-pass-1")
+    nobody = world.with_login("admin", "Wrong-pass-1")
     with pytest.raises(Refused) as rejected:
-        await world.harbor.create_project(nobody, ProjectWish("some", public=False, storage_limit=-1))
+        await world.harbor.create_project(nobody, DesiredProject("some", public=False, storage_limit=-1))
     assert rejected.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
 
 
 async def test_a_robot_is_made_found_and_given_our_secret(world: World) -> None:
-    wish = world.robot()
-    assert await world.harbor.find_robot(world.admin, wish.name) is None
-    made = await world.harbor.create_robot(world.admin, wish)
-    found = await world.harbor.find_robot(world.admin, wish.name)
+    desired = world.robot()
+    assert await world.harbor.find_robot(world.admin, desired.name) is None
+    made = await world.harbor.create_robot(world.admin, desired)
+    found = await world.harbor.find_robot(world.admin, desired.name)
     assert found == made
-    assert found.login.endswith(wish.name)
-    assert found.login != wish.name
-    assert wish.is_met_by(found)
-    robot = world.by(found.login, SECRET.get_secret_value())
-    assert not await world.door.try_login(robot)
+    assert found.login.endswith(desired.name)
+    assert found.login != desired.name
+    assert desired.is_met_by(found)
+    robot = world.with_login(found.login, SECRET.get_secret_value())
+    assert not await world.probe.try_login(robot)
     await world.harbor.set_robot_secret(world.admin, found, SECRET)
-    assert await world.door.try_login(robot)
+    assert await world.probe.try_login(robot)
     assert await world.harbor.read_identity(robot) is Identity.ROBOT
 
 
@@ -217,62 +218,62 @@ async def test_a_new_secret_kills_the_old_one_at_once(world: World) -> None:
     made = await world.harbor.create_robot(world.admin, world.robot())
     await world.harbor.set_robot_secret(world.admin, made, SECRET)
     await world.harbor.set_robot_secret(world.admin, made, OTHER_SECRET)
-    assert not await world.door.try_login(world.by(made.login, SECRET.get_secret_value()))
-    assert await world.door.try_login(world.by(made.login, OTHER_SECRET.get_secret_value()))
+    assert not await world.probe.try_login(world.with_login(made.login, SECRET.get_secret_value()))
+    assert await world.probe.try_login(world.with_login(made.login, OTHER_SECRET.get_secret_value()))
 
 
 async def test_the_rights_of_a_robot_are_replaced(world: World) -> None:
     first, second = await world.project(), await world.project()
-    wish = world.robot(first.name)
-    made = await world.harbor.create_robot(world.admin, wish)
-    wider = RobotWish(wish.name, wish.description, (first.name, second.name))
+    desired = world.robot(first.name)
+    made = await world.harbor.create_robot(world.admin, desired)
+    wider = DesiredRobot(desired.name, desired.description, (first.name, second.name))
     await world.harbor.update_robot(world.admin, made, wider)
-    found = await world.harbor.find_robot(world.admin, wish.name)
+    found = await world.harbor.find_robot(world.admin, desired.name)
     assert found is not None
     assert wider.is_met_by(found)
-    assert not wish.is_met_by(found)
+    assert not desired.is_met_by(found)
 
 
 async def test_a_robot_is_refused_twice_without_project_or_with_a_weak_secret(world: World) -> None:
-    wish = world.robot()
-    made = await world.harbor.create_robot(world.admin, wish)
-    for again in (wish, world.robot("nobody-made-this")):
+    desired = world.robot()
+    made = await world.harbor.create_robot(world.admin, desired)
+    for requeue_after in (desired, world.robot("nobody-made-this")):
         with pytest.raises(Refused) as refused:
-            await world.harbor.create_robot(world.admin, again)
+            await world.harbor.create_robot(world.admin, requeue_after)
         assert refused.value.reason is Reason.ROBOT_REFUSED
     with pytest.raises(Refused):
         await world.harbor.set_robot_secret(world.admin, made, SecretStr("weak"))
 
 
 async def test_a_robot_is_removed_and_removing_it_again_succeeds(world: World) -> None:
-    wish = world.robot()
-    made = await world.harbor.create_robot(world.admin, wish)
+    desired = world.robot()
+    made = await world.harbor.create_robot(world.admin, desired)
     await world.harbor.remove_robot(world.admin, made)
     await world.harbor.remove_robot(world.admin, made)
-    assert await world.harbor.find_robot(world.admin, wish.name) is None
+    assert await world.harbor.find_robot(world.admin, desired.name) is None
 
 
 async def test_an_image_is_found_and_pulled_by_whoever_may(world: World) -> None:
     project, other = await world.project(), await world.project()
     assert await world.harbor.read_image(world.admin, project.name) is None
     image = await world.push(f"{project.name}/app")
-    seen = await world.harbor.read_project(world.admin, project.name)
-    assert seen is not None
-    assert seen.repositories == 1
+    observed = await world.harbor.read_project(world.admin, project.name)
+    assert observed is not None
+    assert observed.repositories == 1
     assert await world.harbor.read_image(world.admin, project.name) == image
     made = await world.harbor.create_robot(world.admin, world.robot(project.name))
     await world.harbor.set_robot_secret(world.admin, made, SECRET)
-    robot = world.by(made.login, SECRET.get_secret_value())
-    assert await world.door.try_pull(robot, image) == Pull(200, 200, 200)
-    assert await world.door.try_pull(robot, None) == Pull(200, 200)
-    assert (await world.door.try_pull(robot, f"{other.name}/app:one")).manifest == 401
+    robot = world.with_login(made.login, SECRET.get_secret_value())
+    assert await world.probe.try_pull(robot, image) == PullResult(200, 200, 200)
+    assert await world.probe.try_pull(robot, None) == PullResult(200, 200)
+    assert (await world.probe.try_pull(robot, f"{other.name}/app:one")).manifest == 401
 
 
 async def test_an_upload_is_tried_and_nothing_remains(world: World) -> None:
     project = await world.project()
-    seen = await world.door.try_upload(world.admin, f"{project.name}/probe", 64 * KIB)
-    assert (seen.started, seen.patched) == (202, 202)
-    assert "/v2/" in seen.location
+    observed = await world.probe.try_upload(world.admin, f"{project.name}/probe", 64 * KIB)
+    assert (observed.started, observed.patched) == (202, 202)
+    assert "/v2/" in observed.location
     found = await world.harbor.read_project(world.admin, project.name)
     assert found is not None
     assert found.repositories == 0
@@ -281,12 +282,12 @@ async def test_an_upload_is_tried_and_nothing_remains(world: World) -> None:
 async def test_an_upload_that_is_not_allowed_does_not_start(world: World) -> None:
     made = await world.harbor.create_robot(world.admin, world.robot())
     await world.harbor.set_robot_secret(world.admin, made, SECRET)
-    robot = world.by(made.login, SECRET.get_secret_value())
-    seen = await world.door.try_upload(robot, "library/probe", KIB)
-    assert (seen.started, seen.patched) == (401, None)
+    robot = world.with_login(made.login, SECRET.get_secret_value())
+    observed = await world.probe.try_upload(robot, "library/probe", KIB)
+    assert (observed.started, observed.patched) == (401, None)
 
 
 async def test_nobody_answers() -> None:
     with pytest.raises(Unavailable) as unavailable:
-        await RegistryDoorOverHttp().read_entrance(Access("http://127.0.0.1:1"))
+        await HttpRegistryProbe().read_entrance(HarborEndpoint("http://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from harbor_operator.adapters.harbor_probe import RegistryDoorOverHttp
-from harbor_operator.diagnosis.reachability import TlsFault
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.reachability import TlsFault
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Access, Login
 from harbor_operator.reasons import Reason
 from lab.certs import Authority
 from lab.harbor.standalone import Standalone
@@ -28,7 +28,7 @@ from lab.nginx import Front, Site
 from lab.process import LabError, Processes
 
 MIB = 1 << 20
-DOOR = RegistryDoorOverHttp()
+DOOR = HttpRegistryProbe()
 
 
 @dataclass
@@ -39,9 +39,9 @@ class Harbor:
     standalone: Standalone
     ca: str
 
-    def access(self, ca: str | None = None) -> Access:
+    def access(self, ca: str | None = None) -> HarborEndpoint:
         login = Login("admin", SecretStr(self.standalone.admin_password))
-        return Access(self.front.url, self.ca if ca is None else ca, login)
+        return HarborEndpoint(self.front.url, self.ca if ca is None else ca, login)
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +63,18 @@ def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
 
 @pytest.mark.lab
 async def test_a_trusted_certificate_has_names_and_an_end(harbor: Harbor) -> None:
-    seen = await DOOR.read_certificate(harbor.access())
-    assert seen is not None
-    assert seen.fault is None
-    assert seen.names == ("localhost",)
-    assert seen.not_after > datetime.now(UTC)
+    observed = await DOOR.read_certificate(harbor.access())
+    assert observed is not None
+    assert observed.fault is None
+    assert observed.names == ("localhost",)
+    assert observed.not_after > datetime.now(UTC)
 
 
 @pytest.mark.lab
 async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: Harbor) -> None:
-    seen = await DOOR.read_certificate(harbor.access(ca=""))
-    assert seen is not None
-    assert seen.fault is TlsFault.UNTRUSTED
+    observed = await DOOR.read_certificate(harbor.access(ca=""))
+    assert observed is not None
+    assert observed.fault is TlsFault.UNTRUSTED
     with pytest.raises(Refused) as refused:
         await DOOR.read_entrance(harbor.access(ca=""))
     assert refused.value.reason is Reason.CERTIFICATE_UNTRUSTED
@@ -82,11 +82,11 @@ async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: Harbor
 
 @pytest.mark.lab
 async def test_a_certificate_for_another_host_is_told_with_its_names(harbor: Harbor) -> None:
-    by_address = Access(harbor.front.url.replace("localhost", "127.0.0.1"), harbor.ca)
-    seen = await DOOR.read_certificate(by_address)
-    assert seen is not None
-    assert seen.fault is TlsFault.HOST_MISMATCH
-    assert seen.names == ("localhost",)
+    by_address = HarborEndpoint(harbor.front.url.replace("localhost", "127.0.0.1"), harbor.ca)
+    observed = await DOOR.read_certificate(by_address)
+    assert observed is not None
+    assert observed.fault is TlsFault.HOST_MISMATCH
+    assert observed.names == ("localhost",)
 
 
 @pytest.mark.lab
@@ -98,12 +98,12 @@ async def test_the_entrance_tells_of_a_token_service_elsewhere(harbor: Harbor) -
 @pytest.mark.lab
 async def test_a_body_limit_is_told_as_413_and_lifted_as_202(harbor: Harbor) -> None:
     harbor.front.reconfigure(max_body="1m")
-    seen = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
-    assert (seen.started, seen.patched) == (413, None)
+    observed = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    assert (observed.started, observed.patched) == (413, None)
     harbor.front.reconfigure(max_body="0")
     mark = harbor.front.mark()
-    seen = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
-    assert (seen.started, seen.patched) == (202, 202)
+    observed = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    assert (observed.started, observed.patched) == (202, 202)
     ways = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
     assert ways[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
 
@@ -129,7 +129,7 @@ async def test_a_harbor_that_is_gone_is_unavailable_through_its_front(harbor: Ha
 
 
 @asynccontextmanager
-async def _served_until(end: datetime, directory: Path) -> AsyncIterator[Access]:
+async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborEndpoint]:
     """A TLS server whose self-signed certificate, which is its own CA, ends then."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -144,35 +144,35 @@ async def _served_until(end: datetime, directory: Path) -> AsyncIterator[Access]
     context.load_cert_chain(file)
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     async with server:
-        yield Access(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
+        yield HarborEndpoint(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
 
 
 async def test_an_expired_certificate_is_told_with_its_end(tmp_path: Path) -> None:
     end = datetime(2020, 2, 29, tzinfo=UTC)
     async with _served_until(end, tmp_path) as access:
-        seen = await DOOR.read_certificate(access)
-    assert seen is not None
-    assert (seen.fault, seen.not_after) == (TlsFault.EXPIRED, end)
+        observed = await DOOR.read_certificate(access)
+    assert observed is not None
+    assert (observed.fault, observed.not_after) == (TlsFault.EXPIRED, end)
 
 
 async def test_a_server_certificate_may_be_its_own_ca(tmp_path: Path) -> None:
     async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as access:
-        seen = await DOOR.read_certificate(access)
-    assert seen is not None
-    assert seen.fault is None
+        observed = await DOOR.read_certificate(access)
+    assert observed is not None
+    assert observed.fault is None
 
 
 async def test_a_ca_that_is_no_certificate_is_refused() -> None:
     with pytest.raises(Refused) as refused:
-        await DOOR.read_certificate(Access("https://localhost:1", "not a certificate"))
+        await DOOR.read_certificate(HarborEndpoint("https://localhost:1", "not a certificate"))
     assert refused.value.reason is Reason.SECRET_INVALID
 
 
 async def test_plain_http_has_no_certificate() -> None:
-    assert await DOOR.read_certificate(Access("http://localhost:1")) is None
+    assert await DOOR.read_certificate(HarborEndpoint("http://localhost:1")) is None
 
 
 async def test_nobody_at_the_port_is_unavailable() -> None:
     with pytest.raises(Unavailable) as unavailable:
-        await DOOR.read_certificate(Access("https://127.0.0.1:1"))
+        await DOOR.read_certificate(HarborEndpoint("https://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

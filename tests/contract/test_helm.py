@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters.helm import HelmProcess, HelmSettings
-from harbor_operator.adapters.kube import KubeAdapter
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.outcomes import Done
+from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.model.outcomes import Done
+from harbor_operator.model.release import DesiredRelease, RunResult
 from harbor_operator.plan import names
 from harbor_operator.plan.helm_storage import read_payload, read_revisions, release_selector
-from harbor_operator.plan.release import ReleaseWish, reveal
+from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
-from harbor_operator.ports.helm import RunResult
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.gotools import program
@@ -43,14 +43,14 @@ SECRET = "hush-hush-hush"
 
 
 @pytest.fixture
-def kube(http: KubeHttp, plane: ControlPlane) -> KubeAdapter:
+def kube(http: KubernetesClient, plane: ControlPlane) -> KubernetesNamespaceResources:
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    return KubeAdapter(http)
+    return KubernetesNamespaceResources(http)
 
 
 @pytest.fixture
-async def real_helm(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[HelmProcess]:
-    helm = HelmProcess(HelmSettings(str(program("helm")), tmp_path / "helm", plane.kubeconfig), now)
+async def real_helm(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[SubprocessHelm]:
+    helm = SubprocessHelm(HelmSettings(str(program("helm")), tmp_path / "helm", plane.kubeconfig), now)
     yield helm
     await helm.aclose()
 
@@ -70,10 +70,10 @@ def world(request: pytest.FixtureRequest, chart: str) -> Iterator[World]:
     request.getfixturevalue("plane").helm("uninstall", "cr", "-n", NAMESPACE, "--ignore-not-found")
 
 
-def wish(chart: str, **values: Any) -> ReleaseWish:
+def desired(chart: str, **values: Any) -> DesiredRelease:
     tree = {"size": 1, "boom": False, "list": ["a", {"b": 1}], "secret": SecretStr(SECRET), **values}
     labels = {**names.owner_labels(registry()), names.VALUES_DIGEST: f"digest-{tree['size']}"}
-    return ReleaseWish(
+    return DesiredRelease(
         namespace=NAMESPACE,
         name="cr",
         chart=chart,
@@ -92,7 +92,7 @@ async def revisions(world: World) -> list[tuple[int, str, str]]:
     return [(r.number, r.status, r.digest) for r in read_revisions((s.name, s.labels) for s in found)]
 
 
-async def run(world: World, asked: ReleaseWish) -> RunResult:
+async def run(world: World, asked: DesiredRelease) -> RunResult:
     await world.helm.start_upgrade(asked)
     await world.settle(asked)
     result = world.helm.result(NAMESPACE, "cr")
@@ -101,7 +101,7 @@ async def run(world: World, asked: ReleaseWish) -> RunResult:
 
 
 async def test_install_leaves_a_record_that_says_what_was_wished(world: World) -> None:
-    asked = wish(world.chart)
+    asked = desired(world.chart)
     result = await run(world, asked)
     assert result.succeeded, result.message
     assert await revisions(world) == [(1, "deployed", "digest-1")]
@@ -109,21 +109,21 @@ async def test_install_leaves_a_record_that_says_what_was_wished(world: World) -
     stored = read_payload(newest.values["release"])
     assert stored.chart_version == "1.19.1"
     assert stored.harbor_version == "2.15.1"
-    assert stored.config == reveal(asked.values)
+    assert stored.config == unwrap_secrets(asked.values)
     assert stored.changed_at
     assert abs((now() - stored.changed_at).total_seconds()) < 60
 
 
 async def test_upgrade_supersedes_and_relabels(world: World) -> None:
-    await run(world, wish(world.chart))
-    await run(world, wish(world.chart, size=2))
+    await run(world, desired(world.chart))
+    await run(world, desired(world.chart, size=2))
     assert await revisions(world) == [(1, "superseded", "digest-1"), (2, "deployed", "digest-2")]
 
 
 async def test_a_run_is_seen_and_a_second_start_changes_nothing(world: World) -> None:
-    asked = wish(world.chart)
+    asked = desired(world.chart)
     await world.helm.start_upgrade(asked)
-    await world.helm.start_upgrade(wish(world.chart, size=2))
+    await world.helm.start_upgrade(desired(world.chart, size=2))
     progress = world.helm.running(NAMESPACE, "cr")
     assert progress
     assert progress.digest == "digest-1"
@@ -134,23 +134,23 @@ async def test_a_run_is_seen_and_a_second_start_changes_nothing(world: World) ->
 
 
 async def test_failures_are_counted_and_told_without_secrets(world: World) -> None:
-    asked = wish(world.chart, boom=True)
+    asked = desired(world.chart, boom=True)
     first, second = await run(world, asked), await run(world, asked)
     assert (first.succeeded, first.failures, second.failures) == (False, 1, 2)
     assert "no luck with ***" in second.message
     assert SECRET not in second.message
-    mended = await run(world, wish(world.chart))
+    mended = await run(world, desired(world.chart))
     assert (mended.succeeded, mended.failures) == (True, 0)
 
 
 async def test_a_chart_that_is_not_there_is_refused_by_name(world: World) -> None:
     with pytest.raises(Refused, match="-absent'") as caught:
-        await world.helm.start_upgrade(wish(f"{world.chart}-absent"))
+        await world.helm.start_upgrade(desired(f"{world.chart}-absent"))
     assert caught.value.reason is Reason.CHART_UNAVAILABLE
 
 
 async def test_uninstall_forgets_and_may_be_repeated(world: World) -> None:
-    await run(world, wish(world.chart))
+    await run(world, desired(world.chart))
     for _ in range(2):
         await world.helm.start_uninstall(NAMESPACE, "cr", 60)
         await world.settle()
@@ -162,14 +162,14 @@ async def test_uninstall_forgets_and_may_be_repeated(world: World) -> None:
 
 
 @pytest.mark.lab
-async def test_another_version_than_asked_for_is_refused(chart: str, real_helm: HelmProcess) -> None:
+async def test_another_version_than_asked_for_is_refused(chart: str, real_helm: SubprocessHelm) -> None:
     with pytest.raises(Refused, match=r"'1\.19\.1'.*'1\.18\.0'") as caught:
-        await real_helm.start_upgrade(replace(wish(chart), version="1.18.0"))
+        await real_helm.start_upgrade(replace(desired(chart), version="1.18.0"))
     assert caught.value.reason is Reason.CHART_UNAVAILABLE
 
 
 @pytest.fixture
-def site(plane: ControlPlane, kube: KubeAdapter, real_helm: HelmProcess) -> Iterator[Site]:
+def site(plane: ControlPlane, kube: KubernetesNamespaceResources, real_helm: SubprocessHelm) -> Iterator[Site]:
     put_user_secrets(plane)
     yield Site(kube, real_helm)
     plane.helm("uninstall", "cr", "-n", NAMESPACE, "--ignore-not-found", "--no-hooks")
@@ -182,27 +182,27 @@ async def test_a_lock_left_by_a_killed_helm_is_cleared_and_the_run_repeated(
     site: Site, chart: str, before: list[str]
 ) -> None:
     if before:
-        await site.converge(chart)
-    await site.step.converge(wanted(chart, {"logLevel": "debug"}))
+        await site.reconcile(chart)
+    await site.step.reconcile(wanted(chart, {"logLevel": "debug"}))
     os.killpg(await site.at_work(), signal.SIGKILL)
     await ended(site.helm, "cr")
 
-    outcome = await site.converge(chart)
+    outcome = await site.reconcile(chart)
     assert outcome.reason is Reason.RELEASE_LOCKED, outcome
     assert await site.statuses() in ([*before, "pending-upgrade"], [*before, "pending-install"])
     site.late = timedelta(seconds=700)
-    outcome = await site.converge(chart)
+    outcome = await site.reconcile(chart)
     assert outcome.reason is Reason.RELEASE_LOCKED, outcome
     assert await site.statuses() == [*before, "failed"]
 
-    outcome = await site.converge(chart)
+    outcome = await site.reconcile(chart)
     assert outcome.reason is (Reason.RELEASE_UPGRADING if before else Reason.RELEASE_INSTALLING), outcome
     assert (await site.statuses())[-1] == "deployed"
 
 
 @pytest.mark.lab
 async def test_helm_writes_down_that_it_was_stopped(site: Site, chart: str) -> None:
-    await site.step.converge(wanted(chart, {"logLevel": "debug"}))
+    await site.step.reconcile(wanted(chart, {"logLevel": "debug"}))
     await site.at_work()
     await site.helm.aclose()
     assert await site.statuses() == ["failed"]
@@ -211,9 +211,9 @@ async def test_helm_writes_down_that_it_was_stopped(site: Site, chart: str) -> N
 @pytest.mark.lab
 @pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
 async def test_official_chart_is_installed_once_and_shows_no_secret(plane: ControlPlane, site: Site) -> None:
-    outcomes = [await site.converge(HARBOR_CHART) for _ in range(2)]
+    outcomes = [await site.reconcile(HARBOR_CHART) for _ in range(2)]
     written = secret_versions(plane)
-    outcomes.append(await site.converge(HARBOR_CHART))
+    outcomes.append(await site.reconcile(HARBOR_CHART))
     assert secret_versions(plane) == written, "a pass over an unchanged world wrote a Secret"
     reasons = [Reason.RELEASE_INSTALLING, Reason.WORKLOADS_NOT_READY, Reason.WORKLOADS_NOT_READY]
     assert [outcome.reason for outcome in outcomes] == reasons, outcomes
@@ -224,7 +224,7 @@ async def test_official_chart_is_installed_once_and_shows_no_secret(plane: Contr
 
     before = replica_sets(plane)
     for _ in range(2):
-        await site.converge(HARBOR_CHART, {"portal": {"replicas": 2}})
+        await site.reconcile(HARBOR_CHART, {"portal": {"replicas": 2}})
     assert await site.statuses() == ["superseded", "deployed"]
     assert replica_sets(plane) == before, "an upgrade that concerns one component restarted another"
     assert isinstance(await site.dismantled(), Done)

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from harbor_operator.adapters.helm import HelmProcess, HelmSettings
+from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.helm_charts import locate_chart
-from harbor_operator.plan.release import ReleaseWish
+from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 
 SECRET = "hush-hush-hush"
@@ -38,7 +38,7 @@ sleep 60 & child=$!
 touch "$here/$2/waits"
 wait $child
 """
-WISH = ReleaseWish(
+WISH = DesiredRelease(
     namespace="intra",
     name="cr",
     chart="harbor",
@@ -57,7 +57,7 @@ class Lab:
     """A Helm whose program is a script, and the folder where the script leaves its traces."""
 
     folder: Path
-    helm: HelmProcess
+    helm: SubprocessHelm
 
     def then(self, script: str) -> None:
         (self.folder / "then").write_text(script)
@@ -88,7 +88,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         parallel=1,
         environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
-    made = Lab(tmp_path, HelmProcess(settings, lambda: datetime.now(UTC)))
+    made = Lab(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
     made.then("exit 0")
     yield made
     await made.helm.aclose()
@@ -147,7 +147,7 @@ async def test_message_is_the_end_of_stderr_without_secrets(lab: Lab) -> None:
 
 async def test_program_that_is_not_there_is_a_failed_run(tmp_path: Path) -> None:
     settings = HelmSettings(str(tmp_path / "absent"), tmp_path / "home")
-    lab = Lab(tmp_path, HelmProcess(settings, lambda: datetime.now(UTC)))
+    lab = Lab(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
     await lab.helm.start_upgrade(WISH)
     await lab.ended()
     result = lab.helm.result("intra", "cr")
@@ -180,7 +180,7 @@ while :; do sleep 1; done
 @pytest.mark.parametrize("script", [WAIT, STUBBORN])
 async def test_a_run_without_end_is_stopped(tmp_path: Path, lab: Lab, script: str) -> None:
     settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace=0.3)
-    lab.helm = HelmProcess(settings, lambda: datetime.now(UTC))
+    lab.helm = SubprocessHelm(settings, lambda: datetime.now(UTC))
     lab.then(script)
     await lab.helm.start_upgrade(replace(WISH, timeout_seconds=0))
     await lab.ended()

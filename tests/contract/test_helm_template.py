@@ -11,10 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
-from harbor_operator.plan.release import ReleaseWish, plan_release, reveal
+from harbor_operator.model.release import DesiredRelease
+from harbor_operator.plan.release import plan_release, unwrap_secrets
 from lab.chart import LAB_CHART
 from lab.gotools import program
-from tests.fakes.release import ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD, material, registry
+from tests.fakes.release import (
+    ADMIN_PASSWORD,
+    CACHE_PASSWORD,
+    DATABASE_PASSWORD,
+    STORAGE_PASSWORD,
+    registry,
+    release_secrets,
+)
 
 HARBOR_CHART = os.environ.get("HARBOR_CHART")
 GIVEN = (ADMIN_PASSWORD, CACHE_PASSWORD, DATABASE_PASSWORD, STORAGE_PASSWORD)
@@ -36,10 +44,10 @@ def render(chart: str, tmp_path: Path, *user: dict[str, Any], **spec: Any) -> st
     assert wanted.spec.release
     external = {"storage": "storage_login", "cache": "cache_password", "database": "database_login"}
     absent = {part: None for section, part in external.items() if section in spec}
-    wish = plan_release(wanted, wanted.spec.release, material(*user, **absent))
-    assert isinstance(wish, ReleaseWish), wish
+    desired = plan_release(wanted, wanted.spec.release, release_secrets(*user, **absent))
+    assert isinstance(desired, DesiredRelease), desired
     values = tmp_path / "values.yaml"
-    values.write_text(yaml.safe_dump(reveal(wish.values)))
+    values.write_text(yaml.safe_dump(unwrap_secrets(desired.values)))
     argv = [str(program("helm")), "template", "cr", chart, "--namespace", "intra", "--values", str(values)]
     homes = {f"HELM_{kind}_HOME": str(tmp_path) for kind in ("CACHE", "CONFIG", "DATA")}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **homes})

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from harbor_operator.adapters.kube_calls import Body, Denial
-from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import is_spread, make, references, remove, running, secret, the_wish, until
@@ -21,7 +21,7 @@ def has_written(plane: ControlPlane, mark: int) -> bool:
     return bool(plane.audit.writes_since(mark, user=USER))
 
 
-async def test_life_of_a_registry(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_life_of_a_registry(plane: ControlPlane, http: KubernetesClient) -> None:
     audit = plane.audit
     names = [f"life-{index:02}" for index in range(20)]
     async with running(plane) as injector:
@@ -48,11 +48,11 @@ async def test_life_of_a_registry(plane: ControlPlane, http: KubeHttp) -> None:
         await until(lambda: injector.remaining(CLAIM) == 0)
     for name in names[1:]:
         assert await references(http, name) == ()
-        assert isinstance(await secret(http, name), Denial)
+        assert isinstance(await secret(http, name), ApiError)
     await remove(http, *names)
 
 
-async def test_damage_is_repaired_at_once(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_damage_is_repaired_at_once(plane: ControlPlane, http: KubernetesClient) -> None:
     path = f"/api/v1/namespaces/repair/secrets/{NAME}"
     account = "/api/v1/namespaces/repair/serviceaccounts/default"
     audit = plane.audit
@@ -60,15 +60,15 @@ async def test_damage_is_repaired_at_once(plane: ControlPlane, http: KubeHttp) -
         injector.declare(the_wish())
         await make(http, "repair")
         await until(is_spread(injector, 1))
-        spoilt = Body.merge_patch({"data": {".dockerconfigjson": "e30="}})
+        spoilt = RequestBody.merge_patch({"data": {".dockerconfigjson": "e30="}})
         for method, where, body in (
             ("DELETE", path, None),
             ("PATCH", path, spoilt),
-            ("PATCH", account, Body.merge_patch({"imagePullSecrets": [{"name": "theirs"}]})),
+            ("PATCH", account, RequestBody.merge_patch({"imagePullSecrets": [{"name": "theirs"}]})),
         ):
             mark = audit.mark()
             answer = await http.request(method, where, body=body)
-            assert not isinstance(answer, Denial)
+            assert not isinstance(answer, ApiError)
             # The audit log is asked, not the injector: the repair is over before anybody could see it under way.
             await until(partial(has_written, plane, mark))
             await until(is_spread(injector, 1))
@@ -79,7 +79,7 @@ async def test_damage_is_repaired_at_once(plane: ControlPlane, http: KubeHttp) -
     await remove(http, "repair")
 
 
-async def test_api_server_may_go_away_and_come_back(plane: ControlPlane, http: KubeHttp) -> None:
+async def test_api_server_may_go_away_and_come_back(plane: ControlPlane, http: KubernetesClient) -> None:
     async with running(plane) as injector:
         injector.declare(the_wish())
         await make(http, "before")

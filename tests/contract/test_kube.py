@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters.kube import KubeAdapter
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.model.kubernetes import Manifest, StoredSecret
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.kube import Kube, Manifest, StoredSecret
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from tests.fakes.kube import FakeKube
 
@@ -22,13 +23,13 @@ NAMESPACE = "default"
 
 
 @pytest.fixture(params=["fake", "real"])
-async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Kube]:
+async def kube(request: pytest.FixtureRequest) -> AsyncIterator[NamespaceResources]:
     if request.param == "fake":
         yield FakeKube()
         return
     plane = request.getfixturevalue("plane")
-    async with KubeHttp(from_kubeconfig(plane.kubeconfig)) as http:
-        yield KubeAdapter(http)
+    async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
+        yield KubernetesNamespaceResources(http)
 
 
 @pytest.fixture
@@ -46,28 +47,28 @@ def plain(secret: StoredSecret | None) -> dict[str, str]:
     return {key: value.get_secret_value() for key, value in secret.values.items()}
 
 
-async def test_what_is_not_there_is_none(kube: Kube) -> None:
+async def test_what_is_not_there_is_none(kube: NamespaceResources) -> None:
     assert await kube.read_secret(NAMESPACE, "absent") is None
     assert await kube.read_config_map(NAMESPACE, "absent") is None
     assert await kube.read_workloads(NAMESPACE, "release=absent") == []
 
 
-async def test_a_secret_is_made_once_and_read_ever_after(kube: Kube, name: str) -> None:
+async def test_a_secret_is_made_once_and_read_ever_after(kube: NamespaceResources, name: str) -> None:
     made = await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
-    again = await kube.ensure_secret(NAMESPACE, name, lambda: word("second"), OWNER)
-    assert plain(made) == plain(again) == {"password": "first"}
-    assert made.resource_version == again.resource_version
+    requeue_after = await kube.ensure_secret(NAMESPACE, name, lambda: word("second"), OWNER)
+    assert plain(made) == plain(requeue_after) == {"password": "first"}
+    assert made.resource_version == requeue_after.resource_version
     assert made.labels == OWNER
 
 
-async def test_keys_that_are_missing_are_added(kube: Kube, name: str) -> None:
+async def test_keys_that_are_missing_are_added(kube: NamespaceResources, name: str) -> None:
     await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
     both = {**word("second"), "username": SecretStr("cr")}
     grown = await kube.ensure_secret(NAMESPACE, name, lambda: both, OWNER)
     assert plain(grown) == {"password": "first", "username": "cr"}
 
 
-async def test_applying_writes_only_a_difference(kube: Kube, name: str) -> None:
+async def test_applying_writes_only_a_difference(kube: NamespaceResources, name: str) -> None:
     first = await kube.apply_secret(NAMESPACE, name, {**word("a"), "old": SecretStr("x")}, OWNER)
     same = await kube.apply_secret(NAMESPACE, name, {**word("a"), "old": SecretStr("x")}, OWNER)
     other = await kube.apply_secret(NAMESPACE, name, word("b"), OWNER)
@@ -75,7 +76,7 @@ async def test_applying_writes_only_a_difference(kube: Kube, name: str) -> None:
     assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "b"}
 
 
-async def test_a_secret_of_somebody_else_is_refused_and_kept(kube: Kube, name: str) -> None:
+async def test_a_secret_of_somebody_else_is_refused_and_kept(kube: NamespaceResources, name: str) -> None:
     somebody = {"app.kubernetes.io/managed-by": "somebody"}
     await kube.apply_secret(NAMESPACE, name, word("theirs"), somebody)
     with pytest.raises(Refused) as refused:
@@ -86,14 +87,14 @@ async def test_a_secret_of_somebody_else_is_refused_and_kept(kube: Kube, name: s
     assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "theirs"}
 
 
-async def test_removing_succeeds_on_what_is_gone(kube: Kube, name: str) -> None:
+async def test_removing_succeeds_on_what_is_gone(kube: NamespaceResources, name: str) -> None:
     await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
     await kube.remove_secret(NAMESPACE, name, OWNER)
     await kube.remove_secret(NAMESPACE, name, OWNER)
     assert await kube.read_secret(NAMESPACE, name) is None
 
 
-async def test_a_patch_is_locked_by_the_version(kube: Kube, name: str) -> None:
+async def test_a_patch_is_locked_by_the_version(kube: NamespaceResources, name: str) -> None:
     before = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
     patch: dict[str, Any] = {"metadata": {"labels": {"status": "failed"}}}
     await kube.patch_secret(NAMESPACE, name, patch, before.resource_version)
@@ -104,7 +105,7 @@ async def test_a_patch_is_locked_by_the_version(kube: Kube, name: str) -> None:
         await kube.patch_secret(NAMESPACE, name, patch, before.resource_version)
 
 
-async def test_the_content_has_a_date_of_its_own(kube: Kube, name: str) -> None:
+async def test_the_content_has_a_date_of_its_own(kube: NamespaceResources, name: str) -> None:
     born = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
     assert born.changed_at is not None
     assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).changed_at == born.changed_at
@@ -117,16 +118,16 @@ async def test_the_content_has_a_date_of_its_own(kube: Kube, name: str) -> None:
     assert later.changed_at > born.changed_at
 
 
-async def test_secrets_are_listed_by_label(kube: Kube, name: str) -> None:
+async def test_secrets_are_listed_by_label(kube: NamespaceResources, name: str) -> None:
     await kube.apply_secret(NAMESPACE, name, word("a"), {**OWNER, "case": name[:63]})
     assert [secret.name for secret in await kube.read_secrets(NAMESPACE, f"case={name[:63]}")] == [name]
 
 
-async def test_a_secret_does_not_print(kube: Kube, name: str) -> None:
+async def test_a_secret_does_not_print(kube: NamespaceResources, name: str) -> None:
     assert "hunter2" not in repr(await kube.apply_secret(NAMESPACE, name, word("hunter2"), OWNER))
 
 
-async def test_there_are_no_registries_yet(kube: Kube) -> None:
+async def test_there_are_no_registries_yet(kube: NamespaceResources) -> None:
     async with asyncio.timeout(30):
         assert await patiently(kube.read_registries) == []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.lease import LeaseAdapter, LeaseTerms
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 DURATION = 15.0
@@ -22,11 +22,11 @@ class Clock:
         return self.seconds
 
 
-def candidate(http: KubeHttp, lease: str, identity: str, clock: Clock) -> LeaseAdapter:
-    return LeaseAdapter(http, LeaseTerms("default", lease, identity, DURATION), lambda: NOON, clock)
+def candidate(http: KubernetesClient, lease: str, identity: str, clock: Clock) -> LeaderElector:
+    return LeaderElector(http, LeaderElectionConfig("default", lease, identity, DURATION), lambda: NOON, clock)
 
 
-async def is_taken_at_once(lease: LeaseAdapter) -> bool:
+async def is_taken_at_once(lease: LeaderElector) -> bool:
     try:
         async with asyncio.timeout(1):
             return await lease.acquire(asyncio.Event())
@@ -34,7 +34,7 @@ async def is_taken_at_once(lease: LeaseAdapter) -> bool:
         return False
 
 
-async def test_one_takes_it_and_the_other_waits(http: KubeHttp) -> None:
+async def test_one_takes_it_and_the_other_waits(http: KubernetesClient) -> None:
     clock = Clock()
     first, second = candidate(http, "two", "a", clock), candidate(http, "two", "b", clock)
     assert await is_taken_at_once(first)
@@ -43,7 +43,7 @@ async def test_one_takes_it_and_the_other_waits(http: KubeHttp) -> None:
     assert not second.held
 
 
-async def test_a_dead_holder_is_followed_after_the_duration(http: KubeHttp) -> None:
+async def test_a_dead_holder_is_followed_after_the_duration(http: KubernetesClient) -> None:
     clock = Clock()
     first, second = candidate(http, "dead", "a", clock), candidate(http, "dead", "b", clock)
     assert await is_taken_at_once(first)
@@ -53,7 +53,7 @@ async def test_a_dead_holder_is_followed_after_the_duration(http: KubeHttp) -> N
     assert await is_taken_at_once(second)
 
 
-async def test_who_comes_back_in_time_keeps_it(http: KubeHttp) -> None:
+async def test_who_comes_back_in_time_keeps_it(http: KubernetesClient) -> None:
     clock = Clock()
     first, second = candidate(http, "kept", "a", clock), candidate(http, "kept", "b", clock)
     await first.acquire(asyncio.Event())
@@ -62,7 +62,7 @@ async def test_who_comes_back_in_time_keeps_it(http: KubeHttp) -> None:
     assert await is_taken_at_once(candidate(http, "kept", "a", clock))
 
 
-async def test_who_is_told_to_stop_waits_no_longer(http: KubeHttp) -> None:
+async def test_who_is_told_to_stop_waits_no_longer(http: KubernetesClient) -> None:
     clock, stop = Clock(), asyncio.Event()
     first, second = candidate(http, "stop", "a", clock), candidate(http, "stop", "b", clock)
     await first.acquire(stop)
@@ -72,7 +72,7 @@ async def test_who_is_told_to_stop_waits_no_longer(http: KubeHttp) -> None:
     assert first.held
 
 
-async def test_giving_it_back_lets_the_next_in_at_once(http: KubeHttp) -> None:
+async def test_giving_it_back_lets_the_next_in_at_once(http: KubernetesClient) -> None:
     clock = Clock()
     first, second = candidate(http, "back", "a", clock), candidate(http, "back", "b", clock)
     await first.acquire(asyncio.Event())
@@ -81,10 +81,10 @@ async def test_giving_it_back_lets_the_next_in_at_once(http: KubeHttp) -> None:
     assert await is_taken_at_once(second)
 
 
-async def test_a_holder_who_was_overtaken_notices(http: KubeHttp) -> None:
+async def test_a_holder_who_was_overtaken_notices(http: KubernetesClient) -> None:
     clock, late = Clock(), Clock()
-    terms = LeaseTerms("default", "lost", "a", duration=1)
-    first = LeaseAdapter(http, terms, lambda: NOON, clock)
+    terms = LeaderElectionConfig("default", "lost", "a", duration=1)
+    first = LeaderElector(http, terms, lambda: NOON, clock)
     await first.acquire(asyncio.Event())
     second = candidate(http, "lost", "b", late)
     assert not await is_taken_at_once(second)

@@ -12,17 +12,17 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
-from harbor_operator.adapters.events import Scribe
-from harbor_operator.adapters.kube_calls import Body, Denial
+from harbor_operator.adapters.event_recorder import EventRecorder
+from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
-from harbor_operator.adapters.kube_http import KubeHttp
 from harbor_operator.adapters.kube_objects import Pod
-from harbor_operator.adapters.kube_watch import Patience
-from harbor_operator.adapters.pods import KubePods, read_pod
-from harbor_operator.plan.stuck_pods import Owner, PodSeen
+from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi, read_pod
+from harbor_operator.adapters.reflector import WatchOptions
+from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodChange
+from harbor_operator.model.watch import Deleted, Synced
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Complete, Vanished
-from harbor_operator.ports.pods import Eviction, PodChange, Pods
+from harbor_operator.ports.pod_eviction import PodEvictionApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.stage import allow_evictions, forbid_evictions
@@ -47,7 +47,7 @@ class Hand(Protocol):
         """Says, as the kubelet does, that the first image is refused."""
         ...
 
-    async def look(self) -> PodSeen: ...
+    async def look(self) -> ObservedPod: ...
     async def start(self) -> None: ...
     async def hold(self) -> None: ...
     async def let_go(self) -> None: ...
@@ -62,7 +62,7 @@ class FakeHand:
     async def make(self) -> None:
         owner = Owner("ReplicaSet", "app-1", "uid-owner")
         images = (HELPER, APP)
-        self._pods.put(PodSeen(self._place, "app-1-x", "uid-pod", 0, "default", ("theirs",), images, (), owner))
+        self._pods.put(ObservedPod(self._place, "app-1-x", "uid-pod", 0, "default", ("theirs",), images, (), owner))
 
     async def refuse(self) -> None:
         self._pods.put(replace(await self.look(), refused=(APP,)))
@@ -79,13 +79,13 @@ class FakeHand:
     async def told(self) -> list[tuple[str, str, str]]:
         return [(kind, reason, message) for _, kind, reason, message in self._pods.events]
 
-    async def look(self) -> PodSeen:
+    async def look(self) -> ObservedPod:
         (pod,) = self._pods.pods.values()
         return pod
 
 
 class RealHand:
-    def __init__(self, http: KubeHttp, place: str) -> None:
+    def __init__(self, http: KubernetesClient, place: str) -> None:
         self._http = http
         self._place = place
 
@@ -135,7 +135,7 @@ class RealHand:
                     return
                 await asyncio.sleep(0.1)
 
-    async def look(self) -> PodSeen:
+    async def look(self) -> ObservedPod:
         pods = await self._ask("GET", f"/api/v1/namespaces/{self._place}/pods", None)
         (pod,) = pods["items"]
         return read_pod(msgspec.convert(pod, Pod))
@@ -147,9 +147,9 @@ class RealHand:
     async def _ask(self, method: str, path: str, manifest: Manifest | None) -> Manifest:
         body = None
         if manifest is not None:
-            body = Body.merge_patch(manifest) if method == "PATCH" else Body.plain(manifest)
+            body = RequestBody.merge_patch(manifest) if method == "PATCH" else RequestBody.plain(manifest)
         answer = await self._http.request(method, path, body=body)
-        assert not isinstance(answer, Denial), answer
+        assert not isinstance(answer, ApiError), answer
         return answer
 
 
@@ -178,123 +178,128 @@ def place(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest, place: str) -> AsyncIterator[tuple[Pods, Hand]]:
+async def both(request: pytest.FixtureRequest, place: str) -> AsyncIterator[tuple[PodEvictionApi, Hand]]:
     if request.param == "fake":
         fake = FakePods()
         yield fake, FakeHand(fake, place)
         return
     plane: ControlPlane = request.getfixturevalue("granted")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account(*USER))
-    async with KubeHttp(operator) as ours, KubeHttp(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield KubePods(ours, Patience(lambda: 0.5), Scribe(ours, lambda: NOON, "operator-0")), RealHand(theirs, place)
+    async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
+        yield (
+            KubernetesPodEvictionApi(ours, WatchOptions(lambda: 0.5), EventRecorder(ours, lambda: NOON, "operator-0")),
+            RealHand(theirs, place),
+        )
         await theirs.request("DELETE", f"/api/v1/namespaces/{place}")
 
 
 @pytest.fixture
-def pods(both: tuple[Pods, Hand]) -> Pods:
+def pods(both: tuple[PodEvictionApi, Hand]) -> PodEvictionApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[Pods, Hand]) -> Hand:
+def hand(both: tuple[PodEvictionApi, Hand]) -> Hand:
     return both[1]
 
 
-async def see(changes: AsyncIterator[PodChange], place: str, *, refused: bool = False) -> PodSeen:
+async def see(changes: AsyncIterator[PodChange], place: str, *, refused: bool = False) -> ObservedPod:
     """Returns the pod of the place once it is there, and as refused as that."""
     async with asyncio.timeout(30):
         async for change in changes:
-            if isinstance(change, PodSeen) and change.namespace == place and bool(change.refused) is refused:
+            if isinstance(change, ObservedPod) and change.namespace == place and bool(change.refused) is refused:
                 return change
     raise AssertionError("the view has ended")
 
 
-async def lose(changes: AsyncIterator[PodChange], place: str) -> Vanished:
+async def lose(changes: AsyncIterator[PodChange], place: str) -> Deleted:
     async with asyncio.timeout(30):
         async for change in changes:
-            if isinstance(change, Vanished) and change.namespace == place:
+            if isinstance(change, Deleted) and change.namespace == place:
                 return change
     raise AssertionError("the view has ended")
 
 
-async def evict(pods: Pods, hand: Hand) -> Eviction:
+async def evict(pods: PodEvictionApi, hand: Hand) -> EvictionResult:
     """Evicts the pod as it is now, however often the scheduler has its say just then."""
     async with asyncio.timeout(30):
-        while (result := await pods.evict(await hand.look())) is Eviction.MOVED:
+        while (result := await pods.evict(await hand.look())) is EvictionResult.STALE:
             pass
     return result
 
 
-async def test_a_pod_is_seen_with_all_that_a_judgement_needs(pods: Pods, hand: Hand, place: str) -> None:
+async def test_a_pod_is_seen_with_all_that_a_judgement_needs(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
         fresh = await see(changes, place)
         assert (fresh.account, fresh.references, fresh.images) == ("default", ("theirs",), (HELPER, APP))
         assert fresh.owner is not None
         assert fresh.owner.kind == "ReplicaSet"
-        assert not fresh.leaving
+        assert not fresh.terminating
         await hand.refuse()
         stuck = await see(changes, place, refused=True)
         assert (stuck.uid, stuck.refused) == (fresh.uid, (APP,))
         assert stuck.revision > fresh.revision
 
 
-async def test_a_pod_that_starts_has_vanished(pods: Pods, hand: Hand, place: str) -> None:
+async def test_a_pod_that_starts_has_vanished(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
-        seen = await see(changes, place)
+        observed = await see(changes, place)
         await hand.start()
         gone = await lose(changes, place)
-        assert (gone.name, gone.revision > seen.revision) == (seen.name, True)
+        assert (gone.name, gone.revision > observed.revision) == (observed.name, True)
     async with asyncio.timeout(30), aclosing(pods.watch()) as changes:
-        complete = await anext(change async for change in changes if isinstance(change, Complete))
-        assert (place, seen.name) not in complete.keys
+        complete = await anext(change async for change in changes if isinstance(change, Synced))
+        assert (place, observed.name) not in complete.keys
 
 
-async def test_an_evicted_pod_vanishes(pods: Pods, hand: Hand, place: str) -> None:
+async def test_an_evicted_pod_vanishes(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
-        seen = await see(changes, place)
-        assert await evict(pods, hand) is Eviction.DONE
-        assert (await lose(changes, place)).name == seen.name
-        assert await pods.evict(seen) is Eviction.MOVED
+        observed = await see(changes, place)
+        assert await evict(pods, hand) is EvictionResult.DONE
+        assert (await lose(changes, place)).name == observed.name
+        assert await pods.evict(observed) is EvictionResult.STALE
 
 
-async def test_a_pod_that_has_changed_is_not_evicted(pods: Pods, hand: Hand, place: str) -> None:
+async def test_a_pod_that_has_changed_is_not_evicted(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
         old = await see(changes, place)
         await hand.refuse()
         new = await see(changes, place, refused=True)
-    assert await pods.evict(old) is Eviction.MOVED
-    assert await pods.evict(replace(new, uid="00000000-0000-0000-0000-000000000000")) is Eviction.MOVED
+    assert await pods.evict(old) is EvictionResult.STALE
+    assert await pods.evict(replace(new, uid="00000000-0000-0000-0000-000000000000")) is EvictionResult.STALE
 
 
-async def test_a_budget_holds_a_pod_until_it_allows_it(pods: Pods, hand: Hand, place: str) -> None:
+async def test_a_budget_holds_a_pod_until_it_allows_it(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
-        seen = await see(changes, place)
+        observed = await see(changes, place)
     await hand.hold()
-    assert await evict(pods, hand) is Eviction.HELD
-    assert (await hand.look()).uid == seen.uid
+    assert await evict(pods, hand) is EvictionResult.BLOCKED
+    assert (await hand.look()).uid == observed.uid
     await hand.let_go()
-    assert await evict(pods, hand) is Eviction.DONE
+    assert await evict(pods, hand) is EvictionResult.DONE
 
 
-async def test_an_event_is_told_in_the_namespace_of_the_pod(pods: Pods, hand: Hand, place: str) -> None:
+async def test_an_event_is_told_in_the_namespace_of_the_pod(pods: PodEvictionApi, hand: Hand, place: str) -> None:
     await hand.make()
     async with aclosing(pods.watch()) as changes:
-        seen = await see(changes, place)
-    await pods.post_event(seen, "Warning", Reason.PODS_STUCK, "why")
+        observed = await see(changes, place)
+    await pods.post_event(observed, "Warning", Reason.PODS_STUCK, "why")
     assert await hand.told() == [("Warning", "PodsStuck", "why")]
 
 
 @pytest.mark.lab
 async def test_the_default_roles_do_not_reach_pods(plane: ControlPlane) -> None:
     forbid_evictions(plane)
-    async with KubeHttp(from_kubeconfig(plane.kubeconfig_for_service_account(*USER))) as http:
-        pods = KubePods(http, Patience(lambda: 0.5), Scribe(http, lambda: NOON, "operator-0"))
+    async with KubernetesClient(from_kubeconfig(plane.kubeconfig_for_service_account(*USER))) as http:
+        pods = KubernetesPodEvictionApi(
+            http, WatchOptions(lambda: 0.5), EventRecorder(http, lambda: NOON, "operator-0")
+        )
         with pytest.raises(Refused, match=r"`list` pods.*kubectl apply -k deploy/components/evict-stuck-pods"):
             await anext(aiter(pods.watch()))
         with pytest.raises(Refused, match=r"`create` pods/eviction 'x' in namespace 'default'"):
-            await pods.evict(PodSeen("default", "x", "", 1, "default"))
+            await pods.evict(ObservedPod("default", "x", "", 1, "default"))

@@ -11,17 +11,22 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.api.backends import SslMode
-from harbor_operator.diagnosis.database_seen import (
-    Answer,
+from harbor_operator.model.database import (
+    AlterRole,
     Attribute,
-    DatabaseWish,
+    Change,
+    DesiredDatabases,
+    LoginResult,
     Marker,
-    ServerSeen,
+    ObservedServer,
+    PostgresLogin,
+    PostgresServer,
+    SetPassword,
     WantedDatabase,
 )
-from harbor_operator.plan.database import Change, ReshapeRole, SetPassword, plan_changes, plan_removal
+from harbor_operator.plan.database import plan_changes, plan_removal
 from harbor_operator.ports import Refused
-from harbor_operator.ports.postgres import Postgres, PostgresLogin, PostgresServer
+from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
 from lab.certs import Authority
 from lab.postgres import Postgres as LabPostgres
@@ -39,19 +44,19 @@ class World:
     postgres: Postgres
     server: PostgresServer
     admin: PostgresLogin
-    wish: DatabaseWish
+    desired: DesiredDatabases
     changed: Callable[[], int]
     fake: FakePostgres | None = None
     lab: LabPostgres | None = None
     names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.names = [database.name for database in self.wish.databases]
-        self.login = PostgresLogin(self.wish.role, PASSWORD, "Secret 'login'")
+        self.names = [database.name for database in self.desired.databases]
+        self.login = PostgresLogin(self.desired.role, PASSWORD, "Secret 'login'")
 
-    async def read(self) -> ServerSeen:
+    async def read(self) -> ObservedServer:
         async with self.postgres.session(self.server, self.admin) as session:
-            return await session.read(self.wish.role, self.names)
+            return await session.read(self.desired.role, self.names)
 
     async def apply(self, *changes: Change) -> None:
         async with self.postgres.session(self.server, self.admin) as session:
@@ -59,7 +64,7 @@ class World:
             await session.apply(changes)
 
     async def converge(self) -> None:
-        await self.apply(*plan_changes(self.wish, await self.read(), PASSWORD))
+        await self.apply(*plan_changes(self.desired, await self.read(), PASSWORD))
 
 
 @pytest.fixture(scope="module")
@@ -72,30 +77,30 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPostgres]:
         processes.stop_all()
 
 
-def _wish(test: str) -> DatabaseWish:
+def _wish(test: str) -> DesiredDatabases:
     stem = "t_" + "".join(letter for letter in test if letter.isalnum())[-40:].lower()
     wanted = tuple(WantedDatabase(f"{stem}_{kind}", f"spec.database.names.{kind}") for kind in ("core", "clair"))
-    return DatabaseWish(stem, wanted, Marker("intra/cr", "uid-1"), 50, 10)
+    return DesiredDatabases(stem, wanted, Marker("intra/cr", "uid-1"), 50, 10)
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
 def world(request: pytest.FixtureRequest) -> World:
-    wish = _wish(request.node.name)
+    desired = _wish(request.node.name)
     if request.param == "fake":
         fake = FakePostgres()
         login = PostgresLogin(fake.admin.name, SecretStr(fake.admin_password), ORIGIN)
         server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
-        return World(fake, server, login, wish, lambda: len(fake.changes), fake=fake)
-    return _real(request.getfixturevalue("lab"), wish)
+        return World(fake, server, login, desired, lambda: len(fake.changes), fake=fake)
+    return _real(request.getfixturevalue("lab"), desired)
 
 
-def _real(lab: LabPostgres, wish: DatabaseWish) -> World:
+def _real(lab: LabPostgres, desired: DesiredDatabases) -> World:
     mark = lab.mark()
     return World(
         PsycopgPostgres(),
         PostgresServer(lab.host, lab.port, SslMode.VERIFY_FULL, Path(lab.ca_path).read_text()),
         PostgresLogin(lab.provisioner_user, SecretStr(lab.provisioner_password), ORIGIN),
-        wish,
+        desired,
         lambda: len([c for c in lab.changes_since(mark) if c.user == lab.provisioner_user]),
         lab=lab,
     )
@@ -107,25 +112,29 @@ def real(request: pytest.FixtureRequest, lab: LabPostgres) -> World:
 
 
 async def test_an_empty_server_holds_nothing_of_ours(world: World) -> None:
-    seen = await world.read()
+    observed = await world.read()
 
-    assert seen.role is None
-    assert seen.databases == ()
-    assert not seen.admin.is_superuser
-    assert seen.admin.may_create_roles
-    assert seen.admin.may_create_databases
+    assert observed.role is None
+    assert observed.databases == ()
+    assert not observed.admin.is_superuser
+    assert observed.admin.may_create_roles
+    assert observed.admin.may_create_databases
 
 
 async def test_what_was_wished_is_there_and_a_second_look_finds_no_difference(world: World) -> None:
     await world.converge()
     before = world.changed()
-    seen = await world.read()
+    observed = await world.read()
 
-    assert plan_changes(world.wish, seen, PASSWORD) == ()
-    assert seen.role
-    assert (seen.role.comment, seen.role.connection_limit, seen.role.lacking) == (world.wish.marker.comment, 50, ())
-    expected = [marked(name, world.wish.role, world.wish.marker) for name in sorted(world.names)]
-    assert sorted(seen.databases, key=lambda database: database.name) == expected
+    assert plan_changes(world.desired, observed, PASSWORD) == ()
+    assert observed.role
+    assert (observed.role.comment, observed.role.connection_limit, observed.role.lacking) == (
+        world.desired.marker.comment,
+        50,
+        (),
+    )
+    expected = [marked(name, world.desired.role, world.desired.marker) for name in sorted(world.names)]
+    assert sorted(observed.databases, key=lambda database: database.name) == expected
     assert before > 0
     assert world.changed() == before
 
@@ -134,29 +143,29 @@ async def test_the_role_logs_in_with_its_password_and_may_create(world: World) -
     await world.converge()
     for name in world.names:
         login = await world.postgres.try_login(world.server, world.login, name)
-        assert (login.answer, login.may_create) == (Answer.ACCEPTED, True)
+        assert (login.answer, login.may_create) == (LoginResult.ACCEPTED, True)
 
 
 async def test_a_login_with_another_password_is_an_answer(world: World) -> None:
     await world.converge()
     wrong = replace(world.login, password=SecretStr("wrong"))
     login = await world.postgres.try_login(world.server, wrong, world.names[0])
-    assert login.answer is Answer.WRONG_PASSWORD
-    assert "wrong" not in login.complaint
+    assert login.answer is LoginResult.WRONG_PASSWORD
+    assert "wrong" not in login.error_message
 
 
 async def test_a_password_is_set_again(world: World) -> None:
     await world.converge()
     other = SecretStr("another0password")
-    await world.apply(SetPassword(world.wish.role, other))
+    await world.apply(SetPassword(world.desired.role, other))
     login = await world.postgres.try_login(world.server, replace(world.login, password=other), world.names[0])
-    assert login.answer is Answer.ACCEPTED
+    assert login.answer is LoginResult.ACCEPTED
 
 
 async def test_a_login_into_a_database_that_is_not_there_is_refused(world: World) -> None:
     await world.converge()
     login = await world.postgres.try_login(world.server, world.login, "nowhere")
-    assert login.answer is Answer.REFUSED
+    assert login.answer is LoginResult.REFUSED
 
 
 async def test_a_wrong_admin_password_is_refused_by_name(world: World) -> None:
@@ -170,33 +179,33 @@ async def test_a_wrong_admin_password_is_refused_by_name(world: World) -> None:
 
 async def test_a_new_uid_is_written_over_the_old_one(world: World) -> None:
     await world.converge()
-    world.wish = replace(world.wish, marker=Marker("intra/cr", "uid-2"))
+    world.desired = replace(world.desired, marker=Marker("intra/cr", "uid-2"))
     await world.converge()
-    seen = await world.read()
-    assert seen.role
-    assert {seen.role.comment, *(d.comment for d in seen.databases)} == {world.wish.marker.comment}
+    observed = await world.read()
+    assert observed.role
+    assert {observed.role.comment, *(d.comment for d in observed.databases)} == {world.desired.marker.comment}
 
 
 async def test_a_limit_that_drifted_is_set_again(world: World) -> None:
     await world.converge()
-    await world.apply(ReshapeRole(world.wish.role, 7, ()))
-    assert (seen := (await world.read()).role)
-    assert seen.connection_limit == 7
+    await world.apply(AlterRole(world.desired.role, 7, ()))
+    assert (observed := (await world.read()).role)
+    assert observed.connection_limit == 7
     await world.converge()
-    assert (seen := (await world.read()).role)
-    assert seen.connection_limit == 50
+    assert (observed := (await world.read()).role)
+    assert observed.connection_limit == 50
 
 
 async def test_removal_takes_what_is_marked(world: World) -> None:
     await world.converge()
-    await world.apply(*plan_removal(world.wish, await world.read()))
-    seen = await world.read()
-    assert (seen.role, seen.databases) == (None, ())
+    await world.apply(*plan_removal(world.desired, await world.read()))
+    observed = await world.read()
+    assert (observed.role, observed.databases) == (None, ())
 
 
 async def test_removal_for_another_uid_takes_nothing(world: World) -> None:
     await world.converge()
-    other = replace(world.wish, marker=Marker("intra/cr", "uid-9"))
+    other = replace(world.desired, marker=Marker("intra/cr", "uid-9"))
     assert plan_removal(other, await world.read()) == ()
 
 
@@ -205,9 +214,9 @@ async def test_an_admin_without_rights_is_refused(world: World) -> None:
         world.fake.admin = admin("")
     if world.lab:
         world.lab.query(
-            f"CREATE ROLE weak_{world.wish.role} LOGIN PASSWORD '{world.admin.password.get_secret_value()}'"
+            f"CREATE ROLE weak_{world.desired.role} LOGIN PASSWORD '{world.admin.password.get_secret_value()}'"
         )
-        world.admin = replace(world.admin, username=f"weak_{world.wish.role}")
+        world.admin = replace(world.admin, username=f"weak_{world.desired.role}")
     with pytest.raises(Refused) as refusal:
         await world.converge()
     assert refusal.value.reason is Reason.DATABASE_RIGHTS_MISSING
@@ -231,7 +240,7 @@ async def test_the_clear_password_never_reaches_the_server(real: World) -> None:
     assert real.lab
     mark = real.lab.mark()
     await real.converge()
-    await real.apply(SetPassword(real.wish.role, PASSWORD))
+    await real.apply(SetPassword(real.desired.role, PASSWORD))
     statements = [change.statement for change in real.lab.changes_since(mark)]
     assert any("SCRAM-SHA-256$" in statement for statement in statements)
     assert not any(PASSWORD.get_secret_value() in statement for statement in statements)
@@ -241,16 +250,16 @@ async def test_the_clear_password_never_reaches_the_server(real: World) -> None:
 async def test_strangers_may_not_connect(real: World) -> None:
     assert real.lab
     await real.converge()
-    real.lab.query(f"CREATE ROLE other_{real.wish.role} LOGIN PASSWORD 'x'")
-    stranger = PostgresLogin(f"other_{real.wish.role}", SecretStr("x"), "nobody's")
-    assert (await real.postgres.try_login(real.server, stranger, real.names[0])).answer is Answer.REFUSED
+    real.lab.query(f"CREATE ROLE other_{real.desired.role} LOGIN PASSWORD 'x'")
+    stranger = PostgresLogin(f"other_{real.desired.role}", SecretStr("x"), "nobody's")
+    assert (await real.postgres.try_login(real.server, stranger, real.names[0])).answer is LoginResult.REFUSED
 
 
 @pytest.mark.lab
 async def test_rights_that_the_role_should_not_have_are_seen_and_taken_away(real: World) -> None:
     assert real.lab
     await real.converge()
-    real.lab.query(f"ALTER ROLE {real.wish.role} CREATEDB NOLOGIN VALID UNTIL '2020-01-01'")
+    real.lab.query(f"ALTER ROLE {real.desired.role} CREATEDB NOLOGIN VALID UNTIL '2020-01-01'")
     assert (role := (await real.read()).role)
     assert set(role.lacking) == {Attribute.NO_CREATEDB, Attribute.LOGIN, Attribute.NO_EXPIRY}
     await real.converge()
@@ -263,9 +272,9 @@ async def test_a_superuser_takes_schema_public_where_it_is_open(real: World) -> 
     assert real.lab
     real.admin = PostgresLogin(real.lab.admin_user, SecretStr(real.lab.admin_password), ORIGIN)
     old = replace(await real.read(), version=14)
-    await real.apply(*plan_changes(real.wish, old, PASSWORD))
+    await real.apply(*plan_changes(real.desired, old, PASSWORD))
     owner = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'"
-    assert real.lab.query(owner, dbname=real.names[0]) == [(real.wish.role,)]
+    assert real.lab.query(owner, dbname=real.names[0]) == [(real.desired.role,)]
 
 
 @pytest.mark.lab

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters.redis import RedisPyRedis
-from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode, SentinelSeen
+from harbor_operator.adapters.redis import RedisPyCache
+from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.redis import Redis, RedisLogin
+from harbor_operator.ports.redis import Redis
 from harbor_operator.reasons import Reason
 from lab.certs import Authority
 from lab.process import Processes, free_port
@@ -74,13 +74,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 def _fake() -> World:
     shapes = {
-        "standalone": FakeNode(CacheSeen("Redis 7")),
-        "locked": FakeNode(CacheSeen("Redis 7"), PASSWORD),
-        "small": FakeNode(CacheSeen("Redis 7", has_enough_databases=False)),
-        "cluster": FakeNode(CacheSeen("Redis 7", Mode.CLUSTER)),
-        "replica": FakeNode(CacheSeen("Redis 7", is_primary=False, primary="primary:6379")),
-        "sentinel": FakeNode(CacheSeen("Redis 7", Mode.SENTINEL), masters={MASTER_NAME: PRIMARY}),
-        "locked sentinel": FakeNode(CacheSeen("Redis 7", Mode.SENTINEL), PASSWORD, {MASTER_NAME: PRIMARY}),
+        "standalone": FakeNode(ObservedCache("Redis 7")),
+        "locked": FakeNode(ObservedCache("Redis 7"), PASSWORD),
+        "small": FakeNode(ObservedCache("Redis 7", has_enough_databases=False)),
+        "cluster": FakeNode(ObservedCache("Redis 7", Mode.CLUSTER)),
+        "replica": FakeNode(ObservedCache("Redis 7", is_primary=False, primary="primary:6379")),
+        "sentinel": FakeNode(ObservedCache("Redis 7", Mode.SENTINEL), masters={MASTER_NAME: PRIMARY}),
+        "locked sentinel": FakeNode(ObservedCache("Redis 7", Mode.SENTINEL), PASSWORD, {MASTER_NAME: PRIMARY}),
     }
 
     @cache
@@ -94,19 +94,19 @@ def _fake() -> World:
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "fake":
         return _fake()
-    return World(RedisPyRedis(), request.getfixturevalue("servers").address)
+    return World(RedisPyCache(), request.getfixturevalue("servers").address)
 
 
 async def test_a_primary(world: World) -> None:
-    seen = await world.redis.read(world.address("standalone"), RedisLogin())
-    assert seen.product.startswith("Redis 7")
-    assert (seen.mode, seen.is_primary, seen.has_enough_databases) == (Mode.STANDALONE, True, True)
-    assert seen.eviction == "noeviction"
+    observed = await world.redis.read(world.address("standalone"), RedisLogin())
+    assert observed.product.startswith("Redis 7")
+    assert (observed.mode, observed.is_primary, observed.has_enough_databases) == (Mode.STANDALONE, True, True)
+    assert observed.eviction == "noeviction"
 
 
 async def test_a_primary_with_a_password(world: World) -> None:
-    seen = await world.redis.read(world.address("locked"), RedisLogin(SecretStr(PASSWORD)))
-    assert seen.is_primary
+    observed = await world.redis.read(world.address("locked"), RedisLogin(SecretStr(PASSWORD)))
+    assert observed.is_primary
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ async def test_a_password_that_does_not_fit(world: World, shape: str, password: 
 
 
 async def test_too_few_databases(world: World) -> None:
-    seen = await world.redis.read(world.address("small"), RedisLogin())
-    assert not seen.has_enough_databases
+    observed = await world.redis.read(world.address("small"), RedisLogin())
+    assert not observed.has_enough_databases
 
 
 async def test_a_cluster(world: World) -> None:
@@ -131,9 +131,9 @@ async def test_a_cluster(world: World) -> None:
 
 
 async def test_a_replica_names_its_primary(world: World) -> None:
-    seen = await world.redis.read(world.address("replica"), RedisLogin())
-    assert not seen.is_primary
-    assert Address.parse(seen.primary).port
+    observed = await world.redis.read(world.address("replica"), RedisLogin())
+    assert not observed.is_primary
+    assert Address.parse(observed.primary).port
 
 
 async def test_a_sentinel_is_seen_as_one(world: World) -> None:
@@ -141,18 +141,18 @@ async def test_a_sentinel_is_seen_as_one(world: World) -> None:
 
 
 async def test_a_sentinel_names_the_primary(world: World) -> None:
-    seen = await world.redis.read_sentinel(world.address("sentinel"), MASTER_NAME)
-    assert seen.is_sentinel
-    assert seen.master
+    observed = await world.redis.read_sentinel(world.address("sentinel"), MASTER_NAME)
+    assert observed.is_sentinel
+    assert observed.master
 
 
 async def test_a_sentinel_that_does_not_know_the_master_set(world: World) -> None:
-    assert await world.redis.read_sentinel(world.address("sentinel"), "nobody") == SentinelSeen()
+    assert await world.redis.read_sentinel(world.address("sentinel"), "nobody") == ObservedSentinel()
 
 
 async def test_a_sentinel_that_demands_a_password(world: World) -> None:
-    seen = await world.redis.read_sentinel(world.address("locked sentinel"), MASTER_NAME)
-    assert seen.requires_password
+    observed = await world.redis.read_sentinel(world.address("locked sentinel"), MASTER_NAME)
+    assert observed.requires_password
 
 
 async def test_a_plain_server_is_no_sentinel(world: World) -> None:
@@ -182,20 +182,20 @@ def tls_server(servers: Servers) -> tuple[Address, str]:
 @pytest.mark.lab
 async def test_tls_with_a_trusted_authority(tls_server: tuple[Address, str]) -> None:
     address, authority = tls_server
-    assert (await RedisPyRedis(authority).read(address, RedisLogin(tls=True))).is_primary
+    assert (await RedisPyCache(authority).read(address, RedisLogin(tls=True))).is_primary
 
 
 @pytest.mark.lab
 async def test_tls_with_a_stranger(tls_server: tuple[Address, str]) -> None:
     with pytest.raises(Refused) as refusal:
-        await RedisPyRedis().read(tls_server[0], RedisLogin(tls=True))
+        await RedisPyCache().read(tls_server[0], RedisLogin(tls=True))
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
 
 
 @pytest.mark.lab
 async def test_a_tls_port_spoken_to_without_tls(tls_server: tuple[Address, str]) -> None:
     with pytest.raises(Unavailable, match="TLS"):
-        await RedisPyRedis().read(tls_server[0], RedisLogin())
+        await RedisPyCache().read(tls_server[0], RedisLogin())
 
 
 @pytest.mark.lab
@@ -203,7 +203,7 @@ async def test_a_look_changes_nothing(servers: Servers) -> None:
     address = servers.address("standalone")
     with servers.started["standalone"].client() as client:
         before = client.info("persistence")["rdb_changes_since_last_save"]
-        await RedisPyRedis().read(address, RedisLogin())
+        await RedisPyCache().read(address, RedisLogin())
         assert client.info("persistence")["rdb_changes_since_last_save"] == before
         assert client.info("keyspace") == {}
 
@@ -217,5 +217,5 @@ async def test_a_server_that_says_nothing() -> None:
     async with await asyncio.start_server(_silence, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable) as trouble:
-            await RedisPyRedis().read(Address("127.0.0.1", port), RedisLogin())
+            await RedisPyCache().read(Address("127.0.0.1", port), RedisLogin())
     assert trouble.value.reason is Reason.CACHE_UNREACHABLE

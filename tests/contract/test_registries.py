@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harbor_operator.adapters.events import Scribe
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.registries import RegistriesAdapter
+from harbor_operator.adapters.event_recorder import EventRecorder
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.api.v1alpha1 import Metadata
 from lab.controlplane import ControlPlane
 from lab.registries import Registry
@@ -41,8 +41,8 @@ def registry(plane: ControlPlane, request: pytest.FixtureRequest) -> Registry:
 
 
 @pytest.fixture
-def registries(http: KubeHttp) -> RegistriesAdapter:
-    return RegistriesAdapter(http, Scribe(http, lambda: NOON, "operator-0"))
+def registries(http: KubernetesClient) -> KubernetesRegistryStatusApi:
+    return KubernetesRegistryStatusApi(http, EventRecorder(http, lambda: NOON, "operator-0"))
 
 
 def identity(registry: Registry) -> Metadata:
@@ -54,7 +54,7 @@ def test_a_fresh_object_is_not_mistaken_for_done(registry: Registry) -> None:
 
 
 async def test_conditions_come_and_go_and_those_of_others_stay(
-    plane: ControlPlane, registry: Registry, registries: RegistriesAdapter
+    plane: ControlPlane, registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     await registries.write_status(identity(registry), status("Ready", "Stalled"))
     foreign = {"status": {"conditions": [condition("Backup")]}}
@@ -66,7 +66,9 @@ async def test_conditions_come_and_go_and_those_of_others_stay(
     assert {item["type"] for item in registry.status()["conditions"]} == {"Ready", "Backup"}
 
 
-async def test_the_same_status_again_is_no_new_version(registry: Registry, registries: RegistriesAdapter) -> None:
+async def test_the_same_status_again_is_no_new_version(
+    registry: Registry, registries: KubernetesRegistryStatusApi
+) -> None:
     await registries.write_status(identity(registry), status("Ready"))
     before = registry.read()["metadata"]["resourceVersion"]
     await registries.write_status(identity(registry), status("Ready"))
@@ -75,7 +77,7 @@ async def test_the_same_status_again_is_no_new_version(registry: Registry, regis
 
 
 async def test_a_registry_that_is_gone_is_no_error_and_comes_not_back(
-    registry: Registry, registries: RegistriesAdapter
+    registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     metadata = identity(registry)
     registry.delete()
@@ -84,7 +86,7 @@ async def test_a_registry_that_is_gone_is_no_error_and_comes_not_back(
 
 
 async def test_an_event_is_shown_beside_the_registry(
-    plane: ControlPlane, registry: Registry, registries: RegistriesAdapter
+    plane: ControlPlane, registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     await registries.post_event(identity(registry), "Warning", "CacheIsCluster", "MOVED")
     assert "CacheIsCluster" in plane.kubectl("describe", "hreg", registry.name)

@@ -13,12 +13,12 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.aws_signature import KeyPair, Request, sign
-from harbor_operator.adapters.rgw_admin import RgwAdminApi
-from harbor_operator.adapters.swift import SwiftStore
-from harbor_operator.plan.storage import FULL_ACCESS, Quota
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.model.storage import Container, Quota, RgwEndpoint
+from harbor_operator.plan.storage import FULL_ACCESS
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.object_store import Container
-from harbor_operator.ports.rgw_admin import RgwAccess, RgwAdmin
+from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
 from tests.contract.gateway import Gateway, running
 from tests.fakes.rgw_admin import FakeRgwAdmin
@@ -29,8 +29,8 @@ class World:
     """An admin API, an access that may use it, one that may not, and a name nobody has yet."""
 
     admin: RgwAdmin
-    access: RgwAccess
-    powerless: RgwAccess
+    access: RgwEndpoint
+    powerless: RgwEndpoint
     uid: str
     fake: FakeRgwAdmin | None = None
     gateway: Gateway | None = None
@@ -40,7 +40,7 @@ class World:
         if self.fake is not None:
             self.fake.bucket_owners.add(self.uid)
         elif self.gateway is not None:
-            store = SwiftStore()
+            store = SwiftObjectStore()
             session = await store.login(self.gateway.account(username, key))
             await store.ensure_container(Container(session, f"c-{self.uid}"))
 
@@ -60,10 +60,10 @@ def world(request: pytest.FixtureRequest) -> World:
         made = gateway.ceph.admin("user", "create", f"--uid=p{uid}", "--display-name=powerless")["keys"][0]
         secret = SecretStr(made["secret_key"])
         powerless = replace(access, access_key=made["access_key"], secret_key=secret)
-        return World(RgwAdminApi(), access, powerless, uid, gateway=gateway)
+        return World(HttpRgwAdmin(), access, powerless, uid, gateway=gateway)
     fake = FakeRgwAdmin(admins={"access": "secret", "powerless": "secret"})
     fake.powerless.add("powerless")
-    access = RgwAccess("http://rgw:80", "access", SecretStr("secret"), "rgw-admin")
+    access = RgwEndpoint("http://rgw:80", "access", SecretStr("secret"), "rgw-admin")
     return World(fake, access, replace(access, access_key="powerless"), uid, fake=fake)
 
 
@@ -103,7 +103,7 @@ async def test_a_login_is_set_and_set_again(world: World) -> None:
 
 @pytest.mark.lab
 async def test_a_login_that_may_only_read_gets_full_access(gateway: Gateway) -> None:
-    uid, admin = f"u{uuid4().hex[:8]}", RgwAdminApi()
+    uid, admin = f"u{uuid4().hex[:8]}", HttpRgwAdmin()
     gateway.ceph.admin("user", "create", f"--uid={uid}", f"--display-name={uid}")
     gateway.ceph.admin("subuser", "create", f"--uid={uid}", f"--subuser={uid}:ro", "--access=read")
 
@@ -185,16 +185,16 @@ async def test_something_else_than_rgw_is_refused() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        access = RgwAccess(url, "a", SecretStr("s"), "rgw-admin")
+        access = RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin")
         with pytest.raises(Refused, match="did not describe user 'x' the way RGW does"):
-            await RgwAdminApi().read_user(access, "x")
+            await HttpRgwAdmin().read_user(access, "x")
 
 
 async def test_a_url_that_cannot_be_is_refused() -> None:
-    access = RgwAccess("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
+    access = RgwEndpoint("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
 
     with pytest.raises(Refused, match="is not a usable URL"):
-        await RgwAdminApi().read_user(access, "x")
+        await HttpRgwAdmin().read_user(access, "x")
 
 
 @pytest.mark.lab
@@ -202,10 +202,10 @@ async def test_tls_is_checked_with_the_given_authority(gateway: Gateway) -> None
     access = replace(gateway.access(), url=gateway.front.url)
 
     with pytest.raises(Refused, match="caSecretRef") as refusal:
-        await RgwAdminApi().read_user(access, "nobody")
+        await HttpRgwAdmin().read_user(access, "nobody")
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
     with pytest.raises(Refused, match="caSecretRef"):
-        await RgwAdminApi().read_user(replace(access, ca_pem="no pem", ca_secret="s3-ca"), "nobody")
+        await HttpRgwAdmin().read_user(replace(access, ca_pem="no pem", ca_secret="s3-ca"), "nobody")
 
 
 AMAZON = KeyPair("AKIAIOSFODNN7EXAMPLE", SecretStr("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))

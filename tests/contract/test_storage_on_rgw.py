@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters.rgw_admin import RgwAdminApi
-from harbor_operator.adapters.swift import SwiftStore
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Blocked, Done, Outcome, Pending
-from harbor_operator.plan.storage import MARKER
+from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.model.storage import Container
+from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.ports import Refused
-from harbor_operator.ports.object_store import Container
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage import StorageStep
 from tests.contract.gateway import KEY, Gateway, running
@@ -36,7 +36,7 @@ class Site:
         self.container = f"c-{self.uid}"
         self.kube = FakeKube()
         self.made = f"made{uuid4().hex}"
-        self.step = StorageStep(self.kube, SwiftStore(), RgwAdminApi(), lambda: SecretStr(self.made))
+        self.step = StorageStep(self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made))
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
 
     def with_login(self, key: str = KEY) -> Site:
@@ -74,8 +74,8 @@ class Site:
         }
         return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": self.uid}, "spec": spec})
 
-    async def converge(self, **swift: Any) -> Outcome:
-        return await self.step.converge(self.registry(**swift))
+    async def reconcile(self, **swift: Any) -> Outcome:
+        return await self.step.reconcile(self.registry(**swift))
 
     def objects(self) -> list[str]:
         return [found.name for found in self.gateway.ceph.objects(self.container)]
@@ -94,21 +94,21 @@ def site(gateway: Gateway) -> Site:
 
 async def test_a_store_is_proven_once_and_then_only_looked_at(site: Site) -> None:
     site.with_login()
-    first = await site.converge()
+    first = await site.reconcile()
     mark = site.gateway.front.mark()
 
     assert isinstance(first, Done)
-    assert site.objects() == [MARKER]
-    assert await site.converge() == first
-    seen = site.gateway.front.requests_since(mark)
-    assert [(request.method, request.status) for request in seen] == [("GET", 204), ("HEAD", 204), ("HEAD", 200)]
+    assert site.objects() == [PROOF_OBJECT]
+    assert await site.reconcile() == first
+    observed = site.gateway.front.requests_since(mark)
+    assert [(request.method, request.status) for request in observed] == [("GET", 204), ("HEAD", 204), ("HEAD", 200)]
 
 
 async def test_a_wrong_storage_url_is_named_and_heals_when_the_gateway_is_told(site: Site) -> None:
     site.with_login()
     site.gateway.tell_nonsense()
     try:
-        outcome = await site.converge()
+        outcome = await site.reconcile()
     finally:
         site.gateway.tell_the_truth()
 
@@ -117,14 +117,14 @@ async def test_a_wrong_storage_url_is_named_and_heals_when_the_gateway_is_told(s
     wrong = f"http://localhost:{site.gateway.ceph.rgw_port}/swift/v1"
     for words in (f"X-Storage-Url is '{wrong}'", "the scheme is 'http'", f"`rgw swift url = {site.gateway.front.url}`"):
         assert words in outcome.message
-    assert isinstance(await site.converge(), Done)
+    assert isinstance(await site.reconcile(), Done)
 
 
 async def test_a_trailing_slash_in_rgw_swift_url_is_seen(site: Site) -> None:
     site.with_login()
     site.gateway.ceph.restart_rgw(f"{site.gateway.front.url}/")
     try:
-        outcome = await site.converge()
+        outcome = await site.reconcile()
     finally:
         site.gateway.tell_the_truth()
 
@@ -137,48 +137,48 @@ async def test_a_body_limit_below_a_chunk_is_found_and_heals(site: Site) -> None
     site.gateway.front.reconfigure(max_body="2m")
     try:
         with pytest.raises(Refused, match="3 MiB") as refusal:
-            await site.converge()
+            await site.reconcile()
     finally:
         site.gateway.front.reconfigure(max_body="0")
 
     assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT
     assert site.objects() == []
-    assert isinstance(await site.converge(), Done)
+    assert isinstance(await site.reconcile(), Done)
 
 
 async def test_a_default_chunk_passes(site: Site) -> None:
-    assert isinstance(await site.with_login().converge(chunkSizeMiB=20), Done)
+    assert isinstance(await site.with_login().reconcile(chunkSizeMiB=20), Done)
 
 
 async def test_a_wrong_key_is_refused_and_heals(site: Site) -> None:
     site.with_login("wr0ngkey")
 
     with pytest.raises(Refused, match="Secret 'swift'") as refusal:
-        await site.converge()
+        await site.reconcile()
 
     assert refusal.value.reason is Reason.STORAGE_CREDENTIALS_REJECTED
     assert "wr0ngkey" not in str(refusal.value)
     values = {"username": f"{site.uid}:swift", "password": KEY}
     site.kube.put(NAMESPACE, "swift", values)
-    assert isinstance(await site.converge(), Done)
+    assert isinstance(await site.reconcile(), Done)
 
 
 async def test_a_login_is_provisioned_once_and_set_again_when_it_differs(site: Site) -> None:
     site.with_admin()
-    first = await site.converge(provision=site.provision)
+    first = await site.reconcile(provision=site.provision)
     fronts = (site.gateway.front, site.gateway.admin_front)
     marks = [front.mark() for front in fronts]
 
     assert isinstance(first, Done)
     assert site.kube.values(NAMESPACE, "swift") == {"username": f"{site.uid}:intra.cr", "password": site.made}
-    assert await site.converge(provision=site.provision) == first
+    assert await site.reconcile(provision=site.provision) == first
     for front, mark in zip(fronts, marks, strict=True):
         assert {request.method for request in front.requests_since(mark)} <= READS
 
     username = f"{site.uid}:intra.cr"
     meddle = ("--key-type=swift", "--secret-key=meddled")
     site.gateway.ceph.admin("key", "create", f"--uid={site.uid}", f"--subuser={username}", *meddle)
-    assert isinstance(await site.converge(provision=site.provision), Done)
+    assert isinstance(await site.reconcile(provision=site.provision), Done)
 
 
 async def test_a_proxy_that_changes_the_signed_host_is_named(site: Site) -> None:
@@ -186,24 +186,24 @@ async def test_a_proxy_that_changes_the_signed_host_is_named(site: Site) -> None
     provision = {**site.provision, "adminURL": site.gateway.front.url}
 
     with pytest.raises(Refused, match="a proxy changes the Host header"):
-        await site.converge(provision=provision)
+        await site.reconcile(provision=provision)
 
 
 async def test_delete_takes_everything_back_in_bites(site: Site) -> None:
     site.with_admin()
-    assert isinstance(await site.converge(provision=site.provision), Done)
-    store = SwiftStore()
+    assert isinstance(await site.reconcile(provision=site.provision), Done)
+    store = SwiftObjectStore()
     account = site.gateway.account(f"{site.uid}:intra.cr", site.made)
     at = Container(await store.login(account), site.container)
     for number in range(30):
         await store.write_object(at, f"files/{number}", b"x", {})
     outcomes: list[Outcome] = []
     while not outcomes or isinstance(outcomes[-1], Pending):
-        outcomes.append(await site.step.dismantle(site.registry(provision=site.provision)))
+        outcomes.append(await site.step.teardown(site.registry(provision=site.provision)))
         assert len(outcomes) < 10
 
     assert len(outcomes) > 1
     assert isinstance(outcomes[-1], Done)
     assert site.container not in site.gateway.ceph.containers()
-    assert await RgwAdminApi().read_user(site.gateway.access(), site.uid) is None
+    assert await HttpRgwAdmin().read_user(site.gateway.access(), site.uid) is None
     assert (NAMESPACE, "swift") not in site.kube.secrets

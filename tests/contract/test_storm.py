@@ -14,17 +14,17 @@ from contextlib import suppress
 
 import pytest
 
-from harbor_operator.adapters.kube_http import KubeHttp
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
-from harbor_operator.injector.pace import LINGERING
-from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.injector.backoff import UNANSWERED_WRITE_SECONDS
+from harbor_operator.model.injection import Claim, DesiredInjection
 from lab.badroad import BadRoad, Luck
 from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
 from tests.contract.people import Ledger, Person
 from tests.unit.injector.rules import Snapshot, Wishes, breaches, tally
-from tests.unit.injector.world import wish
+from tests.unit.injector.world import desired
 
 pytestmark = pytest.mark.lab
 
@@ -45,31 +45,31 @@ ACCOUNTS = [("default",), ("default", "builder"), ("*",)]
 class Registries:
     """Two registries whose wishes change; each keeps the name of its Secret, as the older of two rivals does."""
 
-    def __init__(self, duty: Duty, chance: random.Random) -> None:
+    def __init__(self, duty: Duty, random: random.Random) -> None:
         self._duty = duty
-        self._chance = chance
+        self._random = random
         self._claims: set[Claim] = set()
-        self.wishes: dict[str, DistributionWish] = {}
+        self.wishes: dict[str, DesiredInjection] = {}
         for uid in ("uid-a", "uid-b"):
             self.change(uid)
 
     def change(self, uid: str) -> None:
         """Asks for something else: other namespaces, other accounts, another credential."""
-        chance = self._chance
+        random = self._random
         name = {"uid-a": "harbor-pull", "uid-b": "other-pull"}[uid]
         # Only the namespaces of this test, whatever else is in the cluster.
         outside = ["kube-*", "default", "harbor-operator", "[!s]*", "s[!t]*"]
-        chosen = NamespaceSelection(selector=chance.choice(SELECTORS), exclude=[*outside, *chance.choice(PATTERNS)])
-        config = json.dumps({"auths": {str(chance.random()): {}}})
-        claim = Claim(uid, name, chance.choice(ACCOUNTS))
-        self.wishes[uid] = wish(claim, config=config, namespaces=chosen)
+        chosen = NamespaceSelection(selector=random.choice(SELECTORS), exclude=[*outside, *random.choice(PATTERNS)])
+        config = json.dumps({"auths": {str(random.random()): {}}})
+        claim = Claim(uid, name, random.choice(ACCOUNTS))
+        self.wishes[uid] = desired(claim, config=config, namespaces=chosen)
         self._claims.add(claim)
         self._duty.injector.declare(self.wishes[uid])
         self.look()
 
     def look(self) -> None:
         """Takes back what is claimed no more, as a pass does."""
-        present = {wish.claim for wish in self.wishes.values()}
+        present = {desired.claim for desired in self.wishes.values()}
         for claim in self._claims - present:
             self._duty.injector.withdraw(claim)
         self._claims = present | {c for c in self._claims - present if self._duty.injector.remaining(c) != 0}
@@ -77,12 +77,12 @@ class Registries:
     def is_clean(self) -> bool:
         """Whether nothing is left of what was claimed before."""
         self.look()
-        return self._claims == {wish.claim for wish in self.wishes.values()}
+        return self._claims == {desired.claim for desired in self.wishes.values()}
 
     def untold(self, cluster: Snapshot) -> list[str]:
         """Where the injector tells other numbers than the cluster."""
         read = self._duty.injector.read
-        told = {uid: (read(wish.claim), tally(cluster, wish)) for uid, wish in self.wishes.items()}
+        told = {uid: (read(desired.claim), tally(cluster, desired)) for uid, desired in self.wishes.items()}
         return [
             f"{uid}: {facts} instead of {counts}"
             for uid, (facts, counts) in told.items()
@@ -97,23 +97,23 @@ class Registries:
 class Weather:
     """Makes the road bad, cuts watches, lets history expire and changes wishes until it is told to stop."""
 
-    def __init__(self, road: BadRoad, registries: Registries, chance: random.Random) -> None:
+    def __init__(self, road: BadRoad, registries: Registries, random: random.Random) -> None:
         self._road = road
         self._registries = registries
-        self._chance = chance
+        self._random = random
 
     async def rage(self) -> None:
-        self._road.luck = Luck(self._chance)
+        self._road.luck = Luck(self._random)
         acts = [self._road.cut, self._road.expire, self._change, self._registries.look]
         try:
             while True:
-                await asyncio.sleep(self._chance.uniform(0, 0.2))
-                self._chance.choice(acts)()
+                await asyncio.sleep(self._random.uniform(0, 0.2))
+                self._random.choice(acts)()
         finally:
             self._road.luck = None
 
     def _change(self) -> None:
-        self._registries.change(self._chance.choice(["uid-a", "uid-b"]))
+        self._registries.change(self._random.choice(["uid-a", "uid-b"]))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,7 +123,9 @@ def rights(plane: ControlPlane) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", [1, 5, 13])
-async def test_after_a_storm_everything_is_as_it_should_be(plane: ControlPlane, http: KubeHttp, seed: int) -> None:
+async def test_after_a_storm_everything_is_as_it_should_be(
+    plane: ControlPlane, http: KubernetesClient, seed: int
+) -> None:
     ledger = Ledger(NAMES)
     people = [Person(http, random.Random(seed * 10 + i), ledger, f"storm-{seed}{i}") for i in range(PEOPLE)]  # noqa: S311 - a seed makes it repeatable
     async with on_a_bad_road(plane) as (road, duty):
@@ -134,11 +136,13 @@ async def test_after_a_storm_everything_is_as_it_should_be(plane: ControlPlane, 
         for uid in ("uid-a", "uid-b"):
             registries.change(uid)
         await until_right(http, registries, ledger)
-        duty.clock.ahead += LINGERING  # by then nothing that got no answer is on its way any more
+        duty.clock.ahead += UNANSWERED_WRITE_SECONDS  # by then nothing that got no answer is on its way any more
         road.expire()
         await until(registries.is_clean)
         assert ledger.losses(await listed(http, "serviceaccounts")) == []
-        taken = {seen.owner for seen in (await snapshot(http)).secrets.values() if seen.uid in ledger.strangers}
+        taken = {
+            observed.owner for observed in (await snapshot(http)).secrets.values() if observed.uid in ledger.strangers
+        }
         assert taken <= {""}
         await rest(plane, road, duty)
         registries.leave()
@@ -163,7 +167,7 @@ async def live_through(people: list[Person], weather: Weather) -> None:
         await raging
 
 
-async def until_right(http: KubeHttp, registries: Registries, ledger: Ledger) -> None:
+async def until_right(http: KubernetesClient, registries: Registries, ledger: Ledger) -> None:
     """Returns once nothing is wrong any more; TimeoutError is raised from what still was."""
     wrong: list[str] = ["nobody has looked yet"]
     try:

@@ -14,12 +14,12 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters.rgw_admin import RgwAdminApi
-from harbor_operator.adapters.swift import SwiftStore
-from harbor_operator.diagnosis.storage import MIB
-from harbor_operator.plan.storage import Quota
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.checks.storage import MIB
+from harbor_operator.model.storage import Container, Quota, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.object_store import Container, ObjectStore, SwiftAccount, SwiftSession
+from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.reasons import Reason
 from tests.contract.gateway import KEY, Gateway, running
 from tests.fakes.object_store import FakeObjectStore
@@ -50,7 +50,7 @@ class World:
             self.fake.room = mib * MIB
         elif self.gateway is not None:
             uid = self.account.username.partition(":")[0]
-            await RgwAdminApi().set_quota(self.gateway.access(), uid, Quota(enabled=True, kib=mib * 1024))
+            await HttpRgwAdmin().set_quota(self.gateway.access(), uid, Quota(enabled=True, kib=mib * 1024))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             gateway.front.reconfigure(max_body=f"{mib}m" if mib else "0")
 
         first, second = (gateway.account(name) for name in names)
-        yield World(SwiftStore(), first, second, limit, gateway=gateway)
+        yield World(SwiftObjectStore(), first, second, limit, gateway=gateway)
         if gateway.front.site.max_body != "0":
             limit(None)
         return
@@ -146,8 +146,8 @@ async def test_objects_are_written_read_listed_and_deleted(world: World) -> None
     await world.store.write_object(at, "zzz", b"", {})
 
     assert await world.store.read_object(at, "own/a b") == b"content"
-    assert dict(await world.store.read_marks(at, "own/a b") or {}) == {"harbor-mark": "v1"}
-    assert await world.store.read_marks(at, "own/none") is None
+    assert dict(await world.store.read_metadata(at, "own/a b") or {}) == {"harbor-mark": "v1"}
+    assert await world.store.read_metadata(at, "own/none") is None
     assert list(await world.store.list_objects(at, "own/", 10)) == ["own/a b"]
     assert list(await world.store.list_objects(at, "", 1)) == ["own/a b"]
     await world.store.remove_objects(at, ["own/a b", "zzz"])
@@ -168,16 +168,16 @@ async def test_a_joined_object_reads_as_its_segments(world: World) -> None:
 async def test_a_chunk_passes_or_the_proxy_is_blamed(world: World) -> None:
     at = await world.container()
     await world.store.ensure_container(at)
-    await world.store.write_filler(at, "chunk", 3 * MIB + 17)
+    await world.store.write_generated(at, "chunk", 3 * MIB + 17)
     await world.store.remove_objects(at, ["chunk"])
     world.limit_bodies(2)
 
     with pytest.raises(Refused, match=r"client_max_body_size.*proxy-body-size") as refusal:
-        await world.store.write_filler(at, "chunk", 3 * MIB)
+        await world.store.write_generated(at, "chunk", 3 * MIB)
 
     assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT
     assert "3 MiB" in str(refusal.value)
-    assert await world.store.read_marks(at, "chunk") is None
+    assert await world.store.read_metadata(at, "chunk") is None
 
 
 async def test_a_quota_is_told_from_a_proxy(world: World) -> None:
@@ -186,7 +186,7 @@ async def test_a_quota_is_told_from_a_proxy(world: World) -> None:
     await world.limit_room(1)
 
     with pytest.raises(Refused, match="QuotaExceeded") as refusal:
-        await world.store.write_filler(at, "chunk", 2 * MIB)
+        await world.store.write_generated(at, "chunk", 2 * MIB)
 
     assert refusal.value.reason is Reason.STORAGE_QUOTA_EXCEEDED
 
@@ -212,7 +212,7 @@ async def test_a_certificate_of_an_unknown_authority_is_named(gateway: Gateway) 
     account = replace(gateway.account("nobody:swift"), ca_pem=None, ca_secret="")
 
     with pytest.raises(Refused, match=r"the system's CAs.*caSecretRef") as refusal:
-        await SwiftStore().login(account)
+        await SwiftObjectStore().login(account)
 
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
 
@@ -222,12 +222,12 @@ async def test_plain_http_where_tls_is_expected_is_no_certificate_problem(gatewa
     account = replace(gateway.account("nobody:swift"), auth_url=gateway.ceph.rgw_url.replace("http:", "https:"))
 
     with pytest.raises(Unavailable, match="no TLS"):
-        await SwiftStore().login(account)
+        await SwiftObjectStore().login(account)
 
 
 @pytest.mark.lab
 async def test_no_key_or_token_is_logged(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
-    store, key = SwiftStore(), "An0therVerySecretKey"
+    store, key = SwiftObjectStore(), "An0therVerySecretKey"
     account = gateway.account(gateway.ceph.create_swift_user(f"l{uuid4().hex[:8]}", "swift", key), key)
     with caplog.at_level(logging.DEBUG):
         session = await store.login(account)
@@ -269,7 +269,7 @@ async def test_what_is_no_swift_login_is_said_so(head: bytes, words: str) -> Non
     async with answering(head) as url:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
         with pytest.raises(Refused, match=words):
-            await SwiftStore().login(account)
+            await SwiftObjectStore().login(account)
 
 
 async def test_a_refusal_whose_body_is_cut_is_still_a_refusal() -> None:
@@ -278,14 +278,14 @@ async def test_a_refusal_whose_body_is_cut_is_still_a_refusal() -> None:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
         at = Container(SwiftSession(account, f"{url}/v1", SecretStr("t")), "harbor")
         with pytest.raises(Refused, match="raise the quota"):
-            await SwiftStore().write_filler(at, "chunk", MIB)
+            await SwiftObjectStore().write_generated(at, "chunk", MIB)
 
 
 async def test_a_store_that_asks_for_patience_gets_it() -> None:
     async with answering(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n") as url:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
         with pytest.raises(Unavailable) as busy:
-            await SwiftStore().login(account)
+            await SwiftObjectStore().login(account)
 
     assert busy.value.retry_after == 7
 
@@ -294,6 +294,6 @@ async def test_an_account_in_the_storage_url_is_fine() -> None:
     head = b"HTTP/1.1 200 OK\r\nX-Storage-Url: http://h/v1/AUTH_u\r\nX-Auth-Token: t\r\nX-Storage-Token: t\r\n"
     async with answering(head) as url:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
-        session = await SwiftStore().login(account)
+        session = await SwiftObjectStore().login(account)
 
     assert session.storage_url == "http://h/v1/AUTH_u"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish, plan_admission
+from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
+from harbor_operator.plan.admission import plan_admission
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -14,7 +15,7 @@ class FakeAdmission:
     """`objects` is what is there; a test sets `served`, `forbidden`, `down`, or `lost`: writes get no answer."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[AdmissionKind, str], AdmissionSeen] = {}
+        self.objects: dict[tuple[AdmissionKind, str], ObservedPolicy] = {}
         self.served = True
         self.forbidden = False
         self.down = False
@@ -25,48 +26,50 @@ class FakeAdmission:
 
     # What a test prepares
 
-    def put(self, wish: AdmissionWish) -> AdmissionSeen:
+    def put(self, desired: DesiredPolicy) -> ObservedPolicy:
         """Puts an object into the world as somebody else would, in place of what is there."""
         self._revision += 1
-        seen = AdmissionSeen(f"uid-{self._revision}", str(self._revision), dict(wish.labels), dict(wish.spec))
-        self.objects[wish.kind, wish.name] = seen
-        return seen
+        observed = ObservedPolicy(
+            f"uid-{self._revision}", str(self._revision), dict(desired.labels), dict(desired.spec)
+        )
+        self.objects[desired.kind, desired.name] = observed
+        return observed
 
     # The port
 
-    async def read(self, kind: AdmissionKind, name: str) -> AdmissionSeen | None:
+    async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
         self._answer()
         return self.objects.get((kind, name))
 
-    async def create(self, wish: AdmissionWish) -> None:
+    async def create(self, desired: DesiredPolicy) -> None:
         self._answer()
         if not self.served:
             raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, "not served")
-        self._check(wish)
-        if (wish.kind, wish.name) in self.objects:
-            raise Unavailable(f"{wish.kind} '{wish.name}' has come to that name")
-        self.put(wish)
-        self._record(f"create {wish.kind}")
+        self._check(desired)
+        if (desired.kind, desired.name) in self.objects:
+            raise Unavailable(f"{desired.kind} '{desired.name}' has come to that name")
+        self.put(desired)
+        self._record(f"create {desired.kind}")
 
-    async def correct(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         self._answer()
-        self._check(wish)
-        self._lock(wish, seen)
-        before = self.objects[wish.kind, wish.name]
-        if before.spec != wish.spec:
+        self._check(desired)
+        self._lock(desired, observed)
+        before = self.objects[desired.kind, desired.name]
+        if before.spec != desired.spec:
             self._revision += 1
-            self.objects[wish.kind, wish.name] = AdmissionSeen(
-                before.uid, str(self._revision), before.labels, dict(wish.spec)
+            self.objects[desired.kind, desired.name] = ObservedPolicy(
+                before.uid, str(self._revision), before.labels, dict(desired.spec)
             )
-        self._record(f"correct {wish.kind}")
+        self._record(f"correct {desired.kind}")
 
-    async def remove(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         self._answer()
-        if (wish.kind, wish.name) not in self.objects:
+        if (desired.kind, desired.name) not in self.objects:
             return
-        self._lock(wish, seen)
-        del self.objects[wish.kind, wish.name]
-        self._record(f"remove {wish.kind}")
+        self._lock(desired, observed)
+        del self.objects[desired.kind, desired.name]
+        self._record(f"remove {desired.kind}")
 
     def _answer(self) -> None:
         self.asked += 1
@@ -76,12 +79,12 @@ class FakeAdmission:
             reason = Reason.RIGHTS_MISSING if self.served else Reason.ADMISSION_POLICY_UNSUPPORTED
             raise Refused(reason, "not allowed")
 
-    def _lock(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
-        if self.objects[wish.kind, wish.name].revision != seen.revision:
-            raise Unavailable(f"{wish.kind} '{wish.name}' has moved on")
+    def _lock(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
+        if self.objects[desired.kind, desired.name].revision != observed.revision:
+            raise Unavailable(f"{desired.kind} '{desired.name}' has moved on")
 
-    def _check(self, wish: AdmissionWish) -> None:
-        rules = wish.spec.get("matchConstraints", {}).get("resourceRules", [])
+    def _check(self, desired: DesiredPolicy) -> None:
+        rules = desired.spec.get("matchConstraints", {}).get("resourceRules", [])
         if any("/" in name for rule in rules for name in rule.get("resourceNames", [])):
             raise Refused(Reason.ADMISSION_POLICY_REFUSED, "a service account has no such name")
 
@@ -98,7 +101,7 @@ def asking(name: str = "cr", namespace: str = "intra", /, **section: Any) -> Har
     return HarborRegistry.parse({"metadata": {"name": name, "namespace": namespace, "uid": "uid-1"}, "spec": spec})
 
 
-def wishes(name: str = "cr", /, **section: Any) -> tuple[AdmissionWish, AdmissionWish]:
+def wishes(name: str = "cr", /, **section: Any) -> tuple[DesiredPolicy, DesiredPolicy]:
     """Returns the policy and the binding that such a registry asks for."""
     registry = asking(name, **section)
     assert registry.spec.pull_secrets is not None

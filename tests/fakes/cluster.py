@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Mapping
 
 from msgspec.structs import replace
 
-from harbor_operator.plan.holding import AccountSeen, NamespaceSeen, SecretSeen, digest_of, encode
+from harbor_operator.model.injection import PullSecret
+from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount
+from harbor_operator.model.watch import Deleted, Kind, ObservedObject, Source, Synced, WatchEvent
+from harbor_operator.plan.docker_config import digest_of, encode
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import Change, Complete, Kind, PullSecret, Seen, Source, Vanished
 from harbor_operator.reasons import Reason
 
 FOREIGN = digest_of("foreign")
@@ -20,11 +22,11 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.revision = 0
-        self.namespaces: dict[str, NamespaceSeen] = {}
-        self.secrets: dict[tuple[str, str], SecretSeen] = {}
-        self.accounts: dict[tuple[str, str], AccountSeen] = {}
+        self.namespaces: dict[str, ObservedNamespace] = {}
+        self.secrets: dict[tuple[str, str], ObservedSecret] = {}
+        self.accounts: dict[tuple[str, str], ObservedServiceAccount] = {}
         self.writes: list[str] = []
-        self.history: list[tuple[Kind, Change]] = []
+        self.history: list[tuple[Kind, WatchEvent]] = []
         self.failure: Unavailable | Refused | None = None
         self.refused_sources: set[Source] = set()
         self._ours: set[tuple[str, str]] = set()
@@ -32,7 +34,7 @@ class FakeCluster:
 
     # The port
 
-    async def watch(self, source: Source) -> AsyncGenerator[Change, None]:
+    async def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
         if source in self.refused_sources:
             raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow `watch` {source.kind}")
         position = len(self.history)
@@ -49,7 +51,7 @@ class FakeCluster:
             news.clear()
             await news.wait()
 
-    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
+    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
         self._admit(f"apply {namespace}/{secret.name}")
         key = (namespace, secret.name)
         before = self.secrets.get(key)
@@ -58,28 +60,28 @@ class FakeCluster:
             return None
         if before and not secret.replaces and key not in self._ours and before.digest != digest:
             return None
-        if before and before.fixed and before.digest != digest:
+        if before and before.immutable and before.digest != digest:
             raise Refused(Reason.NAMESPACES_FAILED, f"Secret '{secret.name}' is immutable")
         self._ours.add(key)
         uid = before.uid if before else f"uid-{self.revision + 1}"
-        after = SecretSeen(
+        after = ObservedSecret(
             namespace, secret.name, uid, 0, secret.registry_uid, digest, labelled=True, adopted=secret.adopted
         )
         if before and replace(before, revision=0) == after:
             return before
         return self._store_secret(after)
 
-    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> SecretSeen | None:
+    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         self._admit(f"delete {namespace}/{name}")
-        seen = self.secrets.get((namespace, name))
-        if seen is not None and seen.uid == uid:
+        observed = self.secrets.get((namespace, name))
+        if observed is not None and observed.uid == uid:
             self.delete_secret(namespace, name)
         return None
 
-    async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
+    async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
         self._admit(f"patch {wanted.namespace}/{wanted.name}")
-        seen = self.accounts.get((wanted.namespace, wanted.name))
-        if seen is None or seen.revision != wanted.revision:
+        observed = self.accounts.get((wanted.namespace, wanted.name))
+        if observed is None or observed.revision != wanted.revision:
             return None
         return self._store_account(wanted)
 
@@ -87,9 +89,9 @@ class FakeCluster:
 
     def add_namespace(self, name: str, labels: Mapping[str, str] | None = None, *, terminating: bool = False) -> None:
         self.revision += 1
-        seen = NamespaceSeen(name, self.revision, dict(labels or {}), terminating)
-        self.namespaces[name] = seen
-        self._tell(Kind.NAMESPACES, seen)
+        observed = ObservedNamespace(name, self.revision, dict(labels or {}), terminating)
+        self.namespaces[name] = observed
+        self._tell(Kind.NAMESPACES, observed)
 
     def delete_namespace(self, name: str) -> None:
         for key in [key for key in self.secrets if key[0] == name]:
@@ -98,53 +100,57 @@ class FakeCluster:
             self.delete_account(*key)
         self.revision += 1
         del self.namespaces[name]
-        self._tell(Kind.NAMESPACES, Vanished(name, name, self.revision))
+        self._tell(Kind.NAMESPACES, Deleted(name, name, self.revision))
 
-    def put_account(self, namespace: str, name: str, references: tuple[str, ...] = ()) -> AccountSeen:
+    def put_account(self, namespace: str, name: str, references: tuple[str, ...] = ()) -> ObservedServiceAccount:
         """Writes the list as somebody else would: annotations stay."""
         before = self.accounts.get((namespace, name))
-        return self._store_account(AccountSeen(namespace, name, 0, references, before.attached if before else ()))
+        return self._store_account(
+            ObservedServiceAccount(namespace, name, 0, references, before.attached if before else ())
+        )
 
     def delete_account(self, namespace: str, name: str) -> None:
         self.revision += 1
         del self.accounts[namespace, name]
-        self._tell(Kind.ACCOUNTS, Vanished(namespace, name, self.revision))
+        self._tell(Kind.ACCOUNTS, Deleted(namespace, name, self.revision))
 
-    def put_secret(self, namespace: str, name: str, *, owner: str = "", fixed: bool = False) -> SecretSeen:
+    def put_secret(self, namespace: str, name: str, *, owner: str = "", immutable: bool = False) -> ObservedSecret:
         """Makes a Secret that somebody else wrote, or overwrites the content of one that is there."""
         self._ours.discard((namespace, name))
         before = self.secrets.get((namespace, name))
         uid = before.uid if before else f"uid-{self.revision + 1}"
-        digest = b"" if fixed else FOREIGN
-        return self._store_secret(SecretSeen(namespace, name, uid, 0, owner, digest, bool(owner), fixed=fixed))
+        digest = b"" if immutable else FOREIGN
+        return self._store_secret(
+            ObservedSecret(namespace, name, uid, 0, owner, digest, bool(owner), immutable=immutable)
+        )
 
     def delete_secret(self, namespace: str, name: str) -> None:
         self.revision += 1
         self._ours.discard((namespace, name))
         del self.secrets[namespace, name]
-        self._tell(Kind.SECRETS, Vanished(namespace, name, self.revision))
+        self._tell(Kind.SECRETS, Deleted(namespace, name, self.revision))
 
-    def listing(self, source: Source) -> list[Change]:
+    def listing(self, source: Source) -> list[WatchEvent]:
         """Returns what a full list would tell now."""
-        things: Mapping[tuple[str, str], Seen]
+        things: Mapping[tuple[str, str], ObservedObject]
         if source.kind is Kind.NAMESPACES:
-            things = {(name, name): seen for name, seen in self.namespaces.items()}
+            things = {(name, name): observed for name, observed in self.namespaces.items()}
         else:
             things = self.secrets if source.kind is Kind.SECRETS else self.accounts
-        found = {key: seen for key, seen in things.items() if source.name in {"", key[1]}}
-        return [*found.values(), Complete(self.revision, frozenset(found))]
+        found = {key: observed for key, observed in things.items() if source.name in {"", key[1]}}
+        return [*found.values(), Synced(self.revision, frozenset(found))]
 
-    def _store_secret(self, seen: SecretSeen) -> SecretSeen:
+    def _store_secret(self, observed: ObservedSecret) -> ObservedSecret:
         self.revision += 1
-        stored = replace(seen, revision=self.revision)
-        self.secrets[seen.namespace, seen.name] = stored
+        stored = replace(observed, revision=self.revision)
+        self.secrets[observed.namespace, observed.name] = stored
         self._tell(Kind.SECRETS, stored)
         return stored
 
-    def _store_account(self, seen: AccountSeen) -> AccountSeen:
+    def _store_account(self, observed: ObservedServiceAccount) -> ObservedServiceAccount:
         self.revision += 1
-        stored = replace(seen, revision=self.revision)
-        self.accounts[seen.namespace, seen.name] = stored
+        stored = replace(observed, revision=self.revision)
+        self.accounts[observed.namespace, observed.name] = stored
         self._tell(Kind.ACCOUNTS, stored)
         return stored
 
@@ -156,12 +162,12 @@ class FakeCluster:
             raise self.failure
         self.writes.append(write)
 
-    def _tell(self, kind: Kind, change: Change) -> None:
+    def _tell(self, kind: Kind, change: WatchEvent) -> None:
         self.history.append((kind, change))
         for listener in self._listeners:
             listener.set()
 
 
-def matches(source: Source, kind: Kind, change: Change) -> bool:
+def matches(source: Source, kind: Kind, change: WatchEvent) -> bool:
     """Whether a source would be told of a change."""
     return source.kind is kind and (source.name in {"", getattr(change, "name", "")})

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.database_seen import Marker
+from harbor_operator.model.database import Marker
 from harbor_operator.steps.database import DatabaseStep
 from tests.fakes.kube import FakeKube
 from tests.fakes.postgres import FakePostgres, FakeRole

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from harbor_operator.outcomes import PullSecretFacts
-from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.outcomes import PullSecretFacts
 
 
 class FakeDistribution:
     """`wishes` is what is declared, `withdrawn` what is to go; a test sets `progress` and `left`."""
 
     def __init__(self) -> None:
-        self.wishes: dict[str, DistributionWish] = {}
+        self.wishes: dict[str, DesiredInjection] = {}
         self.withdrawn: list[Claim] = []
         self.progress: PullSecretFacts | None = None
         self.left: dict[Claim, int | None] = {}
         self.expecting: dict[str, bool] = {}
         self.changes = 0
 
-    def declare(self, wish: DistributionWish) -> None:
-        if self.wishes.get(wish.claim.registry_uid) != wish:
-            self.wishes[wish.claim.registry_uid] = wish
+    def declare(self, desired: DesiredInjection) -> None:
+        if self.wishes.get(desired.claim.registry_uid) != desired:
+            self.wishes[desired.claim.registry_uid] = desired
             self.changes += 1
 
     def withdraw(self, claim: Claim) -> None:
@@ -35,13 +35,13 @@ class FakeDistribution:
         if self.wishes.pop(registry_uid, None):
             self.changes += 1
 
-    def expect_births(self, registry_uid: str, *, attached: bool) -> None:
+    def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
         self.expecting[registry_uid] = attached
 
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
 
-    async def await_first_look(self, claim: Claim, patience: float) -> None:
+    async def wait_for_sync(self, claim: Claim, policy: float) -> None:
         """In a test nothing comes by waiting."""
 
     def read(self, claim: Claim) -> PullSecretFacts | None:

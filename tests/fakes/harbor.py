@@ -7,12 +7,19 @@ from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
-from harbor_operator.diagnosis.configuration import Identity, System
-from harbor_operator.diagnosis.reachability import Certificate, Component, Entrance, Pull, Upload
-from harbor_operator.plan.configuration import ProjectWish, SeenProject, SeenQuota
-from harbor_operator.plan.pull_secrets import EVERY_PROJECT, RobotWish, SeenRobot, is_strong
+from harbor_operator.model.harbor import (
+    DesiredProject,
+    DesiredRobot,
+    HarborEndpoint,
+    Identity,
+    ObservedProject,
+    ObservedQuota,
+    ObservedRobot,
+    SystemInfo,
+)
+from harbor_operator.model.reachability import Certificate, Component, PullResult, UploadResult, V2Response
+from harbor_operator.plan.pull_secrets import EVERY_PROJECT, is_strong
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Access
 from harbor_operator.reasons import Reason
 
 URL = "https://cr.example.com"
@@ -33,7 +40,7 @@ class StoredProject:
 class StoredRobot:
     """A robot as the fake keeps it: the name without prefix is its key."""
 
-    seen: SeenRobot
+    observed: ObservedRobot
     secret: str = "Chosen-by-harbor-1"
 
 
@@ -49,9 +56,9 @@ class FakeHarbor:
         self.accepts_tokens = True
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
-        self.entrance = Entrance(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
+        self.entrance = V2Response(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
         self.health: tuple[Component, ...] = (Component("core", healthy=True), Component("redis", healthy=True))
-        self.upload = Upload(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
+        self.upload = UploadResult(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
         self.accounts = {"admin": (admin_password, True)}
         self.projects = {"library": StoredProject(1, public=True)}
         self.robots: dict[str, StoredRobot] = {}
@@ -61,114 +68,114 @@ class FakeHarbor:
 
     # As a client
 
-    async def read_certificate(self, access: Access) -> Certificate | None:
+    async def read_certificate(self, access: HarborEndpoint) -> Certificate | None:
         self._answer()
         return self.certificate
 
-    async def read_entrance(self, access: Access) -> Entrance:
+    async def read_entrance(self, access: HarborEndpoint) -> V2Response:
         self._answer()
         return self.entrance
 
-    async def read_health(self, access: Access) -> tuple[Component, ...]:
+    async def read_health(self, access: HarborEndpoint) -> tuple[Component, ...]:
         self._answer()
         return self.health
 
-    async def try_login(self, access: Access) -> bool:
+    async def try_login(self, access: HarborEndpoint) -> bool:
         self._answer()
         return self._who(access) is not Identity.NOBODY
 
-    async def try_upload(self, access: Access, repository: str, size: int) -> Upload:
+    async def try_upload(self, access: HarborEndpoint, repository: str, size: int) -> UploadResult:
         self._answer()
         if self._who(access) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
-            return Upload(401)
+            return UploadResult(401)
         if self.read_only:
-            return Upload(403)
+            return UploadResult(403)
         self.uploads.append(repository)
         return self.upload
 
-    async def try_pull(self, access: Access, manifest: str | None) -> Pull:
+    async def try_pull(self, access: HarborEndpoint, manifest: str | None) -> PullResult:
         self._answer()
         if self._who(access) is Identity.NOBODY and manifest is None:
-            return Pull(401)
+            return PullResult(401)
         if not self.accepts_tokens:
-            return Pull(200, 401, 401 if manifest else None)
+            return PullResult(200, 401, 401 if manifest else None)
         if manifest is None:
-            return Pull(200, 200)
+            return PullResult(200, 200)
         entrance = 401 if self._who(access) is Identity.NOBODY else 200
-        return Pull(200, entrance, self._manifest(access, manifest))
+        return PullResult(200, entrance, self._manifest(access, manifest))
 
     # As the administrator
 
-    async def read_identity(self, access: Access) -> Identity:
+    async def read_identity(self, access: HarborEndpoint) -> Identity:
         self._answer()
         return self._who(access)
 
-    async def read_system(self, access: Access) -> System:
+    async def read_system(self, access: HarborEndpoint) -> SystemInfo:
         self._answer()
         if self._who(access) is Identity.NOBODY:
-            return System()
-        return System(self.version, self.read_only)
+            return SystemInfo()
+        return SystemInfo(self.version, self.read_only)
 
-    async def read_projects(self, access: Access) -> list[SeenProject]:
+    async def read_projects(self, access: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
         return [self._seen(name) for name in self.projects]
 
-    async def read_project(self, access: Access, name: str) -> SeenProject | None:
+    async def read_project(self, access: HarborEndpoint, name: str) -> ObservedProject | None:
         self._must_be_admin(access)
         return self._seen(name) if name in self.projects else None
 
-    async def read_quota(self, access: Access, project: SeenProject) -> SeenQuota | None:
+    async def read_quota(self, access: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
         self._must_be_admin(access)
-        return SeenQuota(project.number, self.projects[project.name].storage_limit) if self.keeps_quotas else None
+        return ObservedQuota(project.number, self.projects[project.name].storage_limit) if self.keeps_quotas else None
 
-    async def read_image(self, access: Access, project: str) -> str | None:
+    async def read_image(self, access: HarborEndpoint, project: str) -> str | None:
         self._must_be_admin(access)
         return next(iter(self.projects[project].images), None)
 
-    async def create_project(self, access: Access, wish: ProjectWish) -> None:
+    async def create_project(self, access: HarborEndpoint, desired: DesiredProject) -> None:
         self._must_be_admin(access)
         if self.read_only:
             raise Refused(Reason.REGISTRY_READ_ONLY, "Harbor is in read-only mode")
-        if not wish.name.isascii() or wish.name != wish.name.lower():
-            raise Refused(Reason.PROJECT_REFUSED, f"project name {wish.name} contains illegal characters")
-        if wish.name not in self.projects:
-            self.projects[wish.name] = StoredProject(self._next(), wish.public, wish.storage_limit)
-            self.writes.append(f"create project {wish.name}")
+        if not desired.name.isascii() or desired.name != desired.name.lower():
+            raise Refused(Reason.PROJECT_REFUSED, f"project name {desired.name} contains illegal characters")
+        if desired.name not in self.projects:
+            self.projects[desired.name] = StoredProject(self._next(), desired.public, desired.storage_limit)
+            self.writes.append(f"create project {desired.name}")
 
-    async def set_public(self, access: Access, wish: ProjectWish) -> None:
+    async def set_public(self, access: HarborEndpoint, desired: DesiredProject) -> None:
         self._must_be_admin(access)
-        self.projects[wish.name].public = wish.public
-        self.writes.append(f"set public {wish.name}")
+        self.projects[desired.name].public = desired.public
+        self.writes.append(f"set public {desired.name}")
 
-    async def set_quota(self, access: Access, quota: SeenQuota, storage_limit: int) -> None:
+    async def set_quota(self, access: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
         self._must_be_admin(access)
         project = next(one for one in self.projects.values() if one.number == quota.number)
         project.storage_limit = storage_limit
         self.writes.append(f"set quota {quota.number}")
 
-    async def find_robot(self, access: Access, name: str) -> SeenRobot | None:
+    async def find_robot(self, access: HarborEndpoint, name: str) -> ObservedRobot | None:
         self._must_be_admin(access)
         found = self.robots.get(name)
-        return replace(found.seen, login=self.prefix + name) if found else None
+        return replace(found.observed, login=self.prefix + name) if found else None
 
-    async def create_robot(self, access: Access, wish: RobotWish) -> SeenRobot:
+    async def create_robot(self, access: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         self._must_be_admin(access)
-        if wish.name in self.robots:
-            raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{wish.name} already exists")
-        absent = [name for name in wish.projects if name != EVERY_PROJECT and name not in self.projects]
+        if desired.name in self.robots:
+            raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{desired.name} already exists")
+        absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
         if absent:
             raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
-        robot = SeenRobot(self._next(), self.prefix + wish.name, wish.description, wish.grants)
-        self.robots[wish.name] = StoredRobot(robot)
-        self.writes.append(f"create robot {wish.name}")
+        robot = ObservedRobot(self._next(), self.prefix + desired.name, desired.description, desired.grants)
+        self.robots[desired.name] = StoredRobot(robot)
+        self.writes.append(f"create robot {desired.name}")
         return robot
 
-    async def update_robot(self, access: Access, robot: SeenRobot, wish: RobotWish) -> None:
+    async def update_robot(self, access: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         self._must_be_admin(access)
-        self.robots[wish.name].seen = replace(robot, grants=wish.grants, is_forever=True, is_enabled=True)
-        self.writes.append(f"update robot {wish.name}")
+        self.robots[desired.name].observed = replace(robot, grants=desired.grants, is_forever=True, is_enabled=True)
+        self.writes.append(f"update robot {desired.name}")
 
-    async def set_robot_secret(self, access: Access, robot: SeenRobot, secret: SecretStr) -> None:
+    async def set_robot_secret(self, access: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
         self._must_be_admin(access)
         if not is_strong(secret):
             raise Refused(Reason.ROBOT_REFUSED, "the secret must be longer than 8 chars with upper, lower and digit")
@@ -176,7 +183,7 @@ class FakeHarbor:
         self.robots[name].secret = secret.get_secret_value()
         self.writes.append(f"set secret {name}")
 
-    async def remove_robot(self, access: Access, robot: SeenRobot) -> None:
+    async def remove_robot(self, access: HarborEndpoint, robot: ObservedRobot) -> None:
         self._must_be_admin(access)
         if self.robots.pop(robot.login.removeprefix(self.prefix), None):
             self.writes.append(f"remove robot {robot.login}")
@@ -185,18 +192,18 @@ class FakeHarbor:
         if self.down:
             raise Unavailable(f"{self.url} cannot be reached", Reason.REGISTRY_UNREACHABLE)
 
-    def _must_be_admin(self, access: Access) -> None:
+    def _must_be_admin(self, access: HarborEndpoint) -> None:
         self._answer()
         if self._who(access) is not Identity.ADMIN:
             raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, "Harbor does not accept the administrator's login")
 
-    def _who(self, access: Access) -> Identity:
+    def _who(self, access: HarborEndpoint) -> Identity:
         if access.login is None:
             return Identity.NOBODY
         name, password = access.login.username, access.login.password.get_secret_value()
         robot = self._robot_of(name)
         if robot is not None:
-            good = robot.secret == password and robot.seen.is_enabled
+            good = robot.secret == password and robot.observed.is_enabled
             return Identity.ROBOT if good else Identity.NOBODY
         known, is_admin = self.accounts.get(name, (None, False))
         if known != password:
@@ -206,21 +213,21 @@ class FakeHarbor:
     def _robot_of(self, login: str) -> StoredRobot | None:
         return self.robots.get(login.removeprefix(self.prefix)) if login.startswith(self.prefix) else None
 
-    def _manifest(self, access: Access, manifest: str) -> int:
+    def _manifest(self, access: HarborEndpoint, manifest: str) -> int:
         name = manifest.partition("/")[0]
         project = self.projects.get(name)
         if project is None:
             return 401
         who = self._who(access)
         robot = self._robot_of(access.login.username) if access.login and who is Identity.ROBOT else None
-        granted = robot and {EVERY_PROJECT, name} & {grant[0] for grant in robot.seen.grants}
+        granted = robot and {EVERY_PROJECT, name} & {grant[0] for grant in robot.observed.grants}
         if not (project.public or who is Identity.ADMIN or granted):
             return 401
         return 200 if manifest in project.images else 404
 
-    def _seen(self, name: str) -> SeenProject:
+    def _seen(self, name: str) -> ObservedProject:
         stored = self.projects[name]
-        return SeenProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
+        return ObservedProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
 
     def _next(self) -> int:
         self._number += 1

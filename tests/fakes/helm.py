@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.helm_storage import read_revisions, revision_secret
-from harbor_operator.plan.release import ReleaseWish, reveal
+from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
-from harbor_operator.ports.helm import Progress, RunResult
 from harbor_operator.reasons import Reason
 from tests.fakes.kube import FakeKube
 
@@ -24,7 +24,7 @@ Key = tuple[str, str]
 class _Run:
     digest: str
     started_at: datetime
-    wish: ReleaseWish | None
+    desired: DesiredRelease | None
 
 
 class FakeHelm:
@@ -38,10 +38,10 @@ class FakeHelm:
         self._runs: dict[Key, _Run] = {}
         self._results: dict[Key, RunResult] = {}
 
-    async def start_upgrade(self, wish: ReleaseWish) -> None:
-        if wish.chart in self.missing_charts:
-            raise Refused(Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{wish.chart}', which is not there")
-        self._start("upgrade", (wish.namespace, wish.name), _Run(wish.digest, self._clock(), wish))
+    async def start_upgrade(self, desired: DesiredRelease) -> None:
+        if desired.chart in self.missing_charts:
+            raise Refused(Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{desired.chart}', which is not there")
+        self._start("upgrade", (desired.namespace, desired.name), _Run(desired.digest, self._clock(), desired))
 
     async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
         self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
@@ -60,24 +60,24 @@ class FakeHelm:
         before = last.failures if last and last.digest == run.digest else 0
         failures = before + 1 if error else 0
         self._results[namespace, name] = RunResult(run.digest, not error, error, self._clock(), failures)
-        if run.wish is None:
+        if run.desired is None:
             if not error:
                 self._forget(namespace, name)
         elif recorded:
             status = "failed" if error else "deployed"
-            self.write_revision(run.wish, status, description=error or "Upgrade complete")
+            self.write_revision(run.desired, status, description=error or "Upgrade complete")
 
-    def write_revision(self, wish: ReleaseWish, status: str, **changes: Any) -> None:
+    def write_revision(self, desired: DesiredRelease, status: str, **changes: Any) -> None:
         """Writes the next revision as Helm would; `changes` replace labels or the facts of the payload."""
-        earlier = self._history(wish.namespace, wish.name)
+        earlier = self._history(desired.namespace, desired.name)
         number = earlier[-1].number + 1 if earlier else 1
-        labels = changes.pop("labels", dict(wish.labels))
-        payload = release_payload(wish, status, self._clock(), number, **changes)
+        labels = changes.pop("labels", dict(desired.labels))
+        payload = release_payload(desired, status, self._clock(), number, **changes)
         for revision in earlier:
             if status == "deployed" and revision.status == "deployed":
-                self._relabel(wish, revision.number, "superseded")
-        own = {"owner": "helm", "name": wish.name, "status": status, "version": str(number)}
-        self.kube.put(wish.namespace, revision_secret(wish.name, number), {"release": payload}, {**labels, **own})
+                self._relabel(desired, revision.number, "superseded")
+        own = {"owner": "helm", "name": desired.name, "status": status, "version": str(number)}
+        self.kube.put(desired.namespace, revision_secret(desired.name, number), {"release": payload}, {**labels, **own})
 
     def _start(self, verb: str, key: Key, run: _Run) -> None:
         if key not in self._runs:
@@ -88,29 +88,29 @@ class FakeHelm:
         mine = [s for (space, _), s in self.kube.secrets.items() if space == namespace and s.labels.get("name") == name]
         return read_revisions((secret.name, secret.labels) for secret in mine)
 
-    def _relabel(self, wish: ReleaseWish, number: int, status: str) -> None:
-        name = revision_secret(wish.name, number)
-        old = self.kube.secrets[wish.namespace, name]
+    def _relabel(self, desired: DesiredRelease, number: int, status: str) -> None:
+        name = revision_secret(desired.name, number)
+        old = self.kube.secrets[desired.namespace, name]
         values = {key: value.get_secret_value() for key, value in old.values.items()}
-        self.kube.put(wish.namespace, name, values, {**old.labels, "status": status})
+        self.kube.put(desired.namespace, name, values, {**old.labels, "status": status})
 
     def _forget(self, namespace: str, name: str) -> None:
         for revision in self._history(namespace, name):
             del self.kube.secrets[namespace, revision_secret(name, revision.number)]
 
 
-def release_payload(wish: ReleaseWish, status: str, now: datetime, number: int, **changes: Any) -> str:
+def release_payload(desired: DesiredRelease, status: str, now: datetime, number: int, **changes: Any) -> str:
     """What the key `release` of a release Secret decodes to: base64 of gzipped JSON."""
     facts: Mapping[str, Any] = {
-        "chart_version": wish.version,
-        "config": reveal(wish.values),
+        "chart_version": desired.version,
+        "config": unwrap_secrets(desired.values),
         "description": "",
         "last_deployed": now.isoformat().replace("+00:00", ".123456789Z"),
         **changes,
     }
     release = {
-        "name": wish.name,
-        "namespace": wish.namespace,
+        "name": desired.name,
+        "namespace": desired.namespace,
         "version": number,
         "info": {
             "status": status,

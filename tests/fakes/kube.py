@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.kube import Manifest, StoredSecret, Workload
 from harbor_operator.reasons import Reason
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from typing import NoReturn
 
 from pydantic import SecretStr
 
-from harbor_operator.diagnosis.storage import Deed, Denial, explain_denial
-from harbor_operator.outcomes import Blocked
+from harbor_operator.checks.storage import explain_store_error
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.storage import Container, Operation, StoreError, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.object_store import Container, SwiftAccount, SwiftSession
 from harbor_operator.reasons import Reason
 
 SHORTEST_NAME = 3
@@ -46,9 +46,13 @@ class FakeObjectStore:
         self._answer()
         known = self.logins.get(account.username)
         if known is None:
-            self._deny(Denial(Deed.LOGIN, HTTPStatus.FORBIDDEN, account.auth_url, account.username, account.secret))
+            self._deny(
+                StoreError(Operation.LOGIN, HTTPStatus.FORBIDDEN, account.auth_url, account.username, account.secret)
+            )
         if known != account.password.get_secret_value():
-            self._deny(Denial(Deed.LOGIN, HTTPStatus.UNAUTHORIZED, account.auth_url, account.username, account.secret))
+            self._deny(
+                StoreError(Operation.LOGIN, HTTPStatus.UNAUTHORIZED, account.auth_url, account.username, account.secret)
+            )
         return SwiftSession(account, self.storage_url, SecretStr("token"))
 
     async def read_container(self, at: Container) -> int | None:
@@ -61,7 +65,7 @@ class FakeObjectStore:
     async def ensure_container(self, at: Container) -> None:
         self._answer()
         if len(at.name) < SHORTEST_NAME:
-            self._deny(_denial(at, Deed.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
+            self._deny(_denial(at, Operation.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
         self._check_owner(at, HTTPStatus.CONFLICT)
         self.writes.append(f"container {at.name}")
         self.containers.setdefault(at.name, {})
@@ -76,7 +80,7 @@ class FakeObjectStore:
         self.owners.pop(at.name, None)
         return True
 
-    async def read_marks(self, at: Container, name: str) -> Mapping[str, str] | None:
+    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
         self._answer()
         found = self.containers.get(at.name, {}).get(name)
         return found.marks if found else None
@@ -87,14 +91,14 @@ class FakeObjectStore:
     async def write_joined(self, at: Container, name: str, prefix: str) -> None:
         self._put(at, name, Stored(joined=prefix))
 
-    async def write_filler(self, at: Container, name: str, size: int) -> None:
+    async def write_generated(self, at: Container, name: str, size: int) -> None:
         self._put(at, name, Stored(size=size))
 
     async def read_object(self, at: Container, name: str) -> bytes:
         self._answer()
         objects = self.containers.get(at.name, {})
         if name not in objects:
-            self._deny(_denial(at, Deed.READ, HTTPStatus.NOT_FOUND, "NoSuchKey"))
+            self._deny(_denial(at, Operation.READ, HTTPStatus.NOT_FOUND, "NoSuchKey"))
         found = objects[name]
         if found.joined:
             return b"".join(objects[part].body for part in sorted(objects) if part.startswith(found.joined))
@@ -105,7 +109,7 @@ class FakeObjectStore:
         if self.lagging_listings:
             return []
         if at.name not in self.containers:
-            self._deny(_denial(at, Deed.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+            self._deny(_denial(at, Operation.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
         return [name for name in sorted(self.containers[at.name]) if name.startswith(prefix)][:limit]
 
     async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
@@ -117,27 +121,27 @@ class FakeObjectStore:
     def _put(self, at: Container, name: str, stored: Stored) -> None:
         self._answer()
         if self.body_limit is not None and stored.size > self.body_limit:
-            denial = _denial(at, Deed.WRITE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size=stored.size)
+            denial = _denial(at, Operation.WRITE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size=stored.size)
             self._deny(denial)
         if at.name not in self.containers:
-            self._deny(_denial(at, Deed.WRITE, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+            self._deny(_denial(at, Operation.WRITE, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
         used = sum(other.size for other in self.containers[at.name].values())
         if self.room is not None and used + stored.size > self.room:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            self._deny(_denial(at, Deed.WRITE, status, "QuotaExceeded", size=stored.size))
+            self._deny(_denial(at, Operation.WRITE, status, "QuotaExceeded", size=stored.size))
         self.writes.append(f"put {name}")
         self.containers[at.name][name] = stored
 
     def _check_owner(self, at: Container, status: HTTPStatus) -> None:
         if self.owners.get(at.name, _uid(at)) != _uid(at):
-            self._deny(_denial(at, Deed.CONTAINER, status))
+            self._deny(_denial(at, Operation.CONTAINER, status))
 
     def _answer(self) -> None:
         if self.down:
             raise Unavailable("the object store does not answer", Reason.STORAGE_UNREACHABLE)
 
-    def _deny(self, denial: Denial) -> NoReturn:
-        finding = explain_denial(denial)
+    def _deny(self, denial: StoreError) -> NoReturn:
+        finding = explain_store_error(denial)
         assert isinstance(finding, Blocked)
         raise Refused(finding.reason, finding.message)
 
@@ -146,7 +150,7 @@ def _uid(at: Container) -> str:
     return at.session.account.username.partition(":")[0]
 
 
-def _denial(at: Container, deed: Deed, status: HTTPStatus, code: str = "", size: int = 0) -> Denial:
+def _denial(at: Container, operation: Operation, status: HTTPStatus, code: str = "", size: int = 0) -> StoreError:
     account = at.session.account
     url = f"{at.session.storage_url}/{at.name}"
-    return Denial(deed, status, url, account.username, account.secret, code, from_store=bool(code), size=size)
+    return StoreError(operation, status, url, account.username, account.secret, code, from_store=bool(code), size=size)

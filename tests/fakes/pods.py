@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from harbor_operator.plan.stuck_pods import PodSeen
+from harbor_operator.model.pods import EvictionResult, ObservedPod, PodChange
+from harbor_operator.model.watch import Deleted, Synced
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import Complete, Vanished
-from harbor_operator.ports.pods import Eviction, PodChange
 
 
 class FakePods:
@@ -17,8 +16,8 @@ class FakePods:
 
     def __init__(self) -> None:
         self.revision = 0
-        self.pods: dict[tuple[str, str], PodSeen] = {}
-        self.evicted: list[PodSeen] = []
+        self.pods: dict[tuple[str, str], ObservedPod] = {}
+        self.evicted: list[ObservedPod] = []
         self.asked = 0
         self.events: list[tuple[str, str, str, str]] = []
         self.budgeted: set[str] = set()
@@ -49,26 +48,26 @@ class FakePods:
         finally:
             self.watches -= 1
 
-    async def evict(self, pod: PodSeen) -> Eviction:
+    async def evict(self, pod: ObservedPod) -> EvictionResult:
         self.asked += 1
         if self.failure is not None:
             raise self.failure
-        seen = self.pods.get((pod.namespace, pod.name))
-        if seen is None or (seen.uid, seen.revision) != (pod.uid, pod.revision):
-            return Eviction.MOVED
+        observed = self.pods.get((pod.namespace, pod.name))
+        if observed is None or (observed.uid, observed.revision) != (pod.uid, pod.revision):
+            return EvictionResult.STALE
         if pod.uid in self.budgeted:
-            return Eviction.HELD
-        self.evicted.append(seen)
-        self.put(replace(seen, leaving=True))
+            return EvictionResult.BLOCKED
+        self.evicted.append(observed)
+        self.put(replace(observed, terminating=True))
         self.remove(pod.namespace, pod.name)
-        return Eviction.DONE
+        return EvictionResult.DONE
 
-    async def post_event(self, pod: PodSeen, kind: str, reason: str, message: str) -> None:
+    async def post_event(self, pod: ObservedPod, kind: str, reason: str, message: str) -> None:
         self.events.append((pod.name, kind, reason, message))
 
     # The world
 
-    def put(self, pod: PodSeen) -> PodSeen:
+    def put(self, pod: ObservedPod) -> ObservedPod:
         """Makes or changes a pod."""
         self.revision += 1
         stored = replace(pod, revision=self.revision)
@@ -80,11 +79,11 @@ class FakePods:
         """Deletes a pod, or lets it start: to those who look for pods that have not, it is the same."""
         self.revision += 1
         del self.pods[namespace, name]
-        self._tell(Vanished(namespace, name, self.revision))
+        self._tell(Deleted(namespace, name, self.revision))
 
     def listing(self) -> list[PodChange]:
         """Returns what a full list would tell now."""
-        return [*self.pods.values(), Complete(self.revision, frozenset(self.pods))]
+        return [*self.pods.values(), Synced(self.revision, frozenset(self.pods))]
 
     def _tell(self, change: PodChange) -> None:
         self.history.append(change)

@@ -6,32 +6,32 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from harbor_operator.diagnosis.database_seen import (
-    AdminSeen,
-    Answer,
+from harbor_operator.model.database import (
+    AlterRole,
     Attribute,
-    DatabaseSeen,
-    LoginSeen,
-    Marker,
-    RoleSeen,
-    ServerSeen,
-)
-from harbor_operator.plan.database import (
     Change,
-    CloseDatabase,
+    CommentRole,
     CreateDatabase,
     CreateRole,
     DropDatabase,
     DropRole,
-    JoinRole,
+    GrantRoleToAdmin,
+    LoginResult,
     MarkDatabase,
-    MarkRole,
-    ReshapeRole,
+    Marker,
+    ObservedAdmin,
+    ObservedDatabase,
+    ObservedLogin,
+    ObservedRole,
+    ObservedServer,
+    OwnPublicSchema,
+    PostgresLogin,
+    PostgresServer,
+    RevokePublicConnect,
     SetPassword,
-    TakeSchema,
 )
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.postgres import PostgresLogin, PostgresServer, PostgresSession
+from harbor_operator.ports.postgres import PostgresSession
 from harbor_operator.reasons import Reason
 
 
@@ -45,9 +45,9 @@ class FakeRole:
     sessions: int = 0
 
 
-def admin(rights: str = "CREATEROLE CREATEDB") -> AdminSeen:
+def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
     """Returns an admin with these rights."""
-    return AdminSeen(
+    return ObservedAdmin(
         "admin",
         is_superuser="SUPERUSER" in rights,
         may_create_roles="CREATEROLE" in rights,
@@ -59,12 +59,12 @@ def admin(rights: str = "CREATEROLE CREATEDB") -> AdminSeen:
 class FakePostgres:
     """The world; `down`, `dies_after` so many changes, `locked` and `shut_out` make it a server in trouble."""
 
-    admin: AdminSeen = field(default_factory=admin)
+    admin: ObservedAdmin = field(default_factory=admin)
     admin_password: str = "admin-password"
     version: int = 15
     max_connections: int = 500
     roles: dict[str, FakeRole] = field(default_factory=dict)
-    databases: dict[str, DatabaseSeen] = field(default_factory=dict)
+    databases: dict[str, ObservedDatabase] = field(default_factory=dict)
     closed_schemas: set[str] = field(default_factory=set)
     shut_out: set[str] = field(default_factory=set)
     down: bool = False
@@ -82,15 +82,15 @@ class FakePostgres:
             raise Refused(Reason.DATABASE_CREDENTIALS_REJECTED, f"rejected role '{admin.username}'; {admin.origin}")
         yield FakeSession(self)
 
-    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> LoginSeen:
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         self._answer()
         role = self.roles.get(login.username)
         if role is None or not role.password or role.password != login.password.get_secret_value():
-            return LoginSeen(Answer.WRONG_PASSWORD, complaint="password authentication failed")
+            return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message="password authentication failed")
         if login.username in self.shut_out or Attribute.LOGIN in role.lacking or database not in self.databases:
-            return LoginSeen(Answer.REFUSED, complaint="no pg_hba.conf entry")
+            return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")
         owns = self.databases[database].owner == login.username
-        return LoginSeen(Answer.ACCEPTED, may_create=owns and database not in self.closed_schemas)
+        return ObservedLogin(LoginResult.ACCEPTED, may_create=owns and database not in self.closed_schemas)
 
     def _answer(self) -> None:
         if self.down:
@@ -101,11 +101,11 @@ class FakeSession:
     def __init__(self, world: FakePostgres) -> None:
         self._world = world
 
-    async def read(self, role: str, databases: Sequence[str]) -> ServerSeen:
+    async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
         world = self._world
         world._answer()
         found = world.roles.get(role)
-        return ServerSeen(
+        return ObservedServer(
             version=world.version,
             max_connections=world.max_connections,
             admin=world.admin,
@@ -124,13 +124,13 @@ class FakeSession:
             self._apply(change)
             self._world.changes.append(change)
 
-    def _role_seen(self, role: FakeRole) -> RoleSeen:
+    def _role_seen(self, role: FakeRole) -> ObservedRole:
         is_member = self._world.admin.is_superuser or self._world.admin.name in role.members
-        return RoleSeen(role.comment, role.limit, role.lacking, is_member, role.sessions)
+        return ObservedRole(role.comment, role.limit, role.lacking, is_member, role.sessions)
 
     def _apply(self, change: Change) -> None:
         match change:
-            case CreateDatabase() | CloseDatabase() | MarkDatabase() | TakeSchema() | DropDatabase():
+            case CreateDatabase() | RevokePublicConnect() | MarkDatabase() | OwnPublicSchema() | DropDatabase():
                 self._apply_to_database(change)
             case CreateRole():
                 self._may(self._world.admin.may_create_roles)
@@ -141,19 +141,19 @@ class FakeSession:
             case _:
                 self._apply_to_role(change, self._world.roles[change.role])
 
-    def _apply_to_role(self, change: ReshapeRole | SetPassword | MarkRole | JoinRole, role: FakeRole) -> None:
+    def _apply_to_role(self, change: AlterRole | SetPassword | CommentRole | GrantRoleToAdmin, role: FakeRole) -> None:
         match change:
-            case ReshapeRole():
+            case AlterRole():
                 role.limit, role.lacking = change.connection_limit, ()
             case SetPassword():
                 role.password = change.password.get_secret_value()
-            case MarkRole():
+            case CommentRole():
                 role.comment = change.marker.comment
-            case JoinRole():
+            case GrantRoleToAdmin():
                 role.members.add(self._world.admin.name)
 
     def _apply_to_database(
-        self, change: CreateDatabase | CloseDatabase | MarkDatabase | TakeSchema | DropDatabase
+        self, change: CreateDatabase | RevokePublicConnect | MarkDatabase | OwnPublicSchema | DropDatabase
     ) -> None:
         role = self._world.roles[change.role]
         self._may(self._world.admin.is_superuser or self._world.admin.name in role.members)
@@ -161,12 +161,12 @@ class FakeSession:
         match change:
             case CreateDatabase():
                 self._may(self._world.admin.may_create_databases)
-                databases[name] = DatabaseSeen(name, change.role, change.marker.comment, is_open_to_public=True)
-            case CloseDatabase():
+                databases[name] = ObservedDatabase(name, change.role, change.marker.comment, is_open_to_public=True)
+            case RevokePublicConnect():
                 databases[name] = replace(databases[name], is_open_to_public=False)
             case MarkDatabase():
                 databases[name] = replace(databases[name], comment=change.marker.comment)
-            case TakeSchema():
+            case OwnPublicSchema():
                 self.closed_schemas.discard(name)
             case DropDatabase():
                 del databases[name]
@@ -180,6 +180,6 @@ class FakeSession:
             raise Refused(Reason.DATABASE_RIGHTS_MISSING, "lacks a right")
 
 
-def marked(database: str, owner: str, marker: Marker) -> DatabaseSeen:
+def marked(database: str, owner: str, marker: Marker) -> ObservedDatabase:
     """Returns a database as this operator leaves it."""
-    return DatabaseSeen(database, owner, marker.comment, is_open_to_public=False)
+    return ObservedDatabase(database, owner, marker.comment, is_open_to_public=False)

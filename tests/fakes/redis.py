@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode, SentinelSeen
+from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.redis import RedisLogin
 from harbor_operator.reasons import Reason
 
 
 @dataclass
 class FakeNode:
-    seen: CacheSeen
+    observed: ObservedCache
     password: str | None = None
     masters: dict[str, Address] = field(default_factory=dict)
 
@@ -25,17 +24,17 @@ class FakeRedis:
 
     nodes: dict[Address, FakeNode] = field(default_factory=dict)
 
-    async def read(self, address: Address, login: RedisLogin) -> CacheSeen:
-        return self._node(address, login).seen
+    async def read(self, address: Address, login: RedisLogin) -> ObservedCache:
+        return self._node(address, login).observed
 
-    async def read_sentinel(self, address: Address, master: str) -> SentinelSeen:
+    async def read_sentinel(self, address: Address, master: str) -> ObservedSentinel:
         try:
             node = self._node(address, RedisLogin())
         except Refused:
-            return SentinelSeen(requires_password=True)
-        if node.seen.mode is not Mode.SENTINEL:
-            return SentinelSeen(is_sentinel=False)
-        return SentinelSeen(master=node.masters.get(master))
+            return ObservedSentinel(requires_password=True)
+        if node.observed.mode is not Mode.SENTINEL:
+            return ObservedSentinel(is_sentinel=False)
+        return ObservedSentinel(master=node.masters.get(master))
 
     def _node(self, address: Address, login: RedisLogin) -> FakeNode:
         node = self.nodes.get(address)

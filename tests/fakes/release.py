@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.plan.secrets import Chance, KeyPair, make_pins
-from harbor_operator.plan.values.inputs import Login, Material, Tree, UserValues
+from harbor_operator.model.release import KeyPair, ReleaseLogin, ReleaseSecrets, SecretGenerator, Tree, UserValues
+from harbor_operator.plan.generated_secrets import generate_secrets
 
 NAMESPACE = "intra"
 UID = "5f0c7a52-8a55-4c39-9a5b-2d5a5f7d8f01"
@@ -44,7 +44,7 @@ def registry(version: str = "1.19.1", **spec: Any) -> HarborRegistry:
     return HarborRegistry.parse(body)
 
 
-def chance() -> Chance:
+def random() -> SecretGenerator:
     """Chance that counts: every password is different, and the same in every test."""
     counter = itertools.count(1)
 
@@ -55,19 +55,21 @@ def chance() -> Chance:
         number = next(counter)
         return KeyPair(SecretStr(f"-----KEY {number}-----\n"), SecretStr(f"-----CERTIFICATE {number}-----\n"))
 
-    return Chance(password, key_pair, lambda user, word: SecretStr(f"{user}:hash-of-{word.get_secret_value()}"))
+    return SecretGenerator(
+        password, key_pair, lambda user, word: SecretStr(f"{user}:hash-of-{word.get_secret_value()}")
+    )
 
 
-def material(*user: Tree | UserValues, **changes: Any) -> Material:
+def release_secrets(*user: Tree | UserValues, **changes: Any) -> ReleaseSecrets:
     """What the Secrets of such a registry hold; positional arguments are the user's values."""
     sources = tuple(u if isinstance(u, UserValues) else UserValues("`spec.release.values`", u) for u in user)
     parts: dict[str, Any] = {
-        "pins": make_pins(chance(), {}),
+        "generated": generate_secrets(random(), {}),
         "admin_password": SecretStr(ADMIN_PASSWORD),
-        "database_login": Login("harbor_intra_cr", SecretStr(DATABASE_PASSWORD)),
+        "database_login": ReleaseLogin("harbor_intra_cr", SecretStr(DATABASE_PASSWORD)),
         "cache_password": SecretStr(CACHE_PASSWORD),
-        "storage_login": Login("harbor:registry", SecretStr(STORAGE_PASSWORD)),
+        "storage_login": ReleaseLogin("harbor:registry", SecretStr(STORAGE_PASSWORD)),
         "ca_bundle": "-----CA-----\n",
         "user_values": sources,
     }
-    return Material(**{**parts, **changes})
+    return ReleaseSecrets(**{**parts, **changes})

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from harbor_operator.outcomes import Blocked, Outcome, Pending
+from harbor_operator.model.kubernetes import Workload
+from harbor_operator.model.outcomes import Blocked, Outcome, Pending
+from harbor_operator.model.release import DesiredRelease
 from harbor_operator.plan import names
-from harbor_operator.plan.release import ReleaseWish, plan_release
-from harbor_operator.ports.kube import Workload
+from harbor_operator.plan.release import plan_release
 from harbor_operator.steps.release import ReleaseStep
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
-from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, STORAGE_PASSWORD, chance, registry
+from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, STORAGE_PASSWORD, random, registry
 
 READY = [Workload("Deployment", "cr-harbor-core", 1, 1, 1, observed=True)]
 
@@ -27,7 +28,7 @@ class ReleaseWorld:
         self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
         self.kube = FakeKube()
         self.helm = FakeHelm(self.kube, lambda: self.now)
-        self.step = ReleaseStep(self.kube, self.helm, chance(), lambda: self.now)
+        self.step = ReleaseStep(self.kube, self.helm, random(), lambda: self.now)
         self.registry = registry()
         self.kube.put(NAMESPACE, "redis", {"password": CACHE_PASSWORD})
         self.kube.put(NAMESPACE, "swift", {"username": "harbor:registry", "password": STORAGE_PASSWORD})
@@ -36,11 +37,11 @@ class ReleaseWorld:
         login = {"username": "harbor_intra_cr", "password": DATABASE_PASSWORD}
         self.kube.put(NAMESPACE, names.database_secret(self.registry), login, names.owner_labels(self.registry))
 
-    async def converge(self) -> Outcome:
-        return await self.step.converge(self.registry)
+    async def reconcile(self) -> Outcome:
+        return await self.step.reconcile(self.registry)
 
-    async def dismantle(self) -> Outcome:
-        return await self.step.dismantle(self.registry)
+    async def teardown(self) -> Outcome:
+        return await self.step.teardown(self.registry)
 
     def spec(self, version: str = "1.19.1", **spec: Any) -> None:
         self.registry = registry(version, **spec)
@@ -51,26 +52,26 @@ class ReleaseWorld:
     def workloads(self, *workloads: Workload) -> None:
         self.kube.workloads[NAMESPACE, "release=cr"] = list(workloads)
 
-    async def wish(self) -> ReleaseWish:
+    async def desired(self) -> DesiredRelease:
         assert self.registry.spec.release
-        material = await self.step._material.gather(self.registry, self.registry.spec.release)
-        assert not isinstance(material, Blocked)
-        made = plan_release(self.registry, self.registry.spec.release, material)
-        assert isinstance(made, ReleaseWish)
+        release_secrets = await self.step._release_secrets.ensure(self.registry, self.registry.spec.release)
+        assert not isinstance(release_secrets, Blocked)
+        made = plan_release(self.registry, self.registry.spec.release, release_secrets)
+        assert isinstance(made, DesiredRelease)
         return made
 
     def revisions(self) -> list[str]:
         return [name for _, name in self.kube.secrets if name.startswith("sh.helm")]
 
     async def deployed(self) -> None:
-        await self.converge()
+        await self.reconcile()
         self.finish()
         self.workloads(*READY)
 
 
 async def dismantled(world: ReleaseWorld) -> Outcome:
     for _ in range(5):
-        outcome = await world.dismantle()
+        outcome = await world.teardown()
         if not isinstance(outcome, Pending):
             return outcome
         if world.helm.running(NAMESPACE, "cr"):

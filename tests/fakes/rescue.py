@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from harbor_operator.outcomes import StuckPodFacts
-from harbor_operator.plan.stuck_pods import RescueWish
+from harbor_operator.model.outcomes import StuckPodFacts
+from harbor_operator.model.pods import StuckPodPolicy
 
 
 class FakeRescue:
     """`wishes` is what is declared; a test sets `facts`."""
 
     def __init__(self) -> None:
-        self.wishes: dict[str, RescueWish] = {}
+        self.wishes: dict[str, StuckPodPolicy] = {}
         self.facts = StuckPodFacts()
 
-    def declare(self, wish: RescueWish) -> None:
-        self.wishes[wish.registry_uid] = wish
+    def declare(self, desired: StuckPodPolicy) -> None:
+        self.wishes[desired.registry_uid] = desired
 
     def withdraw(self, registry_uid: str) -> None:
         self.wishes.pop(registry_uid, None)

@@ -8,11 +8,11 @@ from typing import NoReturn
 
 from pydantic import SecretStr
 
-from harbor_operator.diagnosis.storage import explain_admin_denial
-from harbor_operator.outcomes import Blocked
-from harbor_operator.plan.storage import FULL_ACCESS, Quota, RgwUser
+from harbor_operator.checks.storage import explain_admin_error
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.storage import Quota, RgwEndpoint, RgwUser
+from harbor_operator.plan.storage import FULL_ACCESS
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.rgw_admin import RgwAccess
 from harbor_operator.reasons import Reason
 
 
@@ -28,28 +28,28 @@ class FakeRgwAdmin:
         self.down = False
         self.writes: list[str] = []
 
-    async def read_user(self, access: RgwAccess, uid: str) -> RgwUser | None:
+    async def read_user(self, access: RgwEndpoint, uid: str) -> RgwUser | None:
         self._admit(access)
         return self.users.get(uid)
 
-    async def ensure_user(self, access: RgwAccess, uid: str, display_name: str) -> None:
+    async def ensure_user(self, access: RgwEndpoint, uid: str, display_name: str) -> None:
         self._admit(access)
         self.writes.append(f"user {uid}")
         self.users.setdefault(uid, RgwUser(uid, display_name))
 
-    async def set_swift_login(self, access: RgwAccess, username: str, key: SecretStr) -> None:
+    async def set_swift_login(self, access: RgwEndpoint, username: str, key: SecretStr) -> None:
         user = self._user(access, username.partition(":")[0])
         self.writes.append(f"login {username}")
         subusers = {**user.subusers, username: FULL_ACCESS}
         self.users[user.uid] = replace(user, subusers=subusers, swift_keys={**user.swift_keys, username: key})
         self.logins[username] = key.get_secret_value()
 
-    async def set_quota(self, access: RgwAccess, uid: str, quota: Quota) -> None:
+    async def set_quota(self, access: RgwEndpoint, uid: str, quota: Quota) -> None:
         user = self._user(access, uid)
         self.writes.append(f"quota {uid}")
         self.users[uid] = replace(user, quota=quota if quota.enabled else replace(user.quota, enabled=False))
 
-    async def remove_swift_login(self, access: RgwAccess, username: str) -> None:
+    async def remove_swift_login(self, access: RgwEndpoint, username: str) -> None:
         self._admit(access)
         user = self.users.get(username.partition(":")[0])
         self.logins.pop(username, None)
@@ -59,7 +59,7 @@ class FakeRgwAdmin:
             keys = {name: key for name, key in user.swift_keys.items() if name != username}
             self.users[user.uid] = replace(user, subusers=subusers, swift_keys=keys)
 
-    async def remove_user(self, access: RgwAccess, uid: str) -> bool:
+    async def remove_user(self, access: RgwEndpoint, uid: str) -> bool:
         self._admit(access)
         if uid in self.bucket_owners:
             return False
@@ -67,13 +67,13 @@ class FakeRgwAdmin:
         self.users.pop(uid, None)
         return True
 
-    def _user(self, access: RgwAccess, uid: str) -> RgwUser:
+    def _user(self, access: RgwEndpoint, uid: str) -> RgwUser:
         self._admit(access)
         if uid not in self.users:
             self._deny(access, HTTPStatus.NOT_FOUND, "NoSuchUser")
         return self.users[uid]
 
-    def _admit(self, access: RgwAccess) -> None:
+    def _admit(self, access: RgwEndpoint) -> None:
         if self.down:
             raise Unavailable("the RGW admin API does not answer", Reason.STORAGE_UNREACHABLE)
         if access.access_key not in self.admins:
@@ -83,7 +83,7 @@ class FakeRgwAdmin:
         if access.access_key in self.powerless:
             self._deny(access, HTTPStatus.FORBIDDEN, "AccessDenied")
 
-    def _deny(self, access: RgwAccess, status: HTTPStatus, code: str) -> NoReturn:
-        finding = explain_admin_denial(status, code, access.url, access.secret)
+    def _deny(self, access: RgwEndpoint, status: HTTPStatus, code: str) -> NoReturn:
+        finding = explain_admin_error(status, code, access.url, access.secret)
         assert isinstance(finding, Blocked)
         raise Refused(finding.reason, finding.message)

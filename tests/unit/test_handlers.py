@@ -9,9 +9,9 @@ from typing import Any, cast
 import kopf
 import pytest
 
-from harbor_operator.handlers import Handlers, Memo
+from harbor_operator.handlers import Handlers, RegistryRuntime
 from harbor_operator.metrics import Metrics
-from harbor_operator.reconciler import Look, Reconciler
+from harbor_operator.reconciler import Reconciler, ReconcileResult
 
 BODY: Any = {"metadata": {"namespace": "intra", "name": "cr", "generation": 1}}
 READY = 'status="true",type="Ready"} 1.0'
@@ -40,9 +40,9 @@ class Scripted:
     def __init__(self) -> None:
         self.looked = asyncio.Event()
 
-    async def look(self, body: dict[str, Any], failures: int) -> Look:
+    async def result(self, body: dict[str, Any], failures: int) -> ReconcileResult:
         self.looked.set()
-        return Look(3600.0, STATUS)
+        return ReconcileResult(3600.0, STATUS)
 
 
 @pytest.mark.parametrize("how", ["stopped", "cancelled"])
@@ -50,7 +50,7 @@ async def test_series_end_with_the_daemon(how: str) -> None:
     metrics, script, stopped = Metrics(lambda: datetime(2026, 11, 25, tzinfo=UTC)), Scripted(), Stopped()
     handlers = Handlers(cast("Reconciler", script), metrics)
     flag, body = cast("kopf.DaemonStopped", stopped), kopf.Body(BODY)
-    daemon = asyncio.create_task(handlers.run_passes(body, Memo(), flag))
+    daemon = asyncio.create_task(handlers.run_reconciler(body, RegistryRuntime(), flag))
     await script.looked.wait()
     await asyncio.sleep(0)
     assert READY in metrics.text().decode()

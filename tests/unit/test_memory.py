@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harbor_operator.memory import give_back
+from harbor_operator.memory import malloc_trim
 
 MIB = 1024 * 1024
 SIZE = 5000
@@ -25,6 +25,6 @@ def test_holes_between_what_is_used_are_given_back() -> None:
     few = crowd[::20]
     before = resident()
     crowd.clear()
-    give_back()
+    malloc_trim()
     assert resident() < before - 10 * MIB
     assert all(len(one) == SIZE for one in few)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from harbor_operator.gauges import gauge_readers
 from harbor_operator.metrics import Metrics, catalogue
 from harbor_operator.metrics.catalogue import Family, Kind
-from harbor_operator.ports.cluster import Kind as Watched
-from harbor_operator.ports.cluster import Source
-from harbor_operator.readings import readings
-from tests.unit.injector.world import CLAIM, NAME, World, wish
+from harbor_operator.model.watch import Kind as Watched
+from harbor_operator.model.watch import Source
+from tests.unit.injector.world import CLAIM, NAME, World, desired
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LABELS = {"registry_namespace": "intra", "registry_name": "uid-a"}
@@ -54,7 +54,7 @@ def world() -> World:
 
 @pytest.fixture
 def scrape(metrics: Metrics, world: World) -> Callable[[], Scrape]:
-    metrics.read(readings(world.injector, lambda: True))
+    metrics.read(gauge_readers(world.injector, lambda: True))
     return lambda: Scrape(metrics)
 
 
@@ -89,7 +89,7 @@ def test_buckets_go_from_a_millisecond_to_a_minute() -> None:
 
 async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[], Scrape]) -> None:
     assert scrape().samples(catalogue.NAMESPACES) == []
-    world.injector.declare(wish())
+    world.injector.declare(desired())
     for name in ("a", "b", "foreign"):
         world.add_namespace(name)
     world.cluster.add_namespace("without-account")
@@ -103,7 +103,7 @@ async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[]
 
 
 async def test_the_age_of_news_is_told_for_each_resource(world: World, scrape: Callable[[], Scrape]) -> None:
-    world.injector.declare(wish())
+    world.injector.declare(desired())
     await world.settle()
     world.clock.now += 40
     world.relist(Source(Watched.SECRETS, NAME))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
-from harbor_operator.outcomes import Aspect, Blocked, Done, Outcome, Pending, Unseen
+from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import Reconciler, converge, dismantle, next_look
+from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after, teardown_steps
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 BODY: dict[str, Any] = {
@@ -35,18 +35,24 @@ def fail(error: Exception) -> Script:
 class ScriptedStep:
     """Answers as told and remembers that it was asked."""
 
-    def __init__(self, aspect: Aspect, script: Script, asked: list[Aspect], needs: tuple[Aspect, ...] = ()) -> None:
-        self.aspect = aspect
-        self.needs = needs
+    def __init__(
+        self,
+        condition_type: ConditionType,
+        script: Script,
+        asked: list[ConditionType],
+        depends_on: tuple[ConditionType, ...] = (),
+    ) -> None:
+        self.condition_type = condition_type
+        self.depends_on = depends_on
         self._script = script
         self._asked = asked
 
-    async def converge(self, registry: HarborRegistry) -> Outcome:
-        self._asked.append(self.aspect)
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
+        self._asked.append(self.condition_type)
         return self._script()
 
-    async def dismantle(self, registry: HarborRegistry) -> Outcome:
-        return await self.converge(registry)
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
+        return await self.reconcile(registry)
 
 
 class WrittenRegistries:
@@ -71,15 +77,15 @@ def done() -> Outcome:
 
 
 async def test_steps_run_in_order_and_only_when_their_needs_are_done() -> None:
-    asked: list[Aspect] = []
+    asked: list[ConditionType] = []
     steps = [
-        ScriptedStep(Aspect.DATABASE, lambda: Blocked(Reason.DATABASE_OWNED_BY_OTHER, "bob has it"), asked),
-        ScriptedStep(Aspect.CACHE, done, asked),
-        ScriptedStep(Aspect.RELEASE, done, asked, (Aspect.DATABASE, Aspect.CACHE)),
+        ScriptedStep(ConditionType.DATABASE, lambda: Blocked(Reason.DATABASE_OWNED_BY_OTHER, "bob has it"), asked),
+        ScriptedStep(ConditionType.CACHE, done, asked),
+        ScriptedStep(ConditionType.RELEASE, done, asked, (ConditionType.DATABASE, ConditionType.CACHE)),
     ]
-    outcomes = await converge(steps, REGISTRY)
-    assert asked == [Aspect.DATABASE, Aspect.CACHE]
-    release = outcomes[Aspect.RELEASE]
+    outcomes = await reconcile_steps(steps, REGISTRY)
+    assert asked == [ConditionType.DATABASE, ConditionType.CACHE]
+    release = outcomes[ConditionType.RELEASE]
     assert release.reason == Reason.WAITING_FOR_DEPENDENCY
     assert release.message == "waits for DatabaseReady"
 
@@ -87,89 +93,95 @@ async def test_steps_run_in_order_and_only_when_their_needs_are_done() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "reason"),
     [
-        (Unavailable("down", Reason.DATABASE_UNREACHABLE), Unseen, Reason.DATABASE_UNREACHABLE),
+        (Unavailable("down", Reason.DATABASE_UNREACHABLE), Unknown, Reason.DATABASE_UNREACHABLE),
         (Refused(Reason.RIGHTS_MISSING, "no"), Blocked, Reason.RIGHTS_MISSING),
-        (KeyError("x"), Unseen, Reason.INTERNAL_ERROR),
+        (KeyError("x"), Unknown, Reason.INTERNAL_ERROR),
     ],
 )
 async def test_exceptions_become_outcomes(error: Exception, kind: type[Outcome], reason: Reason) -> None:
-    outcomes = await converge([ScriptedStep(Aspect.DATABASE, fail(error), [])], REGISTRY)
-    assert isinstance(outcomes[Aspect.DATABASE], kind)
-    assert outcomes[Aspect.DATABASE].reason == reason
+    outcomes = await reconcile_steps([ScriptedStep(ConditionType.DATABASE, fail(error), [])], REGISTRY)
+    assert isinstance(outcomes[ConditionType.DATABASE], kind)
+    assert outcomes[ConditionType.DATABASE].reason == reason
 
 
 async def test_a_secret_in_an_exception_reaches_neither_log_nor_status(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        outcomes = await converge([ScriptedStep(Aspect.DATABASE, fail(ValueError("hunter2")), [])], REGISTRY)
+        outcomes = await reconcile_steps(
+            [ScriptedStep(ConditionType.DATABASE, fail(ValueError("hunter2")), [])], REGISTRY
+        )
     assert "hunter2" not in caplog.text
     assert "ValueError" in caplog.text
-    assert "hunter2" not in outcomes[Aspect.DATABASE].message
+    assert "hunter2" not in outcomes[ConditionType.DATABASE].message
 
 
 async def test_dismantling_goes_backwards_and_stops_where_it_must_wait() -> None:
-    asked: list[Aspect] = []
+    asked: list[ConditionType] = []
     steps = [
-        ScriptedStep(Aspect.DATABASE, done, asked),
-        ScriptedStep(Aspect.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
-        ScriptedStep(Aspect.PULL_SECRETS, done, asked),
+        ScriptedStep(ConditionType.DATABASE, done, asked),
+        ScriptedStep(ConditionType.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
+        ScriptedStep(ConditionType.PULL_SECRETS, done, asked),
     ]
-    await dismantle(steps, REGISTRY)
-    assert asked == [Aspect.PULL_SECRETS, Aspect.RELEASE]
+    await teardown_steps(steps, REGISTRY)
+    assert asked == [ConditionType.PULL_SECRETS, ConditionType.RELEASE]
 
 
 async def test_the_second_pass_writes_nothing() -> None:
     written = WrittenRegistries()
-    reconciler = Reconciler([ScriptedStep(aspect, done, []) for aspect in Aspect], written, lambda: NOON)
-    await reconciler.look(BODY)
-    await reconciler.look(BODY)
+    reconciler = Reconciler(
+        [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON
+    )
+    await reconciler.result(BODY)
+    await reconciler.result(BODY)
     assert len(written.statuses) == 1
 
 
 async def test_a_status_that_was_not_written_is_written_by_the_next_pass() -> None:
     written = WrittenRegistries()
-    reconciler = Reconciler([ScriptedStep(Aspect.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
     written.down = True
-    await reconciler.look(BODY)
+    await reconciler.result(BODY)
     written.down = False
-    await reconciler.look(BODY)
+    await reconciler.result(BODY)
     assert len(written.statuses) == 1
 
 
 async def test_a_spec_that_does_not_parse_names_the_field_and_not_the_value() -> None:
     written = WrittenRegistries()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
-    await Reconciler([], written, lambda: NOON).look(body)
+    await Reconciler([], written, lambda: NOON).result(body)
     ready = next(item for item in written.statuses[0]["conditions"] if item["type"] == "Ready")
     assert "`spec.cache.addresses.0`" in ready["message"]
     assert "hunter2" not in ready["message"]
 
 
 async def test_a_suspended_registry_is_left_alone() -> None:
-    asked: list[Aspect] = []
+    asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    await Reconciler([ScriptedStep(Aspect.DATABASE, done, asked)], WrittenRegistries(), lambda: NOON).look(body)
+    await Reconciler([ScriptedStep(ConditionType.DATABASE, done, asked)], WrittenRegistries(), lambda: NOON).result(
+        body
+    )
     assert asked == []
 
 
 class RestingStep(ScriptedStep):
-    def rest(self, registry: HarborRegistry) -> None:
-        self._asked.append(self.aspect)
+    def suspend(self, registry: HarborRegistry) -> None:
+        self._asked.append(self.condition_type)
 
 
 async def test_a_suspended_registry_has_nobody_act_between_passes() -> None:
-    asked: list[Aspect] = []
+    asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    steps = [ScriptedStep(Aspect.CACHE, done, asked), RestingStep(Aspect.PULL_SECRETS, done, asked)]
-    await Reconciler(steps, WrittenRegistries(), lambda: NOON).look(body)
-    assert asked == [Aspect.PULL_SECRETS]
+    steps = [ScriptedStep(ConditionType.CACHE, done, asked), RestingStep(ConditionType.PULL_SECRETS, done, asked)]
+    await Reconciler(steps, WrittenRegistries(), lambda: NOON).result(body)
+    assert asked == [ConditionType.PULL_SECRETS]
 
 
 async def test_leaving_says_what_is_in_the_way() -> None:
     script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
-    step = ScriptedStep(Aspect.PULL_SECRETS, lambda: next(script), [])
+    step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
     reconciler = Reconciler([step], WrittenRegistries(), lambda: NOON)
-    assert await reconciler.leave(BODY) == "PullSecretsReady: 3 namespaces left"
-    assert await reconciler.leave(BODY) is None
+    assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
+    assert await reconciler.finalize(BODY) is None
 
 
 @pytest.mark.parametrize(
@@ -177,11 +189,11 @@ async def test_leaving_says_what_is_in_the_way() -> None:
     [
         (Done("ok"), 0, 60),
         (Blocked(Reason.CACHE_IS_CLUSTER, "MOVED"), 0, 60),
-        (Pending(Reason.RELEASE_INSTALLING, "helm runs", again=2), 0, 2),
-        (Unseen(Reason.CACHE_UNREACHABLE, "down", again=5), 1, 5),
-        (Unseen(Reason.CACHE_UNREACHABLE, "down", again=5), 3, 20),
-        (Unseen(Reason.CACHE_UNREACHABLE, "down", again=5), 50, 60),
+        (Pending(Reason.RELEASE_INSTALLING, "helm runs", requeue_after=2), 0, 2),
+        (Unknown(Reason.CACHE_UNREACHABLE, "down", requeue_after=5), 1, 5),
+        (Unknown(Reason.CACHE_UNREACHABLE, "down", requeue_after=5), 3, 20),
+        (Unknown(Reason.CACHE_UNREACHABLE, "down", requeue_after=5), 50, 60),
     ],
 )
 def test_the_next_look_is_data(outcome: Outcome, failures: int, wait: float) -> None:
-    assert next_look({Aspect.CACHE: outcome}, 60, failures) == wait
+    assert requeue_after({ConditionType.CACHE: outcome}, 60, failures) == wait

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harbor_operator.api.status import HarborRegistryStatus
-from harbor_operator.outcomes import (
+from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
-    Aspect,
     Blocked,
-    Caution,
+    ConditionType,
     Done,
     Facts,
     NamespaceFailure,
     Outcome,
     Pending,
     PullSecretFacts,
-    Unseen,
+    StatusWarning,
+    Unknown,
 )
 from harbor_operator.reasons import Reason
 from harbor_operator.status import events, render, render_invalid, render_suspended
@@ -26,8 +26,8 @@ NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 1, 1, 13, 0, tzinfo=UTC)
 
 
-def everything(outcome: Outcome, **others: Outcome) -> dict[Aspect, Outcome]:
-    return {aspect: others.get(aspect.name.lower(), outcome) for aspect in Aspect}
+def everything(outcome: Outcome, **others: Outcome) -> dict[ConditionType, Outcome]:
+    return {condition_type: others.get(condition_type.name.lower(), outcome) for condition_type in ConditionType}
 
 
 def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ HAPPY = everything(Done("it is there"))
 def test_everything_done_is_ready_without_abnormal_conditions() -> None:
     status = render({}, HAPPY, 3, NOON)
     assert condition(status, "Ready")["status"] == "True"
-    assert types(status) == {*Aspect, "Ready"}
+    assert types(status) == {*ConditionType, "Ready"}
     assert status["observedGeneration"] == 3
     assert {item["observedGeneration"] for item in status["conditions"]} == {3}
 
@@ -59,7 +59,7 @@ def test_pending_is_false_and_reconciling() -> None:
 
 
 def test_unseen_is_unknown() -> None:
-    status = render({}, everything(Done("ok"), cache=Unseen(Reason.CACHE_UNREACHABLE, "no answer")), 1, NOON)
+    status = render({}, everything(Done("ok"), cache=Unknown(Reason.CACHE_UNREACHABLE, "no answer")), 1, NOON)
     assert condition(status, "CacheReady")["status"] == "Unknown"
     assert condition(status, "Ready")["status"] == "Unknown"
 
@@ -67,7 +67,7 @@ def test_unseen_is_unknown() -> None:
 def test_false_wins_over_unknown_and_blocked_over_reconciling() -> None:
     outcomes = everything(
         Done("ok"),
-        database=Unseen(Reason.DATABASE_UNREACHABLE, "no answer"),
+        database=Unknown(Reason.DATABASE_UNREACHABLE, "no answer"),
         storage=Blocked(Reason.STORAGE_URL_MISMATCH, "X-Storage-Url differs"),
     )
     status = render({}, outcomes, 1, NOON)
@@ -79,7 +79,7 @@ def test_false_wins_over_unknown_and_blocked_over_reconciling() -> None:
 
 
 def test_what_only_waits_is_not_repeated_in_the_summary() -> None:
-    waiting = Unseen(Reason.WAITING_FOR_DEPENDENCY, "waits for DatabaseReady")
+    waiting = Unknown(Reason.WAITING_FOR_DEPENDENCY, "waits for DatabaseReady")
     outcomes = everything(waiting, database=Blocked(Reason.DATABASE_CREDENTIALS_REJECTED, "wrong password"))
     assert condition(render({}, outcomes, 1, NOON), "Ready")["message"] == "DatabaseReady: wrong password"
 
@@ -101,17 +101,17 @@ def test_facts_survive_a_pass_that_could_not_look_and_go_with_the_request() -> N
     known = render(
         {}, everything(Done("ok"), storage=Done("ok", facts=Facts(storage_url="https://s3/swift/v1"))), 1, NOON
     )
-    blind = render(known, everything(Done("ok"), storage=Unseen(Reason.STORAGE_UNREACHABLE, "down")), 1, NOON)
+    blind = render(known, everything(Done("ok"), storage=Unknown(Reason.STORAGE_UNREACHABLE, "down")), 1, NOON)
     assert blind["storageURL"] == "https://s3/swift/v1"
     assert "storageURL" not in render(blind, everything(NOT_REQUESTED), 1, NOON)
 
 
 def test_the_version_is_the_releases_and_else_what_the_registry_says() -> None:
-    seen = Done("ok", facts=Facts(harbor_version="2.15.0"))
-    outcomes = everything(Done("ok"), release=NOT_REQUESTED, reachability=seen)
+    observed = Done("ok", facts=Facts(harbor_version="2.15.0"))
+    outcomes = everything(Done("ok"), release=NOT_REQUESTED, reachability=observed)
     assert render({}, outcomes, 1, NOON)["harborVersion"] == "2.15.0"
     ours = Done("ok", facts=Facts(harbor_version="2.15.1"))
-    assert render({}, outcomes | {Aspect.RELEASE: ours}, 1, NOON)["harborVersion"] == "2.15.1"
+    assert render({}, outcomes | {ConditionType.RELEASE: ours}, 1, NOON)["harborVersion"] == "2.15.1"
 
 
 def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
@@ -126,8 +126,8 @@ def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
 
 
 def test_cautions_become_warnings() -> None:
-    caution = Caution(Reason.SWIFT_SUNSET, "Swift goes one day")
-    status = render({}, everything(Done("ok"), storage=Done("ok", cautions=(caution,))), 1, NOON)
+    caution = StatusWarning(Reason.SWIFT_SUNSET, "Swift goes one day")
+    status = render({}, everything(Done("ok"), storage=Done("ok", warnings=(caution,))), 1, NOON)
     assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift goes one day"}]
 
 
@@ -143,8 +143,8 @@ def test_an_event_for_each_flip_and_nothing_else() -> None:
 
 def test_an_event_for_each_new_kind_of_warning() -> None:
     quiet = render({}, HAPPY, 1, NOON)
-    caution = Caution(Reason.PULL_SECRETS_CONTESTED, "somebody keeps undoing")
-    loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", cautions=(caution,))), 1, LATER)
+    caution = StatusWarning(Reason.PULL_SECRETS_CONTESTED, "somebody keeps undoing")
+    loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", warnings=(caution,))), 1, LATER)
     assert [(event.type, event.reason) for event in events(quiet, loud)] == [("Warning", "PullSecretsContested")]
     assert events(loud, loud) == []
 
@@ -157,7 +157,7 @@ def test_an_invalid_spec_is_stalled_and_nothing_was_looked_at() -> None:
     status = render_invalid({"storageURL": "https://s3"}, "`spec.storage`: give exactly one", 2, NOON)
     assert condition(status, "Ready")["reason"] == "InvalidSpec"
     assert condition(status, "Stalled")["status"] == "True"
-    assert {condition(status, aspect)["status"] for aspect in Aspect} == {"Unknown"}
+    assert {condition(status, condition_type)["status"] for condition_type in ConditionType} == {"Unknown"}
     assert status["storageURL"] == "https://s3"
 
 
@@ -165,4 +165,4 @@ def test_suspension_keeps_what_was_seen() -> None:
     status = render_suspended(render({}, HAPPY, 1, NOON), 2, LATER)
     assert condition(status, "DatabaseReady")["status"] == "True"
     assert condition(status, "Ready")["reason"] == "Suspended"
-    assert types(status) == {*Aspect, "Ready"}
+    assert types(status) == {*ConditionType, "Ready"}

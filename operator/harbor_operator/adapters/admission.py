@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import json
 
-from harbor_operator.adapters.kube_calls import (
-    Body,
-    Denial,
-    Invalid,
-    Manifest,
-    NotFound,
-    Params,
-    apply_params,
-)
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.diagnosis.admission import rights_missing, unsupported
-from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish
+from harbor_operator.adapters.kube_api import ApiError, Invalid, Manifest, NotFound, Params, RequestBody, apply_params
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.checks.admission import rights_missing, unsupported
+from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 from harbor_operator.plan.names import FIELD_MANAGER
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -28,55 +20,55 @@ _PLURALS = {
 }
 
 
-class AdmissionAdapter:
+class KubernetesAdmissionPolicyApi:
     """Reads and writes admission policies; see ports/admission.py for what each call promises."""
 
-    def __init__(self, http: KubeHttp) -> None:
+    def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
-    async def read(self, kind: AdmissionKind, name: str) -> AdmissionSeen | None:
+    async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
         """Returns the object, or None if there is none."""
         answer = await self._ask("GET", kind, name)
         if isinstance(answer, NotFound):
             return None
         found = _expect(answer, kind, name)
         metadata = found["metadata"]
-        return AdmissionSeen(
+        return ObservedPolicy(
             metadata["uid"], metadata["resourceVersion"], metadata.get("labels") or {}, found.get("spec") or {}
         )
 
-    async def create(self, wish: AdmissionWish) -> None:
+    async def create(self, desired: DesiredPolicy) -> None:
         """Makes the object; never overwrites one that has come to its name."""
-        metadata = {"name": wish.name, "labels": dict(wish.labels), "annotations": dict(wish.annotations)}
-        manifest = {"apiVersion": VERSION, "kind": wish.kind, "metadata": metadata, "spec": wish.spec}
+        metadata = {"name": desired.name, "labels": dict(desired.labels), "annotations": dict(desired.annotations)}
+        manifest = {"apiVersion": VERSION, "kind": desired.kind, "metadata": metadata, "spec": desired.spec}
         # An apply, and not a POST, which RBAC cannot tie to a name; without force it gives way to everybody.
         params = apply_params(FIELD_MANAGER, force=False)
-        answer = await self._ask("PATCH", wish.kind, wish.name, Body.apply(manifest), params)
+        answer = await self._ask("PATCH", desired.kind, desired.name, RequestBody.apply(manifest), params)
         if isinstance(answer, NotFound):
             raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, unsupported())
-        _expect(answer, wish.kind, wish.name)
+        _expect(answer, desired.kind, desired.name)
 
-    async def correct(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         """Makes the spec of the object that was seen exactly as wished, if it is still at that revision."""
         # An apply or a merge patch would leave in place what somebody else has added.
         patch = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": seen.revision},
-            {"op": "replace", "path": "/spec", "value": wish.spec},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": observed.revision},
+            {"op": "replace", "path": "/spec", "value": desired.spec},
         ]
-        body = Body(json.dumps(patch).encode(), "application/json-patch+json")
-        answer = await self._ask("PATCH", wish.kind, wish.name, body, {"fieldManager": FIELD_MANAGER})
-        _expect(answer, wish.kind, wish.name)
+        body = RequestBody(json.dumps(patch).encode(), "application/json-patch+json")
+        answer = await self._ask("PATCH", desired.kind, desired.name, body, {"fieldManager": FIELD_MANAGER})
+        _expect(answer, desired.kind, desired.name)
 
-    async def remove(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         """Deletes the object that was seen, if it is still at that revision; a missing one is a success."""
-        body = Body.plain({"preconditions": {"uid": seen.uid, "resourceVersion": seen.revision}})
-        answer = await self._ask("DELETE", wish.kind, wish.name, body)
+        body = RequestBody.plain({"preconditions": {"uid": observed.uid, "resourceVersion": observed.revision}})
+        answer = await self._ask("DELETE", desired.kind, desired.name, body)
         if not isinstance(answer, NotFound):
-            _expect(answer, wish.kind, wish.name)
+            _expect(answer, desired.kind, desired.name)
 
     async def _ask(
-        self, method: str, kind: AdmissionKind, name: str, body: Body | None = None, params: Params | None = None
-    ) -> Manifest | Denial:
+        self, method: str, kind: AdmissionKind, name: str, body: RequestBody | None = None, params: Params | None = None
+    ) -> Manifest | ApiError:
         try:
             return await self._http.request(method, f"{_GROUP}/{_PLURALS[kind]}/{name}", params=params, body=body)
         except Refused as refused:
@@ -89,17 +81,17 @@ class AdmissionAdapter:
 
     async def _is_served(self, kind: AdmissionKind) -> bool:
         answer = await self._http.request("GET", _GROUP)
-        resources = [] if isinstance(answer, Denial) else answer.get("resources") or []
+        resources = [] if isinstance(answer, ApiError) else answer.get("resources") or []
         return any(resource.get("name") == _PLURALS[kind] for resource in resources)
 
 
-def _expect(answer: Manifest | Denial, kind: AdmissionKind, name: str) -> Manifest:
+def _expect(answer: Manifest | ApiError, kind: AdmissionKind, name: str) -> Manifest:
     match answer:
         case Invalid():
             raise Refused(
                 Reason.ADMISSION_POLICY_REFUSED, f"the API server does not take {kind} '{name}': {answer.message}"
             )
-        case Denial():
+        case ApiError():
             raise Unavailable(f"{kind} '{name}' changed while it was being written; it is read again")
         case _:
             return answer

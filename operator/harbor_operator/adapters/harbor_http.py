@@ -13,8 +13,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Access
 from harbor_operator.reasons import Reason
 
 # Harbor's health check waits ten seconds for a Redis that is gone, and a wrong password costs it more than one.
@@ -24,7 +24,7 @@ _BUSY = {429, 502, 503, 504}  # what proxies say when the server behind them is 
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HttpRequest:
     """What is sent; `body` goes as JSON, `data` as it is."""
 
     method: str
@@ -37,7 +37,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back."""
 
     status: int
@@ -64,9 +64,9 @@ class Answer:
             return f"HTTP {self.status}"
 
 
-async def exchange(access: Access, ask: Ask) -> Answer:
+async def send(access: HarborEndpoint, ask: HttpRequest) -> HttpResponse:
     """Returns whatever is answered, redirects and errors included; Unavailable if nothing or only a proxy answers."""
-    answer = await exchange_as_is(access, ask)
+    answer = await send_raw(access, ask)
     if answer.status in _BUSY:
         waits = answer.headers.get("Retry-After", "")
         message = f"{access.url} answers HTTP {answer.status} to {ask.method} {ask.path}: Harbor behind it is not ready"
@@ -74,10 +74,10 @@ async def exchange(access: Access, ask: Ask) -> Answer:
     return answer
 
 
-async def exchange_as_is(access: Access, ask: Ask) -> Answer:
+async def send_raw(access: HarborEndpoint, ask: HttpRequest) -> HttpResponse:
     """Returns whatever is answered, by whomever; Unavailable if nothing is."""
     # A cookie makes Harbor take us for a browser and demand a CSRF token, hence no jar.
-    connector = aiohttp.TCPConnector(ssl=trust(access.ca), force_close=True)
+    connector = aiohttp.TCPConnector(ssl=ssl_context(access.ca), force_close=True)
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
     jar = aiohttp.DummyCookieJar()
     try:
@@ -94,7 +94,7 @@ async def exchange_as_is(access: Access, ask: Ask) -> Answer:
                 allow_redirects=False,
             ) as response,
         ):
-            return Answer(response.status, response.headers, await response.read())
+            return HttpResponse(response.status, response.headers, await response.read())
     except aiohttp.ClientConnectorCertificateError as error:
         message = f"the certificate of {access.url} is not trusted ({error.certificate_error}); see `spec.caSecretRef`"
         raise Refused(Reason.CERTIFICATE_UNTRUSTED, message) from error
@@ -109,14 +109,14 @@ def unreachable(url: str, error: Exception) -> Unavailable:
     return Unavailable(message, Reason.REGISTRY_UNREACHABLE)
 
 
-def broken(access: Access, what: str, status: int) -> Unavailable:
+def server_error(access: HarborEndpoint, what: str, status: int) -> Unavailable:
     """The exception for a Harbor that answers and cannot do it: no verdict on whatever was asked."""
     message = f"{access.url} answers HTTP {status} to {what}: the cause is in the log of core"
     return Unavailable(message, Reason.REGISTRY_UNHEALTHY)
 
 
 @lru_cache(maxsize=64)
-def trust(ca: str) -> ssl.SSLContext:
+def ssl_context(ca: str) -> ssl.SSLContext:
     """The trust of a container runtime: the given CAs, or the system's; names count only as alternative names."""
     try:
         context = ssl.create_default_context(cadata=ca or None)
@@ -128,13 +128,13 @@ def trust(ca: str) -> ssl.SSLContext:
     return context
 
 
-def _url(access: Access, ask: Ask) -> URL:
+def _url(access: HarborEndpoint, ask: HttpRequest) -> URL:
     # Taken literally: the registry signs what it puts into an upload's Location.
     url = URL(access.url + ask.path, encoded=True)
     return url.with_query(dict(ask.query)) if ask.query else url
 
 
-def _headers(access: Access, ask: Ask) -> dict[str, str]:
+def _headers(access: HarborEndpoint, ask: HttpRequest) -> dict[str, str]:
     headers = dict(ask.headers)
     if ask.bearer:
         headers["Authorization"] = f"Bearer {ask.bearer}"

@@ -10,10 +10,18 @@ from urllib.parse import urljoin, urlsplit
 
 from cryptography import x509
 
-from harbor_operator.adapters.harbor_http import DEADLINE, Ask, broken, exchange, exchange_as_is, trust, unreachable
-from harbor_operator.diagnosis.reachability import Certificate, Component, Entrance, Pull, TlsFault, Upload
+from harbor_operator.adapters.harbor_http import (
+    DEADLINE,
+    HttpRequest,
+    send,
+    send_raw,
+    server_error,
+    ssl_context,
+    unreachable,
+)
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Access
 from harbor_operator.reasons import Reason
 
 TOKEN_SERVICE = "harbor-registry"  # noqa: S105 - the name of the service, not a secret
@@ -31,29 +39,29 @@ _OUT_OF_TIME = {9, 10}
 _OTHER_NAME = {62, 64}
 
 
-class RegistryDoorOverHttp:
+class HttpRegistryProbe:
     """The RegistryDoor port for real."""
 
-    async def read_certificate(self, access: Access) -> Certificate | None:
+    async def read_certificate(self, access: HarborEndpoint) -> Certificate | None:
         """Shakes hands as a client; if that fails, once more without judging, to see what is served."""
         if urlsplit(access.url).scheme != "https":
             return None
         try:
-            return _parsed(await _handshake(access.url, trust(access.ca)))
+            return _parsed(await _handshake(access.url, ssl_context(access.ca)))
         except ssl.SSLCertVerificationError as error:
             served = _parsed(await _handshake(access.url, _without_judging()))
             return Certificate(served.names, served.not_after, _fault(error.verify_code), error.verify_message)
 
-    async def read_entrance(self, access: Access) -> Entrance:
+    async def read_entrance(self, access: HarborEndpoint) -> V2Response:
         """Asks as nobody, for only then Harbor says where tokens come from."""
-        answer = await exchange(access.by(None), Ask("GET", "/v2/"))
+        answer = await send(access.with_login(None), HttpRequest("GET", "/v2/"))
         redirect = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
         is_registry = "Docker-Distribution-Api-Version" in answer.headers
-        return Entrance(answer.status, answer.headers.get("Www-Authenticate", ""), redirect, is_registry)
+        return V2Response(answer.status, answer.headers.get("Www-Authenticate", ""), redirect, is_registry)
 
-    async def read_health(self, access: Access) -> tuple[Component, ...]:
+    async def read_health(self, access: HarborEndpoint) -> tuple[Component, ...]:
         """Reads the report, which comes with status 200 however ill Harbor is."""
-        answer = await exchange(access.by(None), Ask("GET", "/api/v2.0/health"))
+        answer = await send(access.with_login(None), HttpRequest("GET", "/api/v2.0/health"))
         found = answer.json() if answer.status == HTTPStatus.OK else None
         if not isinstance(found, dict) or "components" not in found:
             message = (
@@ -65,57 +73,57 @@ class RegistryDoorOverHttp:
             Component(one["name"], one.get("status") == "healthy", one.get("error", "")) for one in found["components"]
         )
 
-    async def try_login(self, access: Access) -> bool:
+    async def try_login(self, access: HarborEndpoint) -> bool:
         """Asks /v2/ itself: the token service answers 200 even to a wrong secret."""
-        answer = await exchange(access, Ask("GET", "/v2/"))
+        answer = await send(access, HttpRequest("GET", "/v2/"))
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise broken(access, "GET /v2/", answer.status)
+            raise server_error(access, "GET /v2/", answer.status)
         return answer.status == HTTPStatus.OK
 
-    async def try_upload(self, access: Access, repository: str, size: int) -> Upload:
+    async def try_upload(self, access: HarborEndpoint, repository: str, size: int) -> UploadResult:
         """Follows the Location by its path only, so that a wrong host is reported and still cleaned up.
 
         A body limit shows on an upload that does not exist, and then nothing is started: a cancelled upload leaves a
         file of about a hundred bytes in the storage (the registry saves its hash state once more after the deletion).
         """
         if await _is_too_large(access, repository, size):
-            return Upload(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        started = await exchange_as_is(access, Ask("POST", f"/v2/{repository}/blobs/uploads/"))
+            return UploadResult(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        started = await send_raw(access, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
         location = started.headers.get("Location", "")
         if started.status != HTTPStatus.ACCEPTED:
-            return Upload(started.status)
+            return UploadResult(started.status)
         path = _path(access, location)
         try:
-            sent = await exchange_as_is(access, Ask("PATCH", path, headers=_OCTETS, data=bytes(size)))
+            sent = await send_raw(access, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
             path = _path(access, sent.headers.get("Location", "") or location)
-            return Upload(started.status, location, sent.status)
+            return UploadResult(started.status, location, sent.status)
         finally:
-            await exchange_as_is(access, Ask("DELETE", path))
+            await send_raw(access, HttpRequest("DELETE", path))
 
-    async def try_pull(self, access: Access, manifest: str | None) -> Pull:
+    async def try_pull(self, access: HarborEndpoint, manifest: str | None) -> PullResult:
         """Goes the way of a container runtime: token first, then the registry with the token."""
         repository, _, tag = (manifest or "").rpartition(":")
         scope = {"scope": f"repository:{repository}:pull"} if repository else {}
-        token = await exchange_as_is(access, Ask("GET", "/service/token", {"service": TOKEN_SERVICE, **scope}))
+        token = await send_raw(access, HttpRequest("GET", "/service/token", {"service": TOKEN_SERVICE, **scope}))
         if token.status != HTTPStatus.OK:
-            return Pull(token.status)
+            return PullResult(token.status)
         word = token.json().get("token", "")
-        entrance = await exchange_as_is(access, Ask("GET", "/v2/", bearer=word))
+        entrance = await send_raw(access, HttpRequest("GET", "/v2/", bearer=word))
         if not repository:
-            return Pull(token.status, entrance.status)
-        ask = Ask("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS}, bearer=word)
-        return Pull(token.status, entrance.status, (await exchange_as_is(access, ask)).status)
+            return PullResult(token.status, entrance.status)
+        ask = HttpRequest("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS}, bearer=word)
+        return PullResult(token.status, entrance.status, (await send_raw(access, ask)).status)
 
 
-async def _is_too_large(access: Access, repository: str, size: int) -> bool:
-    ask = Ask("PATCH", f"/v2/{repository}/blobs/uploads/{_NO_UPLOAD}", headers=_OCTETS, data=bytes(size))
+async def _is_too_large(access: HarborEndpoint, repository: str, size: int) -> bool:
+    ask = HttpRequest("PATCH", f"/v2/{repository}/blobs/uploads/{_NO_UPLOAD}", headers=_OCTETS, data=bytes(size))
     try:
-        return (await exchange_as_is(access, ask)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return (await send_raw(access, ask)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     except Unavailable:
         return False  # the registry may hang up on a body for an upload it does not know: that is no verdict
 
 
-def _path(access: Access, location: str) -> str:
+def _path(access: HarborEndpoint, location: str) -> str:
     parts = urlsplit(urljoin(access.url, location))
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

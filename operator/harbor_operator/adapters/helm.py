@@ -18,9 +18,9 @@ import yaml
 from pydantic import SecretStr
 
 from harbor_operator.adapters.helm_charts import locate_chart
-from harbor_operator.plan.release import ReleaseWish, reveal
-from harbor_operator.plan.secrets import scrubbed
-from harbor_operator.ports.helm import Progress, RunResult
+from harbor_operator.model.release import DesiredRelease, Progress, RunResult
+from harbor_operator.plan.generated_secrets import redact
+from harbor_operator.plan.release import unwrap_secrets
 
 _TAIL = 1500
 _HISTORY = "10"
@@ -60,7 +60,7 @@ class _Job:
     secrets: tuple[SecretStr, ...] = ()
 
 
-class HelmProcess:
+class SubprocessHelm:
     """The Helm port by `create_subprocess_exec`; `aclose` gives running children 30 seconds to record their end."""
 
     def __init__(self, settings: HelmSettings, clock: Callable[[], datetime]) -> None:
@@ -72,21 +72,21 @@ class HelmProcess:
         self._results: dict[tuple[str, str], RunResult] = {}
         self._closing = False
 
-    async def start_upgrade(self, wish: ReleaseWish) -> None:
+    async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts `helm upgrade --install`; the chart is looked at before, so that a wrong path fails by name."""
-        chart = await asyncio.to_thread(locate_chart, self._settings.charts_dir, wish.chart, wish.version)
-        repository = () if chart.is_complete else ("--repo", wish.repository)
-        labels = ",".join(f"{key}={value}" for key, value in sorted(wish.labels.items()))
+        chart = await asyncio.to_thread(locate_chart, self._settings.charts_dir, desired.chart, desired.version)
+        repository = () if chart.is_complete else ("--repo", desired.repository)
+        labels = ",".join(f"{key}={value}" for key, value in sorted(desired.labels.items()))
         arguments = (
-            *("upgrade", wish.name, chart.reference, "--install", "--namespace", wish.namespace),
-            *("--version", wish.version, *repository, "--values", "-", "--labels", labels),
-            *("--timeout", f"{wish.timeout_seconds}s", "--history-max", _HISTORY),
+            *("upgrade", desired.name, chart.reference, "--install", "--namespace", desired.namespace),
+            *("--version", desired.version, *repository, "--values", "-", "--labels", labels),
+            *("--timeout", f"{desired.timeout_seconds}s", "--history-max", _HISTORY),
             # Readiness is judged from the workloads in later passes; a pass does not wait for pods.
             *("--wait=hookOnly", "--force-conflicts"),
         )
-        text = yaml.safe_dump(reveal(wish.values), sort_keys=True, allow_unicode=True).encode()
-        key, deadline = (wish.namespace, wish.name), wish.timeout_seconds + self._settings.grace
-        self._start(_Job(key, wish.digest, arguments, text, deadline, wish.secrets))
+        text = yaml.safe_dump(unwrap_secrets(desired.values), sort_keys=True, allow_unicode=True).encode()
+        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace
+        self._start(_Job(key, desired.digest, arguments, text, deadline, desired.secrets))
 
     async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
         """Starts `helm uninstall`."""
@@ -200,4 +200,4 @@ def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) ->
 
 def _tail(text: str, job: _Job) -> str:
     """Returns the end of what Helm wrote, without any secret we know, cut after the secrets are gone."""
-    return " ".join(scrubbed(text, job.secrets).split())[-_TAIL:]
+    return " ".join(redact(text, job.secrets).split())[-_TAIL:]

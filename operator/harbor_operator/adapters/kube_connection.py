@@ -26,7 +26,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ClusterConnection:
     """Where the API server is, whom it must prove to be, and who we are."""
 
     server: str
@@ -59,7 +59,7 @@ def _load_chain(context: ssl.SSLContext, pem: str) -> None:
         Path(path).unlink()
 
 
-def in_cluster(host: str, port: str | int, folder: Path = SERVICE_ACCOUNT) -> ConnectionInfo:
+def in_cluster(host: str, port: str | int, folder: Path = SERVICE_ACCOUNT) -> ClusterConnection:
     """Returns the connection of a pod: its mounted token (re-read as it is renewed) and the cluster's CA."""
     token, authority = folder / "token", folder / "ca.crt"
     for path in (token, authority):
@@ -69,10 +69,10 @@ def in_cluster(host: str, port: str | int, folder: Path = SERVICE_ACCOUNT) -> Co
                 f"'{path}' does not exist: set `automountServiceAccountToken: true` on the pod, or give a kubeconfig",
             )
     bracketed = f"[{host}]" if ":" in host else host
-    return ConnectionInfo(server=f"https://{bracketed}:{port}", ca_path=authority, token_path=token)
+    return ClusterConnection(server=f"https://{bracketed}:{port}", ca_path=authority, token_path=token)
 
 
-def from_kubeconfig(path: Path, context: str = "") -> ConnectionInfo:
+def from_kubeconfig(path: Path, context: str = "") -> ClusterConnection:
     """Returns the connection of a kubeconfig's current (or the named) context."""
     config = _read_yaml(path)
     chosen = _named(config, "contexts", context or config.get("current-context", ""), path).get("context", {})
@@ -82,7 +82,7 @@ def from_kubeconfig(path: Path, context: str = "") -> ConnectionInfo:
     token = user.get("token")
     token_file = user.get("tokenFile")
     key = _pem(user, "client-key", path)
-    return ConnectionInfo(
+    return ClusterConnection(
         server=str(cluster.get("server", "")).rstrip("/"),
         ca_data=_pem(cluster, "certificate-authority", path),
         token=SecretStr(token) if token and not token_file else None,

@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 
-class _Declared(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class _WireStruct(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """Fields in the spelling of the API; trees without cycles, so the garbage collector need not look at them."""
 
 
-class Metadata(_Declared, frozen=True):
+class Metadata(_WireStruct, frozen=True):
     """Who an object is."""
 
     name: str = ""
@@ -26,19 +26,19 @@ class Metadata(_Declared, frozen=True):
     deletion_timestamp: str | None = None
 
 
-class SecretData(_Declared, frozen=True):
+class SecretData(_WireStruct, frozen=True):
     """The one key of a pull Secret, as the API holds it."""
 
     docker_config: str = msgspec.field(name=".dockerconfigjson", default="")
 
 
-class Reference(_Declared, frozen=True):
+class Reference(_WireStruct, frozen=True):
     """An entry of `imagePullSecrets`."""
 
     name: str = ""
 
 
-class Thing(_Declared, frozen=True):
+class PartialObject(_WireStruct, frozen=True):
     """A Namespace, a Secret, a ServiceAccount, or a Status where one of them was asked for."""
 
     kind: str = ""
@@ -54,14 +54,14 @@ class Thing(_Declared, frozen=True):
         return self.metadata.namespace or self.metadata.name, self.metadata.name
 
 
-class ListMetadata(_Declared, frozen=True):
+class ListMetadata(_WireStruct, frozen=True):
     """Where a list stands."""
 
     resource_version: str = ""
     rest: str = msgspec.field(name="continue", default="")
 
 
-class OwnerReference(_Declared, frozen=True):
+class OwnerReference(_WireStruct, frozen=True):
     """Whom an object belongs to."""
 
     kind: str = ""
@@ -76,14 +76,14 @@ class PodMetadata(Metadata, frozen=True):
     owner_references: list[OwnerReference] | None = None
 
 
-class Container(_Declared, frozen=True):
+class Container(_WireStruct, frozen=True):
     """A container of a pod."""
 
     name: str = ""
     image: str = ""
 
 
-class PodSpec(_Declared, frozen=True):
+class PodSpec(_WireStruct, frozen=True):
     """What a pod asks for."""
 
     service_account_name: str = ""
@@ -92,33 +92,33 @@ class PodSpec(_Declared, frozen=True):
     containers: list[Container] | None = None
 
 
-class Waiting(_Declared, frozen=True):
+class Waiting(_WireStruct, frozen=True):
     """Why a container has not started."""
 
     reason: str = ""
 
 
-class ContainerState(_Declared, frozen=True):
+class ContainerState(_WireStruct, frozen=True):
     """What a container does; only waiting matters here."""
 
     waiting: Waiting | None = None
 
 
-class ContainerStatus(_Declared, frozen=True):
+class ContainerStatus(_WireStruct, frozen=True):
     """How far a container is."""
 
     name: str = ""
     state: ContainerState | None = None
 
 
-class PodStatus(_Declared, frozen=True):
+class PodStatus(_WireStruct, frozen=True):
     """How far a pod is."""
 
     init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
 
-class Pod(Thing, frozen=True):
+class Pod(PartialObject, frozen=True):
     """A Pod, or a Status where one was asked for: its `status` is a word."""
 
     metadata: PodMetadata = PodMetadata()
@@ -126,32 +126,34 @@ class Pod(Thing, frozen=True):
     status: PodStatus | str | None = None
 
 
-T = TypeVar("T", bound=Thing)
+ObjectT = TypeVar("ObjectT", bound=PartialObject)
 
 
-class Page(_Declared, Generic[T], frozen=True):
+class Page(_WireStruct, Generic[ObjectT], frozen=True):
     """One page of a list."""
 
     metadata: ListMetadata = ListMetadata()
-    items: list[T] | None = None
+    items: list[ObjectT] | None = None
 
 
-class Event(_Declared, Generic[T], frozen=True):
+class Event(_WireStruct, Generic[ObjectT], frozen=True):
     """One line of a watch."""
 
     type: str
-    object: T
+    object: ObjectT
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class ResourceDecoder(Generic[ObjectT]):
     """How lists and watches of one sort of object are read."""
 
-    page: Callable[[bytes], Page[T]]
-    event: Callable[[bytes], Event[T]]
+    page: Callable[[bytes], Page[ObjectT]]
+    event: Callable[[bytes], Event[ObjectT]]
 
 
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
-decode_thing = msgspec.json.Decoder(Thing).decode
-THINGS = Reading(msgspec.json.Decoder(Page[Thing]).decode, msgspec.json.Decoder(Event[Thing]).decode)
-PODS = Reading(msgspec.json.Decoder(Page[Pod]).decode, msgspec.json.Decoder(Event[Pod]).decode)
+decode_partial = msgspec.json.Decoder(PartialObject).decode
+OBJECTS = ResourceDecoder(
+    msgspec.json.Decoder(Page[PartialObject]).decode, msgspec.json.Decoder(Event[PartialObject]).decode
+)
+PODS = ResourceDecoder(msgspec.json.Decoder(Page[Pod]).decode, msgspec.json.Decoder(Event[Pod]).decode)

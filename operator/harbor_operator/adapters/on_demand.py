@@ -44,9 +44,9 @@ def redis() -> Redis:
     """Returns the Redis port."""
 
     def load() -> Redis:
-        from harbor_operator.adapters.redis import RedisPyRedis
+        from harbor_operator.adapters.redis import RedisPyCache
 
-        return RedisPyRedis()
+        return RedisPyCache()
 
     return _on_demand(load)
 
@@ -55,9 +55,9 @@ def swift() -> ObjectStore:
     """Returns the ObjectStore port."""
 
     def load() -> ObjectStore:
-        from harbor_operator.adapters.swift import SwiftStore
+        from harbor_operator.adapters.swift import SwiftObjectStore
 
-        return SwiftStore()
+        return SwiftObjectStore()
 
     return _on_demand(load)
 

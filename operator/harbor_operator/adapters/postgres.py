@@ -14,8 +14,8 @@ import psycopg
 from psycopg import AsyncConnection, errors, sql
 from pydantic import SecretStr
 
-from harbor_operator.adapters.postgres_errors import connect_trouble, statement_trouble, unreachable
-from harbor_operator.adapters.postgres_looks import MAY_CREATE, read_admin, read_databases, read_role
+from harbor_operator.adapters.postgres_errors import connection_error, statement_error, unreachable
+from harbor_operator.adapters.postgres_queries import MAY_CREATE, read_admin, read_databases, read_role
 from harbor_operator.adapters.postgres_statements import (
     create_database,
     database_statements,
@@ -23,17 +23,21 @@ from harbor_operator.adapters.postgres_statements import (
     role_statements,
 )
 from harbor_operator.api.backends import SslMode
-from harbor_operator.diagnosis.database_seen import Answer, LoginSeen, ServerSeen
-from harbor_operator.plan.database import (
+from harbor_operator.model.database import (
     Change,
-    CloseDatabase,
     CreateDatabase,
     DropDatabase,
+    LoginResult,
     MarkDatabase,
-    TakeSchema,
+    ObservedLogin,
+    ObservedServer,
+    OwnPublicSchema,
+    PostgresLogin,
+    PostgresServer,
+    RevokePublicConnect,
 )
 from harbor_operator.ports import Refused
-from harbor_operator.ports.postgres import PostgresLogin, PostgresServer, PostgresSession
+from harbor_operator.ports.postgres import PostgresSession
 from harbor_operator.reasons import Reason
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -60,21 +64,21 @@ class PsycopgPostgres:
         async with _connected(server, admin, _MAINTENANCE) as connection:
             yield _Session(connection, server, admin)
 
-    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> LoginSeen:
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         """Logs in and asks whether tables could be made; a rejection is an answer, not an error."""
         try:
             async with _connected(server, login, database) as connection:
-                with _translated(server, login):
+                with _map_errors(server, login):
                     row = await (await connection.execute(MAY_CREATE)).fetchone()
         except Refused as refusal:
             match refusal.reason:
                 case Reason.DATABASE_CREDENTIALS_REJECTED:
-                    return LoginSeen(Answer.WRONG_PASSWORD, complaint=str(refusal))
+                    return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message=str(refusal))
                 case Reason.DATABASE_LOGIN_FAILED:
-                    return LoginSeen(Answer.REFUSED, complaint=str(refusal))
+                    return ObservedLogin(LoginResult.REFUSED, error_message=str(refusal))
                 case _:
                     raise
-        return LoginSeen(Answer.ACCEPTED, may_create=bool(row and row[0]))
+        return ObservedLogin(LoginResult.ACCEPTED, may_create=bool(row and row[0]))
 
 
 class _Session:
@@ -86,10 +90,10 @@ class _Session:
         self._admin = admin
         self._version = connection.info.server_version // 10000
 
-    async def read(self, role: str, databases: Sequence[str]) -> ServerSeen:
-        with _translated(self._server, self._admin):
+    async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
+        with _map_errors(self._server, self._admin):
             admin, max_connections = await read_admin(self._connection)
-            return ServerSeen(
+            return ObservedServer(
                 version=self._version,
                 max_connections=max_connections,
                 admin=admin,
@@ -98,7 +102,7 @@ class _Session:
             )
 
     async def lock(self) -> bool:
-        with _translated(self._server, self._admin):
+        with _map_errors(self._server, self._admin):
             try:
                 await self._connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
             except errors.LockNotAvailable:
@@ -106,7 +110,7 @@ class _Session:
         return True
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        with _translated(self._server, self._admin):
+        with _map_errors(self._server, self._admin):
             for change in changes:
                 await self._apply(change)
 
@@ -117,15 +121,15 @@ class _Session:
                 await self._as_owner(change.role, MarkDatabase(change.database, change.role, change.marker))
             case DropDatabase():
                 await self._drop(change)
-            case CloseDatabase() | MarkDatabase():
+            case RevokePublicConnect() | MarkDatabase():
                 await self._as_owner(change.role, change)
-            case TakeSchema():
+            case OwnPublicSchema():
                 async with _connected(self._server, self._admin, change.database) as inside:
                     await _in_transaction(inside, database_statements(change))
             case _:
                 await _in_transaction(self._connection, role_statements(change, self._version, self._verifier))
 
-    async def _as_owner(self, role: str, change: CloseDatabase | MarkDatabase) -> None:
+    async def _as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase) -> None:
         # As the owner, because an admin who is a member does not always inherit the owner's rights (NOINHERIT; 16).
         acting = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
         await _in_transaction(self._connection, [acting, *database_statements(change)])
@@ -154,7 +158,7 @@ async def _connected(server: PostgresServer, login: PostgresLogin, database: str
     try:
         async with asyncio.timeout(_SESSION_SECONDS):
             # Statements, not start-up options: poolers refuse those.
-            with _translated(server, login):
+            with _map_errors(server, login):
                 await connection.execute(
                     "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
                     "set_config('idle_in_transaction_session_timeout', %s, false)",
@@ -187,16 +191,16 @@ async def _connect(server: PostgresServer, login: PostgresLogin, database: str) 
             )
         except psycopg.OperationalError as error:
             # Without the chain: psycopg's exception refers to the connection, and that to the password.
-            raise connect_trouble(error, server, login) from None
+            raise connection_error(error, server, login) from None
 
 
 @contextmanager
-def _translated(server: PostgresServer, login: PostgresLogin) -> Iterator[None]:
+def _map_errors(server: PostgresServer, login: PostgresLogin) -> Iterator[None]:
     """Turns what the server says to a statement into the exceptions of the house."""
     try:
         yield
     except psycopg.Error as error:
-        raise statement_trouble(error, server, login) from None
+        raise statement_error(error, server, login) from None
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import re
 import psycopg
 from psycopg import errors
 
+from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.postgres import PostgresLogin, PostgresServer
 from harbor_operator.reasons import Reason
 
 # libpq gives no code for a failed connection, only text. The first row that matches wins: with several addresses the
@@ -31,13 +31,13 @@ _DOWN = re.compile(
 )
 
 
-def connect_trouble(
+def connection_error(
     error: psycopg.OperationalError, server: PostgresServer, login: PostgresLogin
 ) -> Unavailable | Refused:
     """Returns what a failed connection means."""
     text = str(error)
     where = f"PostgreSQL at '{server.host}:{server.port}'"
-    said = _sentence(text)
+    said = _last_error_line(text)
     if trouble := _tls_trouble(text, where, server):
         return trouble
     if _NOT_LET_IN.search(text):
@@ -68,7 +68,7 @@ def unreachable(server: PostgresServer, said: str) -> Unavailable:
     )
 
 
-def statement_trouble(error: psycopg.Error, server: PostgresServer, admin: PostgresLogin) -> Unavailable | Refused:
+def statement_error(error: psycopg.Error, server: PostgresServer, admin: PostgresLogin) -> Unavailable | Refused:
     """Returns what a failed statement of the admin means."""
     said = ". ".join(part.rstrip(".") for part in (error.diag.message_primary, error.diag.message_detail) if part)
     if isinstance(error, errors.InsufficientPrivilege):
@@ -79,11 +79,11 @@ def statement_trouble(error: psycopg.Error, server: PostgresServer, admin: Postg
             f'GRANT that role TO "{admin.username}" WITH ADMIN OPTION;',
         )
     if isinstance(error, psycopg.OperationalError):
-        return unreachable(server, said or _sentence(str(error)))
+        return unreachable(server, said or _last_error_line(str(error)))
     return Unavailable(f"PostgreSQL at '{server.host}:{server.port}' refused a statement, looking again: {said}")
 
 
-def _sentence(text: str) -> str:
+def _last_error_line(text: str) -> str:
     # The last failure, without libpq's indented hints, the addresses in front, and the path of our temporary CA file:
     # what is said must be the same in every pass, or the status would be written in every pass.
     last = [line for line in text.splitlines() if line.strip() and not line[0].isspace()][-1:]
@@ -101,7 +101,7 @@ def _tls_trouble(text: str, where: str, server: PostgresServer) -> Refused | Non
     if _UNTRUSTED.search(text):
         return Refused(
             Reason.CERTIFICATE_UNTRUSTED,
-            f"the certificate of {where} is not trusted: {_sentence(text)}; put its CA into the Secret of "
+            f"the certificate of {where} is not trusted: {_last_error_line(text)}; put its CA into the Secret of "
             "`spec.database.caSecretRef`, and the host name into the certificate if it does not match",
         )
     return None

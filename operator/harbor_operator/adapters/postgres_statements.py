@@ -8,20 +8,20 @@ from typing import LiteralString, assert_never
 from psycopg import sql
 from pydantic import SecretStr
 
-from harbor_operator.diagnosis.database_seen import Attribute
-from harbor_operator.plan.database import (
-    CloseDatabase,
+from harbor_operator.model.database import (
+    AlterRole,
+    Attribute,
+    CommentRole,
     CreateDatabase,
     CreateRole,
     DropDatabase,
     DropRole,
-    JoinRole,
+    GrantRoleToAdmin,
     MarkDatabase,
-    MarkRole,
-    ReshapeRole,
+    OwnPublicSchema,
+    RevokePublicConnect,
     RoleChange,
     SetPassword,
-    TakeSchema,
 )
 
 Verifier = Callable[[str, SecretStr], str]
@@ -60,14 +60,14 @@ def role_statements(change: RoleChange, version: int, verifier: Verifier) -> lis
             return [_shape_statement(change, version)]
 
 
-def database_statements(change: CloseDatabase | MarkDatabase | TakeSchema) -> list[sql.Composed]:
+def database_statements(change: RevokePublicConnect | MarkDatabase | OwnPublicSchema) -> list[sql.Composed]:
     """Returns the statements for a database that exists; they belong into one transaction."""
     match change:
-        case CloseDatabase():
+        case RevokePublicConnect():
             return [_composed("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC", sql.Identifier(change.database))]
         case MarkDatabase():
             return [_comment("DATABASE", change.database, change.marker.comment)]
-        case TakeSchema():
+        case OwnPublicSchema():
             return [
                 _composed("ALTER SCHEMA public OWNER TO {}", sql.Identifier(change.role)),
                 sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC").format(),
@@ -90,16 +90,16 @@ def drop_database(change: DropDatabase, version: int) -> sql.Composed:
     return _composed("DROP DATABASE IF EXISTS {}{}", sql.Identifier(change.database), force)
 
 
-def _shape_statement(change: ReshapeRole | MarkRole | JoinRole | DropRole, version: int) -> sql.Composed:
+def _shape_statement(change: AlterRole | CommentRole | GrantRoleToAdmin | DropRole, version: int) -> sql.Composed:
     role = sql.Identifier(change.role)
     match change:
-        case ReshapeRole():
+        case AlterRole():
             attributes = sql.SQL(" ").join(_CLAUSES[attribute] for attribute in change.attributes)
             limit = sql.Literal(change.connection_limit)
             return _composed("ALTER ROLE {} CONNECTION LIMIT {} {}", role, limit, attributes)
-        case MarkRole():
+        case CommentRole():
             return _comment("ROLE", change.role, change.marker.comment)
-        case JoinRole():
+        case GrantRoleToAdmin():
             # Since 16 the maker of a role holds it with ADMIN but without SET, which CREATE DATABASE ... OWNER needs.
             option = sql.SQL(" WITH SET TRUE" if version >= _SET_OPTION_EXISTS else "")
             return _composed("GRANT {} TO CURRENT_USER{}", role, option)

@@ -13,29 +13,28 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
-from harbor_operator.diagnosis.cache import DATABASES, Address, CacheSeen, Mode, SentinelSeen
+from harbor_operator.model.cache import REQUIRED_DATABASES, Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.redis import RedisLogin
 from harbor_operator.reasons import Reason
 
 _SECONDS = 3
 _WHOLE_LOOK_SECONDS = 8
 
 
-class RedisPyRedis:
+class RedisPyCache:
     """Redis and Valkey as the operator reaches them; `ca_file` is trusted instead of the system's authorities."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
 
-    async def read(self, address: Address, login: RedisLogin) -> CacheSeen:
+    async def read(self, address: Address, login: RedisLogin) -> ObservedCache:
         """Returns what INFO says, and whether the highest database that Harbor may use can be selected."""
         async with self._connected(address, login) as client:
             info = await client.info()
             mode = _mode(info)
             # A Sentinel and a cluster refuse SELECT for reasons of their own, and are refused before this counts.
-            enough = mode is not Mode.STANDALONE or await _has_database(client, DATABASES - 1)
-        return CacheSeen(
+            enough = mode is not Mode.STANDALONE or await _has_database(client, REQUIRED_DATABASES - 1)
+        return ObservedCache(
             product=_product(info),
             mode=mode,
             is_primary=info.get("role", "master") == "master",
@@ -44,18 +43,18 @@ class RedisPyRedis:
             eviction=info.get("maxmemory_policy", "noeviction"),
         )
 
-    async def read_sentinel(self, address: Address, master: str) -> SentinelSeen:
+    async def read_sentinel(self, address: Address, master: str) -> ObservedSentinel:
         """Returns where the Sentinel says the primary is."""
         try:
             async with self._connected(address, RedisLogin()) as client:
                 if _mode(await client.info()) is not Mode.SENTINEL:
-                    return SentinelSeen(is_sentinel=False)
+                    return ObservedSentinel(is_sentinel=False)
                 found = await client.sentinel_get_master_addr_by_name(master)
         except Refused as refusal:
             if refusal.reason is Reason.CACHE_CREDENTIALS_REJECTED:
-                return SentinelSeen(requires_password=True)
+                return ObservedSentinel(requires_password=True)
             raise
-        return SentinelSeen(master=Address(str(found[0]), int(found[1])) if isinstance(found, tuple) else None)
+        return ObservedSentinel(master=Address(str(found[0]), int(found[1])) if isinstance(found, tuple) else None)
 
     @asynccontextmanager
     async def _connected(self, address: Address, login: RedisLogin) -> AsyncIterator[Client]:

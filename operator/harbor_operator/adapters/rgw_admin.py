@@ -15,11 +15,10 @@ from pydantic import SecretStr
 from yarl import URL
 
 from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, sign
-from harbor_operator.diagnosis.storage import error_code, explain_admin_denial, untrusted
-from harbor_operator.outcomes import Blocked
-from harbor_operator.plan.storage import Quota, RgwUser
+from harbor_operator.checks.storage import error_code, explain_admin_error, untrusted
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.storage import Quota, RgwEndpoint, RgwUser
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.rgw_admin import RgwAccess
 from harbor_operator.reasons import Reason
 
 DEADLINE = aiohttp.ClientTimeout(total=10)
@@ -27,10 +26,10 @@ DEADLINE = aiohttp.ClientTimeout(total=10)
 Answer = tuple[int, bytes]
 
 
-class RgwAdminApi:
+class HttpRgwAdmin:
     """One request at a time on a connection of its own: the calls are few and far between."""
 
-    async def read_user(self, access: RgwAccess, uid: str) -> RgwUser | None:
+    async def read_user(self, access: RgwEndpoint, uid: str) -> RgwUser | None:
         """Returns the user with its Swift keys and quota, or None if there is none."""
         status, body = await _call(access, "GET", {"uid": uid})
         if status == HTTPStatus.NOT_FOUND and error_code(body) == "NoSuchUser":
@@ -45,14 +44,14 @@ class RgwAdminApi:
                 "`spec.storage.swift.provision.adminURL` an RGW?",
             ) from None
 
-    async def ensure_user(self, access: RgwAccess, uid: str, display_name: str) -> None:
+    async def ensure_user(self, access: RgwEndpoint, uid: str, display_name: str) -> None:
         """Makes the user without any S3 key; an existing one is left as it is."""
         query = {"uid": uid, "display-name": display_name, "generate-key": "false"}
         status, body = await _call(access, "PUT", query)
         if status != HTTPStatus.CONFLICT:
             _expect(access, status, body)
 
-    async def set_swift_login(self, access: RgwAccess, username: str, key: SecretStr) -> None:
+    async def set_swift_login(self, access: RgwEndpoint, username: str, key: SecretStr) -> None:
         """Makes 'uid:subuser' with full access and this Swift key, or gives an existing one this key."""
         uid, _, subuser = username.partition(":")
         # Only `subuser=name`: the bare `subuser` flag of the documentation breaks the signature.
@@ -64,13 +63,13 @@ class RgwAdminApi:
             status, body = await _call(access, "PUT", query)
         _expect(access, status, body)
 
-    async def set_quota(self, access: RgwAccess, uid: str, quota: Quota) -> None:
+    async def set_quota(self, access: RgwEndpoint, uid: str, quota: Quota) -> None:
         """Sets the quota of everything the user stores."""
         size = {"max-size-kb": str(quota.kib)} if quota.enabled else {}
         query = {"quota": "", "uid": uid, "quota-type": "user", "enabled": str(quota.enabled).lower(), **size}
         await _do(access, "PUT", query)
 
-    async def remove_swift_login(self, access: RgwAccess, username: str) -> None:
+    async def remove_swift_login(self, access: RgwEndpoint, username: str) -> None:
         """Removes the subuser and its key; a missing one is a success."""
         uid, _, subuser = username.partition(":")
         query = {"uid": uid, "subuser": subuser, "purge-keys": "true"}
@@ -78,7 +77,7 @@ class RgwAdminApi:
         if status != HTTPStatus.NOT_FOUND:
             _expect(access, status, body)
 
-    async def remove_user(self, access: RgwAccess, uid: str) -> bool:
+    async def remove_user(self, access: RgwEndpoint, uid: str) -> bool:
         """Removes the user and says whether it is gone; one that owns a bucket stays."""
         # Never `purge-data`: without it RGW itself refuses (409) to remove a user that owns a bucket.
         status, body = await _call(access, "DELETE", {"uid": uid})
@@ -89,12 +88,12 @@ class RgwAdminApi:
         return True
 
 
-async def _do(access: RgwAccess, method: str, query: Mapping[str, str]) -> None:
+async def _do(access: RgwEndpoint, method: str, query: Mapping[str, str]) -> None:
     status, body = await _call(access, method, query)
     _expect(access, status, body)
 
 
-async def _call(access: RgwAccess, method: str, query: Mapping[str, str]) -> Answer:
+async def _call(access: RgwEndpoint, method: str, query: Mapping[str, str]) -> Answer:
     """Signs and sends one request; the query may hold a key, so it is in no message."""
     base = urlsplit(access.url)
     path = f"{base.path.rstrip('/')}/admin/user"
@@ -129,7 +128,7 @@ def _host(url: str) -> str:
     return name if parsed.is_default_port() else f"{name}:{parsed.port}"
 
 
-def _trust(access: RgwAccess) -> ssl.SSLContext | bool:
+def _trust(access: RgwEndpoint) -> ssl.SSLContext | bool:
     if not access.url.startswith("https:") or not access.ca_pem:
         return True
     try:
@@ -138,9 +137,9 @@ def _trust(access: RgwAccess) -> ssl.SSLContext | bool:
         _raise(untrusted(access.url, access.ca_secret))
 
 
-def _expect(access: RgwAccess, status: int, body: bytes) -> None:
+def _expect(access: RgwEndpoint, status: int, body: bytes) -> None:
     if status != HTTPStatus.OK:
-        finding = explain_admin_denial(status, error_code(body), access.url, access.secret)
+        finding = explain_admin_error(status, error_code(body), access.url, access.secret)
         if isinstance(finding, Blocked):
             _raise(finding)
         raise Unavailable(finding.message, finding.reason)
@@ -150,14 +149,14 @@ def _raise(finding: Blocked) -> NoReturn:
     raise Refused(finding.reason, finding.message) from None
 
 
-def _user(seen: dict[str, Any]) -> RgwUser:
-    quota = seen.get("user_quota", {})
+def _user(observed: dict[str, Any]) -> RgwUser:
+    quota = observed.get("user_quota", {})
     return RgwUser(
-        uid=seen["user_id"],
-        display_name=seen["display_name"],
-        subusers={entry["id"]: entry["permissions"] for entry in seen["subusers"]},
-        swift_keys={entry["user"]: SecretStr(entry["secret_key"]) for entry in seen["swift_keys"]},
-        s3_keys=len(seen["keys"]),
-        suspended=bool(seen.get("suspended")),
+        uid=observed["user_id"],
+        display_name=observed["display_name"],
+        subusers={entry["id"]: entry["permissions"] for entry in observed["subusers"]},
+        swift_keys={entry["user"]: SecretStr(entry["secret_key"]) for entry in observed["swift_keys"]},
+        s3_keys=len(observed["keys"]),
+        suspended=bool(observed.get("suspended")),
         quota=Quota(enabled=bool(quota.get("enabled")), kib=max(0, quota.get("max_size_kb", 0))),
     )

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from harbor_operator.plan.secrets import PASSWORD_LENGTH, Chance, KeyPair
+from harbor_operator.model.release import KeyPair, SecretGenerator
+from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 
 # Letters and digits only: core writes the database password unquoted into a DSN, and jobservice into a URL.
 _ALPHABET = string.ascii_letters + string.digits
@@ -58,4 +59,4 @@ def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
     return SecretStr(f"{user}:{hashed}")
 
 
-CHANCE = Chance(make_password, make_key_pair, make_htpasswd)
+SECRET_GENERATOR = SecretGenerator(make_password, make_key_pair, make_htpasswd)

@@ -12,20 +12,20 @@ from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from harbor_operator.adapters.swift_filler import Filler
-from harbor_operator.adapters.swift_wire import (
+from harbor_operator.adapters.swift_body import GeneratedBody
+from harbor_operator.adapters.swift_connection import (
     connected,
-    denial,
     log_in,
+    map_errors,
     object_url,
+    operation_error,
     remove_container,
-    translated,
     unanswered,
     unless_missing,
 )
-from harbor_operator.diagnosis.storage import MIB, Deed
+from harbor_operator.checks.storage import MIB
+from harbor_operator.model.storage import Container, Operation, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused
-from harbor_operator.ports.object_store import Container, SwiftAccount, SwiftSession
 from harbor_operator.reasons import Reason
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ CHUNK_SECONDS = 60.0
 META = "x-object-meta-"
 
 
-class SwiftStore:
+class SwiftObjectStore:
     """Talks to any number of stores, a few requests at a time."""
 
     def __init__(self, parallel: int = 4) -> None:
@@ -50,21 +50,21 @@ class SwiftStore:
 
     async def read_container(self, at: Container) -> int | None:
         """Returns how many objects the container holds, or None if there is no such container."""
-        seen = await self._ask(at, Deed.CONTAINER, lambda wire: unless_missing(wire.head_container, at.name))
-        return None if seen is None else int(seen.get("x-container-object-count", 0))
+        observed = await self._ask(at, Operation.CONTAINER, lambda wire: unless_missing(wire.head_container, at.name))
+        return None if observed is None else int(observed.get("x-container-object-count", 0))
 
     async def ensure_container(self, at: Container) -> None:
         """Makes the container; an existing one of the same user is left as it is."""
-        await self._ask(at, Deed.CONTAINER, lambda wire: wire.put_container(at.name))
+        await self._ask(at, Operation.CONTAINER, lambda wire: wire.put_container(at.name))
 
     async def remove_container(self, at: Container) -> bool:
         """Removes the container and says whether it is gone; one that is not empty stays."""
-        return await self._ask(at, Deed.REMOVE, lambda wire: remove_container(wire, at.name))
+        return await self._ask(at, Operation.REMOVE, lambda wire: remove_container(wire, at.name))
 
-    async def read_marks(self, at: Container, name: str) -> Mapping[str, str] | None:
+    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
         """Returns the marks of an object, or None if there is no such object."""
-        seen = await self._ask(at, Deed.READ, lambda wire: unless_missing(wire.head_object, at.name, name))
-        return None if seen is None else {k[len(META) :]: v for k, v in seen.items() if k.startswith(META)}
+        observed = await self._ask(at, Operation.READ, lambda wire: unless_missing(wire.head_object, at.name, name))
+        return None if observed is None else {k[len(META) :]: v for k, v in observed.items() if k.startswith(META)}
 
     async def write_object(self, at: Container, name: str, body: bytes, marks: Mapping[str, str]) -> None:
         """Writes a small object with its marks."""
@@ -76,14 +76,17 @@ class SwiftStore:
         headers = {"X-Object-Manifest": quote(f"{at.name}/{prefix}")}
         await self._write(at, name, lambda wire: wire.put_object(at.name, name, b"", 0, headers=headers))
 
-    async def write_filler(self, at: Container, name: str, size: int) -> None:
+    async def write_generated(self, at: Container, name: str, size: int) -> None:
         """Writes an object of `size` bytes in one request, checked by its digest and never held in memory."""
         seconds = CHUNK_SECONDS + size / MIB
         url = object_url(at, name)
-        filler = Filler(size, monotonic() + seconds)
+        filler = GeneratedBody(size, monotonic() + seconds)
 
         def work() -> str:
-            with translated(denial(at, Deed.WRITE, url, size), at.session.account), connected(at, seconds) as wire:
+            with (
+                map_errors(operation_error(at, Operation.WRITE, url, size), at.session.account),
+                connected(at, seconds) as wire,
+            ):
                 return str(wire.put_object(at.name, name, filler, size))
 
         try:
@@ -98,12 +101,14 @@ class SwiftStore:
 
     async def read_object(self, at: Container, name: str) -> bytes:
         """Returns the content of a small object."""
-        _, body = await self._ask(at, Deed.READ, lambda wire: wire.get_object(at.name, name))
+        _, body = await self._ask(at, Operation.READ, lambda wire: wire.get_object(at.name, name))
         return bytes(body)
 
     async def list_objects(self, at: Container, prefix: str, limit: int) -> Sequence[str]:
         """Returns up to `limit` names that start with `prefix`, in order."""
-        _, listed = await self._ask(at, Deed.LIST, lambda wire: wire.get_container(at.name, prefix=prefix, limit=limit))
+        _, listed = await self._ask(
+            at, Operation.LIST, lambda wire: wire.get_container(at.name, prefix=prefix, limit=limit)
+        )
         return [str(entry["name"]) for entry in listed]
 
     async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
@@ -116,16 +121,16 @@ class SwiftStore:
                 if monotonic() > end:
                     return
 
-        await self._ask(at, Deed.REMOVE, work)
+        await self._ask(at, Operation.REMOVE, work)
 
     async def _write(self, at: Container, name: str, work: Callable[[Any], Any]) -> None:
-        await self._ask(at, Deed.WRITE, work, object_url(at, name))
+        await self._ask(at, Operation.WRITE, work, object_url(at, name))
 
-    async def _ask(self, at: Container, deed: Deed, work: Callable[[Any], T], url: str = "") -> T:
+    async def _ask(self, at: Container, operation: Operation, work: Callable[[Any], T], url: str = "") -> T:
         target = url or object_url(at, "")
 
         def threaded() -> T:
-            with translated(denial(at, deed, target), at.session.account), connected(at) as wire:
+            with map_errors(operation_error(at, operation, target), at.session.account), connected(at) as wire:
                 return work(wire)
 
         return await self._run(target, threaded)

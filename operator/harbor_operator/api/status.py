@@ -22,7 +22,7 @@ class Condition(Model):
     )
 
 
-class StatusWarning(Model):
+class WarningStatus(Model):
     """Something that is fine today and will hurt one day."""
 
     code: str = Field(description="One word from the list in docs/problems.md.")
@@ -70,5 +70,5 @@ class HarborRegistryStatus(Model):
     storage_url: str | None = Field(
         default=None, alias="storageURL", description="The storage URL that was proved to work."
     )
-    warnings: list[StatusWarning] = Field(default_factory=list, description="What will hurt one day.")
+    warnings: list[WarningStatus] = Field(default_factory=list, description="What will hurt one day.")
     pull_secrets: PullSecretStatus | None = Field(default=None, description="How far the pull Secrets have spread.")

@@ -241,7 +241,7 @@ class Metadata(Model):
         return cls.model_validate({key: value for key, value in metadata.items() if key in known})
 
 
-class Observed(Model):
+class PreviousStatus(Model):
     """The little of an earlier status that a decision needs, so that a restart knows it."""
 
     secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
@@ -252,7 +252,7 @@ class Observed(Model):
     reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> Observed:
+    def parse(cls, body: Mapping[str, Any]) -> PreviousStatus:
         """Picks it out of an object's status."""
         status = body.get("status") or {}
         spread = status.get("pullSecrets") or {}
@@ -276,7 +276,7 @@ class HarborRegistry(Model):
 
     metadata: Metadata
     spec: HarborRegistrySpec
-    observed: Observed = Field(default_factory=Observed)
+    observed: PreviousStatus = Field(default_factory=PreviousStatus)
 
     @property
     def key(self) -> str:
@@ -289,5 +289,5 @@ class HarborRegistry(Model):
         return cls(
             metadata=Metadata.parse(body["metadata"]),
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
-            observed=Observed.parse(body),
+            observed=PreviousStatus.parse(body),
         )

@@ -5,35 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from harbor_operator.injector.births import Births
-from harbor_operator.injector.contests import Contest
-from harbor_operator.injector.interests import Interests, sources_of, stake_of
-from harbor_operator.injector.mirror import Mirror
-from harbor_operator.injector.plans import Plans
-from harbor_operator.injector.queue import Urgency, WorkQueue
-from harbor_operator.injector.review import Review
-from harbor_operator.injector.sources import Sources
-from harbor_operator.injector.standings import Standings
-from harbor_operator.injector.surroundings import Gauges, Surroundings
+from harbor_operator.injector.admission_monitor import AdmissionPolicyMonitor
+from harbor_operator.injector.claims import ClaimRegistry, claim_in_state, sources_for
+from harbor_operator.injector.conflicts import Conflict
+from harbor_operator.injector.deps import Gauges, RuntimeDeps
+from harbor_operator.injector.plan_cache import PlanCache
+from harbor_operator.injector.queue import Priority, WorkQueue
+from harbor_operator.injector.resync import Resync
+from harbor_operator.injector.status import InjectionStatus
+from harbor_operator.injector.store import Store
+from harbor_operator.injector.watch_status import WatchStatus
 from harbor_operator.injector.writer import Writer
-from harbor_operator.outcomes import PullSecretFacts
-from harbor_operator.plan.holding import AccountSeen, NamespaceSeen
-from harbor_operator.plan.injection import (
+from harbor_operator.model.injection import (
     ApplySecret,
-    PatchAccount,
-    Stance,
-    Verdict,
+    Claim,
+    ClaimState,
+    DesiredInjection,
+    NamespacePlan,
+    PatchServiceAccount,
     Write,
-    is_held,
-    offered_to,
 )
+from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
+from harbor_operator.model.outcomes import PullSecretFacts
+from harbor_operator.model.watch import Deleted, Heartbeat, Kind, ObservedObject, Source, Synced, WatchEvent
+from harbor_operator.plan.injection import is_held, pull_secrets_for_new_pod
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Alive, Change, Cluster, Complete, Kind, Seen, Source, Vanished
-from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.ports.pull_secrets import PullSecretApi
 
-AFTER_A_SURPRISE = 30.0
-FIRST_LOOK_EVERY = 0.02
-REVIEWED_AT_ONCE = 10
+UNEXPECTED_ERROR_DELAY_SECONDS = 30.0
+SYNC_POLL_SECONDS = 0.02
+RESYNC_BATCH = 10
 
 
 class Injector:
@@ -44,18 +45,18 @@ class Injector:
     another set of sources is wanted.
     """
 
-    def __init__(self, cluster: Cluster, around: Surroundings, ring: Callable[[], None]) -> None:
-        self.queue = WorkQueue(around.clock)
-        self._around = around
+    def __init__(self, cluster: PullSecretApi, deps: RuntimeDeps, ring: Callable[[], None]) -> None:
+        self.queue = WorkQueue(deps.clock)
+        self._deps = deps
         self._ring = ring
-        self._mirror = Mirror()
-        self._sources = Sources(around.clock)
-        self._interests = Interests()
-        self._births = Births()
-        self._review = Review()
-        self._plans = Plans(self._mirror, self._interests)
-        self._standings = Standings(around.clock, around.metrics.injected)
-        self._writer = Writer(cluster, around, self._mirror, self._interests, self._standings)
+        self._mirror = Store()
+        self._sources = WatchStatus(deps.clock)
+        self._interests = ClaimRegistry()
+        self._births = AdmissionPolicyMonitor()
+        self._review = Resync()
+        self._plans = PlanCache(self._mirror, self._interests)
+        self._standings = InjectionStatus(deps.clock, deps.metrics.injected)
+        self._writer = Writer(cluster, deps, self._mirror, self._interests, self._standings)
 
     @property
     def ready(self) -> bool:
@@ -86,18 +87,18 @@ class Injector:
     def progress(self) -> dict[str, PullSecretFacts]:
         """Returns how far the declared wishes have spread, by registry; nothing yet of those not fully looked at."""
         return {
-            wish.registry_key: self._standings.facts(wish.claim)
-            for wish in self._interests.declared()
-            if self._sources.is_complete(sources_of(wish.claim))
+            desired.registry_key: self._standings.facts(desired.claim)
+            for desired in self._interests.declared()
+            if self._sources.is_complete(sources_for(desired.claim))
         }
 
-    def contests(self) -> tuple[Contest, ...]:
+    def contests(self) -> tuple[Conflict, ...]:
         """Returns where somebody keeps undoing our work."""
         return self._writer.contests.open()
 
-    def declare(self, wish: DistributionWish) -> None:
+    def declare(self, desired: DesiredInjection) -> None:
         """Makes this the wish of its registry; the same wish again changes nothing."""
-        if self._interests.declare(wish):
+        if self._interests.declare(desired):
             self._writer.contests.reset()
             self._reconsider()
 
@@ -111,7 +112,7 @@ class Injector:
         if self._interests.abandon(registry_uid):
             self._reconsider()
 
-    def expect_births(self, registry_uid: str, *, attached: bool) -> None:
+    def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
         """Says whether accounts are to be born with their reference from now on; those that are not are counted."""
         self._births.expect(registry_uid, attached=attached)
 
@@ -124,7 +125,7 @@ class Injector:
             return 0
         if not self._may_tell(claim):
             return None
-        heard = self._sources.heard(sources_of(claim))
+        heard = self._sources.heard(sources_for(claim))
         left = [name for name, holding in self._mirror if holding.is_open and self._is_held(name, claim, heard)]
         refusals = [refused for name in left if (refused := self._standings.refusal(name))]
         if refusals and len(refusals) == len(left):
@@ -133,16 +134,16 @@ class Injector:
             self._reconsider()
         return len(left)
 
-    async def await_first_look(self, claim: Claim, patience: float) -> None:
+    async def wait_for_sync(self, claim: Claim, policy: float) -> None:
         """Returns once everything that concerns a claim has been seen and judged, or after so many seconds.
 
         Raises Refused if the rights to see it are missing.
         """
-        end = self._around.clock() + patience
-        while not self._may_tell(claim) and self._around.clock() < end:
-            await self._around.sleep(FIRST_LOOK_EVERY)
-        while self.review(REVIEWED_AT_ONCE):
-            await self._around.sleep(0.0)
+        end = self._deps.clock() + policy
+        while not self._may_tell(claim) and self._deps.clock() < end:
+            await self._deps.sleep(SYNC_POLL_SECONDS)
+        while self.review(RESYNC_BATCH):
+            await self._deps.sleep(0.0)
 
     def read(self, claim: Claim) -> PullSecretFacts | None:
         """Returns how far a declared wish has spread; None before the first full look.
@@ -153,27 +154,27 @@ class Injector:
             return None
         self.review()
         contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
-        bare = self._births.bare(claim.registry_uid)
-        return replace(self._standings.facts(claim), contested=tuple(contested), born_bare=bare)
+        missed = self._births.missed(claim.registry_uid)
+        return replace(self._standings.facts(claim), contested=tuple(contested), missed_by_policy=missed)
 
     def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
         """Returns the references that a new pod of a service account gets, once the registry's Secret is in place."""
         holding = self._mirror[namespace]
-        mine = [stake for stake in self._plans.stakes(namespace) if stake.uid == registry_uid]
-        return next((found for stake in mine if (found := offered_to(holding, stake, account))), ())
+        mine = [claim for claim in self._plans.claims(namespace) if claim.uid == registry_uid]
+        return next((found for claim in mine if (found := pull_secrets_for_new_pod(holding, claim, account))), ())
 
-    def observe(self, source: Source, change: Change) -> None:
+    def observe(self, source: Source, change: WatchEvent) -> None:
         """Notes what a view tells, and rings the namespaces that it changes."""
         self._sources.hear(source)
         match change:
-            case Alive():
+            case Heartbeat():
                 return
-            case Complete():
+            case Synced():
                 for gone in self._mirror.compare(source, change):
                     self._lose(source.kind, gone)
                 if self._sources.complete(source):
-                    self._reconsider(Urgency.REPAIR)
-            case Vanished():
+                    self._reconsider(Priority.REPAIR)
+            case Deleted():
                 self._lose(source.kind, change)
             case _:
                 self._note_seen(source, change)
@@ -196,17 +197,17 @@ class Injector:
     def take(self) -> str | None:
         """Returns the next namespace to converge; None if nothing is due, or enough is under way for this server."""
         width, queue = self._writer.width, self.queue
-        shares = width.shares
-        namespace = queue.take(shares)
-        if namespace is None and queue.under_way >= shares.whole:
+        limits = width.limits
+        namespace = queue.take(limits)
+        if namespace is None and queue.under_way >= limits.whole:
             width.whole.reach()
-        elif namespace is None and queue.rotating >= shares.rotations:
+        elif namespace is None and queue.rotating >= limits.rotations:
             width.background.reach()
         return namespace
 
     async def converge(self, namespace: str) -> None:
         """Writes what the namespace lacks until nothing is left that may be written now, and gives the key back."""
-        delay: float | None = AFTER_A_SURPRISE
+        delay: float | None = UNEXPECTED_ERROR_DELAY_SECONDS
         try:
             verdict = self._plans.take(namespace)
             while write := self._first_due(namespace, verdict):
@@ -214,26 +215,26 @@ class Injector:
                 verdict = self._plans.make(namespace)
             delay = min((self._writer.wait(namespace, write) for write in verdict.writes), default=None)
             self._note(namespace, verdict)
-            if self._mirror[namespace].seen is None:
+            if self._mirror[namespace].observed is None:
                 self._writer.forget(namespace)  # it went while it was worked on: nobody will ask for what failed there
         finally:
             self.queue.finish(namespace, delay)
             self._ring()
 
-    def _note_seen(self, source: Source, seen: Seen) -> None:
-        newborn = seen if isinstance(seen, AccountSeen) and not self._is_known(seen) else None
-        if not self._mirror.note(seen):
+    def _note_seen(self, source: Source, observed: ObservedObject) -> None:
+        newborn = observed if isinstance(observed, ObservedServiceAccount) and not self._is_known(observed) else None
+        if not self._mirror.note(observed):
             return
-        self._plans.drop(_place(seen))
+        self._plans.drop(_place(observed))
         if self._sources.is_complete({source}):
             if newborn is not None:
                 self._note_birth(newborn)
-            self._judge(_place(seen), Urgency.REPAIR)
+            self._judge(_place(observed), Priority.REPAIR)
 
-    def _first_due(self, namespace: str, verdict: Verdict) -> Write | None:
+    def _first_due(self, namespace: str, verdict: NamespacePlan) -> Write | None:
         return next((write for write in verdict.writes if not self._writer.wait(namespace, write)), None)
 
-    def _judge(self, namespace: str, urgency: Urgency) -> None:
+    def _judge(self, namespace: str, priority: Priority) -> None:
         if self.queue.is_active(namespace):
             return  # whoever works on it plans anew after each write, and sees this change too
         verdict = self._plans.make(namespace)
@@ -242,38 +243,38 @@ class Injector:
         if verdict.writes:
             self._plans.keep(namespace, verdict)
             has_accounts = bool(self._mirror[namespace].accounts)
-            self.queue.add(namespace, min(urgency, *(_urgency(write, has_accounts) for write in verdict.writes)))
+            self.queue.add(namespace, min(priority, *(_urgency(write, has_accounts) for write in verdict.writes)))
             self._ring()
 
-    def _note(self, namespace: str, verdict: Verdict) -> None:
-        self._standings.record(namespace, verdict.standings)
+    def _note(self, namespace: str, verdict: NamespacePlan) -> None:
+        self._standings.record(namespace, verdict.statuses)
         if not verdict.writes:
             self._standings.forgive(namespace)
 
-    def _reconsider(self, urgency: Urgency = Urgency.ROTATION) -> None:
+    def _reconsider(self, priority: Priority = Priority.ROTATION) -> None:
         self._interests.refresh(self._sources.is_complete)
         self._plans.drop_all()
-        self._review.begin(self._mirror.names(), urgency)
+        self._review.begin(self._mirror.names(), priority)
         self._ring()
 
-    def _is_known(self, account: AccountSeen) -> bool:
+    def _is_known(self, account: ObservedServiceAccount) -> bool:
         return account.name in self._mirror[account.namespace].accounts
 
-    def _note_birth(self, account: AccountSeen) -> None:
+    def _note_birth(self, account: ObservedServiceAccount) -> None:
         if self._births.is_expecting:
-            self._births.note(account, self._plans.stakes(account.namespace))
+            self._births.note(account, self._plans.claims(account.namespace))
 
-    def _lose(self, kind: Kind, gone: Vanished) -> None:
+    def _lose(self, kind: Kind, gone: Deleted) -> None:
         if not self._mirror.forget(kind, gone):
             return
         if kind is Kind.NAMESPACES:
             self._writer.forget(gone.namespace)
         elif kind is Kind.ACCOUNTS:
             self._writer.forget_account(gone.namespace, gone.name)
-        self._judge(gone.namespace, Urgency.REPAIR)
+        self._judge(gone.namespace, Priority.REPAIR)
 
     def _may_tell(self, claim: Claim) -> bool:
-        needed = sources_of(claim)
+        needed = sources_for(claim)
         if (refused := self._sources.refusal(needed)) is not None:
             raise refused
         return self._sources.is_complete(needed)
@@ -282,16 +283,18 @@ class Injector:
         # A write that is under way, or got no answer, may still leave something behind.
         if self.queue.is_active(namespace) or self._writer.backoff.is_unsure(namespace, heard):
             return True
-        return is_held(self._mirror[namespace], stake_of(claim, Stance.LETS_GO), self._plans.stakes(namespace))
+        return is_held(
+            self._mirror[namespace], claim_in_state(claim, ClaimState.LETS_GO), self._plans.claims(namespace)
+        )
 
 
-def _place(seen: Seen) -> str:
-    return seen.name if isinstance(seen, NamespaceSeen) else seen.namespace
+def _place(observed: ObservedObject) -> str:
+    return observed.name if isinstance(observed, ObservedNamespace) else observed.namespace
 
 
-def _urgency(write: Write, has_accounts: bool) -> Urgency:
-    if isinstance(write, PatchAccount) and write.adds:
-        return Urgency.ATTACH
+def _urgency(write: Write, has_accounts: bool) -> Priority:
+    if isinstance(write, PatchServiceAccount) and write.attaches:
+        return Priority.ATTACH
     if isinstance(write, ApplySecret) and not write.replaces:
-        return Urgency.ATTACH if has_accounts else Urgency.FRESH
-    return Urgency.ROTATION
+        return Priority.ATTACH if has_accounts else Priority.FRESH
+    return Priority.ROTATION

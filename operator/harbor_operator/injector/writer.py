@@ -5,27 +5,28 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 
-from harbor_operator.injector.contests import Contests
-from harbor_operator.injector.interests import Interests
-from harbor_operator.injector.mirror import Mirror
-from harbor_operator.injector.pace import MOVED_ON, REFUSED, UNAVAILABLE, Backoff, Pace, Patience
-from harbor_operator.injector.standings import Standings
-from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.injector.width import Width
-from harbor_operator.plan.injection import ApplySecret, DeleteSecret, PatchAccount, Write
+from harbor_operator.injector.backoff import REFUSED, STALE, UNAVAILABLE, AimdRateLimiter, Backoff, BackoffPolicy
+from harbor_operator.injector.claims import ClaimRegistry
+from harbor_operator.injector.concurrency import AdaptiveConcurrencyLimiter
+from harbor_operator.injector.conflicts import ConflictDetector
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.status import InjectionStatus
+from harbor_operator.injector.store import Store
+from harbor_operator.model.injection import ApplySecret, DeleteSecret, PatchServiceAccount, Write
+from harbor_operator.model.watch import Deleted, Kind
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import Cluster, Kind, Vanished
+from harbor_operator.ports.pull_secrets import PullSecretApi
 
 
 class _Result(StrEnum):
     DONE = "done"
-    MOVED = "moved"
+    STALE = "stale"
     REFUSED = "refused"
     UNAVAILABLE = "unavailable"
 
 
-_PATIENCE: dict[_Result, Patience] = {
-    _Result.MOVED: MOVED_ON,
+_PATIENCE: dict[_Result, BackoffPolicy] = {
+    _Result.STALE: STALE,
     _Result.REFUSED: REFUSED,
     _Result.UNAVAILABLE: UNAVAILABLE,
 }
@@ -35,17 +36,22 @@ class Writer:
     """Performs planned writes, one after the other; what fails is left alone for a while."""
 
     def __init__(
-        self, cluster: Cluster, around: Surroundings, mirror: Mirror, interests: Interests, standings: Standings
+        self,
+        cluster: PullSecretApi,
+        deps: RuntimeDeps,
+        mirror: Store,
+        interests: ClaimRegistry,
+        statuses: InjectionStatus,
     ) -> None:
         self._cluster = cluster
-        self._around = around
+        self._deps = deps
         self._mirror = mirror
         self._interests = interests
-        self._standings = standings
-        self.contests = Contests(around.clock)
-        self.backoff = Backoff(around.clock, around.chance)
-        self.pace = Pace(around.clock)
-        self.width = Width(around.clock, around.workers)
+        self._standings = statuses
+        self.contests = ConflictDetector(deps.clock)
+        self.backoff = Backoff(deps.clock, deps.random)
+        self.pace = AimdRateLimiter(deps.clock)
+        self.width = AdaptiveConcurrencyLimiter(deps.clock, deps.workers)
 
     def wait(self, namespace: str, write: Write) -> float:
         """Returns for how many seconds this write must be left alone."""
@@ -64,9 +70,9 @@ class Writer:
     async def perform(self, namespace: str, write: Write) -> None:
         """Writes, and notes the answer; never raises what a port may say."""
         if pause := self.pace.reserve():
-            await self._around.sleep(pause)
+            await self._deps.sleep(pause)
         result = await self._try(namespace, write)
-        self._around.metrics.wrote(_word(write), result)
+        self._deps.metrics.wrote(_word(write), result)
         subject = subject_of(write)
         if result is not _Result.DONE:
             self.backoff.fail(namespace, subject, _PATIENCE[result])
@@ -76,7 +82,7 @@ class Writer:
         self._count(namespace, write)
 
     async def _try(self, namespace: str, write: Write) -> _Result:
-        began = self._around.clock()
+        began = self._deps.clock()
         try:
             done = await self._send(namespace, write)
         except Unavailable as unavailable:
@@ -88,8 +94,8 @@ class Writer:
             return _Result.REFUSED
         self.pace.ease()
         if not done:
-            return _Result.MOVED
-        self.width.answered(type(write), self._around.clock() - began)
+            return _Result.STALE
+        self.width.answered(type(write), self._deps.clock() - began)
         return _Result.DONE
 
     async def _send(self, namespace: str, write: Write) -> bool:
@@ -100,7 +106,7 @@ class Writer:
                 return applied is not None and (self._mirror.note(applied) or True)
             case DeleteSecret():
                 return await self._delete(namespace, write)
-            case PatchAccount():
+            case PatchServiceAccount():
                 patched = await self._cluster.patch_account(write.account)
                 return patched is not None and (self._mirror.note(patched) or True)
 
@@ -111,19 +117,19 @@ class Writer:
             return True
         known = self._mirror[namespace].secrets.get(write.name)
         if known is not None and known.uid == write.uid:
-            self._mirror.forget(Kind.SECRETS, Vanished(namespace, write.name, known.revision))
+            self._mirror.forget(Kind.SECRETS, Deleted(namespace, write.name, known.revision))
         return True
 
     def _count(self, namespace: str, write: Write) -> None:
         for undone in _undoes(write):
             self.contests.forget(namespace, undone)
         if self.contests.record(namespace, _effort(write)):
-            self._around.metrics.contested(_word(write))
+            self._deps.metrics.contested(_word(write))
 
 
 def subject_of(write: Write) -> str:
     """Returns the object a write is about, in the words of a message."""
-    return _subject("ServiceAccount" if isinstance(write, PatchAccount) else "Secret", write.name)
+    return _subject("ServiceAccount" if isinstance(write, PatchServiceAccount) else "Secret", write.name)
 
 
 @lru_cache(maxsize=1024)
@@ -134,9 +140,9 @@ def _subject(kind: str, name: str) -> str:
 def _effort(write: Write) -> str:
     """Returns what is in vain if the same write is needed again and again."""
     match write:
-        case PatchAccount(adds=False):
+        case PatchServiceAccount(attaches=False):
             return _subject("removal from ServiceAccount", write.name)
-        case DeleteSecret(remakes=True):
+        case DeleteSecret(recreate=True):
             return _subject("replacement of Secret", write.name)
         case DeleteSecret():
             return _subject("removal of Secret", write.name)
@@ -147,11 +153,11 @@ def _effort(write: Write) -> str:
 def _undoes(write: Write) -> tuple[str, ...]:
     """Returns which earlier efforts we undo ourselves by a write: to make them again is no repair."""
     match write:
-        case PatchAccount(adds=True):
+        case PatchServiceAccount(attaches=True):
             return (_subject("removal from ServiceAccount", write.name),)
         case ApplySecret():
             return (_subject("removal of Secret", write.name),)
-        case DeleteSecret(remakes=True):
+        case DeleteSecret(recreate=True):
             return ()
         case DeleteSecret():
             return (subject_of(write), _subject("replacement of Secret", write.name))
@@ -165,5 +171,5 @@ def _word(write: Write) -> str:
             return "apply"
         case DeleteSecret():
             return "delete"
-        case PatchAccount():
+        case PatchServiceAccount():
             return "patch"

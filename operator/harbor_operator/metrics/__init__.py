@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from harbor_operator import __version__
 from harbor_operator.metrics import catalogue
-from harbor_operator.metrics.board import Board, Samples
 from harbor_operator.metrics.catalogue import Family, Kind
+from harbor_operator.metrics.status_cache import Samples, StatusCache
 
 Reader = Callable[[], Samples]
 
@@ -29,7 +29,7 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._registry = CollectorRegistry()
-        self._board = Board()
+        self._board = StatusCache()
         self._clock = clock
         self._readings = _Readings()
         self._registry.register(self._readings)

@@ -7,65 +7,18 @@ mistake would reach the cluster's own controllers; what is selected there is ser
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, LabelSelector, PullSecrets
-from harbor_operator.diagnosis.admission import foreign
-from harbor_operator.outcomes import Blocked
+from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, Spec
+from harbor_operator.model.injection import EVERY_ACCOUNT
 from harbor_operator.plan import names
-from harbor_operator.plan.injection import EVERY_ACCOUNT
 from harbor_operator.plan.patterns import translate
-
-Spec = dict[str, Any]
 
 NEVER = "kube-*"
 
 
-class AdmissionKind(StrEnum):
-    """What the policy consists of, in the order of creation: without its binding, a policy does nothing."""
-
-    POLICY = "MutatingAdmissionPolicy"
-    BINDING = "MutatingAdmissionPolicyBinding"
-
-
-@dataclass(frozen=True, slots=True)
-class AdmissionSeen:
-    """A policy or a binding as the API server holds it."""
-
-    uid: str
-    revision: str
-    labels: Mapping[str, str]
-    spec: Spec
-
-
-@dataclass(frozen=True, slots=True)
-class AdmissionWish:
-    """A policy or a binding as it shall be."""
-
-    kind: AdmissionKind
-    name: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    spec: Spec
-
-    def owns(self, seen: AdmissionSeen) -> bool:
-        """Whether it was made for this registry."""
-        return all(seen.labels.get(key) == value for key, value in self.labels.items())
-
-    def obstacle(self, seen: AdmissionSeen) -> Blocked | None:
-        """The reason to leave an object of that name alone."""
-        return None if self.owns(seen) else foreign(self.kind, self.name)
-
-    def is_met_by(self, seen: AdmissionSeen) -> bool:
-        """Whether nothing has to be written; the spec holds every default of the server, so equal means equal."""
-        return seen.spec == self.spec
-
-
-def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[AdmissionWish, AdmissionWish]:
+def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[DesiredPolicy, DesiredPolicy]:
     """The policy and its binding, in the order of creation."""
     return _wish(registry, AdmissionKind.POLICY, _policy(section)), _wish(
         registry, AdmissionKind.BINDING, {"policyName": names.admission_policy(registry)}
@@ -77,13 +30,13 @@ def acts_in(namespace: str) -> bool:
     return not fnmatchcase(namespace, NEVER)
 
 
-def plan_no_admission(registry: HarborRegistry) -> tuple[AdmissionWish, AdmissionWish]:
+def plan_no_admission(registry: HarborRegistry) -> tuple[DesiredPolicy, DesiredPolicy]:
     """Binding and policy by name and owner alone, in the order of removal."""
     return _wish(registry, AdmissionKind.BINDING, {}), _wish(registry, AdmissionKind.POLICY, {})
 
 
-def _wish(registry: HarborRegistry, kind: AdmissionKind, spec: Spec) -> AdmissionWish:
-    return AdmissionWish(
+def _wish(registry: HarborRegistry, kind: AdmissionKind, spec: Spec) -> DesiredPolicy:
+    return DesiredPolicy(
         kind=kind,
         name=names.admission_policy(registry),
         labels=names.cluster_labels(registry),

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.database_seen import (
-    Attribute,
-    DatabaseSeen,
-    DatabaseWish,
+from harbor_operator.model.database import (
+    AlterRole,
+    Change,
+    CommentRole,
+    CreateDatabase,
+    CreateRole,
+    DatabaseChange,
+    DesiredDatabases,
+    DropDatabase,
+    DropRole,
+    GrantRoleToAdmin,
+    MarkDatabase,
     Marker,
-    RoleSeen,
-    ServerSeen,
+    ObservedDatabase,
+    ObservedRole,
+    ObservedServer,
+    OwnPublicSchema,
+    RevokePublicConnect,
+    RoleChange,
     WantedDatabase,
 )
 from harbor_operator.plan import names
@@ -24,104 +35,7 @@ _OLDEST_FOR_UNKNOWN_CHART = 12
 _PUBLIC_SCHEMA_IS_CLOSED = 15
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRole:
-    """Makes the role with its password and its marker: both or neither."""
-
-    role: str
-    connection_limit: int
-    marker: Marker
-    password: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class ReshapeRole:
-    """Brings the role back to a plain login with the wanted limit."""
-
-    role: str
-    connection_limit: int
-    # Only what differs: before 16 the mere word NOSUPERUSER is refused to an admin who is no superuser.
-    attributes: tuple[Attribute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetPassword:
-    """Makes the password of the role the one in its Secret."""
-
-    role: str
-    password: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class MarkRole:
-    """Writes the marker on the role."""
-
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class JoinRole:
-    """Lets the admin act for the role."""
-
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class CreateDatabase:
-    """Makes the database, owned by the role and marked."""
-
-    database: str
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class CloseDatabase:
-    """Takes from PUBLIC the right to connect."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class TakeSchema:
-    """Gives schema public to the role and takes from PUBLIC the right to create in it (before PostgreSQL 15)."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class MarkDatabase:
-    """Writes the marker on the database."""
-
-    database: str
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class DropDatabase:
-    """Removes the database and all that is in it."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class DropRole:
-    """Removes the role."""
-
-    role: str
-
-
-RoleChange = CreateRole | ReshapeRole | SetPassword | MarkRole | JoinRole | DropRole
-DatabaseChange = CreateDatabase | CloseDatabase | TakeSchema | MarkDatabase | DropDatabase
-Change = RoleChange | DatabaseChange
-
-
-def plan_database(registry: HarborRegistry) -> DatabaseWish:
+def plan_database(registry: HarborRegistry) -> DesiredDatabases:
     """Returns what the server is held against; the spec must have a `database` section."""
     database = registry.spec.database
     if database is None:
@@ -132,7 +46,7 @@ def plan_database(registry: HarborRegistry) -> DatabaseWish:
     # Without a release somebody else runs Harbor, in a version we do not know: what every version needs is made.
     # An unknown chart is refused by the release step, which is the one that can say why.
     kinds = era.databases if era else (DatabaseKind.CORE,)
-    return DatabaseWish(
+    return DesiredDatabases(
         role=names.database_role(registry),
         databases=tuple(WantedDatabase(chosen[kind], f"spec.database.names.{kind}") for kind in kinds),
         marker=Marker(registry.key, registry.metadata.uid),
@@ -141,54 +55,54 @@ def plan_database(registry: HarborRegistry) -> DatabaseWish:
     )
 
 
-def plan_changes(wish: DatabaseWish, seen: ServerSeen, password: SecretStr) -> tuple[Change, ...]:
+def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: SecretStr) -> tuple[Change, ...]:
     """Returns what to do, in order, on a server where nothing stands in the way; empty when all is as wished."""
-    changes: list[Change] = [*_role_changes(wish, seen.role, password)]
-    is_member = seen.role.admin_is_member if seen.role else seen.admin.is_superuser
+    changes: list[Change] = [*_role_changes(desired, observed.role, password)]
+    is_member = observed.role.admin_is_member if observed.role else observed.admin.is_superuser
     if not is_member:
-        changes.append(JoinRole(wish.role))
-    for wanted in wish.databases:
-        changes += _database_changes(wish, seen, wanted.name)
+        changes.append(GrantRoleToAdmin(desired.role))
+    for wanted in desired.databases:
+        changes += _database_changes(desired, observed, wanted.name)
     return tuple(changes)
 
 
-def plan_removal(wish: DatabaseWish, seen: ServerSeen) -> tuple[Change, ...]:
+def plan_removal(desired: DesiredDatabases, observed: ObservedServer) -> tuple[Change, ...]:
     """Returns how to remove what carries this very registry's marker; a role goes only if nothing is left to it."""
-    ours = [database for database in seen.databases if _is_removable(wish, database)]
-    owned = [database for database in seen.databases if database.owner == wish.role]
-    changes: list[Change] = [DropDatabase(database.name, wish.role) for database in ours]
-    if changes and seen.role and not seen.role.admin_is_member:
-        changes.insert(0, JoinRole(wish.role))
-    if seen.role and Marker.parse(seen.role.comment) == wish.marker and len(ours) == len(owned):
-        changes.append(DropRole(wish.role))
+    ours = [database for database in observed.databases if _is_removable(desired, database)]
+    owned = [database for database in observed.databases if database.owner == desired.role]
+    changes: list[Change] = [DropDatabase(database.name, desired.role) for database in ours]
+    if changes and observed.role and not observed.role.admin_is_member:
+        changes.insert(0, GrantRoleToAdmin(desired.role))
+    if observed.role and Marker.parse(observed.role.comment) == desired.marker and len(ours) == len(owned):
+        changes.append(DropRole(desired.role))
     return tuple(changes)
 
 
-def _is_removable(wish: DatabaseWish, database: DatabaseSeen) -> bool:
-    return database.owner == wish.role and Marker.parse(database.comment) == wish.marker
+def _is_removable(desired: DesiredDatabases, database: ObservedDatabase) -> bool:
+    return database.owner == desired.role and Marker.parse(database.comment) == desired.marker
 
 
-def _role_changes(wish: DatabaseWish, role: RoleSeen | None, password: SecretStr) -> Iterator[RoleChange]:
+def _role_changes(desired: DesiredDatabases, role: ObservedRole | None, password: SecretStr) -> Iterator[RoleChange]:
     if role is None:
-        yield CreateRole(wish.role, wish.connection_limit, wish.marker, password)
+        yield CreateRole(desired.role, desired.connection_limit, desired.marker, password)
         return
-    if role.lacking or role.connection_limit != wish.connection_limit:
-        yield ReshapeRole(wish.role, wish.connection_limit, role.lacking)
-    if role.comment != wish.marker.comment:
-        yield MarkRole(wish.role, wish.marker)
+    if role.lacking or role.connection_limit != desired.connection_limit:
+        yield AlterRole(desired.role, desired.connection_limit, role.lacking)
+    if role.comment != desired.marker.comment:
+        yield CommentRole(desired.role, desired.marker)
 
 
-def _database_changes(wish: DatabaseWish, seen: ServerSeen, name: str) -> Iterator[DatabaseChange]:
-    found = seen.database(name)
+def _database_changes(desired: DesiredDatabases, observed: ObservedServer, name: str) -> Iterator[DatabaseChange]:
+    found = observed.database(name)
     if found is None:
-        yield CreateDatabase(name, wish.role, wish.marker)
-        yield CloseDatabase(name, wish.role)
+        yield CreateDatabase(name, desired.role, desired.marker)
+        yield RevokePublicConnect(name, desired.role)
         # Nobody but a superuser may touch a schema of the bootstrap superuser; since 15 it is the owner's anyway.
-        if seen.version < _PUBLIC_SCHEMA_IS_CLOSED and seen.admin.is_superuser:
-            yield TakeSchema(name, wish.role)
+        if observed.version < _PUBLIC_SCHEMA_IS_CLOSED and observed.admin.is_superuser:
+            yield OwnPublicSchema(name, desired.role)
         return
     if found.is_open_to_public:
-        yield CloseDatabase(name, wish.role)
+        yield RevokePublicConnect(name, desired.role)
     # A database without a marker was made by somebody who handed it over; unmarked it is never dropped.
-    if found.comment != wish.marker.comment and Marker.parse(found.comment):
-        yield MarkDatabase(name, wish.role, wish.marker)
+    if found.comment != desired.marker.comment and Marker.parse(found.comment):
+        yield MarkDatabase(name, desired.role, desired.marker)

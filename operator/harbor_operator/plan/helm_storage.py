@@ -8,12 +8,12 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.model.release import Revision, StoredRelease
 from harbor_operator.plan import names
 
 _NAME = re.compile(r"sh\.helm\.release\.v1\..+\.v(\d+)")
@@ -39,31 +39,6 @@ def revision_secret(name: str, number: int) -> str:
     return f"sh.helm.release.v1.{name}.v{number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What the labels of one release Secret say."""
-
-    number: int
-    status: str
-    digest: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    def belongs_to(self, owner: Mapping[str, str]) -> bool:
-        """Whether it carries the labels of the registry it was made for."""
-        return owner.items() <= self.labels.items()
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the payload of a release Secret says, as far as anybody here asks."""
-
-    chart_version: str
-    harbor_version: str
-    config: Mapping[str, Any]
-    changed_at: datetime | None
-    description: str
-
-
 def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Revision]:
     """Returns the revisions behind the release Secrets, oldest first."""
     found = ((_NAME.fullmatch(name), labels) for name, labels in labelled)
@@ -80,12 +55,12 @@ def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Re
     return sorted(revisions, key=lambda revision: revision.number)
 
 
-def read_payload(payload: SecretStr) -> Stored:
+def read_payload(payload: SecretStr) -> StoredRelease:
     """Returns what a release Secret's `release` holds; ValueError if it is not Helm's format."""
     release = _decode(payload.get_secret_value())
     info, chart = release.get("info", {}), release.get("chart", {}).get("metadata", {})
     changed = info.get("last_deployed") or ""
-    return Stored(
+    return StoredRelease(
         chart_version=str(chart.get("version", "")),
         harbor_version=str(chart.get("appVersion", "")),
         config=release.get("config") or {},
@@ -94,7 +69,7 @@ def read_payload(payload: SecretStr) -> Stored:
     )
 
 
-def unlocked_patch(payload: SecretStr) -> dict[str, Any]:
+def unlock_patch(payload: SecretStr) -> dict[str, Any]:
     """Returns the patch that turns a release Secret left pending into a failed one, as `helm` itself would write it."""
     release = _decode(payload.get_secret_value())
     note = "marked as failed: the Helm run that held the lock is gone"

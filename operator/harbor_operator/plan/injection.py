@@ -8,270 +8,218 @@ Secret is neither added nor removed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
 from functools import lru_cache
 
-import msgspec
 from msgspec.structs import replace
 
-from harbor_operator.plan.holding import AccountSeen, Holding, SecretSeen
+from harbor_operator.model.injection import (
+    ApplySecret,
+    ClaimState,
+    ClaimStatus,
+    DeleteSecret,
+    NamespaceClaim,
+    NamespacePlan,
+    PatchServiceAccount,
+    Write,
+)
+from harbor_operator.model.namespace import NamespaceState, ObservedSecret, ObservedServiceAccount
 from harbor_operator.reasons import Reason
 
-EVERY_ACCOUNT = "*"
 DEFAULT_ACCOUNT = "default"
 
 
-class Stance(Enum):
-    """What a registry asks of one namespace."""
-
-    WANTS = "holds the Secret and the references"
-    GUARDS = "would want them, but has not seen everything yet: nothing is taken away, nothing is brought"
-    LETS_GO = "holds nothing of it any more"
-    WAITS = "will let go once everything has been seen; may be succeeded already"
+EMPTY_PLAN = NamespacePlan()
 
 
-class Stake(msgspec.Struct, frozen=True):
-    """One registry's interest in one namespace."""
-
-    uid: str
-    secret_name: str
-    accounts: tuple[str, ...]
-    stance: Stance
-    digest: bytes = b""
-    adopts: bool = False
-
-    def covers(self, account: str) -> bool:
-        """Whether the stake is about this service account."""
-        return account in self.accounts or EVERY_ACCOUNT in self.accounts
-
-    @property
-    def keeps(self) -> bool:
-        """Whether what it covers must stay."""
-        return self.stance in {Stance.WANTS, Stance.GUARDS}
-
-
-class ApplySecret(msgspec.Struct, frozen=True):
-    """Make the Secret what the registry wants; `replaces` is the uid of the one that is there, if there is one."""
-
-    name: str
-    uid: str
-    adopted: bool = False
-    replaces: str = ""
-
-
-class DeleteSecret(msgspec.Struct, frozen=True):
-    """Delete the Secret with exactly this uid; `remakes` if only to make it anew, because it cannot be changed."""
-
-    name: str
-    uid: str
-    remakes: bool = False
-
-
-class PatchAccount(msgspec.Struct, frozen=True):
-    """Give a service account that is still at this revision these references; `adds` if one of ours is missing."""
-
-    account: AccountSeen
-    adds: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the service account."""
-        return self.account.name
-
-
-Write = ApplySecret | DeleteSecret | PatchAccount
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """How far one wish is in one namespace; without a reason it is `ready` or on its way."""
-
-    uid: str
-    ready: bool
-    reason: Reason | None = None
-    message: str = ""
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """The next writes, independent of each other, and where every wish stands."""
-
-    writes: tuple[Write, ...] = ()
-    standings: tuple[Standing, ...] = ()
-
-
-NOTHING = Verdict()
-
-
-def plan_namespace(holding: Holding, stakes: Sequence[Stake]) -> Verdict:
+def plan_namespace(holding: NamespaceState, claims: Sequence[NamespaceClaim]) -> NamespacePlan:
     """Returns what to write next in this namespace; call again after each write, until nothing is left."""
     if not holding.is_open:
-        return NOTHING
+        return EMPTY_PLAN
     writes: dict[tuple[type, str], Write] = {}
-    for stake in stakes:
-        if write := _plan_secret(holding, stake, stakes):
+    for claim in claims:
+        if write := _plan_secret(holding, claim, claims):
             writes.setdefault((type(write), write.name), write)
     for account in holding.accounts.values():
-        wanted = _references(holding, account, stakes)
+        wanted = _references(holding, account, claims)
         if wanted != account.references:
-            writes[PatchAccount, account.name] = _patch(account, wanted)
-    standings = tuple(_standing(holding, stake, stakes) for stake in stakes if stake.stance is Stance.WANTS)
-    return Verdict(tuple(writes.values()), standings)
+            writes[PatchServiceAccount, account.name] = _patch(account, wanted)
+    statuses = tuple(_standing(holding, claim, claims) for claim in claims if claim.state is ClaimState.WANTS)
+    return NamespacePlan(tuple(writes.values()), statuses)
 
 
-def _patch(account: AccountSeen, wanted: tuple[str, ...]) -> PatchAccount:
+def _patch(account: ObservedServiceAccount, wanted: tuple[str, ...]) -> PatchServiceAccount:
     added = tuple(name for name in wanted if name not in account.references)
     attached = tuple(name for name in account.attached if name in wanted and name not in added)
-    return PatchAccount(replace(account, references=wanted, attached=attached + added), adds=bool(added))
+    return PatchServiceAccount(replace(account, references=wanted, attached=attached + added), attaches=bool(added))
 
 
-def is_held(holding: Holding, claim: Stake, stakes: Sequence[Stake]) -> bool:
+def is_held(holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> bool:
     """Whether something of a claim that lets go is still there and ours to remove."""
     if not holding.is_open:
         return False
     secret = holding.secrets.get(claim.secret_name)
-    if secret is not None and secret.owner == claim.uid and not _is_kept_by(claim.uid, claim.secret_name, stakes):
+    if secret is not None and secret.owner == claim.uid and not _is_kept_by(claim.uid, claim.secret_name, claims):
         return True
-    return any(_is_dropped(holding, account, claim, stakes) for account in holding.accounts.values())
+    return any(_is_dropped(holding, account, claim, claims) for account in holding.accounts.values())
 
 
-def offered_to(holding: Holding, stake: Stake, account: str) -> tuple[str, ...]:
+def pull_secrets_for_new_pod(holding: NamespaceState, claim: NamespaceClaim, account: str) -> tuple[str, ...]:
     """Returns the references that a new pod of a service account gets; nothing unless the stake's is among them.
 
     Nor if the Secret behind it is missing or not as it should be: the pod would get the reference in vain.
     """
-    seen, known = holding.secrets.get(stake.secret_name), holding.accounts.get(account)
-    if stake.stance is not Stance.WANTS or not holding.is_open or not stake.covers(account):
+    observed, known = holding.secrets.get(claim.secret_name), holding.accounts.get(account)
+    if claim.state is not ClaimState.WANTS or not holding.is_open or not claim.covers(account):
         return ()
-    if seen is None or seen.leaving or not _is_right(seen, stake):
+    if observed is None or observed.terminating or not _is_right(observed, claim):
         return ()
-    return known.references if known and stake.secret_name in known.references else ()
+    return known.references if known and claim.secret_name in known.references else ()
 
 
-def _is_kept_by(uid: str, secret_name: str, stakes: Sequence[Stake]) -> bool:
-    return any(stake.keeps and stake.uid == uid and stake.secret_name == secret_name for stake in stakes)
+def _is_kept_by(uid: str, secret_name: str, claims: Sequence[NamespaceClaim]) -> bool:
+    return any(claim.keeps and claim.uid == uid and claim.secret_name == secret_name for claim in claims)
 
 
-def _plan_secret(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> ApplySecret | DeleteSecret | None:
-    seen = holding.secrets.get(stake.secret_name)
-    if stake.stance is Stance.LETS_GO:
-        return _plan_removal(holding, stake, stakes)
-    if stake.stance is not Stance.WANTS or (seen and seen.leaving):
+def _plan_secret(
+    holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> ApplySecret | DeleteSecret | None:
+    observed = holding.secrets.get(claim.secret_name)
+    if claim.state is ClaimState.LETS_GO:
+        return _plan_removal(holding, claim, claims)
+    if claim.state is not ClaimState.WANTS or (observed and observed.terminating):
         return None
-    if seen is None:
-        return ApplySecret(stake.secret_name, stake.uid)
-    if _is_right(seen, stake) or _obstacle(holding, seen, stake, stakes) or _is_awaited(holding, seen, stake, stakes):
+    if observed is None:
+        return ApplySecret(claim.secret_name, claim.uid)
+    if (
+        _is_right(observed, claim)
+        or _obstacle(holding, observed, claim, claims)
+        or _is_awaited(holding, observed, claim, claims)
+    ):
         return None
-    if seen.fixed:
-        return DeleteSecret(seen.name, seen.uid, remakes=True)
-    adopted = seen.adopted or not _is_known(seen.owner, stakes)
-    return ApplySecret(seen.name, stake.uid, adopted, seen.uid)
+    if observed.immutable:
+        return DeleteSecret(observed.name, observed.uid, recreate=True)
+    adopted = observed.adopted or not _is_known(observed.owner, claims)
+    return ApplySecret(observed.name, claim.uid, adopted, observed.uid)
 
 
-def _plan_removal(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> DeleteSecret | None:
-    seen = holding.secrets.get(stake.secret_name)
-    if seen is None or seen.owner != stake.uid or seen.leaving:
+def _plan_removal(
+    holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> DeleteSecret | None:
+    observed = holding.secrets.get(claim.secret_name)
+    if observed is None or observed.owner != claim.uid or observed.terminating:
         return None
-    if any(other.secret_name == stake.secret_name and _succeeds(other, stake) for other in stakes):
+    if any(other.secret_name == claim.secret_name and _succeeds(other, claim) for other in claims):
         return None
-    referred = (a for a in holding.accounts.values() if stake.secret_name in a.references)
-    if any(_is_dropped(holding, account, stake, stakes) for account in referred):
+    referred = (a for a in holding.accounts.values() if claim.secret_name in a.references)
+    if any(_is_dropped(holding, account, claim, claims) for account in referred):
         return None  # the references first: a pod made in between must not point to nothing
-    return DeleteSecret(seen.name, seen.uid)
+    return DeleteSecret(observed.name, observed.uid)
 
 
-def _succeeds(other: Stake, leaver: Stake) -> bool:
+def _succeeds(other: NamespaceClaim, leaver: NamespaceClaim) -> bool:
     # A successor takes the Secret over as it is, so that there is no gap; one that has not seen everything may never.
-    return other.stance is Stance.WANTS or (other.keeps and other.uid == leaver.uid)
+    return other.state is ClaimState.WANTS or (other.keeps and other.uid == leaver.uid)
 
 
-def _is_right(seen: SecretSeen, stake: Stake) -> bool:
-    return seen.owner == stake.uid and seen.digest == stake.digest and seen.labelled
+def _is_right(observed: ObservedSecret, claim: NamespaceClaim) -> bool:
+    return observed.owner == claim.uid and observed.digest == claim.digest and observed.labelled
 
 
-def _is_known(owner: str, stakes: Sequence[Stake]) -> bool:
-    return any(stake.uid == owner for stake in stakes)
+def _is_known(owner: str, claims: Sequence[NamespaceClaim]) -> bool:
+    return any(claim.uid == owner for claim in claims)
 
 
-def _obstacle(holding: Holding, seen: SecretSeen, stake: Stake, stakes: Sequence[Stake]) -> Standing | None:
-    if seen.owner == stake.uid or _predecessors(seen, stakes):
+def _obstacle(
+    holding: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> ClaimStatus | None:
+    if observed.owner == claim.uid or _predecessors(observed, claims):
         return None
-    place = holding.seen.name if holding.seen else ""
-    if any(other.keeps and other.uid == seen.owner for other in stakes):
+    place = holding.observed.name if holding.observed else ""
+    if any(other.keeps and other.uid == observed.owner for other in claims):
         message = (
-            f"Secret '{seen.name}' in namespace '{place}' belongs to another HarborRegistry: "
+            f"Secret '{observed.name}' in namespace '{place}' belongs to another HarborRegistry: "
             "give one of the two another `spec.pullSecrets.secretName`"
         )
-        return Standing(stake.uid, ready=False, reason=Reason.SECRET_NAME_TAKEN, message=message)
-    if stake.adopts:
+        return ClaimStatus(claim.uid, ready=False, reason=Reason.SECRET_NAME_TAKEN, message=message)
+    if claim.adopts:
         return None
     message = (
-        f"namespace '{place}' holds a Secret '{seen.name}' that is not ours: delete or rename it, choose another "
+        f"namespace '{place}' holds a Secret '{observed.name}' that is not ours: delete or rename it, choose another "
         "`spec.pullSecrets.secretName`, or set `spec.pullSecrets.conflictPolicy: Adopt` to take it over"
     )
-    return Standing(stake.uid, ready=False, reason=Reason.FOREIGN_SECRET, message=message)
+    return ClaimStatus(claim.uid, ready=False, reason=Reason.FOREIGN_SECRET, message=message)
 
 
-def _predecessors(seen: SecretSeen, stakes: Sequence[Stake]) -> Iterator[Stake] | list[Stake]:
+def _predecessors(
+    observed: ObservedSecret, claims: Sequence[NamespaceClaim]
+) -> Iterator[NamespaceClaim] | list[NamespaceClaim]:
     """Stakes of the Secret's owner, if that owner is only leaving."""
-    owners = [stake for stake in stakes if stake.uid == seen.owner and stake.secret_name == seen.name]
-    return [] if any(stake.keeps for stake in owners) else owners
+    owners = [claim for claim in claims if claim.uid == observed.owner and claim.secret_name == observed.name]
+    return [] if any(claim.keeps for claim in owners) else owners
 
 
-def _is_awaited(holding: Holding, seen: SecretSeen, stake: Stake, stakes: Sequence[Stake]) -> bool:
+def _is_awaited(
+    holding: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> bool:
     """Whether the owner before us still has references to drop, which only its own label entitles it to."""
-    if seen.owner == stake.uid:
+    if observed.owner == claim.uid:
         return False
     return any(
-        leaver.stance is Stance.WAITS
-        or any(_is_dropped(holding, account, leaver, stakes) for account in holding.accounts.values())
-        for leaver in _predecessors(seen, stakes)
+        leaver.state is ClaimState.WAITS
+        or any(_is_dropped(holding, account, leaver, claims) for account in holding.accounts.values())
+        for leaver in _predecessors(observed, claims)
     )
 
 
-def _references(holding: Holding, account: AccountSeen, stakes: Sequence[Stake]) -> tuple[str, ...]:
+def _references(
+    holding: NamespaceState, account: ObservedServiceAccount, claims: Sequence[NamespaceClaim]
+) -> tuple[str, ...]:
     references = account.references
-    for stake in stakes:
-        name = stake.secret_name
-        if _is_dropped(holding, account, stake, stakes):
+    for claim in claims:
+        name = claim.secret_name
+        if _is_dropped(holding, account, claim, claims):
             references = tuple(other for other in references if other != name)
-        elif stake.stance is Stance.WANTS and stake.covers(account.name) and name not in references:
-            seen = holding.secrets.get(name)
-            if seen is not None and seen.owner == stake.uid:
+        elif claim.state is ClaimState.WANTS and claim.covers(account.name) and name not in references:
+            observed = holding.secrets.get(name)
+            if observed is not None and observed.owner == claim.uid:
                 references = (*references, name)
     return references
 
 
-def _is_dropped(holding: Holding, account: AccountSeen, stake: Stake, stakes: Sequence[Stake]) -> bool:
-    name = stake.secret_name
-    if stake.stance is not Stance.LETS_GO or name not in account.references or not stake.covers(account.name):
+def _is_dropped(
+    holding: NamespaceState, account: ObservedServiceAccount, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> bool:
+    name = claim.secret_name
+    if claim.state is not ClaimState.LETS_GO or name not in account.references or not claim.covers(account.name):
         return False
-    if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in stakes):
+    if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in claims):
         return False
-    seen = holding.secrets.get(name)
-    if seen is not None and (seen.owner == stake.uid or not _is_known(seen.owner, stakes)):
-        return seen.owner == stake.uid
+    observed = holding.secrets.get(name)
+    if observed is not None and (observed.owner == claim.uid or not _is_known(observed.owner, claims)):
+        return observed.owner == claim.uid
     # With the Secret gone, or another registry's by now, only our note on the account proves whose the reference is.
     return name in account.attached
 
 
-def _standing(holding: Holding, stake: Stake, stakes: Sequence[Stake]) -> Standing:
-    seen = holding.secrets.get(stake.secret_name)
-    if seen is None or seen.leaving:
-        return _plain(stake.uid, ready=False)
-    if obstacle := _obstacle(holding, seen, stake, stakes):
+def _standing(holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
+    observed = holding.secrets.get(claim.secret_name)
+    if observed is None or observed.terminating:
+        return _plain(claim.uid, ready=False)
+    if obstacle := _obstacle(holding, observed, claim, claims):
         return obstacle
-    return _plain(stake.uid, ready=_is_right(seen, stake) and _is_attached(holding, stake))
+    return _plain(claim.uid, ready=_is_right(observed, claim) and _is_attached(holding, claim))
 
 
-def _is_attached(holding: Holding, stake: Stake) -> bool:
+def _is_attached(holding: NamespaceState, claim: NamespaceClaim) -> bool:
     # Every namespace is given its default account a moment after its birth: without it, nothing is in place yet.
-    if DEFAULT_ACCOUNT not in holding.accounts and stake.covers(DEFAULT_ACCOUNT):
+    if DEFAULT_ACCOUNT not in holding.accounts and claim.covers(DEFAULT_ACCOUNT):
         return False
     return all(
-        stake.secret_name in account.references for account in holding.accounts.values() if stake.covers(account.name)
+        claim.secret_name in account.references for account in holding.accounts.values() if claim.covers(account.name)
     )
 
 
 @lru_cache(maxsize=64)
-def _plain(uid: str, *, ready: bool) -> Standing:
+def _plain(uid: str, *, ready: bool) -> ClaimStatus:
     """One object for all the namespaces in which a wish is equally far."""
-    return Standing(uid, ready)
+    return ClaimStatus(uid, ready)

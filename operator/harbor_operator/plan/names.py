@@ -69,7 +69,7 @@ def database_secret(registry: HarborRegistry) -> str:
     return _own(registry, "database-login")
 
 
-def pins_secret(registry: HarborRegistry) -> str:
+def generated_secrets(registry: HarborRegistry) -> str:
     """Secret with everything the chart would otherwise generate anew."""
     return _own(registry, "pins")
 

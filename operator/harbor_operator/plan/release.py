@@ -5,54 +5,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release
-from harbor_operator.diagnosis.release import (
-    judge_cache,
-    judge_chart,
-    judge_storage_type,
-    judge_tls,
-    judge_unknown_chart,
-    judge_upgrade,
+from harbor_operator.checks.release import (
+    check_cache_features,
+    check_chart,
+    check_storage_type,
+    check_tls,
+    check_upgrade,
+    unknown_chart,
 )
-from harbor_operator.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import (
+    Action,
+    DesiredRelease,
+    ReleaseSecrets,
+    ReleaseState,
+    Revision,
+    StoredRelease,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.charts import chart_era
-from harbor_operator.plan.helm_storage import Revision, Stored
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.eras import Era, Feature
-from harbor_operator.plan.values.inputs import Inputs, Material, Tree
+from harbor_operator.plan.values.inputs import Inputs
 
 _FIRST_RETRY, _LAST_RETRY = 10.0, 900.0
 _SHORTEST_HIDDEN = 8
 _PENDING = re.compile(r"pending-.*|uninstalling")
-
-
-class ReleaseState(StrEnum):
-    """What there is, in one word."""
-
-    ABSENT = "Absent"
-    DEPLOYED = "Deployed"
-    OUTDATED = "Outdated"
-    FAILED = "Failed"
-    PENDING = "Pending"
-    FOREIGN = "Foreign"
-
-
-class Action(StrEnum):
-    """What is done about it."""
-
-    INSTALL = "Install"
-    UPGRADE = "Upgrade"
-    RETRY = "Retry"
-    UNLOCK = "Unlock"
-    VERIFY = "Verify"
-    REFUSE = "Refuse"
 
 
 ACTION_FOR = {
@@ -65,35 +48,19 @@ ACTION_FOR = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseWish:
-    """One Helm run that makes the release what the spec says; hidden leaves of `values` are SecretStr."""
-
-    namespace: str
-    name: str
-    chart: str
-    repository: str
-    version: str
-    values: Tree
-    labels: Mapping[str, str]
-    digest: str
-    timeout_seconds: int
-    secrets: tuple[SecretStr, ...]
-
-
-def plan_release(registry: HarborRegistry, release: Release, material: Material) -> ReleaseWish | Blocked:
+def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSecrets) -> DesiredRelease | Blocked:
     """Returns the wanted release, or why this spec cannot become one."""
-    era = read_era(registry, release)
+    era = select_chart(registry, release)
     if isinstance(era, Blocked):
         return era
-    values = plan_values(Inputs(registry, era, material))
+    values = plan_values(Inputs(registry, era, secrets))
     if isinstance(values, Blocked):
         return values
     # The label tells whether the release is the one wished for; keyed, because it is derived from passwords as well.
-    digest = material.mark(
-        release.chart, release.repository, release.version, json.dumps(reveal(values), sort_keys=True)
+    digest = secrets.keyed_digest(
+        release.chart, release.repository, release.version, json.dumps(unwrap_secrets(values), sort_keys=True)
     )
-    return ReleaseWish(
+    return DesiredRelease(
         namespace=registry.metadata.namespace,
         name=names.release(registry),
         chart=release.chart,
@@ -103,35 +70,35 @@ def plan_release(registry: HarborRegistry, release: Release, material: Material)
         labels={**names.owner_labels(registry), names.VALUES_DIGEST: digest},
         digest=digest,
         timeout_seconds=release.timeout_seconds,
-        secrets=(*material.everything, *_hidden(values)),
+        secrets=(*secrets.all_secrets, *_secret_leaves(values)),
     )
 
 
-def read_era(registry: HarborRegistry, release: Release) -> Era | Blocked:
+def select_chart(registry: HarborRegistry, release: Release) -> Era | Blocked:
     """Returns the era of the wanted chart, or why the chart is not for this registry."""
     known = chart_era(release.version)
     storage, url = registry.spec.storage, registry.spec.external_url
     swift = storage is not None and storage.swift is not None
     if known is None or (swift and not known.swift_supported):
-        return judge_unknown_chart(release.version, swift=swift)
+        return unknown_chart(release.version, swift=swift)
     era = Era(known.minor)
     return (
-        judge_chart(release.version, url)
-        or judge_tls(url, registry.spec.expose.tls_secret_name)
-        or judge_cache(too_old=_too_old(registry, era))
+        check_chart(release.version, url)
+        or check_tls(url, registry.spec.expose.tls_secret_name)
+        or check_cache_features(too_old=_unsupported_fields(registry, era))
         or era
     )
 
 
-def judge_succession(before: Stored, wish: ReleaseWish) -> Blocked | None:
+def check_succession(before: StoredRelease, desired: DesiredRelease) -> Blocked | None:
     """Returns why the wish must not follow what was deployed or tried before."""
-    return judge_upgrade(before.chart_version, wish.version) or judge_storage_type(
-        storage_type(before.config), storage_type(wish.values)
+    return check_upgrade(before.chart_version, desired.version) or check_storage_type(
+        storage_type(before.config), storage_type(desired.values)
     )
 
 
 def determine_state(
-    revisions: list[Revision], stored: Stored | None, wish: ReleaseWish, owner: Mapping[str, str]
+    revisions: list[Revision], stored: StoredRelease | None, desired: DesiredRelease, owner: Mapping[str, str]
 ) -> ReleaseState:
     """Returns the state of the newest revision; `stored` is its payload."""
     if not revisions or revisions[-1].status == "uninstalled":
@@ -143,7 +110,7 @@ def determine_state(
         return ReleaseState.PENDING
     if newest.status == "failed":
         return ReleaseState.FAILED
-    return ReleaseState.DEPLOYED if _is_wished(newest, stored, wish) else ReleaseState.OUTDATED
+    return ReleaseState.DEPLOYED if _is_wished(newest, stored, desired) else ReleaseState.OUTDATED
 
 
 def failures_in_a_row(revisions: list[Revision], digest: str) -> int:
@@ -167,20 +134,20 @@ def storage_type(values: Mapping[str, Any]) -> str:
     return str(images.get("type", "filesystem"))
 
 
-def reveal(value: Any) -> Any:
+def unwrap_secrets(value: Any) -> Any:
     """Returns the values with their hidden leaves in the clear: for Helm's standard input and for digests only."""
     if isinstance(value, dict):
-        return {key: reveal(item) for key, item in value.items()}
+        return {key: unwrap_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [reveal(item) for item in value]
+        return [unwrap_secrets(item) for item in value]
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _is_wished(newest: Revision, stored: Stored | None, wish: ReleaseWish) -> bool:
+def _is_wished(newest: Revision, stored: StoredRelease | None, desired: DesiredRelease) -> bool:
     # The label alone would not do: Helm copies it to the revisions of whoever upgrades the release by hand.
-    if stored is None or newest.digest != wish.digest or stored.chart_version != wish.version:
+    if stored is None or newest.digest != desired.digest or stored.chart_version != desired.version:
         return False
-    return bool(_without_nulls(stored.config) == _without_nulls(reveal(wish.values)))
+    return bool(_without_nulls(stored.config) == _without_nulls(unwrap_secrets(desired.values)))
 
 
 def _without_nulls(value: Any) -> Any:
@@ -189,7 +156,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _too_old(registry: HarborRegistry, era: Era) -> list[str]:
+def _unsupported_fields(registry: HarborRegistry, era: Era) -> list[str]:
     cache = registry.spec.cache
     if cache is None:
         return []
@@ -198,10 +165,10 @@ def _too_old(registry: HarborRegistry, era: Era) -> list[str]:
     return [field for field, (wanted, feature) in needs.items() if wanted and not era.has(feature)]
 
 
-def _hidden(value: Any) -> Iterator[SecretStr]:
+def _secret_leaves(value: Any) -> Iterator[SecretStr]:
     """Yields the hidden leaves; short ones of the user's are words like 'true', whose loss would garble a message."""
     if isinstance(value, SecretStr) and len(value.get_secret_value()) >= _SHORTEST_HIDDEN:
         yield value
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for child in children:
-        yield from _hidden(child)
+        yield from _secret_leaves(child)

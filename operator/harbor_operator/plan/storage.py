@@ -4,103 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Provision
-from harbor_operator.api.base import CaRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, DesiredVolume, Provisioning, Quota, RgwUser
 
 MIB = 1024 * 1024
 KIB_PER_GIB = 1024 * 1024
 
 OWN_PREFIX = "harbor-operator/"
 """Ours inside the container: the registry's driver looks only below `files/` and `segments/`."""
-MARKER = f"{OWN_PREFIX}proof"
+PROOF_OBJECT = f"{OWN_PREFIX}proof"
 PROBE_PREFIX = f"{OWN_PREFIX}probe/"
 DATA_PREFIXES = ("files/", "segments/", PROBE_PREFIX)
 """All that may be deleted with the container; anything else in it is somebody else's."""
 
-DIGEST_MARK = "harbor-operator-digest"
-UID_MARK = "harbor-operator-registry-uid"
+PROOF_DIGEST = "harbor-operator-digest"
+OWNER_UID = "harbor-operator-registry-uid"
 FULL_ACCESS = "full-control"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How much an RGW user may store; without `enabled` the size does not count."""
-
-    enabled: bool
-    kib: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RgwUser:
-    """An RGW user as seen: subusers by full name with their permission, Swift keys by full name."""
-
-    uid: str
-    display_name: str
-    subusers: Mapping[str, str] = field(default_factory=dict)
-    swift_keys: Mapping[str, SecretStr] = field(default_factory=dict)
-    s3_keys: int = 0
-    suspended: bool = False
-    quota: Quota = Quota(enabled=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProvisionWish:
-    """The RGW user to have; `username` is used when we choose the login ourselves."""
-
-    admin_url: str
-    admin_secret: str
-    uid: str
-    display_name: str
-    username: str
-    quota: Quota
-
-
-@dataclass(frozen=True, slots=True)
-class SwiftWish:
-    """A container that the registry will use, and the login for it."""
-
-    auth_url: str
-    container: str
-    secret: str
-    ca: CaRef | None
-    chunk_bytes: int
-    provision: ProvisionWish | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FilesystemWish:
-    """A volume that the chart will claim."""
-
-    size: str
-    storage_class: str
-
-
-@dataclass(frozen=True, slots=True)
-class Provisioning:
-    """What must be written to RGW; all empty when the user is as it should be."""
-
-    create_user: bool = False
-    set_login: bool = False
-    set_quota: Quota | None = None
-
-
-def plan_storage(registry: HarborRegistry) -> SwiftWish | FilesystemWish | None:
+def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredVolume | None:
     """Says what the registry will store its images on; None leaves it to the chart's defaults."""
     storage = registry.spec.storage
     if storage is None:
         return None
     if storage.filesystem is not None:
-        return FilesystemWish(storage.filesystem.size, storage.filesystem.storage_class_name)
+        return DesiredVolume(storage.filesystem.size, storage.filesystem.storage_class_name)
     swift = storage.swift
     if swift is None:
         return None
-    return SwiftWish(
+    return DesiredSwift(
         auth_url=swift.auth_url,
         container=swift.container,
         secret=swift.credentials_secret_ref.name,
@@ -110,9 +46,9 @@ def plan_storage(registry: HarborRegistry) -> SwiftWish | FilesystemWish | None:
     )
 
 
-def _provision(registry: HarborRegistry, wanted: Provision) -> ProvisionWish:
+def _provision(registry: HarborRegistry, wanted: Provision) -> DesiredRgwUser:
     quota = Quota(enabled=True, kib=wanted.quota_gib * KIB_PER_GIB) if wanted.quota_gib else Quota(enabled=False)
-    return ProvisionWish(
+    return DesiredRgwUser(
         admin_url=wanted.admin_url,
         admin_secret=wanted.admin_secret_ref.name,
         uid=wanted.uid,
@@ -123,31 +59,31 @@ def _provision(registry: HarborRegistry, wanted: Provision) -> ProvisionWish:
     )
 
 
-def plan_provisioning(wish: ProvisionWish, username: str, key: SecretStr, seen: RgwUser | None) -> Provisioning:
+def plan_provisioning(desired: DesiredRgwUser, username: str, key: SecretStr, observed: RgwUser | None) -> Provisioning:
     """Says which writes make RGW know the login; a quota is lifted only from a user that we made."""
-    user = seen or RgwUser(wish.uid, wish.display_name)
+    user = observed or RgwUser(desired.uid, desired.display_name)
     known = user.subusers.get(username) == FULL_ACCESS and user.swift_keys.get(username) == key
-    ours = user.display_name == wish.display_name
-    differs = wish.quota != user.quota if wish.quota.enabled else ours and user.quota.enabled
+    ours = user.display_name == desired.display_name
+    differs = desired.quota != user.quota if desired.quota.enabled else ours and user.quota.enabled
     return Provisioning(
-        create_user=seen is None,
+        create_user=observed is None,
         set_login=not known,
-        set_quota=wish.quota if differs else None,
+        set_quota=desired.quota if differs else None,
     )
 
 
-def is_disposable(wish: ProvisionWish, user: RgwUser) -> bool:
+def is_disposable(desired: DesiredRgwUser, user: RgwUser) -> bool:
     """Whether the RGW user was made by us for this very registry and nobody else logs in with it."""
-    return user.display_name == wish.display_name and not (user.subusers or user.swift_keys or user.s3_keys)
+    return user.display_name == desired.display_name and not (user.subusers or user.swift_keys or user.s3_keys)
 
 
-def proof_marks(wish: SwiftWish, username: str, storage_url: str, registry_uid: str) -> dict[str, str]:
+def proof_metadata(desired: DesiredSwift, username: str, storage_url: str, registry_uid: str) -> dict[str, str]:
     """What the marker object says once the proof has succeeded; another digest means: prove again."""
     proven = {
-        "container": wish.container,
-        "chunk": wish.chunk_bytes,
+        "container": desired.container,
+        "chunk": desired.chunk_bytes,
         "url": storage_url,
         "user": username,
     }
     digest = hashlib.sha256(json.dumps(proven, sort_keys=True).encode()).hexdigest()
-    return {DIGEST_MARK: digest, UID_MARK: registry_uid}
+    return {PROOF_DIGEST: digest, OWNER_UID: registry_uid}

@@ -7,72 +7,26 @@ was there before its service account had ours pulls without a credential for eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
+
+from harbor_operator.model.pods import EvictionDecision, ObservedPod, StuckPodPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The controller of a pod: the one that makes another when this one goes."""
-
-    kind: str
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class PodSeen:
-    """A pod that has not started yet; `refused` are those of its images that the node was not given."""
-
-    namespace: str
-    name: str
-    uid: str
-    revision: int
-    account: str
-    references: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    owner: Owner | None = None
-    leaving: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RescueWish:
-    """What a registry whose stuck pods are evicted calls its own: its pull Secret and the host of its images."""
-
-    registry_uid: str
-    secret_name: str
-    host: str
-
-
-class Fate(Enum):
-    """What becomes of a pod."""
-
-    LEAVE = "nothing is wrong with it, it is not ours to judge, or the time has not come"
-    EVICT = "its controller makes another, which pulls with the Secret"
-    ALONE = "no controller would make another: delete it and create it again"
-    REPEATS = (
-        "it names `imagePullSecrets` of its own, so its service account's are not copied and another would be the "
-        "same: add ours there, or remove the list from the template"
-    )
-
-
-def is_suspect(pod: PodSeen, wish: RescueWish) -> bool:
+def is_candidate(pod: ObservedPod, desired: StuckPodPolicy) -> bool:
     """Whether the pod pulls from the registry without its Secret: it is stuck, or may soon be."""
-    if pod.leaving or wish.secret_name in pod.references:
+    if pod.terminating or desired.secret_name in pod.references:
         return False
-    return wish.host in map(host_of, pod.images)
+    return desired.host in map(host_of, pod.images)
 
 
-def judge_pod(pod: PodSeen, wish: RescueWish, offered: Sequence[str]) -> Fate:
+def decide_eviction(pod: ObservedPod, desired: StuckPodPolicy, offered: Sequence[str]) -> EvictionDecision:
     """Returns what becomes of a pod; `offered` is what its service account gives a new one, nothing if not settled."""
-    if not is_suspect(pod, wish) or wish.host not in map(host_of, pod.refused):
-        return Fate.LEAVE
-    if wish.secret_name not in offered:
-        return Fate.LEAVE
+    if not is_candidate(pod, desired) or desired.host not in map(host_of, pod.refused):
+        return EvictionDecision.LEAVE
+    if desired.secret_name not in offered:
+        return EvictionDecision.LEAVE
     if not set(pod.references) <= set(offered):
-        return Fate.REPEATS
-    return Fate.EVICT if pod.owner else Fate.ALONE
+        return EvictionDecision.REPEATS
+    return EvictionDecision.EVICT if pod.owner else EvictionDecision.ALONE
 
 
 def host_of(image: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, AdmissionWish
+from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 
 
-class Admission(Protocol):
+class AdmissionPolicyApi(Protocol):
     """MutatingAdmissionPolicies and their bindings; every call has a deadline.
 
     Raises Unavailable when the server does not answer or the object has moved on, Refused(ADMISSION_POLICY_UNSUPPORTED)
@@ -15,18 +15,18 @@ class Admission(Protocol):
     Refused(ADMISSION_POLICY_REFUSED) when it does not take what we wish.
     """
 
-    async def read(self, kind: AdmissionKind, name: str) -> AdmissionSeen | None:
+    async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
         """Returns the object, or None if there is none."""
         ...
 
-    async def create(self, wish: AdmissionWish) -> None:
+    async def create(self, desired: DesiredPolicy) -> None:
         """Makes the object; never overwrites one that has come to its name."""
         ...
 
-    async def correct(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         """Makes the spec of the object that was seen exactly as wished, if it is still at that revision."""
         ...
 
-    async def remove(self, wish: AdmissionWish, seen: AdmissionSeen) -> None:
+    async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         """Deletes the object that was seen, if it is still at that revision; a missing one is a success."""
         ...

@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from harbor_operator.plan.release import ReleaseWish
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A run that has not ended, and since when it has been asked for."""
-
-    since: datetime
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How the last run on a release ended; `failures` counts the failed runs for this digest in a row."""
-
-    digest: str
-    succeeded: bool
-    message: str
-    finished_at: datetime
-    failures: int = 0
+from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 
 
 class Helm(Protocol):
@@ -35,7 +14,7 @@ class Helm(Protocol):
     while a run is on its way changes nothing.
     """
 
-    async def start_upgrade(self, wish: ReleaseWish) -> None:
+    async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts to install or upgrade; the values go to Helm's standard input, never to its arguments."""
         ...
 

@@ -3,39 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class SwiftAccount:
-    """How to log in; `secret` and `ca_secret` name the Secrets the values came from, for messages."""
-
-    auth_url: str
-    username: str
-    password: SecretStr
-    secret: str
-    ca_pem: str | None = None
-    ca_secret: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SwiftSession:
-    """A login that succeeded: where the store says it lives, and the token it gave."""
-
-    account: SwiftAccount
-    storage_url: str
-    token: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container as seen through a session; it need not exist."""
-
-    session: SwiftSession
-    name: str
+from harbor_operator.model.storage import Container, SwiftAccount, SwiftSession
 
 
 class ObjectStore(Protocol):
@@ -61,7 +31,7 @@ class ObjectStore(Protocol):
         """Removes the container and says whether it is gone; one that is not empty stays."""
         ...
 
-    async def read_marks(self, at: Container, name: str) -> Mapping[str, str] | None:
+    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
         """Returns the marks of an object, or None if there is no such object."""
         ...
 
@@ -73,7 +43,7 @@ class ObjectStore(Protocol):
         """Writes an object whose content is that of all objects below `prefix` in this container, in their order."""
         ...
 
-    async def write_filler(self, at: Container, name: str, size: int) -> None:
+    async def write_generated(self, at: Container, name: str, size: int) -> None:
         """Writes an object of `size` bytes in one request, checked by its digest and never held in memory."""
         ...
 

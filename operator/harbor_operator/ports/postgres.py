@@ -4,39 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import SecretStr
-
-from harbor_operator.api.backends import SslMode
-from harbor_operator.diagnosis.database_seen import LoginSeen, ServerSeen
-from harbor_operator.plan.database import Change
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """Where the server is and how it proves itself; `ca` is a PEM bundle, None means the system's authorities."""
-
-    host: str
-    port: int
-    ssl_mode: SslMode
-    ca: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresLogin:
-    """Who logs in; `origin` names the Secret and the field of the spec, for messages."""
-
-    username: str
-    password: SecretStr
-    origin: str
+from harbor_operator.model.database import Change, ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
 
 
 class PostgresSession(Protocol):
     """One connection of the admin; every call has a deadline."""
 
-    async def read(self, role: str, databases: Sequence[str]) -> ServerSeen:
+    async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
         """Returns the server, the role, the databases of these names and those that the role owns."""
         ...
 
@@ -60,6 +36,6 @@ class Postgres(Protocol):
         """Opens a connection of the admin and closes it again; locks are gone with it."""
         ...
 
-    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> LoginSeen:
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         """Logs in as Harbor will, changes nothing, and returns how it went."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Aspect, Facts, Outcome
+from harbor_operator.model.outcomes import ConditionType, Facts, Outcome
 
 
 class Step(Protocol):
@@ -15,37 +15,37 @@ class Step(Protocol):
     """
 
     @property
-    def aspect(self) -> Aspect:
+    def condition_type(self) -> ConditionType:
         """The condition this step owns."""
         ...
 
     @property
-    def needs(self) -> tuple[Aspect, ...]:
+    def depends_on(self) -> tuple[ConditionType, ...]:
         """Aspects that must be Done before this step is asked to converge."""
         ...
 
-    async def converge(self, registry: HarborRegistry) -> Outcome:
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Looks, decides by the plan, writes the difference, and says what it saw."""
         ...
 
-    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Undoes what the deletion policy does not keep; Done when nothing is left to do."""
         ...
 
 
 @runtime_checkable
-class Sustaining(Protocol):
+class DegradedStep(Protocol):
     """A step whose earlier work must go on while its needs are not met, such as after a restart with Harbor down."""
 
-    async def sustain(self, registry: HarborRegistry) -> Facts:
+    async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Keeps up what was accepted before, from what is stored; asks no unmet need and makes nothing new."""
         ...
 
 
 @runtime_checkable
-class Resting(Protocol):
+class SuspendableStep(Protocol):
     """A step that has others act between passes, which a suspended registry does not want."""
 
-    def rest(self, registry: HarborRegistry) -> None:
+    def suspend(self, registry: HarborRegistry) -> None:
         """Has them stop; nothing is undone, and the next pass has them go on."""
         ...

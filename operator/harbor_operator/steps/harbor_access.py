@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor import Access, Login
-from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.references import read_bundle
 
 ADMIN = "admin"
 
 
-async def read_access(kube: Kube, registry: HarborRegistry) -> Access:
+async def read_access(kube: NamespaceResources, registry: HarborRegistry) -> HarborEndpoint:
     """Returns the way to `spec.externalURL`, as nobody; Refused if the CA it names is not there."""
     ca = await read_bundle(kube, registry, registry.spec.ca_secret_ref, "spec.caSecretRef")
-    return Access(registry.spec.external_url, ca or "")
+    return HarborEndpoint(registry.spec.external_url, ca or "")
 
 
-async def read_admin(kube: Kube, registry: HarborRegistry) -> Login | None:
+async def read_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login | None:
     """Returns the administrator's login, or None while there is no such Secret or key."""
     stored = await kube.read_secret(registry.metadata.namespace, names.admin_secret(registry))
     password = stored.values.get(names.admin_secret_key(registry)) if stored else None
     return Login(ADMIN, password) if password else None
 
 
-async def require_admin(kube: Kube, registry: HarborRegistry) -> Login:
+async def require_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login:
     """Returns the administrator's login; Refused with what to do if there is none."""
     login = await read_admin(kube, registry)
     if login is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, HarborRegistry, PullSecrets
-from harbor_operator.diagnosis.admission import settling
-from harbor_operator.outcomes import Blocked, Done, Outcome, Unseen
+from harbor_operator.checks.admission import foreign_policy, policy_settling
+from harbor_operator.model.admission import DesiredPolicy
+from harbor_operator.model.outcomes import Blocked, Done, Outcome, Unknown
 from harbor_operator.plan import names
-from harbor_operator.plan.admission import AdmissionWish, plan_admission, plan_no_admission
+from harbor_operator.plan.admission import plan_admission, plan_no_admission
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.admission import Admission
+from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 
 SETTLE_SECONDS = 3.0
@@ -23,7 +24,7 @@ GONE = Done("there is no admission policy")
 class PullAdmission:
     """Tells no by an outcome and never by an exception: Secrets are spread whatever becomes of the policy."""
 
-    def __init__(self, admission: Admission, clock: Callable[[], float]) -> None:
+    def __init__(self, admission: AdmissionPolicyApi, clock: Callable[[], float]) -> None:
         self._admission = admission
         self._clock = clock
         # What this process knows better than the status: whether there may be a policy, and when it was last changed.
@@ -41,25 +42,25 @@ class PullAdmission:
     async def ensure(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         """Makes policy and binding right; Done once they are in force."""
         try:
-            for wish in plan_admission(registry, section):
-                if obstacle := await self._ensure(registry, wish):
+            for desired in plan_admission(registry, section):
+                if obstacle := await self._ensure(registry, desired):
                     return obstacle
         except Unavailable as error:
-            return Unseen(error.reason, str(error))
+            return Unknown(error.reason, str(error))
         except Refused as refused:
             return Blocked(refused.reason, str(refused))
         seconds = self._settles_in(registry)
-        return settling(names.admission_policy(registry), seconds) if seconds > 0 else IN_FORCE
+        return policy_settling(names.admission_policy(registry), seconds) if seconds > 0 else IN_FORCE
 
     async def remove(self, registry: HarborRegistry) -> Outcome:
         """Takes binding and policy away if they are ours; asks nothing where there was never any."""
         if not self._may_exist(registry) and _wanting(registry) is None:
             return GONE
         try:
-            for wish in plan_no_admission(registry):
-                await self._remove(registry, wish)
+            for desired in plan_no_admission(registry):
+                await self._remove(registry, desired)
         except Unavailable as error:
-            return Unseen(error.reason, str(error))
+            return Unknown(error.reason, str(error))
         except Refused as refused:
             # Whoever never had the rights has never made one.
             if refused.reason is not Reason.ADMISSION_POLICY_UNSUPPORTED and self._may_exist(registry):
@@ -67,7 +68,7 @@ class PullAdmission:
         self._kept[registry.metadata.uid] = False
         return GONE
 
-    async def sustain(self, registry: HarborRegistry) -> None:
+    async def reconcile_degraded(self, registry: HarborRegistry) -> None:
         """Keeps a policy right that is there, and takes away one that is not wanted any more; makes none."""
         section = _wanting(registry)
         if section is None:
@@ -80,22 +81,22 @@ class PullAdmission:
         self._kept.pop(registry.metadata.uid, None)
         self._changed.pop(registry.metadata.uid, None)
 
-    async def _ensure(self, registry: HarborRegistry, wish: AdmissionWish) -> Blocked | None:
-        seen = await self._admission.read(wish.kind, wish.name)
-        if seen is None:
-            await self._change(registry, self._admission.create(wish))
+    async def _ensure(self, registry: HarborRegistry, desired: DesiredPolicy) -> Blocked | None:
+        observed = await self._admission.read(desired.kind, desired.name)
+        if observed is None:
+            await self._change(registry, self._admission.create(desired))
             return None
-        if obstacle := wish.obstacle(seen):
-            return obstacle
+        if not desired.owns(observed):
+            return foreign_policy(desired.kind, desired.name)
         self._kept[registry.metadata.uid] = True
-        if not wish.is_met_by(seen):
-            await self._change(registry, self._admission.correct(wish, seen))
+        if not desired.is_met_by(observed):
+            await self._change(registry, self._admission.correct(desired, observed))
         return None
 
-    async def _remove(self, registry: HarborRegistry, wish: AdmissionWish) -> None:
-        seen = await self._admission.read(wish.kind, wish.name)
-        if seen is not None and wish.owns(seen):
-            await self._change(registry, self._admission.remove(wish, seen))
+    async def _remove(self, registry: HarborRegistry, desired: DesiredPolicy) -> None:
+        observed = await self._admission.read(desired.kind, desired.name)
+        if observed is not None and desired.owns(observed):
+            await self._change(registry, self._admission.remove(desired, observed))
 
     async def _change(self, registry: HarborRegistry, write: Awaitable[None]) -> None:
         try:

@@ -9,13 +9,21 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets, Robot
-from harbor_operator.diagnosis.configuration import Identity, admin_obstacle
-from harbor_operator.diagnosis.pull_secrets import account_obstacle, rejected, robot_rejected, weak_secret
-from harbor_operator.outcomes import Blocked
+from harbor_operator.checks.configuration import check_admin
+from harbor_operator.checks.pull_secrets import (
+    check_account,
+    check_robot,
+    rejected_account,
+    rejected_robot,
+    weak_secret,
+)
+from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login, ObservedRobot
+from harbor_operator.model.kubernetes import StoredSecret
+from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
-from harbor_operator.plan.pull_secrets import RobotWish, SeenRobot, is_strong, plan_robot
-from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
-from harbor_operator.ports.kube import Kube, StoredSecret
+from harbor_operator.plan.pull_secrets import is_strong, plan_robot
+from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_login
 
@@ -25,21 +33,25 @@ FIELD = "spec.pullSecrets.credential.secretRef"
 class PullCredential:
     """Turns `spec.pullSecrets.credential` into a login that the registry accepts."""
 
-    def __init__(self, kube: Kube, door: RegistryDoor, harbor: Harbor, make_password: Callable[[], SecretStr]) -> None:
+    def __init__(
+        self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, make_password: Callable[[], SecretStr]
+    ) -> None:
         self._kube = kube
-        self._door = door
+        self._probe = probe
         self._harbor = harbor
         self._make_password = make_password
 
-    async def read_account(self, registry: HarborRegistry, access: Access, ref: CredentialsRef) -> Login | Blocked:
+    async def read_account(
+        self, registry: HarborRegistry, access: HarborEndpoint, ref: CredentialsRef
+    ) -> Login | Blocked:
         """Returns the login in the Secret, tried against the registry, or why it may not be spread."""
         username, password = await read_login(self._kube, registry, ref, FIELD)
-        if obstacle := account_obstacle(ref.name, username, Identity.USER):
+        if obstacle := check_account(ref.name, username, Identity.USER):
             return obstacle
-        account = access.by(Login(username, password))
-        if not await self._door.try_login(account):
-            return rejected(registry, ref.name, username)
-        obstacle = account_obstacle(ref.name, username, await self._harbor.read_identity(account))
+        account = access.with_login(Login(username, password))
+        if not await self._probe.try_login(account):
+            return rejected_account(registry, ref.name, username)
+        obstacle = check_account(ref.name, username, await self._harbor.read_identity(account))
         return obstacle or Login(username, password)
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
@@ -55,21 +67,21 @@ class PullCredential:
         stored = await self._read_stored(registry, section)
         return stored.changed_at if stored else None
 
-    async def ensure_robot(self, registry: HarborRegistry, access: Access, robot: Robot) -> Login | Blocked:
+    async def ensure_robot(self, registry: HarborRegistry, access: HarborEndpoint, robot: Robot) -> Login | Blocked:
         """Returns the login of the robot, which has the wished rights and the stored secret, or what is in the way."""
         stored = await self._ensure_secret(registry)
         if not is_strong(stored):
             return weak_secret(names.robot_secret(registry))
-        admin = access.by(await require_admin(self._kube, registry))
+        admin = access.with_login(await require_admin(self._kube, registry))
         identity = await self._harbor.read_identity(admin)
-        if obstacle := admin_obstacle(registry, names.admin_secret(registry), identity):
+        if obstacle := check_admin(registry, names.admin_secret(registry), identity):
             return obstacle
         found = await self._ensure_account(admin, plan_robot(registry, robot), stored)
         if isinstance(found, Blocked):
             return found
         login = Login(found.login, stored)
         if not await self._is_accepted(admin, found, login):
-            return robot_rejected(registry, found.login)
+            return rejected_robot(registry, found.login)
         await self._note_login(registry, login)
         return login
 
@@ -78,11 +90,11 @@ class PullCredential:
         namespace, secret = registry.metadata.namespace, names.robot_secret(registry)
         if await self._kube.read_secret(namespace, secret) is None:
             return
-        wish = plan_robot(registry, Robot())
+        desired = plan_robot(registry, Robot())
         access = await read_access(self._kube, registry)
-        admin = access.by(await require_admin(self._kube, registry))
-        robot = await self._harbor.find_robot(admin, wish.name)
-        if robot is not None and wish.obstacle(robot) is None:
+        admin = access.with_login(await require_admin(self._kube, registry))
+        robot = await self._harbor.find_robot(admin, desired.name)
+        if robot is not None and check_robot(desired, robot) is None:
             await self._harbor.remove_robot(admin, robot)
         await self.forget_robot(registry)
 
@@ -107,22 +119,24 @@ class PullCredential:
         )
         return stored.values["password"]
 
-    async def _ensure_account(self, admin: Access, wish: RobotWish, secret: SecretStr) -> SeenRobot | Blocked:
-        robot = await self._harbor.find_robot(admin, wish.name)
+    async def _ensure_account(
+        self, admin: HarborEndpoint, desired: DesiredRobot, secret: SecretStr
+    ) -> ObservedRobot | Blocked:
+        robot = await self._harbor.find_robot(admin, desired.name)
         if robot is None:
-            robot = await self._harbor.create_robot(admin, wish)
+            robot = await self._harbor.create_robot(admin, desired)
             await self._harbor.set_robot_secret(admin, robot, secret)
-        elif obstacle := wish.obstacle(robot):
+        elif obstacle := check_robot(desired, robot):
             return obstacle
-        elif not wish.is_met_by(robot):
-            await self._harbor.update_robot(admin, robot, wish)
+        elif not desired.is_met_by(robot):
+            await self._harbor.update_robot(admin, robot, desired)
         return robot
 
-    async def _is_accepted(self, admin: Access, robot: SeenRobot, login: Login) -> bool:
-        if await self._door.try_login(admin.by(login)):
+    async def _is_accepted(self, admin: HarborEndpoint, robot: ObservedRobot, login: Login) -> bool:
+        if await self._probe.try_login(admin.with_login(login)):
             return True
         await self._harbor.set_robot_secret(admin, robot, login.password)
-        return await self._door.try_login(admin.by(login))
+        return await self._probe.try_login(admin.with_login(login))
 
     async def _note_login(self, registry: HarborRegistry, login: Login) -> None:
         values = {"username": SecretStr(login.username), "password": login.password}

@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
-from harbor_operator.diagnosis.admission import weighed
-from harbor_operator.diagnosis.pull_secrets import cleaning_up, name_obstacle, robot_left_behind, spread, stuck_pods
-from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, PullSecretFacts
+from harbor_operator.checks.admission import combine
+from harbor_operator.checks.pull_secrets import (
+    check_secret_name,
+    cleaning_up,
+    injection_outcome,
+    robot_left_behind,
+    stuck_pod_warnings,
+)
+from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
+from harbor_operator.model.pods import StuckPodPolicy
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_host
-from harbor_operator.plan.stuck_pods import RescueWish
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.distribution import Claim, Distribution, DistributionWish
-from harbor_operator.ports.harbor import Access, Login
-from harbor_operator.ports.kube import Kube
-from harbor_operator.ports.rescue import Rescue
+from harbor_operator.ports.injection import PullSecretInjection
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.stuck_pods import StuckPodEviction
 from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
@@ -30,16 +37,16 @@ Leftover = tuple[Claim, int | None]
 class PullSecretsStep:
     """Finds the login, declares what shall be spread, takes back what was spread before, and reports how far it is."""
 
-    aspect = Aspect.PULL_SECRETS
-    needs = (Aspect.REACHABILITY,)
+    condition_type = ConditionType.PULL_SECRETS
+    depends_on = (ConditionType.REACHABILITY,)
 
     def __init__(
         self,
-        kube: Kube,
+        kube: NamespaceResources,
         credential: PullCredential,
-        distribution: Distribution,
+        distribution: PullSecretInjection,
         admission: PullAdmission,
-        rescue: Rescue,
+        rescue: StuckPodEviction,
     ) -> None:
         self._kube = kube
         self._credential = credential
@@ -49,12 +56,12 @@ class PullSecretsStep:
         # What this process has declared: the status names one claim only, and a quick second rename would lose another.
         self._claims: dict[str, set[Claim]] = {}
 
-    async def converge(self, registry: HarborRegistry) -> Outcome:
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Declares the wish and reports how far it has spread."""
         section = registry.spec.pull_secrets
         if section is None:
             return await self._clean_up(registry)
-        if obstacle := name_obstacle(registry, section.secret_name, await self._kube.read_registries()):
+        if obstacle := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
             return obstacle
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # Taking it away needs no login.
@@ -65,22 +72,22 @@ class PullSecretsStep:
             return login
         # Before the wish is declared: under a new name, nobody shall be born with the old one while it is taken back.
         policy = policy or await self._keep_policy(registry, section)
-        return weighed(await self._spread(registry, section, login), policy)
+        return combine(await self._spread(registry, section, login), policy)
 
-    async def sustain(self, registry: HarborRegistry) -> Facts:
+    async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Goes on spreading the login that worked before: new namespaces need not wait until Harbor is back."""
         section = registry.spec.pull_secrets
-        await self._admission.sustain(registry)
+        await self._admission.reconcile_degraded(registry)
         if section is None or section.secret_name != registry.observed.secret_name:
             return Facts()
         claim = _claim(registry, section)
         if self._distribution.read(claim) is None and (login := await self._credential.read_known(registry, section)):
             self._declare(registry, section, login)
-        seen = self._distribution.read(claim)
-        if seen is None:
+        observed = self._distribution.read(claim)
+        if observed is None:
             return Facts()
         named = replace(
-            seen,
+            observed,
             secret_name=claim.secret_name,
             service_accounts=registry.observed.service_accounts,
             admission_policy=self._admission.name(registry),
@@ -89,12 +96,12 @@ class PullSecretsStep:
         )
         return Facts(pull_secrets=named)
 
-    def rest(self, registry: HarborRegistry) -> None:
+    def suspend(self, registry: HarborRegistry) -> None:
         """Leaves stuck pods alone, and everything that is spread where and as it is."""
         self._rescue.withdraw(registry.metadata.uid)
         self._distribution.abandon(registry.metadata.uid)
 
-    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
         self._rescue.withdraw(registry.metadata.uid)
         # Never kept: it would go on giving new accounts a reference to a Secret that nobody makes any more.
@@ -122,23 +129,23 @@ class PullSecretsStep:
         claim = _claim(registry, section)
         self._declare(registry, section, login)
         # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
-        await self._distribution.await_first_look(claim, FIRST_LOOK_SECONDS)
+        await self._distribution.wait_for_sync(claim, FIRST_LOOK_SECONDS)
         outcome = self._report(registry, claim, await self._describe(registry, section, login))
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.retire_robot(registry)
-        stuck = stuck_pods(self._rescue.read(registry.metadata.uid))
-        return replace(outcome, cautions=(*outcome.cautions, *stuck))
+        stuck = stuck_pod_warnings(self._rescue.read(registry.metadata.uid))
+        return replace(outcome, warnings=(*outcome.warnings, *stuck))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
-        self._distribution.expect_births(registry.metadata.uid, attached=isinstance(policy, Done))
+        self._distribution.expect_policy_effect(registry.metadata.uid, attached=isinstance(policy, Done))
         return policy
 
     async def _drop_policy(self, registry: HarborRegistry) -> Outcome:
-        self._distribution.expect_births(registry.metadata.uid, attached=False)
+        self._distribution.expect_policy_effect(registry.metadata.uid, attached=False)
         return await self._admission.remove(registry)
 
-    async def _login(self, registry: HarborRegistry, section: PullSecrets, access: Access) -> Login | Blocked:
+    async def _login(self, registry: HarborRegistry, section: PullSecrets, access: HarborEndpoint) -> Login | Blocked:
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
             return await self._credential.read_account(registry, access, given)
@@ -150,7 +157,7 @@ class PullSecretsStep:
         self._distribution.declare(_wish(registry, section, login))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
-            self._rescue.declare(RescueWish(uid, section.secret_name, image_host(registry)))
+            self._rescue.declare(StuckPodPolicy(uid, section.secret_name, image_host(registry)))
         else:
             self._rescue.withdraw(uid)
 
@@ -175,9 +182,9 @@ class PullSecretsStep:
 
     def _report(self, registry: HarborRegistry, claim: Claim, known: PullSecretFacts) -> Outcome:
         leftovers = self._take_back(registry, claim)
-        seen = self._distribution.read(claim)
+        observed = self._distribution.read(claim)
         facts = replace(
-            seen or NONE_SPREAD,
+            observed or NONE_SPREAD,
             admission_policy=known.admission_policy,
             robot=known.robot,
             rotated_at=known.rotated_at,
@@ -185,7 +192,7 @@ class PullSecretsStep:
         if leftovers:
             return _still_cleaning(leftovers, facts)
         named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
-        return spread(claim.secret_name, seen, Facts(pull_secrets=named))
+        return injection_outcome(claim.secret_name, observed, Facts(pull_secrets=named))
 
     def _take_back(self, registry: HarborRegistry, present: Claim | None, *more: Claim) -> list[Leftover]:
         """Withdraws every known claim that the present one does not cover; returns those of which something is left."""
@@ -208,8 +215,12 @@ def _claim(registry: HarborRegistry, section: PullSecrets) -> Claim:
 
 
 def _observed_claim(registry: HarborRegistry) -> set[Claim]:
-    seen = registry.observed
-    return {Claim(registry.metadata.uid, seen.secret_name, seen.service_accounts)} if seen.secret_name else set()
+    observed = registry.observed
+    return (
+        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts)}
+        if observed.secret_name
+        else set()
+    )
 
 
 def _covers(present: Claim, earlier: Claim) -> bool:
@@ -218,8 +229,8 @@ def _covers(present: Claim, earlier: Claim) -> bool:
     return EVERY_ACCOUNT in present.service_accounts or set(earlier.service_accounts) <= set(present.service_accounts)
 
 
-def _wish(registry: HarborRegistry, section: PullSecrets, login: Login) -> DistributionWish:
-    return DistributionWish(
+def _wish(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
+    return DesiredInjection(
         claim=_claim(registry, section),
         registry_key=registry.key,
         namespaces=section.namespaces,

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.configuration import Identity
-from harbor_operator.diagnosis.reachability import (
+from harbor_operator.checks.reachability import (
     PROBE_MIB,
-    certificate_cautions,
-    certificate_obstacle,
-    entrance_obstacle,
-    health_obstacle,
-    pull_obstacle,
-    upload_obstacle,
+    certificate_warnings,
+    check_certificate,
+    check_health,
+    check_pull,
+    check_upload,
+    check_v2_response,
 )
-from harbor_operator.outcomes import NOTHING, Aspect, Blocked, Done, Facts, Outcome, Pending
+from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
+from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
 from harbor_operator.plan.pull_secrets import pull_login_secret
 from harbor_operator.plan.reachability import TrialKey, pull_project, trial_key, upload_repository
-from harbor_operator.ports.harbor import Access, Harbor, Login, RegistryDoor
-from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, read_admin
 
 MIB = 1 << 20
@@ -51,58 +51,60 @@ class ReachabilityStep:
     condition turns True by itself.
     """
 
-    aspect = Aspect.REACHABILITY
-    needs = (Aspect.RELEASE,)
+    condition_type = ConditionType.REACHABILITY
+    depends_on = (ConditionType.RELEASE,)
 
-    def __init__(self, kube: Kube, door: RegistryDoor, harbor: Harbor, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, clock: Callable[[], datetime]
+    ) -> None:
         self._kube = kube
-        self._door = door
+        self._probe = probe
         self._harbor = harbor
         self._clock = clock
         self._trials: dict[str, Trial] = {}
 
-    async def converge(self, registry: HarborRegistry) -> Outcome:
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Walks the way of a client: handshake, entrance, health, token, upload; the first obstacle is the outcome."""
         access = await read_access(self._kube, registry)
-        certificate = await self._door.read_certificate(access)
-        if certificate and (obstacle := certificate_obstacle(registry, certificate)):
+        certificate = await self._probe.read_certificate(access)
+        if certificate and (obstacle := check_certificate(registry, certificate)):
             return obstacle
-        if closed := entrance_obstacle(registry, await self._door.read_entrance(access)):
+        if closed := check_v2_response(registry, await self._probe.read_entrance(access)):
             return closed
-        if ill := health_obstacle(registry, await self._door.read_health(access)):
+        if ill := check_health(registry, await self._probe.read_health(access)):
             return ill
         admin = await self._admin(registry, access)
         if trouble := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
             return trouble
         facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
-        cautions = certificate_cautions(registry, certificate, self._clock()) if certificate else ()
+        warnings = certificate_warnings(registry, certificate, self._clock()) if certificate else ()
         message = f"{registry.spec.external_url} answers /v2/ and /api/v2.0/health as a client sees it"
-        return Done(message, facts=facts, cautions=cautions)
+        return Done(message, facts=facts, warnings=warnings)
 
-    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Forgets what was tried; there is nothing else."""
         self._trials.pop(registry.metadata.uid, None)
         return Done("nothing to undo")
 
-    async def _admin(self, registry: HarborRegistry, access: Access) -> Access | None:
+    async def _admin(self, registry: HarborRegistry, access: HarborEndpoint) -> HarborEndpoint | None:
         """The administrator, if we have a login that works; whether it must is the Configuration step's business."""
-        admin = access.by(await read_admin(self._kube, registry))
+        admin = access.with_login(await read_admin(self._kube, registry))
         if admin.login is None or await self._harbor.read_identity(admin) is not Identity.ADMIN:
             return None
         return admin
 
     async def _try_pull(
-        self, registry: HarborRegistry, access: Access, admin: Access | None
+        self, registry: HarborRegistry, access: HarborEndpoint, admin: HarborEndpoint | None
     ) -> Blocked | Pending | None:
-        client = access.by(await self._pull_login(registry))
+        client = access.with_login(await self._pull_login(registry))
         # A rejected credential is left to the PullSecrets step, which can mend it only if this one lets it.
-        if client.login is None or not await self._door.try_login(client):
+        if client.login is None or not await self._probe.try_login(client):
             return None
         project = pull_project(registry, await self._harbor.read_projects(admin)) if admin else None
         image = await self._harbor.read_image(admin, project) if admin and project else None
-        return pull_obstacle(registry, await self._door.try_pull(client, image))
+        return check_pull(registry, await self._probe.try_pull(client, image))
 
-    async def _try_upload(self, registry: HarborRegistry, admin: Access | None) -> Blocked | Pending | None:
+    async def _try_upload(self, registry: HarborRegistry, admin: HarborEndpoint | None) -> Blocked | Pending | None:
         uid, key = registry.metadata.uid, trial_key(registry)
         known = self._trials.get(uid)
         if known and known.holds(key, self._clock()):
@@ -112,9 +114,9 @@ class ReachabilityStep:
         repository = upload_repository(registry, await self._harbor.read_projects(admin))
         if repository is None:
             return None
-        seen = await self._door.try_upload(admin, repository, PROBE_MIB * MIB)
-        obstacle = upload_obstacle(registry, seen)
-        if seen.patched is not None:
+        observed = await self._probe.try_upload(admin, repository, PROBE_MIB * MIB)
+        obstacle = check_upload(registry, observed)
+        if observed.patched is not None:
             self._trials[uid] = Trial(key, self._clock(), obstacle, _wait(known, key, obstacle))
         return obstacle
 

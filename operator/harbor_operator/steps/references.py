@@ -8,40 +8,42 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.references import lacking, no_bundle, place
-from harbor_operator.outcomes import Blocked
+from harbor_operator.checks.references import check_ca_bundle, check_keys, describe_secret
+from harbor_operator.model.outcomes import Blocked
 from harbor_operator.ports import Refused
-from harbor_operator.ports.kube import Kube
+from harbor_operator.ports.namespace_resources import NamespaceResources
 
 
 async def read_values(
-    kube: Kube, registry: HarborRegistry, ref: SecretRef, field: str, keys: Sequence[str]
+    kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str, keys: Sequence[str]
 ) -> list[SecretStr]:
     """Returns the values of the keys; `field` is the place in the spec that holds the reference."""
     namespace = registry.metadata.namespace
     found = await kube.read_secret(namespace, ref.name)
     values = found.values if found else {}
-    insist(lacking(place(namespace, ref.name), field, found.values if found else None, keys))
+    raise_if_blocked(check_keys(describe_secret(namespace, ref.name), field, found.values if found else None, keys))
     return [values[key] for key in keys]
 
 
-async def read_login(kube: Kube, registry: HarborRegistry, ref: SecretRef, field: str) -> tuple[str, SecretStr]:
+async def read_login(
+    kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str
+) -> tuple[str, SecretStr]:
     """Returns username and password."""
     username, password = await read_values(kube, registry, ref, field, ["username", "password"])
     return username.get_secret_value(), password
 
 
-async def read_bundle(kube: Kube, registry: HarborRegistry, ref: CaRef | None, field: str) -> str | None:
+async def read_bundle(kube: NamespaceResources, registry: HarborRegistry, ref: CaRef | None, field: str) -> str | None:
     """Returns the PEM bundle of certificate authorities, or None if the spec names none."""
     if ref is None:
         return None
     (found,) = await read_values(kube, registry, ref, field, [ref.key])
     text = found.get_secret_value()
-    insist(no_bundle(place(registry.metadata.namespace, ref.name), field, ref.key, text))
+    raise_if_blocked(check_ca_bundle(describe_secret(registry.metadata.namespace, ref.name), field, ref.key, text))
     return text
 
 
-def insist(finding: Blocked | None) -> None:
+def raise_if_blocked(finding: Blocked | None) -> None:
     """Raises a finding as Refused, for callers that are not themselves asked for an outcome."""
     if finding is not None:
         raise Refused(finding.reason, finding.message)

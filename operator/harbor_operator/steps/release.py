@@ -8,36 +8,34 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
-from harbor_operator.diagnosis.release import failure_reason, judge_foreign
-from harbor_operator.outcomes import NOT_REQUESTED, Aspect, Blocked, Done, Facts, Outcome, Pending
+from harbor_operator.checks.release import failure_reason, foreign_release
+from harbor_operator.model.kubernetes import StoredSecret, Workload
+from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, Pending
+from harbor_operator.model.release import Action, DesiredRelease, Revision, SecretGenerator, StoredRelease
 from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import (
-    Revision,
-    Stored,
     living_selector,
     read_payload,
     read_revisions,
     release_selector,
     revision_secret,
-    unlocked_patch,
+    unlock_patch,
     workload_selector,
 )
 from harbor_operator.plan.release import (
     ACTION_FOR,
-    Action,
-    ReleaseWish,
+    check_succession,
     determine_state,
     failures_in_a_row,
-    judge_succession,
     plan_release,
     retry_delay,
 )
-from harbor_operator.plan.secrets import Chance, scrubbed
 from harbor_operator.ports import Refused
 from harbor_operator.ports.helm import Helm
-from harbor_operator.ports.kube import Kube, StoredSecret, Workload
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.release_material import MaterialStore
+from harbor_operator.steps.release_secrets import ReleaseSecretStore
 
 _LOOK_AGAIN = 3.0
 _NAMED_WORKLOADS = 5
@@ -50,7 +48,7 @@ class _Seen:
 
     revisions: list[Revision]
     newest: StoredSecret | None
-    stored: Stored | None
+    stored: StoredRelease | None
 
     @property
     def ever_deployed(self) -> bool:
@@ -68,32 +66,34 @@ class _Seen:
 class ReleaseStep:
     """Installs and upgrades with Helm in the background; reads how far it is from Helm's Secrets and the workloads."""
 
-    aspect = Aspect.RELEASE
-    needs = (Aspect.DATABASE, Aspect.CACHE, Aspect.STORAGE)
+    condition_type = ConditionType.RELEASE
+    depends_on = (ConditionType.DATABASE, ConditionType.CACHE, ConditionType.STORAGE)
 
-    def __init__(self, kube: Kube, helm: Helm, chance: Chance, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, kube: NamespaceResources, helm: Helm, generator: SecretGenerator, clock: Callable[[], datetime]
+    ) -> None:
         self._kube = kube
         self._helm = helm
-        self._material = MaterialStore(kube, chance)
+        self._release_secrets = ReleaseSecretStore(kube, generator)
         self._clock = clock
 
-    async def converge(self, registry: HarborRegistry) -> Outcome:
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Brings the Secrets, then the release, then looks at the workloads."""
         release = registry.spec.release
         if release is None:
             return NOT_REQUESTED
         if running := await self._running(registry):
             return running
-        material = await self._material.gather(registry, release)
-        if isinstance(material, Blocked):
-            return material
-        wish = plan_release(registry, release, material)
-        if isinstance(wish, Blocked):
-            return wish
-        seen = await self._look(registry)
-        return await self._act(registry, wish, seen)
+        release_secrets = await self._release_secrets.ensure(registry, release)
+        if isinstance(release_secrets, Blocked):
+            return release_secrets
+        desired = plan_release(registry, release, release_secrets)
+        if isinstance(desired, Blocked):
+            return desired
+        observed = await self._look(registry)
+        return await self._act(registry, desired, observed)
 
-    async def dismantle(self, registry: HarborRegistry) -> Outcome:
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Uninstalls what is ours if the policy says so; pins and admin password stay as long as the database does."""
         if registry.spec.release is None:
             return NOT_REQUESTED
@@ -102,26 +102,28 @@ class ReleaseStep:
             return Done(f"Helm release '{name}' is kept: `spec.deletionPolicy.release` is 'Retain'")
         if self._helm.running(registry.metadata.namespace, name):
             return Pending(Reason.RELEASE_UNINSTALLING, f"Helm still works on release '{name}'", _LOOK_AGAIN)
-        seen = await self._look(registry, release_selector(name))
-        ours = bool(seen.revisions) and seen.revisions[-1].belongs_to(names.owner_labels(registry))
+        observed = await self._look(registry, release_selector(name))
+        ours = bool(observed.revisions) and observed.revisions[-1].belongs_to(names.owner_labels(registry))
         if ours:
             return await self._uninstall(registry, name)
         left = await self._kube.read_workloads(registry.metadata.namespace, workload_selector(name))
-        if left and not seen.revisions:
+        if left and not observed.revisions:
             listed = ", ".join(f"'{workload.name}'" for workload in left[:_NAMED_WORKLOADS])
             return Pending(Reason.RELEASE_UNINSTALLING, f"waiting for {listed} to go", _LOOK_AGAIN)
         keep = registry.spec.deletion_policy.database is DeletionPolicy.RETAIN
-        await self._material.remove(registry, keep_pins=keep)
-        return Done(_farewell(registry, keep=keep, foreign=bool(seen.revisions)))
+        await self._release_secrets.remove(registry, keep_generated=keep)
+        return Done(_farewell(registry, keep=keep, foreign=bool(observed.revisions)))
 
     async def _running(self, registry: HarborRegistry) -> Pending | None:
         name = names.release(registry)
         progress = self._helm.running(registry.metadata.namespace, name)
         if progress is None:
             return None
-        seen = await self._look(registry)
-        reason = Reason.RELEASE_UPGRADING if seen.ever_deployed else Reason.RELEASE_INSTALLING
-        return Pending(reason, f"Helm works on release '{name}' since {_time(progress.since)}", _LOOK_AGAIN, seen.facts)
+        observed = await self._look(registry)
+        reason = Reason.RELEASE_UPGRADING if observed.ever_deployed else Reason.RELEASE_INSTALLING
+        return Pending(
+            reason, f"Helm works on release '{name}' since {_time(progress.since)}", _LOOK_AGAIN, observed.facts
+        )
 
     async def _look(self, registry: HarborRegistry, selector: str = "") -> _Seen:
         namespace, name = registry.metadata.namespace, names.release(registry)
@@ -138,41 +140,46 @@ class ReleaseStep:
                 f"Secret '{newest.name}' is not a release that Helm wrote: delete it, and the revision before counts",
             ) from error
 
-    async def _act(self, registry: HarborRegistry, wish: ReleaseWish, seen: _Seen) -> Outcome:
-        state = determine_state(seen.revisions, seen.stored, wish, names.owner_labels(registry))
+    async def _act(self, registry: HarborRegistry, desired: DesiredRelease, observed: _Seen) -> Outcome:
+        state = determine_state(observed.revisions, observed.stored, desired, names.owner_labels(registry))
         action = ACTION_FOR[state]
         match action:
             case Action.REFUSE:
-                return judge_foreign(wish.name, wish.namespace)
+                return foreign_release(desired.name, desired.namespace)
             case Action.UNLOCK:
-                return await self._unlock(wish, seen)
+                return await self._unlock(desired, observed)
             case Action.VERIFY:
-                return await self._verify(wish, seen)
+                return await self._verify(desired, observed)
             case Action.INSTALL | Action.UPGRADE | Action.RETRY:
-                return await self._upgrade(wish, seen)
+                return await self._upgrade(desired, observed)
         assert_never(action)
 
-    async def _upgrade(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
-        if seen.ever_deployed and seen.stored and (finding := judge_succession(seen.stored, wish)):
+    async def _upgrade(self, desired: DesiredRelease, observed: _Seen) -> Outcome:
+        if observed.ever_deployed and observed.stored and (finding := check_succession(observed.stored, desired)):
             return finding
-        if hold := self._hold(wish, seen):
+        if hold := self._hold(desired, observed):
             return hold
-        await self._helm.start_upgrade(wish)
-        if seen.ever_deployed:
-            message = f"Helm upgrades release '{wish.name}' to chart {wish.version}"
-            return Pending(Reason.RELEASE_UPGRADING, message, _LOOK_AGAIN, seen.facts)
-        message = f"Helm installs chart {wish.version} as release '{wish.name}'"
+        await self._helm.start_upgrade(desired)
+        if observed.ever_deployed:
+            message = f"Helm upgrades release '{desired.name}' to chart {desired.version}"
+            return Pending(Reason.RELEASE_UPGRADING, message, _LOOK_AGAIN, observed.facts)
+        message = f"Helm installs chart {desired.version} as release '{desired.name}'"
         return Pending(Reason.RELEASE_INSTALLING, message, _LOOK_AGAIN)
 
-    def _hold(self, wish: ReleaseWish, seen: _Seen) -> Pending | None:
+    def _hold(self, desired: DesiredRelease, observed: _Seen) -> Pending | None:
         """Returns the wait between a failure of this very wish and its retry; a changed wish is tried at once."""
-        recorded = failures_in_a_row(seen.revisions, wish.digest)
-        last, changed = self._helm.result(wish.namespace, wish.name), seen.stored.changed_at if seen.stored else None
-        heard = last if last and last.digest == wish.digest and not last.succeeded else None
+        recorded = failures_in_a_row(observed.revisions, desired.digest)
+        last, changed = (
+            self._helm.result(desired.namespace, desired.name),
+            observed.stored.changed_at if observed.stored else None,
+        )
+        heard = last if last and last.digest == desired.digest and not last.succeeded else None
         failed_at = heard.finished_at if heard else changed if recorded else None
         if failed_at is None:
             return None
-        message = heard.message if heard else scrubbed(seen.stored.description if seen.stored else "", wish.secrets)
+        message = (
+            heard.message if heard else redact(observed.stored.description if observed.stored else "", desired.secrets)
+        )
         failures = max(recorded, heard.failures if heard else 0)
         due = failed_at + timedelta(seconds=retry_delay(failures))
         remaining = (due - self._clock()).total_seconds()
@@ -180,41 +187,42 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{wish.name}', next try at {_time(due)}: {message}",
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}: {message}",
             remaining,
-            seen.facts,
+            observed.facts,
         )
 
-    async def _unlock(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
+    async def _unlock(self, desired: DesiredRelease, observed: _Seen) -> Outcome:
         """Clears the lock of a Helm run that is gone; ours would still be running, so anybody's may finish first."""
-        newest, stored = seen.newest, seen.stored
+        newest, stored = observed.newest, observed.stored
         since = stored.changed_at if stored else None
-        age = (self._clock() - since).total_seconds() if since else float(wish.timeout_seconds) + 1
-        status = seen.revisions[-1].status
-        if age <= wish.timeout_seconds or newest is None:
+        age = (self._clock() - since).total_seconds() if since else float(desired.timeout_seconds) + 1
+        status = observed.revisions[-1].status
+        if age <= desired.timeout_seconds or newest is None:
             return Pending(
                 Reason.RELEASE_LOCKED,
-                f"release '{wish.name}' is '{status}' since {_time(since)} by a Helm run that is not ours; the lock is"
-                f" cleared after {wish.timeout_seconds} s (`spec.release.timeoutSeconds`)",
-                min(10.0, wish.timeout_seconds - age + 1),
+                f"release '{desired.name}' is '{status}' since {_time(since)} by a Helm run that is not ours; the "
+                "lock is"
+                f" cleared after {desired.timeout_seconds} s (`spec.release.timeoutSeconds`)",
+                min(10.0, desired.timeout_seconds - age + 1),
             )
-        patch = unlocked_patch(newest.values["release"])
-        await self._kube.patch_secret(wish.namespace, newest.name, patch, newest.resource_version)
+        patch = unlock_patch(newest.values["release"])
+        await self._kube.patch_secret(desired.namespace, newest.name, patch, newest.resource_version)
         return Pending(
             Reason.RELEASE_LOCKED,
-            f"release '{wish.name}' was left '{status}'; its lock is cleared, it is tried again",
+            f"release '{desired.name}' was left '{status}'; its lock is cleared, it is tried again",
             0.5,
         )
 
-    async def _verify(self, wish: ReleaseWish, seen: _Seen) -> Outcome:
-        workloads = await self._kube.read_workloads(wish.namespace, workload_selector(wish.name))
+    async def _verify(self, desired: DesiredRelease, observed: _Seen) -> Outcome:
+        workloads = await self._kube.read_workloads(desired.namespace, workload_selector(desired.name))
         late = [workload for workload in workloads if not workload.is_ready]
         if late or not workloads:
-            return Pending(Reason.WORKLOADS_NOT_READY, _describe(late, wish.name), _LOOK_AGAIN, seen.facts)
-        facts = seen.facts
+            return Pending(Reason.WORKLOADS_NOT_READY, _describe(late, desired.name), _LOOK_AGAIN, observed.facts)
+        facts = observed.facts
         return Done(
             f"chart {facts.chart_version} (Harbor {facts.harbor_version}) is deployed as revision"
-            f" {facts.release_revision} of '{wish.name}', {len(workloads)} workloads are ready",
+            f" {facts.release_revision} of '{desired.name}', {len(workloads)} workloads are ready",
             facts=facts,
         )
 
@@ -254,5 +262,5 @@ def _farewell(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:
     what = f"Helm release '{name}' " + ("belongs to somebody else and is left alone" if foreign else "is gone")
     if not keep:
         return f"{what}; the Secrets made for it are gone"
-    pins = names.pins_secret(registry)
-    return f"{what}; Secret '{pins}' and the admin's password stay: the kept database cannot be read without them"
+    generated = names.generated_secrets(registry)
+    return f"{what}; Secret '{generated}' and the admin's password stay: the kept database cannot be read without them"

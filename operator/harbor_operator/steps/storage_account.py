@@ -8,15 +8,15 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.references import place, unfit_for_header
-from harbor_operator.outcomes import Blocked
+from harbor_operator.checks.references import check_header_values, describe_secret
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, RgwEndpoint, SwiftAccount
 from harbor_operator.plan import names
-from harbor_operator.plan.storage import ProvisionWish, SwiftWish, plan_provisioning
-from harbor_operator.ports.kube import Kube
-from harbor_operator.ports.object_store import SwiftAccount
-from harbor_operator.ports.rgw_admin import RgwAccess, RgwAdmin
+from harbor_operator.plan.storage import plan_provisioning
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.references import insist, read_bundle, read_values
+from harbor_operator.steps.references import raise_if_blocked, read_bundle, read_values
 
 SPEC = "spec.storage.swift"
 SWIFT_KEYS = ("username", "password")
@@ -26,74 +26,78 @@ ADMIN_KEYS = ("accessKey", "secretKey")
 class StorageAccounts:
     """Reads the logins a registry's spec names, and provisions the one for Swift."""
 
-    def __init__(self, kube: Kube, rgw: RgwAdmin, make_password: Callable[[], SecretStr]) -> None:
+    def __init__(self, kube: NamespaceResources, rgw: RgwAdmin, make_password: Callable[[], SecretStr]) -> None:
         self._kube = kube
         self._rgw = rgw
         self._make_password = make_password
 
-    async def provide(self, registry: HarborRegistry, wish: SwiftWish) -> SwiftAccount | Blocked:
+    async def provide(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount | Blocked:
         """Returns an account the store should know, after writing to RGW what it does not know yet."""
-        if wish.provision is None:
-            return await self.read_swift(registry, wish)
-        access = await self.read_admin(registry, wish, wish.provision)
-        await self._choose(registry, wish, wish.provision)
-        account = await self.read_swift(registry, wish)
-        return await self._provision(access, wish.provision, account) or account
+        if desired.provision is None:
+            return await self.read_swift(registry, desired)
+        access = await self.read_admin(registry, desired, desired.provision)
+        await self._choose(registry, desired, desired.provision)
+        account = await self.read_swift(registry, desired)
+        return await self._provision(access, desired.provision, account) or account
 
-    async def read_swift(self, registry: HarborRegistry, wish: SwiftWish) -> SwiftAccount:
+    async def read_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount:
         """Returns the account as the Secrets tell it; Refused if they tell none."""
         field = f"{SPEC}.credentialsSecretRef"
-        username, password = await self._read(registry, wish.secret, field, SWIFT_KEYS)
-        authorities = await read_bundle(self._kube, registry, wish.ca, f"{SPEC}.caSecretRef")
-        ca_secret = wish.ca.name if wish.ca else ""
-        return SwiftAccount(wish.auth_url, username.get_secret_value(), password, wish.secret, authorities, ca_secret)
+        username, password = await self._read(registry, desired.secret, field, SWIFT_KEYS)
+        authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
+        ca_secret = desired.ca.name if desired.ca else ""
+        return SwiftAccount(
+            desired.auth_url, username.get_secret_value(), password, desired.secret, authorities, ca_secret
+        )
 
-    async def read_admin(self, registry: HarborRegistry, wish: SwiftWish, provision: ProvisionWish) -> RgwAccess:
+    async def read_admin(
+        self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser
+    ) -> RgwEndpoint:
         """Returns the access to the Admin Ops API as the Secrets tell it; Refused if they tell none."""
         field = f"{SPEC}.provision.adminSecretRef"
         access, secret = await self._read(registry, provision.admin_secret, field, ADMIN_KEYS)
-        authorities = await read_bundle(self._kube, registry, wish.ca, f"{SPEC}.caSecretRef")
-        ca_secret = wish.ca.name if wish.ca else ""
-        return RgwAccess(
+        authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
+        ca_secret = desired.ca.name if desired.ca else ""
+        return RgwEndpoint(
             provision.admin_url, access.get_secret_value(), secret, provision.admin_secret, authorities, ca_secret
         )
 
-    async def _choose(self, registry: HarborRegistry, wish: SwiftWish, provision: ProvisionWish) -> None:
+    async def _choose(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
         """Makes the login's Secret if there is none; stored before it is set, so that a crash forgets no key."""
-        if await self._kube.read_secret(registry.metadata.namespace, wish.secret) is None:
+        if await self._kube.read_secret(registry.metadata.namespace, desired.secret) is None:
             await self._kube.ensure_secret(
                 registry.metadata.namespace,
-                wish.secret,
+                desired.secret,
                 lambda: {"username": SecretStr(provision.username), "password": self._make_password()},
                 names.owner_labels(registry),
             )
 
-    async def _provision(self, access: RgwAccess, wish: ProvisionWish, account: SwiftAccount) -> Blocked | None:
+    async def _provision(self, access: RgwEndpoint, desired: DesiredRgwUser, account: SwiftAccount) -> Blocked | None:
         """Looks at the RGW user and writes the difference."""
         uid, _, subuser = account.username.partition(":")
-        if uid != wish.uid or not subuser:
+        if uid != desired.uid or not subuser:
             return Blocked(
                 Reason.SECRET_INVALID,
-                f"`username` in Secret '{account.secret}' is '{account.username}' but must be '{wish.uid}:SUBUSER', "
-                f"because `{SPEC}.provision.uid` is '{wish.uid}'",
+                f"`username` in Secret '{account.secret}' is '{account.username}' but must be '{desired.uid}:SUBUSER', "
+                f"because `{SPEC}.provision.uid` is '{desired.uid}'",
             )
-        seen = await self._rgw.read_user(access, wish.uid)
-        if seen is not None and seen.suspended:
+        observed = await self._rgw.read_user(access, desired.uid)
+        if observed is not None and observed.suspended:
             return Blocked(
                 Reason.STORAGE_PROVISIONING_REFUSED,
-                f"RGW user '{wish.uid}' is suspended: radosgw-admin user enable --uid={wish.uid}",
+                f"RGW user '{desired.uid}' is suspended: radosgw-admin user enable --uid={desired.uid}",
             )
-        plan = plan_provisioning(wish, account.username, account.password, seen)
+        plan = plan_provisioning(desired, account.username, account.password, observed)
         if plan.create_user:
-            await self._rgw.ensure_user(access, wish.uid, wish.display_name)
+            await self._rgw.ensure_user(access, desired.uid, desired.display_name)
         if plan.set_quota is not None:
-            await self._rgw.set_quota(access, wish.uid, plan.set_quota)
+            await self._rgw.set_quota(access, desired.uid, plan.set_quota)
         if plan.set_login:
             await self._rgw.set_swift_login(access, account.username, account.password)
         return None
 
     async def _read(self, registry: HarborRegistry, name: str, field: str, keys: Sequence[str]) -> list[SecretStr]:
         values = await read_values(self._kube, registry, SecretRef(name=name), field, keys)
-        where = place(registry.metadata.namespace, name)
-        insist(unfit_for_header(where, field, dict(zip(keys, values, strict=True))))
+        where = describe_secret(registry.metadata.namespace, name)
+        raise_if_blocked(check_header_values(where, field, dict(zip(keys, values, strict=True))))
         return values

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
 from harbor_operator.plan import names
-from harbor_operator.plan.storage import (
-    DATA_PREFIXES,
-    MARKER,
-    UID_MARK,
-    ProvisionWish,
-    SwiftWish,
-    is_disposable,
-)
-from harbor_operator.ports.kube import Kube
-from harbor_operator.ports.object_store import Container, ObjectStore
-from harbor_operator.ports.rgw_admin import RgwAccess, RgwAdmin
+from harbor_operator.plan.storage import DATA_PREFIXES, OWNER_UID, PROOF_OBJECT, is_disposable
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.object_store import ObjectStore
+from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_account import StorageAccounts
 
@@ -27,46 +21,50 @@ NEXT_BITE = 0.5
 class StorageRemoval:
     """Removes data, then the login that reaches it, then the Secret that remembers the login."""
 
-    def __init__(self, kube: Kube, store: ObjectStore, rgw: RgwAdmin, accounts: StorageAccounts) -> None:
+    def __init__(self, kube: NamespaceResources, store: ObjectStore, rgw: RgwAdmin, accounts: StorageAccounts) -> None:
         self._kube = kube
         self._store = store
         self._rgw = rgw
         self._accounts = accounts
 
-    async def remove(self, registry: HarborRegistry, wish: SwiftWish) -> Outcome:
+    async def remove(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
         """Removes one bite; Done when nothing of ours is left, or when what is left is not ours to remove."""
-        secret = await self._kube.read_secret(registry.metadata.namespace, wish.secret)
+        secret = await self._kube.read_secret(registry.metadata.namespace, desired.secret)
         if secret is None:
-            return Done(f"Secret '{wish.secret}' is gone, so container '{wish.container}' is left as it is")
+            return Done(f"Secret '{desired.secret}' is gone, so container '{desired.container}' is left as it is")
         ours = names.owner_labels(registry).items() <= secret.labels.items()
-        if wish.provision is None or not ours:
-            return await self._remove_data(registry, wish) or _removed(wish)
-        access = await self._accounts.read_admin(registry, wish, wish.provision)
+        if desired.provision is None or not ours:
+            return await self._remove_data(registry, desired) or _removed(desired)
+        access = await self._accounts.read_admin(registry, desired, desired.provision)
         if isinstance(access, Blocked):
             return access
-        if await self._knows_login(access, wish.provision) and (unfinished := await self._remove_data(registry, wish)):
+        if await self._knows_login(access, desired.provision) and (
+            unfinished := await self._remove_data(registry, desired)
+        ):
             return unfinished
-        await self._remove_login(access, wish.provision)
-        await self._kube.remove_secret(registry.metadata.namespace, wish.secret, names.owner_labels(registry))
-        return _removed(wish)
+        await self._remove_login(access, desired.provision)
+        await self._kube.remove_secret(registry.metadata.namespace, desired.secret, names.owner_labels(registry))
+        return _removed(desired)
 
-    async def _knows_login(self, access: RgwAccess, wish: ProvisionWish) -> bool:
+    async def _knows_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> bool:
         """Whether the login still exists; if not, an earlier pass has removed the data before it."""
-        user = await self._rgw.read_user(access, wish.uid)
-        return user is not None and wish.username in user.subusers
+        user = await self._rgw.read_user(access, desired.uid)
+        return user is not None and desired.username in user.subusers
 
-    async def _remove_data(self, registry: HarborRegistry, wish: SwiftWish) -> Outcome | None:
+    async def _remove_data(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome | None:
         """Removes a batch of objects, or the empty container; None when it is gone."""
-        account = await self._accounts.read_swift(registry, wish)
+        account = await self._accounts.read_swift(registry, desired)
         if isinstance(account, Blocked):
             return account
-        at = Container(await self._store.login(account), wish.container)
+        at = Container(await self._store.login(account), desired.container)
         count = await self._store.read_container(at)
         if count is None:
             return None
-        marks = await self._store.read_marks(at, MARKER)
-        if marks is None or marks.get(UID_MARK) != registry.metadata.uid:
-            return Done(f"container '{at.name}' is kept: it does not carry the mark of this registry ('{MARKER}')")
+        marks = await self._store.read_metadata(at, PROOF_OBJECT)
+        if marks is None or marks.get(OWNER_UID) != registry.metadata.uid:
+            return Done(
+                f"container '{at.name}' is kept: it does not carry the mark of this registry ('{PROOF_OBJECT}')"
+            )
         for prefix in DATA_PREFIXES:
             if batch := await self._store.list_objects(at, prefix, BATCH):
                 await self._store.remove_objects(at, batch)
@@ -74,25 +72,25 @@ class StorageRemoval:
         return await self._remove_container(at)
 
     async def _remove_container(self, at: Container) -> Outcome | None:
-        foreign = [name for name in await self._store.list_objects(at, "", 2) if name != MARKER]
+        foreign = [name for name in await self._store.list_objects(at, "", 2) if name != PROOF_OBJECT]
         if foreign:
             return Done(f"container '{at.name}' is kept: it holds objects that are not the registry's ('{foreign[0]}')")
-        await self._store.remove_objects(at, [MARKER])
+        await self._store.remove_objects(at, [PROOF_OBJECT])
         if await self._store.remove_container(at):
             return None
         return _emptying(at, "it is not empty yet")
 
-    async def _remove_login(self, access: RgwAccess, wish: ProvisionWish) -> None:
+    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> None:
         """Removes the subuser, and the user too if we made it and it owns nothing else."""
-        await self._rgw.remove_swift_login(access, wish.username)
-        user = await self._rgw.read_user(access, wish.uid)
-        if user is not None and is_disposable(wish, user):
-            await self._rgw.remove_user(access, wish.uid)
+        await self._rgw.remove_swift_login(access, desired.username)
+        user = await self._rgw.read_user(access, desired.uid)
+        if user is not None and is_disposable(desired, user):
+            await self._rgw.remove_user(access, desired.uid)
 
 
 def _emptying(at: Container, detail: str) -> Pending:
-    return Pending(Reason.STORAGE_CLEANING_UP, f"removing container '{at.name}': {detail}", again=NEXT_BITE)
+    return Pending(Reason.STORAGE_CLEANING_UP, f"removing container '{at.name}': {detail}", requeue_after=NEXT_BITE)
 
 
-def _removed(wish: SwiftWish) -> Done:
-    return Done(f"container '{wish.container}' is removed")
+def _removed(desired: DesiredSwift) -> Done:
+    return Done(f"container '{desired.container}' is removed")

@@ -71,9 +71,9 @@ async def test_a_changed_password_counts_from_now_on(standalone: Standalone, own
 
 async def test_settings_fixed_by_the_environment_cannot_be_changed(standalone: Standalone, own: HarborClient) -> None:
     with restarted(standalone, CONFIG_OVERWRITE_JSON=json.dumps({"oidc_name": "fixed"})):
-        seen = (await own.as_admin("GET", "/configurations")).json()
-        assert seen["oidc_name"] == {"value": "fixed", "editable": False}
-        assert not any(one["editable"] for one in seen.values())
+        observed = (await own.as_admin("GET", "/configurations")).json()
+        assert observed["oidc_name"] == {"value": "fixed", "editable": False}
+        assert not any(one["editable"] for one in observed.values())
         answer = await own.as_admin("PUT", "/configurations", {"oidc_name": "other"})
         assert (answer.status, "CONFIG_OVERWRITE_JSON" in answer.message) == (403, True)
 
@@ -81,10 +81,10 @@ async def test_settings_fixed_by_the_environment_cannot_be_changed(standalone: S
 async def test_health_without_redis_is_an_unhealthy_200(standalone: Standalone, own: HarborClient) -> None:
     standalone.redis.stop()
     try:
-        seen = await components(own)
+        observed = await components(own)
     finally:
         standalone.redis.restart()
-    assert (seen["redis"], seen["database"]) == ("unhealthy", "healthy")
+    assert (observed["redis"], observed["database"]) == ("unhealthy", "healthy")
 
 
 async def test_ping_and_health_answer_without_a_database(standalone: Standalone, own: HarborClient) -> None:

@@ -37,9 +37,9 @@ async def test_an_unset_schedule_is_an_empty_answer(harbor: HarborClient) -> Non
 async def test_setting_replaces_what_was_there(harbor: HarborClient, method: str, status: int) -> None:
     assert (await harbor.as_admin(method, PATH, daily(1))).status == status
     assert (await harbor.as_admin(method, PATH, daily(2, delete_untagged=True, workers=3))).status == status
-    seen = (await harbor.as_admin("GET", PATH)).json()
-    assert (seen["schedule"]["type"], seen["schedule"]["cron"]) == ("Daily", "0 0 2 * * *")
-    parameters = json.loads(seen["job_parameters"])
+    observed = (await harbor.as_admin("GET", PATH)).json()
+    assert (observed["schedule"]["type"], observed["schedule"]["cron"]) == ("Daily", "0 0 2 * * *")
+    parameters = json.loads(observed["job_parameters"])
     assert (parameters["delete_untagged"], parameters["workers"]) == (True, 3)
 
 

@@ -28,8 +28,8 @@ async def test_a_project_can_be_made_seen_and_removed(harbor: HarborClient, fres
     made = await harbor.as_admin("POST", "/projects", body)
     assert (made.status, made.body) == (201, b"")
     number = int(made.headers["Location"].removeprefix("/api/v2.0/projects/"))
-    seen = (await harbor.as_admin("GET", f"/projects/{fresh}")).json()
-    assert (seen["project_id"], seen["metadata"]["public"], seen["repo_count"]) == (number, "true", 0)
+    observed = (await harbor.as_admin("GET", f"/projects/{fresh}")).json()
+    assert (observed["project_id"], observed["metadata"]["public"], observed["repo_count"]) == (number, "true", 0)
     assert (await quota_of(harbor, number))["hard"] == {"storage": 1 << 30}
     assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
     assert (await harbor.as_admin("HEAD", f"/projects?project_name={fresh}")).status == 404

@@ -31,9 +31,9 @@ async def test_a_new_robot_shows_its_secret_once(harbor: HarborClient, robot: Ma
     made = await robot(pull_only(fresh))
     assert made["name"] == f"robot${fresh}"
     assert (made["expires_at"], len(made["secret"])) == (-1, 32)
-    seen = (await harbor.as_admin("GET", f"/robots/{made['id']}")).json()
-    assert not seen.get("secret")
-    assert (seen["level"], seen["duration"], seen["disable"]) == ("system", -1, False)
+    observed = (await harbor.as_admin("GET", f"/robots/{made['id']}")).json()
+    assert not observed.get("secret")
+    assert (observed["level"], observed["duration"], observed["disable"]) == ("system", -1, False)
     assert await can_log_in(harbor, login_of(made))
 
 

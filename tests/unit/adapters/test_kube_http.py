@@ -11,19 +11,19 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from harbor_operator.adapters.kube_calls import (
-    Body,
+from harbor_operator.adapters.kube_api import (
+    ApiError,
     Conflict,
-    Denial,
-    Gone,
+    Expired,
     Invalid,
     NotFound,
+    RequestBody,
     apply_params,
-    read_target,
+    parse_resource,
 )
-from harbor_operator.adapters.kube_connection import ConnectionInfo, from_kubeconfig, in_cluster
-from harbor_operator.adapters.kube_http import KubeHttp, Tuning
-from harbor_operator.adapters.kube_objects import THINGS
+from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
+from harbor_operator.adapters.kube_connection import ClusterConnection, from_kubeconfig, in_cluster
+from harbor_operator.adapters.kube_objects import OBJECTS
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -70,14 +70,14 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def http(server: Server) -> AsyncIterator[KubeHttp]:
-    async with KubeHttp(ConnectionInfo(server.url)) as http:
+async def http(server: Server) -> AsyncIterator[KubernetesClient]:
+    async with KubernetesClient(ClusterConnection(server.url)) as http:
         yield http
 
 
-async def test_apply_says_who_writes_and_how(server: Server, http: KubeHttp) -> None:
+async def test_apply_says_who_writes_and_how(server: Server, http: KubernetesClient) -> None:
     server.answers(201, {"kind": "Secret"})
-    body = Body.apply({"kind": "Secret"})
+    body = RequestBody.apply({"kind": "Secret"})
     assert await http.request("PATCH", SECRET_PATH, params=apply_params("us"), body=body) == {"kind": "Secret"}
     request = server.requests[0]
     assert request.headers["Content-Type"] == "application/apply-patch+yaml"
@@ -85,29 +85,31 @@ async def test_apply_says_who_writes_and_how(server: Server, http: KubeHttp) -> 
     assert json.loads(server.bodies[0]) == {"kind": "Secret"}
 
 
-@pytest.mark.parametrize(("code", "kind"), [(404, NotFound), (409, Conflict), (410, Gone), (422, Invalid)])
-async def test_expected_noes_are_values(server: Server, http: KubeHttp, code: int, kind: type[Denial]) -> None:
+@pytest.mark.parametrize(("code", "kind"), [(404, NotFound), (409, Conflict), (410, Expired), (422, Invalid)])
+async def test_expected_noes_are_values(
+    server: Server, http: KubernetesClient, code: int, kind: type[ApiError]
+) -> None:
     server.answers(code, {"message": "the server's words"})
     answer = await http.request("GET", "/api/v1/namespaces/app/pods/x")
     assert isinstance(answer, kind)
     assert answer.message == "the server's words"
 
 
-async def test_missing_right_is_named(server: Server, http: KubeHttp) -> None:
+async def test_missing_right_is_named(server: Server, http: KubernetesClient) -> None:
     server.answers(403, {"message": 'secrets "harbor-pull" is forbidden: User "us" cannot patch resource'})
     with pytest.raises(Refused) as caught:
-        await http.request("PATCH", SECRET_PATH, body=Body.merge_patch({}))
+        await http.request("PATCH", SECRET_PATH, body=RequestBody.merge_patch({}))
     assert caught.value.reason is Reason.RIGHTS_MISSING
     assert "`patch` secrets 'harbor-pull' in namespace 'app'" in str(caught.value)
     assert 'User "us"' in str(caught.value)
 
 
-async def test_terminating_namespace_is_no_missing_right(server: Server, http: KubeHttp) -> None:
+async def test_terminating_namespace_is_no_missing_right(server: Server, http: KubernetesClient) -> None:
     server.answers(403, {"message": "...", "details": {"causes": [{"reason": "NamespaceTerminating"}]}})
-    assert isinstance(await http.request("PATCH", SECRET_PATH, body=Body.apply({})), NotFound)
+    assert isinstance(await http.request("PATCH", SECRET_PATH, body=RequestBody.apply({})), NotFound)
 
 
-async def test_request_to_slow_down_carries_the_delay(server: Server, http: KubeHttp) -> None:
+async def test_request_to_slow_down_carries_the_delay(server: Server, http: KubernetesClient) -> None:
     server.answers(429, {}, {"Retry-After": "3"})
     with pytest.raises(Unavailable) as caught:
         await http.request("GET", SECRET_PATH)
@@ -115,25 +117,25 @@ async def test_request_to_slow_down_carries_the_delay(server: Server, http: Kube
 
 
 @pytest.mark.parametrize("code", [500, 503, 302])
-async def test_trouble_of_the_server_is_unavailable(server: Server, http: KubeHttp, code: int) -> None:
+async def test_trouble_of_the_server_is_unavailable(server: Server, http: KubernetesClient, code: int) -> None:
     server.answers(code, ["not an object"])
     with pytest.raises(Unavailable):
         await http.request("GET", SECRET_PATH)
 
 
-async def test_content_of_a_secret_is_in_no_message(server: Server, http: KubeHttp) -> None:
+async def test_content_of_a_secret_is_in_no_message(server: Server, http: KubernetesClient) -> None:
     echo = {"message": "Invalid value: s3cr3t", "reason": "Invalid", "details": {"causes": [{"field": "data"}]}}
     server.answers(422, echo)
-    answer = await http.request("PATCH", SECRET_PATH, body=Body.apply({"data": {"x": "s3cr3t"}}))
+    answer = await http.request("PATCH", SECRET_PATH, body=RequestBody.apply({"data": {"x": "s3cr3t"}}))
     assert isinstance(answer, Invalid)
     assert answer.message == "Invalid `data`"
     server.answers(400, echo)
     with pytest.raises(Refused) as caught:
-        await http.request("PATCH", SECRET_PATH, body=Body.apply({"data": {"x": "s3cr3t"}}))
+        await http.request("PATCH", SECRET_PATH, body=RequestBody.apply({"data": {"x": "s3cr3t"}}))
     assert "s3cr3t" not in str(caught.value)
 
 
-async def test_silence_ends_at_the_deadline(server: Server, http: KubeHttp) -> None:
+async def test_silence_ends_at_the_deadline(server: Server, http: KubernetesClient) -> None:
     never = asyncio.Event()
 
     async def silent(request: web.Request) -> web.StreamResponse:
@@ -147,7 +149,7 @@ async def test_silence_ends_at_the_deadline(server: Server, http: KubeHttp) -> N
 
 
 async def test_nobody_there_is_unavailable() -> None:
-    async with KubeHttp(ConnectionInfo("http://127.0.0.1:1")) as http:
+    async with KubernetesClient(ClusterConnection("http://127.0.0.1:1")) as http:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
             await http.request("GET", SECRET_PATH)
 
@@ -156,8 +158,8 @@ async def test_token_is_read_again_when_it_is_old_or_refused(server: Server, tmp
     now = [0.0]
     token = tmp_path / "token"
     token.write_text("one\n")
-    info = ConnectionInfo(server.url, token_path=token)
-    async with KubeHttp(info, Tuning(clock=lambda: now[0])) as http:
+    info = ClusterConnection(server.url, token_path=token)
+    async with KubernetesClient(info, ClientOptions(clock=lambda: now[0])) as http:
         await http.request("GET", SECRET_PATH)
         token.write_text("two\n")
         await http.request("GET", SECRET_PATH)
@@ -175,16 +177,16 @@ async def test_token_is_read_again_when_it_is_old_or_refused(server: Server, tmp
 
 async def test_every_request_is_counted(server: Server) -> None:
     counted: list[tuple[str, str, int]] = []
-    tuning = Tuning(count=lambda verb, resource, code: counted.append((verb, resource, code)))
-    async with KubeHttp(ConnectionInfo(server.url, token=SecretStr("t")), tuning) as http:
+    tuning = ClientOptions(count=lambda verb, resource, code: counted.append((verb, resource, code)))
+    async with KubernetesClient(ClusterConnection(server.url, token=SecretStr("t")), tuning) as http:
         await http.request("GET", SECRET_PATH)
-        await http.list_page("/api/v1/secrets", {"limit": "1"}, THINGS.page)
+        await http.list_page("/api/v1/secrets", {"limit": "1"}, OBJECTS.page)
         async with http.watch("/api/v1/namespaces", {}) as lines:
             assert not isinstance(lines, NotFound)
     assert counted == [("get", "secrets", 200), ("list", "secrets", 200), ("watch", "namespaces", 200)]
 
 
-async def test_watch_yields_lines_however_they_are_cut(server: Server, http: KubeHttp) -> None:
+async def test_watch_yields_lines_however_they_are_cut(server: Server, http: KubernetesClient) -> None:
     long = b'{"long":"' + b"x" * 200_000 + b'"}'
 
     async def stream(request: web.Request) -> web.StreamResponse:
@@ -196,12 +198,12 @@ async def test_watch_yields_lines_however_they_are_cut(server: Server, http: Kub
 
     server.handler = stream
     async with http.watch("/api/v1/secrets", {"fieldSelector": "metadata.name=x"}) as lines:
-        assert not isinstance(lines, Denial)
+        assert not isinstance(lines, ApiError)
         assert [line async for line in lines] == [b'{"a":1}', b'{"b":2}', long]
     assert server.requests[0].query["watch"] == "1"
 
 
-async def test_silent_watch_ends_as_unavailable(server: Server, http: KubeHttp) -> None:
+async def test_silent_watch_ends_as_unavailable(server: Server, http: KubernetesClient) -> None:
     never = asyncio.Event()
 
     async def silent(request: web.Request) -> web.StreamResponse:
@@ -214,7 +216,7 @@ async def test_silent_watch_ends_as_unavailable(server: Server, http: KubeHttp) 
 
     async def listen() -> None:
         async with http.watch("/api/v1/secrets", {}, idle=0.05) as lines:
-            assert not isinstance(lines, Denial)
+            assert not isinstance(lines, ApiError)
             async for _ in lines:
                 pytest.fail("nothing was sent")
 
@@ -239,7 +241,7 @@ async def test_silent_watch_ends_as_unavailable(server: Server, http: KubeHttp) 
     ],
 )
 def test_target_is_what_the_authorizer_reads(method: str, path: str, params: dict[str, str], words: str) -> None:
-    assert read_target(method, path, params).words == words
+    assert parse_resource(method, path, params).words == words
 
 
 def kubeconfig(folder: Path, user: str, cluster: str = "server: https://10.0.0.1:6443/") -> Path:

@@ -11,19 +11,19 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from harbor_operator.adapters.kube_connection import ConnectionInfo
-from harbor_operator.adapters.kube_http import KubeHttp
-from harbor_operator.adapters.kube_objects import THINGS, Thing
-from harbor_operator.adapters.kube_watch import (
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.adapters.kube_objects import OBJECTS, PartialObject
+from harbor_operator.adapters.reflector import (
     Appeared,
     Bookmark,
     Connected,
     Disappeared,
     Listed,
-    ListWatch,
     News,
-    Patience,
+    Reflector,
     Resource,
+    WatchOptions,
 )
 from harbor_operator.ports import Refused
 
@@ -35,8 +35,8 @@ def thing(name: str, revision: int) -> dict[str, Any]:
     return {"metadata": {"namespace": "app", "name": name, "resourceVersion": str(revision)}}
 
 
-def seen(name: str, revision: int) -> Thing:
-    return msgspec.convert(thing(name, revision), Thing)
+def observed(name: str, revision: int) -> PartialObject:
+    return msgspec.convert(thing(name, revision), PartialObject)
 
 
 def page(revision: int, *things: dict[str, Any], more: str = "") -> dict[str, Any]:
@@ -68,21 +68,21 @@ class Script:
         self.pauses.append(seconds)
 
     @asynccontextmanager
-    async def http(self) -> AsyncIterator[KubeHttp]:
+    async def http(self) -> AsyncIterator[KubernetesClient]:
         app = web.Application()
         app.router.add_get("/{path:.*}", self.handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with KubeHttp(ConnectionInfo(f"http://127.0.0.1:{runner.addresses[0][1]}")) as http:
+        async with KubernetesClient(ClusterConnection(f"http://127.0.0.1:{runner.addresses[0][1]}")) as http:
             yield http
         await runner.cleanup()
 
-    async def play(self) -> list[News[Thing]]:
+    async def play(self) -> list[News[PartialObject]]:
         """Returns all news until the script is over, which is said with 403."""
-        heard: list[News[Thing]] = []
+        heard: list[News[PartialObject]] = []
         async with self.http() as http:
-            watch = ListWatch(http, Resource(PATH, THINGS, "metadata.name=x"), Patience(lambda: 0.5, self.sleep))
+            watch = Reflector(http, Resource(PATH, OBJECTS, "metadata.name=x"), WatchOptions(lambda: 0.5, self.sleep))
             async with aclosing(watch.news()) as all_news:
                 try:
                     async for news in all_news:
@@ -98,10 +98,10 @@ async def test_list_comes_in_pages_and_is_followed_by_a_watch_from_there() -> No
     heard = await script.play()
     keys = frozenset({("app", "a"), ("app", "b")})
     assert heard == [
-        Appeared(seen("a", 1)),
-        Appeared(seen("b", 2)),
+        Appeared(observed("a", 1)),
+        Appeared(observed("b", 2)),
         Listed("5", keys),
-        Disappeared(seen("a", 7)),
+        Disappeared(observed("a", 7)),
     ]
     assert [query.get("continue") for query in script.queries[:2]] == [None, "next"]
     assert script.queries[2]["resourceVersion"] == "5"
@@ -121,7 +121,7 @@ async def test_bookmark_moves_the_place_to_resume_from() -> None:
 async def test_history_that_is_gone_means_a_new_list(gone: Answer) -> None:
     script = Script(page(5, thing("a", 1)), gone, page(9))
     assert await script.play() == [
-        Appeared(seen("a", 1)),
+        Appeared(observed("a", 1)),
         Listed("5", frozenset({("app", "a")})),
         Listed("9", frozenset()),
     ]

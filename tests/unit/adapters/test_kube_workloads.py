@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harbor_operator.adapters.kube import read_workload
+from harbor_operator.adapters.kube_resources import read_workload
 
 SETTLED = {"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}
 

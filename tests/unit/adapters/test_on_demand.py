@@ -10,8 +10,8 @@ import pytest
 
 from harbor_operator.adapters import on_demand
 from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.adapters.redis import RedisPyRedis
-from harbor_operator.adapters.swift import SwiftStore
+from harbor_operator.adapters.redis import RedisPyCache
+from harbor_operator.adapters.swift import SwiftObjectStore
 
 SOURCE = Path(__file__).parents[3] / "operator"
 
@@ -27,8 +27,8 @@ def test_an_operator_that_only_spreads_pull_secrets_loads_none_of_them() -> None
     ("port", "adapter"),
     [
         (on_demand.postgres(), PsycopgPostgres()),
-        (on_demand.redis(), RedisPyRedis()),
-        (on_demand.swift(), SwiftStore()),
+        (on_demand.redis(), RedisPyCache()),
+        (on_demand.swift(), SwiftObjectStore()),
     ],
 )
 def test_the_first_question_loads_the_real_one(port: object, adapter: object) -> None:

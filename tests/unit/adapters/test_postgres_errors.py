@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.adapters.postgres_errors import connect_trouble
+from harbor_operator.adapters.postgres_errors import connection_error
 from harbor_operator.api.backends import SslMode
+from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.postgres import PostgresLogin, PostgresServer
 from harbor_operator.reasons import Reason
 from lab.process import free_port
 
@@ -93,6 +93,6 @@ async def test_a_host_without_an_address() -> None:
 )
 def test_what_libpq_says_becomes_a_reason_and_a_remedy(text: str, expected: Reason, said: str) -> None:
     server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
-    trouble = connect_trouble(psycopg.OperationalError(text), server, LOGIN)
+    trouble = connection_error(psycopg.OperationalError(text), server, LOGIN)
     assert trouble.reason is expected
     assert said in str(trouble)

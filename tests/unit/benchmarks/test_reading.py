@@ -28,17 +28,17 @@ JOURNAL = """\
 def sightings(tmp_path: Path, *, needs_reference: bool = True) -> Sightings:
     journal = tmp_path / "journal"
     journal.write_text(JOURNAL)
-    seen = Sightings(journal, "pull", needs_reference=needs_reference)
-    seen.read()
-    seen.close()
-    return seen
+    observed = Sightings(journal, "pull", needs_reference=needs_reference)
+    observed.read()
+    observed.close()
+    return observed
 
 
 def test_a_namespace_is_done_when_secret_and_reference_are_there(tmp_path: Path) -> None:
-    seen = sightings(tmp_path)
-    assert seen.is_watching
-    assert (seen["shop"].created, seen["shop"].account, seen["shop"].done) == (2.0, 2.1, 2.3)
-    assert seen.count_done(["shop", "other"]) == 1
+    observed = sightings(tmp_path)
+    assert observed.is_watching
+    assert (observed["shop"].created, observed["shop"].account, observed["shop"].done) == (2.0, 2.1, 2.3)
+    assert observed.count_done(["shop", "other"]) == 1
 
 
 def test_the_last_damage_counts_and_is_not_mended_yet(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from harbor_operator.plan.holding import AccountSeen, SecretSeen
+from harbor_operator.model.injection import PullSecret
+from harbor_operator.model.namespace import ObservedSecret, ObservedServiceAccount
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import PullSecret
 from tests.fakes.cluster import FakeCluster
 
 T = TypeVar("T")
@@ -31,15 +31,15 @@ class SlowCluster(FakeCluster):
     slow = False
 
     @override
-    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> SecretSeen | None:
+    async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
         return await self._travel(super().apply_pull_secret(namespace, secret))
 
     @override
-    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> SecretSeen | None:
+    async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         return await self._travel(super().remove_pull_secret(namespace, name, uid))
 
     @override
-    async def patch_account(self, wanted: AccountSeen) -> AccountSeen | None:
+    async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
         return await self._travel(super().patch_account(wanted))
 
     async def _travel(self, write: Coroutine[Any, Any, T]) -> T:

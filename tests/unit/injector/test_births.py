@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import NamespaceSelection
-from harbor_operator.ports.distribution import Claim
-from tests.unit.injector.world import CLAIM, NAME, World, wish
+from harbor_operator.model.injection import Claim
+from tests.unit.injector.world import CLAIM, NAME, World, desired
 
 EVERY = Claim("uid-a", NAME, ("*",))
 
@@ -16,16 +16,16 @@ async def world() -> World:
     """A policy has just come into force over a namespace that is older."""
     world = World()
     world.add_namespace("older")
-    world.injector.declare(wish(EVERY))
+    world.injector.declare(desired(EVERY))
     await world.settle()
-    world.injector.expect_births("uid-a", attached=True)
+    world.injector.expect_policy_effect("uid-a", attached=True)
     return world
 
 
-def bare(world: World, claim: Claim = EVERY) -> int:
+def missed(world: World, claim: Claim = EVERY) -> int:
     facts = world.injector.read(claim)
     assert facts is not None
-    return facts.born_bare
+    return facts.missed_by_policy
 
 
 async def bear(world: World, namespace: str, *references: str) -> None:
@@ -38,9 +38,9 @@ async def bear(world: World, namespace: str, *references: str) -> None:
 async def test_those_that_come_without_are_counted_until_one_comes_with(world: World) -> None:
     await bear(world, "a")
     await bear(world, "b", "theirs")
-    assert bare(world) == 2
+    assert missed(world) == 2
     await bear(world, "c", "theirs", NAME)
-    assert bare(world) == 0
+    assert missed(world) == 0
 
 
 async def test_one_that_is_stripped_or_selected_later_was_born_long_ago(world: World) -> None:
@@ -48,46 +48,46 @@ async def test_one_that_is_stripped_or_selected_later_was_born_long_ago(world: W
     world.cluster.add_namespace("older", {"team": "a"})
     await world.settle()
     assert world.references("older") == (NAME,)
-    assert bare(world) == 0
+    assert missed(world) == 0
 
 
 async def test_one_that_is_made_anew_is_born_again(world: World) -> None:
     world.cluster.delete_account("older", "default")
     world.cluster.put_account("older", "default")
     await world.settle()
-    assert bare(world) == 1
+    assert missed(world) == 1
 
 
 async def test_where_a_policy_never_acts_nothing_is_expected(world: World) -> None:
-    world.injector.declare(wish(EVERY, namespaces=NamespaceSelection(exclude=[])))
+    world.injector.declare(desired(EVERY, namespaces=NamespaceSelection(exclude=[])))
     await bear(world, "kube-a")
     assert world.references("kube-a") == (NAME,)
-    assert bare(world) == 0
+    assert missed(world) == 0
 
 
 async def test_what_is_not_selected_is_not_expected_to_be_attached() -> None:
     world = World()
-    world.injector.declare(wish(CLAIM))
+    world.injector.declare(desired(CLAIM))
     await world.settle()
-    world.injector.expect_births("uid-a", attached=True)
+    world.injector.expect_policy_effect("uid-a", attached=True)
     world.cluster.add_namespace("app")
     world.cluster.put_account("app", "builder")
     await world.settle()
-    assert bare(world, CLAIM) == 0
+    assert missed(world, CLAIM) == 0
 
 
 async def test_a_list_after_a_restart_is_no_birth(world: World) -> None:
     world.cluster.add_namespace("missed")
     world.cluster.put_account("missed", "default")
     world.start()
-    world.injector.declare(wish(EVERY))
-    world.injector.expect_births("uid-a", attached=True)
+    world.injector.declare(desired(EVERY))
+    world.injector.expect_policy_effect("uid-a", attached=True)
     await world.settle()
-    assert bare(world) == 0
+    assert missed(world) == 0
 
 
 async def test_without_a_policy_in_force_nothing_is_counted(world: World) -> None:
     await bear(world, "a")
-    world.injector.expect_births("uid-a", attached=False)
+    world.injector.expect_policy_effect("uid-a", attached=False)
     await bear(world, "b")
-    assert bare(world) == 0
+    assert missed(world) == 0

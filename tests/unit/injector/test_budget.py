@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harbor_operator.ports.cluster import Source
-from harbor_operator.ports.distribution import Claim
+from harbor_operator.model.injection import Claim
+from harbor_operator.model.watch import Source
 from tests.fakes.cluster import matches
 from tests.unit.injector.interleaving import SlowCluster, Worker
-from tests.unit.injector.world import World, wish
+from tests.unit.injector.world import World, desired
 
 T = TypeVar("T")
 ACCOUNTS = ("default", "builder", "deployer")
@@ -60,7 +60,7 @@ class Birth:
 
     def _declare(self) -> None:
         for claim in self._claims:
-            self.world.injector.declare(wish(claim))
+            self.world.injector.declare(desired(claim))
 
     def _pick(self, options: list[T]) -> T:
         return self._data.draw(st.sampled_from(options))

@@ -18,17 +18,17 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
-from harbor_operator.injector.pace import LINGERING
+from harbor_operator.injector.backoff import UNANSWERED_WRITE_SECONDS
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.cluster import Kind, Source
-from harbor_operator.ports.distribution import Claim, DistributionWish
 from harbor_operator.reasons import Reason
 from tests.fakes.cluster import FOREIGN, matches
 from tests.unit.injector.asyncrun import run
 from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.rules import Key, Snapshot, Wishes, breaches, tally
 from tests.unit.injector.selections import labels, selections
-from tests.unit.injector.world import World, wish
+from tests.unit.injector.world import World, desired
 
 SECRETS = ("harbor-pull", "other-pull")
 THEIRS = ("theirs", "more")
@@ -53,10 +53,10 @@ class Injection(RuleBasedStateMachine):
         self.strangers: dict[Key, str] = {}
         self.taken: set[Key] = set()
         self.lives: dict[str, int] = defaultdict(int)
-        self.declared: dict[str, DistributionWish] = {}
+        self.declared: dict[str, DesiredInjection] = {}
         self.claims: dict[str, set[Claim]] = defaultdict(set)
         self.kept_names: set[str] = set()
-        self._declare("a", wish(Claim(self._uid("a"), SECRETS[0], ("default",))))
+        self._declare("a", desired(Claim(self._uid("a"), SECRETS[0], ("default",))))
         for name in ("app", "blue"):
             self.cluster.add_namespace(name)
             self.theirs[name, "default"] = THEIRS
@@ -69,36 +69,40 @@ class Injection(RuleBasedStateMachine):
     @rule(name=namespaces, labels=st.none() | labels, unseen=st.booleans(), at_once=st.booleans())
     def change_namespace(self, name: str, labels: dict[str, str] | None, unseen: bool, at_once: bool) -> None:
         """Makes or labels it; without labels, it terminates or is gone."""
-        seen = self.cluster.namespaces.get(name)
-        if labels is not None and not (seen and seen.terminating):
+        observed = self.cluster.namespaces.get(name)
+        if labels is not None and not (observed and observed.terminating):
             self.cluster.add_namespace(name, labels)
-        elif seen and at_once:
+        elif observed and at_once:
             self.cluster.delete_namespace(name)
             self._lose(Kind.NAMESPACES, unseen)
-        elif seen:
-            self.cluster.add_namespace(name, seen.labels, terminating=True)
+        elif observed:
+            self.cluster.add_namespace(name, observed.labels, terminating=True)
 
     @rule(name=namespaces, account=accounts, theirs=st.permutations(THEIRS), count=st.integers(0, 2), data=st.data())
     def write_account(self, name: str, account: str, theirs: list[str], count: int, data: st.DataObject) -> None:
         """Writes the whole list, as everybody must who changes it: ours may be kept, moved or dropped."""
         if name not in self.cluster.namespaces:
             return
-        seen = self.cluster.accounts.get((name, account))
-        ours = [entry for entry in seen.references if entry in SECRETS] if seen else SECRETS  # as if by a policy
+        observed = self.cluster.accounts.get((name, account))
+        ours = (
+            [entry for entry in observed.references if entry in SECRETS] if observed else SECRETS
+        )  # as if by a policy
         kept = data.draw(st.permutations(ours)) if data.draw(st.booleans()) else []
         self.theirs[name, account] = tuple(theirs[:count])
         entries = (*kept, *theirs[:count]) if data.draw(st.booleans()) else (*theirs[:count], *kept)
         self.cluster.put_account(name, account, entries)
 
-    @rule(name=namespaces, secret=secret_names, ours=st.booleans(), fixed=st.booleans())
-    def write_secret(self, name: str, secret: str, ours: bool, fixed: bool) -> None:
+    @rule(name=namespaces, secret=secret_names, ours=st.booleans(), immutable=st.booleans())
+    def write_secret(self, name: str, secret: str, ours: bool, immutable: bool) -> None:
         """Edits a Secret, or writes one that is not ours; a fixed one cannot be changed any more."""
         if name not in self.cluster.namespaces:
             return
-        seen = self.cluster.secrets.get((name, secret))
-        if seen is None and not self._adopts(secret):
+        observed = self.cluster.secrets.get((name, secret))
+        if observed is None and not self._adopts(secret):
             self.strangers[name, secret] = f"uid-{self.cluster.revision + 1}"
-        written = self.cluster.put_secret(name, secret, owner=seen.owner if seen and ours else "", fixed=fixed)
+        written = self.cluster.put_secret(
+            name, secret, owner=observed.owner if observed and ours else "", immutable=immutable
+        )
         self.taken |= {(name, secret)} if not written.owner else set()
 
     @rule(name=namespaces, account=accounts, secret=secret_names, unseen=st.booleans(), which=st.booleans())
@@ -116,7 +120,7 @@ class Injection(RuleBasedStateMachine):
     def declare(
         self, who: str, secret: str, accounts: tuple[str, ...], chosen: NamespaceSelection, config: str
     ) -> None:
-        self._declare(who, wish(Claim(self._uid(who), secret, accounts), config=config, namespaces=chosen))
+        self._declare(who, desired(Claim(self._uid(who), secret, accounts), config=config, namespaces=chosen))
 
     @rule(who=registries, how=st.sampled_from(["adopts", "withdraws", "abandons"]))
     def change_mind(self, who: str, how: str) -> None:
@@ -178,7 +182,7 @@ class Injection(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self._finish()
-        run(self.world.settle(patience=30.0))
+        run(self.world.settle(policy=30.0))
 
     @precondition(lambda self: any(len(claims) > 1 for claims in self.claims.values()))
     @rule(who=registries)
@@ -206,8 +210,10 @@ class Injection(RuleBasedStateMachine):
         for key, found in self.cluster.accounts.items():
             assert tuple(entry for entry in found.references if entry not in SECRETS) == self.theirs[key]
         for key, uid in self.strangers.items():
-            seen = self.cluster.secrets.get(key)
-            assert seen is None or seen.uid != uid or (seen.owner == "" and seen.digest in {FOREIGN, b""})
+            observed = self.cluster.secrets.get(key)
+            assert (
+                observed is None or observed.uid != uid or (observed.owner == "" and observed.digest in {FOREIGN, b""})
+            )
 
     @override
     def teardown(self) -> None:
@@ -235,7 +241,7 @@ class Injection(RuleBasedStateMachine):
     def _come_to_rest(self) -> None:
         self._finish()
         for _ in SECRETS:
-            self.world.clock.now += LINGERING  # by then nothing is on its way any more
+            self.world.clock.now += UNANSWERED_WRITE_SECONDS  # by then nothing is on its way any more
             self.world.feed()
             for source in list(self.world._position):
                 self.world.relist(source)
@@ -263,7 +269,7 @@ class Injection(RuleBasedStateMachine):
         adopting = [told for told in self.declared.values() if told.conflict_policy is ConflictPolicy.ADOPT]
         return any(told.claim.secret_name == secret for told in adopting)
 
-    def _declare(self, who: str, told: DistributionWish) -> None:
+    def _declare(self, who: str, told: DesiredInjection) -> None:
         self.declared[who] = told
         self.claims[who].add(told.claim)
         self.world.injector.declare(told)

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from harbor_operator.injector.runner import Runner
-from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.injector.controller import InjectorController
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.model.injection import Claim
+from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused
-from harbor_operator.ports.cluster import Kind, Source
-from harbor_operator.ports.distribution import Claim
 from tests.fakes.cluster import FakeCluster
-from tests.unit.injector.world import CLAIM, NAME, Metrics, wish
+from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -28,20 +28,20 @@ def cluster() -> FakeCluster:
 
 
 @pytest.fixture
-async def runner(cluster: FakeCluster) -> AsyncIterator[Runner]:
+async def runner(cluster: FakeCluster) -> AsyncIterator[InjectorController]:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
     clock = asyncio.get_running_loop().time
-    runner = Runner(cluster, Surroundings(clock, lambda: 0.0, sleep, Metrics()))
+    runner = InjectorController(cluster, RuntimeDeps(clock, lambda: 0.0, sleep, Metrics()))
     running = asyncio.create_task(runner.run())
     yield runner
     running.cancel()
     await asyncio.wait([running])
 
 
-async def test_hundred_namespaces_at_once(cluster: FakeCluster, runner: Runner) -> None:
-    runner.injector.declare(wish())
+async def test_hundred_namespaces_at_once(cluster: FakeCluster, runner: InjectorController) -> None:
+    runner.injector.declare(desired())
     for index in range(100):
         cluster.add_namespace(f"ns-{index}")
         cluster.put_account(f"ns-{index}", "default")
@@ -56,13 +56,13 @@ async def test_hundred_namespaces_at_once(cluster: FakeCluster, runner: Runner) 
     assert runner.injector.gauges().queue_depth == 0
 
 
-async def test_sources_come_and_go_with_the_claims(cluster: FakeCluster, runner: Runner) -> None:
+async def test_sources_come_and_go_with_the_claims(cluster: FakeCluster, runner: InjectorController) -> None:
     renamed = Claim("uid-a", "other-pull", ("*",))
     cluster.add_namespace("app")
     cluster.put_account("app", "builder")
-    runner.injector.declare(wish())
+    runner.injector.declare(desired())
     await until(lambda: ("app", NAME) in cluster.secrets)
-    runner.injector.declare(wish(renamed))
+    runner.injector.declare(desired(renamed))
     runner.injector.withdraw(CLAIM)
     await until(lambda: cluster.accounts["app", "builder"].references == ("other-pull",))
     await until(lambda: runner.injector.remaining(CLAIM) == 0)
@@ -70,11 +70,11 @@ async def test_sources_come_and_go_with_the_claims(cluster: FakeCluster, runner:
     assert Source(Kind.SECRETS, NAME) not in runner.injector.sources()
 
 
-async def test_refused_source_is_tried_again(cluster: FakeCluster, runner: Runner) -> None:
+async def test_refused_source_is_tried_again(cluster: FakeCluster, runner: InjectorController) -> None:
     source = Source(Kind.SECRETS, NAME)
     cluster.refused_sources.add(source)
     cluster.add_namespace("app")
-    runner.injector.declare(wish())
+    runner.injector.declare(desired())
 
     def refused() -> bool:
         try:

@@ -7,25 +7,25 @@ from collections import Counter
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
+from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.injector import Injector
-from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.ports.cluster import Change, Complete, Source
-from harbor_operator.ports.distribution import Claim, DistributionWish
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.watch import Source, Synced, WatchEvent
 from tests.fakes.cluster import FakeCluster, matches
 
 NAME = "harbor-pull"
 CLAIM = Claim("uid-a", NAME, ("default",))
 
 
-def wish(
+def desired(
     claim: Claim = CLAIM,
     *,
     config: str = "one",
     namespaces: NamespaceSelection | None = None,
     policy: ConflictPolicy = ConflictPolicy.REFUSE,
-) -> DistributionWish:
+) -> DesiredInjection:
     selection = namespaces or NamespaceSelection()
-    return DistributionWish(claim, f"intra/{claim.registry_uid}", selection, policy, SecretStr(config))
+    return DesiredInjection(claim, f"intra/{claim.registry_uid}", selection, policy, SecretStr(config))
 
 
 class Clock:
@@ -69,8 +69,8 @@ class World:
 
     def start(self) -> None:
         self.metrics = Metrics()
-        around = Surroundings(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
-        self.injector = Injector(self.cluster, around, lambda: None)
+        deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
+        self.injector = Injector(self.cluster, deps, lambda: None)
         self._position: dict[Source, int] = {}
 
     def feed(self) -> None:
@@ -102,8 +102,8 @@ class World:
         for change in self.cluster.listing(source):
             self.injector.observe(source, change)
 
-    def repeat(self, source: Source, change: Change) -> None:
-        if not isinstance(change, Complete):
+    def repeat(self, source: Source, change: WatchEvent) -> None:
+        if not isinstance(change, Synced):
             self.injector.observe(source, change)
 
     async def work(self) -> bool:
@@ -115,9 +115,9 @@ class World:
         await self.injector.converge(key)
         return True
 
-    async def settle(self, *, patience: float = 3600.0) -> None:
+    async def settle(self, *, policy: float = 3600.0) -> None:
         """Feeds and works until there is nothing to do within so many seconds."""
-        end = self.clock.now + patience
+        end = self.clock.now + policy
         while True:
             self.feed()
             if await self.work():
@@ -135,5 +135,5 @@ class World:
         return self.cluster.accounts[namespace, account].references
 
     def owner(self, namespace: str, name: str = NAME) -> str | None:
-        seen = self.cluster.secrets.get((namespace, name))
-        return seen.owner if seen else None
+        observed = self.cluster.secrets.get((namespace, name))
+        return observed.owner if observed else None

@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harbor_operator.outcomes import Blocked
+from harbor_operator.checks.admission import foreign_policy
+from harbor_operator.model.admission import AdmissionKind, ObservedPolicy, Spec
 from harbor_operator.plan import names
-from harbor_operator.plan.admission import AdmissionKind, AdmissionSeen, Spec, plan_no_admission
+from harbor_operator.plan.admission import plan_no_admission
 from harbor_operator.reasons import Reason
 from tests.fakes.admission import asking, wishes
 
@@ -41,8 +42,14 @@ def test_policy_and_binding_are_the_golden_ones() -> None:
         },
     )
     objects = [
-        {"kind": str(wish.kind), "name": wish.name, "labels": wish.labels, "notes": wish.annotations, "spec": wish.spec}
-        for wish in made
+        {
+            "kind": str(desired.kind),
+            "name": desired.name,
+            "labels": desired.labels,
+            "notes": desired.annotations,
+            "spec": desired.spec,
+        }
+        for desired in made
     ]
     text = yaml.safe_dump_all(objects, sort_keys=False, width=120)
     if "GOLDEN" in os.environ:
@@ -82,9 +89,9 @@ def test_a_hyphen_is_no_border() -> None:
 
 def test_removal_goes_the_other_way_round_and_needs_no_section() -> None:
     made, gone = wishes(), plan_no_admission(asking())
-    assert [wish.kind for wish in made] == list(AdmissionKind)
-    assert [(wish.kind, wish.name, wish.labels) for wish in reversed(gone)] == [
-        (wish.kind, wish.name, wish.labels) for wish in made
+    assert [desired.kind for desired in made] == list(AdmissionKind)
+    assert [(desired.kind, desired.name, desired.labels) for desired in reversed(gone)] == [
+        (desired.kind, desired.name, desired.labels) for desired in made
     ]
 
 
@@ -98,19 +105,19 @@ def test_removal_goes_the_other_way_round_and_needs_no_section() -> None:
     ],
 )
 def test_only_what_carries_our_labels_is_ours(labels: dict[str, str], is_ours: bool) -> None:
-    wish = plan_no_admission(asking())[0]
-    obstacle = wish.obstacle(AdmissionSeen("uid", "1", {**wish.labels, **labels}, {}))
-    if is_ours:
-        assert obstacle is None
-        return
-    assert isinstance(obstacle, Blocked)
+    desired = plan_no_admission(asking())[0]
+    assert desired.owns(ObservedPolicy("uid", "1", {**desired.labels, **labels}, {})) is is_ours
+
+
+def test_a_policy_of_our_name_is_refused_with_the_remedy() -> None:
+    obstacle = foreign_policy(AdmissionKind.BINDING, "harbor-operator.intra.cr")
     assert obstacle.reason is Reason.ADMISSION_POLICY_FOREIGN
     assert "MutatingAdmissionPolicyBinding 'harbor-operator.intra.cr'" in obstacle.message
     assert "`spec.pullSecrets.admissionPolicy`" in obstacle.message
 
 
 def test_one_added_field_is_a_difference() -> None:
-    (wish, _) = wishes()
-    assert wish.is_met_by(AdmissionSeen("uid", "1", wish.labels, dict(wish.spec)))
-    added = {**wish.spec, "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}
-    assert not wish.is_met_by(AdmissionSeen("uid", "1", wish.labels, added))
+    (desired, _) = wishes()
+    assert desired.is_met_by(ObservedPolicy("uid", "1", desired.labels, dict(desired.spec)))
+    added = {**desired.spec, "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}
+    assert not desired.is_met_by(ObservedPolicy("uid", "1", desired.labels, added))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.cache import Address
+from harbor_operator.model.cache import Address
 from harbor_operator.plan.cache import plan_cache
 
 
@@ -21,14 +21,14 @@ def _registry(cache: dict[str, Any] | None) -> HarborRegistry:
 
 
 def test_one_address_is_a_primary() -> None:
-    wish = plan_cache(_registry({"addresses": ["redis.example.com:6379"], "tls": True}))
-    assert (wish.addresses, wish.is_sentinel, wish.tls) == ((Address("redis.example.com", 6379),), False, True)
+    desired = plan_cache(_registry({"addresses": ["redis.example.com:6379"], "tls": True}))
+    assert (desired.addresses, desired.is_sentinel, desired.tls) == ((Address("redis.example.com", 6379),), False, True)
 
 
 def test_a_master_name_makes_them_sentinels() -> None:
-    wish = plan_cache(_registry({"addresses": ["a:1", "b:2"], "sentinelMaster": "mymaster"}))
-    assert wish.addresses == (Address("a", 1), Address("b", 2))
-    assert wish.is_sentinel
+    desired = plan_cache(_registry({"addresses": ["a:1", "b:2"], "sentinelMaster": "mymaster"}))
+    assert desired.addresses == (Address("a", 1), Address("b", 2))
+    assert desired.is_sentinel
 
 
 def test_without_a_section_there_is_no_wish() -> None:

@@ -3,19 +3,11 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.plan.configuration import (
-    GIB,
-    UNLIMITED,
-    Difference,
-    ProjectWish,
-    SeenProject,
-    SeenQuota,
-    difference,
-    plan_projects,
-)
+from harbor_operator.model.harbor import UNLIMITED, DesiredProject, ObservedProject, ObservedQuota, ProjectChanges
+from harbor_operator.plan.configuration import GIB, plan_projects, project_changes
 
-WISH = ProjectWish("team", public=False, storage_limit=50 * GIB)
-SEEN = SeenProject(2, "team", public=False)
+WISH = DesiredProject("team", public=False, storage_limit=50 * GIB)
+SEEN = ObservedProject(2, "team", public=False)
 
 
 def test_projects_keep_their_order_and_no_quota_is_unlimited() -> None:
@@ -25,26 +17,26 @@ def test_projects_keep_their_order_and_no_quota_is_unlimited() -> None:
     }
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
     planned = plan_projects(HarborRegistry.parse({"metadata": metadata, "spec": spec}))
-    assert planned == (ProjectWish("library", public=True, storage_limit=UNLIMITED), WISH)
+    assert planned == (DesiredProject("library", public=True, storage_limit=UNLIMITED), WISH)
 
 
 @pytest.mark.parametrize(
     ("project", "quota", "expected"),
     [
-        (None, None, Difference(create=True)),
-        (SEEN, SeenQuota(2, 50 * GIB), Difference()),
-        (SEEN, SeenQuota(2, UNLIMITED), Difference(set_quota=True)),
-        (SEEN, None, Difference(set_quota=True)),
-        (SeenProject(2, "team", public=True), SeenQuota(2, 50 * GIB), Difference(set_public=True)),
+        (None, None, ProjectChanges(create=True)),
+        (SEEN, ObservedQuota(2, 50 * GIB), ProjectChanges()),
+        (SEEN, ObservedQuota(2, UNLIMITED), ProjectChanges(set_quota=True)),
+        (SEEN, None, ProjectChanges(set_quota=True)),
+        (ObservedProject(2, "team", public=True), ObservedQuota(2, 50 * GIB), ProjectChanges(set_public=True)),
     ],
 )
 def test_only_what_differs_is_written(
-    project: SeenProject | None, quota: SeenQuota | None, expected: Difference
+    project: ObservedProject | None, quota: ObservedQuota | None, expected: ProjectChanges
 ) -> None:
-    found = difference(WISH, project, quota)
+    found = project_changes(WISH, project, quota)
     assert found == expected
-    assert bool(found) is (expected != Difference())
+    assert bool(found) is (expected != ProjectChanges())
 
 
 def test_a_harbor_without_quotas_is_unlimited() -> None:
-    assert not difference(ProjectWish("team", public=False, storage_limit=UNLIMITED), SEEN, None)
+    assert not project_changes(DesiredProject("team", public=False, storage_limit=UNLIMITED), SEEN, None)

@@ -9,23 +9,24 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.database_seen import Attribute, Marker, RoleSeen, ServerSeen
-from harbor_operator.plan.charts import DatabaseKind, chart_era
-from harbor_operator.plan.database import (
-    CloseDatabase,
+from harbor_operator.model.database import (
+    AlterRole,
+    Attribute,
+    CommentRole,
     CreateDatabase,
     CreateRole,
     DropDatabase,
     DropRole,
-    JoinRole,
+    GrantRoleToAdmin,
     MarkDatabase,
-    MarkRole,
-    ReshapeRole,
-    TakeSchema,
-    plan_changes,
-    plan_database,
-    plan_removal,
+    Marker,
+    ObservedRole,
+    ObservedServer,
+    OwnPublicSchema,
+    RevokePublicConnect,
 )
+from harbor_operator.plan.charts import DatabaseKind, chart_era
+from harbor_operator.plan.database import plan_changes, plan_database, plan_removal
 from tests.fakes.postgres import admin, marked
 
 PASSWORD = SecretStr("x")
@@ -42,8 +43,8 @@ def _registry(**spec: Any) -> HarborRegistry:
 
 
 WISH = plan_database(_registry())
-EMPTY = ServerSeen(version=15, max_connections=300, admin=admin())
-ROLE = RoleSeen(WISH.marker.comment, WISH.connection_limit)
+EMPTY = ObservedServer(version=15, max_connections=300, admin=admin())
+ROLE = ObservedRole(WISH.marker.comment, WISH.connection_limit)
 READY = replace(EMPTY, role=ROLE, databases=(marked("registry", WISH.role, WISH.marker),))
 
 
@@ -60,15 +61,15 @@ READY = replace(EMPTY, role=ROLE, databases=(marked("registry", WISH.role, WISH.
     ],
 )
 def test_a_chart_gets_the_databases_it_needs(version: str, databases: list[str], oldest: int) -> None:
-    wish = plan_database(_registry(release={"version": version}))
-    assert [database.name for database in wish.databases] == databases
-    assert wish.min_version == oldest
+    desired = plan_database(_registry(release={"version": version}))
+    assert [database.name for database in desired.databases] == databases
+    assert desired.min_version == oldest
 
 
 def test_names_come_from_the_spec_and_remember_their_field() -> None:
     section = {**SECTION, "names": {"notaryServer": "signatures"}}
-    wish = plan_database(_registry(database=section, release={"version": "1.9.0"}))
-    assert ("signatures", "spec.database.names.notaryServer") in {(d.name, d.path) for d in wish.databases}
+    desired = plan_database(_registry(database=section, release={"version": "1.9.0"}))
+    assert ("signatures", "spec.database.names.notaryServer") in {(d.name, d.path) for d in desired.databases}
 
 
 def test_without_a_section_there_is_no_wish() -> None:
@@ -86,15 +87,15 @@ def test_every_minor_from_2_to_19_is_known_and_nothing_else() -> None:
 def test_an_empty_server() -> None:
     assert plan_changes(WISH, EMPTY, PASSWORD) == (
         CreateRole(WISH.role, 200, WISH.marker, PASSWORD),
-        JoinRole(WISH.role),
+        GrantRoleToAdmin(WISH.role),
         CreateDatabase("registry", WISH.role, WISH.marker),
-        CloseDatabase("registry", WISH.role),
+        RevokePublicConnect("registry", WISH.role),
     )
 
 
 def test_a_superuser_need_not_join_but_takes_the_schema_of_an_old_server() -> None:
     changes = plan_changes(WISH, replace(EMPTY, version=14, admin=admin("SUPERUSER")), PASSWORD)
-    assert [type(change) for change in changes] == [CreateRole, CreateDatabase, CloseDatabase, TakeSchema]
+    assert [type(change) for change in changes] == [CreateRole, CreateDatabase, RevokePublicConnect, OwnPublicSchema]
 
 
 def test_a_server_as_wished() -> None:
@@ -104,20 +105,20 @@ def test_a_server_as_wished() -> None:
 @pytest.mark.parametrize(
     ("role", "change"),
     [
-        (replace(ROLE, connection_limit=5), ReshapeRole(WISH.role, 200, ())),
-        (replace(ROLE, lacking=(Attribute.LOGIN,)), ReshapeRole(WISH.role, 200, (Attribute.LOGIN,))),
-        (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), MarkRole(WISH.role, WISH.marker)),
-        (replace(ROLE, admin_is_member=False), JoinRole(WISH.role)),
+        (replace(ROLE, connection_limit=5), AlterRole(WISH.role, 200, ())),
+        (replace(ROLE, lacking=(Attribute.LOGIN,)), AlterRole(WISH.role, 200, (Attribute.LOGIN,))),
+        (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), CommentRole(WISH.role, WISH.marker)),
+        (replace(ROLE, admin_is_member=False), GrantRoleToAdmin(WISH.role)),
     ],
 )
-def test_a_role_that_drifted(role: RoleSeen, change: object) -> None:
+def test_a_role_that_drifted(role: ObservedRole, change: object) -> None:
     assert plan_changes(WISH, replace(READY, role=role), PASSWORD) == (change,)
 
 
 def test_a_database_that_drifted() -> None:
     (database,) = READY.databases
     opened = replace(READY, databases=(replace(database, is_open_to_public=True),))
-    assert plan_changes(WISH, opened, PASSWORD) == (CloseDatabase("registry", WISH.role),)
+    assert plan_changes(WISH, opened, PASSWORD) == (RevokePublicConnect("registry", WISH.role),)
     earlier = replace(READY, databases=(replace(database, comment=Marker("intra/cr", "uid-0").comment),))
     assert plan_changes(WISH, earlier, PASSWORD) == (MarkDatabase("registry", WISH.role, WISH.marker),)
 
@@ -134,7 +135,7 @@ def test_removal() -> None:
 
 def test_removal_joins_a_role_it_has_lost() -> None:
     lost = replace(READY, role=replace(ROLE, admin_is_member=False))
-    assert plan_removal(WISH, lost)[0] == JoinRole(WISH.role)
+    assert plan_removal(WISH, lost)[0] == GrantRoleToAdmin(WISH.role)
 
 
 def test_removal_keeps_the_role_of_a_database_that_stays() -> None:
@@ -145,5 +146,5 @@ def test_removal_keeps_the_role_of_a_database_that_stays() -> None:
 
 
 def test_removal_needs_the_very_same_uid() -> None:
-    wish = replace(WISH, marker=Marker("intra/cr", "uid-2"))
-    assert plan_removal(wish, READY) == ()
+    desired = replace(WISH, marker=Marker("intra/cr", "uid-2"))
+    assert plan_removal(desired, READY) == ()

@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
-from harbor_operator.plan.pull_secrets import (
-    SeenRobot,
-    docker_config,
-    image_host,
-    is_strong,
-    plan_robot,
-    pull_login_secret,
-)
+from harbor_operator.checks.pull_secrets import check_robot
+from harbor_operator.model.harbor import ObservedRobot
+from harbor_operator.plan.pull_secrets import docker_config, image_host, is_strong, plan_robot, pull_login_secret
 from harbor_operator.reasons import Reason
 
 
@@ -28,7 +23,7 @@ def _registry(url: str = "https://cr.example.com", uid: str = "uid-1", **spec: A
 
 
 WISH = plan_robot(_registry(), Robot(projects=["b", "a", "b"]))
-SEEN = SeenRobot(7, "robot$intra-cr-pull", WISH.description, WISH.grants)
+SEEN = ObservedRobot(7, "robot$intra-cr-pull", WISH.description, WISH.grants)
 
 
 def test_the_robot_may_pull_and_nothing_else() -> None:
@@ -39,10 +34,10 @@ def test_the_robot_may_pull_and_nothing_else() -> None:
 
 
 def test_a_robot_of_another_registry_is_left_alone() -> None:
-    assert WISH.obstacle(SEEN) is None
+    assert check_robot(WISH, SEEN) is None
     stranger = plan_robot(_registry(uid="uid-2"), Robot()).description
     for description in (stranger, "", "made by hand"):
-        obstacle = WISH.obstacle(replace(SEEN, description=description))
+        obstacle = check_robot(WISH, replace(SEEN, description=description))
         assert obstacle is not None
         assert obstacle.reason is Reason.ROBOT_REFUSED
         assert "robot$intra-cr-pull" in obstacle.message

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.plan.configuration import SeenProject
+from harbor_operator.model.harbor import ObservedProject
 from harbor_operator.plan.reachability import pull_project, trial_key, upload_repository
 
 
@@ -12,9 +12,9 @@ def _registry(generation: int = 1, **spec: Any) -> HarborRegistry:
     return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
 
 
-LIBRARY = SeenProject(1, "library", public=True)
-TEAM = SeenProject(2, "team", public=False, repositories=3)
-PROXY = SeenProject(3, "hub", public=True, repositories=9, is_proxy_cache=True)
+LIBRARY = ObservedProject(1, "library", public=True)
+TEAM = ObservedProject(2, "team", public=False, repositories=3)
+PROXY = ObservedProject(3, "hub", public=True, repositories=9, is_proxy_cache=True)
 
 
 def test_a_trial_upload_goes_to_a_declared_project_first() -> None:

@@ -7,75 +7,80 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import (
+    Action,
+    DesiredRelease,
+    ReleaseState,
+    Revision,
+    StoredRelease,
+    Tree,
+    UserValues,
+)
 from harbor_operator.plan import names
-from harbor_operator.plan.helm_storage import Revision, Stored, read_payload, read_revisions, unlocked_patch
+from harbor_operator.plan.helm_storage import read_payload, read_revisions, unlock_patch
 from harbor_operator.plan.release import (
     ACTION_FOR,
-    Action,
-    ReleaseState,
-    ReleaseWish,
+    check_succession,
     determine_state,
     failures_in_a_row,
-    judge_succession,
     plan_release,
     retry_delay,
-    reveal,
+    unwrap_secrets,
 )
-from harbor_operator.plan.values.inputs import Tree, UserValues
 from harbor_operator.reasons import Reason
 from tests.fakes.helm import release_payload
-from tests.fakes.release import material, registry
+from tests.fakes.release import registry, release_secrets
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> ReleaseWish | Blocked:
+def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> DesiredRelease | Blocked:
     wanted = registry(version, **spec)
     assert wanted.spec.release
-    return plan_release(wanted, wanted.spec.release, material(*user))
+    return plan_release(wanted, wanted.spec.release, release_secrets(*user))
 
 
-def wish(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> ReleaseWish:
+def desired(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> DesiredRelease:
     made = planned(version, *user, **spec)
-    assert isinstance(made, ReleaseWish), made
+    assert isinstance(made, DesiredRelease), made
     return made
 
 
-def stored(of: ReleaseWish, **changes: Any) -> Stored:
+def stored(of: DesiredRelease, **changes: Any) -> StoredRelease:
     return read_payload(SecretStr(release_payload(of, "deployed", NOON, 1, **changes)))
 
 
-def revision(status: str, of: ReleaseWish | None = None, number: int = 1, owner: str = "cr") -> Revision:
+def revision(status: str, of: DesiredRelease | None = None, number: int = 1, owner: str = "cr") -> Revision:
     labels = names.owner_labels(registry()) | {names.REGISTRY_NAME: owner}
-    return Revision(number, status, (of or wish()).digest, labels)
+    return Revision(number, status, (of or desired()).digest, labels)
 
 
 STATES = [
     ([], None, ReleaseState.ABSENT, Action.INSTALL),
-    ([revision("uninstalled")], stored(wish()), ReleaseState.ABSENT, Action.INSTALL),
-    ([revision("deployed")], stored(wish()), ReleaseState.DEPLOYED, Action.VERIFY),
-    ([revision("failed")], stored(wish()), ReleaseState.FAILED, Action.RETRY),
-    ([revision("deployed"), revision("failed", number=2)], stored(wish()), ReleaseState.FAILED, Action.RETRY),
-    ([revision("failed"), revision("deployed", number=2)], stored(wish()), ReleaseState.DEPLOYED, Action.VERIFY),
-    ([revision("pending-install")], stored(wish()), ReleaseState.PENDING, Action.UNLOCK),
-    ([revision("pending-upgrade")], stored(wish()), ReleaseState.PENDING, Action.UNLOCK),
-    ([revision("pending-rollback")], stored(wish()), ReleaseState.PENDING, Action.UNLOCK),
-    ([revision("uninstalling")], stored(wish()), ReleaseState.PENDING, Action.UNLOCK),
-    ([revision("deployed", owner="")], stored(wish()), ReleaseState.FOREIGN, Action.REFUSE),
-    ([revision("failed", owner="other")], stored(wish()), ReleaseState.FOREIGN, Action.REFUSE),
-    ([revision("deployed", wish("1.18.4"))], stored(wish("1.18.4")), ReleaseState.OUTDATED, Action.UPGRADE),
+    ([revision("uninstalled")], stored(desired()), ReleaseState.ABSENT, Action.INSTALL),
+    ([revision("deployed")], stored(desired()), ReleaseState.DEPLOYED, Action.VERIFY),
+    ([revision("failed")], stored(desired()), ReleaseState.FAILED, Action.RETRY),
+    ([revision("deployed"), revision("failed", number=2)], stored(desired()), ReleaseState.FAILED, Action.RETRY),
+    ([revision("failed"), revision("deployed", number=2)], stored(desired()), ReleaseState.DEPLOYED, Action.VERIFY),
+    ([revision("pending-install")], stored(desired()), ReleaseState.PENDING, Action.UNLOCK),
+    ([revision("pending-upgrade")], stored(desired()), ReleaseState.PENDING, Action.UNLOCK),
+    ([revision("pending-rollback")], stored(desired()), ReleaseState.PENDING, Action.UNLOCK),
+    ([revision("uninstalling")], stored(desired()), ReleaseState.PENDING, Action.UNLOCK),
+    ([revision("deployed", owner="")], stored(desired()), ReleaseState.FOREIGN, Action.REFUSE),
+    ([revision("failed", owner="other")], stored(desired()), ReleaseState.FOREIGN, Action.REFUSE),
+    ([revision("deployed", desired("1.18.4"))], stored(desired("1.18.4")), ReleaseState.OUTDATED, Action.UPGRADE),
     # Upgraded by hand: Helm copied our label to a revision that is not ours.
-    ([revision("deployed")], stored(wish(), config={"a": 1}), ReleaseState.OUTDATED, Action.UPGRADE),
-    ([revision("deployed")], stored(wish(), chart_version="1.18.0"), ReleaseState.OUTDATED, Action.UPGRADE),
+    ([revision("deployed")], stored(desired(), config={"a": 1}), ReleaseState.OUTDATED, Action.UPGRADE),
+    ([revision("deployed")], stored(desired(), chart_version="1.18.0"), ReleaseState.OUTDATED, Action.UPGRADE),
 ]
 
 
 @pytest.mark.parametrize(("revisions", "newest", "state", "action"), STATES)
 def test_each_state_has_one_action(
-    revisions: list[Revision], newest: Stored | None, state: ReleaseState, action: Action
+    revisions: list[Revision], newest: StoredRelease | None, state: ReleaseState, action: Action
 ) -> None:
-    assert determine_state(revisions, newest, wish(), names.owner_labels(registry())) is state
+    assert determine_state(revisions, newest, desired(), names.owner_labels(registry())) is state
     assert ACTION_FOR[state] is action
 
 
@@ -85,9 +90,9 @@ def test_every_state_and_every_action_is_used() -> None:
 
 
 def test_nulls_of_the_user_do_not_make_a_release_outdated() -> None:
-    wanted = wish("1.19.1", {"core": {"resources": None}})
-    kept = {key: value for key, value in reveal(wanted.values).items() if key != "core"}
-    core = {key: value for key, value in reveal(wanted.values)["core"].items() if value is not None}
+    wanted = desired("1.19.1", {"core": {"resources": None}})
+    kept = {key: value for key, value in unwrap_secrets(wanted.values).items() if key != "core"}
+    core = {key: value for key, value in unwrap_secrets(wanted.values)["core"].items() if value is not None}
     newest = stored(wanted, config={**kept, "core": core})
     assert (
         determine_state([revision("deployed", wanted)], newest, wanted, names.owner_labels(registry()))
@@ -96,12 +101,12 @@ def test_nulls_of_the_user_do_not_make_a_release_outdated() -> None:
 
 
 def test_digest_is_stable_and_follows_chart_values_and_secrets() -> None:
-    base = wish()
-    assert wish().digest == base.digest
+    base = desired()
+    assert desired().digest == base.digest
     others = [
-        wish("1.19.0"),
-        wish("1.19.1", {"logLevel": "debug"}),
-        wish(release={"version": "1.19.1", "repository": "https://mirror.example.com"}),
+        desired("1.19.0"),
+        desired("1.19.1", {"logLevel": "debug"}),
+        desired(release={"version": "1.19.1", "repository": "https://mirror.example.com"}),
     ]
     assert base.digest not in {other.digest for other in others}
     assert base.labels["harbor-operator.io/values"] == base.digest
@@ -114,7 +119,7 @@ def test_hidden_values_are_on_the_list_of_what_must_not_be_seen() -> None:
         {"trivy": {"gitHubToken": SecretStr("tokentoken"), "severity": SecretStr("no")}},
         secret=True,
     )
-    hidden = {secret.get_secret_value() for secret in wish("1.19.1", user).secrets}
+    hidden = {secret.get_secret_value() for secret in desired("1.19.1", user).secrets}
     assert "tokentoken" in hidden
     assert "no" not in hidden
 
@@ -150,13 +155,13 @@ def test_charts_that_do_not_fit_are_blocked(version: str, spec: dict[str, Any], 
     ],
 )
 def test_versions_follow_each_other_or_not(installed: str, wanted: str, reason: Reason | None) -> None:
-    finding = judge_succession(stored(wish(installed)), wish(wanted))
+    finding = check_succession(stored(desired(installed)), desired(wanted))
     assert (finding.reason if finding else None) is reason
 
 
 def test_another_storage_type_is_blocked() -> None:
-    before = stored(wish(storage={"filesystem": {"size": "1Gi"}}))
-    finding = judge_succession(before, wish())
+    before = stored(desired(storage={"filesystem": {"size": "1Gi"}}))
+    finding = check_succession(before, desired())
     assert finding
     assert finding.reason is Reason.STORAGE_TYPE_CHANGED
     assert "'filesystem'" in finding.message
@@ -164,7 +169,7 @@ def test_another_storage_type_is_blocked() -> None:
 
 
 def test_failures_are_counted_for_this_wish_only() -> None:
-    now, before = wish(), wish("1.18.4")
+    now, before = desired(), desired("1.18.4")
     history = [revision("failed", before, 1), revision("failed", now, 2), revision("failed", now, 3)]
     assert failures_in_a_row(history, now.digest) == 2
     assert failures_in_a_row(history, before.digest) == 0
@@ -182,12 +187,12 @@ def test_revisions_are_read_from_labels_in_order_of_number() -> None:
 
 
 def test_payload_tells_what_is_asked_of_it() -> None:
-    seen = stored(wish(), description="Upgrade complete")
-    assert seen.chart_version == "1.19.1"
-    assert seen.harbor_version == "2.15.1"
-    assert seen.config["externalURL"] == "https://cr.example.com"
-    assert seen.changed_at == NOON.replace(microsecond=123456)
-    assert seen.description == "Upgrade complete"
+    observed = stored(desired(), description="Upgrade complete")
+    assert observed.chart_version == "1.19.1"
+    assert observed.harbor_version == "2.15.1"
+    assert observed.config["externalURL"] == "https://cr.example.com"
+    assert observed.changed_at == NOON.replace(microsecond=123456)
+    assert observed.description == "Upgrade complete"
 
 
 @pytest.mark.parametrize("payload", ["", "hush", base64.b64encode(b"hush").decode(), "H4sIAAAA"])
@@ -197,10 +202,10 @@ def test_garbage_is_not_a_release(payload: str) -> None:
 
 
 def test_unlocking_marks_label_and_payload_and_keeps_the_rest() -> None:
-    wanted = wish()
-    patch = unlocked_patch(SecretStr(release_payload(wanted, "pending-upgrade", NOON, 3)))
+    wanted = desired()
+    patch = unlock_patch(SecretStr(release_payload(wanted, "pending-upgrade", NOON, 3)))
     assert patch["metadata"]["labels"] == {"status": "failed"}
     payload = base64.b64decode(patch["data"]["release"]).decode()
-    seen = read_payload(SecretStr(payload))
-    assert seen.config == reveal(wanted.values)
-    assert seen.description.startswith("marked as failed")
+    observed = read_payload(SecretStr(payload))
+    assert observed.config == unwrap_secrets(wanted.values)
+    assert observed.description.startswith("marked as failed")

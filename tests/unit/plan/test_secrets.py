@@ -6,31 +6,35 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
-from harbor_operator.adapters.secrets import CHANCE, make_htpasswd, make_key_pair, make_password
+from harbor_operator.adapters.secrets import SECRET_GENERATOR, make_htpasswd, make_key_pair, make_password
 from harbor_operator.api.backends import Cache
-from harbor_operator.plan.secrets import Pin, RedisKey, ca_bundle, make_pins, pins_complete, redis_urls
-from tests.fakes.release import chance
+from harbor_operator.model.release import GeneratedSecret, RedisKey
+from harbor_operator.plan.generated_secrets import ca_bundle, generate_secrets, has_all_generated, redis_urls
+from tests.fakes.release import random
 
 
 def test_pins_are_complete_and_as_long_as_harbor_wants_them() -> None:
-    pins = make_pins(chance(), {})
-    assert set(pins) == set(Pin)
-    assert pins_complete(pins)
-    assert len(pins[Pin.SECRET_KEY].get_secret_value()) == 16
-    assert len(pins[Pin.CSRF].get_secret_value()) == 32
+    generated = generate_secrets(random(), {})
+    assert set(generated) == set(GeneratedSecret)
+    assert has_all_generated(generated)
+    assert len(generated[GeneratedSecret.SECRET_KEY].get_secret_value()) == 16
+    assert len(generated[GeneratedSecret.CSRF].get_secret_value()) == 32
 
 
-@pytest.mark.parametrize("lost", list(Pin))
-def test_a_lost_pin_is_made_to_fit_and_the_others_are_kept(lost: Pin) -> None:
-    whole = make_pins(CHANCE, {})
+@pytest.mark.parametrize("lost", list(GeneratedSecret))
+def test_a_lost_pin_is_made_to_fit_and_the_others_are_kept(lost: GeneratedSecret) -> None:
+    whole = generate_secrets(SECRET_GENERATOR, {})
     found = {key: value for key, value in whole.items() if key != lost}
-    mended = make_pins(CHANCE, found)
-    pairs = [{Pin.TOKEN_KEY, Pin.TOKEN_CERTIFICATE}, {Pin.REGISTRY_PASSWORD, Pin.REGISTRY_HTPASSWD}]
+    mended = generate_secrets(SECRET_GENERATOR, found)
+    pairs = [
+        {GeneratedSecret.TOKEN_KEY, GeneratedSecret.TOKEN_CERTIFICATE},
+        {GeneratedSecret.REGISTRY_PASSWORD, GeneratedSecret.REGISTRY_HTPASSWD},
+    ]
     may_change = next((pair for pair in pairs if lost in pair), {lost})
     assert {key for key in whole if whole[key] != mended[key]} <= may_change
-    user, _, hashed = mended[Pin.REGISTRY_HTPASSWD].get_secret_value().partition(":")
+    user, _, hashed = mended[GeneratedSecret.REGISTRY_HTPASSWD].get_secret_value().partition(":")
     assert user == "harbor_registry_user"
-    assert bcrypt.checkpw(mended[Pin.REGISTRY_PASSWORD].get_secret_value().encode(), hashed.encode())
+    assert bcrypt.checkpw(mended[GeneratedSecret.REGISTRY_PASSWORD].get_secret_value().encode(), hashed.encode())
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,16 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, DesiredVolume, Provisioning, Quota, RgwUser
 from harbor_operator.plan.storage import (
-    DIGEST_MARK,
     FULL_ACCESS,
     MIB,
-    UID_MARK,
-    FilesystemWish,
-    Provisioning,
-    ProvisionWish,
-    Quota,
-    RgwUser,
-    SwiftWish,
+    OWNER_UID,
+    PROOF_DIGEST,
     is_disposable,
     plan_provisioning,
     plan_storage,
-    proof_marks,
+    proof_metadata,
 )
 
 KEY = SecretStr("key")
@@ -39,12 +34,12 @@ def swift(**more: Any) -> dict[str, Any]:
     return {"swift": {**base, **more}}
 
 
-def provision(quota: int | None = 5) -> ProvisionWish:
+def provision(quota: int | None = 5) -> DesiredRgwUser:
     wanted = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor"}
-    wish = plan_storage(registry(swift(provision={**wanted, "quotaGiB": quota})))
-    assert isinstance(wish, SwiftWish)
-    assert wish.provision is not None
-    return wish.provision
+    desired = plan_storage(registry(swift(provision={**wanted, "quotaGiB": quota})))
+    assert isinstance(desired, DesiredSwift)
+    assert desired.provision is not None
+    return desired.provision
 
 
 def user(**more: Any) -> RgwUser:
@@ -58,13 +53,13 @@ def test_no_section_is_no_wish() -> None:
 
 
 def test_a_volume_is_wished() -> None:
-    assert plan_storage(registry({"filesystem": {"size": "100Gi"}})) == FilesystemWish("100Gi", "")
+    assert plan_storage(registry({"filesystem": {"size": "100Gi"}})) == DesiredVolume("100Gi", "")
 
 
 def test_a_container_is_wished() -> None:
-    wish = plan_storage(registry(swift(chunkSizeMiB=5, container="images")))
+    desired = plan_storage(registry(swift(chunkSizeMiB=5, container="images")))
 
-    assert wish == SwiftWish("https://s3.example.com/auth/v1.0", "images", "swift", None, 5 * MIB)
+    assert desired == DesiredSwift("https://s3.example.com/auth/v1.0", "images", "swift", None, 5 * MIB)
 
 
 def test_the_login_of_a_registry_is_its_own() -> None:
@@ -72,7 +67,7 @@ def test_the_login_of_a_registry_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "writes"),
+    ("observed", "writes"),
     [
         (user(), Provisioning()),
         (None, Provisioning(create_user=True, set_login=True, set_quota=Quota(enabled=True, kib=5 * 1024 * 1024))),
@@ -83,17 +78,17 @@ def test_the_login_of_a_registry_is_its_own() -> None:
         (user(quota=Quota(enabled=False, kib=5 * 1024 * 1024)), Provisioning(set_quota=provision().quota)),
     ],
 )
-def test_only_the_difference_is_written(seen: RgwUser | None, writes: Provisioning) -> None:
-    assert plan_provisioning(provision(), "harbor:intra.cr", KEY, seen) == writes
+def test_only_the_difference_is_written(observed: RgwUser | None, writes: Provisioning) -> None:
+    assert plan_provisioning(provision(), "harbor:intra.cr", KEY, observed) == writes
 
 
 def test_a_quota_is_lifted_only_from_a_user_of_ours() -> None:
-    wish = provision(None)
+    desired = provision(None)
 
-    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user()).set_quota == Quota(enabled=False)
-    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user(display_name="Rook's")).set_quota is None
-    assert plan_provisioning(wish, "harbor:intra.cr", KEY, user(quota=Quota(enabled=False))) == Provisioning()
-    assert plan_provisioning(wish, "harbor:intra.cr", KEY, None).set_quota is None
+    assert plan_provisioning(desired, "harbor:intra.cr", KEY, user()).set_quota == Quota(enabled=False)
+    assert plan_provisioning(desired, "harbor:intra.cr", KEY, user(display_name="Rook's")).set_quota is None
+    assert plan_provisioning(desired, "harbor:intra.cr", KEY, user(quota=Quota(enabled=False))) == Provisioning()
+    assert plan_provisioning(desired, "harbor:intra.cr", KEY, None).set_quota is None
 
 
 def test_only_a_user_that_we_made_and_nobody_uses_is_disposable() -> None:
@@ -106,20 +101,22 @@ def test_only_a_user_that_we_made_and_nobody_uses_is_disposable() -> None:
 
 
 def test_the_proof_covers_all_that_it_depends_on() -> None:
-    wish = plan_storage(registry(swift()))
-    assert isinstance(wish, SwiftWish)
+    desired = plan_storage(registry(swift()))
+    assert isinstance(desired, DesiredSwift)
 
-    def digest(wish: SwiftWish, user: str = "u:swift", url: str = "https://s3/swift/v1", uid: str = "uid-1") -> str:
-        marks = proof_marks(wish, user, url, uid)
-        assert marks[UID_MARK] == uid
-        return marks[DIGEST_MARK]
+    def digest(
+        desired: DesiredSwift, user: str = "u:swift", url: str = "https://s3/swift/v1", uid: str = "uid-1"
+    ) -> str:
+        marks = proof_metadata(desired, user, url, uid)
+        assert marks[OWNER_UID] == uid
+        return marks[PROOF_DIGEST]
 
-    first = digest(wish)
-    assert first == digest(wish) == digest(wish, uid="uid-2")
+    first = digest(desired)
+    assert first == digest(desired) == digest(desired, uid="uid-2")
     others = {
-        digest(replace(wish, chunk_bytes=1)),
-        digest(replace(wish, container="other")),
-        digest(wish, user="v:swift"),
-        digest(wish, url="https://s3:8443/swift/v1"),
+        digest(replace(desired, chunk_bytes=1)),
+        digest(replace(desired, container="other")),
+        digest(desired, user="v:swift"),
+        digest(desired, url="https://s3:8443/swift/v1"),
     }
     assert len(others | {first}) == 5

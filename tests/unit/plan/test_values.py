@@ -10,14 +10,14 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from harbor_operator.outcomes import Blocked
-from harbor_operator.plan.secrets import Pin
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import GeneratedSecret, Tree, UserValues
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.eras import Era, Feature
-from harbor_operator.plan.values.inputs import Inputs, Tree, UserValues
+from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.user import parse_values
 from harbor_operator.reasons import Reason
-from tests.fakes.release import CACHE_PASSWORD, material, registry
+from tests.fakes.release import CACHE_PASSWORD, registry, release_secrets
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "values"
@@ -32,7 +32,7 @@ READ_BY_TEMPLATES = {"existingSecretAdminPassword", "expose.ingress.annotations.
 def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> Tree | Blocked:
     changes = {key: spec.pop(key) for key in ("ca_bundle", "cache_password", "storage_login") if key in spec}
     wanted = registry(version, **spec)
-    return plan_values(Inputs(wanted, Era(int(version.split(".")[1])), material(*user, **changes)))
+    return plan_values(Inputs(wanted, Era(int(version.split(".")[1])), release_secrets(*user, **changes)))
 
 
 def values(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> Tree:
@@ -107,7 +107,7 @@ def test_top_level_keys_of_each_era_are_those_of_the_chart(chart: Path) -> None:
 def test_no_secret_is_shown_and_the_same_inputs_give_the_same_values(minor: int) -> None:
     first, second = values(f"1.{minor}.0"), values(f"1.{minor}.0")
     assert first == second
-    secrets = [secret.get_secret_value() for secret in material().everything]
+    secrets = [secret.get_secret_value() for secret in release_secrets().all_secrets]
     assert not [secret for secret in secrets if secret in repr(first)]
 
 
@@ -158,7 +158,7 @@ def test_sentinel_addresses_become_one_list() -> None:
 def test_chart_runs_its_own_servers_when_sections_are_absent() -> None:
     made = values(database=None, cache=None, storage=None, cache_password=None, storage_login=None)
     assert made["database"]["type"] == made["redis"]["type"] == "internal"
-    assert made["database"]["internal"]["password"] == material().pins[Pin.INTERNAL_DATABASE]
+    assert made["database"]["internal"]["password"] == release_secrets().generated[GeneratedSecret.INTERNAL_DATABASE]
     assert made["persistence"]["imageChartStorage"]["type"] == "filesystem"
     assert made["updateStrategy"] == {"type": "Recreate"}
 
@@ -181,9 +181,9 @@ def test_tls_in_front_of_the_cluster_turns_redirects_off() -> None:
 
 def test_a_changed_secret_changes_the_pods_that_read_it_and_no_others() -> None:
     before, after = values(), values(storage_login=None)
-    mark = "harbor-operator.io/secrets"
-    assert before["registry"]["podAnnotations"][mark] != after["registry"]["podAnnotations"][mark]
-    assert before["core"]["podAnnotations"][mark] == after["core"]["podAnnotations"][mark]
+    keyed_digest = "harbor-operator.io/secrets"
+    assert before["registry"]["podAnnotations"][keyed_digest] != after["registry"]["podAnnotations"][keyed_digest]
+    assert before["core"]["podAnnotations"][keyed_digest] == after["core"]["podAnnotations"][keyed_digest]
 
 
 def test_no_ca_no_bundle() -> None:

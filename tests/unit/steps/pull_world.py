@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Outcome, PullSecretFacts
-from harbor_operator.plan.admission import AdmissionKind
-from harbor_operator.ports.distribution import Claim
+from harbor_operator.model.admission import AdmissionKind
+from harbor_operator.model.injection import Claim
+from harbor_operator.model.outcomes import Outcome, PullSecretFacts
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -98,6 +98,6 @@ class World:
 
     async def settle(self, wanted: HarborRegistry) -> Outcome:
         """Converges, and again when what was written is in force."""
-        await self.step.converge(wanted)
+        await self.step.reconcile(wanted)
         self.now += SETTLE_SECONDS
-        return await self.step.converge(wanted)
+        return await self.step.reconcile(wanted)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.diagnosis.cache import Address, CacheSeen, Mode
-from harbor_operator.outcomes import Blocked, Done, Pending
+from harbor_operator.model.cache import Address, Mode, ObservedCache
+from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.reconciler import attempt
@@ -35,42 +35,42 @@ WATCHED = _registry(addresses=[address.text for address in SENTINELS], sentinelM
 
 
 def _watched(*answering: Address, master: Address = PRIMARY) -> FakeRedis:
-    sentinel = CacheSeen("Redis 7", Mode.SENTINEL)
+    sentinel = ObservedCache("Redis 7", Mode.SENTINEL)
     nodes = {address: FakeNode(sentinel, masters={"mymaster": master}) for address in answering}
-    return FakeRedis({**nodes, PRIMARY: FakeNode(CacheSeen("Redis 7"))})
+    return FakeRedis({**nodes, PRIMARY: FakeNode(ObservedCache("Redis 7"))})
 
 
 async def test_no_section_no_condition() -> None:
     step = CacheStep(FakeKube(), FakeRedis())
-    for outcome in (await step.converge(_registry()), await step.dismantle(_registry())):
+    for outcome in (await step.reconcile(_registry()), await step.teardown(_registry())):
         assert outcome.reason is Reason.NOT_REQUESTED
 
 
 async def test_a_primary() -> None:
-    step = CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(CacheSeen("Redis 7"))}))
-    outcome = await step.converge(PLAIN)
+    step = CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(ObservedCache("Redis 7"))}))
+    outcome = await step.reconcile(PLAIN)
     assert isinstance(outcome, Done)
-    assert outcome.cautions == ()
-    assert isinstance(await step.dismantle(PLAIN), Done)
+    assert outcome.warnings == ()
+    assert isinstance(await step.teardown(PLAIN), Done)
 
 
 async def test_a_cluster() -> None:
-    outcome = await CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(CacheSeen("Redis 7", Mode.CLUSTER))})).converge(
-        PLAIN
-    )
+    outcome = await CacheStep(
+        FakeKube(), FakeRedis({PRIMARY: FakeNode(ObservedCache("Redis 7", Mode.CLUSTER))})
+    ).reconcile(PLAIN)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.CACHE_IS_CLUSTER
 
 
 async def test_eviction_is_a_warning() -> None:
-    seen = CacheSeen("Redis 7", eviction="volatile-lru")
-    outcome = await CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(seen)})).converge(PLAIN)
-    assert [caution.code for caution in outcome.cautions] == [Reason.CACHE_EVICTS_KEYS]
+    observed = ObservedCache("Redis 7", eviction="volatile-lru")
+    outcome = await CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(observed)})).reconcile(PLAIN)
+    assert [caution.code for caution in outcome.warnings] == [Reason.CACHE_EVICTS_KEYS]
 
 
 async def test_a_server_that_is_down() -> None:
     with pytest.raises(Unavailable):
-        await CacheStep(FakeKube(), FakeRedis()).converge(PLAIN)
+        await CacheStep(FakeKube(), FakeRedis()).reconcile(PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_a_password_that_is_missing(values: dict[str, str] | None, reason:
     kube = FakeKube()
     if values:
         kube.put("intra", "redis", values)
-    outcome = await attempt(CacheStep(kube, FakeRedis()).converge, LOCKED)
+    outcome = await attempt(CacheStep(kube, FakeRedis()).reconcile, LOCKED)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is reason
     assert "spec.cache.passwordSecretRef" in outcome.message
@@ -89,55 +89,55 @@ async def test_a_password_that_is_missing(values: dict[str, str] | None, reason:
 async def test_a_password_is_used() -> None:
     kube = FakeKube()
     kube.put("intra", "redis", {"password": "secret"})
-    redis = FakeRedis({PRIMARY: FakeNode(CacheSeen("Redis 7"), "secret")})
-    assert isinstance(await CacheStep(kube, redis).converge(LOCKED), Done)
+    redis = FakeRedis({PRIMARY: FakeNode(ObservedCache("Redis 7"), "secret")})
+    assert isinstance(await CacheStep(kube, redis).reconcile(LOCKED), Done)
     assert kube.writes == []
 
 
 async def test_a_password_that_is_wrong_names_the_secret() -> None:
     kube = FakeKube()
     kube.put("intra", "redis", {"password": "wrong"})
-    redis = FakeRedis({PRIMARY: FakeNode(CacheSeen("Redis 7"), "secret")})
+    redis = FakeRedis({PRIMARY: FakeNode(ObservedCache("Redis 7"), "secret")})
     with pytest.raises(Refused, match="Secret 'redis'"):
-        await CacheStep(kube, redis).converge(LOCKED)
+        await CacheStep(kube, redis).reconcile(LOCKED)
 
 
 async def test_sentinels_lead_to_the_primary() -> None:
-    outcome = await CacheStep(FakeKube(), _watched(*SENTINELS)).converge(WATCHED)
+    outcome = await CacheStep(FakeKube(), _watched(*SENTINELS)).reconcile(WATCHED)
     assert isinstance(outcome, Done)
     assert "'redis:6379'" in outcome.message
     assert "'mymaster'" in outcome.message
 
 
 async def test_a_silent_sentinel_is_a_warning() -> None:
-    outcome = await CacheStep(FakeKube(), _watched(*SENTINELS[1:])).converge(WATCHED)
+    outcome = await CacheStep(FakeKube(), _watched(*SENTINELS[1:])).reconcile(WATCHED)
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.cautions] == [Reason.CACHE_UNREACHABLE]
-    assert "'s1:26379'" in outcome.cautions[0].message
+    assert [caution.code for caution in outcome.warnings] == [Reason.CACHE_UNREACHABLE]
+    assert "'s1:26379'" in outcome.warnings[0].message
 
 
 async def test_silent_sentinels() -> None:
     with pytest.raises(Unavailable):
-        await CacheStep(FakeKube(), _watched()).converge(WATCHED)
+        await CacheStep(FakeKube(), _watched()).reconcile(WATCHED)
 
 
 async def test_sentinels_that_disagree_are_waited_for() -> None:
     redis = _watched(*SENTINELS)
     redis.nodes[SENTINELS[2]].masters["mymaster"] = Address("old", 6379)
-    assert isinstance(await CacheStep(FakeKube(), redis).converge(WATCHED), Pending)
+    assert isinstance(await CacheStep(FakeKube(), redis).reconcile(WATCHED), Pending)
 
 
 async def test_a_sentinel_that_demands_a_password() -> None:
     redis = _watched(*SENTINELS)
     redis.nodes[SENTINELS[0]].password = "secret"
-    outcome = await CacheStep(FakeKube(), redis).converge(WATCHED)
+    outcome = await CacheStep(FakeKube(), redis).reconcile(WATCHED)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SENTINEL_REQUIRES_PASSWORD
 
 
 async def test_a_primary_that_the_sentinels_name_is_judged_too() -> None:
     redis = _watched(*SENTINELS)
-    redis.nodes[PRIMARY] = FakeNode(CacheSeen("Redis 7", is_primary=False))
-    outcome = await CacheStep(FakeKube(), redis).converge(WATCHED)
+    redis.nodes[PRIMARY] = FakeNode(ObservedCache("Redis 7", is_primary=False))
+    outcome = await CacheStep(FakeKube(), redis).reconcile(WATCHED)
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.CACHE_IS_REPLICA

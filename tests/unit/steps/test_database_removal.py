@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harbor_operator.diagnosis.database_seen import DatabaseSeen, Marker
-from harbor_operator.outcomes import Done
+from harbor_operator.model.database import Marker, ObservedDatabase
+from harbor_operator.model.outcomes import Done
 from tests.fakes.database_world import LOGIN, ROLE, World, registry
 
 DELETE = {"deletionPolicy": {"database": "Delete"}}
@@ -19,9 +19,9 @@ def world() -> World:
 
 
 async def test_by_default_everything_is_kept(world: World) -> None:
-    await world.step.converge(registry())
+    await world.step.reconcile(registry())
     world.forget()
-    outcome = await world.step.dismantle(registry())
+    outcome = await world.step.teardown(registry())
     assert isinstance(outcome, Done)
     for word in ("kept", "'registry'", ROLE, LOGIN, "spec.deletionPolicy.database"):
         assert word in outcome.message
@@ -29,25 +29,25 @@ async def test_by_default_everything_is_kept(world: World) -> None:
 
 
 async def test_delete_removes_databases_role_and_secret(world: World) -> None:
-    await world.step.converge(registry())
-    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    await world.step.reconcile(registry())
+    assert isinstance(await world.step.teardown(registry(**DELETE)), Done)
     assert (world.postgres.databases, world.postgres.roles) == ({}, {})
     assert ("intra", LOGIN) not in world.kube.secrets
     world.forget()
-    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    assert isinstance(await world.step.teardown(registry(**DELETE)), Done)
     assert world.is_untouched()
 
 
 async def test_delete_removes_a_database_that_a_newer_chart_no_longer_needs(world: World) -> None:
-    await world.step.converge(registry(release={"version": "1.12.6"}))
-    await world.step.dismantle(registry(release={"version": "1.13.0"}, **DELETE))
+    await world.step.reconcile(registry(release={"version": "1.12.6"}))
+    await world.step.teardown(registry(release={"version": "1.13.0"}, **DELETE))
     assert world.postgres.databases == {}
 
 
 async def test_delete_keeps_what_was_handed_over(world: World) -> None:
-    await world.step.converge(registry())
+    await world.step.reconcile(registry())
     world.postgres.databases["registry"] = replace(world.postgres.databases["registry"], comment="")
-    outcome = await world.step.dismantle(registry(**DELETE))
+    outcome = await world.step.teardown(registry(**DELETE))
     assert isinstance(outcome, Done)
     assert "'registry'" in outcome.message
     assert list(world.postgres.databases) == ["registry"]
@@ -56,8 +56,8 @@ async def test_delete_keeps_what_was_handed_over(world: World) -> None:
 
 
 async def test_delete_keeps_what_belongs_to_others(world: World) -> None:
-    world.postgres.databases["registry"] = DatabaseSeen("registry", "wiki", "", is_open_to_public=True)
+    world.postgres.databases["registry"] = ObservedDatabase("registry", "wiki", "", is_open_to_public=True)
     world.role(Marker("other/cr", "uid-7"))
-    assert isinstance(await world.step.dismantle(registry(**DELETE)), Done)
+    assert isinstance(await world.step.teardown(registry(**DELETE)), Done)
     assert list(world.postgres.databases) == ["registry"]
     assert list(world.postgres.roles) == [ROLE]

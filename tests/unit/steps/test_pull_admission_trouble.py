@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harbor_operator.outcomes import Blocked, Done, NamespaceFailure
-from harbor_operator.plan.admission import AdmissionKind
+from harbor_operator.model.admission import AdmissionKind
+from harbor_operator.model.outcomes import Blocked, Done, NamespaceFailure
 from harbor_operator.reasons import Reason
 from tests.fakes.admission import wishes
 from tests.unit.steps.pull_world import (
@@ -31,24 +31,24 @@ def world() -> World:
 
 async def test_a_cluster_without_such_policies_is_told_and_still_served(world: World) -> None:
     world.admission.served = False
-    outcome = await world.step.converge(enabled())
+    outcome = await world.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_UNSUPPORTED
     assert outcome.message.startswith("3 namespaces hold Secret 'harbor-pull'; ")
     assert facts_of(outcome) == replace(facts_of(outcome), ready=3, secret_name="harbor-pull", admission_policy="")
     assert world.distribution.wishes["uid-1"].claim == CLAIM
-    assert isinstance(await world.step.converge(registry(status=SPREAD)), Done)
+    assert isinstance(await world.step.reconcile(registry(status=SPREAD)), Done)
 
 
 async def test_missing_rights_are_told_and_the_secrets_still_spread(world: World) -> None:
     world.admission.forbidden = True
-    outcome = await world.step.converge(enabled())
+    outcome = await world.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.RIGHTS_MISSING
     assert world.distribution.wishes["uid-1"].claim == CLAIM
     # Who never had the rights has made nothing: neither turning it off nor deleting the registry needs them.
-    assert isinstance(await world.step.converge(registry(status=SPREAD)), Done)
-    assert isinstance(await world.step.dismantle(enabled(SPREAD)), Done)
+    assert isinstance(await world.step.reconcile(registry(status=SPREAD)), Done)
+    assert isinstance(await world.step.teardown(enabled(SPREAD)), Done)
 
 
 @pytest.mark.parametrize("reason", ["section", "deletion", "disabled"])
@@ -57,11 +57,11 @@ async def test_rights_taken_away_too_early_hold_it_up(world: World, reason: str)
     world.admission.forbidden = True
     match reason:
         case "section":
-            outcome = await world.step.converge(without_section(SPREAD_BY_POLICY))
+            outcome = await world.step.reconcile(without_section(SPREAD_BY_POLICY))
         case "deletion":
-            outcome = await world.step.dismantle(enabled(SPREAD_BY_POLICY))
+            outcome = await world.step.teardown(enabled(SPREAD_BY_POLICY))
         case _:
-            outcome = await world.step.converge(registry(status=SPREAD_BY_POLICY))
+            outcome = await world.step.reconcile(registry(status=SPREAD_BY_POLICY))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.RIGHTS_MISSING
     assert world.distribution.withdrawn == []
@@ -69,23 +69,23 @@ async def test_rights_taken_away_too_early_hold_it_up(world: World, reason: str)
 
 async def test_what_the_cluster_no_longer_serves_is_gone(world: World) -> None:
     world.admission.forbidden, world.admission.served = True, False
-    assert isinstance(await world.step.converge(registry(status=SPREAD_BY_POLICY)), Done)
+    assert isinstance(await world.step.reconcile(registry(status=SPREAD_BY_POLICY)), Done)
 
 
 @pytest.mark.parametrize("kind", AdmissionKind)
 async def test_a_foreign_object_is_refused_and_left_alone(world: World, kind: AdmissionKind) -> None:
     theirs = world.admission.put(replace(dict(zip(AdmissionKind, wishes(), strict=True))[kind], labels={}))
-    outcome = await world.step.converge(enabled())
+    outcome = await world.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_FOREIGN
     assert world.distribution.wishes["uid-1"].claim == CLAIM
-    await world.step.converge(registry())
-    await world.step.dismantle(enabled())
+    await world.step.reconcile(registry())
+    await world.step.teardown(enabled())
     assert world.admission.objects[kind, POLICY] == theirs
 
 
 async def test_a_policy_that_is_not_taken_is_told_in_the_servers_words(world: World) -> None:
-    outcome = await world.step.converge(enabled(serviceAccounts=["a/b"]))
+    outcome = await world.step.reconcile(enabled(serviceAccounts=["a/b"]))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_REFUSED
 
@@ -94,18 +94,18 @@ async def test_trouble_with_the_policy_hides_no_trouble_with_the_secrets(world: 
     world.admission.served = False
     failure = NamespaceFailure("app", Reason.FOREIGN_SECRET, "not ours")
     world.distribution.progress = replace(ALL_READY, ready=2, failed=1, failures=(failure,))
-    outcome = await world.step.converge(enabled())
+    outcome = await world.step.reconcile(enabled())
     assert outcome.reason is Reason.NAMESPACES_FAILED
     assert "'app': ForeignSecret" in outcome.message
     assert outcome.message.endswith("not served")
 
 
 async def test_a_policy_that_is_ignored_is_a_warning(world: World) -> None:
-    world.distribution.progress = replace(ALL_READY, born_bare=2)
-    assert (await world.settle(enabled())).cautions == ()
-    world.distribution.progress = replace(ALL_READY, born_bare=3)
-    outcome = await world.step.converge(enabled())
+    world.distribution.progress = replace(ALL_READY, missed_by_policy=2)
+    assert (await world.settle(enabled())).warnings == ()
+    world.distribution.progress = replace(ALL_READY, missed_by_policy=3)
+    outcome = await world.step.reconcile(enabled())
     assert isinstance(outcome, Done)
-    (caution,) = outcome.cautions
+    (caution,) = outcome.warnings
     assert caution.code is Reason.ADMISSION_POLICY_IGNORED
     assert "the last 3 service accounts" in caution.message

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.outcomes import Done, Pending
-from harbor_operator.plan.storage import MARKER, RgwUser
+from harbor_operator.model.outcomes import Done, Pending
+from harbor_operator.model.storage import RgwUser
+from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.reasons import Reason
 from tests.fakes.object_store import Stored
 from tests.unit.steps.storage_world import LOGIN, NAMESPACE, PROVISION, World, registry, swift
@@ -16,10 +17,10 @@ def world() -> World:
 
 
 async def test_data_is_kept_by_default(world: World) -> None:
-    await world.step.converge(registry(swift()))
+    await world.step.reconcile(registry(swift()))
     world.store.writes.clear()
 
-    outcome = await world.step.dismantle(registry(swift(provision=PROVISION)))
+    outcome = await world.step.teardown(registry(swift(provision=PROVISION)))
 
     assert isinstance(outcome, Done)
     assert "is kept with its RGW user and Secret" in outcome.message
@@ -28,7 +29,7 @@ async def test_data_is_kept_by_default(world: World) -> None:
 
 async def dismantled(world: World, wanted: HarborRegistry) -> Done:
     for _ in range(20):
-        outcome = await world.step.dismantle(wanted)
+        outcome = await world.step.teardown(wanted)
         if isinstance(outcome, Done):
             return outcome
         assert isinstance(outcome, Pending)
@@ -38,7 +39,7 @@ async def dismantled(world: World, wanted: HarborRegistry) -> Done:
 
 async def test_delete_empties_and_removes_the_container(world: World) -> None:
     wanted = registry(swift(), delete=True)
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
     for name in ("files/a", "files/b", "segments/1"):
         world.store.containers["harbor"][name] = Stored(b"x", 1)
 
@@ -47,7 +48,7 @@ async def test_delete_empties_and_removes_the_container(world: World) -> None:
     assert outcome.message == "container 'harbor' is removed"
     assert world.store.containers == {}
     assert (NAMESPACE, "swift") in world.kube.secrets
-    assert isinstance(await world.step.dismantle(wanted), Done)
+    assert isinstance(await world.step.teardown(wanted), Done)
 
 
 async def test_delete_leaves_a_container_without_our_mark(world: World) -> None:
@@ -60,41 +61,41 @@ async def test_delete_leaves_a_container_without_our_mark(world: World) -> None:
 
 
 async def test_delete_leaves_a_container_marked_by_another_registry(world: World) -> None:
-    await world.step.converge(registry(swift()))
+    await world.step.reconcile(registry(swift()))
 
     await dismantled(world, registry(swift(), delete=True, uid="uid-2"))
 
-    assert world.objects() == [MARKER]
+    assert world.objects() == [PROOF_OBJECT]
 
 
 async def test_delete_leaves_what_is_not_the_registrys(world: World) -> None:
     wanted = registry(swift(), delete=True)
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
     world.store.containers["harbor"] |= {"backup.tar": Stored(b"x", 1), "files/a": Stored(b"x", 1)}
 
     outcome = await dismantled(world, wanted)
 
     assert "('backup.tar')" in outcome.message
-    assert world.objects() == ["backup.tar", MARKER]
+    assert world.objects() == ["backup.tar", PROOF_OBJECT]
 
 
 async def test_delete_takes_back_the_login_the_user_and_the_secret(world: World) -> None:
     wanted = registry(swift(provision=PROVISION), delete=True)
     world.without_login()
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
 
     await dismantled(world, wanted)
 
     assert world.store.containers == {}
     assert world.rgw.users == {}
     assert (NAMESPACE, "swift") not in world.kube.secrets
-    assert isinstance(await world.step.dismantle(wanted), Done)
+    assert isinstance(await world.step.teardown(wanted), Done)
 
 
 async def test_delete_goes_on_after_a_crash_between_login_and_secret(world: World) -> None:
     wanted = registry(swift(provision=PROVISION), delete=True)
     world.without_login()
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
     world.store.containers.clear()
     world.rgw.users.clear()
     world.logins.clear()
@@ -108,7 +109,7 @@ async def test_delete_keeps_a_user_that_was_there_before(world: World) -> None:
     wanted = registry(swift(provision=PROVISION), delete=True)
     world.without_login()
     world.rgw.users["harbor"] = RgwUser("harbor", "made by Rook")
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
 
     await dismantled(world, wanted)
 
@@ -118,7 +119,7 @@ async def test_delete_keeps_a_user_that_was_there_before(world: World) -> None:
 async def test_delete_keeps_a_user_that_owns_other_buckets(world: World) -> None:
     wanted = registry(swift(provision=PROVISION), delete=True)
     world.without_login()
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
     world.rgw.bucket_owners.add("harbor")
 
     await dismantled(world, wanted)
@@ -129,7 +130,7 @@ async def test_delete_keeps_a_user_that_owns_other_buckets(world: World) -> None
 
 async def test_delete_keeps_a_login_that_the_user_chose(world: World) -> None:
     wanted = registry(swift(provision=PROVISION), delete=True)
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
 
     await dismantled(world, wanted)
 
@@ -140,10 +141,10 @@ async def test_delete_keeps_a_login_that_the_user_chose(world: World) -> None:
 
 async def test_delete_without_the_secret_leaves_everything(world: World) -> None:
     wanted = registry(swift(), delete=True)
-    await world.step.converge(wanted)
+    await world.step.reconcile(wanted)
     del world.kube.secrets[NAMESPACE, "swift"]
 
-    outcome = await world.step.dismantle(wanted)
+    outcome = await world.step.teardown(wanted)
 
     assert isinstance(outcome, Done)
-    assert world.objects() == [MARKER]
+    assert world.objects() == [PROOF_OBJECT]

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
-from harbor_operator.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import Tree
 from harbor_operator.plan.values.backends import database_defaults, database_values, redis_values
 from harbor_operator.plan.values.components import (
     admin_values,
@@ -21,7 +22,7 @@ from harbor_operator.plan.values.components import (
     registry_values,
 )
 from harbor_operator.plan.values.expose import expose_values, trust_values
-from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.storage import storage_defaults, storage_values
 from harbor_operator.plan.values.user import judge_user_values, merged
 
@@ -44,7 +45,7 @@ _OWNED: tuple[Section, ...] = (
 
 def plan_values(inputs: Inputs) -> Tree | Blocked:
     """Returns the whole values file, the same for the same inputs, or why the user's part cannot be taken."""
-    sources = inputs.material.user_values
+    sources = inputs.release_secrets.user_values
     user = reduce(merged, (source.tree for source in sources), Tree())
     inputs = replace(inputs, trivy=_is_on(user, "trivy"))
     owned = _all(_OWNED, inputs)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from harbor_operator.api.backends import Cache, Database
+from harbor_operator.model.release import GeneratedSecret, Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.secrets import CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX, Pin
+from harbor_operator.plan.generated_secrets import CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX
 from harbor_operator.plan.values.eras import Feature
-from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.inputs import Inputs
 
 
 def database_values(inputs: Inputs) -> Tree:
     """Returns where PostgreSQL is; without a section in the spec, the chart's own with a password of ours."""
     database = inputs.registry.spec.database
     if database is None:
-        return {"database": {"type": "internal", "internal": {"password": inputs.material.pins[Pin.INTERNAL_DATABASE]}}}
+        return {
+            "database": {
+                "type": "internal",
+                "internal": {"password": inputs.release_secrets.generated[GeneratedSecret.INTERNAL_DATABASE]},
+            }
+        }
     return {"database": {"type": "external", "external": _external_database(inputs, database)}}
 
 
@@ -35,7 +41,7 @@ def redis_values(inputs: Inputs) -> Tree:
 
 
 def _external_database(inputs: Inputs, database: Database) -> Tree:
-    login = inputs.material.database_login
+    login = inputs.release_secrets.database_login
     external: Tree = {
         "host": database.host,
         "port": str(database.port),
@@ -66,8 +72,8 @@ def _external_redis(inputs: Inputs, cache: Cache) -> Tree:
         external["trivyAdapterIndex"] = TRIVY_INDEX
     if cache.tls:
         external["tlsOptions"] = {"enable": True}
-    if inputs.material.cache_password and not inputs.hides_redis_password:
-        external["password"] = inputs.material.cache_password
+    if inputs.release_secrets.cache_password and not inputs.hides_redis_password:
+        external["password"] = inputs.release_secrets.cache_password
     return external
 
 

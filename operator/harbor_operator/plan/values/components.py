@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from harbor_operator.model.release import GeneratedSecret, RedisKey, Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.secrets import REGISTRY_USER, Pin, RedisKey
+from harbor_operator.plan.generated_secrets import REGISTRY_USER
 from harbor_operator.plan.values.eras import Feature
-from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.inputs import Inputs
 
 
 def admin_values(inputs: Inputs) -> Tree:
@@ -17,25 +18,25 @@ def admin_values(inputs: Inputs) -> Tree:
         values["existingSecretAdminPassword"] = names.admin_secret(inputs.registry)
         values["existingSecretAdminPasswordKey"] = names.admin_secret_key(inputs.registry)
     else:
-        values["harborAdminPassword"] = inputs.material.admin_password
+        values["harborAdminPassword"] = inputs.release_secrets.admin_password
     if inputs.era.has(Feature.SECRET_KEY_SECRET):
-        values["existingSecretSecretKey"] = names.pins_secret(inputs.registry)
+        values["existingSecretSecretKey"] = names.generated_secrets(inputs.registry)
     else:
-        values["secretKey"] = inputs.material.pins[Pin.SECRET_KEY]
+        values["secretKey"] = inputs.release_secrets.generated[GeneratedSecret.SECRET_KEY]
     return values
 
 
 def core_values(inputs: Inputs) -> Tree:
     """Returns the section of core; its token key pair comes from our Secret in every era."""
-    core: Tree = {"secretName": names.pins_secret(inputs.registry)}
+    core: Tree = {"secretName": names.generated_secrets(inputs.registry)}
     if inputs.era.has(Feature.COMPONENT_SECRETS):
-        core["existingSecret"] = names.pins_secret(inputs.registry)
-        core["existingXsrfSecret"] = names.pins_secret(inputs.registry)
-        core["existingXsrfSecretKey"] = str(Pin.CSRF)
+        core["existingSecret"] = names.generated_secrets(inputs.registry)
+        core["existingXsrfSecret"] = names.generated_secrets(inputs.registry)
+        core["existingXsrfSecretKey"] = str(GeneratedSecret.CSRF)
     else:
-        core["secret"] = inputs.material.pins[Pin.CORE]
+        core["secret"] = inputs.release_secrets.generated[GeneratedSecret.CORE]
         if inputs.era.has(Feature.XSRF_KEY):
-            core["xsrfKey"] = inputs.material.pins[Pin.CSRF]
+            core["xsrfKey"] = inputs.release_secrets.generated[GeneratedSecret.CSRF]
     return {"core": {**core, **_pod_values(inputs, "core"), **_redis_env(inputs, RedisKey.CORE, RedisKey.REGISTRY)}}
 
 
@@ -43,10 +44,10 @@ def jobservice_values(inputs: Inputs) -> Tree:
     """Returns the section of jobservice; it logs to the database, so it needs no volume."""
     jobs: Tree = {}
     if inputs.era.has(Feature.COMPONENT_SECRETS):
-        jobs["existingSecret"] = names.pins_secret(inputs.registry)
-        jobs["existingSecretKey"] = str(Pin.JOBSERVICE)
+        jobs["existingSecret"] = names.generated_secrets(inputs.registry)
+        jobs["existingSecretKey"] = str(GeneratedSecret.JOBSERVICE)
     else:
-        jobs["secret"] = inputs.material.pins[Pin.JOBSERVICE]
+        jobs["secret"] = inputs.release_secrets.generated[GeneratedSecret.JOBSERVICE]
     if inputs.era.has(Feature.JOB_LOGGERS):
         jobs["jobLoggers"] = ["database"]
     else:
@@ -59,10 +60,10 @@ def registry_values(inputs: Inputs) -> Tree:
     """Returns the section of the registry and its controller."""
     section: Tree = {}
     if inputs.era.has(Feature.COMPONENT_SECRETS):
-        section["existingSecret"] = names.pins_secret(inputs.registry)
-        section["existingSecretKey"] = str(Pin.REGISTRY_HTTP)
+        section["existingSecret"] = names.generated_secrets(inputs.registry)
+        section["existingSecretKey"] = str(GeneratedSecret.REGISTRY_HTTP)
     else:
-        section["secret"] = inputs.material.pins[Pin.REGISTRY_HTTP]
+        section["secret"] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_HTTP]
     if inputs.era.has(Feature.REGISTRY_CREDENTIALS):
         section["credentials"] = _registry_credentials(inputs)
     env = _redis_env(inputs, RedisKey.REGISTRY_PASSWORD)
@@ -88,29 +89,35 @@ def optional_defaults(inputs: Inputs) -> Tree:
 def _registry_credentials(inputs: Inputs) -> Tree:
     credentials: Tree = {"username": REGISTRY_USER}
     if inputs.era.has(Feature.REGISTRY_CREDENTIALS_SECRET):
-        return {**credentials, "existingSecret": names.pins_secret(inputs.registry)}
-    credentials["password"] = inputs.material.pins[Pin.REGISTRY_PASSWORD]
+        return {**credentials, "existingSecret": names.generated_secrets(inputs.registry)}
+    credentials["password"] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_PASSWORD]
     for feature, key in ((Feature.HTPASSWD_VALUE, "htpasswd"), (Feature.HTPASSWD_STRING, "htpasswdString")):
         if inputs.era.has(feature):
-            credentials[key] = inputs.material.pins[Pin.REGISTRY_HTPASSWD]
+            credentials[key] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_HTPASSWD]
     return credentials
 
 
 def _pod_values(inputs: Inputs, component: str) -> Tree:
     """Returns an annotation that changes with the Secrets the pods read, for Kubernetes does not restart them."""
-    material = inputs.material
-    pins = [pin for key, pin in sorted(material.pins.items()) if key not in {Pin.INTERNAL_DATABASE, Pin.DIGEST_KEY}]
-    database = [material.database_login.password] if material.database_login else []
-    cache = [material.cache_password] if material.cache_password else []
-    storage = [material.storage_login.password] if material.storage_login else []
+    release_secrets = inputs.release_secrets
+    generated = [
+        generated_key
+        for key, generated_key in sorted(release_secrets.generated.items())
+        if key not in {GeneratedSecret.INTERNAL_DATABASE, GeneratedSecret.DIGEST_KEY}
+    ]
+    database = [release_secrets.database_login.password] if release_secrets.database_login else []
+    cache = [release_secrets.cache_password] if release_secrets.cache_password else []
+    storage = [release_secrets.storage_login.password] if release_secrets.storage_login else []
     read: dict[str, list[SecretStr]] = {
-        "core": [*pins, *database, *cache],
-        "jobservice": [*pins, *cache],
-        "registry": [*pins, *cache, *storage],
+        "core": [*generated, *database, *cache],
+        "jobservice": [*generated, *cache],
+        "registry": [*generated, *cache, *storage],
         "exporter": [*database, *cache],
     }
-    mark = material.mark(material.ca_bundle, *(secret.get_secret_value() for secret in read[component]))
-    return {"podAnnotations": {names.SECRETS_DIGEST: mark}}
+    keyed_digest = release_secrets.keyed_digest(
+        release_secrets.ca_bundle, *(secret.get_secret_value() for secret in read[component])
+    )
+    return {"podAnnotations": {names.SECRETS_DIGEST: keyed_digest}}
 
 
 def _redis_env(inputs: Inputs, *keys: RedisKey) -> Tree:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.secrets import CA_KEY
+from harbor_operator.plan.generated_secrets import CA_KEY
 from harbor_operator.plan.values.eras import Feature
-from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.inputs import Inputs
 
 
 def expose_values(inputs: Inputs) -> Tree:
@@ -22,7 +23,7 @@ def expose_values(inputs: Inputs) -> Tree:
 def trust_values(inputs: Inputs) -> Tree:
     """Returns the CAs that Harbor's pods trust, and the one that users may download from the portal."""
     values: Tree = {}
-    if inputs.material.ca_bundle and inputs.era.has(Feature.CA_BUNDLE):
+    if inputs.release_secrets.ca_bundle and inputs.era.has(Feature.CA_BUNDLE):
         values["caBundleSecretName"] = names.ca_secret(inputs.registry)
     own = inputs.registry.spec.ca_secret_ref
     # The chart mounts this Secret as it is and offers the file called ca.crt.

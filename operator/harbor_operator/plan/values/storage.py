@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from harbor_operator.api.backends import Filesystem, Swift
 from harbor_operator.api.v1alpha1 import DeletionPolicy
+from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.values.eras import Feature
-from harbor_operator.plan.values.inputs import Inputs, Tree
+from harbor_operator.plan.values.inputs import Inputs
 
 _MIB = 1024 * 1024
 
@@ -18,7 +19,7 @@ def storage_values(inputs: Inputs) -> Tree:
     images: Tree = {"type": "swift" if swift else "filesystem", "disableredirect": True}
     if swift:
         images["swift"] = _swift_values(inputs, swift)
-    if inputs.material.ca_bundle:
+    if inputs.release_secrets.ca_bundle:
         images["caBundleSecretName"] = names.ca_secret(inputs.registry)
     return {"persistence": {"imageChartStorage": images, **_volume_values(inputs, filesystem)}}
 
@@ -34,7 +35,7 @@ def storage_defaults(inputs: Inputs) -> Tree:
 
 
 def _swift_values(inputs: Inputs, swift: Swift) -> Tree:
-    login = inputs.material.storage_login
+    login = inputs.release_secrets.storage_login
     values: Tree = {
         "authurl": swift.auth_url,
         "username": login.username if login else "",

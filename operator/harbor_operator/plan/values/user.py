@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
-from harbor_operator.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import Tree, UserValues
 from harbor_operator.plan.values.eras import Era
-from harbor_operator.plan.values.inputs import Tree, UserValues
 from harbor_operator.reasons import Reason
 
 Path = tuple[str, ...]
@@ -91,8 +91,8 @@ def parse_values(origin: str, text: str, *, secret: bool) -> UserValues | Blocke
     try:
         tree: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
+        keyed_digest = getattr(error, "problem_mark", None)
+        where = f" at line {keyed_digest.line + 1}" if keyed_digest else ""
         return Blocked(Reason.VALUES_INVALID, f"{origin} is not YAML{where}; `helm template -f` would say the same")
     if tree is None:
         return UserValues(origin, {}, secret)

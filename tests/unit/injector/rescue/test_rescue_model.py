@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from typing_extensions import override
 
-from harbor_operator.plan.stuck_pods import Owner, PodSeen
+from harbor_operator.model.pods import ObservedPod, Owner
 from harbor_operator.ports import Unavailable
 from tests.unit.injector.asyncrun import run
 from tests.unit.injector.rescue.world import IMAGE, WISH, RescueWorld
@@ -21,7 +21,7 @@ NAMES = st.sampled_from(["one", "two"])
 OFFERS = st.sampled_from([(), (NAME,), ("theirs", NAME)])
 # Most pods are to be evicted but for one thing: else chance would hardly ever try that thing.
 PODS = st.builds(
-    PodSeen,
+    ObservedPod,
     namespace=NAMESPACES,
     name=NAMES,
     uid=st.just(""),
@@ -45,20 +45,20 @@ class Rescuing(RuleBasedStateMachine):
     # What people, controllers and kubelets do
 
     @rule(pod=PODS)
-    def create(self, pod: PodSeen) -> None:
+    def create(self, pod: ObservedPod) -> None:
         if (pod.namespace, pod.name) not in self.world.pods.pods:
             self.born += 1
             self.world.pods.put(replace(pod, uid=f"uid-{self.born}", refused=pod.images))
 
     @rule(namespace=NAMESPACES, name=NAMES, refused=st.booleans())
     def report(self, namespace: str, name: str, refused: bool) -> None:
-        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.leaving:
+        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.terminating:
             self.world.pods.put(replace(pod, refused=pod.images if refused else ()))
 
     @rule(namespace=NAMESPACES, name=NAMES)
     def delete(self, namespace: str, name: str) -> None:
-        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.leaving:
-            self.world.pods.put(replace(pod, leaving=True))
+        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.terminating:
+            self.world.pods.put(replace(pod, terminating=True))
 
     @rule(namespace=NAMESPACES, name=NAMES, unseen=st.booleans())
     def start(self, namespace: str, name: str, unseen: bool) -> None:
@@ -118,20 +118,20 @@ class Rescuing(RuleBasedStateMachine):
             assert set(pod.references) <= set(offered)
             assert IMAGE in pod.refused
             assert pod.owner is not None
-            assert not pod.leaving
+            assert not pod.terminating
         self.judged = len(self.world.pods.evicted)
 
     @override
     def teardown(self) -> None:
         if not hasattr(self, "world") or not self.world.rescuer.wishes():
             return
-        run(self.world.settle(patience=6000))
+        run(self.world.settle(policy=6000))
         for pod in self.world.pods.pods.values():
             offered = self.world.offers.get((pod.namespace, pod.account), ())
             doomed = IMAGE in pod.refused and NAME in offered and set(pod.references) <= set(offered) - {NAME}
-            assert pod.leaving or pod.owner is None or not doomed
+            assert pod.terminating or pod.owner is None or not doomed
         asked = self.world.pods.asked
-        run(self.world.settle(patience=600))
+        run(self.world.settle(policy=600))
         assert self.world.pods.asked == asked
 
 
@@ -149,7 +149,7 @@ class Stubborn(RuleBasedStateMachine):
         if not self.world.pods.pods:
             owner = Owner("ReplicaSet", "app", "rs")
             name = f"pod-{self.world.pods.revision}"
-            self.world.pods.put(PodSeen("shop", name, name, 0, "default", (), (IMAGE,), (IMAGE,), owner))
+            self.world.pods.put(ObservedPod("shop", name, name, 0, "default", (), (IMAGE,), (IMAGE,), owner))
         self.world.clock.now += seconds
         run(self.world.settle())
 

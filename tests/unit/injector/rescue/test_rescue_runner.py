@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from harbor_operator.injector.rescue.runner import RescueRunner
-from harbor_operator.injector.surroundings import Surroundings
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.fakes.pods import FakePods
@@ -28,19 +28,19 @@ def pods() -> FakePods:
 
 
 @pytest.fixture
-async def runner(pods: FakePods) -> AsyncIterator[RescueRunner]:
+async def runner(pods: FakePods) -> AsyncIterator[StuckPodController]:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
-    around = Surroundings(asyncio.get_running_loop().time, lambda: 0.0, sleep, Metrics())
-    runner = RescueRunner(pods, lambda uid, namespace, account: (NAME,), around)
+    deps = RuntimeDeps(asyncio.get_running_loop().time, lambda: 0.0, sleep, Metrics())
+    runner = StuckPodController(pods, lambda uid, namespace, account: (NAME,), deps)
     running = asyncio.create_task(runner.run())
     yield runner
     running.cancel()
     await asyncio.wait([running])
 
 
-async def test_no_pod_is_watched_unless_a_registry_asks(pods: FakePods, runner: RescueRunner) -> None:
+async def test_no_pod_is_watched_unless_a_registry_asks(pods: FakePods, runner: StuckPodController) -> None:
     pods.put(stuck("before"))
     for _ in range(10):
         await asyncio.sleep(0)
@@ -57,7 +57,9 @@ async def test_no_pod_is_watched_unless_a_registry_asks(pods: FakePods, runner: 
     assert len(pods.evicted) == 1
 
 
-async def test_a_second_registry_sees_the_pods_that_concerned_nobody(pods: FakePods, runner: RescueRunner) -> None:
+async def test_a_second_registry_sees_the_pods_that_concerned_nobody(
+    pods: FakePods, runner: StuckPodController
+) -> None:
     elsewhere = "other.example.com/app"
     pods.put(stuck("elsewhere", images=(elsewhere,), refused=(elsewhere,)))
     runner.rescuer.declare(WISH)
@@ -67,7 +69,7 @@ async def test_a_second_registry_sees_the_pods_that_concerned_nobody(pods: FakeP
     assert pods.watches == 1
 
 
-async def test_a_refused_view_is_told_and_tried_again(pods: FakePods, runner: RescueRunner) -> None:
+async def test_a_refused_view_is_told_and_tried_again(pods: FakePods, runner: StuckPodController) -> None:
     pods.blind = Refused(Reason.RIGHTS_MISSING, "no `list` pods")
     pods.put(stuck())
     runner.rescuer.declare(WISH)

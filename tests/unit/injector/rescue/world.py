@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harbor_operator.injector.rescue.rescuer import Rescuer
-from harbor_operator.injector.surroundings import Surroundings
-from harbor_operator.plan.stuck_pods import Owner, PodSeen, RescueWish
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.stuck_pods.evictor import StuckPodEvictor
+from harbor_operator.model.pods import ObservedPod, Owner, StuckPodPolicy
 from tests.fakes.pods import FakePods
 from tests.unit.injector.world import NAME, Clock, Metrics
 
 HOST = "cr.example.com"
 IMAGE = f"{HOST}/team/app:1"
-WISH = RescueWish("uid-a", NAME, HOST)
+WISH = StuckPodPolicy("uid-a", NAME, HOST)
 OWNER = Owner("ReplicaSet", "app-1", "rs-1")
 
 
-def stuck(name: str = "app-1-x", **more: object) -> PodSeen:
-    pod = PodSeen("shop", name, f"uid-{name}", 0, "default", images=(IMAGE,), refused=(IMAGE,), owner=OWNER)
+def stuck(name: str = "app-1-x", **more: object) -> ObservedPod:
+    pod = ObservedPod("shop", name, f"uid-{name}", 0, "default", images=(IMAGE,), refused=(IMAGE,), owner=OWNER)
     return replace(pod, **more)  # type: ignore[arg-type] # the names of the fields are the test's business
 
 
@@ -29,8 +29,8 @@ class RescueWorld:
         self.clock = Clock()
         self.metrics = Metrics()
         self.offers: dict[tuple[str, str], tuple[str, ...]] = {("shop", "default"): (NAME,)}
-        around = Surroundings(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
-        self.rescuer = Rescuer(self.pods, self.offered, around, lambda: None)
+        deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
+        self.rescuer = StuckPodEvictor(self.pods, self.offered, deps, lambda: None)
         self.position = 0
 
     def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
@@ -46,9 +46,9 @@ class RescueWorld:
         for change in self.pods.listing():
             self.rescuer.observe(change)
 
-    async def settle(self, patience: float = 0.0) -> None:
+    async def settle(self, policy: float = 0.0) -> None:
         """Feeds and works until nothing is due within so many seconds."""
-        end = self.clock.now + patience
+        end = self.clock.now + policy
         while True:
             self.feed()
             due = await self.rescuer.work()

@@ -1,0 +1,94 @@
+"""The Pods port on a real API server: one list-watch of pods that have not started, and the Eviction API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from harbor_operator.adapters.event_recorder import EventRecorder
+from harbor_operator.adapters.kube_api import ApiError, Conflict, DisruptionBudgetExceeded, NotFound, RequestBody
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_events import view
+from harbor_operator.adapters.kube_objects import PODS, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
+from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
+from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodChange
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
+
+# A pod that waits for an image is Pending until each of its containers has started once.
+NOT_STARTED = "status.phase=Pending"
+REFUSED_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""What the kubelet says, in turns, of an image that it was not given."""
+
+
+class KubernetesPodEvictionApi:
+    """Sees and evicts the pods of one cluster."""
+
+    def __init__(self, http: KubernetesClient, policy: WatchOptions, scribe: EventRecorder) -> None:
+        self._http = http
+        self._policy = policy
+        self._scribe = scribe
+
+    def watch(self) -> AsyncGenerator[PodChange, None]:
+        """Yields every pod that has not started, then `Complete`, then every change."""
+        return view(Reflector(self._http, Resource("/api/v1/pods", PODS, NOT_STARTED), self._policy), read_pod)
+
+    async def evict(self, pod: ObservedPod) -> EvictionResult:
+        """Asks for the eviction of a pod that is still exactly as it was seen."""
+        # With its revision, a pod that has got its image since, or has changed in any other way, is not evicted.
+        preconditions = {"uid": pod.uid, "resourceVersion": str(pod.revision)}
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": {"preconditions": preconditions},
+        }
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
+        answer = await self._http.request("POST", path, body=RequestBody.plain(eviction))
+        match answer:
+            case NotFound() | Conflict():
+                return EvictionResult.STALE
+            case DisruptionBudgetExceeded():
+                return EvictionResult.BLOCKED
+            case ApiError():
+                place = f"{pod.namespace}/{pod.name}"
+                raise Refused(Reason.INTERNAL_ERROR, f"pod '{place}' is not evicted: {answer.code} {answer.message}")
+            case _:
+                return EvictionResult.DONE
+
+    async def post_event(self, pod: ObservedPod, kind: str, reason: str, message: str) -> None:
+        """Posts an event that `kubectl describe pod` shows."""
+        about = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
+        await self._scribe.post(about, kind, reason, message)
+
+
+def read_pod(pod: Pod) -> ObservedPod:
+    """Returns the little of a pod that a judgement needs."""
+    metadata, spec = pod.metadata, pod.spec or PodSpec()
+    images = {one.name: one.image for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
+    refused = {images.get(one.name, "") for one in _statuses(pod) if _reason(one) in REFUSED_IMAGE}
+    return ObservedPod(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        revision=int(metadata.resource_version),
+        account=spec.service_account_name,
+        references=tuple(reference.name for reference in spec.image_pull_secrets or () if reference.name),
+        images=tuple(images.values()),
+        refused=tuple(sorted(refused)),
+        owner=_controller(metadata),
+        terminating=bool(metadata.deletion_timestamp),
+    )
+
+
+def _statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
+    status = pod.status if isinstance(pod.status, PodStatus) else PodStatus()
+    return (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
+
+
+def _reason(status: ContainerStatus) -> str:
+    return status.state.waiting.reason if status.state and status.state.waiting else ""
+
+
+def _controller(metadata: PodMetadata) -> Owner | None:
+    owners = (owner for owner in metadata.owner_references or () if owner.controller)
+    return next((Owner(owner.kind, owner.name, owner.uid) for owner in owners), None)

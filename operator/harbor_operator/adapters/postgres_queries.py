@@ -1,0 +1,67 @@
+"""What is asked of PostgreSQL's catalogue; nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from harbor_operator.model.database import Attribute, ObservedAdmin, ObservedDatabase, ObservedRole
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+MAY_CREATE = (
+    "SELECT coalesce((SELECT has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') "
+    "FROM pg_namespace n WHERE n.nspname = 'public'), false)"
+)
+
+_ADMIN = """
+SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, current_setting('max_connections')::int
+FROM pg_roles WHERE rolname = current_user
+"""
+
+_ROLE = """
+SELECT coalesce(shobj_description(r.oid, 'pg_authid'), ''), r.rolconnlimit, pg_has_role(current_user, r.oid, %s),
+       (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid),
+       r.rolcanlogin, NOT r.rolsuper, NOT r.rolcreatedb, NOT r.rolcreaterole, NOT r.rolreplication, NOT r.rolbypassrls,
+       coalesce(r.rolvaliduntil, 'infinity') = 'infinity'
+FROM pg_roles r WHERE r.rolname = %s
+"""
+_ATTRIBUTES = tuple(Attribute)  # in the order of the last seven columns
+
+_DATABASES = """
+SELECT d.datname, pg_get_userbyid(d.datdba), coalesce(shobj_description(d.oid, 'pg_database'), ''),
+       EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+               WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY'))
+FROM pg_database d WHERE d.datname = ANY(%s) OR pg_get_userbyid(d.datdba) = %s ORDER BY d.datname
+"""
+
+# Since 16 a membership may come without the right to act as the role, and then MEMBER alone tells nothing.
+_SET_OPTION_EXISTS = 16
+
+
+async def read_admin(connection: Connection) -> tuple[ObservedAdmin, int]:
+    """Returns what the connected role may do, and the server's `max_connections`."""
+    row = await (await connection.execute(_ADMIN)).fetchone()
+    if row is None:
+        raise LookupError("the connected role is not in pg_roles")
+    name, is_superuser, may_create_roles, may_create_databases, max_connections = row
+    return ObservedAdmin(name, is_superuser, may_create_roles, may_create_databases), max_connections
+
+
+async def read_role(connection: Connection, role: str, version: int) -> ObservedRole | None:
+    """Returns the role, or None if there is none."""
+    privilege = "SET" if version >= _SET_OPTION_EXISTS else "MEMBER"
+    row = await (await connection.execute(_ROLE, (privilege, role))).fetchone()
+    if row is None:
+        return None
+    comment, limit, is_member, sessions, *holding = row
+    lacking = tuple(attribute for attribute, holds in zip(_ATTRIBUTES, holding, strict=True) if not holds)
+    return ObservedRole(comment, limit, lacking, is_member, sessions)
+
+
+async def read_databases(connection: Connection, role: str, names: Sequence[str]) -> tuple[ObservedDatabase, ...]:
+    """Returns the databases of these names, and those that the role owns."""
+    rows = await (await connection.execute(_DATABASES, (list(names), role))).fetchall()
+    return tuple(ObservedDatabase(*row) for row in rows)

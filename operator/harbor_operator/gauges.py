@@ -1,0 +1,33 @@
+"""What /metrics reads off the running operator at the moment it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from harbor_operator.injector.injector import Injector
+from harbor_operator.metrics import Reader, catalogue
+from harbor_operator.metrics.catalogue import Family
+from harbor_operator.metrics.status_cache import Sample
+from harbor_operator.model.outcomes import PullSecretFacts
+
+
+def gauge_readers(injector: Injector, is_leading: Callable[[], bool]) -> dict[Family, Reader]:
+    """Returns a reader for each gauge that the metrics cannot tell by themselves."""
+    return {
+        catalogue.LEADER: lambda: [((), float(is_leading()))],
+        catalogue.QUEUE_DEPTH: lambda: [((), injector.gauges().queue_depth)],
+        catalogue.QUEUE_AGE: lambda: [((), injector.gauges().oldest_seconds)],
+        catalogue.WRITE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
+        catalogue.WRITE_SLOTS: lambda: [((), injector.gauges().write_slots)],
+        catalogue.WATCH_SILENCE: lambda: [((kind,), age) for kind, age in injector.silences().items()],
+        catalogue.CONTESTED: lambda: [((), len(injector.contests()))],
+        catalogue.NAMESPACES: lambda: _namespaces(injector.progress()),
+    }
+
+
+def _namespaces(progress: Mapping[str, PullSecretFacts]) -> Iterator[Sample]:
+    for registry, facts in progress.items():
+        namespace, name = registry.split("/")
+        pending = facts.namespaces - facts.ready - facts.failed
+        for state, count in (("ready", facts.ready), ("pending", pending), ("failed", facts.failed)):
+            yield (namespace, name, state), count

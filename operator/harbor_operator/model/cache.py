@@ -1,0 +1,83 @@
+"""Redis, Valkey and Sentinel: addresses, what a server answers, and what Harbor needs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port, as `spec.cache.addresses` writes them."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Returns the address in 'host:port'."""
+        host, _, port = text.rpartition(":")
+        return cls(host, int(port))
+
+    @property
+    def text(self) -> str:
+        """The address as 'host:port'."""
+        return f"{self.host}:{self.port}"
+
+
+class Mode(StrEnum):
+    """What kind of server answers."""
+
+    STANDALONE = "standalone"
+    CLUSTER = "cluster"
+    SENTINEL = "sentinel"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCache:
+    """One look at a server; `product` is its name and version, `primary` whom a replica follows."""
+
+    product: str
+    mode: Mode = Mode.STANDALONE
+    is_primary: bool = True
+    primary: str = ""
+    has_enough_databases: bool = True
+    eviction: str = "noeviction"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSentinel:
+    """What a Sentinel answered; `is_sentinel` is False for any other server."""
+
+    is_sentinel: bool = True
+    requires_password: bool = False
+    master: Address | None = None
+
+
+REQUIRED_DATABASES = 8
+"""Harbor uses the indexes 0 to 7: core, jobservice, registry, trivy, and two that newer charts offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCache:
+    """Where the primary is, or the Sentinels and the master set they watch."""
+
+    addresses: tuple[Address, ...]
+    sentinel_master: str
+    tls: bool
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether the addresses are those of Sentinels."""
+        return bool(self.sentinel_master)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisLogin:
+    """How a Redis is spoken to; `origin` names the Secret and the field of the spec, for messages."""
+
+    password: SecretStr | None = None
+    tls: bool = False
+    origin: str = "`spec.cache.passwordSecretRef`"

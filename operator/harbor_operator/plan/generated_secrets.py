@@ -1,0 +1,97 @@
+"""The Secrets that Harbor reads: what each holds, and how the part that nobody gave us is made."""
+
+# ruff: noqa: S105 - these are the names of keys, not what they hold
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from harbor_operator.api.backends import Cache
+from harbor_operator.model.release import GeneratedSecret, RedisKey, SecretGenerator
+
+REGISTRY_USER = "harbor_registry_user"
+PASSWORD_LENGTH = 32
+
+
+# secretKey and the XSRF key have exactly these lengths in Harbor; another length breaks logins, not the start.
+_LENGTHS = {
+    GeneratedSecret.SECRET_KEY: 16,
+    GeneratedSecret.CORE: 16,
+    GeneratedSecret.JOBSERVICE: 16,
+    GeneratedSecret.REGISTRY_HTTP: 16,
+    GeneratedSecret.CSRF: 32,
+    GeneratedSecret.REGISTRY_PASSWORD: PASSWORD_LENGTH,
+    GeneratedSecret.INTERNAL_DATABASE: PASSWORD_LENGTH,
+    GeneratedSecret.DIGEST_KEY: PASSWORD_LENGTH,
+}
+
+
+CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX = "0", "1", "2", "5"
+SWIFT_PASSWORD_KEY = "REGISTRY_STORAGE_SWIFT_PASSWORD"
+CA_KEY = "ca.crt"
+_SHORTEST_SECRET = 4
+
+
+def has_all_generated(found: Mapping[str, SecretStr]) -> bool:
+    """Whether nothing has to be made."""
+    return all(generated_key in found for generated_key in GeneratedSecret)
+
+
+def generate_secrets(generator: SecretGenerator, found: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    """Returns a full set of pins that keeps what is there and makes the rest to fit it."""
+    generated = {
+        str(generated_key): found.get(generated_key) or generator.password(length)
+        for generated_key, length in _LENGTHS.items()
+    }
+    generated |= _token_pair(generator, found)
+    kept = found.get(GeneratedSecret.REGISTRY_HTPASSWD) if GeneratedSecret.REGISTRY_PASSWORD in found else None
+    line = kept or generator.htpasswd(REGISTRY_USER, generated[GeneratedSecret.REGISTRY_PASSWORD])
+    return {**generated, str(GeneratedSecret.REGISTRY_HTPASSWD): line}
+
+
+def _token_pair(generator: SecretGenerator, found: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    key, certificate = found.get(GeneratedSecret.TOKEN_KEY), found.get(GeneratedSecret.TOKEN_CERTIFICATE)
+    if key is None or certificate is None:
+        pair = generator.key_pair()
+        key, certificate = pair.key, pair.certificate
+    return {str(GeneratedSecret.TOKEN_KEY): key, str(GeneratedSecret.TOKEN_CERTIFICATE): certificate}
+
+
+def redis_urls(cache: Cache, password: SecretStr) -> dict[str, SecretStr]:
+    """Returns the complete URLs as the chart would have put them into ConfigMaps."""
+    base = _redis_base(cache, password)
+    jobs = SecretStr(f"{base}/{JOBSERVICE_INDEX}")
+    return {
+        RedisKey.CORE: SecretStr(f"{base}/{CORE_INDEX}?idle_timeout_seconds=30"),
+        RedisKey.REGISTRY: SecretStr(f"{base}/{REGISTRY_INDEX}?idle_timeout_seconds=30"),
+        RedisKey.JOBSERVICE: jobs,
+        RedisKey.EXPORTER: jobs,
+        RedisKey.REGISTRY_PASSWORD: password,
+    }
+
+
+def _redis_base(cache: Cache, password: SecretStr) -> str:
+    scheme = "rediss" if cache.tls else "redis"
+    credential = f":{quote(password.get_secret_value(), safe='')}@"
+    if cache.sentinel_master:
+        return f"{scheme}+sentinel://{credential}{','.join(cache.addresses)}/{cache.sentinel_master}"
+    return f"{scheme}://{credential}{cache.addresses[0]}"
+
+
+def ca_bundle(pems: list[str]) -> str:
+    """Returns every different certificate text once, in the given order; empty if there is none."""
+    distinct = dict.fromkeys(pem.strip() for pem in pems if pem.strip())
+    return "".join(f"{pem}\n" for pem in distinct)
+
+
+def redact(text: str, secrets: Iterable[SecretStr]) -> str:
+    """Returns what a foreign program wrote without the secrets, plain or as base64; words too short to hide stay."""
+    plain = {secret.get_secret_value() for secret in secrets}
+    encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
+    for secret in sorted(plain | encoded, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text

@@ -1,0 +1,61 @@
+"""A Redis is seen; the judge names what Harbor cannot use."""
+
+from __future__ import annotations
+
+import pytest
+
+from harbor_operator.checks.cache import cache_warnings, check_cache, check_sentinel, check_sentinels_agree
+from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel
+from harbor_operator.reasons import Reason
+
+HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6380)
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason", "said"),
+    [
+        (ObservedCache("Redis 7", Mode.CLUSTER), Reason.CACHE_IS_CLUSTER, "'MOVED'"),
+        (ObservedCache("Redis 7", Mode.CLUSTER, has_enough_databases=False), Reason.CACHE_IS_CLUSTER, "HAProxy"),
+        (ObservedCache("Valkey 9", Mode.SENTINEL), Reason.CACHE_IS_SENTINEL, "spec.cache.sentinelMaster"),
+        (ObservedCache("Redis 7", is_primary=False, primary="p:1"), Reason.CACHE_IS_REPLICA, "of 'p:1'"),
+        (ObservedCache("Redis 7", has_enough_databases=False), Reason.CACHE_TOO_FEW_DATABASES, "`databases 8`"),
+    ],
+)
+def test_what_harbor_cannot_use(observed: ObservedCache, reason: Reason, said: str) -> None:
+    found = check_cache(HERE, observed)
+    assert found
+    assert found.reason is reason
+    assert said in found.message
+    assert "'redis.example.com:6379'" in found.message
+
+
+def test_a_primary_is_fine() -> None:
+    assert check_cache(HERE, ObservedCache("Redis 7")) is None
+    assert cache_warnings(HERE, ObservedCache("Redis 7")) == ()
+
+
+def test_eviction_is_a_warning() -> None:
+    (caution,) = cache_warnings(HERE, ObservedCache("Redis 7", eviction="allkeys-lru"))
+    assert caution.code is Reason.CACHE_EVICTS_KEYS
+    assert "allkeys-lru" in caution.message
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (ObservedSentinel(is_sentinel=False), Reason.SENTINEL_MASTER_UNKNOWN),
+        (ObservedSentinel(requires_password=True), Reason.SENTINEL_REQUIRES_PASSWORD),
+        (ObservedSentinel(), Reason.SENTINEL_MASTER_UNKNOWN),
+        (ObservedSentinel(master=THERE), None),
+    ],
+)
+def test_a_sentinel(observed: ObservedSentinel, reason: Reason | None) -> None:
+    found = check_sentinel(HERE, "mymaster", observed)
+    assert (found.reason if found else None) == reason
+
+
+def test_sentinels_must_agree() -> None:
+    assert check_sentinels_agree({HERE: THERE, THERE: THERE}) is None
+    found = check_sentinels_agree({HERE: THERE, THERE: HERE})
+    assert found
+    assert "'redis.example.com:6379' says 'other.example.com:6380'" in found.message

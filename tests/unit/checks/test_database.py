@@ -1,0 +1,140 @@
+"""A server is seen; the judge names what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harbor_operator.checks.database import check_login, check_server, quoted, server_warnings
+from harbor_operator.model.database import (
+    DesiredDatabases,
+    LoginResult,
+    Marker,
+    ObservedDatabase,
+    ObservedLogin,
+    ObservedRole,
+    ObservedServer,
+    WantedDatabase,
+)
+from harbor_operator.reasons import Reason
+from tests.fakes.postgres import admin
+
+MARKER = Marker("intra/cr", "uid-1")
+WISH = DesiredDatabases("harbor", (WantedDatabase("registry", "spec.database.names.core"),), MARKER, 200, 12)
+EMPTY = ObservedServer(version=15, max_connections=300, admin=admin())
+NAME = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.builds(lambda space, name, uid: Marker(f"{space}/{name}", uid), NAME, NAME, st.uuids().map(str)))
+def test_a_marker_survives_the_server(marker: Marker) -> None:
+    assert Marker.parse(marker.comment) == marker
+
+
+@pytest.mark.parametrize("comment", ["", "made by hand", "harbor-operator.io registry=intra/cr", " " + MARKER.comment])
+def test_anything_else_is_no_marker(comment: str) -> None:
+    assert Marker.parse(comment) is None
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason", "said"),
+    [
+        (replace(EMPTY, version=11), Reason.DATABASE_VERSION_UNSUPPORTED, "needs 12"),
+        (replace(EMPTY, role=ObservedRole("", -1)), Reason.DATABASE_ROLE_TAKEN, "COMMENT ON ROLE"),
+        (
+            replace(EMPTY, version=16, role=ObservedRole("", -1)),
+            Reason.DATABASE_ROLE_TAKEN,
+            'GRANT "harbor" TO "admin" WITH ADMIN OPTION;',
+        ),
+        (
+            replace(EMPTY, role=ObservedRole(Marker("a/b", "u").comment, -1)),
+            Reason.DATABASE_ROLE_TAKEN,
+            "'a/b'",
+        ),
+        (
+            replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1, sessions=3)),
+            Reason.DATABASE_ROLE_TAKEN,
+            "somebody is logged in",
+        ),
+        (
+            replace(EMPTY, databases=(ObservedDatabase("registry", "wiki", "", is_open_to_public=True),)),
+            Reason.DATABASE_OWNED_BY_OTHER,
+            'CREATE ROLE "harbor";',
+        ),
+        (
+            replace(
+                EMPTY,
+                role=ObservedRole(MARKER.comment, 200),
+                databases=(
+                    ObservedDatabase("registry", "harbor", Marker("a/b", "u").comment, is_open_to_public=False),
+                ),
+            ),
+            Reason.DATABASE_OWNED_BY_OTHER,
+            "'a/b'",
+        ),
+        (
+            replace(EMPTY, admin=admin("")),
+            Reason.DATABASE_RIGHTS_MISSING,
+            'ALTER ROLE "admin" CREATEROLE CREATEDB;',
+        ),
+        (replace(EMPTY, admin=admin("CREATEROLE")), Reason.DATABASE_RIGHTS_MISSING, 'ALTER ROLE "admin" CREATEDB;'),
+    ],
+)
+def test_what_stands_in_the_way(observed: ObservedServer, reason: Reason, said: str) -> None:
+    found = check_server(WISH, observed)
+    assert found
+    assert found.reason is reason
+    assert said in found.message
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        EMPTY,
+        replace(EMPTY, admin=admin("SUPERUSER")),
+        replace(EMPTY, role=ObservedRole(MARKER.comment, 5, sessions=9)),
+        replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1)),
+        replace(
+            EMPTY,
+            admin=admin(""),
+            role=ObservedRole(MARKER.comment, 200),
+            databases=(ObservedDatabase("registry", "harbor", "", is_open_to_public=True),),
+        ),
+    ],
+)
+def test_nothing_stands_in_the_way(observed: ObservedServer) -> None:
+    assert check_server(WISH, observed) is None
+
+
+def test_two_databases_of_one_name() -> None:
+    clair = WantedDatabase("registry", "spec.database.names.clair")
+    found = check_server(replace(WISH, databases=(*WISH.databases, clair)), EMPTY)
+    assert found
+    assert found.reason is Reason.INVALID_SPEC
+    assert "`spec.database.names.core` and `spec.database.names.clair`" in found.message
+
+
+def test_max_connections_below_the_limit_of_the_role() -> None:
+    assert server_warnings(WISH, EMPTY) == ()
+    (caution,) = server_warnings(WISH, replace(EMPTY, max_connections=100))
+    assert "100" in caution.message
+
+
+@pytest.mark.parametrize(
+    ("login", "reason"),
+    [
+        (ObservedLogin(LoginResult.ACCEPTED, may_create=True), None),
+        (ObservedLogin(LoginResult.ACCEPTED), Reason.DATABASE_RIGHTS_MISSING),
+        (ObservedLogin(LoginResult.WRONG_PASSWORD), Reason.DATABASE_LOGIN_FAILED),
+        (ObservedLogin(LoginResult.REFUSED), Reason.DATABASE_LOGIN_FAILED),
+    ],
+)
+def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
+    found = check_login(WISH, "registry", login, "Secret 'login'")
+    assert (found.reason if found else None) == reason
+
+
+def test_identifiers_are_quoted_for_copying() -> None:
+    assert quoted('a"b') == '"a""b"'

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.reachability import (
+    certificate_warnings,
+    check_certificate,
+    check_health,
+    check_pull,
+    check_upload,
+    check_v2_response,
+    origin,
+)
+from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
+from harbor_operator.reasons import Reason
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+YEAR = timedelta(days=365)
+
+
+def _registry(**spec: Any) -> HarborRegistry:
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        (TlsFault.UNTRUSTED, Reason.CERTIFICATE_UNTRUSTED, ("`spec.caSecretRef`", "self-signed")),
+        (
+            TlsFault.HOST_MISMATCH,
+            Reason.CERTIFICATE_HOST_MISMATCH,
+            ("'a.example.com', 'b.example.com'", "'cr.example."),
+        ),
+        (TlsFault.EXPIRED, Reason.CERTIFICATE_EXPIRED, ("2026-11-22", "renew")),
+    ],
+)
+def test_a_certificate_that_clients_refuse(fault: TlsFault, reason: Reason, words: tuple[str, ...]) -> None:
+    observed = Certificate(
+        ("a.example.com", "b.example.com"), NOON - timedelta(days=1), fault, "self-signed certificate"
+    )
+    obstacle = check_certificate(_registry(), observed)
+    assert obstacle is not None
+    assert obstacle.reason is reason
+    assert all(word in obstacle.message for word in words)
+
+
+def test_an_untrusted_certificate_names_the_secret_that_should_hold_its_ca() -> None:
+    registry = _registry(caSecretRef={"name": "cr-ca", "key": "root.pem"})
+    obstacle = check_certificate(registry, Certificate((), NOON, TlsFault.UNTRUSTED, "unknown"))
+    assert obstacle is not None
+    assert "Secret 'cr-ca' (`spec.caSecretRef`)" in obstacle.message
+    assert "'root.pem'" in obstacle.message
+
+
+@pytest.mark.parametrize(("days", "warned"), [(15, False), (14, True), (1, True)])
+def test_a_certificate_that_ends_within_two_weeks_is_a_caution(days: int, warned: bool) -> None:
+    observed = Certificate(("cr.example.com",), NOON + timedelta(days=days))
+    assert check_certificate(_registry(), observed) is None
+    codes = [caution.code for caution in certificate_warnings(_registry(), observed, NOON)]
+    assert codes == ([Reason.CERTIFICATE_EXPIRING] if warned else [])
+
+
+@pytest.mark.parametrize("realm", ["https://cr.example.com/service/token", "https://CR.example.com:443/service/token"])
+def test_the_right_token_service(realm: str) -> None:
+    assert check_v2_response(_registry(), V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"')) is None
+
+
+@pytest.mark.parametrize(
+    "realm", ["http://cr.example.com/t", "https://core.harbor.domain/t", "https://cr.example.com:8443/t"]
+)
+def test_another_token_service_is_a_mismatch(realm: str) -> None:
+    obstacle = check_v2_response(_registry(), V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"'))
+    assert obstacle is not None
+    assert obstacle.reason is Reason.TOKEN_SERVICE_MISMATCH
+    assert realm in obstacle.message
+
+
+@pytest.mark.parametrize(
+    "entrance",
+    [
+        V2Response(404),
+        V2Response(401, 'Basic realm="x"'),
+        V2Response(401),
+        V2Response(308, "", "https://other.example.com/v2/"),
+        V2Response(200, is_registry=False),
+    ],
+)
+def test_whatever_else_answers_is_no_harbor(entrance: V2Response) -> None:
+    obstacle = check_v2_response(_registry(), entrance)
+    assert obstacle is not None
+    assert obstacle.reason is Reason.REGISTRY_NOT_HARBOR
+    assert "`spec.externalURL`" in obstacle.message
+
+
+def test_the_unhealthy_parts_are_named_and_no_others() -> None:
+    parts = (Component("core", healthy=True), Component("redis", healthy=False, error="dial tcp: refused"))
+    pending = check_health(_registry(), parts)
+    assert pending is not None
+    assert pending.reason is Reason.REGISTRY_UNHEALTHY
+    assert "redis (dial tcp: refused)" in pending.message
+    assert "core" not in pending.message
+
+
+@pytest.mark.parametrize(
+    ("upload", "reason"),
+    [
+        (UploadResult(202, "/v2/x", 202), None),
+        (UploadResult(202, "https://cr.example.com/v2/x", 202), None),
+        (UploadResult(401), None),
+        (UploadResult(413), Reason.PROXY_BODY_LIMIT),
+        (UploadResult(202, "/v2/x", 413), Reason.PROXY_BODY_LIMIT),
+        (UploadResult(202, "http://cr.example.com/v2/x", 202), Reason.UPLOAD_LOCATION_MISMATCH),
+        (UploadResult(202, "https://cr.example.com:8443/v2/x", 202), Reason.UPLOAD_LOCATION_MISMATCH),
+        (UploadResult(500), Reason.REGISTRY_UNHEALTHY),
+        (UploadResult(202, "/v2/x", 500), Reason.REGISTRY_UNHEALTHY),
+    ],
+)
+def test_an_upload(upload: UploadResult, reason: Reason | None) -> None:
+    obstacle = check_upload(_registry(), upload)
+    assert (obstacle.reason if obstacle else None) is reason
+
+
+def test_where_an_upload_leads_is_told_without_its_signed_state() -> None:
+    obstacle = check_upload(_registry(), UploadResult(202, "http://cr.example.com/v2/x?_state=changes", 202))
+    assert obstacle is not None
+    assert "http://cr.example.com," in obstacle.message
+    assert "_state" not in obstacle.message
+
+
+@pytest.mark.parametrize(
+    ("pull", "reason"),
+    [
+        (PullResult(200, 200, 200), None),
+        (PullResult(200, 200, 404), None),
+        (PullResult(200, 200, 401), None),
+        (PullResult(401), None),
+        (PullResult(200, 401), Reason.TOKEN_SERVICE_MISMATCH),
+        (PullResult(200, 200, 503), Reason.REGISTRY_UNHEALTHY),
+    ],
+)
+def test_a_pull(pull: PullResult, reason: Reason | None) -> None:
+    obstacle = check_pull(_registry(), pull)
+    assert (obstacle.reason if obstacle else None) is reason
+
+
+def test_an_origin_knows_the_default_ports() -> None:
+    assert (
+        origin("https://cr.example.com/a")
+        == origin("https://cr.example.com:443/b?c")
+        != origin("http://cr.example.com")
+    )

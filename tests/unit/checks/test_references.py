@@ -1,0 +1,55 @@
+"""What a reference points at, and why it cannot serve; no value is ever quoted."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.checks.references import check_ca_bundle, check_header_values, check_keys, describe_secret
+from harbor_operator.reasons import Reason
+
+PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+
+
+def held(values: dict[str, str]) -> dict[str, SecretStr]:
+    return {key: SecretStr(value) for key, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (None, Reason.SECRET_MISSING),
+        ({"username": "u"}, Reason.SECRET_KEY_MISSING),
+        ({"username": "u", "password": ""}, Reason.SECRET_KEY_MISSING),
+    ],
+)
+def test_what_is_lacking_is_named_with_its_place(values: dict[str, str] | None, reason: Reason) -> None:
+    found = None if values is None else held(values)
+    finding = check_keys(describe_secret("intra", "swift"), "spec.x", found, ["username", "password"])
+    assert finding is not None
+    assert finding.reason is reason
+    assert "Secret 'swift' in namespace 'intra', named by `spec.x`" in finding.message
+
+
+@pytest.mark.parametrize("value", ["key\n", "schlüssel"])
+def test_what_cannot_stand_in_a_header_is_named_and_not_shown(value: str) -> None:
+    finding = check_header_values(
+        describe_secret("intra", "swift"), "spec.x", held({"username": "u", "password": value})
+    )
+    assert finding is not None
+    assert finding.reason is Reason.SECRET_INVALID
+    assert "'password' in Secret 'swift'" in finding.message
+    assert value not in finding.message
+
+
+def test_what_can_serve_is_no_finding() -> None:
+    good = held({"password": "a b~!"})
+    assert check_keys("n/s", "f", good, ["password"]) is None
+    assert check_header_values("n/s", "f", good) is None
+    assert check_ca_bundle("n/s", "f", "ca.crt", PEM) is None
+
+
+def test_a_ca_must_be_pem() -> None:
+    finding = check_ca_bundle(describe_secret("intra", "ca"), "spec.x", "ca.crt", "DER")
+    assert finding is not None
+    assert finding.reason is Reason.SECRET_INVALID

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from harbor_operator.checks.release import check_cache_features, check_upgrade, failure_reason, foreign_release
+from harbor_operator.reasons import Reason
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        ('Error: failed to download "harbor"', Reason.CHART_UNAVAILABLE),
+        (
+            'Error: looks like "https://x" is not a valid chart repository or cannot be reached',
+            Reason.CHART_UNAVAILABLE,
+        ),
+        ("Error: Get https://x/index.yaml: dial tcp: lookup x: no such host", Reason.CHART_UNAVAILABLE),
+        ('Error: chart "harbor" version "1.99.0" not found in https://x repository', Reason.CHART_UNAVAILABLE),
+        ("Error: UPGRADE FAILED: conflict occurred while applying object", Reason.RELEASE_FAILED),
+        ("Error: UPGRADE FAILED: context deadline exceeded", Reason.RELEASE_FAILED),
+        ("", Reason.RELEASE_FAILED),
+    ],
+)
+def test_want_of_a_chart_is_told_from_a_failed_release(stderr: str, reason: Reason) -> None:
+    assert failure_reason(stderr) is reason
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "words"),
+    [
+        ("1.16.4", "1.19.1", "`spec.release.version` to a 1.18.x first"),
+        ("1.19.1", "1.19.0", "'1.19.1' or newer"),
+        ("1.19.1", "2.0.0", "1.21.x first"),
+    ],
+)
+def test_refused_upgrades_say_what_to_do(installed: str, wanted: str, words: str) -> None:
+    finding = check_upgrade(installed, wanted)
+    assert finding
+    assert words in finding.message
+
+
+def test_a_foreign_release_is_named() -> None:
+    assert "release 'cr' in namespace 'intra'" in foreign_release("cr", "intra").message
+
+
+def test_fields_the_chart_is_too_old_for_are_listed() -> None:
+    assert check_cache_features(too_old=[]) is None
+    finding = check_cache_features(too_old=["spec.cache.tls", "spec.cache.sentinelMaster"])
+    assert finding
+    assert "`spec.cache.tls` and `spec.cache.sentinelMaster`" in finding.message
