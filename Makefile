@@ -9,10 +9,11 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-e
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean
+.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
+	actionlint changelog release-notes pre-commit
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the virtual environment from the hashed lock
 $(STAMP): requirements-dev.lock
@@ -42,6 +43,7 @@ fmt: setup ## Format the code
 lint: setup ## Check the code's style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/yamllint --strict .
 
 types: setup ## Check the types
 	$(BIN)/mypy operator lab demo benchmarks tests tools
@@ -64,7 +66,19 @@ architecture: setup ## Check sizes, generated files and that every problem has a
 check: lint types contracts architecture ## Every gate; `make test` begins with it
 
 image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
-	$(or $(IMAGE_BUILDER),docker) build -t $(or $(IMAGE),harbor-operator:dev) .
+	$(or $(IMAGE_BUILDER),docker) build $(IMAGE_FLAGS) -t $(or $(IMAGE),harbor-operator:dev) .
+
+actionlint: ## Check the workflows of .github (needs Go)
+	cd tools/actionlint && go tool actionlint ../../.github/workflows/*.yaml
+
+changelog: setup ## Build CHANGELOG.md from changelog.d for the version of the package
+	$(BIN)/towncrier build --yes
+
+release-notes: ## Print the changelog of VERSION; fails unless it is the version of the package
+	@$(PYTHON) tools/release_notes.py "$(VERSION)"
+
+pre-commit: setup ## Install the git hooks (needs pre-commit on PATH)
+	pre-commit install
 
 lock: setup ## Pin the dependencies anew: one lock for the image, one for development
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
