@@ -10,7 +10,7 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
-	actionlint changelog release-notes pre-commit
+	actionlint changelog interpreters release-notes pre-commit
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: check ## Run every check and every test, on real servers
 
 unit: setup ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+
+interpreters: setup ## Run the unit tests on every supported Python that this machine can have (TESTS="tests/unit tests/contract")
+	$(BIN)/python -m lab.interpreters 3.11 3.13 3.14 -- -q $(or $(TESTS),tests/unit)
 
 fmt: setup ## Format the code
 	$(BIN)/ruff format .
