@@ -1,4 +1,4 @@
-"""What belongs to a deployment of the operator: parsed once from HARBOR_OPERATOR_*, frozen, documented per field."""
+"""Settings of the deployment, parsed once from the environment variables HARBOR_OPERATOR_*."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PREFIX = "HARBOR_OPERATOR_"
 
 
 class Settings(BaseModel):
-    """Frozen settings; the name of each variable is HARBOR_OPERATOR_ and the field in capitals."""
+    """Frozen settings; each variable is HARBOR_OPERATOR_ followed by the field in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,11 +50,11 @@ class Settings(BaseModel):
 
 
 class SettingsError(Exception):
-    """A variable of the environment is wrong; the message names it and never shows its value."""
+    """An environment variable is invalid; the message names it and never contains its value."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Returns the settings; KUBECONFIG and KUBERNETES_SERVICE_* stand in where ours are absent."""
+    """Returns the settings; KUBECONFIG, KUBERNETES_SERVICE_* and HOSTNAME are the fallbacks."""
     ours = {key: value for key, value in environment.items() if key.startswith(PREFIX) and value}
     given = {key.removeprefix(PREFIX).lower(): value for key, value in ours.items()}
     fallbacks = {

@@ -79,4 +79,4 @@ class HarborRegistryStatus(Model):
     warnings: list[WarningStatus] = Field(
         default_factory=list, description="Non-blocking warnings: what can fail later."
     )
-    pull_secrets: PullSecretStatus | None = Field(default=None, description="How far the pull Secrets have spread.")
+    pull_secrets: PullSecretStatus | None = Field(default=None, description="Progress of the pull Secret injection.")
