@@ -133,7 +133,7 @@ class NamespaceSelection(Model):
 
     selector: LabelSelector = Field(default_factory=LabelSelector, description="Label selector; empty = all.")
     exclude: list[str] = Field(
-        default_factory=lambda: ["kube-*"], description="Excluded name patterns (shell style); replaces the default."
+        default_factory=lambda: ["kube-*"], description="Excluded name patterns; replaces the default `kube-*`."
     )
 
 

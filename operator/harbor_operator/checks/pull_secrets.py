@@ -23,7 +23,7 @@ from harbor_operator.model.outcomes import (
 from harbor_operator.reasons import Reason
 
 ADMIN_NAME = "admin"
-SHOWN_FAILURES = 3
+MAX_SHOWN_FAILURES = 3
 
 # These reasons need manual action. The injector retries after every other reason.
 _NEEDS_ACTION = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
@@ -158,13 +158,13 @@ def stuck_pod_warnings(observed: StuckPodFacts) -> tuple[StatusWarning, ...]:
 
 
 def _listed(items: tuple[str, ...]) -> str:
-    more = len(items) - SHOWN_FAILURES
-    return "; ".join(items[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
+    more = len(items) - MAX_SHOWN_FAILURES
+    return "; ".join(items[:MAX_SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _failed(observed: PullSecretFacts, facts: Facts) -> Outcome:
-    shown = "; ".join(_line(failure) for failure in observed.failures[:SHOWN_FAILURES])
-    more = observed.failed - min(len(observed.failures), SHOWN_FAILURES)
+    shown = "; ".join(_line(failure) for failure in observed.failures[:MAX_SHOWN_FAILURES])
+    more = observed.failed - min(len(observed.failures), MAX_SHOWN_FAILURES)
     rest = f"; and {more} more" if more else ""
     message = f"{observed.failed} of {observed.namespaces} namespaces failed: {shown}{rest}"
     is_final = observed.ready + observed.failed >= observed.namespaces
