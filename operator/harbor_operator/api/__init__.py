@@ -1,1 +1,1 @@
-"""The custom resource as typed data: what a user writes, parsed once at the door."""
+"""The custom resource as typed data, parsed once when an object arrives from the API server."""

@@ -1,4 +1,4 @@
-"""The servers Harbor stands on: PostgreSQL, Redis and the object store, as the user describes them."""
+"""The backends of Harbor as the user describes them: PostgreSQL, Redis and the object store."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
-HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
-HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")]
 
 
 class SslMode(StrEnum):
-    """How strictly a PostgreSQL connection is checked; the words are libpq's."""
+    """How strictly the TLS connection to PostgreSQL is verified; the values are libpq's."""
 
     DISABLE = "disable"
     REQUIRE = "require"
@@ -24,7 +23,7 @@ class SslMode(StrEnum):
 
 
 class DatabaseNames(Model):
-    """Names of the databases; only those the chart version needs are made."""
+    """Names of the databases; the operator creates only those that the chart version needs."""
 
     core: Identifier = Field(default="registry", description="Harbor's own database; every chart version needs it.")
     clair: Identifier = Field(default="clair", description="Clair's database; made for charts 1.2 to 1.5.")
@@ -37,11 +36,9 @@ class DatabaseNames(Model):
 
 
 class Database(Model):
-    """An existing PostgreSQL server in which the operator makes a role and the databases."""
+    """An existing PostgreSQL server on which the operator creates a role and the databases."""
 
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@:']+$")] = Field(
-        description="Host name or address of the PostgreSQL server, as pods and the operator reach it."
-    )
+    host: Host = Field(description="Host name or address of the PostgreSQL server, as pods and the operator reach it.")
     port: int = Field(default=5432, ge=1, le=65535, description="TCP port of the PostgreSQL server.")
     ssl_mode: SslMode = Field(default=SslMode.VERIFY_FULL, description="How the server's certificate is checked.")
     ca_secret_ref: CaRef | None = Field(default=None, description="CA of the server; absent means the system's CAs.")
@@ -53,7 +50,7 @@ class Database(Model):
 
 
 class Cache(Model):
-    """An existing Redis or Valkey; leave the section out to run the chart's own."""
+    """An existing Redis or Valkey; if absent, the chart deploys its own."""
 
     addresses: Annotated[list[HostPort], Field(min_length=1, max_length=9)] = Field(
         description="One `host:port` of a primary, or the addresses of the Sentinels (then `sentinelMaster` is needed)."
@@ -72,7 +69,7 @@ class Cache(Model):
 
 
 class Provision(Model):
-    """Makes the Swift user, its key and its quota through the RGW Admin Ops API."""
+    """Creates the Swift user, its key and its quota through the RGW Admin Ops API."""
 
     admin_url: HttpUrl = Field(alias="adminURL", description="Base URL of the RGW that serves `/admin`.")
     admin_secret_ref: SecretRef = Field(
@@ -111,7 +108,7 @@ class Filesystem(Model):
 
 
 class Storage(Model):
-    """Where the images lie: exactly one of the kinds."""
+    """Where Harbor stores the images: exactly one of the kinds."""
 
     swift: Swift | None = Field(default=None, description="A Swift container.")
     filesystem: Filesystem | None = Field(default=None, description="A volume in the cluster.")
@@ -124,5 +121,5 @@ class Storage(Model):
 
     @property
     def kind(self) -> str:
-        """The storage type in the chart's words: 'swift' or 'filesystem'."""
+        """The storage type as the chart names it: 'swift' or 'filesystem'."""
         return "swift" if self.swift else "filesystem"

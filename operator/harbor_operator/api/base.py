@@ -1,4 +1,4 @@
-"""What every model of the custom resource shares, and the references to Secrets."""
+"""The base class of the custom resource's models, and the references to Secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0
 
 
 class Model(BaseModel):
-    """A frozen piece of the resource; camelCase outside, snake_case inside, unknown fields refused."""
+    """An immutable part of the resource: camelCase in JSON, snake_case in Python, no unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, alias_generator=to_camel)
 
@@ -23,16 +23,16 @@ class SecretRef(Model):
 
 
 class CredentialsRef(SecretRef):
-    """Names a Secret that holds `username` and `password`."""
+    """Names a Secret with the keys `username` and `password`."""
 
 
 class CaRef(SecretRef):
-    """Names the key of a Secret that holds a PEM bundle of certificate authorities."""
+    """Names the key of a Secret that contains a PEM bundle of certificate authorities."""
 
     key: str = Field(default="ca.crt", description="Key of the Secret that holds the PEM bundle.")
 
 
 class PasswordRef(SecretRef):
-    """Names the key of a Secret that holds a password."""
+    """Names the key of a Secret that contains a password."""
 
     key: str = Field(default="password", description="Key of the Secret that holds the password.")

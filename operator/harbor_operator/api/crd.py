@@ -1,4 +1,4 @@
-"""The models become a CustomResourceDefinition; `crds/` holds the result and a test says that it is up to date."""
+"""Generates the CustomResourceDefinition from the models; `crds/` contains the result, and a test compares the two."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes equal parts out in full: anchors and aliases are for machines."""
+    """Writes equal parts in full, without anchors and aliases."""
 
     @override
     def ignore_aliases(self, data: Any) -> bool:
@@ -93,7 +93,7 @@ def _structural(model: type[HarborRegistrySpec | HarborRegistryStatus]) -> Schem
 
 
 def _flatten(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """Inlines references and drops what a structural schema may not say."""
+    """Inlines references and drops the keywords that a structural schema must not contain."""
     node = _resolve(node, definitions)
     rules = RULES.get(node.get("title", "")) if node.get("type") == "object" else None
     flat = {key: value for key, value in node.items() if key not in _DROPPED}
@@ -111,7 +111,7 @@ def _flatten(node: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """Returns the node with its reference inlined and `or null` removed; the field's own words win."""
+    """Returns the node with its reference inlined and `or null` removed; the field's own keywords win."""
     if "anyOf" in node:
         (kept,) = [option for option in node["anyOf"] if option.get("type") != "null"]
         own = {key: value for key, value in node.items() if key not in {"anyOf", "default"}}

@@ -1,6 +1,7 @@
-"""Rules that one object can decide by itself: CEL for the API server, so that `kubectl apply` refuses a bad object.
+"""CEL rules of the custom resource, with which the API server refuses a bad object at `kubectl apply`.
 
-The models check the same (except what compares with the old object), for `plan` and `doctor` see files, not servers.
+The models check the same, except for the rules that compare with the old object: an object that was stored before a
+rule existed still has to be refused.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harbor_operator.api import chart_source
+
 
 class Rule(NamedTuple):
-    """A CEL expression that must hold, and what the person reads when it does not."""
+    """A CEL expression that must hold, and the message of the API server when it does not."""
 
     expression: str
     message: str
@@ -24,7 +27,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "the storage type is immutable: images written through one driver are unreadable through another",
         ),
     ),
-    "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: the images lie in it"),),
+    "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "Cache": (
         Rule(
             "size(self.addresses) == 1 || (has(self.sentinelMaster) && self.sentinelMaster != '')",
@@ -49,6 +52,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Release": (
+        Rule(
+            f"!has(self.repository) || !self.repository.matches(r'{chart_source.LOGIN}')",
+            chart_source.REPOSITORY_LOGIN_MESSAGE,
+        ),
+        Rule(
+            f"!has(self.repository) || self.repository.matches(r'{chart_source.REPOSITORY}')",
+            chart_source.REPOSITORY_MESSAGE,
+        ),
+        Rule(f"!has(self.chart) || !self.chart.matches(r'{chart_source.LOGIN}')", chart_source.CHART_LOGIN_MESSAGE),
+        Rule(
+            f"!has(self.chart) || !self.chart.startsWith('{chart_source.HTTP}')"
+            f" || self.chart.matches(r'{chart_source.LOOPBACK_CHART}')",
+            chart_source.CHART_HTTP_MESSAGE,
+        ),
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
             "`name` is immutable: a renamed release would be a second Harbor on the same data",

@@ -1,4 +1,4 @@
-"""The status as users and other programs read it; `harbor_operator.status` renders it."""
+"""The status as clients read it; `harbor_operator.status` renders it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Condition(Model):
 
 
 class WarningStatus(Model):
-    """Something that is fine today and will hurt one day."""
+    """A non-blocking warning."""
 
     code: str = Field(description="One word from the list in docs/problems.md.")
     message: str = Field(description="What will hurt, and what to do before it does.")
 
 
 class NamespaceFailureStatus(Model):
-    """Why one namespace does not hold its pull Secret."""
+    """Why one namespace does not have its pull Secret."""
 
     namespace: str = Field(description="Name of the namespace.")
     reason: str = Field(description="One word from the list in docs/problems.md.")
@@ -38,7 +38,7 @@ class NamespaceFailureStatus(Model):
 
 
 class PullSecretStatus(Model):
-    """How far the pull Secrets have spread."""
+    """Progress of the pull Secrets over the selected namespaces."""
 
     namespaces: int = Field(description="Selected namespaces.")
     ready: int = Field(description="Namespaces that hold the Secret and whose service accounts refer to it.")
@@ -56,7 +56,7 @@ class PullSecretStatus(Model):
 
 
 class HarborRegistryStatus(Model):
-    """What the operator saw at its last pass."""
+    """The observed state, as of the last reconciliation."""
 
     observed_generation: int = Field(default=-1, description="Generation of the spec of the last pass; -1 = none yet.")
     conditions: list[Condition] = Field(

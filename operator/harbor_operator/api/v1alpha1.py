@@ -7,11 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -19,33 +21,27 @@ KIND = "HarborRegistry"
 PLURAL = "harborregistries"
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
-
-
-def _no_trailing_slash(url: str) -> str:
-    return url.rstrip("/")
-
-
-ExternalUrl = Annotated[
-    str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$"), AfterValidator(_no_trailing_slash)
+AccountName = Annotated[
+    str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
 ]
 
 
 class DeletionPolicy(StrEnum):
-    """What becomes of something when the registry is deleted."""
+    """What happens to a dependent resource when the registry is deleted."""
 
     DELETE = "Delete"
     RETAIN = "Retain"
 
 
 class ConflictPolicy(StrEnum):
-    """What to do with a Secret of the wanted name that is not ours."""
+    """What to do with a Secret of the same name that the operator did not create."""
 
     REFUSE = "Refuse"
     ADOPT = "Adopt"
 
 
 class AdmissionPolicy(StrEnum):
-    """Whether the API server itself gives a service account its reference."""
+    """Whether the API server adds the imagePullSecret to a service account at its creation."""
 
     DISABLED = "Disabled"
     ENABLED = "Enabled"
@@ -67,10 +63,10 @@ class ValuesFrom(Model):
 
 
 class Release(Model):
-    """The Helm release of the official chart; leave the section out if somebody else runs Harbor."""
+    """The Helm release of the official chart; absent if Harbor is deployed by other means."""
 
-    chart: str = Field(default="harbor", min_length=1, description="Repository chart, oci:// reference, or a path.")
-    repository: str = Field(
+    chart: ChartReference = Field(default="harbor", description="Repository chart, oci:// reference, or a path.")
+    repository: ChartRepository = Field(
         default="https://helm.goharbor.io", description="Chart repository; ignored for oci:// references and paths."
     )
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Chart version, exact.")
@@ -161,10 +157,10 @@ class PullCredential(Model):
 
 
 class PullSecrets(Model):
-    """The pull Secret that every selected namespace holds, attached to its service accounts."""
+    """The pull Secret of every selected namespace, and the service accounts that reference it."""
 
     secret_name: ObjectName = Field(default="harbor-pull", description="Name of the Secret in every namespace.")
-    service_accounts: Annotated[list[str], Field(min_length=1)] = Field(
+    service_accounts: Annotated[list[AccountName], Field(min_length=1)] = Field(
         default_factory=lambda: ["default"], description="Service accounts that reference it; ['*'] = all."
     )
     namespaces: NamespaceSelection = Field(default_factory=NamespaceSelection, description="Which namespaces.")
@@ -186,7 +182,7 @@ class PullSecrets(Model):
 
 
 class DeletionPolicies(Model):
-    """What is kept when the registry is deleted; data is kept unless you say otherwise."""
+    """Which resources stay when the registry is deleted; by default those that contain data."""
 
     release: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="The Helm release.")
     database: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="The databases and their role.")
@@ -195,7 +191,7 @@ class DeletionPolicies(Model):
 
 
 class HarborRegistrySpec(Model):
-    """What the platform team wants."""
+    """The desired state, as the platform team writes it."""
 
     external_url: ExternalUrl = Field(
         alias="externalURL", description="What clients type: scheme, host, optional port."
@@ -225,7 +221,7 @@ class HarborRegistrySpec(Model):
 
 
 class Metadata(Model):
-    """The part of the object's metadata that decisions may depend on."""
+    """The part of the object's metadata that decisions depend on."""
 
     name: str
     namespace: str
@@ -236,43 +232,43 @@ class Metadata(Model):
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any]) -> Metadata:
-        """Picks the known fields out of an object's metadata."""
+        """Returns the declared fields of an object's metadata and drops the others."""
         known = {to_camel(name) for name in cls.model_fields}
         return cls.model_validate({key: value for key, value in metadata.items() if key in known})
 
 
 class PreviousStatus(Model):
-    """The little of an earlier status that a decision needs, so that a restart knows it."""
+    """The part of the last written status that decisions depend on; it survives a restart."""
 
-    secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
+    secret_name: str = Field(default="", description="Name of the Secret that was injected and may have to be removed.")
     service_accounts: tuple[str, ...] = ()
-    admission_policy: str = Field(default="", description="Name of the policy that may have to be taken away.")
-    robot: str | None = Field(default=None, description="What is told on while Harbor cannot be asked; so is the next.")
-    rotated_at: datetime | None = None
-    reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
+    admission_policy: str = Field(default="", description="Name of the policy that may have to be removed.")
+    robot: str | None = Field(default=None, description="Reported again while Harbor is unavailable.")
+    rotated_at: datetime | None = Field(default=None, description="Reported again while Harbor is unavailable.")
+    reachable: bool = Field(default=False, description="Whether the registry was reachable with this generation.")
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> PreviousStatus:
-        """Picks it out of an object's status."""
+        """Returns the previous status of an object; conditions of another generation do not count."""
         status = body.get("status") or {}
-        spread = status.get("pullSecrets") or {}
-        told = {
+        pull_secrets = status.get("pullSecrets") or {}
+        conditions = {
             condition["type"]: condition["status"]
             for condition in status.get("conditions") or []
             if condition.get("observedGeneration") == body["metadata"].get("generation")
         }
         return cls(
-            secret_name=spread.get("secretName", ""),
-            service_accounts=tuple(spread.get("serviceAccounts") or ()),
-            admission_policy=spread.get("admissionPolicy", ""),
-            robot=spread.get("robot"),
-            rotated_at=spread.get("rotatedAt"),
-            reachable=told.get("RegistryReachable") == "True",
+            secret_name=pull_secrets.get("secretName", ""),
+            service_accounts=tuple(pull_secrets.get("serviceAccounts") or ()),
+            admission_policy=pull_secrets.get("admissionPolicy", ""),
+            robot=pull_secrets.get("robot"),
+            rotated_at=pull_secrets.get("rotatedAt"),
+            reachable=conditions.get("RegistryReachable") == "True",
         )
 
 
 class HarborRegistry(Model):
-    """A registry as parsed from the API server: identity, wish, and what was distributed before."""
+    """A registry as parsed from the API server: identity, desired state, and the previous status."""
 
     metadata: Metadata
     spec: HarborRegistrySpec
@@ -285,7 +281,10 @@ class HarborRegistry(Model):
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> HarborRegistry:
-        """Parses an object of the API server; raises pydantic's ValidationError with the path below `spec`."""
+        """Parses an object of the API server.
+
+        Raises pydantic's ValidationError, whose locations start below `spec`; its text quotes values of the spec.
+        """
         return cls(
             metadata=Metadata.parse(body["metadata"]),
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
