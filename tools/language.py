@@ -150,7 +150,6 @@ PENDING: Mapping[str, str] = dict.fromkeys(
     [
         "README.md",
         "benchmarks/",
-        "changelog.d/",
         "crds/",
         "demo/",
         "deploy/",
