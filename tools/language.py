@@ -148,17 +148,11 @@ FULL_NAMES: Mapping[str, str] = {
 
 PENDING: Mapping[str, str] = dict.fromkeys(
     [
-        "README.md",
         "benchmarks/",
-        "crds/",
         "demo/",
-        "deploy/",
-        "docs/",
         "lab/",
         "operator/harbor_operator/__init__.py",
         "operator/harbor_operator/adapters/",
-        "operator/harbor_operator/api/status.py",
-        "operator/harbor_operator/api/v1alpha1.py",
         "operator/harbor_operator/app.py",
         "operator/harbor_operator/checks/",
         "operator/harbor_operator/cli.py",
@@ -166,7 +160,6 @@ PENDING: Mapping[str, str] = dict.fromkeys(
         "operator/harbor_operator/handlers.py",
         "operator/harbor_operator/injector/",
         "operator/harbor_operator/memory.py",
-        "operator/harbor_operator/metrics/",
         "operator/harbor_operator/model/",
         "operator/harbor_operator/plan/charts.py",
         "operator/harbor_operator/plan/database.py",
@@ -177,7 +170,6 @@ PENDING: Mapping[str, str] = dict.fromkeys(
         "operator/harbor_operator/plan/stuck_pods.py",
         "operator/harbor_operator/plan/values/",
         "operator/harbor_operator/ports/",
-        "operator/harbor_operator/reasons.py",
         "operator/harbor_operator/reconciler.py",
         "operator/harbor_operator/status.py",
         "operator/harbor_operator/steps/",
@@ -200,8 +192,6 @@ PENDING: Mapping[str, str] = dict.fromkeys(
         "tests/unit/plan/test_values.py",
         "tests/unit/steps/",
         "tests/unit/test_handlers.py",
-        "tests/unit/test_metrics.py",
-        "tests/unit/test_monitoring.py",
         "tests/unit/test_reconciler.py",
         "tests/unit/test_status.py",
     ],
@@ -242,7 +232,12 @@ def parts(identifier: str) -> list[str]:
 
 
 def hits(path: str, text: str) -> Iterator[Hit]:
-    """Yields the banned words of one text; a name that ends in `.py` is read as Python."""
+    """Yields the banned words of one text; a name that ends in `.py` is read as Python.
+
+    The changelog quotes names of earlier versions in back-quotes, which do not count.
+    """
+    if path.lower().startswith("changelog"):
+        text = re.sub(r"`[^`\n]*`", "", text)
     for number, line in enumerate(text.splitlines(), start=1):
         for part in (part for identifier in _IDENTIFIER.findall(line) for part in parts(identifier)):
             if part in WORDS:

@@ -16,11 +16,11 @@ def gauge_readers(injector: Injector, is_leading: Callable[[], bool]) -> dict[Fa
     return {
         catalogue.LEADER: lambda: [((), float(is_leading()))],
         catalogue.QUEUE_DEPTH: lambda: [((), injector.gauges().queue_depth)],
-        catalogue.QUEUE_AGE: lambda: [((), injector.gauges().oldest_seconds)],
-        catalogue.WRITE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
-        catalogue.WRITE_SLOTS: lambda: [((), injector.gauges().write_slots)],
-        catalogue.WATCH_SILENCE: lambda: [((kind,), age) for kind, age in injector.silences().items()],
-        catalogue.CONTESTED: lambda: [((), len(injector.contests()))],
+        catalogue.QUEUE_LONGEST_WAIT: lambda: [((), injector.gauges().oldest_seconds)],
+        catalogue.WRITE_RATE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
+        catalogue.CONCURRENT_WRITE_LIMIT: lambda: [((), injector.gauges().write_slots)],
+        catalogue.WATCH_EVENT_AGE: lambda: [((kind,), age) for kind, age in injector.silences().items()],
+        catalogue.CONFLICTING_OBJECTS: lambda: [((), len(injector.contests()))],
         catalogue.NAMESPACES: lambda: _namespaces(injector.progress()),
     }
 

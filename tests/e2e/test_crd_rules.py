@@ -79,6 +79,10 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"release": {"version": "1.19.1", "chart": "http://charts.example.com/harbor.tgz"}},
         ("spec.release: Invalid value", "`chart` must not be an http:// URL"),
     ),
+    "an option as the chart": (
+        {"release": {"version": "1.19.1", "chart": "--post-renderer=sh"}},
+        ("spec.release.chart in body should match",),
+    ),
     "an empty service account": (
         {"pullSecrets": {**SELECTED, "serviceAccounts": [""]}},
         ("spec.pullSecrets.serviceAccounts[0] in body should match",),
@@ -127,12 +131,14 @@ def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry
     registry.apply(swift)
 
     other_type = merged(SUSPENDED, {"storage": {"filesystem": VOLUME}})
-    assert "the storage type is immutable: images written through one driver" in refusal(registry, other_type)
+    assert "the storage type is immutable: an image that one driver wrote" in refusal(registry, other_type)
     other_container = merged(swift, {"storage": {"swift": {"container": "other"}}})
     assert "`container` is immutable: it contains the images" in refusal(registry, other_container)
     no_container = merged(swift, {"storage": {"swift": {"container": None}}})
     registry.apply(no_container)  # the default is the name it had
-    assert "`storage` cannot be removed: the chart would start over" in refusal(registry, SUSPENDED)
+    assert "`storage` cannot be removed: the chart would start Harbor on an empty volume" in refusal(
+        registry, SUSPENDED
+    )
 
     moved = merged(swift, {"storage": {"swift": {"authURL": "https://localhost:2/auth/v1.0"}}})
     registry.apply(moved)
@@ -144,5 +150,5 @@ def test_a_release_cannot_be_renamed(make_registry: MakeRegistry) -> None:
     release = merged(SUSPENDED, {"release": {"version": "1.19.1"}})
     registry.apply(release)
     renamed = merged(release, {"release": {"name": "other"}})
-    assert "`name` is immutable: a renamed release would be a second Harbor" in refusal(registry, renamed)
+    assert "`name` is immutable: another name would install a second Harbor" in refusal(registry, renamed)
     registry.apply(merged(release, {"release": {"version": "1.19.2"}}))

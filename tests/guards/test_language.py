@@ -65,6 +65,13 @@ def test_a_hit_names_the_line_and_the_replacement() -> None:
     assert list(language.hits("a.md", "one\nborn")) == [language.Hit("a.md", 2, "born", "created")]
 
 
+def test_the_changelog_can_quote_an_earlier_name() -> None:
+    text = "`harbor_operator_contested` was born"
+    for path in ("CHANGELOG.md", "changelog.d/+name.removal.md"):
+        assert [hit.word for hit in language.hits(path, text)] == ["born"]
+    assert [hit.word for hit in language.hits("docs/metrics.md", text)] == ["contested", "born"]
+
+
 def test_caches_and_generated_data_are_not_read(tmp_path: Path) -> None:
     kept = ["README.md", "Makefile", ".github/workflows/ci.yaml", "lab/image/run.sh", ".ci/run"]
     for path in (*kept, ".venv/lib/a.py", "__pycache__/a.py", "docs/benchmarks/a.json", "image.png", ".cache/x/a.md"):

@@ -37,9 +37,10 @@ def children(node: dict[str, Any], step: str) -> list[dict[str, Any]]:
 
 
 def quoted_paths(source: str) -> Iterator[str]:
-    """Yields the paths in back-quotes; an expression in braces counts as one unknown field."""
+    """Yields the paths in back-quotes, but no file name; an expression in braces counts as one unknown field."""
     for found in QUOTED.findall(re.sub(r"\{[^{}`]*\}", "{}", source)):
-        yield found.rstrip(".,;")
+        if not found.endswith(".py"):
+            yield found.rstrip(".,;")
 
 
 def literal_paths(module_tree: ast.Module) -> Iterator[str]:

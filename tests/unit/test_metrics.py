@@ -1,4 +1,4 @@
-"""The catalogue is what /metrics answers, every gauge has a reader, and what passes say becomes series."""
+"""/metrics exposes exactly the catalogue, every gauge has a reader, and the status of a registry becomes series."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS: dict[str, Any] = {
 
 
 class Scrape:
-    """What one question to /metrics brought."""
+    """The parsed response of one scrape of /metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.families = {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
@@ -58,7 +58,7 @@ def scrape(metrics: Metrics, world: World) -> Callable[[], Scrape]:
     return lambda: Scrape(metrics)
 
 
-def test_the_catalogue_is_what_is_exposed(scrape: Callable[[], Scrape]) -> None:
+def test_metrics_expose_exactly_the_catalogue(scrape: Callable[[], Scrape]) -> None:
     found = {
         (family.name, family.type, family.documentation)
         for name, family in scrape().families.items()
@@ -71,7 +71,7 @@ def test_the_catalogue_is_what_is_exposed(scrape: Callable[[], Scrape]) -> None:
 
 def test_every_gauge_has_a_reader(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
     gauges = {family for family in catalogue.FAMILIES if family.kind is Kind.GAUGE}
-    assert gauges == set(metrics._readings.readers)
+    assert gauges == set(metrics._gauges.readers)
 
 
 @pytest.mark.parametrize("family", catalogue.FAMILIES, ids=lambda family: family.name)
@@ -102,23 +102,23 @@ async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[]
     assert scrape().samples(catalogue.NAMESPACES) == []
 
 
-async def test_the_age_of_news_is_told_for_each_resource(world: World, scrape: Callable[[], Scrape]) -> None:
+async def test_each_watch_reports_the_age_of_its_last_event(world: World, scrape: Callable[[], Scrape]) -> None:
     world.injector.declare(desired())
     await world.settle()
     world.clock.now += 40
     world.relist(Source(Watched.SECRETS, NAME))
     world.clock.now += 2
-    found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_SILENCE)}
+    found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_EVENT_AGE)}
     assert found == {"namespaces": 42, "secrets": 2, "serviceaccounts": 42}
 
 
-def test_what_a_pass_says_becomes_series_until_the_registry_goes(
+def test_a_recorded_status_has_series_until_the_registry_is_forgotten(
     metrics: Metrics, scrape: Callable[[], Scrape]
 ) -> None:
-    metrics.looked("intra", "uid-a", STATUS)
+    metrics.record_status("intra", "uid-a", STATUS)
     ready = {**LABELS, "type": "Ready"}
-    told = {status: scrape().value(catalogue.CONDITIONS, **ready, status=status) for status in ("true", "false")}
-    assert told == {"true": 0, "false": 1}
+    samples = {status: scrape().value(catalogue.CONDITIONS, **ready, status=status) for status in ("true", "false")}
+    assert samples == {"true": 0, "false": 1}
     assert scrape().value(catalogue.REASONS, **ready, reason="StorageUnreachable") == 1
     assert scrape().samples(catalogue.WARNINGS) == [({**LABELS, "code": "SwiftSunset"}, 1.0)]
     assert scrape().value(catalogue.CREDENTIAL_AGE, **LABELS) == timedelta(hours=1).total_seconds()
@@ -127,6 +127,6 @@ def test_what_a_pass_says_becomes_series_until_the_registry_goes(
         assert scrape().samples(family) == []
 
 
-def test_an_age_that_is_not_known_is_not_told(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
-    metrics.looked("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
+def test_a_credential_of_unknown_age_has_no_sample(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
+    metrics.record_status("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
     assert scrape().samples(catalogue.CREDENTIAL_AGE) == []

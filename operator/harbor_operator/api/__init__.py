@@ -1,1 +1,1 @@
-"""The custom resource as typed data, parsed once when an object arrives from the API server."""
+"""The custom resource as typed models: the spec that a user writes, parsed once, and the status."""

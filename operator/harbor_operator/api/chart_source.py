@@ -49,4 +49,5 @@ def _chart(chart: str) -> str:
 
 
 ChartRepository = Annotated[str, Field(max_length=2048), AfterValidator(_repository)]
-ChartReference = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_chart)]
+# A reference that starts with a hyphen would be an option of Helm.
+ChartReference = Annotated[str, Field(max_length=2048, pattern=r"^[A-Za-z0-9./]"), AfterValidator(_chart)]

@@ -1,7 +1,7 @@
-"""CEL rules of the custom resource, with which the API server refuses a bad object at `kubectl apply`.
+"""CEL rules of the CRD: the API server rejects an invalid object at `kubectl apply`.
 
-The models check the same, except for the rules that compare with the old object: an object that was stored before a
-rule existed still has to be refused.
+The models check the same rules, except those that compare with the old object, because `harbor-operator` also reads
+objects from files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harbor_operator.api import chart_source
 
 
 class Rule(NamedTuple):
-    """A CEL expression that must hold, and the message of the API server when it does not."""
+    """A CEL expression that must be true, and the message when it is false."""
 
     expression: str
     message: str
@@ -24,7 +24,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("has(self.swift) != has(self.filesystem)", "give exactly one of `swift` and `filesystem`"),
         Rule(
             "has(self.swift) == has(oldSelf.swift)",
-            "the storage type is immutable: images written through one driver are unreadable through another",
+            "the storage type is immutable: an image that one driver wrote is unreadable through another",
         ),
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
@@ -68,13 +68,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
-            "`name` is immutable: a renamed release would be a second Harbor on the same data",
+            "`name` is immutable: another name would install a second Harbor on the same data",
         ),
     ),
     "HarborRegistrySpec": (
         Rule(
             "!has(oldSelf.storage) || has(self.storage)",
-            "`storage` cannot be removed: the chart would start over on an empty volume",
+            "`storage` cannot be removed: the chart would start Harbor on an empty volume",
         ),
     ),
 }

@@ -18,7 +18,7 @@ class InjectorMetrics(Protocol):
         """Counts a write: 'apply', 'delete' or 'patch'; 'done', 'stale', 'refused' or 'unavailable'."""
         ...
 
-    def contested(self, kind: str) -> None:
+    def conflicted(self, kind: str) -> None:
         """Counts a repair that was needed again and again: somebody keeps undoing our work."""
         ...
 

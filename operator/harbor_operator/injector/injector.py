@@ -155,7 +155,7 @@ class Injector:
         self.review()
         contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
         missed = self._births.missed(claim.registry_uid)
-        return replace(self._standings.facts(claim), contested=tuple(contested), missed_by_policy=missed)
+        return replace(self._standings.facts(claim), conflicts=tuple(contested), missed_by_policy=missed)
 
     def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
         """Returns the references that a new pod of a service account gets, once the registry's Secret is in place."""

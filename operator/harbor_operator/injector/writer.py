@@ -124,7 +124,7 @@ class Writer:
         for undone in _undoes(write):
             self.contests.forget(namespace, undone)
         if self.contests.record(namespace, _effort(write)):
-            self._deps.metrics.contested(_word(write))
+            self._deps.metrics.conflicted(_word(write))
 
 
 def subject_of(write: Write) -> str:

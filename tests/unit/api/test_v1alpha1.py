@@ -49,6 +49,8 @@ def test_ipv6_literals_are_accepted_where_a_host_is() -> None:
         ({"repository": "https://ci:hunter2@charts.example.com"}, "repository"),
         ({"repository": "http://charts.example.com"}, "repository"),
         ({"chart": "oci://ci:hunter2@charts.example.com/harbor"}, "chart"),
+        ({"chart": "--post-renderer=sh"}, "chart"),
+        ({"chart": ""}, "chart"),
     ],
 )
 def test_a_chart_source_is_checked(release: dict[str, Any], field: str) -> None:

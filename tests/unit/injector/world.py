@@ -52,7 +52,7 @@ class Metrics:
     def wrote(self, kind: str, result: str) -> None:
         self.written[kind, result] += 1
 
-    def contested(self, kind: str) -> None:
+    def conflicted(self, kind: str) -> None:
         self.contests += 1
 
     def evicted(self, result: str) -> None:

@@ -108,4 +108,4 @@ async def test_a_policy_that_is_ignored_is_a_warning(world: World) -> None:
     assert isinstance(outcome, Done)
     (caution,) = outcome.warnings
     assert caution.code is Reason.ADMISSION_POLICY_IGNORED
-    assert "the last 3 service accounts" in caution.message
+    assert "the last 3 new service accounts" in caution.message
