@@ -55,6 +55,42 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     ),
     "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
     "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
+    "an IPv6 address without brackets": (
+        {"externalURL": "https://fd00::1"},
+        ("spec.externalURL in body should match",),
+    ),
+    "a login in a backend's URL": (
+        {"storage": {"swift": {**SWIFT, "authURL": "https://u:p@localhost/auth"}}},
+        ("spec.storage.swift.authURL in body should match",),
+    ),
+    "a login in the chart repository": (
+        {"release": {"version": "1.19.1", "repository": "https://ci:hunter2@localhost"}},
+        ("spec.release: Invalid value", "`repository` must not contain a login"),
+    ),
+    "a chart repository without TLS": (
+        {"release": {"version": "1.19.1", "repository": "http://charts.example.com"}},
+        ("spec.release: Invalid value", "`repository` must be an https:// URL"),
+    ),
+    "a login in the chart": (
+        {"release": {"version": "1.19.1", "chart": "oci://ci:hunter2@localhost/harbor"}},
+        ("spec.release: Invalid value", "`chart` must not contain a login"),
+    ),
+    "a chart without TLS": (
+        {"release": {"version": "1.19.1", "chart": "http://charts.example.com/harbor.tgz"}},
+        ("spec.release: Invalid value", "`chart` must not be an http:// URL"),
+    ),
+    "an option as the chart": (
+        {"release": {"version": "1.19.1", "chart": "--post-renderer=sh"}},
+        ("spec.release.chart in body should match",),
+    ),
+    "an empty service account": (
+        {"pullSecrets": {**SELECTED, "serviceAccounts": [""]}},
+        ("spec.pullSecrets.serviceAccounts[0] in body should match",),
+    ),
+    "a pattern of service accounts": (
+        {"pullSecrets": {**SELECTED, "serviceAccounts": ["default", "build*"]}},
+        ("spec.pullSecrets.serviceAccounts[1] in body should match",),
+    ),
     "one project twice": (
         {"projects": [{"name": "a"}, {"name": "a"}]},
         ('.spec.projects: duplicate entries for key [name="a"]',),
@@ -75,6 +111,18 @@ def test_a_bad_object_is_refused_and_told_why(make_registry: MakeRegistry) -> No
         said = refusal(registry, merged(SUSPENDED, changes))
         assert [words for words in expected if words not in said] == [], f"{name}: {said}"
         assert registry.is_gone(), name
+
+
+def test_an_object_with_ipv6_literals_is_accepted(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-ipv6")
+    changes: Spec = {
+        "externalURL": "https://[fd00::1]:8443",
+        "database": {**DATABASE, "host": "fd00::2"},
+        "cache": {"addresses": ["[fd00::3]:6379"]},
+        "release": {"version": "1.19.1", "repository": "http://localhost:8080"},
+    }
+    registry.apply(merged(SUSPENDED, changes))
+    assert registry.read()["spec"]["database"]["host"] == "fd00::2"
 
 
 def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry) -> None:

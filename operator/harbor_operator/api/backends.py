@@ -7,11 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
-HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
-HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")]
 
 
 class SslMode(StrEnum):
@@ -39,7 +38,7 @@ class DatabaseNames(Model):
 class Database(Model):
     """An existing PostgreSQL server in which the operator creates a role and the databases."""
 
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@:']+$")] = Field(
+    host: Host = Field(
         description="Host name or address of the PostgreSQL server, reachable from Harbor's pods and from the operator."
     )
     port: int = Field(default=5432, ge=1, le=65535, description="TCP port of the PostgreSQL server.")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harbor_operator.api import chart_source
+
 
 class Rule(NamedTuple):
     """A CEL expression that must be true, and the message when it is false."""
@@ -50,6 +52,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Release": (
+        Rule(
+            f"!has(self.repository) || !self.repository.matches(r'{chart_source.LOGIN}')",
+            chart_source.REPOSITORY_LOGIN_MESSAGE,
+        ),
+        Rule(
+            f"!has(self.repository) || self.repository.matches(r'{chart_source.REPOSITORY}')",
+            chart_source.REPOSITORY_MESSAGE,
+        ),
+        Rule(f"!has(self.chart) || !self.chart.matches(r'{chart_source.LOGIN}')", chart_source.CHART_LOGIN_MESSAGE),
+        Rule(
+            f"!has(self.chart) || !self.chart.startsWith('{chart_source.HTTP}')"
+            f" || self.chart.matches(r'{chart_source.LOOPBACK_CHART}')",
+            chart_source.CHART_HTTP_MESSAGE,
+        ),
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
             "`name` is immutable: another name would install a second Harbor on the same data",

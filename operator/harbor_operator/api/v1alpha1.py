@@ -7,11 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -19,14 +21,8 @@ KIND = "HarborRegistry"
 PLURAL = "harborregistries"
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
-
-
-def _no_trailing_slash(url: str) -> str:
-    return url.rstrip("/")
-
-
-ExternalUrl = Annotated[
-    str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$"), AfterValidator(_no_trailing_slash)
+AccountName = Annotated[
+    str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
 ]
 
 
@@ -69,8 +65,8 @@ class ValuesFrom(Model):
 class Release(Model):
     """The Helm release of the official chart; absent = the operator does not install Harbor."""
 
-    chart: str = Field(default="harbor", min_length=1, description="Chart name, oci:// reference, or path.")
-    repository: str = Field(
+    chart: ChartReference = Field(default="harbor", description="Chart name, oci:// reference, or path.")
+    repository: ChartRepository = Field(
         default="https://helm.goharbor.io", description="Chart repository; ignored for oci:// references and paths."
     )
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Exact chart version.")
@@ -164,7 +160,7 @@ class PullSecrets(Model):
     """The pull Secret of every selected namespace, referenced by its service accounts."""
 
     secret_name: ObjectName = Field(default="harbor-pull", description="Name of the Secret in every namespace.")
-    service_accounts: Annotated[list[str], Field(min_length=1)] = Field(
+    service_accounts: Annotated[list[AccountName], Field(min_length=1)] = Field(
         default_factory=lambda: ["default"], description="Service accounts that reference the Secret; ['*'] = all."
     )
     namespaces: NamespaceSelection = Field(default_factory=NamespaceSelection, description="Selected namespaces.")

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
+from harbor_operator.api.addresses import join_host_port, split_host_port
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -17,14 +19,13 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Returns the address in 'host:port'."""
-        host, _, port = text.rpartition(":")
-        return cls(host, int(port))
+        """Returns the address in 'host:port'; an IPv6 address may be in brackets."""
+        return cls(*split_host_port(text))
 
     @property
     def text(self) -> str:
-        """The address as 'host:port'."""
-        return f"{self.host}:{self.port}"
+        """The address as 'host:port', with brackets around an IPv6 address."""
+        return join_host_port(self.host, self.port)
 
 
 class Mode(StrEnum):

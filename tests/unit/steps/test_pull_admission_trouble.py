@@ -85,7 +85,7 @@ async def test_a_foreign_object_is_refused_and_left_alone(world: World, kind: Ad
 
 
 async def test_a_policy_that_is_not_taken_is_told_in_the_servers_words(world: World) -> None:
-    outcome = await world.step.reconcile(enabled(serviceAccounts=["a/b"]))
+    outcome = await world.step.reconcile(enabled(namespaces={"selector": {"matchLabels": {"a b": "c"}}}))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_REFUSED
 
