@@ -35,7 +35,7 @@ class Gateway:
     def account(self, username: str, key: str = KEY) -> SwiftAccount:
         return SwiftAccount(self.auth_url, username, SecretStr(key), "swift", self.authority.ca_pem, "s3-ca")
 
-    def access(self) -> RgwEndpoint:
+    def endpoint(self) -> RgwEndpoint:
         secret = SecretStr(self.ceph.admin_secret_key)
         return RgwEndpoint(self.ceph.rgw_url, self.ceph.admin_access_key, secret, "rgw-admin")
 

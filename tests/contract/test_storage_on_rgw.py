@@ -205,5 +205,5 @@ async def test_delete_takes_everything_back_in_bites(site: Site) -> None:
     assert len(outcomes) > 1
     assert isinstance(outcomes[-1], Done)
     assert site.container not in site.gateway.ceph.containers()
-    assert await HttpRgwAdmin().read_user(site.gateway.access(), site.uid) is None
+    assert await HttpRgwAdmin().read_user(site.gateway.endpoint(), site.uid) is None
     assert (NAMESPACE, "swift") not in site.kube.secrets

@@ -40,7 +40,7 @@ class FakeRole:
     password: str = ""
     comment: str = ""
     limit: int = -1
-    lacking: tuple[Attribute, ...] = ()
+    missing_attributes: tuple[Attribute, ...] = ()
     members: set[str] = field(default_factory=set)
     sessions: int = 0
 
@@ -87,7 +87,11 @@ class FakePostgres:
         role = self.roles.get(login.username)
         if role is None or not role.password or role.password != login.password.get_secret_value():
             return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message="password authentication failed")
-        if login.username in self.shut_out or Attribute.LOGIN in role.lacking or database not in self.databases:
+        if (
+            login.username in self.shut_out
+            or Attribute.LOGIN in role.missing_attributes
+            or database not in self.databases
+        ):
             return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")
         owns = self.databases[database].owner == login.username
         return ObservedLogin(LoginResult.ACCEPTED, may_create=owns and database not in self.closed_schemas)
@@ -126,7 +130,7 @@ class FakeSession:
 
     def _role_seen(self, role: FakeRole) -> ObservedRole:
         is_member = self._world.admin.is_superuser or self._world.admin.name in role.members
-        return ObservedRole(role.comment, role.limit, role.lacking, is_member, role.sessions)
+        return ObservedRole(role.comment, role.limit, role.missing_attributes, is_member, role.sessions)
 
     def _apply(self, change: Change) -> None:
         match change:
@@ -144,7 +148,7 @@ class FakeSession:
     def _apply_to_role(self, change: AlterRole | SetPassword | CommentRole | GrantRoleToAdmin, role: FakeRole) -> None:
         match change:
             case AlterRole():
-                role.limit, role.lacking = change.connection_limit, ()
+                role.limit, role.missing_attributes = change.connection_limit, ()
             case SetPassword():
                 role.password = change.password.get_secret_value()
             case CommentRole():

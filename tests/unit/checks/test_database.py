@@ -56,7 +56,7 @@ def test_anything_else_is_no_marker(comment: str) -> None:
         (
             replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1, sessions=3)),
             Reason.DATABASE_ROLE_TAKEN,
-            "somebody is logged in",
+            "has open sessions",
         ),
         (
             replace(EMPTY, databases=(ObservedDatabase("registry", "wiki", "", is_open_to_public=True),)),

@@ -68,8 +68,8 @@ def denial(operation: Operation, status: int, **more: object) -> StoreError:
         (denial(Operation.WRITE, 413, size=25), Reason.STORAGE_BODY_LIMIT, "25 bytes"),
         (denial(Operation.WRITE, 413, size=MIB, from_store=True), Reason.STORAGE_QUOTA_EXCEEDED, "raise the quota"),
         (denial(Operation.WRITE, 507), Reason.STORAGE_QUOTA_EXCEEDED, "no room"),
-        (denial(Operation.READ, 404), Reason.STORAGE_PROBE_FAILED, "reading at 'https://s3/x' was answered 404"),
-        (denial(Operation.LIST, 401), Reason.STORAGE_PROBE_FAILED, "the token of a moment ago"),
+        (denial(Operation.READ, 404), Reason.STORAGE_PROBE_FAILED, "reading at 'https://s3/x' was answered with 404"),
+        (denial(Operation.LIST, 401), Reason.STORAGE_PROBE_FAILED, "the new token is unknown"),
         (denial(Operation.REMOVE, 403), Reason.STORAGE_PROBE_FAILED, "deleting"),
     ],
 )

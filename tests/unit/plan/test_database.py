@@ -106,7 +106,7 @@ def test_a_server_as_wished() -> None:
     ("role", "change"),
     [
         (replace(ROLE, connection_limit=5), AlterRole(WISH.role, 200, ())),
-        (replace(ROLE, lacking=(Attribute.LOGIN,)), AlterRole(WISH.role, 200, (Attribute.LOGIN,))),
+        (replace(ROLE, missing_attributes=(Attribute.LOGIN,)), AlterRole(WISH.role, 200, (Attribute.LOGIN,))),
         (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), CommentRole(WISH.role, WISH.marker)),
         (replace(ROLE, admin_is_member=False), GrantRoleToAdmin(WISH.role)),
     ],

@@ -44,7 +44,7 @@ def test_a_robot_of_another_registry_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"is_forever": False}, {"is_enabled": False}]
+    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"never_expires": False}, {"is_enabled": False}]
 )
 def test_a_robot_that_was_changed_does_not_meet_the_wish(change: dict[str, Any]) -> None:
     assert WISH.is_met_by(SEEN)
