@@ -290,3 +290,19 @@ async def test_without_a_ca_the_system_decides(real: DatabaseFixture) -> None:
     with pytest.raises(Refused) as refusal:
         await real.read()
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
+@pytest.mark.lab
+async def test_a_session_leaves_nothing_in_the_connection_of_a_pooler(real: DatabaseFixture) -> None:
+    """PgBouncer in transaction mode hands a server connection to the next client as it is."""
+    settings = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    async with real.postgres.session(real.server, real.admin) as session:
+        assert await session.lock()
+        await session.apply(plan_changes(real.desired, await session.read(real.desired.role, real.names), PASSWORD))
+        connection = session._connection  # type: ignore[attr-defined]
+        for setting in settings:
+            source = await connection.execute("SELECT setting = reset_val FROM pg_settings WHERE name = %s", (setting,))
+            assert await source.fetchone() == (True,), setting
+        locks = "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())"
+        left = await connection.execute(f"SELECT {locks}, current_user = session_user")
+        assert await left.fetchone() == (0, True)

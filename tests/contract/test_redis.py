@@ -176,7 +176,7 @@ def tls_server(servers: Servers) -> tuple[Address, str]:
     files = [f"tls-cert-file {issued.cert_path}", f"tls-key-file {issued.key_path}"]
     node.configure([f"tls-port {port}", *files, "tls-auth-clients no"])
     node.run()
-    return Address(node.host, port), str(authority.ca_path)
+    return Address(node.host, port), authority.ca_pem
 
 
 @pytest.mark.lab

@@ -7,6 +7,7 @@ limit on the answer, hence the subclass.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from threading import Lock
@@ -34,11 +35,13 @@ class Sockets:
     def __init__(self) -> None:
         self._lock = Lock()
         self._is_aborted = False
+        self._originals: list[socket.socket] = []
         self._duplicates: list[socket.socket] = []
 
     def add(self, connected: socket.socket) -> None:
         """Registers a socket; a duplicate, because TLS takes the original over."""
         with self._lock:
+            self._originals.append(connected)
             self._duplicates.append(connected.dup())
             if self._is_aborted:
                 self._shut_down()
@@ -50,10 +53,21 @@ class Sockets:
             self._shut_down()
 
     def close(self) -> None:
-        """Closes the duplicates. Idempotent."""
+        """Ends the exchange and closes the sockets. Idempotent.
+
+        The client alone does not: urllib3 closes pooled sockets when their pool is collected as garbage, http.client
+        those of an unreadable answer likewise, and swiftclient does not close the response of an error (`requests`
+        calls such a response false).
+        """
         with self._lock:
+            self._shut_down()
             while self._duplicates:
                 self._duplicates.pop().close()
+            while self._originals:
+                # Not `close`, which waits for the files that were made of the socket. -1: TLS has taken it over.
+                descriptor = self._originals.pop().detach()
+                if descriptor >= 0:
+                    os.close(descriptor)
 
     def _shut_down(self) -> None:
         for duplicate in self._duplicates:

@@ -96,3 +96,10 @@ def test_what_libpq_says_becomes_a_reason_and_a_remedy(text: str, expected: Reas
     trouble = connection_error(psycopg.OperationalError(text), server, LOGIN)
     assert trouble.reason is expected
     assert said in str(trouble)
+
+
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_the_text_of_a_server_is_bounded(length: int) -> None:
+    server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
+    error = psycopg.OperationalError("connection failed: FATAL:  " + "x" * length)
+    assert len(str(connection_error(error, server, LOGIN))) < 1000
