@@ -1,4 +1,4 @@
-"""The Harbor and RegistryDoor ports: the same cases against the fake and a Harbor that answers over HTTP.
+"""The Harbor and RegistryProbe ports: the same cases against the fake and a Harbor that answers over HTTP.
 
 The latter is the stand-in of the lab, or a real one if HARBOR_URL and HARBOR_ADMIN_PASSWORD name it.
 """
@@ -39,7 +39,7 @@ KIB = 1 << 10
 
 @dataclass
 class HarborFixture:
-    """A Harbor seen through both ports, and what is to be removed from it in the end."""
+    """A Harbor behind both ports, and the objects that the test must remove."""
 
     harbor: Harbor
     probe: RegistryProbe
@@ -122,32 +122,32 @@ async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[HarborFixture
     await made.clean_up()
 
 
-async def test_the_entrance_sends_nobody_to_the_token_service(fixture: HarborFixture) -> None:
-    entrance = await fixture.probe.read_v2_response(fixture.admin)
-    assert entrance.status == 401
-    assert f'Bearer realm="{fixture.admin.url}/service/token"' in entrance.challenge
+async def test_an_anonymous_client_is_sent_to_the_token_service(fixture: HarborFixture) -> None:
+    v2_response = await fixture.probe.read_v2_response(fixture.admin)
+    assert v2_response.status == 401
+    assert f'Bearer realm="{fixture.admin.url}/service/token"' in v2_response.challenge
 
 
-async def test_health_names_the_parts(fixture: HarborFixture) -> None:
+async def test_health_names_the_components(fixture: HarborFixture) -> None:
     health = await fixture.probe.read_health(fixture.admin)
     assert {"core", "redis"} <= {part.name for part in health}
     assert all(part.healthy for part in health)
 
 
-async def test_an_identity_is_admin_or_nobody(fixture: HarborFixture) -> None:
+async def test_an_identity_is_admin_or_anonymous(fixture: HarborFixture) -> None:
     assert await fixture.harbor.read_identity(fixture.admin) is Identity.ADMIN
-    assert await fixture.harbor.read_identity(fixture.with_login("admin", "Wrong-pass-1")) is Identity.NOBODY
-    assert await fixture.harbor.read_identity(fixture.admin.with_login(None)) is Identity.NOBODY
+    assert await fixture.harbor.read_identity(fixture.with_login("admin", "Wrong-pass-1")) is Identity.ANONYMOUS
+    assert await fixture.harbor.read_identity(fixture.admin.with_login(None)) is Identity.ANONYMOUS
 
 
-async def test_the_version_is_told_to_the_admin_without_decoration(fixture: HarborFixture) -> None:
+async def test_the_admin_reads_the_version_without_a_build_number(fixture: HarborFixture) -> None:
     system = await fixture.harbor.read_system(fixture.admin)
     assert system.version.split(".")[0] == "2"
     assert "-" not in system.version
     assert not system.read_only
 
 
-async def test_a_project_is_made_as_wished(fixture: HarborFixture) -> None:
+async def test_a_project_is_created_as_desired(fixture: HarborFixture) -> None:
     desired = await fixture.project(public=True, storage_limit=5 * GIB)
     project = await fixture.harbor.read_project(fixture.admin, desired.name)
     assert project is not None
@@ -158,7 +158,7 @@ async def test_a_project_is_made_as_wished(fixture: HarborFixture) -> None:
     assert desired.name in {one.name for one in await fixture.harbor.read_projects(fixture.admin)}
 
 
-async def test_making_a_project_twice_succeeds_and_changes_nothing(fixture: HarborFixture) -> None:
+async def test_creating_a_project_twice_succeeds_and_changes_nothing(fixture: HarborFixture) -> None:
     desired = await fixture.project()
     await fixture.harbor.create_project(fixture.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
     project = await fixture.harbor.read_project(fixture.admin, desired.name)
@@ -184,7 +184,7 @@ async def test_visibility_and_quota_are_changed(fixture: HarborFixture) -> None:
 
 
 async def test_an_absent_project_is_none_and_a_number_is_a_name(fixture: HarborFixture) -> None:
-    assert await fixture.harbor.read_project(fixture.admin, "nobody-made-this") is None
+    assert await fixture.harbor.read_project(fixture.admin, "not-created") is None
     assert await fixture.harbor.read_project(fixture.admin, "1") is None
 
 
@@ -192,13 +192,13 @@ async def test_a_bad_project_name_and_a_wrong_password_are_refused(fixture: Harb
     with pytest.raises(Refused) as bad:
         await fixture.harbor.create_project(fixture.admin, DesiredProject("Upper", public=False, storage_limit=-1))
     assert bad.value.reason is Reason.PROJECT_REFUSED
-    nobody = fixture.with_login("admin", "Wrong-pass-1")
+    rejected_login = fixture.with_login("admin", "Wrong-pass-1")
     with pytest.raises(Refused) as rejected:
-        await fixture.harbor.create_project(nobody, DesiredProject("some", public=False, storage_limit=-1))
+        await fixture.harbor.create_project(rejected_login, DesiredProject("some", public=False, storage_limit=-1))
     assert rejected.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
 
 
-async def test_a_robot_is_made_found_and_given_our_secret(fixture: HarborFixture) -> None:
+async def test_a_robot_is_created_found_and_given_a_secret(fixture: HarborFixture) -> None:
     desired = fixture.robot()
     assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
     made = await fixture.harbor.create_robot(fixture.admin, desired)
@@ -214,7 +214,7 @@ async def test_a_robot_is_made_found_and_given_our_secret(fixture: HarborFixture
     assert await fixture.harbor.read_identity(robot) is Identity.ROBOT
 
 
-async def test_a_new_secret_kills_the_old_one_at_once(fixture: HarborFixture) -> None:
+async def test_a_new_secret_invalidates_the_previous_one_at_once(fixture: HarborFixture) -> None:
     made = await fixture.harbor.create_robot(fixture.admin, fixture.robot())
     await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
     await fixture.harbor.set_robot_secret(fixture.admin, made, OTHER_SECRET)
@@ -237,9 +237,9 @@ async def test_the_rights_of_a_robot_are_replaced(fixture: HarborFixture) -> Non
 async def test_a_robot_is_refused_twice_without_project_or_with_a_weak_secret(fixture: HarborFixture) -> None:
     desired = fixture.robot()
     made = await fixture.harbor.create_robot(fixture.admin, desired)
-    for requeue_after in (desired, fixture.robot("nobody-made-this")):
+    for refused_robot in (desired, fixture.robot("not-created")):
         with pytest.raises(Refused) as refused:
-            await fixture.harbor.create_robot(fixture.admin, requeue_after)
+            await fixture.harbor.create_robot(fixture.admin, refused_robot)
         assert refused.value.reason is Reason.ROBOT_REFUSED
     with pytest.raises(Refused):
         await fixture.harbor.set_robot_secret(fixture.admin, made, SecretStr("weak"))
@@ -253,7 +253,7 @@ async def test_a_robot_is_removed_and_removing_it_again_succeeds(fixture: Harbor
     assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
 
 
-async def test_an_image_is_found_and_pulled_by_whoever_may(fixture: HarborFixture) -> None:
+async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixture) -> None:
     project, other = await fixture.project(), await fixture.project()
     assert await fixture.harbor.read_image(fixture.admin, project.name) is None
     image = await fixture.push(f"{project.name}/app")
@@ -287,7 +287,7 @@ async def test_an_upload_that_is_not_allowed_does_not_start(fixture: HarborFixtu
     assert (observed.started, observed.patched) == (401, None)
 
 
-async def test_nobody_answers() -> None:
+async def test_a_port_without_a_server_is_unavailable() -> None:
     with pytest.raises(Unavailable) as unavailable:
         await HttpRegistryProbe().read_v2_response(HarborEndpoint("http://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

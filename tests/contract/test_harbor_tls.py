@@ -1,4 +1,4 @@
-"""The RegistryDoor port over TLS: what certificates, proxies and body limits look like through a real nginx."""
+"""The RegistryProbe port over TLS: certificates, proxies and body limits with a real nginx."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: Harbor
 
 
 @pytest.mark.lab
-async def test_a_certificate_for_another_host_is_told_with_its_names(harbor: HarborFixture) -> None:
+async def test_a_certificate_for_another_host_is_reported_with_its_names(harbor: HarborFixture) -> None:
     by_address = HarborEndpoint(harbor.front.url.replace("localhost", "127.0.0.1"), harbor.ca)
     observed = await PROBE.read_certificate(by_address)
     assert observed is not None
@@ -90,13 +90,13 @@ async def test_a_certificate_for_another_host_is_told_with_its_names(harbor: Har
 
 
 @pytest.mark.lab
-async def test_the_entrance_tells_of_a_token_service_elsewhere(harbor: HarborFixture) -> None:
-    entrance = await PROBE.read_v2_response(harbor.endpoint())
-    assert f'realm="{harbor.standalone.url}/service/token"' in entrance.challenge
+async def test_the_challenge_names_a_token_service_elsewhere(harbor: HarborFixture) -> None:
+    v2_response = await PROBE.read_v2_response(harbor.endpoint())
+    assert f'realm="{harbor.standalone.url}/service/token"' in v2_response.challenge
 
 
 @pytest.mark.lab
-async def test_a_body_limit_is_told_as_413_and_lifted_as_202(harbor: HarborFixture) -> None:
+async def test_a_body_limit_is_reported_as_413_and_its_removal_as_202(harbor: HarborFixture) -> None:
     harbor.front.reconfigure(max_body="1m")
     observed = await PROBE.try_upload(harbor.endpoint(), "library/probe", 2 * MIB)
     assert (observed.started, observed.patched) == (413, None)
@@ -104,8 +104,8 @@ async def test_a_body_limit_is_told_as_413_and_lifted_as_202(harbor: HarborFixtu
     mark = harbor.front.mark()
     observed = await PROBE.try_upload(harbor.endpoint(), "library/probe", 2 * MIB)
     assert (observed.started, observed.patched) == (202, 202)
-    ways = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
-    assert ways[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
+    exchanges = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
+    assert exchanges[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
 
 
 @pytest.mark.lab
@@ -147,7 +147,7 @@ async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborE
         yield HarborEndpoint(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
 
 
-async def test_an_expired_certificate_is_told_with_its_end(tmp_path: Path) -> None:
+async def test_an_expired_certificate_is_reported_with_its_end(tmp_path: Path) -> None:
     end = datetime(2020, 2, 29, tzinfo=UTC)
     async with _served_until(end, tmp_path) as endpoint:
         observed = await PROBE.read_certificate(endpoint)
@@ -155,7 +155,7 @@ async def test_an_expired_certificate_is_told_with_its_end(tmp_path: Path) -> No
     assert (observed.fault, observed.not_after) == (TlsFault.EXPIRED, end)
 
 
-async def test_a_server_certificate_may_be_its_own_ca(tmp_path: Path) -> None:
+async def test_a_server_certificate_can_be_its_own_ca(tmp_path: Path) -> None:
     async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as endpoint:
         observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
@@ -172,7 +172,7 @@ async def test_plain_http_has_no_certificate() -> None:
     assert await PROBE.read_certificate(HarborEndpoint("http://localhost:1")) is None
 
 
-async def test_nobody_at_the_port_is_unavailable() -> None:
+async def test_a_handshake_without_a_server_is_unavailable() -> None:
     with pytest.raises(Unavailable) as unavailable:
         await PROBE.read_certificate(HarborEndpoint("https://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

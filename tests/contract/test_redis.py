@@ -1,4 +1,4 @@
-"""The same questions to the fake and to real servers, so that the fake cannot lie."""
+"""The Redis port: the same cases against the fake and real servers, so that both behave the same."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CacheFixture:
 
 @dataclass
 class Servers:
-    """Real servers, each started when a test first asks for its shape."""
+    """Real servers, each started when a test first uses its shape."""
 
     directory: Path
     processes: Processes
@@ -136,7 +136,7 @@ async def test_a_replica_names_its_primary(caches: CacheFixture) -> None:
     assert Address.parse(observed.primary).port
 
 
-async def test_a_sentinel_is_seen_as_one(caches: CacheFixture) -> None:
+async def test_a_sentinel_is_recognised(caches: CacheFixture) -> None:
     assert (await caches.redis.read(caches.address("sentinel"), RedisLogin())).mode is Mode.SENTINEL
 
 
@@ -147,10 +147,10 @@ async def test_a_sentinel_names_the_primary(caches: CacheFixture) -> None:
 
 
 async def test_a_sentinel_that_does_not_know_the_master_set(caches: CacheFixture) -> None:
-    assert await caches.redis.read_sentinel(caches.address("sentinel"), "nobody") == ObservedSentinel()
+    assert await caches.redis.read_sentinel(caches.address("sentinel"), "unknown") == ObservedSentinel()
 
 
-async def test_a_sentinel_that_demands_a_password(caches: CacheFixture) -> None:
+async def test_a_sentinel_that_requires_a_password(caches: CacheFixture) -> None:
     observed = await caches.redis.read_sentinel(caches.address("locked sentinel"), MASTER_NAME)
     assert observed.requires_password
 
@@ -159,10 +159,10 @@ async def test_a_plain_server_is_no_sentinel(caches: CacheFixture) -> None:
     assert not (await caches.redis.read_sentinel(caches.address("standalone"), MASTER_NAME)).is_sentinel
 
 
-async def test_nobody_at_the_address(caches: CacheFixture) -> None:
-    with pytest.raises(Unavailable) as trouble:
+async def test_an_address_without_a_server_is_unavailable(caches: CacheFixture) -> None:
+    with pytest.raises(Unavailable) as error:
         await caches.redis.read(Address("127.0.0.1", free_port()), RedisLogin())
-    assert trouble.value.reason is Reason.CACHE_UNREACHABLE
+    assert error.value.reason is Reason.CACHE_UNREACHABLE
 
 
 # What only a real server can show
@@ -186,7 +186,7 @@ async def test_tls_with_a_trusted_authority(tls_server: tuple[Address, str]) -> 
 
 
 @pytest.mark.lab
-async def test_tls_with_a_stranger(tls_server: tuple[Address, str]) -> None:
+async def test_tls_with_another_authority(tls_server: tuple[Address, str]) -> None:
     with pytest.raises(Refused) as refusal:
         await RedisPyCache().read(tls_server[0], RedisLogin(tls=True))
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
@@ -199,7 +199,7 @@ async def test_a_tls_port_spoken_to_without_tls(tls_server: tuple[Address, str])
 
 
 @pytest.mark.lab
-async def test_a_look_changes_nothing(servers: Servers) -> None:
+async def test_a_read_changes_nothing(servers: Servers) -> None:
     address = servers.address("standalone")
     with servers.started["standalone"].client() as client:
         before = client.info("persistence")["rdb_changes_since_last_save"]
@@ -213,9 +213,9 @@ async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
-async def test_a_server_that_says_nothing() -> None:
+async def test_a_server_that_does_not_answer_is_unavailable() -> None:
     async with await asyncio.start_server(_silence, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        with pytest.raises(Unavailable) as trouble:
+        with pytest.raises(Unavailable) as error:
             await RedisPyCache().read(Address("127.0.0.1", port), RedisLogin())
-    assert trouble.value.reason is Reason.CACHE_UNREACHABLE
+    assert error.value.reason is Reason.CACHE_UNREACHABLE

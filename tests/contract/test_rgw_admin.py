@@ -26,7 +26,7 @@ from tests.fakes.rgw_admin import FakeRgwAdmin
 
 @dataclass
 class RgwAdminFixture:
-    """An admin API, an endpoint that may use it, one that may not, and a name nobody has yet."""
+    """An admin API, an endpoint with the capability to use it, one without, and the name of no user yet."""
 
     admin: RgwAdmin
     endpoint: RgwEndpoint
@@ -67,7 +67,7 @@ def rgw(request: pytest.FixtureRequest) -> RgwAdminFixture:
     return RgwAdminFixture(fake, endpoint, replace(endpoint, access_key="powerless"), uid, fake=fake)
 
 
-async def test_a_user_comes_to_be_and_goes(rgw: RgwAdminFixture) -> None:
+async def test_a_user_is_created_and_removed(rgw: RgwAdminFixture) -> None:
     admin, endpoint, uid = rgw.admin, rgw.endpoint, rgw.uid
     assert await admin.read_user(endpoint, uid) is None
 
@@ -102,7 +102,7 @@ async def test_a_login_is_set_and_set_again(rgw: RgwAdminFixture) -> None:
 
 
 @pytest.mark.lab
-async def test_a_login_that_may_only_read_gets_full_access(gateway: Gateway) -> None:
+async def test_a_read_only_login_gets_full_access(gateway: Gateway) -> None:
     uid, admin = f"u{uuid4().hex[:8]}", HttpRgwAdmin()
     gateway.ceph.admin("user", "create", f"--uid={uid}", f"--display-name={uid}")
     gateway.ceph.admin("subuser", "create", f"--uid={uid}", f"--subuser={uid}:ro", "--access=read")
@@ -190,7 +190,7 @@ async def test_something_else_than_rgw_is_refused() -> None:
             await HttpRgwAdmin().read_user(endpoint, "x")
 
 
-async def test_a_url_that_cannot_be_is_refused() -> None:
+async def test_an_unusable_url_is_refused() -> None:
     endpoint = RgwEndpoint("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
 
     with pytest.raises(Refused, match="is not a usable URL"):
@@ -202,10 +202,10 @@ async def test_tls_is_checked_with_the_given_authority(gateway: Gateway) -> None
     endpoint = replace(gateway.endpoint(), url=gateway.front.url)
 
     with pytest.raises(Refused, match="caSecretRef") as refusal:
-        await HttpRgwAdmin().read_user(endpoint, "nobody")
+        await HttpRgwAdmin().read_user(endpoint, "unknown")
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
     with pytest.raises(Refused, match="caSecretRef"):
-        await HttpRgwAdmin().read_user(replace(endpoint, ca_pem="no pem", ca_secret="s3-ca"), "nobody")
+        await HttpRgwAdmin().read_user(replace(endpoint, ca_pem="no pem", ca_secret="s3-ca"), "unknown")
 
 
 AMAZON = KeyPair("AKIAIOSFODNN7EXAMPLE", SecretStr("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))

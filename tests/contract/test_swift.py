@@ -83,14 +83,14 @@ def swift(request: pytest.FixtureRequest) -> Iterator[SwiftFixture]:
     yield SwiftFixture(fake, account, replace(account, username=f"{other}:swift"), limit_fake, fake)
 
 
-async def test_a_login_tells_where_the_store_lives(swift: SwiftFixture) -> None:
+async def test_a_login_returns_the_storage_url(swift: SwiftFixture) -> None:
     session = await swift.store.login(swift.account)
 
     assert session.storage_url.endswith("/swift/v1")
     assert session.token.get_secret_value()
 
 
-@pytest.mark.parametrize("change", [{"password": SecretStr("wr0ngkey")}, {"username": "nobody:swift"}])
+@pytest.mark.parametrize("change", [{"password": SecretStr("wr0ngkey")}, {"username": "unknown:swift"}])
 async def test_a_wrong_login_is_refused_without_naming_the_key(swift: SwiftFixture, change: dict[str, object]) -> None:
     account = replace(swift.account, **change)  # type: ignore[arg-type]
 
@@ -103,7 +103,7 @@ async def test_a_wrong_login_is_refused_without_naming_the_key(swift: SwiftFixtu
     assert account.password.get_secret_value() not in "".join(traceback.format_exception(refusal.value))
 
 
-async def test_a_container_is_made_once_and_removed_when_empty(swift: SwiftFixture) -> None:
+async def test_a_container_is_created_once_and_removed_when_empty(swift: SwiftFixture) -> None:
     container = await swift.container()
     assert await swift.store.read_container(container) is None
 
@@ -180,7 +180,7 @@ async def test_a_chunk_passes_or_the_proxy_is_blamed(swift: SwiftFixture) -> Non
     assert await swift.store.read_metadata(container, "chunk") is None
 
 
-async def test_a_quota_is_told_from_a_proxy(swift: SwiftFixture) -> None:
+async def test_a_quota_is_distinguished_from_a_proxy(swift: SwiftFixture) -> None:
     container = swift.past_the_front(await swift.container())
     await swift.store.ensure_container(container)
     await swift.limit_room(1)
@@ -209,7 +209,7 @@ async def test_a_store_that_does_not_answer_is_unavailable(swift: SwiftFixture) 
 
 @pytest.mark.lab
 async def test_a_certificate_of_an_unknown_authority_is_named(gateway: Gateway) -> None:
-    account = replace(gateway.account("nobody:swift"), ca_pem=None, ca_secret="")
+    account = replace(gateway.account("unknown:swift"), ca_pem=None, ca_secret="")
 
     with pytest.raises(Refused, match=r"the system's CAs.*caSecretRef") as refusal:
         await SwiftObjectStore().login(account)
@@ -219,7 +219,7 @@ async def test_a_certificate_of_an_unknown_authority_is_named(gateway: Gateway) 
 
 @pytest.mark.lab
 async def test_plain_http_where_tls_is_expected_is_no_certificate_problem(gateway: Gateway) -> None:
-    account = replace(gateway.account("nobody:swift"), auth_url=gateway.ceph.rgw_url.replace("http:", "https:"))
+    account = replace(gateway.account("unknown:swift"), auth_url=gateway.ceph.rgw_url.replace("http:", "https:"))
 
     with pytest.raises(Unavailable, match="no TLS"):
         await SwiftObjectStore().login(account)
@@ -235,7 +235,7 @@ async def test_no_key_or_token_is_logged(gateway: Gateway, caplog: pytest.LogCap
         with pytest.raises(Refused) as refusal:
             await store.ensure_container(container)
         with pytest.raises(Refused):
-            await store.login(replace(account, username="nobody:swift"))
+            await store.login(replace(account, username="unknown:swift"))
 
     logged = caplog.text + str(refusal.value) + repr(session)
     assert key not in logged

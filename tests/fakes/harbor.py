@@ -1,4 +1,4 @@
-"""A Harbor in memory: both of its ports over one small world, with the odd corners of the real one."""
+"""A Harbor in memory: both of its ports over the same state, with the special cases of the real one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StoredRobot:
 
 
 class FakeHarbor:
-    """The world in attributes a test sets; `writes` counts what changed it, `uploads` what passed through storage."""
+    """A Harbor in attributes that a test sets; `writes` lists the changes, `uploads` the trial uploads."""
 
     def __init__(self, url: str = URL, admin_password: str = "Admin-pass-1") -> None:
         self.url = url
@@ -56,7 +56,7 @@ class FakeHarbor:
         self.accepts_tokens = True
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
-        self.entrance = V2Response(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
+        self.v2_response = V2Response(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
         self.health: tuple[Component, ...] = (Component("core", healthy=True), Component("redis", healthy=True))
         self.upload = UploadResult(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
         self.accounts = {"admin": (admin_password, True)}
@@ -74,7 +74,7 @@ class FakeHarbor:
 
     async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
         self._answer()
-        return self.entrance
+        return self.v2_response
 
     async def read_health(self, endpoint: HarborEndpoint) -> tuple[Component, ...]:
         self._answer()
@@ -82,11 +82,11 @@ class FakeHarbor:
 
     async def try_login(self, endpoint: HarborEndpoint) -> bool:
         self._answer()
-        return self._who(endpoint) is not Identity.NOBODY
+        return self._identity(endpoint) is not Identity.ANONYMOUS
 
     async def try_upload(self, endpoint: HarborEndpoint, repository: str, size: int) -> UploadResult:
         self._answer()
-        if self._who(endpoint) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
+        if self._identity(endpoint) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
             return UploadResult(401)
         if self.read_only:
             return UploadResult(403)
@@ -95,34 +95,34 @@ class FakeHarbor:
 
     async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         self._answer()
-        if self._who(endpoint) is Identity.NOBODY and manifest is None:
+        if self._identity(endpoint) is Identity.ANONYMOUS and manifest is None:
             return PullResult(401)
         if not self.accepts_tokens:
             return PullResult(200, 401, 401 if manifest else None)
         if manifest is None:
             return PullResult(200, 200)
-        entrance = 401 if self._who(endpoint) is Identity.NOBODY else 200
-        return PullResult(200, entrance, self._manifest(endpoint, manifest))
+        v2_response = 401 if self._identity(endpoint) is Identity.ANONYMOUS else 200
+        return PullResult(200, v2_response, self._manifest(endpoint, manifest))
 
     # As the administrator
 
     async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
         self._answer()
-        return self._who(endpoint)
+        return self._identity(endpoint)
 
     async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:
         self._answer()
-        if self._who(endpoint) is Identity.NOBODY:
+        if self._identity(endpoint) is Identity.ANONYMOUS:
             return SystemInfo()
         return SystemInfo(self.version, self.read_only)
 
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
-        return [self._seen(name) for name in self.projects]
+        return [self._observed(name) for name in self.projects]
 
     async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
         self._must_be_admin(endpoint)
-        return self._seen(name) if name in self.projects else None
+        return self._observed(name) if name in self.projects else None
 
     async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
         self._must_be_admin(endpoint)
@@ -194,20 +194,20 @@ class FakeHarbor:
 
     def _must_be_admin(self, endpoint: HarborEndpoint) -> None:
         self._answer()
-        if self._who(endpoint) is not Identity.ADMIN:
+        if self._identity(endpoint) is not Identity.ADMIN:
             raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, "Harbor does not accept the administrator's login")
 
-    def _who(self, endpoint: HarborEndpoint) -> Identity:
+    def _identity(self, endpoint: HarborEndpoint) -> Identity:
         if endpoint.login is None:
-            return Identity.NOBODY
+            return Identity.ANONYMOUS
         name, password = endpoint.login.username, endpoint.login.password.get_secret_value()
         robot = self._robot_of(name)
         if robot is not None:
             good = robot.secret == password and robot.observed.is_enabled
-            return Identity.ROBOT if good else Identity.NOBODY
+            return Identity.ROBOT if good else Identity.ANONYMOUS
         known, is_admin = self.accounts.get(name, (None, False))
         if known != password:
-            return Identity.NOBODY
+            return Identity.ANONYMOUS
         return Identity.ADMIN if is_admin else Identity.USER
 
     def _robot_of(self, login: str) -> StoredRobot | None:
@@ -218,14 +218,14 @@ class FakeHarbor:
         project = self.projects.get(name)
         if project is None:
             return 401
-        who = self._who(endpoint)
+        who = self._identity(endpoint)
         robot = self._robot_of(endpoint.login.username) if endpoint.login and who is Identity.ROBOT else None
         granted = robot and {EVERY_PROJECT, name} & {grant[0] for grant in robot.observed.grants}
         if not (project.public or who is Identity.ADMIN or granted):
             return 401
         return 200 if manifest in project.images else 404
 
-    def _seen(self, name: str) -> ObservedProject:
+    def _observed(self, name: str) -> ObservedProject:
         stored = self.projects[name]
         return ObservedProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
 

@@ -54,7 +54,7 @@ class HttpHarbor(Harbor):
             is_admin = response.decode(lambda user: bool(user.get("sysadmin_flag")))
             return Identity.ADMIN if is_admin else Identity.USER
         # Harbor knows a robot, and answers that it is not a user.
-        return Identity.ROBOT if response.status == HTTPStatus.PRECONDITION_FAILED else Identity.NOBODY
+        return Identity.ROBOT if response.status == HTTPStatus.PRECONDITION_FAILED else Identity.ANONYMOUS
 
     @override
     async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 120.0
-"""A server may ask for more; a client that obeyed would stop for as long as one answer says."""
+"""The limit for any server, so that one answer cannot stop the operator for hours."""
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:

@@ -87,7 +87,7 @@ def check_sentinels_agree(masters: Mapping[Address, Address]) -> Pending | None:
     """Returns which primary each Sentinel names if they disagree, or None; `masters` is by Sentinel."""
     if len(set(masters.values())) <= 1:
         return None
-    views = ", ".join(f"'{sentinel.text}' says '{master.text}'" for sentinel, master in masters.items())
+    views = ", ".join(f"'{sentinel.text}' names '{master.text}'" for sentinel, master in masters.items())
     return Pending(
         Reason.SENTINEL_MASTER_UNKNOWN,
         f"the Sentinels of `spec.cache.addresses` do not name one primary: {views}; "

@@ -14,7 +14,7 @@ class Identity(StrEnum):
     ADMIN = "admin"
     USER = "user"
     ROBOT = "robot"
-    NOBODY = "nobody"
+    ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Harbor(Protocol):
     """
 
     async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
-        """Returns the kind of account of the login; NOBODY for a wrong one."""
+        """Returns the kind of account of the login; ANONYMOUS for a wrong one."""
         ...
 
     async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:

@@ -60,5 +60,5 @@ async def test_an_upload_stays_at_the_registry(
     assert all(url.startswith(f"{URL}/") for _, url in registry.requests)
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
     spec = HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": URL}})
-    obstacle = check_upload(spec, observed)
-    assert (obstacle.reason if obstacle else None) is (None if is_followed else Reason.UPLOAD_LOCATION_MISMATCH)
+    finding = check_upload(spec, observed)
+    assert (finding.reason if finding else None) is (None if is_followed else Reason.UPLOAD_LOCATION_MISMATCH)

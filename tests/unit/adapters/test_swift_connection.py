@@ -40,7 +40,7 @@ async def answering(head: bytes) -> AsyncIterator[str]:
         (b"HTTP/1.1 404 Not Found\r\n", "not a Swift v1 auth endpoint"),
     ],
 )
-async def test_what_is_no_swift_login_is_said_so(head: bytes, words: str) -> None:
+async def test_another_endpoint_than_a_swift_login_is_named(head: bytes, words: str) -> None:
     async with answering(head) as url:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
         with pytest.raises(Refused, match=words):
@@ -56,7 +56,7 @@ async def test_a_refusal_whose_body_is_cut_is_still_a_refusal() -> None:
             await SwiftObjectStore().write_generated(container, "chunk", MIB)
 
 
-async def test_a_store_that_asks_for_patience_gets_it() -> None:
+async def test_retry_after_is_passed_on() -> None:
     async with answering(b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n") as url:
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr(KEY), "swift")
         with pytest.raises(Unavailable) as busy:

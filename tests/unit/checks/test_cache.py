@@ -1,4 +1,4 @@
-"""A Redis is seen; the judge names what Harbor cannot use."""
+"""Each observed Redis has its finding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6
 
 
 @pytest.mark.parametrize(
-    ("observed", "reason", "said"),
+    ("observed", "reason", "text"),
     [
         (ObservedCache("Redis 7", Mode.CLUSTER), Reason.CACHE_IS_CLUSTER, "'MOVED'"),
         (ObservedCache("Redis 7", Mode.CLUSTER, has_enough_databases=False), Reason.CACHE_IS_CLUSTER, "HAProxy"),
@@ -21,11 +21,11 @@ HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6
         (ObservedCache("Redis 7", has_enough_databases=False), Reason.CACHE_TOO_FEW_DATABASES, "`databases 8`"),
     ],
 )
-def test_what_harbor_cannot_use(observed: ObservedCache, reason: Reason, said: str) -> None:
+def test_what_harbor_cannot_use(observed: ObservedCache, reason: Reason, text: str) -> None:
     found = check_cache(HERE, observed)
     assert found
     assert found.reason is reason
-    assert said in found.message
+    assert text in found.message
     assert "'redis.example.com:6379'" in found.message
 
 
@@ -35,9 +35,9 @@ def test_a_primary_is_fine() -> None:
 
 
 def test_eviction_is_a_warning() -> None:
-    (caution,) = cache_warnings(HERE, ObservedCache("Redis 7", eviction="allkeys-lru"))
-    assert caution.code is Reason.CACHE_EVICTS_KEYS
-    assert "allkeys-lru" in caution.message
+    (warning,) = cache_warnings(HERE, ObservedCache("Redis 7", eviction="allkeys-lru"))
+    assert warning.code is Reason.CACHE_EVICTS_KEYS
+    assert "allkeys-lru" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_sentinels_must_agree() -> None:
     assert check_sentinels_agree({HERE: THERE, THERE: THERE}) is None
     found = check_sentinels_agree({HERE: THERE, THERE: HERE})
     assert found
-    assert "'redis.example.com:6379' says 'other.example.com:6380'" in found.message
+    assert "'redis.example.com:6379' names 'other.example.com:6380'" in found.message

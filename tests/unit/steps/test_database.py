@@ -182,7 +182,7 @@ async def test_a_password_that_drifted_is_set_again(world: DatabaseFixture) -> N
 
 
 async def test_a_login_that_is_not_let_in_is_not_answered_with_a_new_password(world: DatabaseFixture) -> None:
-    world.postgres.shut_out.add(ROLE)
+    world.postgres.rejected.add(ROLE)
     await world.step.reconcile(registry())
     world.forget()
     outcome = await world.step.reconcile(registry())
