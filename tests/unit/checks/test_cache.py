@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
-from harbor_operator.checks.cache import cache_warnings, check_cache, check_sentinel, check_sentinels_agree
-from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel
+from harbor_operator.checks.cache import (
+    cache_warnings,
+    check_cache,
+    check_sentinel,
+    check_sentinels_agree,
+    explain_no_answer,
+    explain_rejected_login,
+    explain_untrusted,
+)
+from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.reasons import Reason
 
 HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6380)
@@ -59,3 +68,31 @@ def test_sentinels_must_agree() -> None:
     found = check_sentinels_agree({HERE: THERE, THERE: HERE})
     assert found
     assert "'redis.example.com:6379' names 'other.example.com:6380'" in found.message
+
+
+@pytest.mark.parametrize(
+    ("password", "detail", "remedy"),
+    [
+        (None, "NOAUTH Authentication required.", "name its Secret in `spec.cache.passwordSecretRef`"),
+        ("x", "AUTH called without any password configured", "remove `spec.cache.passwordSecretRef`"),
+        ("x", "WRONGPASS invalid username-password pair", "correct Secret 'redis'"),
+    ],
+)
+def test_a_rejected_login_has_its_remedy(password: str | None, detail: str, remedy: str) -> None:
+    login = RedisLogin(SecretStr(password) if password else None, origin="Secret 'redis'")
+    finding = explain_rejected_login(HERE, login, detail)
+    assert finding.reason is Reason.CACHE_CREDENTIALS_REJECTED
+    assert remedy in finding.message
+
+
+def test_an_untrusted_certificate_never_advises_to_disable_tls() -> None:
+    finding = explain_untrusted(HERE, "self-signed certificate")
+    assert finding.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert "spec.cache.tls" not in finding.message
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_no_answer_points_at_the_transport(tls: bool) -> None:
+    message = explain_no_answer(HERE, RedisLogin(tls=tls), "connection refused").message
+    assert f"`spec.cache.tls` is {str(tls).lower()}" in message
+    assert "connection refused" in message

@@ -7,9 +7,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from harbor_operator.checks.database import check_login, check_server, quoted, server_warnings
+from harbor_operator.api.backends import SslMode
+from harbor_operator.checks.database import (
+    check_login,
+    check_server,
+    explain_connect_failure,
+    explain_statement_failure,
+    quoted,
+    server_warnings,
+)
 from harbor_operator.model.database import (
+    ConnectFailure,
     DesiredDatabases,
     LoginResult,
     Marker,
@@ -17,8 +27,12 @@ from harbor_operator.model.database import (
     ObservedLogin,
     ObservedRole,
     ObservedServer,
+    PostgresLogin,
+    PostgresServer,
+    StatementFailure,
     WantedDatabase,
 )
+from harbor_operator.model.outcomes import Unknown
 from harbor_operator.reasons import Reason
 from tests.fakes.postgres import admin
 
@@ -138,3 +152,23 @@ def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
 
 def test_identifiers_are_quoted_for_copying() -> None:
     assert quoted('a"b') == '"a""b"'
+
+
+SERVER = PostgresServer("pg.example.com", 5432, SslMode.REQUIRE)
+ADMIN = PostgresLogin("admin", SecretStr("secret0"), "Secret 'pg-admin'")
+
+
+@pytest.mark.parametrize("failure", ConnectFailure)
+def test_every_connect_failure_names_the_server(failure: ConnectFailure) -> None:
+    finding = explain_connect_failure(failure, "the text", SERVER, ADMIN)
+    is_temporary = failure in {ConnectFailure.UNREACHABLE, ConnectFailure.NO_CONNECTION_LEFT}
+    assert isinstance(finding, Unknown) is is_temporary
+    assert "'pg.example.com:5432'" in finding.message
+    assert "secret0" not in finding.message
+
+
+def test_a_missing_right_comes_with_statements_for_any_role_name() -> None:
+    admin = replace(ADMIN, username='a"b')
+    finding = explain_statement_failure(StatementFailure.INSUFFICIENT_PRIVILEGE, "denied", SERVER, admin)
+    assert finding.reason is Reason.DATABASE_RIGHTS_MISSING
+    assert 'ALTER ROLE "a""b" CREATEROLE CREATEDB;' in finding.message
