@@ -197,7 +197,7 @@ def _check_role(desired: DesiredDatabases, observed: ObservedServer, login_prove
         return None
     marker = Marker.parse(observed.role.comment)
     adopt = " ".join(_adoption_statements(desired, observed))
-    remedy = f"if this registry may use it, run: {adopt} If nothing uses it, rename it or drop it"
+    remedy = f"if this registry may use it, run: {adopt} Otherwise, if nothing uses it, rename it or drop it"
     if marker is None or marker.key != desired.marker.key:
         whose = f"was created for registry '{marker.key}'" if marker else "was not created by this operator"
         return Blocked(Reason.DATABASE_ROLE_TAKEN, f"role '{desired.role}' exists and {whose}; {remedy}")
