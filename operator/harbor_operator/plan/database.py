@@ -86,8 +86,8 @@ def _role_changes(desired: DesiredDatabases, role: ObservedRole | None, password
     if role is None:
         yield CreateRole(desired.role, desired.connection_limit, desired.marker, password)
         return
-    if role.lacking or role.connection_limit != desired.connection_limit:
-        yield AlterRole(desired.role, desired.connection_limit, role.lacking)
+    if role.missing_attributes or role.connection_limit != desired.connection_limit:
+        yield AlterRole(desired.role, desired.connection_limit, role.missing_attributes)
     if role.comment != desired.marker.comment:
         yield CommentRole(desired.role, desired.marker)
 

@@ -106,7 +106,7 @@ def test_a_server_in_the_desired_state_needs_no_change() -> None:
     ("role", "change"),
     [
         (replace(ROLE, connection_limit=5), AlterRole(DESIRED.role, 200, ())),
-        (replace(ROLE, lacking=(Attribute.LOGIN,)), AlterRole(DESIRED.role, 200, (Attribute.LOGIN,))),
+        (replace(ROLE, missing_attributes=(Attribute.LOGIN,)), AlterRole(DESIRED.role, 200, (Attribute.LOGIN,))),
         (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), CommentRole(DESIRED.role, DESIRED.marker)),
         (replace(ROLE, admin_is_member=False), GrantRoleToAdmin(DESIRED.role)),
     ],

@@ -44,7 +44,7 @@ def test_a_robot_of_another_registry_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"is_forever": False}, {"is_enabled": False}]
+    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"never_expires": False}, {"is_enabled": False}]
 )
 def test_a_changed_robot_does_not_meet_the_desired_state(change: dict[str, Any]) -> None:
     assert DESIRED.is_met_by(OBSERVED)
