@@ -34,8 +34,8 @@ from harbor_operator.model.watch import Source, Synced, WatchEvent
 from lab.badroad import BadRoad
 from lab.controlplane import ControlPlane
 from lab.operator import NAMESPACE
+from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
 from tests.unit.injector.rules import Key, Snapshot
-from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
 
 CHOSEN = {"example.com/injected": "yes"}
 SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))

@@ -28,7 +28,7 @@ from tests.contract.injection import (
     until,
     wide_rights,
 )
-from tests.unit.injector.world import CLAIM
+from tests.unit.injector.fixture import CLAIM
 
 pytestmark = pytest.mark.lab
 BURST = 150

@@ -12,7 +12,7 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import is_spread, make, references, remove, running, secret, the_wish, until
-from tests.unit.injector.world import CLAIM, NAME
+from tests.unit.injector.fixture import CLAIM, NAME
 
 pytestmark = pytest.mark.lab
 

@@ -19,7 +19,7 @@ from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_objects import Pod
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi, read_pod
 from harbor_operator.adapters.reflector import WatchOptions
-from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodChange
+from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodEvent
 from harbor_operator.model.watch import Deleted, Synced
 from harbor_operator.ports import Refused
 from harbor_operator.ports.pod_eviction import PodEvictionApi
@@ -203,7 +203,7 @@ def hand(both: tuple[PodEvictionApi, Hand]) -> Hand:
     return both[1]
 
 
-async def see(changes: AsyncIterator[PodChange], place: str, *, refused: bool = False) -> ObservedPod:
+async def see(changes: AsyncIterator[PodEvent], place: str, *, refused: bool = False) -> ObservedPod:
     """Returns the pod of the place once it is there, and as refused as that."""
     async with asyncio.timeout(30):
         async for change in changes:
@@ -212,7 +212,7 @@ async def see(changes: AsyncIterator[PodChange], place: str, *, refused: bool = 
     raise AssertionError("the view has ended")
 
 
-async def lose(changes: AsyncIterator[PodChange], place: str) -> Deleted:
+async def lose(changes: AsyncIterator[PodEvent], place: str) -> Deleted:
     async with asyncio.timeout(30):
         async for change in changes:
             if isinstance(change, Deleted) and change.namespace == place:

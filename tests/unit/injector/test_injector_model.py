@@ -18,17 +18,17 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
-from harbor_operator.injector.backoff import UNANSWERED_WRITE_SECONDS
+from harbor_operator.injector.limits import UNANSWERED_WRITE_SECONDS
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from tests.fakes.cluster import FOREIGN, matches
 from tests.unit.injector.asyncrun import run
+from tests.unit.injector.fixture import InjectorFixture, desired
 from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.rules import Key, Snapshot, Wishes, breaches, tally
 from tests.unit.injector.selections import labels, selections
-from tests.unit.injector.world import World, desired
 
 SECRETS = ("harbor-pull", "other-pull")
 THEIRS = ("theirs", "more")
@@ -47,7 +47,7 @@ class Injection(RuleBasedStateMachine):
     @initialize(settled=st.booleans())
     def begin(self, settled: bool) -> None:
         self.cluster = SlowCluster()
-        self.world = World(self.cluster)
+        self.fixture = InjectorFixture(self.cluster)
         self.workers: list[Worker] = []
         self.theirs: dict[Key, tuple[str, ...]] = {}
         self.strangers: dict[Key, str] = {}
@@ -62,7 +62,7 @@ class Injection(RuleBasedStateMachine):
             self.theirs[name, "default"] = THEIRS
             self.cluster.put_account(name, "default", THEIRS)
         if settled:
-            run(self.world.settle())
+            run(self.fixture.settle())
 
     # What people and other controllers do
 
@@ -136,41 +136,41 @@ class Injection(RuleBasedStateMachine):
             # It leaves everything where it is; one of the same name that comes later is another.
             self.kept_names.update(claim.secret_name for claim in self.claims.pop(who))
             del self.declared[who]
-            self.world.injector.abandon(self._uid(who))
+            self.fixture.injector.abandon(self._uid(who))
             self.lives[who] += 1
 
     # What the network and the machines do
 
     @rule(data=st.data())
     def tell_a_little(self, data: st.DataObject) -> None:
-        if sources := sorted(self.world._position, key=str):
-            self.world.tell(data.draw(st.sampled_from(sources)), limit=1)
+        if sources := sorted(self.fixture.position, key=str):
+            self.fixture.deliver(data.draw(st.sampled_from(sources)), limit=1)
 
     @rule(data=st.data(), refused=st.booleans())
     def interrupt_a_watch(self, data: st.DataObject, refused: bool) -> None:
         """Ends a watch; it begins anew with a list, at once or when it is allowed again."""
-        source: Source = data.draw(st.sampled_from(sorted(self.world.injector.sources(), key=str)))
+        source: Source = data.draw(st.sampled_from(sorted(self.fixture.injector.sources(), key=str)))
         if refused:
-            self.world.injector.refuse(source, REFUSAL)
-            self.world.lose(source)
+            self.fixture.injector.watch_refused(source, REFUSAL)
+            self.fixture.lose(source)
         else:
-            self.world.relist(source)
+            self.fixture.relist(source)
 
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        source: Source = data.draw(st.sampled_from(sorted(self.world.injector.sources(), key=str)))
-        told = self.cluster.history[: self.world._position.get(source, 0)]
+        source: Source = data.draw(st.sampled_from(sorted(self.fixture.injector.sources(), key=str)))
+        told = self.cluster.history[: self.fixture.position.get(source, 0)]
         if changes := [change for kind, change in told if matches(source, kind, change)]:
-            self.world.repeat(source, data.draw(st.sampled_from(changes)))
+            self.fixture.repeat(source, data.draw(st.sampled_from(changes)))
 
     @rule(data=st.data(), fresh=st.sampled_from([True, True, True, False]), steps=st.integers(1, 3))
     def work(self, data: st.DataObject, fresh: bool, steps: int) -> None:
         """Takes up to two more namespaces, and goes on with one."""
         if fresh:
-            self.world.feed()
+            self.fixture.feed()
         self.cluster.slow = True
-        while len(self.workers) < MOST_WORKERS and (namespace := self.world.injector.take()) is not None:
-            self.workers.append(Worker(namespace, self.world.injector.converge(namespace)))
+        while len(self.workers) < MOST_WORKERS and (namespace := self.fixture.injector.get()) is not None:
+            self.workers.append(Worker(namespace, self.fixture.injector.reconcile(namespace)))
             self._dismiss()
         self._go_on(data, steps, None)
 
@@ -182,7 +182,7 @@ class Injection(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self._finish()
-        run(self.world.settle(policy=30.0))
+        run(self.fixture.settle(within=30.0))
 
     @precondition(lambda self: any(len(claims) > 1 for claims in self.claims.values()))
     @rule(who=registries)
@@ -198,9 +198,9 @@ class Injection(RuleBasedStateMachine):
                 worker.step()
             worker.die()
         self.workers.clear()
-        self.world.start()
+        self.fixture.start()
         for who, told in self.declared.items():
-            self.world.injector.declare(told)
+            self.fixture.injector.declare(told)
             self._look(who)
 
     # What must hold at every moment, and in the end
@@ -217,7 +217,7 @@ class Injection(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        if hasattr(self, "fixture"):
             self._come_to_rest()
             self._judge_the_end()
 
@@ -228,24 +228,24 @@ class Injection(RuleBasedStateMachine):
         found = breaches(snapshot, Wishes(list(self.declared.values()), owners, frozenset(SECRETS), *kept))
         assert not found, found
         for told in self.declared.values():
-            facts = self.world.injector.read(told.claim)
+            facts = self.fixture.injector.read(told.claim)
             assert facts is not None
             assert (facts.namespaces, facts.ready, facts.failed) == tally(snapshot, told)
         assert set().union(*self.claims.values()) == {told.claim for told in self.declared.values()}
         self.cluster.writes.clear()
-        for source in list(self.world._position):
-            self.world.relist(source)
-        run(self.world.settle())
+        for source in list(self.fixture.position):
+            self.fixture.relist(source)
+        run(self.fixture.settle())
         assert self.cluster.writes == []
 
     def _come_to_rest(self) -> None:
         self._finish()
         for _ in SECRETS:
-            self.world.clock.now += UNANSWERED_WRITE_SECONDS  # by then nothing is on its way any more
-            self.world.feed()
-            for source in list(self.world._position):
-                self.world.relist(source)
-            run(self.world.settle())
+            self.fixture.clock.now += UNANSWERED_WRITE_SECONDS  # by then nothing is on its way any more
+            self.fixture.feed()
+            for source in list(self.fixture.position):
+                self.fixture.relist(source)
+            run(self.fixture.settle())
             for who in "abc":
                 self._look(who)
 
@@ -272,7 +272,7 @@ class Injection(RuleBasedStateMachine):
     def _declare(self, who: str, told: DesiredInjection) -> None:
         self.declared[who] = told
         self.claims[who].add(told.claim)
-        self.world.injector.declare(told)
+        self.fixture.injector.declare(told)
         self._look(who)
 
     def _look(self, who: str) -> None:
@@ -280,17 +280,17 @@ class Injection(RuleBasedStateMachine):
         told = self.declared.get(who)
         for claim in sorted(self.claims[who], key=str):
             if told is None or claim != told.claim:
-                self.world.injector.withdraw(claim)
+                self.fixture.injector.withdraw(claim)
                 try:
-                    if self.world.injector.remaining(claim) == 0:
+                    if self.fixture.injector.remaining(claim) == 0:
                         self.claims[who].discard(claim)
                 except Refused:
                     continue
 
     def _lose(self, kind: Kind, unseen: bool) -> None:
-        for source in self.world._position:
+        for source in self.fixture.position:
             if unseen and source.kind is kind:
-                self.world.lose(source)
+                self.fixture.lose(source)
 
     def _dismiss(self) -> None:
         self.workers = [worker for worker in self.workers if not worker.is_done]

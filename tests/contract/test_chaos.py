@@ -16,15 +16,15 @@ import pytest
 
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
-from harbor_operator.injector.backoff import UNANSWERED_WRITE_SECONDS
+from harbor_operator.injector.limits import UNANSWERED_WRITE_SECONDS
 from harbor_operator.model.injection import Claim, DesiredInjection
 from lab.badroad import BadRoad, Luck
 from lab.controlplane import ControlPlane
 from lab.operator import USER
+from tests.contract.concurrent_writers import Ledger, Person
 from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
-from tests.contract.people import Ledger, Person
+from tests.unit.injector.fixture import desired
 from tests.unit.injector.rules import Snapshot, Wishes, breaches, tally
-from tests.unit.injector.world import desired
 
 pytestmark = pytest.mark.lab
 

@@ -12,8 +12,8 @@ from typing_extensions import override
 from harbor_operator.model.pods import ObservedPod, Owner
 from harbor_operator.ports import Unavailable
 from tests.unit.injector.asyncrun import run
-from tests.unit.injector.rescue.world import IMAGE, WISH, RescueWorld
-from tests.unit.injector.world import NAME
+from tests.unit.injector.fixture import NAME
+from tests.unit.injector.stuck_pods.fixture import IMAGE, POLICY, EvictorFixture
 
 NAMESPACES = st.sampled_from(["shop", "kube-closed"])
 ACCOUNTS = st.sampled_from(["default", "builder"])
@@ -36,9 +36,9 @@ PODS = st.builds(
 class Rescuing(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
-        self.world = RescueWorld()
-        self.world.offers.update(dict.fromkeys([("shop", "builder"), ("kube-closed", "default")], (NAME,)))
-        self.world.rescuer.declare(WISH)
+        self.fixture = EvictorFixture()
+        self.fixture.inherited.update(dict.fromkeys([("shop", "builder"), ("kube-closed", "default")], (NAME,)))
+        self.fixture.evictor.declare(POLICY)
         self.judged = 0
         self.born = 0
 
@@ -46,93 +46,93 @@ class Rescuing(RuleBasedStateMachine):
 
     @rule(pod=PODS)
     def create(self, pod: ObservedPod) -> None:
-        if (pod.namespace, pod.name) not in self.world.pods.pods:
+        if (pod.namespace, pod.name) not in self.fixture.pods.pods:
             self.born += 1
-            self.world.pods.put(replace(pod, uid=f"uid-{self.born}", refused=pod.images))
+            self.fixture.pods.put(replace(pod, uid=f"uid-{self.born}", refused=pod.images))
 
     @rule(namespace=NAMESPACES, name=NAMES, refused=st.booleans())
     def report(self, namespace: str, name: str, refused: bool) -> None:
-        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.terminating:
-            self.world.pods.put(replace(pod, refused=pod.images if refused else ()))
+        if (pod := self.fixture.pods.pods.get((namespace, name))) and not pod.terminating:
+            self.fixture.pods.put(replace(pod, refused=pod.images if refused else ()))
 
     @rule(namespace=NAMESPACES, name=NAMES)
     def delete(self, namespace: str, name: str) -> None:
-        if (pod := self.world.pods.pods.get((namespace, name))) and not pod.terminating:
-            self.world.pods.put(replace(pod, terminating=True))
+        if (pod := self.fixture.pods.pods.get((namespace, name))) and not pod.terminating:
+            self.fixture.pods.put(replace(pod, terminating=True))
 
     @rule(namespace=NAMESPACES, name=NAMES, unseen=st.booleans())
     def start(self, namespace: str, name: str, unseen: bool) -> None:
-        if (namespace, name) in self.world.pods.pods:
-            self.world.pods.remove(namespace, name)
+        if (namespace, name) in self.fixture.pods.pods:
+            self.fixture.pods.remove(namespace, name)
             if unseen:
-                self.world.relist()
+                self.fixture.relist()
 
     @rule(namespace=NAMESPACES, account=ACCOUNTS, offer=OFFERS)
     def settle_account(self, namespace: str, account: str, offer: tuple[str, ...]) -> None:
-        self.world.offers[namespace, account] = offer
+        self.fixture.inherited[namespace, account] = offer
 
     @rule(wanted=st.booleans())
     def decide(self, wanted: bool) -> None:
         if not wanted:
-            self.world.rescuer.withdraw(WISH.registry_uid)
-        elif not self.world.rescuer.wishes():
-            self.world.rescuer.declare(WISH)
-            self.world.rescuer.reset()
-            self.world.relist()
+            self.fixture.evictor.withdraw(POLICY.registry_uid)
+        elif not self.fixture.evictor.policies():
+            self.fixture.evictor.declare(POLICY)
+            self.fixture.evictor.reset()
+            self.fixture.relist()
 
     # What time and the network do
 
     @rule()
     def feed(self) -> None:
-        self.world.feed()
+        self.fixture.feed()
 
     @rule()
     def work(self) -> None:
-        run(self.world.rescuer.work())
+        run(self.fixture.evictor.evict_due())
 
     @rule()
     def feed_and_work(self) -> None:
-        run(self.world.settle())
+        run(self.fixture.settle())
 
     @rule()
     def work_in_vain(self) -> None:
-        self.world.pods.failure = Unavailable("no answer")
-        run(self.world.rescuer.work())
-        self.world.pods.failure = None
+        self.fixture.pods.failure = Unavailable("no answer")
+        run(self.fixture.evictor.evict_due())
+        self.fixture.pods.failure = None
 
     @rule(seconds=st.sampled_from([0.1, 5.0, 60.0]))
     def wait(self, seconds: float) -> None:
-        self.world.clock.now += seconds
+        self.fixture.clock.now += seconds
 
     # What must hold always, and in the end
 
     @invariant()
     def nothing_is_evicted_that_may_not_be(self) -> None:
-        if not hasattr(self, "world"):
+        if not hasattr(self, "fixture"):
             return
-        for pod in self.world.pods.evicted[self.judged :]:
-            offered = self.world.offers.get((pod.namespace, pod.account), ())
-            assert self.world.rescuer.wishes()
+        for pod in self.fixture.pods.evicted[self.judged :]:
+            offered = self.fixture.inherited.get((pod.namespace, pod.account), ())
+            assert self.fixture.evictor.policies()
             assert NAME in offered
             assert NAME not in pod.references
             assert set(pod.references) <= set(offered)
             assert IMAGE in pod.refused
             assert pod.owner is not None
             assert not pod.terminating
-        self.judged = len(self.world.pods.evicted)
+        self.judged = len(self.fixture.pods.evicted)
 
     @override
     def teardown(self) -> None:
-        if not hasattr(self, "world") or not self.world.rescuer.wishes():
+        if not hasattr(self, "fixture") or not self.fixture.evictor.policies():
             return
-        run(self.world.settle(policy=6000))
-        for pod in self.world.pods.pods.values():
-            offered = self.world.offers.get((pod.namespace, pod.account), ())
+        run(self.fixture.settle(within=6000))
+        for pod in self.fixture.pods.pods.values():
+            offered = self.fixture.inherited.get((pod.namespace, pod.account), ())
             doomed = IMAGE in pod.refused and NAME in offered and set(pod.references) <= set(offered) - {NAME}
             assert pod.terminating or pod.owner is None or not doomed
-        asked = self.world.pods.asked
-        run(self.world.settle(policy=600))
-        assert self.world.pods.asked == asked
+        asked = self.fixture.pods.requests
+        run(self.fixture.settle(within=600))
+        assert self.fixture.pods.requests == asked
 
 
 class Stubborn(RuleBasedStateMachine):
@@ -140,25 +140,25 @@ class Stubborn(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.world = RescueWorld()
-        self.world.rescuer.declare(WISH)
-        self.began = self.world.clock.now
+        self.fixture = EvictorFixture()
+        self.fixture.evictor.declare(POLICY)
+        self.began = self.fixture.clock.now
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 3.0, 30.0, 300.0, 3000.0]))
     def live(self, seconds: float) -> None:
-        if not self.world.pods.pods:
+        if not self.fixture.pods.pods:
             owner = Owner("ReplicaSet", "app", "rs")
-            name = f"pod-{self.world.pods.revision}"
-            self.world.pods.put(ObservedPod("shop", name, name, 0, "default", (), (IMAGE,), (IMAGE,), owner))
-        self.world.clock.now += seconds
-        run(self.world.settle())
+            name = f"pod-{self.fixture.pods.revision}"
+            self.fixture.pods.put(ObservedPod("shop", name, name, 0, "default", (), (IMAGE,), (IMAGE,), owner))
+        self.fixture.clock.now += seconds
+        run(self.fixture.settle())
 
     @invariant()
     def each_eviction_had_to_wait_four_times_as_long(self) -> None:
-        if hasattr(self, "world") and self.world.pods.evicted:
-            times = len(self.world.pods.evicted)
+        if hasattr(self, "fixture") and self.fixture.pods.evicted:
+            times = len(self.fixture.pods.evicted)
             least = sum(min(15.0 * 4**wave, 3600.0) for wave in range(times - 1))
-            assert self.world.clock.now - self.began >= least
+            assert self.fixture.clock.now - self.began >= least
 
 
 SETTINGS = settings(max_examples=200, stateful_step_count=40, deadline=None)

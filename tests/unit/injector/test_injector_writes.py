@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.watch import Source
 from tests.fakes.cluster import matches
+from tests.unit.injector.fixture import InjectorFixture, desired
 from tests.unit.injector.interleaving import SlowCluster, Worker
-from tests.unit.injector.world import World, desired
 
 T = TypeVar("T")
 ACCOUNTS = ("default", "builder", "deployer")
@@ -30,15 +30,15 @@ class Birth:
         self._noise = MOST_NOISE
         self.cluster = SlowCluster()
         self.cluster.slow = True
-        self.world = World(self.cluster)
+        self.fixture = InjectorFixture(self.cluster)
         self._declare()
-        self.world.feed()
+        self.fixture.feed()
         self.cluster.add_namespace("app")
         self._coming = [*ACCOUNTS]
 
     def start_again(self) -> None:
         """Replaces the injector by a new one, which has seen nothing yet."""
-        self.world.start()
+        self.fixture.start()
         self._declare()
         self.cluster.writes.clear()
 
@@ -53,14 +53,14 @@ class Birth:
         options: list[tuple[Callable[[], None], object]] = [
             (self._bear, self._coming),
             (self._tell, self._untold()),
-            (self._begin, self.world.injector.queue.depth),
+            (self._begin, self.fixture.injector.queue.depth),
             (self._go_on, self._workers),
         ]
         return [act for act, anything in options if anything]
 
     def _declare(self) -> None:
         for claim in self._claims:
-            self.world.injector.declare(desired(claim))
+            self.fixture.injector.declare(desired(claim))
 
     def _pick(self, options: list[T]) -> T:
         return self._data.draw(st.sampled_from(options))
@@ -69,20 +69,20 @@ class Birth:
         self.cluster.put_account("app", self._coming.pop())
 
     def _untold(self) -> list[Source]:
-        position, now = self.world._position, len(self.cluster.history)
-        sources = sorted(self.world.injector.sources(), key=str)
+        position, now = self.fixture.position, len(self.cluster.history)
+        sources = sorted(self.fixture.injector.sources(), key=str)
         return [source for source in sources if position.get(source, -1) < now]
 
     def _tell(self) -> None:
         source = self._pick(self._untold())
-        if source in self.world._position:
-            self.world.tell(source, limit=1)
+        if source in self.fixture.position:
+            self.fixture.deliver(source, limit=1)
         else:
-            self.world.relist(source)
+            self.fixture.relist(source)
 
     def _begin(self) -> None:
-        if (namespace := self.world.injector.take()) is not None:
-            self._workers.append(Worker(namespace, self.world.injector.converge(namespace)))
+        if (namespace := self.fixture.injector.get()) is not None:
+            self._workers.append(Worker(namespace, self.fixture.injector.reconcile(namespace)))
 
     def _go_on(self) -> None:
         self._pick(self._workers).step()
@@ -90,14 +90,14 @@ class Birth:
 
     def _repeat(self) -> None:
         self._noise -= 1
-        source = self._pick(sorted(self.world.injector.sources(), key=str))
-        told = self.cluster.history[: self.world._position.get(source, 0)]
+        source = self._pick(sorted(self.fixture.injector.sources(), key=str))
+        told = self.cluster.history[: self.fixture.position.get(source, 0)]
         if changes := [change for kind, change in told if matches(source, kind, change)]:
-            self.world.repeat(source, self._pick(changes))
+            self.fixture.repeat(source, self._pick(changes))
 
     def _list_anew(self) -> None:
         self._noise -= 1
-        self.world.relist(self._pick(sorted(self.world.injector.sources(), key=str)))
+        self.fixture.relist(self._pick(sorted(self.fixture.injector.sources(), key=str)))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_a_restart_writes_nothing(data: st.DataObject) -> None:
     birth.start_again()
     birth.live()
     assert birth.cluster.writes == []
-    assert birth.world.injector.ready
+    assert birth.fixture.injector.ready

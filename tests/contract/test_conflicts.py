@@ -28,7 +28,7 @@ from tests.contract.injection import (
     until,
     until_server_says,
 )
-from tests.unit.injector.world import CLAIM, NAME
+from tests.unit.injector.fixture import CLAIM, NAME
 
 pytestmark = pytest.mark.lab
 SPOILT = encode("{}")
@@ -65,15 +65,15 @@ async def await_contest(plane: ControlPlane, duty: Duty, mark: int, resource: st
     moments = [event.received for event in repairs(plane, mark, resource)]
     waited = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
     assert all(seconds >= pause for seconds, pause in zip(waited, PAUSES, strict=False))
-    await until(lambda: len(duty.injector.contests()) == 1)
-    assert duty.metrics.contests == 1
+    await until(lambda: len(duty.injector.conflicts()) == 1)
+    assert duty.metrics.conflicts == 1
 
 
 async def end(duty: Duty, http: KubernetesClient, namespace: str) -> None:
     """What is right stays right, and after a while nobody speaks of a contest any more."""
     await until(is_spread(duty.injector, 1))
     duty.clock.ahead += STABLE_GAP_FACTOR * MIN_STABLE_SECONDS
-    assert duty.injector.contests() == ()
+    assert duty.injector.conflicts() == ()
     duty.injector.withdraw(CLAIM)
     await until(lambda: duty.injector.remaining(CLAIM) == 0)
     await remove(http, namespace)
@@ -93,7 +93,7 @@ async def test_somebody_keeps_removing_our_entry(plane: ControlPlane, http: Kube
         mark = plane.audit.mark()
         async with undoing(strip):
             await await_contest(plane, duty, mark, "serviceaccounts")
-            (contest,) = duty.injector.contests()
+            (contest,) = duty.injector.conflicts()
             assert (contest.namespace, contest.subject) == ("contest-entry", "ServiceAccount 'default'")
             assert repairs(plane, mark, "secrets") == []
         await until_server_says(lambda: references(http, "contest-entry"), ("theirs", NAME))
@@ -120,7 +120,7 @@ async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: Kub
         mark = plane.audit.mark()
         async with undoing(spoil):
             await await_contest(plane, duty, mark, "secrets")
-            assert duty.injector.contests()[0].subject == f"Secret '{NAME}'"
+            assert duty.injector.conflicts()[0].subject == f"Secret '{NAME}'"
             mark = plane.audit.mark()
             rotated = the_wish("rotated")
             duty.injector.declare(rotated)
