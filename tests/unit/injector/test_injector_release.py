@@ -165,3 +165,37 @@ async def test_what_another_view_still_shows_is_not_forgotten(fixture: InjectorF
     await fixture.settle()
     assert fixture.cluster.writes == ["patch app/default", "delete app/other-pull"]
     assert fixture.references("app") == ()
+
+
+async def test_queries_change_nothing(fixture: InjectorFixture) -> None:
+    fixture.injector.declare(desired())
+    fixture.add_namespace("app")
+    await fixture.settle()
+    fixture.injector.declare(desired(config="two"))
+    for _ in range(2):
+        facts = fixture.injector.read(CLAIM)
+        assert facts is not None
+        assert (facts.namespaces, facts.ready) == (1, 0)
+        assert fixture.injector.queue.depth == 0
+    await fixture.settle()
+    fixture.cluster.delete_namespace("app")
+    await fixture.settle()
+    fixture.injector.withdraw(CLAIM)
+    sources = fixture.injector.sources()
+    assert fixture.injector.remaining(CLAIM) == 0
+    assert fixture.injector.sources() is sources
+    fixture.injector.settle_released_claims()
+    assert fixture.injector.sources() == {Source(Kind.NAMESPACES)}
+
+
+async def test_progress_is_unknown_until_every_namespace_is_planned(fixture: InjectorFixture) -> None:
+    fixture.add_namespace("app")
+    fixture.injector.declare(desired())
+    for source in fixture.injector.sources():
+        fixture.relist(source)
+    assert fixture.injector.read(CLAIM) is None
+    assert fixture.injector.progress() == {}
+    fixture.injector.resync()
+    facts = fixture.injector.read(CLAIM)
+    assert facts is not None
+    assert (facts.namespaces, facts.ready) == (1, 0)
