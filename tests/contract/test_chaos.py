@@ -1,7 +1,7 @@
-"""Everything at once: people, other controllers, changing wishes, and a bad road between the operator and the server.
+"""Everything at once: concurrent writers, changing registries, and faults between the operator and the server.
 
-The seed decides what people do and what befalls requests; the order in which things meet is that of the day. When the
-weather has calmed down, the cluster must be as the model of the unit tests says, and not a write more is made.
+The seed decides the actions and the faults, but not how they interleave. After the chaos, the cluster must satisfy the
+rules of the unit tests, and no further write happens.
 """
 
 from __future__ import annotations
@@ -21,17 +21,25 @@ from harbor_operator.model.injection import Claim, DesiredInjection
 from lab.badroad import BadRoad, Luck
 from lab.controlplane import ControlPlane
 from lab.operator import USER
-from tests.contract.concurrent_writers import Ledger, Person
-from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
+from tests.contract.concurrent_writers import ConcurrentWriter, ExpectedEntries
+from tests.contract.injection import (
+    RunningInjector,
+    listed,
+    remove,
+    run_injector_through_faults,
+    snapshot,
+    until,
+    wide_rights,
+)
 from tests.unit.injector.fixture import desired
-from tests.unit.injector.rules import Snapshot, Wishes, breaches, tally
+from tests.unit.injector.rules import DesiredCluster, Snapshot, expected_counts, violations
 
 pytestmark = pytest.mark.lab
 
 NAMES = frozenset({"harbor-pull", "other-pull"})
-PEOPLE = 3
-ACTS = 120
-CALM_SECONDS = 180.0
+WRITERS = 3
+ACTIONS = 120
+TIMEOUT_SECONDS = 180.0
 
 TEAMS = LabelSelector.model_validate({"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]})
 NOT_B = LabelSelector.model_validate({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]})
@@ -43,18 +51,18 @@ ACCOUNTS = [("default",), ("default", "builder"), ("*",)]
 
 
 class Registries:
-    """Two registries whose wishes change; each keeps the name of its Secret, as the older of two rivals does."""
+    """Two registries whose desired state changes; each keeps the name of its Secret."""
 
-    def __init__(self, duty: Duty, random: random.Random) -> None:
-        self._duty = duty
+    def __init__(self, running_injector: RunningInjector, random: random.Random) -> None:
+        self._duty = running_injector
         self._random = random
         self._claims: set[Claim] = set()
-        self.wishes: dict[str, DesiredInjection] = {}
+        self.declared: dict[str, DesiredInjection] = {}
         for uid in ("uid-a", "uid-b"):
             self.change(uid)
 
     def change(self, uid: str) -> None:
-        """Asks for something else: other namespaces, other accounts, another credential."""
+        """Declares other namespaces, other accounts and another credential."""
         random = self._random
         name = {"uid-a": "harbor-pull", "uid-b": "other-pull"}[uid]
         # Only the namespaces of this test, whatever else is in the cluster.
@@ -62,53 +70,55 @@ class Registries:
         chosen = NamespaceSelection(selector=random.choice(SELECTORS), exclude=[*outside, *random.choice(PATTERNS)])
         config = json.dumps({"auths": {str(random.random()): {}}})
         claim = Claim(uid, name, random.choice(ACCOUNTS))
-        self.wishes[uid] = desired(claim, config=config, namespaces=chosen)
+        self.declared[uid] = desired(claim, config=config, namespaces=chosen)
         self._claims.add(claim)
-        self._duty.injector.declare(self.wishes[uid])
-        self.look()
+        self._duty.injector.declare(self.declared[uid])
+        self.withdraw_old_claims()
 
-    def look(self) -> None:
-        """Takes back what is claimed no more, as a pass does."""
-        present = {desired.claim for desired in self.wishes.values()}
+    def withdraw_old_claims(self) -> None:
+        """Withdraws the claims that are no longer declared, as a reconciliation does."""
+        present = {desired.claim for desired in self.declared.values()}
         for claim in self._claims - present:
             self._duty.injector.withdraw(claim)
         self._claims = present | {c for c in self._claims - present if self._duty.injector.remaining(c) != 0}
 
     def is_clean(self) -> bool:
-        """Whether nothing is left of what was claimed before."""
-        self.look()
-        return self._claims == {desired.claim for desired in self.wishes.values()}
+        """Whether nothing is left of earlier claims."""
+        self.withdraw_old_claims()
+        return self._claims == {desired.claim for desired in self.declared.values()}
 
-    def untold(self, cluster: Snapshot) -> list[str]:
-        """Where the injector tells other numbers than the cluster."""
+    def misreported(self, cluster: Snapshot) -> list[str]:
+        """The registries for which the injector reports wrong numbers."""
         read = self._duty.injector.read
-        told = {uid: (read(desired.claim), tally(cluster, desired)) for uid, desired in self.wishes.items()}
+        reported = {
+            uid: (read(desired.claim), expected_counts(cluster, desired)) for uid, desired in self.declared.items()
+        }
         return [
             f"{uid}: {facts} instead of {counts}"
-            for uid, (facts, counts) in told.items()
+            for uid, (facts, counts) in reported.items()
             if facts is None or (facts.namespaces, facts.ready, facts.failed) != counts
         ]
 
-    def leave(self) -> None:
-        """Asks for nothing any more."""
-        self.wishes.clear()
+    def remove_all(self) -> None:
+        """Removes all registries."""
+        self.declared.clear()
 
 
-class Weather:
-    """Makes the road bad, cuts watches, lets history expire and changes wishes until it is told to stop."""
+class Chaos:
+    """Injects faults, cuts watches, lets the history expire and changes registries, until cancelled."""
 
     def __init__(self, road: BadRoad, registries: Registries, random: random.Random) -> None:
         self._road = road
         self._registries = registries
         self._random = random
 
-    async def rage(self) -> None:
+    async def run(self) -> None:
         self._road.luck = Luck(self._random)
-        acts = [self._road.cut, self._road.expire, self._change, self._registries.look]
+        actions = [self._road.cut, self._road.expire, self._change, self._registries.withdraw_old_claims]
         try:
             while True:
                 await asyncio.sleep(self._random.uniform(0, 0.2))
-                self._random.choice(acts)()
+                self._random.choice(actions)()
         finally:
             self._road.luck = None
 
@@ -123,73 +133,80 @@ def rights(plane: ControlPlane) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", [1, 5, 13])
-async def test_after_a_storm_everything_is_as_it_should_be(
+async def test_after_chaos_the_cluster_is_in_the_required_state(
     plane: ControlPlane, http: KubernetesClient, seed: int
 ) -> None:
-    ledger = Ledger(NAMES)
-    people = [Person(http, random.Random(seed * 10 + i), ledger, f"storm-{seed}{i}") for i in range(PEOPLE)]  # noqa: S311 - a seed makes it repeatable
-    async with on_a_bad_road(plane) as (road, duty):
-        registries = Registries(duty, random.Random(seed))  # noqa: S311 - a seed makes it repeatable
-        weather = Weather(road, registries, random.Random(seed + 100))  # noqa: S311 - a seed makes it repeatable
-        await live_through(people, weather)
-        # A new credential ends every wait: also where our work was undone again and again.
+    expected = ExpectedEntries(NAMES)
+    seeds = [seed * 10 + number for number in range(WRITERS)]
+    writers = [ConcurrentWriter(http, random.Random(each), expected, f"storm-{each}") for each in seeds]  # noqa: S311 - a seed makes it repeatable
+    async with run_injector_through_faults(plane) as (road, running_injector):
+        registries = Registries(running_injector, random.Random(seed))  # noqa: S311 - a seed makes it repeatable
+        chaos = Chaos(road, registries, random.Random(seed + 100))  # noqa: S311 - a seed makes it repeatable
+        await run_all(writers, chaos)
+        # A new credential resets every back-off, also that of conflicts.
         for uid in ("uid-a", "uid-b"):
             registries.change(uid)
-        await until_right(http, registries, ledger)
-        duty.clock.ahead += UNANSWERED_WRITE_SECONDS  # by then nothing that got no answer is on its way any more
+        await until_right(http, registries, expected)
+        running_injector.clock.offset += UNANSWERED_WRITE_SECONDS  # by then, no write without answer is in flight
         road.expire()
         await until(registries.is_clean)
-        assert ledger.losses(await listed(http, "serviceaccounts")) == []
+        assert expected.losses(await listed(http, "serviceaccounts")) == []
         taken = {
-            observed.owner for observed in (await snapshot(http)).secrets.values() if observed.uid in ledger.strangers
+            observed.owner
+            for observed in (await snapshot(http)).secrets.values()
+            if observed.uid in expected.foreign_secrets
         }
         assert taken <= {""}
-        await rest(plane, road, duty)
-        registries.leave()
-        await until_right(http, registries, ledger)
+        await check_relist_writes_nothing(plane, road, running_injector)
+        registries.remove_all()
+        await until_right(http, registries, expected)
         await until(registries.is_clean)
-    await remove(http, *(name for person in people for name in person.places))
+    await remove(http, *(name for writer in writers for name in writer.namespaces))
 
 
-async def live_through(people: list[Person], weather: Weather) -> None:
-    """Lets everybody act in bad weather, and the weather end with them."""
+async def run_all(writers: list[ConcurrentWriter], chaos: Chaos) -> None:
+    """Runs all writers during the chaos; it ends with them."""
 
-    async def live(person: Person) -> None:
-        for _ in range(ACTS):
-            await person.act()
+    async def run_writer(writer: ConcurrentWriter) -> None:
+        for _ in range(ACTIONS):
+            await writer.execute_random_action()
 
-    for person in people:
-        await person.begin(3)
-    raging = asyncio.create_task(weather.rage())
-    await asyncio.gather(*(live(person) for person in people))
-    raging.cancel()
+    for writer in writers:
+        await writer.begin(3)
+    running_chaos = asyncio.create_task(chaos.run())
+    await asyncio.gather(*(run_writer(writer) for writer in writers))
+    running_chaos.cancel()
     with suppress(asyncio.CancelledError):
-        await raging
+        await running_chaos
 
 
-async def until_right(http: KubernetesClient, registries: Registries, ledger: Ledger) -> None:
-    """Returns once nothing is wrong any more; TimeoutError is raised from what still was."""
-    wrong: list[str] = ["nobody has looked yet"]
+async def until_right(http: KubernetesClient, registries: Registries, expected: ExpectedEntries) -> None:
+    """Returns once nothing is wrong; fails with the list of what is wrong after the timeout."""
+    wrong: list[str] = ["not checked yet"]
     try:
-        async with asyncio.timeout(CALM_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while wrong:
                 await asyncio.sleep(0.1)
-                registries.look()
+                registries.withdraw_old_claims()
                 cluster = await snapshot(http)
-                wrong = [*breaches(cluster, rules(registries, ledger)), *registries.untold(cluster)]
+                wrong = [*violations(cluster, rules(registries, expected)), *registries.misreported(cluster)]
     except TimeoutError:
         raise AssertionError(wrong) from None
 
 
-def rules(registries: Registries, ledger: Ledger) -> Wishes:
+def rules(registries: Registries, expected: ExpectedEntries) -> DesiredCluster:
     owners = frozenset({"uid-a", "uid-b"})
-    return Wishes(list(registries.wishes.values()), owners, NAMES, taken=frozenset(ledger.taken))
+    return DesiredCluster(list(registries.declared.values()), owners, NAMES, taken=frozenset(expected.taken))
 
 
-async def rest(plane: ControlPlane, road: BadRoad, duty: Duty) -> None:
-    """Lets the operator look at everything once more: it writes nothing."""
+async def check_relist_writes_nothing(plane: ControlPlane, road: BadRoad, running_injector: RunningInjector) -> None:
+    """Makes the operator list everything again: it must write nothing."""
     mark = plane.audit.mark()
-    before = dict(duty.cluster.listed)
+    before = dict(running_injector.cluster.listed)
     road.expire()
-    await until(lambda: all(duty.cluster.listed[source] > before[source] for source in duty.injector.sources()))
+    await until(
+        lambda: all(
+            running_injector.cluster.listed[source] > before[source] for source in running_injector.injector.sources()
+        )
+    )
     assert plane.audit.writes_since(mark, user=USER) == []

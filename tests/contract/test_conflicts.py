@@ -1,4 +1,4 @@
-"""Another writer keeps undoing what the injector writes to a real API server: few writes, a name for it, and an end."""
+"""Another client keeps reverting the writes of the injector on a real API server: few repairs, a report, an end."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from lab.audit import AuditEvent
 from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import (
-    Duty,
-    is_spread,
-    make,
-    on_duty,
+    RunningInjector,
+    create,
+    is_injected,
     references,
     remove,
+    run_injector,
     secret,
-    the_wish,
+    selected_injection,
     until,
-    until_server_says,
+    until_server_answers,
 )
 from tests.unit.injector.fixture import CLAIM, NAME
 
 pytestmark = pytest.mark.lab
-SPOILT = encode("{}")
-PAUSES = (0.0, 1.0, 2.0)
-"""What must lie between the second repair and the third, and so on: the first two are made at once."""
+EDITED = encode("{}")
+MIN_DELAYS_SECONDS = (0.0, 1.0, 2.0)
+"""Minimum delay before the third repair and each later one; the first two happen at once."""
 
 
 @asynccontextmanager
-async def undoing(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Somebody who undoes our work all the time, until the block ends."""
+async def reverting(revert: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Another client that reverts our writes until the block ends."""
 
-    async def go_on() -> None:
+    async def keep_reverting() -> None:
         while True:
-            await undo()
+            await revert()
             await asyncio.sleep(0.005)
 
-    other = asyncio.create_task(go_on())
+    other = asyncio.create_task(keep_reverting())
     try:
         yield
     finally:
@@ -54,81 +54,81 @@ async def undoing(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
 
 
 def repairs(plane: ControlPlane, mark: int, resource: str) -> list[AuditEvent]:
-    """Those that were carried out: one that met another writer's and was refused is tried again at once."""
+    """The successful repairs; one that met a concurrent write is repeated at once."""
     written = plane.audit.writes_since(mark, USER)
     return [event for event in written if event.resource == resource and event.code < 400]
 
 
-async def await_contest(plane: ControlPlane, duty: Duty, mark: int, resource: str) -> None:
-    """Waits until so many repairs were needed that it has a name, and checks that each waited longer than the last."""
-    await until(lambda: len(repairs(plane, mark, resource)) > len(PAUSES))
-    moments = [event.received for event in repairs(plane, mark, resource)]
-    waited = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
-    assert all(seconds >= pause for seconds, pause in zip(waited, PAUSES, strict=False))
-    await until(lambda: len(duty.injector.conflicts()) == 1)
-    assert duty.metrics.conflicts == 1
+async def await_conflict(plane: ControlPlane, running_injector: RunningInjector, mark: int, resource: str) -> None:
+    """Waits until the conflict is reported, and checks the delay before each repair."""
+    await until(lambda: len(repairs(plane, mark, resource)) > len(MIN_DELAYS_SECONDS))
+    received = [event.received for event in repairs(plane, mark, resource)]
+    waited = [(later - earlier).total_seconds() for earlier, later in pairwise(received)]
+    assert all(seconds >= pause for seconds, pause in zip(waited, MIN_DELAYS_SECONDS, strict=False))
+    await until(lambda: len(running_injector.injector.conflicts()) == 1)
+    assert running_injector.metrics.conflicts == 1
 
 
-async def end(duty: Duty, http: KubernetesClient, namespace: str) -> None:
-    """What is right stays right, and after a while nobody speaks of a contest any more."""
-    await until(is_spread(duty.injector, 1))
-    duty.clock.ahead += STABLE_GAP_FACTOR * MIN_STABLE_SECONDS
-    assert duty.injector.conflicts() == ()
-    duty.injector.withdraw(CLAIM)
-    await until(lambda: duty.injector.remaining(CLAIM) == 0)
+async def end(running_injector: RunningInjector, http: KubernetesClient, namespace: str) -> None:
+    """Checks that the namespace stays ready and that the conflict is resolved, and cleans up."""
+    await until(is_injected(running_injector.injector, 1))
+    running_injector.clock.offset += STABLE_GAP_FACTOR * MIN_STABLE_SECONDS
+    assert running_injector.injector.conflicts() == ()
+    running_injector.injector.withdraw(CLAIM)
+    await until(lambda: running_injector.injector.remaining(CLAIM) == 0)
     await remove(http, namespace)
 
 
-async def test_somebody_keeps_removing_our_entry(plane: ControlPlane, http: KubernetesClient) -> None:
-    path = "/api/v1/namespaces/contest-entry/serviceaccounts/default"
+async def test_client_that_keeps_removing_our_entry(plane: ControlPlane, http: KubernetesClient) -> None:
+    path = "/api/v1/namespaces/conflict-entry/serviceaccounts/default"
 
     async def strip() -> None:
-        if NAME in await references(http, "contest-entry"):
+        if NAME in await references(http, "conflict-entry"):
             await http.request("PATCH", path, body=RequestBody.merge_patch({"imagePullSecrets": [{"name": "theirs"}]}))
 
-    async with on_duty(plane) as duty:
-        duty.injector.declare(the_wish())
-        await make(http, "contest-entry")
-        await until(is_spread(duty.injector, 1))
+    async with run_injector(plane) as running_injector:
+        running_injector.injector.declare(selected_injection())
+        await create(http, "conflict-entry")
+        await until(is_injected(running_injector.injector, 1))
         mark = plane.audit.mark()
-        async with undoing(strip):
-            await await_contest(plane, duty, mark, "serviceaccounts")
-            (contest,) = duty.injector.conflicts()
-            assert (contest.namespace, contest.subject) == ("contest-entry", "ServiceAccount 'default'")
+        async with reverting(strip):
+            await await_conflict(plane, running_injector, mark, "serviceaccounts")
+            (conflict,) = running_injector.injector.conflicts()
+            assert (conflict.namespace, conflict.subject) == ("conflict-entry", "ServiceAccount 'default'")
             assert repairs(plane, mark, "secrets") == []
-        await until_server_says(lambda: references(http, "contest-entry"), ("theirs", NAME))
-        await end(duty, http, "contest-entry")
+        await until_server_answers(lambda: references(http, "conflict-entry"), ("theirs", NAME))
+        await end(running_injector, http, "conflict-entry")
 
 
 @pytest.mark.parametrize("how", ["deletes", "edits"])
-async def test_somebody_keeps_spoiling_our_secret(plane: ControlPlane, http: KubernetesClient, how: str) -> None:
-    namespace = f"contest-{how}"
+async def test_client_that_keeps_changing_our_secret(plane: ControlPlane, http: KubernetesClient, how: str) -> None:
+    namespace = f"conflict-{how}"
     path = f"/api/v1/namespaces/{namespace}/secrets/{NAME}"
 
-    async def spoil() -> None:
-        if await content(http, namespace) in {"", SPOILT}:
+    async def change() -> None:
+        if await content(http, namespace) in {"", EDITED}:
             return
         if how == "deletes":
             await http.request("DELETE", path)
         else:
-            await http.request("PATCH", path, body=RequestBody.merge_patch({"data": {".dockerconfigjson": SPOILT}}))
+            await http.request("PATCH", path, body=RequestBody.merge_patch({"data": {".dockerconfigjson": EDITED}}))
 
-    async with on_duty(plane) as duty:
-        duty.injector.declare(the_wish())
-        await make(http, namespace)
-        await until(is_spread(duty.injector, 1))
+    async with run_injector(plane) as running_injector:
+        running_injector.injector.declare(selected_injection())
+        await create(http, namespace)
+        await until(is_injected(running_injector.injector, 1))
         mark = plane.audit.mark()
-        async with undoing(spoil):
-            await await_contest(plane, duty, mark, "secrets")
-            assert duty.injector.conflicts()[0].subject == f"Secret '{NAME}'"
+        async with reverting(change):
+            await await_conflict(plane, running_injector, mark, "secrets")
+            assert running_injector.injector.conflicts()[0].subject == f"Secret '{NAME}'"
             mark = plane.audit.mark()
-            rotated = the_wish("rotated")
-            duty.injector.declare(rotated)
-            # Not after the four seconds that a repair would have to wait by now.
-            (written, *_) = await anything(plane, mark)
+            rotated = selected_injection("rotated")
+            running_injector.injector.declare(rotated)
+            # At once, and not after the four seconds that the next repair must wait.
+            (written, *_) = await next_writes(plane, mark)
             assert written.resource == "secrets"
-        await until_server_says(lambda: content(http, namespace), encode(rotated.docker_config.get_secret_value()))
-        await end(duty, http, namespace)
+        await until_server_answers(lambda: content(http, namespace), encode(rotated.docker_config.get_secret_value()))
+        await end(running_injector, http, namespace)
 
 
 async def content(http: KubernetesClient, namespace: str) -> str:
@@ -136,6 +136,6 @@ async def content(http: KubernetesClient, namespace: str) -> str:
     return "" if isinstance(found, ApiError) else str(found["data"][".dockerconfigjson"])
 
 
-async def anything(plane: ControlPlane, mark: int) -> list[AuditEvent]:
+async def next_writes(plane: ControlPlane, mark: int) -> list[AuditEvent]:
     await until(lambda: bool(plane.audit.writes_since(mark, USER)))
     return plane.audit.writes_since(mark, USER)

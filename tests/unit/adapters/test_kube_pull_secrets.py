@@ -21,7 +21,7 @@ def account(*references: str, attached: str = "") -> PartialObject:
 
 
 def test_equal_small_lists_are_kept_once() -> None:
-    first, second = (read_account(account("theirs", "".join(["harbor", "-pull"]))) for _ in range(2))
+    first, second = (read_account(account("theirs", "harbor-pull")) for _ in range(2))
     assert first.references == ("theirs", "harbor-pull")
     assert first.references is second.references
 

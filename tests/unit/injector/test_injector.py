@@ -12,7 +12,7 @@ def fixture() -> InjectorFixture:
     return InjectorFixture()
 
 
-async def test_fresh_namespace_costs_two_writes_and_no_read(fixture: InjectorFixture) -> None:
+async def test_new_namespace_costs_two_writes_and_no_read(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     await fixture.settle()
     fixture.add_namespace("app")
@@ -22,7 +22,7 @@ async def test_fresh_namespace_costs_two_writes_and_no_read(fixture: InjectorFix
     assert fixture.owner("app") == "uid-a"
 
 
-async def test_second_look_and_restart_write_nothing(fixture: InjectorFixture) -> None:
+async def test_second_reconciliation_and_restart_write_nothing(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     for name in ("a", "b", "c"):
         fixture.add_namespace(name)
@@ -53,7 +53,7 @@ async def test_secret_waits_for_a_late_service_account(fixture: InjectorFixture)
     assert len(fixture.metrics.seconds) == 1
 
 
-async def test_nothing_is_said_or_written_before_the_first_full_look(fixture: InjectorFixture) -> None:
+async def test_nothing_is_reported_or_written_before_the_watches_sync(fixture: InjectorFixture) -> None:
     fixture.add_namespace("app")
     fixture.injector.declare(desired())
     assert fixture.injector.read(CLAIM) is None
@@ -79,7 +79,7 @@ async def test_rotation_rewrites_each_secret_once(fixture: InjectorFixture) -> N
     assert fixture.cluster.secrets["a", NAME].digest == digest_of(encode("two"))
 
 
-async def test_fresh_namespace_overtakes_a_rotation(fixture: InjectorFixture) -> None:
+async def test_new_namespace_overtakes_a_rotation(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     for index in range(20):
         fixture.add_namespace(f"old-{index:02}")
@@ -106,7 +106,7 @@ async def test_all_accounts(fixture: InjectorFixture) -> None:
     assert [fixture.references("app", name) for name in ("default", "builder", "late")] == [()] * 3
 
 
-async def test_new_wish_is_looked_into_a_few_namespaces_at_a_time(fixture: InjectorFixture) -> None:
+async def test_resync_plans_a_few_namespaces_at_a_time(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     for index in range(10):
         fixture.add_namespace(f"old-{index}")
@@ -122,7 +122,7 @@ async def test_new_wish_is_looked_into_a_few_namespaces_at_a_time(fixture: Injec
     assert fixture.injector.queue.depth == 10
 
 
-async def test_review_that_begins_again_stays_as_urgent_as_it_was(fixture: InjectorFixture) -> None:
+async def test_resync_that_restarts_keeps_its_priority(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
     await fixture.settle()

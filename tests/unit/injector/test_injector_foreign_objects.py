@@ -39,7 +39,7 @@ async def test_foreign_secret_is_refused_and_gets_no_reference(fixture: Injector
     assert fixture.references("app") == (NAME,)
 
 
-async def test_secret_that_came_between_look_and_write_is_not_overwritten(fixture: InjectorFixture) -> None:
+async def test_secret_created_between_event_and_write_is_not_overwritten(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
     fixture.feed()
@@ -52,7 +52,7 @@ async def test_secret_that_came_between_look_and_write_is_not_overwritten(fixtur
 
 
 @pytest.mark.parametrize("immutable", [False, True])
-async def test_adopted_secret_is_ours_to_the_end(fixture: InjectorFixture, immutable: bool) -> None:
+async def test_adopted_secret_is_removed_as_ours(fixture: InjectorFixture, immutable: bool) -> None:
     fixture.injector.declare(desired(policy=ConflictPolicy.ADOPT))
     fixture.add_namespace("app")
     fixture.cluster.put_secret("app", NAME, immutable=immutable)
@@ -67,7 +67,7 @@ async def test_adopted_secret_is_ours_to_the_end(fixture: InjectorFixture, immut
     assert fixture.owner("app") is None
 
 
-async def test_two_registries_never_fight_for_one_secret(fixture: InjectorFixture) -> None:
+async def test_two_registries_do_not_overwrite_one_secret(fixture: InjectorFixture) -> None:
     other = Claim("uid-b", NAME, ("default",))
     fixture.injector.declare(desired())
     fixture.injector.declare(desired(other, policy=ConflictPolicy.ADOPT))
@@ -85,7 +85,7 @@ async def test_two_registries_never_fight_for_one_secret(fixture: InjectorFixtur
     assert not any(write.startswith("delete") for write in fixture.cluster.writes)
 
 
-async def test_stale_account_is_left_to_the_watch(fixture: InjectorFixture) -> None:
+async def test_outdated_account_is_patched_after_the_next_event(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
     fixture.feed()
@@ -97,7 +97,7 @@ async def test_stale_account_is_left_to_the_watch(fixture: InjectorFixture) -> N
     assert fixture.references("app") == ("theirs", NAME)
 
 
-async def test_somebody_who_keeps_removing_our_entry_is_not_fought_in_a_hot_loop(fixture: InjectorFixture) -> None:
+async def test_client_that_keeps_removing_our_entry_causes_no_hot_loop(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
     await fixture.settle()
@@ -108,6 +108,6 @@ async def test_somebody_who_keeps_removing_our_entry_is_not_fought_in_a_hot_loop
     patches = [write for write in fixture.cluster.writes if write.startswith("patch")]
     assert len(patches) < 10
     assert fixture.metrics.conflicts == 1
-    assert [contest.subject for contest in fixture.injector.conflicts()] == ["ServiceAccount 'default'"]
+    assert [conflict.subject for conflict in fixture.injector.conflicts()] == ["ServiceAccount 'default'"]
     await fixture.settle()
     assert fixture.references("app") == (NAME,)

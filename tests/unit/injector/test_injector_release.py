@@ -35,7 +35,7 @@ async def test_excluded_namespaces_are_left_alone_and_cleaned_up(fixture: Inject
     assert facts.namespaces == 0
 
 
-async def test_renaming_brings_the_new_before_the_old_is_gone(fixture: InjectorFixture) -> None:
+async def test_renaming_adds_the_new_secret_before_it_removes_the_old(fixture: InjectorFixture) -> None:
     renamed = Claim("uid-a", "other-pull", ("default",))
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
@@ -49,7 +49,7 @@ async def test_renaming_brings_the_new_before_the_old_is_gone(fixture: InjectorF
     assert fixture.injector.remaining(CLAIM) == 0
 
 
-async def test_shrinking_the_accounts_drops_only_their_references(fixture: InjectorFixture) -> None:
+async def test_fewer_accounts_lose_only_their_references(fixture: InjectorFixture) -> None:
     both = Claim("uid-a", NAME, ("default", "builder"))
     fixture.injector.declare(desired(both))
     fixture.add_namespace("app")
@@ -93,7 +93,7 @@ async def test_terminating_namespace_blocks_nothing(fixture: InjectorFixture) ->
     assert fixture.injector.remaining(CLAIM) == 0
 
 
-async def test_withdrawal_while_a_write_got_no_answer_waits_until_its_effect_would_be_known(
+async def test_withdrawal_after_a_write_without_answer_waits_until_its_effect_is_known(
     fixture: InjectorFixture,
 ) -> None:
     fixture.injector.declare(desired())
@@ -104,7 +104,7 @@ async def test_withdrawal_while_a_write_got_no_answer_waits_until_its_effect_wou
     fixture.injector.withdraw(CLAIM)
     assert fixture.injector.remaining(CLAIM) == 1
     fixture.clock.now += UNANSWERED_WRITE_SECONDS + 1
-    assert fixture.injector.remaining(CLAIM) == 1  # the watches may have been down as well
+    assert fixture.injector.remaining(CLAIM) == 1  # the watches may have been interrupted as well
     for source in fixture.injector.sources():
         fixture.injector.observe(source, Heartbeat())
     assert fixture.injector.remaining(CLAIM) == 0
@@ -117,7 +117,7 @@ async def test_withdrawal_removes_what_an_unanswered_write_left_behind(fixture: 
     fixture.cluster.failure = Unavailable("no answer")
     await fixture.work()
     fixture.cluster.failure = None
-    fixture.cluster.put_secret("app", NAME, owner="uid-a")  # it was done all the same
+    fixture.cluster.put_secret("app", NAME, owner="uid-a")  # it took effect
     fixture.injector.withdraw(CLAIM)
     fixture.clock.now += 1
     assert fixture.injector.remaining(CLAIM) == 1
@@ -132,14 +132,14 @@ async def test_refused_removal_is_raised_to_the_caller(fixture: InjectorFixture)
     fixture.add_namespace("app")
     await fixture.settle()
     fixture.injector.withdraw(CLAIM)
-    fixture.cluster.failure = Refused(Reason.RIGHTS_MISSING, "may not")
+    fixture.cluster.failure = Refused(Reason.RIGHTS_MISSING, "forbidden")
     fixture.feed()
     await fixture.work()
-    with pytest.raises(Refused, match="may not"):
+    with pytest.raises(Refused, match="forbidden"):
         fixture.injector.remaining(CLAIM)
 
 
-async def test_source_that_nobody_wants_is_given_up(fixture: InjectorFixture) -> None:
+async def test_unneeded_watch_ends(fixture: InjectorFixture) -> None:
     fixture.injector.declare(desired())
     await fixture.settle()
     fixture.injector.withdraw(CLAIM)
@@ -150,7 +150,7 @@ async def test_source_that_nobody_wants_is_given_up(fixture: InjectorFixture) ->
     assert fixture.injector.remaining(CLAIM) == 0
 
 
-async def test_what_another_view_still_shows_is_not_forgotten(fixture: InjectorFixture) -> None:
+async def test_objects_that_another_watch_delivers_are_kept(fixture: InjectorFixture) -> None:
     every = Claim("uid-a", "other-pull", ("*",))
     fixture.injector.declare(desired())
     fixture.add_namespace("app")
@@ -159,7 +159,7 @@ async def test_what_another_view_still_shows_is_not_forgotten(fixture: InjectorF
     fixture.injector.withdraw(CLAIM)
     await fixture.settle()
     assert fixture.injector.remaining(CLAIM) == 0
-    fixture.feed()  # here the view of accounts named 'default' ends, while that of all accounts goes on
+    fixture.feed()  # the watch of accounts named 'default' ends, that of all accounts goes on
     fixture.cluster.writes.clear()
     fixture.injector.withdraw(every)
     await fixture.settle()

@@ -7,7 +7,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture, desired
 
-PATIENCE = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -18,24 +18,24 @@ def fixture() -> InjectorFixture:
     return fixture
 
 
-async def test_it_is_awaited_for_so_long_and_no_longer(fixture: InjectorFixture) -> None:
+async def test_it_waits_until_the_timeout(fixture: InjectorFixture) -> None:
     begin = fixture.clock.now
-    await fixture.injector.wait_for_sync(CLAIM, PATIENCE)
-    assert PATIENCE <= fixture.clock.now - begin < PATIENCE + 1
+    await fixture.injector.wait_for_sync(CLAIM, TIMEOUT_SECONDS)
+    assert TIMEOUT_SECONDS <= fixture.clock.now - begin < TIMEOUT_SECONDS + 1
     assert fixture.injector.read(CLAIM) is None
 
 
-async def test_once_it_was_had_nobody_waits(fixture: InjectorFixture) -> None:
+async def test_it_returns_at_once_when_synced(fixture: InjectorFixture) -> None:
     fixture.feed()
     begin = fixture.clock.now
-    await fixture.injector.wait_for_sync(CLAIM, PATIENCE)
+    await fixture.injector.wait_for_sync(CLAIM, TIMEOUT_SECONDS)
     assert fixture.clock.now == begin
     assert fixture.injector.read(CLAIM) is not None
 
 
-async def test_missing_rights_are_told_at_once(fixture: InjectorFixture) -> None:
-    fixture.injector.watch_refused(Source(Kind.SECRETS, NAME), Refused(Reason.RIGHTS_MISSING, "may not list secrets"))
+async def test_missing_rights_are_raised_at_once(fixture: InjectorFixture) -> None:
+    fixture.injector.watch_refused(Source(Kind.SECRETS, NAME), Refused(Reason.RIGHTS_MISSING, "no `list` secrets"))
     begin = fixture.clock.now
-    with pytest.raises(Refused, match="may not list secrets"):
-        await fixture.injector.wait_for_sync(CLAIM, PATIENCE)
+    with pytest.raises(Refused, match="no `list` secrets"):
+        await fixture.injector.wait_for_sync(CLAIM, TIMEOUT_SECONDS)
     assert fixture.clock.now == begin

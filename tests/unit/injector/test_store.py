@@ -50,7 +50,8 @@ def test_the_end_of_a_namespace_clears_what_was_noted_about_writes(store: Store)
     assert store.delete(Kind.NAMESPACES, Deleted("app", "app", 8))
     store.update_index("app")
     assert store["app"] is record
-    assert (record.repairs, record.written) == (None, frozenset())
+    assert not store["app"].repairs
+    assert not store["app"].written
     assert store.noteworthy() == []
 
 

@@ -1,4 +1,4 @@
-"""Stuck pods before -> evictions, events and facts after."""
+"""Stuck pods -> evictions, events and facts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_all_stuck_pods_of_one_owner_go_at_once(fixture: EvictorFixture) -
     assert fixture.evictor.read("uid-a") == StuckPodFacts()
 
 
-async def test_a_pod_waits_until_its_account_offers_the_reference(fixture: EvictorFixture) -> None:
+async def test_a_pod_waits_until_its_account_has_the_reference(fixture: EvictorFixture) -> None:
     fixture.inherited.clear()
     fixture.pods.put(stuck())
     await fixture.settle(within=60)
@@ -45,7 +45,7 @@ async def test_a_pod_waits_until_its_account_offers_the_reference(fixture: Evict
     assert names(fixture.pods.evicted) == ["app-1-x"]
 
 
-async def test_a_pod_that_only_waits_for_its_node_is_watched_until_it_is_refused(fixture: EvictorFixture) -> None:
+async def test_a_pod_that_waits_for_its_node_stays_a_candidate(fixture: EvictorFixture) -> None:
     waiting = fixture.pods.put(stuck(refused=()))
     await fixture.settle()
     assert await fixture.evictor.evict_due() is None
@@ -54,14 +54,14 @@ async def test_a_pod_that_only_waits_for_its_node_is_watched_until_it_is_refused
     assert names(fixture.pods.evicted) == ["app-1-x"]
 
 
-async def test_what_has_the_reference_is_not_even_kept(fixture: EvictorFixture) -> None:
+async def test_a_pod_with_the_reference_is_no_candidate(fixture: EvictorFixture) -> None:
     fixture.pods.put(stuck(references=(NAME,)))
     await fixture.settle(within=60)
     assert fixture.pods.requests == 0
     assert await fixture.evictor.evict_due() is None
 
 
-async def test_without_a_wish_nothing_is_evicted(fixture: EvictorFixture) -> None:
+async def test_without_a_policy_nothing_is_evicted(fixture: EvictorFixture) -> None:
     fixture.pods.put(stuck())
     fixture.feed()
     fixture.evictor.withdraw("uid-a")
@@ -70,16 +70,16 @@ async def test_without_a_wish_nothing_is_evicted(fixture: EvictorFixture) -> Non
     assert fixture.evictor.policies() == frozenset()
 
 
-async def test_a_pod_that_comes_back_stuck_is_left_ever_longer_and_reported(fixture: EvictorFixture) -> None:
+async def test_a_pod_that_comes_back_stuck_waits_longer_each_time_and_is_reported(fixture: EvictorFixture) -> None:
     fixture.pods.put(stuck("first"))
     await fixture.settle()
     began, pauses = fixture.clock.now, []
     for name in ("second", "third", "fourth"):
         fixture.pods.put(stuck(name))
         await fixture.settle()
-        (told,) = fixture.evictor.read("uid-a").left
-        assert "pod 'shop/" in told
-        assert "came back without the reference" in told
+        (problem,) = fixture.evictor.read("uid-a").left
+        assert "pod 'shop/" in problem
+        assert "came back without the reference" in problem
         await fixture.settle(within=100_000)
         pauses.append(fixture.clock.now - began)
         began = fixture.clock.now
@@ -87,7 +87,7 @@ async def test_a_pod_that_comes_back_stuck_is_left_ever_longer_and_reported(fixt
     assert pauses == [15, 60, 240]
 
 
-async def test_an_owner_that_was_well_for_hours_begins_anew(fixture: EvictorFixture) -> None:
+async def test_an_owner_without_stuck_pods_for_hours_starts_again(fixture: EvictorFixture) -> None:
     for name in ("first", "second"):
         fixture.pods.put(stuck(name))
         await fixture.settle(within=15)
@@ -98,7 +98,7 @@ async def test_an_owner_that_was_well_for_hours_begins_anew(fixture: EvictorFixt
     assert names(fixture.pods.evicted) == ["first", "second", "third", "fourth"]
 
 
-async def test_what_comes_back_stuck_does_not_hold_up_others(fixture: EvictorFixture) -> None:
+async def test_a_pod_that_comes_back_stuck_delays_no_others(fixture: EvictorFixture) -> None:
     fixture.pods.put(stuck("first"))
     await fixture.settle()
     fixture.pods.put(stuck("again"))
@@ -107,7 +107,7 @@ async def test_what_comes_back_stuck_does_not_hold_up_others(fixture: EvictorFix
     assert names(fixture.pods.evicted) == ["first", "other"]
 
 
-async def test_all_that_came_back_goes_together(fixture: EvictorFixture) -> None:
+async def test_all_pods_that_came_back_are_evicted_together(fixture: EvictorFixture) -> None:
     fixture.pods.put(stuck("first"))
     await fixture.settle()
     for name in ("second", "third"):
@@ -116,7 +116,7 @@ async def test_all_that_came_back_goes_together(fixture: EvictorFixture) -> None
     assert names(fixture.pods.evicted) == ["first", "second", "third"]
 
 
-async def test_a_pod_that_nobody_makes_again_is_told_once_and_left(fixture: EvictorFixture) -> None:
+async def test_a_pod_without_controller_is_reported_once_and_left(fixture: EvictorFixture) -> None:
     missed = fixture.pods.put(stuck("bare", owner=None))
     await fixture.settle(within=60)
     fixture.pods.put(missed)
@@ -130,20 +130,20 @@ async def test_a_pod_that_nobody_makes_again_is_told_once_and_left(fixture: Evic
     )
 
 
-async def test_a_pod_that_a_budget_holds_is_reported_and_evicted_later(fixture: EvictorFixture) -> None:
+async def test_a_pod_that_a_budget_protects_is_reported_and_evicted_later(fixture: EvictorFixture) -> None:
     fixture.pods.budgeted.add("uid-app-1-x")
     fixture.pods.put(stuck())
     await fixture.settle(within=60)
     assert 2 <= fixture.pods.requests <= 4
-    (told,) = fixture.evictor.read("uid-a").left
-    assert "PodDisruptionBudget" in told
+    (problem,) = fixture.evictor.read("uid-a").left
+    assert "PodDisruptionBudget" in problem
     fixture.pods.budgeted.clear()
     await fixture.settle(within=300)
     assert names(fixture.pods.evicted) == ["app-1-x"]
     assert fixture.evictor.read("uid-a").left == ()
 
 
-async def test_a_pod_that_has_changed_since_is_not_evicted(fixture: EvictorFixture) -> None:
+async def test_a_pod_that_has_changed_is_not_evicted(fixture: EvictorFixture) -> None:
     pod = fixture.pods.put(stuck())
     fixture.feed()
     fixture.pods.put(replace(pod, references=(NAME,)))
@@ -153,7 +153,7 @@ async def test_a_pod_that_has_changed_since_is_not_evicted(fixture: EvictorFixtu
     assert fixture.pods.evicted == []
 
 
-async def test_a_deletion_that_was_missed_is_made_good_by_the_next_list(fixture: EvictorFixture) -> None:
+async def test_a_missed_deletion_is_found_by_the_next_list(fixture: EvictorFixture) -> None:
     fixture.inherited.clear()
     fixture.pods.put(stuck())
     fixture.feed()
@@ -163,7 +163,7 @@ async def test_a_deletion_that_was_missed_is_made_good_by_the_next_list(fixture:
     assert await fixture.evictor.evict_due() is None
 
 
-async def test_an_old_piece_of_news_changes_nothing(fixture: EvictorFixture) -> None:
+async def test_an_old_event_changes_nothing(fixture: EvictorFixture) -> None:
     fixture.inherited.clear()
     old = fixture.pods.put(stuck())
     new = fixture.pods.put(replace(old, refused=()))
@@ -175,7 +175,7 @@ async def test_an_old_piece_of_news_changes_nothing(fixture: EvictorFixture) -> 
     assert new.refused == ()
 
 
-async def test_a_server_that_does_not_answer_is_left_alone_for_all_pods(fixture: EvictorFixture) -> None:
+async def test_a_server_without_answer_gets_one_request_for_all_pods(fixture: EvictorFixture) -> None:
     for number in range(20):
         fixture.pods.put(stuck(f"pod-{number}"))
     fixture.pods.failure = Unavailable("no answer", retry_after=5.0)
@@ -186,7 +186,7 @@ async def test_a_server_that_does_not_answer_is_left_alone_for_all_pods(fixture:
     assert len(fixture.pods.evicted) == 20
 
 
-async def test_missing_rights_are_told_until_they_are_there(fixture: EvictorFixture) -> None:
+async def test_missing_rights_are_reported_until_they_are_granted(fixture: EvictorFixture) -> None:
     fixture.evictor.watch_refused(Refused(Reason.RIGHTS_MISSING, "no `list` pods"))
     assert fixture.evictor.read("uid-a").unable == "no `list` pods"
     fixture.pods.put(stuck())
@@ -199,7 +199,7 @@ async def test_missing_rights_are_told_until_they_are_there(fixture: EvictorFixt
     assert names(fixture.pods.evicted) == ["app-1-x"]
 
 
-async def test_an_event_that_is_not_taken_disturbs_nobody(fixture: EvictorFixture) -> None:
+async def test_a_refused_event_does_not_stop_the_eviction(fixture: EvictorFixture) -> None:
     async def refuse(pod: ObservedPod, kind: str, reason: str, message: str) -> None:
         raise Refused(Reason.RIGHTS_MISSING, "no events")
 

@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order: nothing is evicted that may not be, nothing in a hot loop, and all that may is."""
+"""Whatever happens, in any order: exactly the pods that may be evicted are, and none in a hot loop."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.unit.injector.stuck_pods.fixture import IMAGE, POLICY, EvictorFixture
 NAMESPACES = st.sampled_from(["shop", "kube-closed"])
 ACCOUNTS = st.sampled_from(["default", "builder"])
 NAMES = st.sampled_from(["one", "two"])
-OFFERS = st.sampled_from([(), (NAME,), ("theirs", NAME)])
-# Most pods are to be evicted but for one thing: else chance would hardly ever try that thing.
+INHERITED = st.sampled_from([(), (NAME,), ("theirs", NAME)])
+# Most drawn pods miss at most one condition: otherwise the interesting cases would hardly ever be drawn.
 PODS = st.builds(
     ObservedPod,
     namespace=NAMESPACES,
@@ -33,22 +33,22 @@ PODS = st.builds(
 )
 
 
-class Rescuing(RuleBasedStateMachine):
+class Evicting(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.fixture = EvictorFixture()
         self.fixture.inherited.update(dict.fromkeys([("shop", "builder"), ("kube-closed", "default")], (NAME,)))
         self.fixture.evictor.declare(POLICY)
-        self.judged = 0
-        self.born = 0
+        self.checked = 0
+        self.created = 0
 
-    # What people, controllers and kubelets do
+    # What users, controllers and kubelets do
 
     @rule(pod=PODS)
     def create(self, pod: ObservedPod) -> None:
         if (pod.namespace, pod.name) not in self.fixture.pods.pods:
-            self.born += 1
-            self.fixture.pods.put(replace(pod, uid=f"uid-{self.born}", refused=pod.images))
+            self.created += 1
+            self.fixture.pods.put(replace(pod, uid=f"uid-{self.created}", refused=pod.images))
 
     @rule(namespace=NAMESPACES, name=NAMES, refused=st.booleans())
     def report(self, namespace: str, name: str, refused: bool) -> None:
@@ -67,12 +67,12 @@ class Rescuing(RuleBasedStateMachine):
             if unseen:
                 self.fixture.relist()
 
-    @rule(namespace=NAMESPACES, account=ACCOUNTS, offer=OFFERS)
-    def settle_account(self, namespace: str, account: str, offer: tuple[str, ...]) -> None:
-        self.fixture.inherited[namespace, account] = offer
+    @rule(namespace=NAMESPACES, account=ACCOUNTS, references=INHERITED)
+    def set_inherited(self, namespace: str, account: str, references: tuple[str, ...]) -> None:
+        self.fixture.inherited[namespace, account] = references
 
     @rule(wanted=st.booleans())
-    def decide(self, wanted: bool) -> None:
+    def set_policy(self, wanted: bool) -> None:
         if not wanted:
             self.fixture.evictor.withdraw(POLICY.registry_uid)
         elif not self.fixture.evictor.policies():
@@ -95,7 +95,7 @@ class Rescuing(RuleBasedStateMachine):
         run(self.fixture.settle())
 
     @rule()
-    def work_in_vain(self) -> None:
+    def fail_to_evict(self) -> None:
         self.fixture.pods.failure = Unavailable("no answer")
         run(self.fixture.evictor.evict_due())
         self.fixture.pods.failure = None
@@ -104,22 +104,22 @@ class Rescuing(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.fixture.clock.now += seconds
 
-    # What must hold always, and in the end
+    # What holds always, and in the end
 
     @invariant()
-    def nothing_is_evicted_that_may_not_be(self) -> None:
+    def only_allowed_pods_are_evicted(self) -> None:
         if not hasattr(self, "fixture"):
             return
-        for pod in self.fixture.pods.evicted[self.judged :]:
-            offered = self.fixture.inherited.get((pod.namespace, pod.account), ())
+        for pod in self.fixture.pods.evicted[self.checked :]:
+            inherited = self.fixture.inherited.get((pod.namespace, pod.account), ())
             assert self.fixture.evictor.policies()
-            assert NAME in offered
+            assert NAME in inherited
             assert NAME not in pod.references
-            assert set(pod.references) <= set(offered)
+            assert set(pod.references) <= set(inherited)
             assert IMAGE in pod.refused
             assert pod.owner is not None
             assert not pod.terminating
-        self.judged = len(self.fixture.pods.evicted)
+        self.checked = len(self.fixture.pods.evicted)
 
     @override
     def teardown(self) -> None:
@@ -127,22 +127,22 @@ class Rescuing(RuleBasedStateMachine):
             return
         run(self.fixture.settle(within=6000))
         for pod in self.fixture.pods.pods.values():
-            offered = self.fixture.inherited.get((pod.namespace, pod.account), ())
-            doomed = IMAGE in pod.refused and NAME in offered and set(pod.references) <= set(offered) - {NAME}
+            inherited = self.fixture.inherited.get((pod.namespace, pod.account), ())
+            doomed = IMAGE in pod.refused and NAME in inherited and set(pod.references) <= set(inherited) - {NAME}
             assert pod.terminating or pod.owner is None or not doomed
         asked = self.fixture.pods.requests
         run(self.fixture.settle(within=600))
         assert self.fixture.pods.requests == asked
 
 
-class Stubborn(RuleBasedStateMachine):
-    """A controller whose pods come back without the reference, at once and for ever."""
+class FailingController(RuleBasedStateMachine):
+    """A controller whose pods always come back without the reference, at once."""
 
     @initialize()
     def begin(self) -> None:
         self.fixture = EvictorFixture()
         self.fixture.evictor.declare(POLICY)
-        self.began = self.fixture.clock.now
+        self.started_at = self.fixture.clock.now
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 3.0, 30.0, 300.0, 3000.0]))
     def live(self, seconds: float) -> None:
@@ -154,19 +154,19 @@ class Stubborn(RuleBasedStateMachine):
         run(self.fixture.settle())
 
     @invariant()
-    def each_eviction_had_to_wait_four_times_as_long(self) -> None:
+    def each_eviction_waited_four_times_as_long(self) -> None:
         if hasattr(self, "fixture") and self.fixture.pods.evicted:
             times = len(self.fixture.pods.evicted)
             least = sum(min(15.0 * 4**wave, 3600.0) for wave in range(times - 1))
-            assert self.fixture.clock.now - self.began >= least
+            assert self.fixture.clock.now - self.started_at >= least
 
 
 SETTINGS = settings(max_examples=200, stateful_step_count=40, deadline=None)
 
 
-def test_nothing_is_evicted_that_may_not_be_and_all_that_may_is() -> None:
-    run_state_machine_as_test(Rescuing, settings=SETTINGS)
+def test_exactly_the_allowed_pods_are_evicted() -> None:
+    run_state_machine_as_test(Evicting, settings=SETTINGS)
 
 
 def test_nothing_is_evicted_in_a_hot_loop() -> None:
-    run_state_machine_as_test(Stubborn, settings=SETTINGS)
+    run_state_machine_as_test(FailingController, settings=SETTINGS)
