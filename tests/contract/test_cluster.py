@@ -76,7 +76,7 @@ class RealClusterDriver:
             self._http.watch(path, {"fieldSelector": "metadata.name=default"}) as lines,
         ):
             assert not isinstance(lines, ApiError)
-            await anext(aiter(lines))  # the controller manager has made the account
+            await anext(aiter(lines))  # the controller manager has created the account
 
     async def delete_namespace(self, name: str) -> None:
         await self._http.request("DELETE", f"/api/v1/namespaces/{name}")
@@ -135,24 +135,20 @@ async def namespace(request: pytest.FixtureRequest, driver: ClusterDriver) -> st
     return name
 
 
-async def follow(changes: AsyncIterator[WatchEvent], wanted: type[Any], namespace: str) -> Any:
-    async with asyncio.timeout(60):  # an emptied namespace goes when the busy controllers find time
-        async for change in changes:
-            if isinstance(change, wanted):
-                where = getattr(change, "namespace", getattr(change, "name", namespace))
-                if where == namespace:
-                    return change
+async def follow(events: AsyncIterator[WatchEvent], wanted: type[Any], namespace: str) -> Any:
+    async with asyncio.timeout(60):  # the controllers of a busy server need time to empty a namespace
+        async for event in events:
+            if isinstance(event, wanted) and getattr(event, "namespace", namespace) == namespace:
+                return event
     raise AssertionError("the watch has ended")
 
 
-async def test_watch_of_secrets_delivers_list_change_and_deletion(
-    cluster: PullSecretApi, driver: ClusterDriver, namespace: str
-) -> None:
+async def test_watch_of_secrets(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
     applied = await cluster.apply_pull_secret(namespace, OURS)
     assert applied is not None
-    async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as changes:
-        assert await follow(changes, ObservedSecret, namespace) == applied
-        complete = await follow(changes, Synced, namespace)
+    async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as events:
+        assert await follow(events, ObservedSecret, namespace) == applied
+        complete = await follow(events, Synced, namespace)
         assert (namespace, NAME) in complete.keys
         assert complete.revision >= applied.revision
         changed = await cluster.apply_pull_secret(
@@ -161,28 +157,28 @@ async def test_watch_of_secrets_delivers_list_change_and_deletion(
         )
         assert changed is not None
         assert changed.revision > applied.revision
-        assert await follow(changes, ObservedSecret, namespace) == changed
+        assert await follow(events, ObservedSecret, namespace) == changed
         await cluster.remove_pull_secret(namespace, NAME, applied.uid)
-        gone = await follow(changes, Deleted, namespace)
+        gone = await follow(events, Deleted, namespace)
         assert (gone.namespace, gone.name) == (namespace, NAME)
         assert gone.revision > changed.revision
 
 
 async def test_watch_of_accounts(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
-    async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as changes:
-        assert (await follow(changes, ObservedServiceAccount, namespace)).references == ()
-        await follow(changes, Synced, namespace)
+    async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as events:
+        assert (await follow(events, ObservedServiceAccount, namespace)).references == ()
+        await follow(events, Synced, namespace)
         theirs = await driver.put_account(namespace, ("theirs",))
-        assert await follow(changes, ObservedServiceAccount, namespace) == theirs
+        assert await follow(events, ObservedServiceAccount, namespace) == theirs
 
 
 async def test_watch_of_namespaces(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
-    async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-        observed = await follow(changes, ObservedNamespace, namespace)
+    async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as events:
+        observed = await follow(events, ObservedNamespace, namespace)
         assert not observed.terminating
-        assert (namespace, namespace) in (await follow(changes, Synced, namespace)).keys
+        assert (namespace, namespace) in (await follow(events, Synced, namespace)).keys
         await driver.delete_namespace(namespace)
-        assert (await follow(changes, Deleted, namespace)).revision > observed.revision
+        assert (await follow(events, Deleted, namespace)).revision > observed.revision
 
 
 async def test_first_apply_and_its_repetition(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
@@ -195,9 +191,7 @@ async def test_first_apply_and_its_repetition(cluster: PullSecretApi, driver: Cl
     assert await driver.secret(namespace) == applied
 
 
-async def test_first_apply_overwrites_no_other_client(
-    cluster: PullSecretApi, driver: ClusterDriver, namespace: str
-) -> None:
+async def test_first_apply_takes_over_nothing(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
     theirs = await driver.put_secret(namespace)
     assert theirs.owner == ""
     assert await cluster.apply_pull_secret(namespace, OURS) is None
@@ -227,9 +221,7 @@ async def test_apply_in_place_of_a_deleted_secret(
     assert await driver.secret(namespace) == theirs
 
 
-async def test_secret_of_another_type_cannot_be_changed(
-    cluster: PullSecretApi, driver: ClusterDriver, namespace: str
-) -> None:
+async def test_other_type_cannot_be_changed(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
     theirs = await driver.put_secret(namespace, immutable=True)
     assert theirs.immutable
     with pytest.raises(Refused, match=NAME) as caught:
@@ -249,9 +241,7 @@ async def test_missing_namespace(cluster: PullSecretApi, driver: ClusterDriver) 
     assert await cluster.patch_account(ObservedServiceAccount("nowhere", "default", 1, (NAME,), (NAME,))) is None
 
 
-async def test_removal_deletes_only_the_given_uid(
-    cluster: PullSecretApi, driver: ClusterDriver, namespace: str
-) -> None:
+async def test_removal_needs_the_right_uid(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
     theirs = await driver.put_secret(namespace)
     assert await cluster.remove_pull_secret(namespace, NAME, "00000000-0000-0000-0000-000000000000") is None
     assert await driver.secret(namespace) == theirs
@@ -260,9 +250,7 @@ async def test_removal_deletes_only_the_given_uid(
     assert await cluster.remove_pull_secret(namespace, NAME, theirs.uid) is None
 
 
-async def test_references_are_replaced_only_at_the_known_revision(
-    cluster: PullSecretApi, driver: ClusterDriver, namespace: str
-) -> None:
+async def test_patch_needs_the_known_revision(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
     theirs = await driver.put_account(namespace, ("theirs", "more"))
     assert theirs.attached == ()
     wanted = replace(theirs, references=("theirs", "more", NAME), attached=(NAME,))
@@ -304,6 +292,6 @@ async def test_terminating_namespace_is_treated_as_gone(plane: ControlPlane) -> 
     async with KubernetesClient(operator) as http:
         cluster = KubernetesPullSecretApi(http, WatchOptions(lambda: 0.5))
         assert await cluster.apply_pull_secret("leaving", OURS) is None
-        async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-            assert (await follow(changes, ObservedNamespace, "leaving")).terminating
+        async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as events:
+            assert (await follow(events, ObservedNamespace, "leaving")).terminating
     plane.kubectl("patch", "configmap", "held", "-n", "leaving", "--type=merge", '-p={"metadata":{"finalizers":null}}')

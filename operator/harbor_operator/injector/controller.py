@@ -18,7 +18,7 @@ LOG = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
 MAX_REFUSED_DELAY_SECONDS = 30.0
 SETTLE_INTERVAL_SECONDS = 1.0
-RESYNC_BATCH_SIZE = 10
+MAX_RESYNC_BATCH = 10
 
 
 async def watch_forever(
@@ -110,7 +110,7 @@ class InjectorController:
         injector = self.injector
         while True:
             self._wakeup.clear()
-            is_resyncing = injector.resync(RESYNC_BATCH_SIZE)
+            is_resyncing = injector.resync(MAX_RESYNC_BATCH)
             while (namespace := injector.get()) is not None:
                 tasks.create_task(self._reconcile(namespace))
             if is_resyncing:

@@ -96,7 +96,7 @@ class Injector(PullSecretInjection):
         left = list(self._leftovers(claim))
         errors = [error for name in left if (error := self._status.error(self._store[name]))]
         if errors and len(errors) == len(left):
-            raise errors[0].with_traceback(None)
+            raise Refused(errors[0].reason, str(errors[0]))
         return len(left)
 
     @override
@@ -280,7 +280,7 @@ class Injector(PullSecretInjection):
     def _is_synced(self, claim: Claim) -> bool:
         sources = sources_for(claim)
         if (refused := self._watches.error(sources)) is not None:
-            raise refused.with_traceback(None)
+            raise Refused(refused.reason, str(refused))
         return self._watches.is_synced(sources)
 
     def _leftovers(self, claim: Claim) -> Iterator[str]:

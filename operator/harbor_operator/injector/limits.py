@@ -20,14 +20,14 @@ from math import inf
 
 from harbor_operator.injector.queue import ConcurrencyLimits
 
-ALLOWED_QUEUE = 16.0
+MAX_QUEUED_WRITES = 16.0
 """Writes that may wait at the server. Measured in a burst of 1,000 namespaces (docs/benchmarks.md): with 6, the server
 idles between answers and the last namespace waits longest; from 16 on, it is always busy."""
-BACKGROUND_ALLOWED_QUEUE = 1.0
+MAX_QUEUED_ROTATIONS = 1.0
 WINDOW_ANSWERS = 100
 BASELINE_SECONDS = 30.0
 """A latency without queue that is older than this is measured again."""
-PROBE_LIMIT = 4.0
+MAX_PROBE_WRITES = 4.0
 """The limit while it is measured."""
 PROBE_WINDOW_ANSWERS = 24
 MIN_SAMPLES = 10
@@ -73,7 +73,7 @@ class ConcurrencyLimit:
     def probe(self) -> None:
         """Shrinks a saturated limit for one window, so that its answers do not wait in a queue of our own making."""
         if self._saturated:
-            self._set(min(self._limit, self._queue, PROBE_LIMIT))
+            self._set(min(self._limit, self._queue, MAX_PROBE_WRITES))
         self._saturated = False
 
     def halve(self) -> None:
@@ -111,8 +111,8 @@ class AdaptiveConcurrencyLimiter:
 
     def __init__(self, clock: Callable[[], float], maximum: int) -> None:
         self._clock = clock
-        self.total = ConcurrencyLimit(maximum, queue=ALLOWED_QUEUE, tolerance=1.3)
-        self.background = ConcurrencyLimit(maximum, queue=BACKGROUND_ALLOWED_QUEUE, tolerance=1.2)
+        self.total = ConcurrencyLimit(maximum, queue=MAX_QUEUED_WRITES, tolerance=1.3)
+        self.background = ConcurrencyLimit(maximum, queue=MAX_QUEUED_ROTATIONS, tolerance=1.2)
         self._latencies: dict[type, _Latency] = {}
         self._answers_left = WINDOW_ANSWERS
         self._baseline_at = clock()

@@ -155,7 +155,7 @@ class WatchStatus:
     def mark_error(self, source: Source, refused: Refused) -> None:
         """Records that the server refuses a watch; as it answered, the watch counts as alive."""
         watch = self._ensure(source)
-        watch.last_event_at, watch.error = self._clock(), refused
+        watch.last_event_at, watch.error = self._clock(), refused.with_traceback(None)
 
     def drop(self, source: Source) -> None:
         """Forgets a watch that has ended."""

@@ -67,7 +67,7 @@ async def test_watches_start_and_end_with_the_claims(cluster: FakeCluster, contr
     await until(lambda: cluster.accounts["app", "builder"].references == ("other-pull",))
     await until(lambda: controller.injector.remaining(CLAIM) == 0)
     assert ("app", NAME) not in cluster.secrets
-    assert Source(Kind.SECRETS, NAME) not in controller.injector.sources()
+    await until(lambda: Source(Kind.SECRETS, NAME) not in controller.injector.sources())
 
 
 async def test_refused_watch_is_retried(cluster: FakeCluster, controller: InjectorController) -> None:

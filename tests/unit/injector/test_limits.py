@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harbor_operator.injector.limits import (
-    ALLOWED_QUEUE,
-    BACKGROUND_ALLOWED_QUEUE,
     BASELINE_SECONDS,
+    MAX_QUEUED_ROTATIONS,
+    MAX_QUEUED_WRITES,
     REFUSED,
     STALE,
     UNANSWERED_WRITE_SECONDS,
@@ -100,8 +100,8 @@ def test_server_of_any_size_is_kept_busy_with_a_short_queue(server: Server) -> N
     client.concurrent.clear()
     assert client.work(1.5 * BASELINE_SECONDS) > 0.85 * server.slots / server.seconds
     limits = sorted(client.concurrent)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + ALLOWED_QUEUE + 5
-    assert limits[-1] <= 1.3 * server.slots + ALLOWED_QUEUE + 12
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + MAX_QUEUED_WRITES + 5
+    assert limits[-1] <= 1.3 * server.slots + MAX_QUEUED_WRITES + 12
 
 
 @settings(max_examples=15, deadline=None)
@@ -126,7 +126,7 @@ def test_background_leaves_hardly_any_queue(server: Server) -> None:
     client = Client(server, background=True)
     client.work(100 * server.seconds * WINDOW_ANSWERS / server.slots)
     limits = client.limits(10 * server.seconds * WINDOW_ANSWERS / server.slots)
-    assert limits[-1] <= 1.2 * server.slots + BACKGROUND_ALLOWED_QUEUE + 2
+    assert limits[-1] <= 1.2 * server.slots + MAX_QUEUED_ROTATIONS + 2
 
 
 @pytest.mark.parametrize("factor", [8, 0.125])
@@ -138,7 +138,7 @@ def test_limits_follow_a_server_whose_capacity_changes(factor: float) -> None:
     server.seconds *= max(1, factor)
     client.work(3 * BASELINE_SECONDS)
     limits = client.limits(BASELINE_SECONDS / 2)
-    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + ALLOWED_QUEUE + 5
+    assert server.slots <= limits[len(limits) // 2] <= 1.3 * server.slots + MAX_QUEUED_WRITES + 5
 
 
 def test_failures_halve_once_a_window_and_the_limit_recovers() -> None:
