@@ -124,7 +124,7 @@ class Replica:
         scribe = EventRecorder(http, _now, settings.identity)
         self._injection = InjectorController(KubernetesPullSecretApi(http, policy), deps)
         self._rescue = StuckPodController(
-            KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.offered, deps
+            KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.pull_secrets_for_new_pod, deps
         )
         environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
         helm = HelmSettings(
@@ -190,7 +190,7 @@ class Replica:
                 PullCredential(kube, probe, harbor, password),
                 self._injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._http), time.monotonic),
-                self._rescue.rescuer,
+                self._rescue.evictor,
             ),
         )
 

@@ -15,7 +15,7 @@ from harbor_operator.metrics import Metrics, catalogue
 from harbor_operator.metrics.catalogue import Family, Kind
 from harbor_operator.model.watch import Kind as Watched
 from harbor_operator.model.watch import Source
-from tests.unit.injector.world import CLAIM, NAME, World, desired
+from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture, desired
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LABELS = {"registry_namespace": "intra", "registry_name": "uid-a"}
@@ -48,13 +48,13 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def fixture() -> InjectorFixture:
+    return InjectorFixture()
 
 
 @pytest.fixture
-def scrape(metrics: Metrics, world: World) -> Callable[[], Scrape]:
-    metrics.read(gauge_readers(world.injector, lambda: True))
+def scrape(metrics: Metrics, fixture: InjectorFixture) -> Callable[[], Scrape]:
+    metrics.read(gauge_readers(fixture.injector, lambda: True))
     return lambda: Scrape(metrics)
 
 
@@ -87,27 +87,29 @@ def test_buckets_go_from_a_millisecond_to_a_minute() -> None:
     assert all(2 <= above / below <= 3 for below, above in pairwise(buckets) if above <= 10)
 
 
-async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[], Scrape]) -> None:
+async def test_namespaces_are_counted_by_state(fixture: InjectorFixture, scrape: Callable[[], Scrape]) -> None:
     assert scrape().samples(catalogue.NAMESPACES) == []
-    world.injector.declare(desired())
+    fixture.injector.declare(desired())
     for name in ("a", "b", "foreign"):
-        world.add_namespace(name)
-    world.cluster.add_namespace("without-account")
-    world.cluster.put_secret("foreign", NAME)
-    await world.settle()
+        fixture.add_namespace(name)
+    fixture.cluster.add_namespace("without-account")
+    fixture.cluster.put_secret("foreign", NAME)
+    await fixture.settle()
     found = {labels["state"]: value for labels, value in scrape().samples(catalogue.NAMESPACES)}
     assert found == {"ready": 2, "pending": 1, "failed": 1}
     assert scrape().value(catalogue.NAMESPACES, **LABELS, state="ready") == 2
-    world.injector.withdraw(CLAIM)
+    fixture.injector.withdraw(CLAIM)
     assert scrape().samples(catalogue.NAMESPACES) == []
 
 
-async def test_each_watch_reports_the_age_of_its_last_event(world: World, scrape: Callable[[], Scrape]) -> None:
-    world.injector.declare(desired())
-    await world.settle()
-    world.clock.now += 40
-    world.relist(Source(Watched.SECRETS, NAME))
-    world.clock.now += 2
+async def test_each_watch_reports_the_age_of_its_last_event(
+    fixture: InjectorFixture, scrape: Callable[[], Scrape]
+) -> None:
+    fixture.injector.declare(desired())
+    await fixture.settle()
+    fixture.clock.now += 40
+    fixture.relist(Source(Watched.SECRETS, NAME))
+    fixture.clock.now += 2
     found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_EVENT_AGE)}
     assert found == {"namespaces": 42, "secrets": 2, "serviceaccounts": 42}
 

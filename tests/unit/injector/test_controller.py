@@ -1,4 +1,4 @@
-"""The tasks themselves, on a real event loop and the fake cluster."""
+"""The tasks on a real event loop with the fake cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harbor_operator.model.injection import Claim
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused
 from tests.fakes.cluster import FakeCluster
-from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
+from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -28,63 +28,63 @@ def cluster() -> FakeCluster:
 
 
 @pytest.fixture
-async def runner(cluster: FakeCluster) -> AsyncIterator[InjectorController]:
+async def controller(cluster: FakeCluster) -> AsyncIterator[InjectorController]:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
 
     clock = asyncio.get_running_loop().time
-    runner = InjectorController(cluster, RuntimeDeps(clock, lambda: 0.0, sleep, Metrics()))
-    running = asyncio.create_task(runner.run())
-    yield runner
+    controller = InjectorController(cluster, RuntimeDeps(clock, lambda: 0.0, sleep, Metrics()))
+    running = asyncio.create_task(controller.run())
+    yield controller
     running.cancel()
     await asyncio.wait([running])
 
 
-async def test_hundred_namespaces_at_once(cluster: FakeCluster, runner: InjectorController) -> None:
-    runner.injector.declare(desired())
+async def test_hundred_namespaces_at_once(cluster: FakeCluster, controller: InjectorController) -> None:
+    controller.injector.declare(desired())
     for index in range(100):
         cluster.add_namespace(f"ns-{index}")
         cluster.put_account(f"ns-{index}", "default")
 
     def done() -> bool:
-        facts = runner.injector.read(CLAIM)
+        facts = controller.injector.read(CLAIM)
         return facts is not None and facts.ready == 100
 
     await until(done)
-    assert runner.injector.ready
+    assert controller.injector.ready
     assert len(cluster.writes) == 200
-    assert runner.injector.gauges().queue_depth == 0
+    assert controller.injector.gauges().queue_depth == 0
 
 
-async def test_sources_come_and_go_with_the_claims(cluster: FakeCluster, runner: InjectorController) -> None:
+async def test_watches_start_and_end_with_the_claims(cluster: FakeCluster, controller: InjectorController) -> None:
     renamed = Claim("uid-a", "other-pull", ("*",))
     cluster.add_namespace("app")
     cluster.put_account("app", "builder")
-    runner.injector.declare(desired())
+    controller.injector.declare(desired())
     await until(lambda: ("app", NAME) in cluster.secrets)
-    runner.injector.declare(desired(renamed))
-    runner.injector.withdraw(CLAIM)
+    controller.injector.declare(desired(renamed))
+    controller.injector.withdraw(CLAIM)
     await until(lambda: cluster.accounts["app", "builder"].references == ("other-pull",))
-    await until(lambda: runner.injector.remaining(CLAIM) == 0)
+    await until(lambda: controller.injector.remaining(CLAIM) == 0)
     assert ("app", NAME) not in cluster.secrets
-    assert Source(Kind.SECRETS, NAME) not in runner.injector.sources()
+    await until(lambda: Source(Kind.SECRETS, NAME) not in controller.injector.sources())
 
 
-async def test_refused_source_is_tried_again(cluster: FakeCluster, runner: InjectorController) -> None:
+async def test_refused_watch_is_retried(cluster: FakeCluster, controller: InjectorController) -> None:
     source = Source(Kind.SECRETS, NAME)
     cluster.refused_sources.add(source)
     cluster.add_namespace("app")
-    runner.injector.declare(desired())
+    controller.injector.declare(desired())
 
     def refused() -> bool:
         try:
-            runner.injector.read(CLAIM)
+            controller.injector.read(CLAIM)
         except Refused:
             return True
         return False
 
     await until(refused)
-    assert runner.injector.ready
+    assert controller.injector.ready
     cluster.refused_sources.clear()
     await until(lambda: ("app", NAME) in cluster.secrets)
     assert not refused()

@@ -1,4 +1,4 @@
-"""What a real API server makes of the policy: whom it gives the reference, and what it leaves alone."""
+"""The effect of the policy on a real API server: which service accounts it mutates, and how."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.fakes.admission import asking, wishes
 
 pytestmark = pytest.mark.lab
 
-NOTE = "harbor-operator.io/attached"
+ANNOTATION = "harbor-operator.io/attached"
 
 
-class Births:
-    """Service accounts that are never really made: the server answers what it would make of them."""
+class DryRuns:
+    """Creates service accounts with dryRun: the server answers with the mutated object and stores nothing."""
 
     def __init__(self, plane: ControlPlane, http: KubernetesClient) -> None:
         self._plane = plane
@@ -45,18 +45,18 @@ class Births:
         manifest = {"metadata": {"name": name, "labels": labels}}
         await self._http.request("POST", "/api/v1/namespaces", body=RequestBody.plain(manifest))
 
-    async def bear(self, namespace: str, name: str = "builder", **account: Any) -> dict[str, Any]:
+    async def create(self, namespace: str, name: str = "builder", **account: Any) -> dict[str, Any]:
         metadata = {"name": name, **account.pop("metadata", {})}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         body = RequestBody.plain({"metadata": metadata, **account})
-        born = await self._http.request("POST", path, params={"dryRun": "All"}, body=body)
-        assert isinstance(born, dict), born
-        return born
+        created = await self._http.request("POST", path, params={"dryRun": "All"}, body=body)
+        assert isinstance(created, dict), created
+        return created
 
     async def wait_for(self, secret_name: str) -> None:
-        """Returns once the policy that gives this is in force."""
+        """Returns once the policy that attaches this Secret is active."""
         async with asyncio.timeout(30):
-            while secret_name not in references(await self.bear("canary")):  # noqa: ASYNC110 - the server's own event
+            while secret_name not in references(await self.create("canary")):  # noqa: ASYNC110 - the server's own event
                 await asyncio.sleep(0.05)
 
 
@@ -64,58 +64,58 @@ def references(account: dict[str, Any]) -> list[str]:
     return [entry.get("name", "") for entry in account.get("imagePullSecrets", [])]
 
 
-def note(account: dict[str, Any]) -> str | None:
-    found: str | None = account["metadata"].get("annotations", {}).get(NOTE)
+def annotation(account: dict[str, Any]) -> str | None:
+    found: str | None = account["metadata"].get("annotations", {}).get(ANNOTATION)
     return found
 
 
 @pytest.fixture
-async def births(plane: ControlPlane) -> AsyncIterator[Births]:
+async def dry_runs(plane: ControlPlane) -> AsyncIterator[DryRuns]:
     async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
-        births = Births(plane, http)
-        await births.add_namespace("canary", {"team": "a", "pull": "yes"})
-        yield births
+        dry_runs = DryRuns(plane, http)
+        await dry_runs.add_namespace("canary", {"team": "a", "pull": "yes"})
+        yield dry_runs
     plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
 
 
-async def test_an_account_is_born_with_reference_and_note(births: Births) -> None:
-    births.put(*wishes(serviceAccounts=["builder"], secretName="born"))
-    await births.wait_for("born")
-    plain = await births.bear("canary")
-    assert (references(plain), note(plain)) == (["born"], "born")
-    theirs = await births.bear("canary", imagePullSecrets=[{"name": "zebra"}, {}, {"name": "apple"}])
-    assert references(theirs) == ["zebra", "", "apple", "born"]
-    requeue_after = await births.bear("canary", imagePullSecrets=[{"name": "born"}, {"name": "last"}])
-    assert (references(requeue_after), note(requeue_after)) == (["born", "last"], None)
-    other = await births.bear("canary", "default-2")
-    assert (references(other), note(other)) == ([], None)
+async def test_a_new_account_gets_reference_and_annotation(dry_runs: DryRuns) -> None:
+    dry_runs.put(*wishes(serviceAccounts=["builder"], secretName="pull"))
+    await dry_runs.wait_for("pull")
+    plain = await dry_runs.create("canary")
+    assert (references(plain), annotation(plain)) == (["pull"], "pull")
+    theirs = await dry_runs.create("canary", imagePullSecrets=[{"name": "zebra"}, {}, {"name": "apple"}])
+    assert references(theirs) == ["zebra", "", "apple", "pull"]
+    existing = await dry_runs.create("canary", imagePullSecrets=[{"name": "pull"}, {"name": "last"}])
+    assert (references(existing), annotation(existing)) == (["pull", "last"], None)
+    other = await dry_runs.create("canary", "default-2")
+    assert (references(other), annotation(other)) == ([], None)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("", "born"), ("other", "other,born"), ("other,,born,third", "other,third,born"), ("born", "born")],
+    [("", "pull"), ("other", "other,pull"), ("other,,pull,third", "other,third,pull"), ("pull", "pull")],
 )
-async def test_a_note_that_is_there_is_extended(births: Births, before: str, after: str) -> None:
-    births.put(*wishes(serviceAccounts=["*"], secretName="born"))
-    await births.wait_for("born")
-    account = await births.bear("canary", metadata={"annotations": {NOTE: before, "theirs": "kept"}})
-    assert note(account) == after
+async def test_an_existing_annotation_is_extended(dry_runs: DryRuns, before: str, after: str) -> None:
+    dry_runs.put(*wishes(serviceAccounts=["*"], secretName="pull"))
+    await dry_runs.wait_for("pull")
+    account = await dry_runs.create("canary", metadata={"annotations": {ANNOTATION: before, "theirs": "kept"}})
+    assert annotation(account) == after
     assert account["metadata"]["annotations"]["theirs"] == "kept"
 
 
-async def test_two_registries_give_both(births: Births) -> None:
-    births.put(*wishes(serviceAccounts=["*"], secretName="one"))
-    births.put(*wishes("other", serviceAccounts=["*"], secretName="two"))
-    await births.wait_for("one")
-    await births.wait_for("two")
-    account = await births.bear("canary", imagePullSecrets=[{"name": "theirs"}])
+async def test_two_registries_attach_both_secrets(dry_runs: DryRuns) -> None:
+    dry_runs.put(*wishes(serviceAccounts=["*"], secretName="one"))
+    dry_runs.put(*wishes("other", serviceAccounts=["*"], secretName="two"))
+    await dry_runs.wait_for("one")
+    await dry_runs.wait_for("two")
+    account = await dry_runs.create("canary", imagePullSecrets=[{"name": "theirs"}])
     assert sorted(references(account)) == ["one", "theirs", "two"]
     assert references(account)[0] == "theirs"
-    assert sorted((note(account) or "").split(",")) == ["one", "two"]
+    assert sorted((annotation(account) or "").split(",")) == ["one", "two"]
 
 
 NAMESPACES: dict[str, dict[str, str]] = {
-    "kube-born": {"team": "a", "pull": "yes"},
+    "kube-excluded": {"team": "a", "pull": "yes"},
     "team-a-1": {"team": "a"},
     "team-b-1": {"team": "b", "old": ""},
     "team-b-12": {"team": "b"},
@@ -137,32 +137,32 @@ SELECTIONS: list[dict[str, Any]] = [
 ]
 
 
-async def test_the_server_means_the_namespaces_that_the_injector_means(births: Births) -> None:
+async def test_the_server_selects_the_namespaces_that_the_injector_selects(dry_runs: DryRuns) -> None:
     for name, labels in NAMESPACES.items():
-        await births.add_namespace(name, labels)
+        await dry_runs.add_namespace(name, labels)
     for number, selection in enumerate(SELECTIONS):
         wanted = asking(serviceAccounts=["*"], secretName=f"s-{number}", namespaces=selection)
         section = wanted.spec.pull_secrets
         assert section is not None
-        births.put(*plan_admission(wanted, section))
-        await births.wait_for(section.secret_name)
+        dry_runs.put(*plan_admission(wanted, section))
+        await dry_runs.wait_for(section.secret_name)
         for name, labels in NAMESPACES.items():
-            is_given = section.secret_name in references(await births.bear(name))
-            assert is_given is (is_selected(section.namespaces, name, labels) and name != "kube-born"), (
+            is_attached = section.secret_name in references(await dry_runs.create(name))
+            assert is_attached is (is_selected(section.namespaces, name, labels) and name != "kube-excluded"), (
                 name,
                 selection,
             )
 
 
-async def test_an_error_in_the_policy_lets_accounts_be_born(births: Births) -> None:
-    policy, binding = wishes(serviceAccounts=["*"], secretName="born")
+async def test_an_error_in_the_policy_does_not_block_accounts(dry_runs: DryRuns) -> None:
+    policy, binding = wishes(serviceAccounts=["*"], secretName="pull")
     patch = '[JSONPatch{op: "add", path: "/nowhere/at/all", value: 1}]'
     spoiled = {"mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}]}
     broken = {"matchConditions": [{"name": "broken", "expression": "[1][2] == 3"}]}
     errors: list[dict[str, Any]] = [spoiled, broken]
     for number, error in enumerate(errors):
-        births.put(replace(policy, spec={**policy.spec, **error}), binding)
-        # What is made later is in force no sooner.
-        births.put(*wishes("later", serviceAccounts=["*"], secretName=f"later-{number}"))
-        await births.wait_for(f"later-{number}")
-        assert references(await births.bear("canary")) == [f"later-{number}"]
+        dry_runs.put(replace(policy, spec={**policy.spec, **error}), binding)
+        # A policy that is created later becomes active no sooner.
+        dry_runs.put(*wishes("later", serviceAccounts=["*"], secretName=f"later-{number}"))
+        await dry_runs.wait_for(f"later-{number}")
+        assert references(await dry_runs.create("canary")) == [f"later-{number}"]

@@ -1,4 +1,4 @@
-"""A fake cluster, a clock that only tests move, and an injector that is told what the tests want it to be told."""
+"""An injector over a fake cluster, with a clock that only tests move, and watches that deliver when a test says so."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Metrics:
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.written: Counter[tuple[str, str]] = Counter()
-        self.contests = 0
+        self.conflicts = 0
         self.evictions: Counter[str] = Counter()
 
     def injected(self, seconds: float) -> None:
@@ -53,14 +53,14 @@ class Metrics:
         self.written[kind, result] += 1
 
     def conflicted(self, kind: str) -> None:
-        self.contests += 1
+        self.conflicts += 1
 
     def evicted(self, result: str) -> None:
         self.evictions[result] += 1
 
 
-class World:
-    """`start` makes a new injector over the same cluster, as after a restart."""
+class InjectorFixture:
+    """`start` replaces the injector by a new one over the same cluster, as a restart does."""
 
     def __init__(self, cluster: FakeCluster | None = None) -> None:
         self.cluster = cluster or FakeCluster()
@@ -71,53 +71,54 @@ class World:
         self.metrics = Metrics()
         deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
         self.injector = Injector(self.cluster, deps, lambda: None)
-        self._position: dict[Source, int] = {}
+        self.position: dict[Source, int] = {}
 
     def feed(self) -> None:
-        """Tells every source what has happened since it was last told; a new source is given its list."""
-        for source in self._position.keys() - self.injector.sources():
-            del self._position[source]
-            self.injector.drop(source)
-        for source in sorted(self.injector.sources() - self._position.keys(), key=lambda new: (new.kind, new.name)):
-            self._position[source] = len(self.cluster.history)
-            for change in self.cluster.listing(source):
-                self.injector.observe(source, change)
-        for source in self._position:
-            self.tell(source)
+        """Delivers every event that a watch has not delivered yet, starts and ends watches, and plans what changed."""
+        self.injector.settle_released_claims()
+        for source in self.position.keys() - self.injector.sources():
+            del self.position[source]
+            self.injector.drop_source(source)
+        for source in sorted(self.injector.sources() - self.position.keys(), key=lambda new: (new.kind, new.name)):
+            self.relist(source)
+        for source in self.position:
+            self.deliver(source)
+        self.injector.resync()
 
-    def tell(self, source: Source, *, limit: int | None = None) -> None:
-        while self._position[source] < len(self.cluster.history) and limit != 0:
-            kind, change = self.cluster.history[self._position[source]]
-            self._position[source] += 1
-            if matches(source, kind, change):
+    def deliver(self, source: Source, *, limit: int | None = None) -> None:
+        """Delivers the next events of a watch, at most `limit` of them."""
+        while self.position[source] < len(self.cluster.history) and limit != 0:
+            kind, event = self.cluster.history[self.position[source]]
+            self.position[source] += 1
+            if matches(source, kind, event):
                 limit = None if limit is None else limit - 1
-                self.injector.observe(source, change)
+                self.injector.observe(source, event)
 
     def lose(self, source: Source) -> None:
-        """Skips everything a source was not told yet, as when the history is gone; only a list makes that good."""
-        self._position[source] = len(self.cluster.history)
+        """Skips all undelivered events of a watch, as when the history is gone; only a new list shows their effect."""
+        self.position[source] = len(self.cluster.history)
 
     def relist(self, source: Source) -> None:
-        self._position[source] = len(self.cluster.history)
-        for change in self.cluster.listing(source):
-            self.injector.observe(source, change)
+        self.position[source] = len(self.cluster.history)
+        for event in self.cluster.listing(source):
+            self.injector.observe(source, event)
 
-    def repeat(self, source: Source, change: WatchEvent) -> None:
-        if not isinstance(change, Synced):
-            self.injector.observe(source, change)
+    def repeat(self, source: Source, event: WatchEvent) -> None:
+        if not isinstance(event, Synced):
+            self.injector.observe(source, event)
 
     async def work(self) -> bool:
-        """Works on the next namespace, if one is due."""
-        self.injector.review()
-        key = self.injector.take()
-        if key is None:
+        """Reconciles the next namespace, if one is due."""
+        self.injector.resync()
+        namespace = self.injector.get()
+        if namespace is None:
             return False
-        await self.injector.converge(key)
+        await self.injector.reconcile(namespace)
         return True
 
-    async def settle(self, *, policy: float = 3600.0) -> None:
-        """Feeds and works until there is nothing to do within so many seconds."""
-        end = self.clock.now + policy
+    async def settle(self, *, within: float = 3600.0) -> None:
+        """Feeds and works until nothing is due within so many seconds."""
+        end = self.clock.now + within
         while True:
             self.feed()
             if await self.work():

@@ -1,4 +1,4 @@
-"""Fake pods, accounts that offer what a test says, and a rescuer that is told what the tests want it to be told."""
+"""Fake pods, service accounts with the references that a test says, and an evictor that a test feeds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.stuck_pods.evictor import StuckPodEvictor
 from harbor_operator.model.pods import ObservedPod, Owner, StuckPodPolicy
 from tests.fakes.pods import FakePods
-from tests.unit.injector.world import NAME, Clock, Metrics
+from tests.unit.injector.fixture import NAME, Clock, Metrics
 
 HOST = "cr.example.com"
 IMAGE = f"{HOST}/team/app:1"
-WISH = StuckPodPolicy("uid-a", NAME, HOST)
+POLICY = StuckPodPolicy("uid-a", NAME, HOST)
 OWNER = Owner("ReplicaSet", "app-1", "rs-1")
 
 
@@ -21,37 +21,37 @@ def stuck(name: str = "app-1-x", **more: object) -> ObservedPod:
     return replace(pod, **more)  # type: ignore[arg-type] # the names of the fields are the test's business
 
 
-class RescueWorld:
-    """`offers` is what the service accounts give; `feed` tells the rescuer what has happened since."""
+class EvictorFixture:
+    """`inherited` is what a new pod gets from each service account; `feed` delivers the events of the watch."""
 
     def __init__(self) -> None:
         self.pods = FakePods()
         self.clock = Clock()
         self.metrics = Metrics()
-        self.offers: dict[tuple[str, str], tuple[str, ...]] = {("shop", "default"): (NAME,)}
+        self.inherited: dict[tuple[str, str], tuple[str, ...]] = {("shop", "default"): (NAME,)}
         deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
-        self.rescuer = StuckPodEvictor(self.pods, self.offered, deps, lambda: None)
+        self.evictor = StuckPodEvictor(self.pods, self.pull_secrets_for_new_pod, deps, lambda: None)
         self.position = 0
 
-    def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
-        return self.offers.get((namespace, account), ()) if registry_uid == WISH.registry_uid else ()
+    def pull_secrets_for_new_pod(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
+        return self.inherited.get((namespace, account), ()) if registry_uid == POLICY.registry_uid else ()
 
     def feed(self) -> None:
         while self.position < len(self.pods.history):
             self.position += 1
-            self.rescuer.observe(self.pods.history[self.position - 1])
+            self.evictor.observe(self.pods.history[self.position - 1])
 
     def relist(self) -> None:
         self.position = len(self.pods.history)
-        for change in self.pods.listing():
-            self.rescuer.observe(change)
+        for event in self.pods.listing():
+            self.evictor.observe(event)
 
-    async def settle(self, policy: float = 0.0) -> None:
-        """Feeds and works until nothing is due within so many seconds."""
-        end = self.clock.now + policy
+    async def settle(self, *, within: float = 0.0) -> None:
+        """Feeds and evicts until nothing is due within so many seconds."""
+        end = self.clock.now + within
         while True:
             self.feed()
-            due = await self.rescuer.work()
+            due = await self.evictor.evict_due()
             if self.position < len(self.pods.history):
                 continue
             if due is None or self.clock.now + due > end:
