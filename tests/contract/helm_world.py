@@ -25,7 +25,7 @@ from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
-from tests.fakes.release_world import CR_CA, S3_CA
+from tests.fakes.release_fixture import CR_CA, S3_CA
 
 DEADLINE = 120.0
 

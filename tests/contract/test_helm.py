@@ -114,6 +114,14 @@ async def test_install_leaves_a_record_that_says_what_was_wished(world: World) -
     assert abs((now() - stored.changed_at).total_seconds()) < 60
 
 
+async def test_ambiguous_strings_are_stored_as_sent(world: World) -> None:
+    words = ["n", "y", "no", "7e12", "08", "1_000", "12:30:45", "~", "2026-01-02", "", "a\u0085b", "\U0001f600"]
+    asked = desired(world.chart, list=words, number=3, ratio=0.5)
+    assert (await run(world, asked)).succeeded
+    newest = (await world.kube.read_secrets(NAMESPACE, release_selector("cr")))[0]
+    assert read_payload(newest.values["release"]).config == unwrap_secrets(asked.values)
+
+
 async def test_upgrade_supersedes_and_relabels(world: World) -> None:
     await run(world, desired(world.chart))
     await run(world, desired(world.chart, size=2))

@@ -179,7 +179,7 @@ while :; do sleep 1; done
 
 @pytest.mark.parametrize("script", [WAIT, STUBBORN])
 async def test_a_run_without_end_is_stopped(tmp_path: Path, lab: Lab, script: str) -> None:
-    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace=0.3)
+    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace_seconds=0.3)
     lab.helm = SubprocessHelm(settings, lambda: datetime.now(UTC))
     lab.then(script)
     await lab.helm.start_upgrade(replace(WISH, timeout_seconds=0))

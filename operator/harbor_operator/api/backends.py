@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
+from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
@@ -27,12 +28,12 @@ class DatabaseNames(Model):
     """Names of the databases; only those the chart version needs are made."""
 
     core: Identifier = Field(default="registry", description="Harbor's own database; every chart version needs it.")
-    clair: Identifier = Field(default="clair", description="Clair's database; made for charts 1.2 to 1.5.")
+    clair: Identifier = Field(default="clair", description=f"Clair's database; created for charts {CLAIR_RANGE}.")
     notary_server: Identifier = Field(
-        default="notary_server", description="Notary server's database; made for charts up to 1.12."
+        default="notary_server", description=f"Notary server's database; created for charts {NOTARY_RANGE}."
     )
     notary_signer: Identifier = Field(
-        default="notary_signer", description="Notary signer's database; made for charts up to 1.12."
+        default="notary_signer", description=f"Notary signer's database; created for charts {NOTARY_RANGE}."
     )
 
 

@@ -16,7 +16,8 @@ from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.references import raise_if_blocked, read_bundle, read_values
+from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.references import read_bundle, read_values
 
 SPEC = "spec.storage.swift"
 SWIFT_KEYS = ("username", "password")
