@@ -149,7 +149,7 @@ def test_an_event_for_each_new_kind_of_warning() -> None:
     assert events(loud, loud) == []
 
 
-def test_the_first_pass_over_a_healthy_world_is_no_news() -> None:
+def test_the_first_pass_over_a_healthy_registry_posts_no_event() -> None:
     assert events({}, render({}, HAPPY, 1, NOON)) == []
 
 

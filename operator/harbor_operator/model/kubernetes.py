@@ -41,7 +41,7 @@ class SecretChange:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The progress of a Deployment or StatefulSet; `trouble` is what its controller reports as failing."""
+    """The progress of a Deployment or StatefulSet; `failure` is what its controller reports as failing."""
 
     kind: str
     name: str
@@ -49,7 +49,7 @@ class Workload:
     ready: int
     updated: int
     observed: bool
-    trouble: str = ""
+    failure: str = ""
 
     @property
     def is_ready(self) -> bool:

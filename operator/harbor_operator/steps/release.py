@@ -134,8 +134,8 @@ class ReleaseStep:
         if isinstance(draft, Blocked):
             return draft
         state = determine_state(observed, draft, names.owner_labels(registry))
-        if obstacle := check_change(state, observed, draft):
-            return obstacle
+        if blocked := check_change(state, observed, draft):
+            return blocked
         secrets = await self._release_secrets.ensure(registry, found)
         return draft if secrets == found else plan_release(registry, release, secrets)
 
@@ -268,7 +268,7 @@ def _describe_workloads(late: list[Workload], name: str) -> str:
         return f"no Deployment or StatefulSet carries the label 'release={name}' yet"
     listed = [
         f"{workload.kind} '{workload.name}': {workload.ready} of {workload.desired} ready"
-        + (f" ({workload.trouble})" if workload.trouble else "")
+        + (f" ({workload.failure})" if workload.failure else "")
         for workload in late[:MAX_LISTED_WORKLOADS]
     ]
     more = len(late) - len(listed)

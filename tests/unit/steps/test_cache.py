@@ -1,4 +1,4 @@
-"""Each test is one row: a world before, an outcome; the world after is the world before."""
+"""One case per test: servers before, and the outcome; nothing is written."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ async def test_absent_release_is_installed_and_becomes_done(cr: ReleaseFixture) 
     assert outcome.reason is Reason.RELEASE_INSTALLING
 
     cr.finish()
-    cr.workloads(Workload("Deployment", "cr-harbor-core", 1, 0, 1, observed=True, trouble="image cannot be pulled"))
+    cr.workloads(Workload("Deployment", "cr-harbor-core", 1, 0, 1, observed=True, failure="image cannot be pulled"))
     outcome = await cr.reconcile()
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.WORKLOADS_NOT_READY

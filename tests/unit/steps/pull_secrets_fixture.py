@@ -1,4 +1,4 @@
-"""The world of the PullSecrets step: a Harbor, an API server, and somebody who spreads."""
+"""The PullSecrets step with a Harbor, an API server and an injector."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def facts_of(outcome: Outcome) -> PullSecretFacts:
 
 
 @dataclass
-class World:
+class PullSecretsFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
     distribution: FakeDistribution = field(default_factory=FakeDistribution)

@@ -1,4 +1,4 @@
-"""What the tests of the Database step start from: a registry, an API server and a PostgreSQL server in memory."""
+"""The Database step with an API server and a PostgreSQL server in memory, and registries that use them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def registry(database: dict[str, Any] | None = None, **spec: Any) -> HarborRegis
 
 
 @dataclass
-class World:
+class DatabaseFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     postgres: FakePostgres = field(default_factory=FakePostgres)
 
