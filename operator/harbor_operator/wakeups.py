@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.5
 """Several Secrets usually change together (`kubectl apply -k`): they cause one pass."""
+MIN_INTERVAL_SECONDS = 5.0
+"""Between two wake-ups of a registry by Secrets: another client may write one continuously."""
 RIGHTS_RETRY_SECONDS = 300.0
 MAX_WATCHES = 16
 """Each watch holds a connection to the API server; registries in further namespaces rely on their check interval."""
@@ -37,6 +39,7 @@ class Subscription:
     versions: Versions | None = None
     pending: dict[tuple[str, str], str] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
+    next_wakeup: float = 0.0
 
     def begin_pass(self) -> None:
         """Collects changes from now on; `end_pass` compares them with what the pass has seen."""
@@ -66,10 +69,12 @@ class Subscription:
         if self.versions is None or self.versions.get(key, version) == version:
             return
         if self.timer is None:
-            self.timer = asyncio.get_running_loop().call_later(DEBOUNCE_SECONDS, self._wake)
+            loop = asyncio.get_running_loop()
+            self.timer = loop.call_at(max(loop.time() + DEBOUNCE_SECONDS, self.next_wakeup), self._wake)
 
     def _wake(self) -> None:
         self.timer = None
+        self.next_wakeup = asyncio.get_running_loop().time() + MIN_INTERVAL_SECONDS
         self.event.set()
 
 

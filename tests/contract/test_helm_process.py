@@ -1,4 +1,4 @@
-"""How Helm is started, fed, heard and ended: with a script in its place, so that no server is needed."""
+"""How Helm is started, gets its values, reports and ends: with a script in its place, so that no server is needed."""
 
 from __future__ import annotations
 

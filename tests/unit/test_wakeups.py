@@ -73,6 +73,7 @@ async def loop_turns() -> None:
 @pytest.fixture
 async def intra(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[WakeupsFixture, None]:
     monkeypatch.setattr(module, "DEBOUNCE_SECONDS", 0.02)
+    monkeypatch.setattr(module, "MIN_INTERVAL_SECONDS", 0.02)
     changes = ScriptedSecrets()
     with Wakeups(changes).subscribe("intra", asyncio.Event()) as subscription:
         subscription.end_pass(SEEN)
@@ -102,6 +103,17 @@ async def test_several_changes_cause_one_wake_up(intra: WakeupsFixture) -> None:
         await intra.changes.send("redis", version)
     assert await intra.wakes()
     assert not await intra.wakes()
+
+
+async def test_a_secret_that_changes_continuously_wakes_at_an_interval(
+    intra: WakeupsFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MIN_INTERVAL_SECONDS", 3600.0)
+    await intra.changes.send("redis", "8")
+    assert await intra.wakes()
+    await intra.changes.send("redis", "9")
+    assert intra.subscription.timer
+    assert intra.subscription.timer.when() > asyncio.get_running_loop().time() + 3500
 
 
 async def test_changes_during_a_pass_are_compared_at_its_end(intra: WakeupsFixture) -> None:

@@ -16,12 +16,12 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.kube import FakeKube
 
-WISHED = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
+PROJECTS = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
 
 
 def _registry(projects: list[dict[str, Any]] | None = None, **spec: Any) -> HarborRegistry:
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
-    desired = {"externalURL": "https://cr.example.com", "projects": WISHED if projects is None else projects, **spec}
+    desired = {"externalURL": "https://cr.example.com", "projects": PROJECTS if projects is None else projects, **spec}
     return HarborRegistry.parse({"metadata": metadata, "spec": desired})
 
 
@@ -99,9 +99,9 @@ async def test_a_read_only_harbor_blocks_changes_only(fixture: ConfigurationFixt
     outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.REGISTRY_READ_ONLY
-    done = await fixture.step.reconcile(_registry(WISHED[:1]))
+    done = await fixture.step.reconcile(_registry(PROJECTS[:1]))
     assert isinstance(done, Done)
-    assert [caution.code for caution in done.warnings] == [Reason.REGISTRY_READ_ONLY]
+    assert [warning.code for warning in done.warnings] == [Reason.REGISTRY_READ_ONLY]
     assert fixture.harbor.writes == []
 
 

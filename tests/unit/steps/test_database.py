@@ -241,7 +241,7 @@ async def test_too_few_connections_are_a_warning(fixture: DatabaseFixture) -> No
     fixture.postgres.max_connections = 100
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.warnings] == [Reason.DATABASE_CONNECTIONS_LOW]
+    assert [warning.code for warning in outcome.warnings] == [Reason.DATABASE_CONNECTIONS_LOW]
 
 
 async def test_an_error_in_the_middle_is_continued(fixture: DatabaseFixture) -> None:

@@ -14,10 +14,10 @@ from harbor_operator.steps.pull_admission import SETTLE_SECONDS
 from tests.fakes.admission import wishes
 from tests.unit.steps.pull_secrets_fixture import (
     CLAIM,
+    INJECTED,
+    INJECTED_BY_POLICY,
     OLD,
     POLICY,
-    SPREAD,
-    SPREAD_BY_POLICY,
     PullSecretsFixture,
     enabled,
     facts_of,
@@ -48,13 +48,13 @@ async def test_a_second_pass_writes_nothing_even_after_a_restart(fixture: PullSe
     fixture.admission.writes.clear()
     assert await fixture.step.reconcile(enabled()) == first
     fixture.restart()
-    assert await fixture.step.reconcile(enabled(SPREAD_BY_POLICY)) == first
+    assert await fixture.step.reconcile(enabled(INJECTED_BY_POLICY)) == first
     assert fixture.admission.writes == []
 
 
 async def test_no_request_is_sent_where_it_was_never_requested(fixture: PullSecretsFixture) -> None:
     outcome = await fixture.step.reconcile(registry())
-    await fixture.step.reconcile_degraded(registry(status=SPREAD))
+    await fixture.step.reconcile_degraded(registry(status=INJECTED))
     assert facts_of(outcome).admission_policy == ""
     assert fixture.admission.asked == 0
 
@@ -92,34 +92,34 @@ async def test_a_changed_spec_changes_the_policy_in_place(fixture: PullSecretsFi
 
 async def test_it_is_removed_when_it_is_disabled_and_the_secrets_stay(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
-    outcome = await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY))
+    outcome = await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY))
     assert isinstance(outcome, Done)
     assert facts_of(outcome).admission_policy == ""
     assert fixture.policies == []
     assert fixture.admission.writes[-2:] == ["remove MutatingAdmissionPolicyBinding", "remove MutatingAdmissionPolicy"]
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
     asked = fixture.admission.asked
-    await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY))
+    await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY))
     assert fixture.admission.asked == asked
 
 
 async def test_a_restart_reads_from_the_status_what_to_remove(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
     fixture.restart()
-    await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY))
+    await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY))
     assert fixture.policies == []
 
 
 async def test_it_is_removed_with_the_section_before_anything_else(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
-    fixture.distribution.left[CLAIM] = 0
-    outcome = await fixture.step.reconcile(without_section(SPREAD_BY_POLICY))
+    fixture.injection.left[CLAIM] = 0
+    outcome = await fixture.step.reconcile(without_section(INJECTED_BY_POLICY))
     assert fixture.policies == []
-    # API servers may act by it for a moment: what is born meanwhile is still taken back.
+    # API servers may act by it for a moment: an account created meanwhile is still cleaned up.
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
     fixture.now += SETTLE_SECONDS
-    assert await fixture.step.reconcile(without_section(SPREAD_BY_POLICY)) == NOT_REQUESTED
+    assert await fixture.step.reconcile(without_section(INJECTED_BY_POLICY)) == NOT_REQUESTED
 
 
 async def test_a_renamed_secret_is_in_the_policy_before_the_old_one_is_removed(fixture: PullSecretsFixture) -> None:
@@ -128,7 +128,7 @@ async def test_a_renamed_secret_is_in_the_policy_before_the_old_one_is_removed(f
     outcome = await fixture.step.reconcile(enabled(status))
     conditions = fixture.admission.objects[AdmissionKind.POLICY, POLICY].spec["matchConditions"]
     assert '"harbor-pull"' in conditions[1]["expression"]
-    assert fixture.distribution.withdrawn == [OLD]
+    assert fixture.injection.withdrawn == [OLD]
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
     fixture.now += SETTLE_SECONDS
     assert isinstance(await fixture.step.reconcile(enabled(status)), Done)
@@ -137,22 +137,22 @@ async def test_a_renamed_secret_is_in_the_policy_before_the_old_one_is_removed(f
 async def test_teardown_takes_it_first_and_then_everything_else(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
     fixture.admission.down = True
-    assert isinstance(await fixture.step.teardown(enabled(SPREAD_BY_POLICY)), Unknown)
-    assert fixture.distribution.withdrawn == []
+    assert isinstance(await fixture.step.teardown(enabled(INJECTED_BY_POLICY)), Unknown)
+    assert fixture.injection.withdrawn == []
     fixture.admission.down = False
-    outcome = await fixture.step.teardown(enabled(SPREAD_BY_POLICY))
+    outcome = await fixture.step.teardown(enabled(INJECTED_BY_POLICY))
     assert fixture.policies == []
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
-    assert fixture.distribution.withdrawn == [CLAIM]
+    assert fixture.injection.withdrawn == [CLAIM]
     fixture.now += SETTLE_SECONDS
-    assert isinstance(await fixture.step.teardown(enabled(SPREAD_BY_POLICY)), Done)
+    assert isinstance(await fixture.step.teardown(enabled(INJECTED_BY_POLICY)), Done)
 
 
 async def test_it_is_removed_where_secrets_are_retained(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
-    assert isinstance(await fixture.step.teardown(enabled(SPREAD_BY_POLICY, keep=True)), Done)
+    assert isinstance(await fixture.step.teardown(enabled(INJECTED_BY_POLICY, keep=True)), Done)
     assert fixture.policies == []
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.withdrawn == []
 
 
 async def test_a_crash_before_the_status_was_written_leaves_nothing_behind(fixture: PullSecretsFixture) -> None:
@@ -166,7 +166,7 @@ async def test_a_write_without_an_answer_counts_as_executed(fixture: PullSecrets
     fixture.admission.lost = True
     outcome = await fixture.step.reconcile(enabled())
     assert isinstance(outcome, Unknown)
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
     fixture.admission.lost = False
     await fixture.step.reconcile(registry())
     assert fixture.policies == []
@@ -185,30 +185,30 @@ async def test_it_is_removed_when_disabled_although_the_login_is_refused(fixture
     fixture.account()
     fixture.harbor.accounts["puller"] = ("Another-pass-1", False)
     wanted = {"credential": {"secretRef": {"name": "pull-account"}}}
-    assert isinstance(await fixture.step.reconcile(registry(wanted, status=SPREAD_BY_POLICY)), Blocked)
+    assert isinstance(await fixture.step.reconcile(registry(wanted, status=INJECTED_BY_POLICY)), Blocked)
     assert fixture.policies == []
 
 
 async def test_while_harbor_is_down_it_is_corrected_or_removed(fixture: PullSecretsFixture) -> None:
-    await fixture.step.reconcile_degraded(enabled(SPREAD))
+    await fixture.step.reconcile_degraded(enabled(INJECTED))
     assert fixture.admission.objects == {}
     await fixture.settle(enabled())
     del fixture.admission.objects[AdmissionKind.BINDING, POLICY]
-    facts = await fixture.step.reconcile_degraded(enabled(SPREAD_BY_POLICY))
+    facts = await fixture.step.reconcile_degraded(enabled(INJECTED_BY_POLICY))
     assert fixture.policies == list(AdmissionKind)
     assert facts.pull_secrets is not None
     assert facts.pull_secrets.admission_policy == POLICY
-    await fixture.step.reconcile_degraded(registry(status=SPREAD_BY_POLICY))
+    await fixture.step.reconcile_degraded(registry(status=INJECTED_BY_POLICY))
     assert fixture.policies == []
     claim = Claim("uid-1", "harbor-pull", ("default",))
-    assert fixture.distribution.wishes["uid-1"].claim == claim
+    assert fixture.injection.desired["uid-1"].claim == claim
 
 
 async def test_new_accounts_are_observed_while_it_is_in_force(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(enabled())
-    assert fixture.distribution.expecting == {"uid-1": False}
+    assert fixture.injection.expecting == {"uid-1": False}
     fixture.now += SETTLE_SECONDS
     await fixture.step.reconcile(enabled())
-    assert fixture.distribution.expecting == {"uid-1": True}
-    await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY))
-    assert fixture.distribution.expecting == {"uid-1": False}
+    assert fixture.injection.expecting == {"uid-1": True}
+    await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY))
+    assert fixture.injection.expecting == {"uid-1": False}

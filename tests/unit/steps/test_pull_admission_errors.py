@@ -1,4 +1,4 @@
-"""Each test is one row: what is in the way of the policy, and what is told; Secrets are spread whatever it is."""
+"""One case per test: what prevents the policy, and what is reported; the injection of Secrets continues."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.fakes.admission import wishes
 from tests.unit.steps.pull_secrets_fixture import (
     ALL_READY,
     CLAIM,
+    INJECTED,
+    INJECTED_BY_POLICY,
     POLICY,
-    SPREAD,
-    SPREAD_BY_POLICY,
     PullSecretsFixture,
     enabled,
     facts_of,
@@ -36,8 +36,8 @@ async def test_a_cluster_without_such_policies_is_reported_and_injection_continu
     assert outcome.reason is Reason.ADMISSION_POLICY_UNSUPPORTED
     assert outcome.message.startswith("3 namespaces hold Secret 'harbor-pull'; ")
     assert facts_of(outcome) == replace(facts_of(outcome), ready=3, secret_name="harbor-pull", admission_policy="")
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
-    assert isinstance(await fixture.step.reconcile(registry(status=SPREAD)), Done)
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
+    assert isinstance(await fixture.step.reconcile(registry(status=INJECTED)), Done)
 
 
 async def test_missing_rights_are_reported_and_injection_continues(fixture: PullSecretsFixture) -> None:
@@ -45,10 +45,10 @@ async def test_missing_rights_are_reported_and_injection_continues(fixture: Pull
     outcome = await fixture.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.RIGHTS_MISSING
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
     # Who never had the rights has made nothing: neither turning it off nor deleting the registry needs them.
-    assert isinstance(await fixture.step.reconcile(registry(status=SPREAD)), Done)
-    assert isinstance(await fixture.step.teardown(enabled(SPREAD)), Done)
+    assert isinstance(await fixture.step.reconcile(registry(status=INJECTED)), Done)
+    assert isinstance(await fixture.step.teardown(enabled(INJECTED)), Done)
 
 
 @pytest.mark.parametrize("reason", ["section", "deletion", "disabled"])
@@ -57,19 +57,19 @@ async def test_rights_taken_away_too_early_hold_it_up(fixture: PullSecretsFixtur
     fixture.admission.forbidden = True
     match reason:
         case "section":
-            outcome = await fixture.step.reconcile(without_section(SPREAD_BY_POLICY))
+            outcome = await fixture.step.reconcile(without_section(INJECTED_BY_POLICY))
         case "deletion":
-            outcome = await fixture.step.teardown(enabled(SPREAD_BY_POLICY))
+            outcome = await fixture.step.teardown(enabled(INJECTED_BY_POLICY))
         case _:
-            outcome = await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY))
+            outcome = await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.RIGHTS_MISSING
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.withdrawn == []
 
 
 async def test_what_the_cluster_no_longer_serves_is_gone(fixture: PullSecretsFixture) -> None:
     fixture.admission.forbidden, fixture.admission.served = True, False
-    assert isinstance(await fixture.step.reconcile(registry(status=SPREAD_BY_POLICY)), Done)
+    assert isinstance(await fixture.step.reconcile(registry(status=INJECTED_BY_POLICY)), Done)
 
 
 @pytest.mark.parametrize("kind", AdmissionKind)
@@ -78,7 +78,7 @@ async def test_a_foreign_object_is_refused_and_left_alone(fixture: PullSecretsFi
     outcome = await fixture.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_FOREIGN
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
     await fixture.step.reconcile(registry())
     await fixture.step.teardown(enabled())
     assert fixture.admission.objects[kind, POLICY] == theirs
@@ -93,7 +93,7 @@ async def test_a_policy_that_is_not_taken_is_reported_with_the_servers_message(f
 async def test_an_error_of_the_policy_hides_no_error_of_the_secrets(fixture: PullSecretsFixture) -> None:
     fixture.admission.served = False
     failure = NamespaceFailure("app", Reason.FOREIGN_SECRET, "not ours")
-    fixture.distribution.progress = replace(ALL_READY, ready=2, failed=1, failures=(failure,))
+    fixture.injection.progress = replace(ALL_READY, ready=2, failed=1, failures=(failure,))
     outcome = await fixture.step.reconcile(enabled())
     assert outcome.reason is Reason.NAMESPACES_FAILED
     assert "'app': ForeignSecret" in outcome.message
@@ -101,11 +101,11 @@ async def test_an_error_of_the_policy_hides_no_error_of_the_secrets(fixture: Pul
 
 
 async def test_a_policy_that_is_ignored_is_a_warning(fixture: PullSecretsFixture) -> None:
-    fixture.distribution.progress = replace(ALL_READY, missed_by_policy=2)
+    fixture.injection.progress = replace(ALL_READY, missed_by_policy=2)
     assert (await fixture.settle(enabled())).warnings == ()
-    fixture.distribution.progress = replace(ALL_READY, missed_by_policy=3)
+    fixture.injection.progress = replace(ALL_READY, missed_by_policy=3)
     outcome = await fixture.step.reconcile(enabled())
     assert isinstance(outcome, Done)
-    (caution,) = outcome.warnings
-    assert caution.code is Reason.ADMISSION_POLICY_IGNORED
-    assert "the last 3 service accounts" in caution.message
+    (warning,) = outcome.warnings
+    assert warning.code is Reason.ADMISSION_POLICY_IGNORED
+    assert "the last 3 service accounts" in warning.message

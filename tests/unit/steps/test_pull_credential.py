@@ -91,7 +91,7 @@ async def test_an_administrator_is_never_declared(fixture: PullSecretsFixture, u
     outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.PULL_CREDENTIAL_IS_ADMIN
-    assert fixture.distribution.wishes == {}
+    assert fixture.injection.desired == {}
 
 
 async def test_an_account_that_is_rejected_is_not_declared(fixture: PullSecretsFixture) -> None:
@@ -102,7 +102,7 @@ async def test_an_account_that_is_rejected_is_not_declared(fixture: PullSecretsF
     assert outcome.reason is Reason.PULL_CREDENTIAL_REJECTED
     assert "Secret 'pull-account'" in outcome.message
     assert "Account-pass-1" not in outcome.message
-    assert fixture.distribution.wishes == {}
+    assert fixture.injection.desired == {}
 
 
 async def test_a_missing_account_is_refused_by_name(fixture: PullSecretsFixture) -> None:
@@ -115,10 +115,10 @@ async def test_a_missing_account_is_refused_by_name(fixture: PullSecretsFixture)
 async def test_the_robot_is_removed_when_an_account_has_taken_its_place(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
     fixture.account()
-    fixture.distribution.progress = replace(ALL_READY, ready=1)
+    fixture.injection.progress = replace(ALL_READY, ready=1)
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Pending)
     assert "intra-cr-pull" in fixture.harbor.robots
-    fixture.distribution.progress = ALL_READY
+    fixture.injection.progress = ALL_READY
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Done)
     assert fixture.harbor.robots == {}
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets

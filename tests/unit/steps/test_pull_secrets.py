@@ -1,4 +1,4 @@
-"""Each test is one row: what was spread before, an outcome, and what is declared and withdrawn after."""
+"""One case per test: earlier claims, the outcome, and what is declared and withdrawn after it."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ async def test_a_robot_is_made_with_the_stored_secret_and_declared(fixture: Pull
     )
     assert fixture.kube.values("intra", ROBOT_SECRET) == {"username": ROBOT, "password": "Generated-1"}
     assert (fixture.login["username"], fixture.login["password"]) == (ROBOT, "Generated-1")
-    assert fixture.distribution.wishes["uid-1"].claim == CLAIM
+    assert fixture.injection.desired["uid-1"].claim == CLAIM
 
 
 async def test_a_second_pass_writes_nothing_even_after_a_restart(fixture: PullSecretsFixture) -> None:
     first = await fixture.step.reconcile(registry())
-    before = (list(fixture.harbor.writes), list(fixture.kube.writes), fixture.distribution.changes)
+    before = (list(fixture.harbor.writes), list(fixture.kube.writes), fixture.injection.changes)
     assert await fixture.step.reconcile(registry()) == first
     fixture.restart()
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
     assert await fixture.step.reconcile(registry(status=status)) == first
-    assert (fixture.harbor.writes, fixture.kube.writes, fixture.distribution.changes) == before
+    assert (fixture.harbor.writes, fixture.kube.writes, fixture.injection.changes) == before
 
 
 async def test_the_time_of_a_changed_account_is_reported(fixture: PullSecretsFixture) -> None:
@@ -79,11 +79,11 @@ async def test_the_older_registry_keeps_the_name(fixture: PullSecretsFixture) ->
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_NAME_TAKEN
-    assert fixture.distribution.wishes == {}
+    assert fixture.injection.desired == {}
 
 
 async def test_before_the_first_sync_it_is_pending(fixture: PullSecretsFixture) -> None:
-    fixture.distribution.progress = None
+    fixture.injection.progress = None
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.NAMESPACES_PENDING
@@ -92,24 +92,24 @@ async def test_before_the_first_sync_it_is_pending(fixture: PullSecretsFixture) 
 
 async def test_a_renamed_secret_is_removed_and_the_old_name_is_reported_until_then(fixture: PullSecretsFixture) -> None:
     renamed = registry(status={"secretName": "old-pull", "serviceAccounts": ["default"]})
-    fixture.distribution.left[OLD] = 2
+    fixture.injection.left[OLD] = 2
     outcome = await fixture.step.reconcile(renamed)
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
     assert facts_of(outcome).secret_name == "old-pull"
-    assert fixture.distribution.withdrawn == [OLD]
-    fixture.distribution.left[OLD] = 0
+    assert fixture.injection.withdrawn == [OLD]
+    fixture.injection.left[OLD] = 0
     outcome = await fixture.step.reconcile(renamed)
     assert isinstance(outcome, Done)
     assert facts_of(outcome).secret_name == "harbor-pull"
 
 
 async def test_a_second_rename_removes_all_of_the_names(fixture: PullSecretsFixture) -> None:
-    fixture.distribution.left = {OLD: 1, CLAIM: 1}
+    fixture.injection.left = {OLD: 1, CLAIM: 1}
     await fixture.step.reconcile(registry(status={"secretName": "old-pull", "serviceAccounts": ["default"]}))
     third = {"secretName": "third-pull", "credential": {"robot": {}}}
     await fixture.step.reconcile(registry(third, status={"secretName": "old-pull", "serviceAccounts": ["default"]}))
-    assert set(fixture.distribution.withdrawn) == {OLD, CLAIM}
+    assert set(fixture.injection.withdrawn) == {OLD, CLAIM}
 
 
 async def test_service_accounts_removed_from_the_spec_are_cleaned_up_and_added_ones_are_not(
@@ -117,23 +117,23 @@ async def test_service_accounts_removed_from_the_spec_are_cleaned_up_and_added_o
 ) -> None:
     status = {"secretName": "harbor-pull", "serviceAccounts": ["ci", "default"]}
     await fixture.step.reconcile(registry(status=status))
-    assert fixture.distribution.withdrawn == [Claim("uid-1", "harbor-pull", ("ci", "default"))]
-    fixture.distribution.withdrawn.clear()
+    assert fixture.injection.withdrawn == [Claim("uid-1", "harbor-pull", ("ci", "default"))]
+    fixture.injection.withdrawn.clear()
     fixture.restart()
     every = {"serviceAccounts": ["*"], "credential": {"robot": {}}}
     await fixture.step.reconcile(registry(every, status=status))
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.withdrawn == []
 
 
 async def test_a_section_taken_out_is_cleaned_up_and_then_not_requested(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
-    fixture.distribution.left[CLAIM] = None
+    fixture.injection.left[CLAIM] = None
     outcome = await fixture.step.reconcile(without_section(status))
     assert isinstance(outcome, Pending)
     assert facts_of(outcome).secret_name == "harbor-pull"
-    assert fixture.distribution.wishes == {}
-    fixture.distribution.left[CLAIM] = 0
+    assert fixture.injection.desired == {}
+    fixture.injection.left[CLAIM] = 0
     assert await fixture.step.reconcile(without_section(status)) == NOT_REQUESTED
     assert fixture.harbor.robots == {}
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets
@@ -147,12 +147,12 @@ async def test_nothing_requested_sends_no_request(fixture: PullSecretsFixture) -
 
 async def test_teardown_removes_secrets_before_the_robot(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    fixture.distribution.left[CLAIM] = 3
+    fixture.injection.left[CLAIM] = 3
     outcome = await fixture.step.teardown(registry())
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
     assert "intra-cr-pull" in fixture.harbor.robots
-    fixture.distribution.left[CLAIM] = 0
+    fixture.injection.left[CLAIM] = 0
     assert isinstance(await fixture.step.teardown(registry()), Done)
     assert fixture.harbor.robots == {}
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets
@@ -160,9 +160,9 @@ async def test_teardown_removes_secrets_before_the_robot(fixture: PullSecretsFix
 
 
 async def test_teardown_after_a_restart_reads_the_claim_from_the_spec(fixture: PullSecretsFixture) -> None:
-    fixture.distribution.left[CLAIM] = 1
+    fixture.injection.left[CLAIM] = 1
     assert isinstance(await fixture.step.teardown(registry()), Pending)
-    assert fixture.distribution.withdrawn == [CLAIM]
+    assert fixture.injection.withdrawn == [CLAIM]
 
 
 async def test_an_api_server_that_is_down_does_delay_the_deletion(fixture: PullSecretsFixture) -> None:
@@ -176,18 +176,18 @@ async def test_the_deletion_policy_retains_everything(fixture: PullSecretsFixtur
     await fixture.step.reconcile(registry(keep=True))
     outcome = await fixture.step.teardown(registry(keep=True))
     assert isinstance(outcome, Done)
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.withdrawn == []
     assert "intra-cr-pull" in fixture.harbor.robots
 
 
 async def test_after_a_restart_with_harbor_down_the_known_login_is_injected(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    fixture.distribution.wishes.clear()
+    fixture.injection.desired.clear()
     fixture.restart()
     fixture.harbor.down = True
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
-    told = {**status, "robot": ROBOT, "rotatedAt": "2026-11-23T12:00:03Z"}
-    facts = await fixture.step.reconcile_degraded(registry(status=told))
+    known = {**status, "robot": ROBOT, "rotatedAt": "2026-11-23T12:00:03Z"}
+    facts = await fixture.step.reconcile_degraded(registry(status=known))
     assert fixture.login["password"] == "Generated-1"
     assert facts.pull_secrets is not None
     assert facts.pull_secrets.ready == 3
@@ -200,56 +200,56 @@ async def test_nothing_is_injected_before_a_login_has_ever_worked(fixture: PullS
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
     await fixture.step.reconcile_degraded(registry(status=status))
     await fixture.step.reconcile_degraded(registry())
-    assert fixture.distribution.wishes == {}
+    assert fixture.injection.desired == {}
 
 
 async def test_what_is_retained_is_not_injected_any_further(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
     await fixture.step.teardown(registry(keep=True))
-    assert fixture.distribution.wishes == {}
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.desired == {}
+    assert fixture.injection.withdrawn == []
 
 
 async def test_a_suspended_registry_injects_nothing_and_removes_nothing(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
     fixture.step.suspend(registry())
-    assert fixture.distribution.wishes == {}
-    assert fixture.distribution.withdrawn == []
+    assert fixture.injection.desired == {}
+    assert fixture.injection.withdrawn == []
     await fixture.step.reconcile(registry())
-    assert set(fixture.distribution.wishes) == {"uid-1"}
+    assert set(fixture.injection.desired) == {"uid-1"}
 
 
 async def test_stuck_pods_are_evicted_where_the_spec_says_so(fixture: PullSecretsFixture) -> None:
     asked = {"credential": {"robot": {}}, "stuckPods": "Evict"}
     await fixture.step.reconcile(registry(asked))
-    assert fixture.rescue.wishes == {"uid-1": StuckPodPolicy("uid-1", "harbor-pull", "cr.example.com")}
+    assert fixture.stuck_pods.desired == {"uid-1": StuckPodPolicy("uid-1", "harbor-pull", "cr.example.com")}
     await fixture.step.reconcile(registry())
-    assert fixture.rescue.wishes == {}
+    assert fixture.stuck_pods.desired == {}
     await fixture.step.reconcile(registry(asked))
     await fixture.step.reconcile(without_section())
-    assert fixture.rescue.wishes == {}
+    assert fixture.stuck_pods.desired == {}
     await fixture.step.reconcile(registry(asked))
     fixture.step.suspend(registry(asked))
-    assert fixture.rescue.wishes == {}
+    assert fixture.stuck_pods.desired == {}
     await fixture.step.reconcile(registry(asked))
     await fixture.step.teardown(registry(asked))
-    assert fixture.rescue.wishes == {}
+    assert fixture.stuck_pods.desired == {}
 
 
 async def test_after_a_restart_with_harbor_down_pods_are_still_evicted(fixture: PullSecretsFixture) -> None:
     asked = {"credential": {"robot": {}}, "stuckPods": "Evict"}
     await fixture.step.reconcile(registry(asked))
-    fixture.distribution.wishes.clear()
-    fixture.rescue.wishes.clear()
+    fixture.injection.desired.clear()
+    fixture.stuck_pods.desired.clear()
     fixture.restart()
     await fixture.step.reconcile_degraded(
         registry(asked, status={"secretName": "harbor-pull", "serviceAccounts": ["default"]})
     )
-    assert set(fixture.rescue.wishes) == {"uid-1"}
+    assert set(fixture.stuck_pods.desired) == {"uid-1"}
 
 
 async def test_pods_that_stay_stuck_are_warnings(fixture: PullSecretsFixture) -> None:
-    fixture.rescue.facts = StuckPodFacts(("pod 'shop/bare': why",), "no `list` pods")
+    fixture.stuck_pods.facts = StuckPodFacts(("pod 'shop/bare': why",), "no `list` pods")
     outcome = await fixture.step.reconcile(registry({"credential": {"robot": {}}, "stuckPods": "Evict"}))
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.warnings] == [Reason.EVICTION_RIGHTS_MISSING, Reason.PODS_STUCK]
+    assert [warning.code for warning in outcome.warnings] == [Reason.EVICTION_RIGHTS_MISSING, Reason.PODS_STUCK]

@@ -122,7 +122,7 @@ async def test_a_certificate_that_ends_soon_is_a_warning(fixture: ReachabilityFi
     fixture.harbor.certificate = replace(fixture.harbor.certificate, not_after=NOON + timedelta(days=3))
     outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.warnings] == [Reason.CERTIFICATE_EXPIRING]
+    assert [warning.code for warning in outcome.warnings] == [Reason.CERTIFICATE_EXPIRING]
 
 
 async def test_a_missing_ca_is_refused_by_name(fixture: ReachabilityFixture) -> None:

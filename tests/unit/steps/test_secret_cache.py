@@ -30,17 +30,17 @@ from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.secret_cache import CachedNamespaceResources, one_pass
 from harbor_operator.steps.storage import StorageStep
 from tests.fakes.admission import FakeAdmission
-from tests.fakes.distribution import FakeDistribution
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.helm import FakeHelm
+from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.postgres import FakePostgres
 from tests.fakes.redis import FakeNode, FakeRedis
 from tests.fakes.release import EXTERNAL, generator
 from tests.fakes.release_fixture import CR_CA, S3_CA
-from tests.fakes.rescue import FakeRescue
 from tests.fakes.rgw_admin import FakeRgwAdmin
+from tests.fakes.stuck_pods import FakeStuckPodEviction
 
 NAMESPACE, NAME, USER = "intra", "secret", "harbor:registry"
 OWNER = {"owner": "us"}
@@ -70,7 +70,7 @@ class PipelineFixture:
         self.kube = FakeKube()
         self.helm = FakeHelm(self.kube, lambda: self.now)
         self.harbor = FakeHarbor(admin_password="Admin-pass-1")
-        self.injection = FakeDistribution()
+        self.injection = FakeInjection()
         self.injection.progress = PullSecretFacts(namespaces=3, ready=3, failed=0)
         self.postgres = FakePostgres()
         admin = {"username": "admin", "password": self.postgres.admin_password}
@@ -106,7 +106,7 @@ class PipelineFixture:
             ReleaseStep(kube, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
             ConfigurationStep(kube, harbor),
-            PullSecretsStep(kube, credential, self.injection, admission, FakeRescue()),
+            PullSecretsStep(kube, credential, self.injection, admission, FakeStuckPodEviction()),
         )
 
     async def converged(self) -> ReconcileResult:

@@ -17,7 +17,7 @@ def fixture() -> StorageFixture:
 
 
 def codes(warnings: tuple[StatusWarning, ...]) -> list[Reason]:
-    return [caution.code for caution in warnings]
+    return [warning.code for warning in warnings]
 
 
 async def test_no_section_is_not_requested(fixture: StorageFixture) -> None:

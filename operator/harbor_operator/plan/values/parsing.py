@@ -53,8 +53,8 @@ def _load(origin: str, text: str) -> Any:
     if len(text.encode()) > MAX_VALUES_BYTES:
         return _invalid(f"{origin} is larger than {MAX_VALUES_BYTES // 1024} KiB: keep only the values that you change")
     try:
-        if obstacle := _check_structure(origin, text):
-            return obstacle
+        if blocked := _check_structure(origin, text):
+            return blocked
         tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are safe ones
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
