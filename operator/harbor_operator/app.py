@@ -32,6 +32,7 @@ from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
 from harbor_operator.api.v1alpha1 import GROUP
 from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers, RegistryRuntime
@@ -53,7 +54,9 @@ from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
+from harbor_operator.wakeups import Wakeups
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +133,10 @@ class Replica:
         helm = HelmSettings(
             str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
         )
-        self._helm = SubprocessHelm(helm, _now)
+        wakeups = Wakeups(KubernetesSecretChanges(http, policy))
+        self._helm = SubprocessHelm(helm, _now, wakeups.release_finished)
         self._handlers = Handlers(
-            Reconciler(self._pipeline(), KubernetesRegistryStatusApi(http, scribe), _now), metrics
+            Reconciler(self._pipeline(), KubernetesRegistryStatusApi(http, scribe), _now), metrics, wakeups
         )
         self._leading = False
         metrics.read(gauge_readers(self._injection.injector, lambda: self._leading))
@@ -176,7 +180,8 @@ class Replica:
 
     def _pipeline(self) -> Sequence[Step]:
         """The table of contents: every step, in reading order."""
-        kube, harbor, probe = KubernetesNamespaceResources(self._http), HttpHarbor(), HttpRegistryProbe()
+        kube = CachedNamespaceResources(KubernetesNamespaceResources(self._http))
+        harbor, probe = HttpHarbor(), HttpRegistryProbe()
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         return (
             DatabaseStep(kube, on_demand.postgres(), password),

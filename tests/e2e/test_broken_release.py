@@ -117,7 +117,7 @@ def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_regis
 
     registry.patch({"release": {"values": {"database": None, "portall": {"replicas": 2}}}})
     seen = registry.wait_condition("ReleaseReady", "False", "ValuesInvalid")
-    assert "`portall` in `spec.release.values` means nothing to charts 1." in seen["message"]
+    assert "`portall` in `spec.release.values` is not a key of charts 1." in seen["message"]
 
     registry.patch({"release": {"values": {"portall": None, "harborAdminPassword": "inTheClear0123456789"}}})
     wait_until(
@@ -145,8 +145,8 @@ def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeR
     registry.apply(spec_for(lab))
 
     seen = registry.wait_condition("ReleaseReady", "False", "ReleaseForeign")
-    assert f"Helm release 'cr' in namespace '{registry.namespace}' was not made for this registry" in seen["message"]
-    assert "leave `spec.release` out" in seen["message"]
+    assert f"Helm release 'cr' in namespace '{registry.namespace}' was not created for this registry" in seen["message"]
+    assert "remove `spec.release`" in seen["message"]
     assert "another `spec.release.name`" in seen["message"]
 
     registry.delete()

@@ -29,6 +29,7 @@ class FakeKube:
         self.down = False
         self.forbidden = False
         self.writes: list[str] = []
+        self.reads: list[str] = []
         self._version = 0
 
     # What a test prepares and looks at
@@ -62,6 +63,7 @@ class FakeKube:
 
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
         self._answer()
+        self.reads.append(f"{namespace}/{name}")
         return self.secrets.get((namespace, name))
 
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
@@ -143,6 +145,7 @@ class FakeKube:
             raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
 
     def _ours(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
+        self.reads.append(f"{namespace}/{name}")
         found = self.secrets.get((namespace, name))
         if found is not None and not _carries(found.labels, owner):
             raise Refused(Reason.SECRET_INVALID, f"Secret '{namespace}/{name}' was not made for this registry")

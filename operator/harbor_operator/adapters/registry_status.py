@@ -19,7 +19,7 @@ class KubernetesRegistryStatusApi:
         self._http = http
         self._scribe = scribe
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
         """Applies our part of the status; `conditions` is a map by type, so foreign conditions survive."""
         path = f"/apis/{GROUP}/{VERSION}/namespaces/{metadata.namespace}/{PLURAL}/{metadata.name}/status"
         manifest = {
@@ -31,8 +31,11 @@ class KubernetesRegistryStatusApi:
         answer = await self._http.request(
             "PATCH", path, params=apply_params(FIELD_MANAGER), body=RequestBody.apply(manifest)
         )
-        if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
+        if isinstance(answer, NotFound):
+            return ""
+        if isinstance(answer, ApiError):
             raise Unavailable(f"the status of '{metadata.namespace}/{metadata.name}' was not taken: {answer.message}")
+        return str(answer["metadata"]["resourceVersion"])
 
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         """Posts a core/v1 event, which `kubectl describe` shows."""

@@ -10,8 +10,11 @@ from harbor_operator.api.v1alpha1 import Metadata
 class RegistryStatusApi(Protocol):
     """The registry objects themselves; a registry that is gone is no error."""
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
-        """Makes our part of the status exactly this; other people's conditions stay."""
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
+        """Applies the operator's part of the status and returns the object's new resource version.
+
+        Conditions of other clients stay. The version is empty if the registry does not exist any more.
+        """
         ...
 
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A Helm that is a fake and one that is real, each with the Kubernetes it writes to."""
+"""A fake Helm and a real one, each with the Kubernetes that it writes to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
-from tests.fakes.release_world import CR_CA, S3_CA
+from tests.fakes.release_fixture import CR_CA, S3_CA
 
 DEADLINE = 120.0
 
@@ -70,7 +70,7 @@ def write_chart(folder: Path) -> str:
     return str(folder)
 
 
-class World(Protocol):
+class HelmFixture(Protocol):
     """A Helm, the Kubernetes it writes to, and the patience to let a run end."""
 
     @property
@@ -83,7 +83,7 @@ class World(Protocol):
 
 
 @dataclass
-class FakeWorld:
+class FakeHelmFixture:
     """Both in memory; a run ends the way the real chart would end it."""
 
     chart: str
@@ -100,7 +100,7 @@ class FakeWorld:
 
 
 @dataclass
-class RealWorld:
+class RealHelmFixture:
     """A real Helm against a real API server."""
 
     chart: str
@@ -135,7 +135,7 @@ def _secret(name: str, data: dict[str, str], labels: dict[str, str]) -> dict[str
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
 
 
-class Site:
+class ReleaseOnClusterFixture:
     """The release step on a real Helm and a real API server, with a clock that can be put forward."""
 
     def __init__(self, kube: KubernetesNamespaceResources, helm: SubprocessHelm) -> None:
@@ -150,7 +150,7 @@ class Site:
         await ended(self.helm, "cr")
         return outcome
 
-    async def dismantled(self) -> Outcome:
+    async def torn_down(self) -> Outcome:
         """As many passes as it takes."""
         async with asyncio.timeout(DEADLINE):
             while isinstance(outcome := await self.step.teardown(registry()), Pending):

@@ -1,4 +1,4 @@
-"""The world of the Storage step's tests: one user of a store, and what a registry may say about it."""
+"""The Storage step with a store that has one user, and registries that use it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PROVISION = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"
 
 
 @dataclass
-class World:
-    """A store with one user whose login lies in Secret 'swift', and a step that looks at it."""
+class StorageFixture:
+    """A store with one user, whose login is in Secret 'swift', and the step."""
 
     kube: FakeKube = field(default_factory=FakeKube)
     logins: dict[str, str] = field(default_factory=lambda: {LOGIN: "key"})
@@ -44,7 +44,7 @@ class World:
     def writes(self) -> list[str]:
         return [*self.kube.writes, *self.store.writes, *self.rgw.writes]
 
-    def without_login(self) -> World:
+    def without_login(self) -> StorageFixture:
         del self.kube.secrets[NAMESPACE, "swift"]
         self.logins.clear()
         return self

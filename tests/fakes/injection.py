@@ -1,48 +1,58 @@
-"""The Distribution port in memory: it notes what it is told, and a test says how far it has come."""
+"""The PullSecretInjection port in memory: records what is declared, and a test sets the progress."""
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.outcomes import PullSecretFacts
+from harbor_operator.ports.injection import PullSecretInjection
 
 
-class FakeDistribution:
-    """`wishes` is what is declared, `withdrawn` what is to go; a test sets `progress` and `left`."""
+class FakeInjection(PullSecretInjection):
+    """`desired` is what is declared, `withdrawn` what is being removed; a test sets `progress` and `left`."""
 
     def __init__(self) -> None:
-        self.wishes: dict[str, DesiredInjection] = {}
+        self.desired: dict[str, DesiredInjection] = {}
         self.withdrawn: list[Claim] = []
         self.progress: PullSecretFacts | None = None
         self.left: dict[Claim, int | None] = {}
         self.expecting: dict[str, bool] = {}
         self.changes = 0
 
+    @override
     def declare(self, desired: DesiredInjection) -> None:
-        if self.wishes.get(desired.claim.registry_uid) != desired:
-            self.wishes[desired.claim.registry_uid] = desired
+        if self.desired.get(desired.claim.registry_uid) != desired:
+            self.desired[desired.claim.registry_uid] = desired
             self.changes += 1
 
+    @override
     def withdraw(self, claim: Claim) -> None:
-        declared = self.wishes.get(claim.registry_uid)
+        declared = self.desired.get(claim.registry_uid)
         if declared is not None and declared.claim == claim:
-            del self.wishes[claim.registry_uid]
+            del self.desired[claim.registry_uid]
             self.changes += 1
         if claim not in self.withdrawn:
             self.withdrawn.append(claim)
             self.changes += 1
 
+    @override
     def abandon(self, registry_uid: str) -> None:
-        if self.wishes.pop(registry_uid, None):
+        if self.desired.pop(registry_uid, None):
             self.changes += 1
 
+    @override
     def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
         self.expecting[registry_uid] = attached
 
+    @override
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
 
+    @override
     async def wait_for_sync(self, claim: Claim, policy: float) -> None:
-        """In a test nothing comes by waiting."""
+        pass
 
+    @override
     def read(self, claim: Claim) -> PullSecretFacts | None:
-        return self.progress if claim.registry_uid in self.wishes else None
+        return self.progress if claim.registry_uid in self.desired else None

@@ -1,4 +1,4 @@
-"""Secrets, Helm and a clock around one release step."""
+"""A release step with the Secrets, the Helm and the clock that it uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harbor_operator.plan.release import plan_release
 from harbor_operator.steps.release import ReleaseStep
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
-from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, STORAGE_PASSWORD, random, registry
+from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, STORAGE_PASSWORD, generator, registry
 
 READY = [Workload("Deployment", "cr-harbor-core", 1, 1, 1, observed=True)]
 
@@ -21,14 +21,14 @@ CR_CA = "-----BEGIN CERTIFICATE-----\nCR\n-----END CERTIFICATE-----\n"
 S3_CA = "-----BEGIN CERTIFICATE-----\nS3\n-----END CERTIFICATE-----\n"
 
 
-class ReleaseWorld:
-    """A registry on servers of its own; `finish` ends the Helm run that the step has started."""
+class ReleaseFixture:
+    """A registry that uses external servers; `finish` ends the Helm run that the step has started."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
         self.kube = FakeKube()
         self.helm = FakeHelm(self.kube, lambda: self.now)
-        self.step = ReleaseStep(self.kube, self.helm, random(), lambda: self.now)
+        self.step = ReleaseStep(self.kube, self.helm, generator(), lambda: self.now)
         self.registry = registry()
         self.kube.put(NAMESPACE, "redis", {"password": CACHE_PASSWORD})
         self.kube.put(NAMESPACE, "swift", {"username": "harbor:registry", "password": STORAGE_PASSWORD})
@@ -54,8 +54,9 @@ class ReleaseWorld:
 
     async def desired(self) -> DesiredRelease:
         assert self.registry.spec.release
-        release_secrets = await self.step._release_secrets.ensure(self.registry, self.registry.spec.release)
-        assert not isinstance(release_secrets, Blocked)
+        found = await self.step._release_secrets.read(self.registry, self.registry.spec.release)
+        assert not isinstance(found, Blocked)
+        release_secrets = await self.step._release_secrets.ensure(self.registry, found)
         made = plan_release(self.registry, self.registry.spec.release, release_secrets)
         assert isinstance(made, DesiredRelease)
         return made
@@ -69,12 +70,12 @@ class ReleaseWorld:
         self.workloads(*READY)
 
 
-async def dismantled(world: ReleaseWorld) -> Outcome:
+async def torn_down(release: ReleaseFixture) -> Outcome:
     for _ in range(5):
-        outcome = await world.teardown()
+        outcome = await release.teardown()
         if not isinstance(outcome, Pending):
             return outcome
-        if world.helm.running(NAMESPACE, "cr"):
-            world.finish()
-            world.workloads()
+        if release.helm.running(NAMESPACE, "cr"):
+            release.finish()
+            release.workloads()
     raise AssertionError(outcome)

@@ -1,4 +1,4 @@
-"""The world of the PullSecrets step: a Harbor, an API server, and somebody who spreads."""
+"""The PullSecrets step with a Harbor, an API server and an injector."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from tests.fakes.admission import FakeAdmission
-from tests.fakes.distribution import FakeDistribution
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
-from tests.fakes.rescue import FakeRescue
+from tests.fakes.stuck_pods import FakeStuckPodEviction
 
 ROBOT = "robot$intra-cr-pull"
 ROBOT_SECRET = "hreg-cr-pull-robot"
@@ -28,8 +28,8 @@ ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
 CLAIM = Claim("uid-1", "harbor-pull", ("default",))
 OLD = Claim("uid-1", "old-pull", ("default",))
 POLICY = "harbor-operator.intra.cr"
-SPREAD = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
-SPREAD_BY_POLICY = {**SPREAD, "admissionPolicy": POLICY}
+INJECTED = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
+INJECTED_BY_POLICY = {**INJECTED, "admissionPolicy": POLICY}
 
 
 def body(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> dict[str, Any]:
@@ -63,23 +63,23 @@ def facts_of(outcome: Outcome) -> PullSecretFacts:
 
 
 @dataclass
-class World:
+class PullSecretsFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
-    distribution: FakeDistribution = field(default_factory=FakeDistribution)
+    injection: FakeInjection = field(default_factory=FakeInjection)
     admission: FakeAdmission = field(default_factory=FakeAdmission)
     now: float = 1000.0
-    rescue: FakeRescue = field(default_factory=FakeRescue)
+    stuck_pods: FakeStuckPodEviction = field(default_factory=FakeStuckPodEviction)
 
     def __post_init__(self) -> None:
-        self.distribution.progress = ALL_READY
+        self.injection.progress = ALL_READY
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         self.restart()
 
     def restart(self) -> None:
         credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
         admission = PullAdmission(self.admission, lambda: self.now)
-        self.step = PullSecretsStep(self.kube, credential, self.distribution, admission, self.rescue)
+        self.step = PullSecretsStep(self.kube, credential, self.injection, admission, self.stuck_pods)
 
     def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
         self.harbor.accounts[username] = ("Account-pass-1", is_admin)
@@ -87,7 +87,7 @@ class World:
 
     @property
     def login(self) -> dict[str, str]:
-        config = json.loads(self.distribution.wishes["uid-1"].docker_config.get_secret_value())
+        config = json.loads(self.injection.desired["uid-1"].docker_config.get_secret_value())
         entry: dict[str, str] = config["auths"]["cr.example.com"]
         return entry
 

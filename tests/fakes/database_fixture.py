@@ -1,4 +1,4 @@
-"""What the tests of the Database step start from: a registry, an API server and a PostgreSQL server in memory."""
+"""The Database step with an API server and a PostgreSQL server in memory, and registries that use them."""
 
 from __future__ import annotations
 

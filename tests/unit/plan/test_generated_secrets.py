@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import bcrypt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import SecretStr
 
-from harbor_operator.adapters.secrets import SECRET_GENERATOR, make_htpasswd, make_key_pair, make_password
+from harbor_operator.adapters.secrets import SECRET_GENERATOR
 from harbor_operator.api.backends import Cache
 from harbor_operator.model.release import GeneratedSecret, RedisKey
 from harbor_operator.plan.generated_secrets import ca_bundle, generate_secrets, has_all_generated, redis_urls
-from tests.fakes.release import random
+from tests.fakes.release import generator
 
 
-def test_pins_are_complete_and_as_long_as_harbor_wants_them() -> None:
-    generated = generate_secrets(random(), {})
+def test_generated_secrets_are_complete_and_as_long_as_harbor_requires() -> None:
+    generated = generate_secrets(generator(), {})
     assert set(generated) == set(GeneratedSecret)
     assert has_all_generated(generated)
     assert len(generated[GeneratedSecret.SECRET_KEY].get_secret_value()) == 16
@@ -22,19 +20,19 @@ def test_pins_are_complete_and_as_long_as_harbor_wants_them() -> None:
 
 
 @pytest.mark.parametrize("lost", list(GeneratedSecret))
-def test_a_lost_pin_is_made_to_fit_and_the_others_are_kept(lost: GeneratedSecret) -> None:
+def test_a_lost_secret_is_generated_again_and_the_others_are_kept(lost: GeneratedSecret) -> None:
     whole = generate_secrets(SECRET_GENERATOR, {})
     found = {key: value for key, value in whole.items() if key != lost}
-    mended = generate_secrets(SECRET_GENERATOR, found)
+    completed = generate_secrets(SECRET_GENERATOR, found)
     pairs = [
         {GeneratedSecret.TOKEN_KEY, GeneratedSecret.TOKEN_CERTIFICATE},
         {GeneratedSecret.REGISTRY_PASSWORD, GeneratedSecret.REGISTRY_HTPASSWD},
     ]
     may_change = next((pair for pair in pairs if lost in pair), {lost})
-    assert {key for key in whole if whole[key] != mended[key]} <= may_change
-    user, _, hashed = mended[GeneratedSecret.REGISTRY_HTPASSWD].get_secret_value().partition(":")
+    assert {key for key in whole if whole[key] != completed[key]} <= may_change
+    user, _, hashed = completed[GeneratedSecret.REGISTRY_HTPASSWD].get_secret_value().partition(":")
     assert user == "harbor_registry_user"
-    assert bcrypt.checkpw(mended[GeneratedSecret.REGISTRY_PASSWORD].get_secret_value().encode(), hashed.encode())
+    assert bcrypt.checkpw(completed[GeneratedSecret.REGISTRY_PASSWORD].get_secret_value().encode(), hashed.encode())
 
 
 @pytest.mark.parametrize(
@@ -67,26 +65,3 @@ def test_redis_urls_are_those_the_chart_would_write(cache: dict[str, object], co
 def test_bundle_holds_every_authority_once_in_order() -> None:
     assert ca_bundle(["b\n", " a", "b"]) == "b\na\n"
     assert ca_bundle([]) == ca_bundle([" \n"]) == ""
-
-
-def test_passwords_satisfy_harbor_and_differ() -> None:
-    made = {make_password(16).get_secret_value() for _ in range(20)}
-    assert len(made) == 20
-    for word in made:
-        assert len(word) == 16
-        assert word.isalnum()
-        assert any(c.isupper() for c in word) and any(c.islower() for c in word) and any(c.isdigit() for c in word)  # noqa: PT018
-
-
-def test_key_pair_belongs_together() -> None:
-    pair = make_key_pair()
-    key = load_pem_private_key(pair.key.get_secret_value().encode(), None)
-    certificate = x509.load_pem_x509_certificate(pair.certificate.get_secret_value().encode())
-    assert certificate.public_key() == key.public_key()
-    assert "RSA PRIVATE KEY" in pair.key.get_secret_value()
-
-
-def test_htpasswd_names_the_user_and_checks() -> None:
-    line = make_htpasswd("me", SecretStr("word")).get_secret_value()
-    assert line.startswith("me:$2b$")
-    assert bcrypt.checkpw(b"word", line.removeprefix("me:").encode())
