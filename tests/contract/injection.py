@@ -31,8 +31,8 @@ from harbor_operator.injector.injector import Injector
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.namespace import ObservedServiceAccount
 from harbor_operator.model.watch import Source, Synced, WatchEvent
-from lab.badroad import BadRoad
 from lab.controlplane import ControlPlane
+from lab.fault_proxy import FaultProxy
 from lab.operator import NAMESPACE
 from tests.unit.injector.rules import Key, Snapshot
 from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
@@ -111,9 +111,9 @@ async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
 
 
 @asynccontextmanager
-async def on_a_bad_road(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, Duty]]:
+async def on_a_bad_road(plane: ControlPlane) -> AsyncIterator[tuple[FaultProxy, Duty]]:
     """An injector whose way to the server is as good or bad as the test wants it."""
-    async with BadRoad.open(plane.url, plane.ca_path) as road:
+    async with FaultProxy.open(plane.url, plane.ca_path) as road:
         way = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
         async with on_duty(plane, way) as duty:
             yield road, duty

@@ -18,8 +18,8 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.backoff import UNANSWERED_WRITE_SECONDS
 from harbor_operator.model.injection import Claim, DesiredInjection
-from lab.badroad import BadRoad, Luck
 from lab.controlplane import ControlPlane
+from lab.fault_proxy import FaultMix, FaultProxy
 from lab.operator import USER
 from tests.contract.injection import Duty, listed, on_a_bad_road, remove, snapshot, until, wide_rights
 from tests.contract.people import Ledger, Person
@@ -97,20 +97,20 @@ class Registries:
 class Weather:
     """Makes the road bad, cuts watches, lets history expire and changes wishes until it is told to stop."""
 
-    def __init__(self, road: BadRoad, registries: Registries, random: random.Random) -> None:
+    def __init__(self, road: FaultProxy, registries: Registries, random: random.Random) -> None:
         self._road = road
         self._registries = registries
         self._random = random
 
     async def rage(self) -> None:
-        self._road.luck = Luck(self._random)
+        self._road.fault_mix = FaultMix(self._random)
         acts = [self._road.cut, self._road.expire, self._change, self._registries.look]
         try:
             while True:
                 await asyncio.sleep(self._random.uniform(0, 0.2))
                 self._random.choice(acts)()
         finally:
-            self._road.luck = None
+            self._road.fault_mix = None
 
     def _change(self) -> None:
         self._registries.change(self._random.choice(["uid-a", "uid-b"]))
@@ -186,7 +186,7 @@ def rules(registries: Registries, ledger: Ledger) -> Wishes:
     return Wishes(list(registries.wishes.values()), owners, NAMES, taken=frozenset(ledger.taken))
 
 
-async def rest(plane: ControlPlane, road: BadRoad, duty: Duty) -> None:
+async def rest(plane: ControlPlane, road: FaultProxy, duty: Duty) -> None:
     """Lets the operator look at everything once more: it writes nothing."""
     mark = plane.audit.mark()
     before = dict(duty.cluster.listed)
