@@ -18,7 +18,7 @@ from benchmarks.figures import summary
 Row = dict[str, Any]
 
 YARDSTICK = "/api/v1/namespaces/kube-public/serviceaccounts"
-"""Where nobody who is measured has any scope."""
+"""A namespace that no injector serves."""
 
 
 async def burst(environment: BenchmarkEnvironment, size: int, timeout_seconds: float, *, flood: bool = False) -> Row:
