@@ -12,6 +12,7 @@ from lab.observer import Observer
 from lab.registries import Registry
 from lab.registry_fixture import RegistryFixture, install
 from tests.e2e.failure_report import failure_sections
+from tests.e2e.queries import remove_namespace
 from tests.e2e.running_operator import RunningOperator
 
 MakeRegistry = Callable[[str], Registry]
@@ -63,6 +64,14 @@ def make_registry(lab: Lab, running_operator: RunningOperator) -> Iterator[MakeR
     for registry in made:
         registry.delete()
         lab.control_plane.kubectl("delete", "namespace", registry.namespace, "--wait=false")
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
+    """A namespace name that is derived from the test; the namespace is deleted at the end."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
+    yield name
+    remove_namespace(lab, name)
 
 
 @pytest.hookimpl(wrapper=True)

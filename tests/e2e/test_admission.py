@@ -66,14 +66,6 @@ def enabling(full_registry: RegistryFixture) -> Iterator[None]:
         full_registry.registry.wait_ready()
 
 
-@pytest.fixture
-def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
-    """A namespace name that is derived from the test; the namespace is deleted at the end."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
-    yield name
-    remove_namespace(lab, name)
-
-
 def policies(lab: Lab) -> list[str]:
     """Returns kind and name of every admission policy and binding."""
     return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in listed(lab, ",".join(KINDS)))

@@ -46,14 +46,6 @@ def select(full_registry: RegistryFixture, namespaces: dict[str, object]) -> Non
     full_registry.registry.wait_ready(deadline=30)
 
 
-@pytest.fixture
-def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
-    """A namespace name that is derived from the test; the namespace is deleted at the end."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:63].rstrip("-")
-    yield name
-    remove_namespace(lab, name)
-
-
 def put_foreign_secret(lab: Lab, namespace: str) -> None:
     lab.control_plane.kubectl(
         "-n", namespace, "create", "secret", "generic", PULL_SECRET, f"--from-literal=a={FOREIGN_PASSWORD}"

@@ -19,7 +19,7 @@ from lab.operator import USER
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture, allow_admission_policy, allow_evictions, forbid_evictions
 from tests.e2e.first_pods import Manifest, PodLauncher, has_reference, is_pull_refused, is_running, name_of
-from tests.e2e.queries import create_namespace, listed, remove_namespace
+from tests.e2e.queries import create_namespace, listed
 
 pytestmark = pytest.mark.e2e
 
@@ -53,14 +53,6 @@ def eviction_role(lab: Lab) -> Iterator[None]:
 def granted(lab: Lab) -> Iterator[None]:
     with eviction_role(lab):
         yield
-
-
-@pytest.fixture
-def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
-    """A namespace name that is derived from the test; the namespace is deleted at the end."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
-    yield name
-    remove_namespace(lab, name)
 
 
 @pytest.fixture(scope="module")
