@@ -15,7 +15,7 @@ from benchmarks.loads.arrivals import Row, create_at_rate, latencies
 from benchmarks.observations import NamespaceObservation
 
 REPAIR_SECONDS = 20.0
-MAX_BAD_REQUEST_REPAIRS = 1
+MAX_FAILED_REPAIRS = 1
 """After this number of failed repairs of a kind, no more are tried."""
 FOREIGN_ENTRIES = 5
 EDITED = {"data": {".dockerconfigjson": "e30="}}
@@ -74,7 +74,7 @@ async def _repairs(environment: BenchmarkEnvironment, names: Sequence[str], dama
         else:
             failed += 1
         observation.expected = None
-        if failed >= MAX_BAD_REQUEST_REPAIRS:
+        if failed >= MAX_FAILED_REPAIRS:
             break
     return {**summary(durations), "not_repaired": failed, "waited_seconds": REPAIR_SECONDS}
 

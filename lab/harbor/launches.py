@@ -55,7 +55,7 @@ class Launch:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Unsupported(Exception):  # noqa: N818 - it is a statement about the release
+class Unsupported(Exception):  # noqa: N818 - describes the release
     """The release needs something that is not possible outside containers."""
 
 

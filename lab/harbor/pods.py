@@ -14,7 +14,7 @@ Object = dict[str, Any]
 REFERENCE = re.compile(r"\$\((\w+)\)")
 
 
-class Missing(Exception):  # noqa: N818 - it is a statement about the cluster
+class Missing(Exception):  # noqa: N818 - describes the cluster
     """A ConfigMap, Secret or key that the pod needs does not exist (yet)."""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SECRET_KEY_CHARACTERS = 16
 
 
-class BadSettings(Exception):  # noqa: N818 - it is a statement about the settings
+class BadSettings(Exception):  # noqa: N818 - describes the settings
     """A variable is missing or invalid; the message names it."""
 
 

@@ -32,7 +32,7 @@ CREATE SEQUENCE IF NOT EXISTS gc_id;
 """
 
 
-class DirtyDatabase(Exception):  # noqa: N818 - it is a statement about the database
+class DirtyDatabase(Exception):  # noqa: N818 - describes the database
     """A migration is incomplete; a real core does not start either."""
 
 

@@ -100,11 +100,11 @@ async def test_an_absent_project_gives_a_token_that_allows_nothing(
     assert (answer.status, actions_of(answer), claims_of(answer)["sub"]) == (200, [], login[0])
 
 
-async def test_a_wrong_secret_without_a_scope_is_refused(harbor: HarborClient) -> None:
+async def test_a_wrong_secret_without_a_scope_is_rejected(harbor: HarborClient) -> None:
     assert (await harbor.token(WRONG)).status == 401
 
 
-async def test_an_unknown_service_is_refused(harbor: HarborClient) -> None:
+async def test_an_unknown_service_is_rejected(harbor: HarborClient) -> None:
     assert (await harbor.token(harbor.admin, service="elsewhere")).status == 400
 
 
