@@ -1,7 +1,7 @@
-"""`python -m benchmarks.door PORT CERT KEY`: a registry's front door that lets everybody in.
+"""`python -m benchmarks.endpoint PORT CERT KEY`: a stub of Harbor's endpoint that accepts every login.
 
-Just enough of Harbor for the operator to find it reachable and its pull account good, so that nothing but the injector
-is at work while it is measured.
+It implements only what the operator needs to see Harbor as reachable and the pull account as valid, so that only the
+injector of the operator works during a measurement.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-ARGUMENTS = 3
+ARGUMENT_COUNT = 3
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(port: int) -> web.Application:
-    """The door as an application that is reached at this port."""
+    """Returns the stub as an application for this port."""
     app = web.Application()
     challenge = f'Bearer realm="https://localhost:{port}/service/token",service="harbor-registry"'
 
-    async def entrance(request: web.Request) -> web.Response:
+    async def v2(request: web.Request) -> web.Response:
         if "Authorization" in request.headers:
             return web.json_response({})
         return web.json_response({}, status=401, headers={"Www-Authenticate": challenge})
 
-    app.router.add_get("/v2/", entrance)
-    app.router.add_get("/service/token", _answer({"token": "everybody"}))
+    app.router.add_get("/v2/", v2)
+    app.router.add_get("/service/token", _answer({"token": "stub"}))
     app.router.add_get("/api/v2.0/health", _answer({"components": [{"name": "core", "status": "healthy"}]}))
     app.router.add_get("/api/v2.0/users/current", _answer({"username": "puller", "sysadmin_flag": False}))
     return app
@@ -41,8 +41,8 @@ def _answer(body: dict[str, object]) -> Handler:
 
 
 def main() -> None:
-    """Serves until told to stop."""
-    if len(sys.argv) != ARGUMENTS + 1:
+    """Serves until SIGTERM."""
+    if len(sys.argv) != ARGUMENT_COUNT + 1:
         raise SystemExit(__doc__)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(sys.argv[2], sys.argv[3])

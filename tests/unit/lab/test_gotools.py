@@ -1,4 +1,4 @@
-"""Which program the lab runs, where several could be had."""
+"""Where the lab finds its Go programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from lab import gotools
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def fake(folder: Path, name: str, says: str) -> Path:
@@ -23,7 +23,7 @@ def fake(folder: Path, name: str, says: str) -> Path:
 
 
 def found(name: str, cache: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Ask a process of its own, which has this environment, an empty cache and no Go, for the program."""
+    """Asks a subprocess with this environment, an empty cache and no Go."""
     clean = {key: value for key, value in os.environ.items() if key not in {gotools.ASSETS, "PATH"}}
     return subprocess.run(
         [sys.executable, "-c", f"from lab.gotools import program; print(program({name!r}))"],
@@ -35,21 +35,21 @@ def found(name: str, cache: Path, **env: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_the_users_own_directory_comes_first(tmp_path: Path) -> None:
+def test_the_assets_directory_comes_first(tmp_path: Path) -> None:
     chosen = fake(tmp_path / "assets", "kubectl", "whatever it is")
     fake(tmp_path / "bin", "kubectl", "Client Version: v9.0.0")
     seen = found("kubectl", tmp_path, KUBEBUILDER_ASSETS=str(chosen.parent), PATH=str(tmp_path / "bin"))
     assert seen.stdout.strip() == str(chosen)
 
 
-def test_a_program_on_path_is_used_at_the_pinned_version_or_newer(tmp_path: Path) -> None:
+def test_a_program_on_path_is_used_if_it_is_not_older_than_the_pin(tmp_path: Path) -> None:
     version = gotools.PROGRAMS["helm"].version
     good = fake(tmp_path / "bin", "helm", f"v{version}+g0000000")
     assert found("helm", tmp_path, PATH=str(good.parent)).stdout.strip() == str(good)
 
 
 @pytest.mark.parametrize("says", ["Client Version: v1.32.4-dispatcher", "no idea"])
-def test_an_old_or_strange_program_on_path_is_not_used(tmp_path: Path, says: str) -> None:
+def test_a_program_on_path_of_an_old_or_unknown_version_is_not_used(tmp_path: Path, says: str) -> None:
     fake(tmp_path / "bin", "kubectl", says)
     seen = found("kubectl", tmp_path, PATH=str(tmp_path / "bin"))
     assert "not using" in seen.stderr
@@ -62,7 +62,7 @@ def test_a_go_that_is_too_old_is_named(tmp_path: Path) -> None:
     assert "too old to build 'etcd'" in seen.stderr
 
 
-def test_what_was_built_is_kept_by_the_digest_of_its_pins(tmp_path: Path) -> None:
+def test_builds_are_cached_by_the_digest_of_their_pins(tmp_path: Path) -> None:
     homes = {name: spec.home for name, spec in gotools.PROGRAMS.items()}
     assert homes["kube-apiserver"] == homes["kubectl"]
     assert len(set(homes.values())) == len({spec.module for spec in gotools.PROGRAMS.values()})

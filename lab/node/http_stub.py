@@ -1,7 +1,6 @@
-"""What stands in for the small parts of Harbor: answers some paths with 200 and everything else with 404.
+"""A stub for the small components of Harbor: answers some paths with 200 and all others with 404.
 
-`python standin.py PORT TEXT PATH...`; with nothing but the standard library. What the chart adds to the arguments is
-taken for further paths, which nobody asks for.
+`python http_stub.py PORT TEXT PATH...`; standard library only. Arguments that the chart appends become further paths.
 """
 
 import signal
@@ -12,10 +11,10 @@ PORT, TEXT, *PATHS = sys.argv[1:]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A few paths, one text."""
+    """Answers all paths with the same text."""
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answers one request."""
         found = self.path in PATHS
         body = TEXT.encode() if found else b"not found\n"
         self.send_response(200 if found else 404)
@@ -23,10 +22,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    # Quiet, because the probes come for ever.
+    # No request log: the probes never stop.
     log_message = staticmethod(lambda *_: None)  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container must say so itself
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # PID 1 ignores signals without a handler
     ThreadingHTTPServer(("", int(PORT)), Handler).serve_forever()

@@ -1,4 +1,4 @@
-"""Objects for a real node, and ways to ask what runs there."""
+"""Objects for tests on the real node, and queries of what runs there."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from lab.process import LabError, wait_until
 def make_object(
     version: str, kind: str, name: str, *, namespace: str | None = "default", **more: Any
 ) -> dict[str, Any]:
-    """An object of any kind; without a namespace it is one of the whole cluster."""
+    """Returns an object of any kind; `namespace=None` makes it cluster-scoped."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
 
 
 def make_pod(name: str, args: list[str], *, image: str = PYTHON_IMAGE, namespace: str = "default") -> dict[str, Any]:
-    """A pod of one container, which is gone at once when it is deleted."""
+    """Returns a pod with one container and no termination grace period."""
     spec = {"terminationGracePeriodSeconds": 0, "containers": [{"name": "only", "image": image, "args": args}]}
     pod = make_object("v1", "Pod", name, namespace=namespace, spec=spec)
     pod["metadata"]["labels"] = {"app": name}
     return pod
 
 
-def ask(lab: Lab, url: str, body: bytes | None = None) -> tuple[int, str]:
-    """Status and text; an OSError when the server is not whom the lab's authority knows."""
+def fetch(lab: Lab, url: str, body: bytes | None = None) -> tuple[int, str]:
+    """Returns status and body. Raises OSError when the lab's authority did not sign the certificate."""
     tls = ssl.create_default_context(cafile=str(lab.authority.ca_path))
     try:
         with urllib.request.urlopen(url, body, timeout=10, context=tls) as answer:  # noqa: S310 - always https
@@ -42,16 +42,16 @@ def ask(lab: Lab, url: str, body: bytes | None = None) -> tuple[int, str]:
         raise
 
 
-def wait_says(lab: Lab, program: str, answer: str) -> None:
-    """Returns once a program in the client's pod prints the answer: a pod may run before its server listens."""
+def wait_for_output(lab: Lab, program: str, text: str) -> None:
+    """Waits until a Python program in the client pod prints the text: a pod runs before its server listens."""
 
-    def says() -> bool:
+    def is_printed() -> bool:
         try:
-            return answer in _python(lab, program)
+            return text in _python(lab, program)
         except LabError:
             return False
 
-    wait_until(says, f"a pod hears '{answer}'", deadline=30, interval=0.3)
+    wait_until(is_printed, f"the client pod prints '{text}'", deadline=30, interval=0.3)
 
 
 def _python(lab: Lab, code: str) -> str:

@@ -1,6 +1,6 @@
-"""Everything a registry stands on, prepared as a platform team would: CRD, rights, Secrets, certificate, front.
+"""Everything that a registry needs, prepared as a platform team would: CRD, RBAC, Secrets, certificate, TLS proxy.
 
-The operator is not started here; see `lab.operator`.
+The operator is started separately; see `lab.operator`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SWIFT_KEY = "swiftKey0123456789"
 Manifest = dict[str, Any]
 
 
-class Stage:
-    """A place for one full registry; `registry` is prepared and not applied."""
+class RegistryFixture:
+    """One full registry with everything that its spec references; `registry` is not applied yet."""
 
     def __init__(self, lab: Lab, registry: Registry, front: Front | IngressFront, values: Manifest) -> None:
         self.lab = lab
@@ -41,13 +41,15 @@ class Stage:
         self.skopeo = Skopeo(lab.directory / f"skopeo-{registry.namespace}")
 
     @classmethod
-    def set_up(cls, lab: Lab, namespace: str = "intra", name: str = "cr", *, values: Manifest | None = None) -> Stage:
-        """Prepares the namespace and what the spec refers to; `values` are the chart's, and go into the spec."""
+    def set_up(
+        cls, lab: Lab, namespace: str = "intra", name: str = "cr", *, values: Manifest | None = None
+    ) -> RegistryFixture:
+        """Creates the namespace and the referenced Secrets; `values` are chart values for the spec."""
         registry = Registry(lab.control_plane, namespace, name)
         registry.prepare()
-        stage = cls(lab, registry, _front(lab, registry), values or {})
-        stage._put_secrets()
-        return stage
+        fixture = cls(lab, registry, _front(lab, registry), values or {})
+        fixture._put_secrets()
+        return fixture
 
     @property
     def spec(self) -> Manifest:
@@ -69,13 +71,13 @@ class Stage:
         return merged(full["spec"], changes)
 
     def credential(self, namespace: str, name: str = "harbor-pull") -> Path:
-        """Writes the pull Secret of a namespace to a file that skopeo takes as its credential."""
+        """Writes the pull Secret of a namespace to an auth file for skopeo, and returns its path."""
         path = self.lab.directory / f"auth-{namespace}-{name}.json"
         path.write_text(self.registry.secret(name, namespace)[".dockerconfigjson"])
         return path
 
     def admin_credential(self) -> Path:
-        """Writes a credential that may push: the admin's, with the password the operator made."""
+        """Writes an auth file with the admin's login, which can push, and returns its path."""
         password = self.registry.secret(f"hreg-{self.registry.name}-admin-password")["password"]
         path = self.lab.directory / f"auth-admin-{self.registry.namespace}.json"
         host = self.front.url.removeprefix("https://")
@@ -99,7 +101,7 @@ class Stage:
 
 
 def _front(lab: Lab, registry: Registry) -> Front | IngressFront:
-    """The way to Harbor: as its Ingress says where pods run, elsewhere to local processes in the place of its pods."""
+    """Returns the TLS endpoint of Harbor: an ingress where pods run, else a proxy to local processes."""
     namespace, name = registry.namespace, registry.name
     if lab.kubelet is not None:
         return lab.kubelet.ingress(namespace)
@@ -110,7 +112,7 @@ def _front(lab: Lab, registry: Registry) -> Front | IngressFront:
 
 
 def allow_admission_policy(plane: ControlPlane, *registries: tuple[str, str]) -> None:
-    """Applies the optional role with the policies of these registries (namespace, name), as its comment tells to."""
+    """Applies the optional role for the policies of these registries (namespace, name), as its comment describes."""
     path = ROOT / "deploy" / "components" / "admission-policy" / "rbac.yaml"
     for manifest in yaml.safe_load_all(path.read_text()):
         for rule in manifest.get("rules", []):
@@ -124,15 +126,15 @@ def allow_evictions(plane: ControlPlane) -> None:
 
 
 def forbid_evictions(plane: ControlPlane) -> None:
-    """Takes the optional role away."""
+    """Deletes the optional role."""
     plane.kubectl("delete", "clusterrole,clusterrolebinding", "harbor-operator-evict-stuck-pods", "--ignore-not-found")
 
 
 def install(lab: Lab) -> None:
-    """Applies the CRD and the rights as shipped; the operator itself runs as a process of the lab."""
+    """Applies CRD, namespace and RBAC from `deploy/`; the operator runs as a process of the lab."""
     plane = lab.control_plane
     plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds" / "harborregistries.yaml"))
     served = "/apis/harbor-operator.io/v1alpha1/harborregistries"
-    wait_until(lambda: plane.answers(served), "the API server serves the CRD", deadline=30)
+    wait_until(lambda: plane.client.answers(served), "the API server serves the CRD", deadline=30)
     for name in ("namespace.yaml", "rbac.yaml"):
         plane.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "base" / name))
