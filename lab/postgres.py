@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUPERUSER = "postgres"
 PROVISIONER = "provisioner"
+UNPRIVILEGED_USER = pwd.getpwuid(65534).pw_name  # the account that every Linux has for programs without rights
 
 CONFIG = """
 listen_addresses = '127.0.0.1'
@@ -71,7 +72,7 @@ class Postgres:
         self._processes = processes
         self._authority = authority
         self._tool: Tool = locate("postgres", ["postgresql"])
-        self._user = "nobody" if os.geteuid() == 0 else None
+        self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._process: Process | None = None
         self.directory = directory
         self.port = free_port()

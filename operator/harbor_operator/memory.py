@@ -14,7 +14,7 @@ TRIM_INTERVAL_SECONDS = 60.0
 def freeze_startup_objects() -> None:
     """Keeps what has been loaded so far out of every garbage collection to come.
 
-    It stays for ever, and walking its 75,000 objects would stop everything for 30 ms and more, again and again. The
+    These objects stay until the process ends. A collection that walks all 75,000 of them blocks the process for 30 ms or more. The
     mirror of the cluster is not walked either (plan/holding.py), so a collection takes a few milliseconds at any size.
     """
     gc.collect()

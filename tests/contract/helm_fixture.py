@@ -71,7 +71,7 @@ def write_chart(folder: Path) -> str:
 
 
 class HelmFixture(Protocol):
-    """A Helm, the Kubernetes it writes to, and the patience to let a run end."""
+    """A Helm, the Kubernetes it writes to, and a timeout for each run."""
 
     @property
     def helm(self) -> Helm: ...

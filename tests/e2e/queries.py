@@ -32,7 +32,7 @@ def references(observer: Observer, namespace: str, account: str = "default") -> 
 
 
 def pull_secret(observer: Observer, namespace: str, name: str = PULL_SECRET) -> Manifest | None:
-    """Returns the Secret of this name, whoever created it, or None."""
+    """Returns the Secret of this name, from any creator, or None."""
     return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{name}")
 
 

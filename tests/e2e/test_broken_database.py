@@ -29,7 +29,7 @@ def postgres(lab: Lab) -> Postgres:
 
 @pytest.fixture
 def taken(postgres: Postgres) -> Iterator[str]:
-    """A database of another role; the end of the test drops it, whoever owns it."""
+    """A database of another role; the end of the test drops it, with any owner."""
     postgres.query(f"CREATE ROLE {OTHER}")
     postgres.query(f"CREATE DATABASE {TAKEN} OWNER {OTHER}")
     yield TAKEN

@@ -58,7 +58,7 @@ def test_pending_is_false_and_reconciling() -> None:
     assert "Stalled" not in types(status)
 
 
-def test_unseen_is_unknown() -> None:
+def test_what_was_not_observed_is_unknown() -> None:
     status = render({}, everything(Done("ok"), cache=Unknown(Reason.CACHE_UNREACHABLE, "no answer")), 1, NOON)
     assert condition(status, "CacheReady")["status"] == "Unknown"
     assert condition(status, "Ready")["status"] == "Unknown"
@@ -125,7 +125,7 @@ def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
     HarborRegistryStatus.model_validate(status)
 
 
-def test_cautions_become_warnings() -> None:
+def test_warnings_of_outcomes_are_in_the_status() -> None:
     warning = StatusWarning(Reason.SWIFT_SUNSET, "Swift support ends")
     status = render({}, everything(Done("ok"), storage=Done("ok", warnings=(warning,))), 1, NOON)
     assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift support ends"}]

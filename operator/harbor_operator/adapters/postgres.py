@@ -235,7 +235,7 @@ def _require_auth() -> str | None:
     """Returns libpq's `require_auth`: every method but a password in clear text.
 
     The spec names the host, so verified TLS does not show that the server may learn the password. SCRAM and MD5 do not
-    reveal it; MD5 is permitted because older servers offer nothing else.
+    show it; MD5 is permitted because older servers offer nothing else.
     """
     return "!password" if pq.version() >= _MIN_LIBPQ_REQUIRE_AUTH else None
 

@@ -166,7 +166,7 @@ class ReleaseSecrets:
         return (*generated, self.admin_password, *logins, *cache)
 
     def keyed_digest(self, *contents: str) -> str:
-        """Returns a digest that changes with the contents and does not reveal them: a generated secret keys it."""
+        """Returns a digest that changes with the contents and does not show them: a generated secret keys it."""
         key = self.generated[GeneratedSecret.DIGEST_KEY].get_secret_value().encode()
         return hmac.new(key, "\0".join(contents).encode(), hashlib.sha256).hexdigest()[:32]
 

@@ -244,7 +244,7 @@ class ReleaseStep:
 
 async def _read_stored(newest: StoredSecret) -> StoredRelease:
     try:
-        # In a thread: whoever may write Secrets in the namespace decides on the size of the payload.
+        # In a thread: any user who can write Secrets in the namespace controls the size of the payload.
         return await asyncio.to_thread(read_payload, newest.values["release"])
     except (KeyError, TypeError, ValueError) as error:
         message = (

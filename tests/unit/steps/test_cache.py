@@ -135,7 +135,7 @@ async def test_a_sentinel_that_demands_a_password() -> None:
     assert outcome.reason is Reason.SENTINEL_REQUIRES_PASSWORD
 
 
-async def test_a_primary_that_the_sentinels_name_is_judged_too() -> None:
+async def test_a_primary_that_the_sentinels_name_is_checked_too() -> None:
     redis = _watched(*SENTINELS)
     redis.nodes[PRIMARY] = FakeNode(ObservedCache("Redis 7", is_primary=False))
     outcome = await CacheStep(FakeKube(), redis).reconcile(WATCHED)

@@ -202,7 +202,7 @@ async def test_a_schema_the_role_may_not_use(fixture: DatabaseFixture) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"username": "somebody", "password": "aB3"}, "'username'"),
+        ({"username": "other", "password": "aB3"}, "'username'"),
         ({"username": ROLE, "password": "p@ss word"}, "'password'"),
     ],
 )

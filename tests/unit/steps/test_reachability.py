@@ -98,7 +98,7 @@ async def test_a_wrong_admin_password_is_left_to_the_configuration_step(fixture:
 
 
 async def test_a_rejected_robot_is_left_to_the_step_that_can_replace_it(fixture: ReachabilityFixture) -> None:
-    fixture.robot().secret = "Somebody-changed-1"
+    fixture.robot().secret = "Changed-elsewhere-1"
     assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 

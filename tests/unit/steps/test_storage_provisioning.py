@@ -67,7 +67,7 @@ async def test_a_login_chosen_by_the_user_is_provisioned_as_it_is(fixture: Stora
 
 
 async def test_a_login_of_another_user_is_blocked(fixture: StorageFixture) -> None:
-    fixture.kube.put(NAMESPACE, "swift", {"username": "somebody:swift", "password": "key"})
+    fixture.kube.put(NAMESPACE, "swift", {"username": "other:swift", "password": "key"})
 
     outcome = await fixture.step.reconcile(registry(swift(provision=PROVISION)))
 
