@@ -14,15 +14,14 @@ from harbor_operator.adapters.kube_api import (
     Invalid,
     Manifest,
     NotFound,
+    Params,
     RequestBody,
     ResourceRef,
     apply_params,
-    build_url,
 )
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import OBJECTS, Metadata, PartialObject, decode_partial
-from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount
 from harbor_operator.model.watch import Kind, ObservedObject, Source, WatchEvent
@@ -31,9 +30,9 @@ from harbor_operator.plan.docker_config import DOCKER_CONFIG_KEY, DOCKER_CONFIG_
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 
-_PATCH = build_url("", {"fieldManager": names.FIELD_MANAGER})
-_APPLY = build_url("", apply_params(names.FIELD_MANAGER, force=False))
-_APPLY_OVER = build_url("", apply_params(names.FIELD_MANAGER))
+_PATCH = {"fieldManager": names.FIELD_MANAGER}
+_APPLY = apply_params(names.FIELD_MANAGER, force=False)
+_APPLY_OVER = apply_params(names.FIELD_MANAGER)
 
 
 class KubernetesPullSecretApi:
@@ -45,17 +44,17 @@ class KubernetesPullSecretApi:
 
     def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
         """Yields everything there is, then `Complete`, then every change."""
-        selector = f"metadata.name={source.name}" if source.name else ""
         # Namespaces without spec and status; the content of a pull Secret is needed to notice that it was edited.
         metadata_only = source.kind is Kind.NAMESPACES
-        resource = Resource(f"/api/v1/{source.kind}", OBJECTS, selector, metadata_only=metadata_only)
-        return view(Reflector(self._http, resource, self._policy), partial(read_seen, source.kind))
+        ref = ResourceRef("v1", source.kind, name=source.name)
+        resource = WatchedResource(ref, OBJECTS, metadata_only=metadata_only)
+        return Reflector(self._http, resource, partial(read_seen, source.kind), self._policy).events()
 
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
         """Makes the Secret hold this in one call; None if the world has moved on."""
-        target = ResourceRef("patch", "secrets", secret.name, namespace)
-        query = _APPLY_OVER if secret.replaces else _APPLY
-        answer = await self._ask(target, query, RequestBody.apply(_secret_manifest(secret)))
+        ref = ResourceRef("v1", "secrets", namespace, secret.name)
+        params = _APPLY_OVER if secret.replaces else _APPLY
+        answer = await self._send("patch", ref, params, RequestBody.apply(_secret_manifest(secret)))
         if isinstance(answer, NotFound | Conflict) or _is_another(answer):
             return None
         return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
@@ -63,7 +62,8 @@ class KubernetesPullSecretApi:
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         """Deletes the Secret with that uid; returns it if it lingers on a finalizer."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
-        answer = await self._ask(ResourceRef("delete", "secrets", name, namespace), "", RequestBody.plain(options))
+        ref = ResourceRef("v1", "secrets", namespace, name)
+        answer = await self._send("delete", ref, {}, RequestBody.plain(options))
         if isinstance(answer, NotFound | Conflict):
             return None
         left = _expect(answer, f"Secret '{name}' in namespace '{namespace}'")
@@ -80,15 +80,14 @@ class KubernetesPullSecretApi:
             },
             "imagePullSecrets": [{"name": reference} for reference in wanted.references],
         }
-        target = ResourceRef("patch", "serviceaccounts", wanted.name, wanted.namespace)
-        answer = await self._ask(target, _PATCH, RequestBody.merge_patch(patch))
+        ref = ResourceRef("v1", "serviceaccounts", wanted.namespace, wanted.name)
+        answer = await self._send("patch", ref, _PATCH, RequestBody.merge_patch(patch))
         if isinstance(answer, NotFound | Conflict):
             return None
         return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
 
-    async def _ask(self, target: ResourceRef, query: str, body: RequestBody) -> PartialObject | ApiError:
-        path = f"/api/v1/namespaces/{target.namespace}/{target.resource}/{target.name}{query}"
-        return await self._http.ask(ApiRequest(target, path, body), decode_partial)
+    async def _send(self, verb: str, ref: ResourceRef, params: Params, body: RequestBody) -> PartialObject | ApiError:
+        return await self._http.send(ApiRequest(verb, ref, params, body), decode_partial)
 
 
 def _is_another(answer: PartialObject | ApiError) -> bool:

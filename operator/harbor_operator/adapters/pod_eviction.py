@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from harbor_operator.adapters.event_recorder import EventRecorder
-from harbor_operator.adapters.kube_api import ApiError, Conflict, DisruptionBudgetExceeded, NotFound, RequestBody
+from harbor_operator.adapters.kube_api import (
+    ApiError,
+    ApiRequest,
+    Conflict,
+    DisruptionBudgetExceeded,
+    NotFound,
+    RequestBody,
+    ResourceRef,
+)
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import PODS, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
-from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
 from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodChange
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
@@ -30,7 +37,8 @@ class KubernetesPodEvictionApi:
 
     def watch(self) -> AsyncGenerator[PodChange, None]:
         """Yields every pod that has not started, then `Complete`, then every change."""
-        return view(Reflector(self._http, Resource("/api/v1/pods", PODS, NOT_STARTED), self._policy), read_pod)
+        resource = WatchedResource(ResourceRef("v1", "pods"), PODS, NOT_STARTED)
+        return Reflector(self._http, resource, read_pod, self._policy).events()
 
     async def evict(self, pod: ObservedPod) -> EvictionResult:
         """Asks for the eviction of a pod that is still exactly as it was seen."""
@@ -42,8 +50,8 @@ class KubernetesPodEvictionApi:
             "metadata": {"name": pod.name, "namespace": pod.namespace},
             "deleteOptions": {"preconditions": preconditions},
         }
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
-        answer = await self._http.request("POST", path, body=RequestBody.plain(eviction))
+        ref = ResourceRef("v1", "pods", pod.namespace, pod.name, "eviction")
+        answer = await self._http.send_plain(ApiRequest("create", ref, body=RequestBody.plain(eviction)))
         match answer:
             case NotFound() | Conflict():
                 return EvictionResult.STALE
