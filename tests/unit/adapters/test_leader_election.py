@@ -1,4 +1,4 @@
-"""Leader election with an API server that may fail; the protocol itself is in contract/test_lease.py."""
+"""Leader election with an API server that may fail; the protocol itself is in contract/test_leader_election.py."""
 
 from __future__ import annotations
 
