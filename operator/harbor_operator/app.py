@@ -38,7 +38,7 @@ from harbor_operator.injector.controller import InjectorController
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.kopf_runtime import run_kopf
-from harbor_operator.leader import Leader, LeaderTasks
+from harbor_operator.leader import Leader, LeaderTasks, unique_identity
 from harbor_operator.log_format import configure_logging
 from harbor_operator.memory import freeze_startup_objects, periodic_malloc_trim
 from harbor_operator.metrics import Metrics
@@ -59,10 +59,10 @@ from harbor_operator.steps.storage import StorageStep
 
 LOG = logging.getLogger(__name__)
 
-SPARE_CONNECTIONS = 32
+MAX_SPARE_CONNECTIONS = 32
 """Connections beside those of the injector's workers: one for each watch, the others for steps."""
 
-LEASE_CONNECTIONS = 2
+MAX_LEASE_CONNECTIONS = 2
 
 
 def run(settings: Settings) -> int:
@@ -79,10 +79,11 @@ def run(settings: Settings) -> int:
 async def serve(settings: Settings, connection: ClusterConnection) -> int:
     """Answers probes, waits for the Lease and acts as the leader; returns the exit code."""
     metrics = Metrics(_now)
+    identity = settings.identity or unique_identity()
     stop = asyncio.Event()
     handle_signals = partial(_stop_by_signal, stop)
     async with _clients(connection, settings.workers, metrics.count_request) as clients:
-        operator = Operator(settings, clients.shared, metrics)
+        operator = Operator(settings, identity, clients.shared, metrics)
         tasks = LeaderTasks(
             {"injector": operator.injection.run, "stuck-pods": operator.stuck_pods.run},
             lambda stop_kopf: run_kopf(operator.handlers, connection, stop_kopf, handle_signals),
@@ -90,7 +91,7 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
         )
         injector = operator.injection.injector
         leader = Leader(
-            _elector(settings, clients.lease),
+            _elector(settings, identity, clients.lease),
             tasks,
             lambda: injector.gauges().watch_silence_seconds,
             lambda: injector.ready,
@@ -104,14 +105,14 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
 class Operator:
     """Everything that acts on the cluster through one client, not yet running."""
 
-    def __init__(self, settings: Settings, client: KubernetesClient, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, identity: str, client: KubernetesClient, metrics: Metrics) -> None:
         self._client = client
         options = WatchOptions(random=random.random)
         deps = RuntimeDeps(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
-        events = EventRecorder(client, _now, settings.identity)
+        events = EventRecorder(client, _now, identity)
         self.injection = InjectorController(KubernetesPullSecretApi(client, options), deps)
         self.stuck_pods = StuckPodController(
-            KubernetesPodEvictionApi(client, options, events), self.injection.injector.offered, deps
+            KubernetesPodEvictionApi(client, options, events), self.injection.injector.pull_secrets_for_new_pod, deps
         )
         self.helm = SubprocessHelm(_helm_settings(settings), _now)
         self.handlers = Handlers(
@@ -134,7 +135,7 @@ class Operator:
                 PullCredential(kube, probe, harbor, password),
                 self.injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
-                self.stuck_pods.rescuer,
+                self.stuck_pods.evictor,
             ),
         )
 
@@ -151,16 +152,16 @@ class Clients:
 async def _clients(connection: ClusterConnection, workers: int, count: Counter) -> AsyncIterator[Clients]:
     # The Lease has connections of its own: it must not wait while watches and writes use all others.
     async with AsyncExitStack() as stack:
-        shared = ClientOptions(connections=workers + SPARE_CONNECTIONS, count=count)
-        lease = ClientOptions(connections=LEASE_CONNECTIONS, count=count)
+        shared = ClientOptions(connections=workers + MAX_SPARE_CONNECTIONS, count=count)
+        lease = ClientOptions(connections=MAX_LEASE_CONNECTIONS, count=count)
         yield Clients(
             await stack.enter_async_context(KubernetesClient(connection, shared)),
             await stack.enter_async_context(KubernetesClient(connection, lease)),
         )
 
 
-def _elector(settings: Settings, client: KubernetesClient) -> LeaderElector:
-    config = LeaderElectionConfig(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
+def _elector(settings: Settings, identity: str, client: KubernetesClient) -> LeaderElector:
+    config = LeaderElectionConfig(settings.namespace, settings.lease_name, identity, settings.lease_seconds)
     return LeaderElector(client, config, _now)
 
 

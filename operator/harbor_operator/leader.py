@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,14 @@ from harbor_operator.adapters.leader_election import LeaderElector
 
 LOG = logging.getLogger(__name__)
 MAX_WATCH_SILENCE_SECONDS = 180.0
+
+
+def unique_identity() -> str:
+    """Returns a holder identity for this process, as client-go's users make it.
+
+    A host name alone is not unique: two processes of one host would both believe that they hold the Lease.
+    """
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 @dataclass(frozen=True, slots=True)

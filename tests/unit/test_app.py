@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from harbor_operator.adapters.kube_api import ApiRequest, ResourceRef
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
-from harbor_operator.app import SPARE_CONNECTIONS, _clients
+from harbor_operator.app import MAX_SPARE_CONNECTIONS, _clients
 from harbor_operator.ports import Unavailable
 
 SOURCE = Path(__file__).parents[2] / "operator"
@@ -83,7 +83,7 @@ class ApiServer:
         response = web.StreamResponse()
         await response.prepare(request)
         self.open_watches += 1
-        if self.open_watches == 1 + SPARE_CONNECTIONS:
+        if self.open_watches == 1 + MAX_SPARE_CONNECTIONS:
             self.full.set()
         await self._closing.wait()
         return response
@@ -166,7 +166,7 @@ async def test_the_lease_is_renewed_while_every_other_connection_is_in_use(stack
         async with clients.shared.watch(ApiRequest("watch", ResourceRef("v1", "secrets"))):
             await asyncio.Event().wait()
 
-    watches = [asyncio.create_task(watch()) for _ in range(1 + SPARE_CONNECTIONS)]
+    watches = [asyncio.create_task(watch()) for _ in range(1 + MAX_SPARE_CONNECTIONS)]
     async with asyncio.timeout(20):
         await server.full.wait()
         with pytest.raises(Unavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
-from harbor_operator.leader import MAX_WATCH_SILENCE_SECONDS, Leader, LeaderTasks
+from harbor_operator.leader import MAX_WATCH_SILENCE_SECONDS, Leader, LeaderTasks, unique_identity
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -97,3 +98,9 @@ async def test_probes_fail_only_while_leading() -> None:
     assert run.leader.liveness_error() is run.leader.readiness_error() is None
     run.stop.set()
     await leading
+
+
+def test_no_two_processes_have_the_same_identity() -> None:
+    identities = {unique_identity() for _ in range(10)}
+    assert len(identities) == 10
+    assert all(identity.startswith(f"{socket.gethostname()}_") for identity in identities)

@@ -11,14 +11,7 @@ from harbor_operator.settings import Settings, SettingsError, read_settings
 
 
 def test_an_empty_environment_means_the_defaults() -> None:
-    settings = read_settings({})
-    assert settings == Settings(identity=settings.identity)
-
-
-def test_no_two_processes_of_a_host_have_the_same_identity() -> None:
-    identities = {read_settings({"HOSTNAME": "pod-7"}).identity for _ in range(10)}
-    assert len(identities) == 10
-    assert all(identity.startswith("pod-7_") for identity in identities)
+    assert read_settings({}) == Settings()
 
 
 def test_our_variables_win_over_those_of_the_cluster() -> None:

@@ -1,4 +1,4 @@
-"""What every model of the custom resource shares, and the references to Secrets."""
+"""The base model of the custom resource, and references to Secrets."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0
 
 
 class Model(BaseModel):
-    """A frozen piece of the resource; camelCase outside, snake_case inside, unknown fields refused."""
+    """A frozen part of the resource: camelCase in YAML, snake_case in Python; unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, alias_generator=to_camel)
 
 
 class SecretRef(Model):
-    """Names a Secret in the namespace of the registry."""
+    """Reference to a Secret in the namespace of the HarborRegistry."""
 
-    name: ObjectName = Field(description="Name of a Secret in the registry's own namespace.")
+    name: ObjectName = Field(description="Name of a Secret in the namespace of the HarborRegistry.")
 
 
 class CredentialsRef(SecretRef):
-    """Names a Secret that holds `username` and `password`."""
+    """Reference to a Secret with the keys `username` and `password`."""
 
 
 class CaRef(SecretRef):
-    """Names the key of a Secret that holds a PEM bundle of certificate authorities."""
+    """Reference to a key of a Secret with a PEM bundle of certificate authorities."""
 
-    key: str = Field(default="ca.crt", description="Key of the Secret that holds the PEM bundle.")
+    key: str = Field(default="ca.crt", description="Key of the Secret whose value is the PEM bundle.")
 
 
 class PasswordRef(SecretRef):
-    """Names the key of a Secret that holds a password."""
+    """Reference to a key of a Secret with a password."""
 
-    key: str = Field(default="password", description="Key of the Secret that holds the password.")
+    key: str = Field(default="password", description="Key of the Secret whose value is the password.")
