@@ -1,4 +1,4 @@
-"""A Helm repository that holds the lab's one chart, for an operator that does not see the files of this machine."""
+"""A Helm repository with the lab's chart, for an operator that cannot read files of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def serve_chart(lab: Lab) -> str:
-    """The URL of a repository with the chart of this lab, under the chart's own name; it ends with the lab."""
+    """Serves the chart of this lab until the lab ends, and returns the URL of the repository."""
     directory = lab.directory / "chart-repository"
     directory.mkdir()
     chart = Path(lab.chart.reference)

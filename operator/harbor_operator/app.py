@@ -32,6 +32,7 @@ from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
 from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers
 from harbor_operator.injector.controller import InjectorController
@@ -55,7 +56,9 @@ from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
+from harbor_operator.wakeups import Wakeups
 
 LOG = logging.getLogger(__name__)
 
@@ -114,14 +117,15 @@ class Operator:
         self.stuck_pods = StuckPodController(
             KubernetesPodEvictionApi(client, options, events), self.injection.injector.pull_secrets_for_new_pod, deps
         )
-        self.helm = SubprocessHelm(_helm_settings(settings), _now)
-        self.handlers = Handlers(
-            Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now), metrics
-        )
+        wakeups = Wakeups(KubernetesSecretChanges(client, options))
+        self.helm = SubprocessHelm(_helm_settings(settings), _now, wakeups.release_finished)
+        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now)
+        self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:
         """Returns every step, in reading order."""
-        kube, harbor, probe = KubernetesNamespaceResources(self._client), HttpHarbor(), HttpRegistryProbe()
+        kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
+        harbor, probe = HttpHarbor(), HttpRegistryProbe()
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         return (
             DatabaseStep(kube, on_demand.postgres(), password),

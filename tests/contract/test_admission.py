@@ -18,7 +18,7 @@ from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
-from lab.stage import allow_admission_policy, install
+from lab.registry_fixture import allow_admission_policy, install
 from tests.fakes.admission import FakeAdmission, wishes
 
 NAME = "harbor-operator.intra.cr"

@@ -1,4 +1,4 @@
-"""How Helm is started, fed, heard and ended: with a script in its place, so that no server is needed."""
+"""How Helm is started, gets its values, reports and ends: with a script in its place, so that no server is needed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ sleep 60 & child=$!
 touch "$here/$2/waits"
 wait $child
 """
-WISH = DesiredRelease(
+DESIRED = DesiredRelease(
     namespace="intra",
     name="cr",
     chart="harbor",
@@ -53,7 +53,7 @@ WISH = DesiredRelease(
 
 
 @dataclass
-class Lab:
+class HelmProcessFixture:
     """A Helm whose program is a script, and the folder where the script leaves its traces."""
 
     folder: Path
@@ -77,7 +77,7 @@ class Lab:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
     program = tmp_path / "helm"
     program.write_text(SCRIPT)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -88,16 +88,16 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         parallel=1,
         environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
-    made = Lab(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
+    made = HelmProcessFixture(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
     made.then("exit 0")
     yield made
     await made.helm.aclose()
 
 
-async def test_arguments_say_everything_but_the_values(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    arguments = lab.trace("arguments").read_text()
+async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    arguments = fixture.trace("arguments").read_text()
     assert arguments.split()[:5] == ["upgrade", "cr", "harbor", "--install", "--namespace"]
     for words in (
         "--namespace intra",
@@ -107,38 +107,38 @@ async def test_arguments_say_everything_but_the_values(lab: Lab) -> None:
         "--labels a=1,b=2",
         "--timeout 60s",
         "--history-max 10",
-        f"--kubeconfig {lab.folder / 'kubeconfig'}",
+        f"--kubeconfig {fixture.folder / 'kubeconfig'}",
     ):
         assert words in arguments
-    assert SECRET not in arguments + lab.trace("environment").read_text()
+    assert SECRET not in arguments + fixture.trace("environment").read_text()
 
 
-async def test_values_come_by_standard_input(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    assert yaml.safe_load(lab.trace("input").read_text()) == {
+async def test_values_come_by_standard_input(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    assert yaml.safe_load(fixture.trace("input").read_text()) == {
         "password": SECRET,
         "chunksize": "20971520",
         "umlaut": "ü",
     }
-    assert SECRET not in "".join(p.read_text() for p in (lab.folder / "home").rglob("*") if p.is_file())
+    assert SECRET not in "".join(p.read_text() for p in (fixture.folder / "home").rglob("*") if p.is_file())
 
 
-async def test_environment_is_what_was_given_and_homes_of_its_own(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    environment = lab.trace("environment").read_text()
+async def test_environment_is_what_was_given_and_homes_of_its_own(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    environment = fixture.trace("environment").read_text()
     assert "HTTPS_PROXY=http://proxy.example.com" in environment
-    assert f"HELM_CACHE_HOME={lab.folder / 'home' / 'cache'}" in environment
-    assert stat.S_IMODE((lab.folder / "home").stat().st_mode) == 0o700
+    assert f"HELM_CACHE_HOME={fixture.folder / 'home' / 'cache'}" in environment
+    assert stat.S_IMODE((fixture.folder / "home").stat().st_mode) == 0o700
 
 
-async def test_message_is_the_end_of_stderr_without_secrets(lab: Lab) -> None:
+async def test_message_is_the_end_of_stderr_without_secrets(fixture: HelmProcessFixture) -> None:
     encoded = base64.b64encode(SECRET.encode()).decode()
-    lab.then(f"yes noise | head -c 5000 >&2; echo 'Error: {SECRET} and {encoded} and no' >&2; exit 1")
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+    fixture.then(f"yes noise | head -c 5000 >&2; echo 'Error: {SECRET} and {encoded} and no' >&2; exit 1")
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert not result.succeeded
     assert result.message.endswith("Error: *** and *** and no")
@@ -147,27 +147,27 @@ async def test_message_is_the_end_of_stderr_without_secrets(lab: Lab) -> None:
 
 async def test_program_that_is_not_there_is_a_failed_run(tmp_path: Path) -> None:
     settings = HelmSettings(str(tmp_path / "absent"), tmp_path / "home")
-    lab = Lab(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+    fixture = HelmProcessFixture(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert "absent' could not be started: No such file" in result.message
 
 
-async def test_closing_asks_helm_to_stop_and_hears_it_out(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
+async def test_closing_asks_helm_to_stop_and_waits_for_its_end(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
     async with asyncio.timeout(DEADLINE):
-        await lab.helm.aclose()
-    assert lab.trace("stopped").exists()
-    assert lab.helm.running("intra", "cr") is None
-    result = lab.helm.result("intra", "cr")
+        await fixture.helm.aclose()
+    assert fixture.trace("stopped").exists()
+    assert fixture.helm.running("intra", "cr") is None
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert not result.succeeded
-    await lab.helm.start_upgrade(WISH)
-    assert lab.helm.running("intra", "cr") is None, "nothing starts after closing"
+    await fixture.helm.start_upgrade(DESIRED)
+    assert fixture.helm.running("intra", "cr") is None, "nothing starts after closing"
 
 
 STUBBORN = """
@@ -178,34 +178,34 @@ while :; do sleep 1; done
 
 
 @pytest.mark.parametrize("script", [WAIT, STUBBORN])
-async def test_a_run_without_end_is_stopped(tmp_path: Path, lab: Lab, script: str) -> None:
-    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace=0.3)
-    lab.helm = SubprocessHelm(settings, lambda: datetime.now(UTC))
-    lab.then(script)
-    await lab.helm.start_upgrade(replace(WISH, timeout_seconds=0))
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+async def test_a_run_without_end_is_stopped(tmp_path: Path, fixture: HelmProcessFixture, script: str) -> None:
+    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace_seconds=0.3)
+    fixture.helm = SubprocessHelm(settings, lambda: datetime.now(UTC))
+    fixture.then(script)
+    await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=0))
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert "did not end within" in result.message
 
 
-async def test_runs_take_turns(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
-    await lab.helm.start_upgrade(replace(WISH, name="other"))
-    assert lab.helm.running("intra", "other")
-    await lab.helm.aclose()
-    assert not lab.trace("arguments", "other").exists()
-    result = lab.helm.result("intra", "other")
+async def test_runs_take_turns(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    assert fixture.helm.running("intra", "other")
+    await fixture.helm.aclose()
+    assert not fixture.trace("arguments", "other").exists()
+    result = fixture.helm.result("intra", "other")
     assert result
     assert result.message == "the run was stopped"
 
 
-async def test_uninstall_tolerates_what_is_gone(lab: Lab) -> None:
-    await lab.helm.start_uninstall("intra", "cr", 30)
-    await lab.ended()
-    assert "uninstall cr --namespace intra --ignore-not-found --timeout 30s" in lab.trace("arguments").read_text()
+async def test_uninstall_tolerates_what_is_gone(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_uninstall("intra", "cr", 30)
+    await fixture.ended()
+    assert "uninstall cr --namespace intra --ignore-not-found --timeout 30s" in fixture.trace("arguments").read_text()
 
 
 def chart(folder: Path, version: str = "1.19.1") -> Path:
@@ -227,13 +227,13 @@ def test_baked_charts_win_over_the_repository(tmp_path: Path) -> None:
     assert locate_chart(tmp_path, "harbor", "1.18.4").is_complete is False
 
 
-def test_archives_are_read_and_held_to_their_version(tmp_path: Path) -> None:
+def test_archives_are_read_and_checked_for_their_version(tmp_path: Path) -> None:
     chart(tmp_path / "harbor")
     archive = tmp_path / "harbor-1.19.1.tgz"
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(tmp_path / "harbor", "harbor")
     assert locate_chart(None, str(archive), "1.19.1").reference == str(archive)
-    with pytest.raises(Refused, match="make them agree"):
+    with pytest.raises(Refused, match="use the same version"):
         locate_chart(None, str(archive), "1.18.0")
 
 

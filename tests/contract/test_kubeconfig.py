@@ -46,14 +46,14 @@ async def test_an_exec_plugin_runs_again_after_its_token_was_rejected(plane: Con
     async with KubernetesClient(from_kubeconfig(kubeconfig(plane, tmp_path, plugin(tmp_path)))) as client:
         with pytest.raises(Unavailable, match="credential"):
             await client.send_plain(NAMESPACES)
-        token.write_text(plane.admin_token)
+        token.write_text(plane.client.token)
         answer = await client.send_plain(NAMESPACES)
     assert isinstance(answer, dict)
     assert answer["kind"] == "NamespaceList"
 
 
 async def test_a_server_name_that_the_certificate_lacks_is_refused(plane: ControlPlane, tmp_path: Path) -> None:
-    user = {"token": plane.admin_token}
+    user = {"token": plane.client.token}
     for name, is_trusted in (("kubernetes.default.svc", True), ("other.example", False)):
         path = kubeconfig(plane, tmp_path, user, {"tls-server-name": name})
         async with KubernetesClient(from_kubeconfig(path)) as client:
@@ -65,7 +65,7 @@ async def test_a_server_name_that_the_certificate_lacks_is_refused(plane: Contro
 
 
 async def test_unverified_tls_is_the_users_choice(plane: ControlPlane, tmp_path: Path) -> None:
-    user = {"token": plane.admin_token}
+    user = {"token": plane.client.token}
     path = kubeconfig(plane, tmp_path, user, {"insecure-skip-tls-verify": True, "tls-server-name": "other.example"})
     async with KubernetesClient(from_kubeconfig(path)) as client:
         assert isinstance(await client.send_plain(NAMESPACES), dict)

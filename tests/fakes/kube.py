@@ -31,6 +31,7 @@ class FakeKube(NamespaceResources):
         self.down = False
         self.forbidden = False
         self.writes: list[str] = []
+        self.reads: list[str] = []
         self._version = 0
 
     # What a test prepares and looks at
@@ -65,6 +66,7 @@ class FakeKube(NamespaceResources):
     @override
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
         self._answer()
+        self.reads.append(f"{namespace}/{name}")
         return self.secrets.get((namespace, name))
 
     @override
@@ -154,6 +156,7 @@ class FakeKube(NamespaceResources):
             raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
 
     def _ours(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
+        self.reads.append(f"{namespace}/{name}")
         found = self.secrets.get((namespace, name))
         if found is not None and not _has_labels(found.labels, owner):
             raise Refused(Reason.SECRET_INVALID, f"Secret '{namespace}/{name}' was not created for this registry")

@@ -1,10 +1,12 @@
-"""Helm as a child process: one run per release, values on its standard input, nothing secret in its arguments."""
+"""Helm as a child process: one run per release, values on its standard input, no secret in its arguments."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -12,25 +14,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import yaml
 from pydantic import SecretStr
+from typing_extensions import override
 
 from harbor_operator.adapters.helm_charts import locate_chart
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.release import unwrap_secrets
+from harbor_operator.ports.helm import Helm
 
-_TAIL = 1500
-_HISTORY = "10"
+MAX_MESSAGE_CHARACTERS = 1500
+MAX_REVISIONS = 10
+
+# YAML refuses some of these characters, and the surrogate pairs by which JSON could escape those beyond.
+_NOT_ASCII = re.compile("[\u007f-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class HelmSettings:
-    """Which program runs, where it may write, and how it reaches the API server (no kubeconfig = in-cluster).
+    """Which program runs, which folder it writes to, and how it reaches the API server (no kubeconfig = in-cluster).
 
-    `grace` is how many seconds Helm gets beyond its own timeout, and again to write down its end when asked to stop.
+    `grace_seconds` is what Helm gets beyond its own timeout, and again to record the end of the run after SIGTERM.
     """
 
     program: str
@@ -38,7 +44,7 @@ class HelmSettings:
     kubeconfig: Path | None = None
     charts_dir: Path | None = None
     parallel: int = 2
-    grace: float = 30.0
+    grace_seconds: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,57 +66,67 @@ class _Job:
     secrets: tuple[SecretStr, ...] = ()
 
 
-class SubprocessHelm:
-    """The Helm port by `create_subprocess_exec`; `aclose` gives running children 30 seconds to record their end."""
+def _ignore(namespace: str, name: str) -> None:
+    """Does nothing at the end of a run."""
 
-    def __init__(self, settings: HelmSettings, clock: Callable[[], datetime]) -> None:
+
+class SubprocessHelm(Helm):
+    """Runs Helm by `create_subprocess_exec`; `on_finished` gets namespace and name of a release whose run ended."""
+
+    def __init__(
+        self,
+        settings: HelmSettings,
+        clock: Callable[[], datetime],
+        on_finished: Callable[[str, str], None] = _ignore,
+    ) -> None:
         self._settings = settings
-        self._program = shutil.which(settings.program) or settings.program  # on our PATH, which Helm does not inherit
+        self._program = shutil.which(settings.program) or settings.program  # Helm does not inherit our PATH
         self._clock = clock
-        self._turn = asyncio.Semaphore(settings.parallel)
+        self._on_finished = on_finished
+        self._slots = asyncio.Semaphore(settings.parallel)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._results: dict[tuple[str, str], RunResult] = {}
         self._closing = False
 
+    @override
     async def start_upgrade(self, desired: DesiredRelease) -> None:
-        """Starts `helm upgrade --install`; the chart is looked at before, so that a wrong path fails by name."""
         chart = await asyncio.to_thread(locate_chart, self._settings.charts_dir, desired.chart, desired.version)
         repository = () if chart.is_complete else ("--repo", desired.repository)
         labels = ",".join(f"{key}={value}" for key, value in sorted(desired.labels.items()))
         arguments = (
             *("upgrade", desired.name, chart.reference, "--install", "--namespace", desired.namespace),
             *("--version", desired.version, *repository, "--values", "-", "--labels", labels),
-            *("--timeout", f"{desired.timeout_seconds}s", "--history-max", _HISTORY),
-            # Readiness is judged from the workloads in later passes; a pass does not wait for pods.
+            *("--timeout", f"{desired.timeout_seconds}s", "--history-max", str(MAX_REVISIONS)),
+            # Later passes read the readiness of the workloads; Helm does not wait for pods.
             *("--wait=hookOnly", "--force-conflicts"),
         )
-        text = yaml.safe_dump(unwrap_secrets(desired.values), sort_keys=True, allow_unicode=True).encode()
-        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace
+        text = values_text(unwrap_secrets(desired.values)).encode()
+        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace_seconds
         self._start(_Job(key, desired.digest, arguments, text, deadline, desired.secrets))
 
+    @override
     async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
-        """Starts `helm uninstall`."""
         timeout = f"{timeout_seconds}s"
         arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
-        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + self._settings.grace))
+        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + self._settings.grace_seconds))
 
+    @override
     def running(self, namespace: str, name: str) -> Progress | None:
-        """Returns the run on this release; one that waits for its turn counts."""
         run = self._runs.get((namespace, name))
         return Progress(run.started_at, run.digest) if run else None
 
+    @override
     def result(self, namespace: str, name: str) -> RunResult | None:
-        """Returns how the last run ended."""
         return self._results.get((namespace, name))
 
     async def aclose(self) -> None:
-        """Ends every run: asks Helm to stop, which records the release as failed, and kills it only if it will not."""
+        """Ends every run: SIGTERM, on which Helm records the release as failed, and SIGKILL after the grace period."""
         self._closing = True
         tasks = [run.task for run in self._runs.values() if run.task]
         for run in self._runs.values():
             _signal(run.child, signal.SIGTERM)
         if tasks:
-            await asyncio.wait(tasks, timeout=self._settings.grace)
+            await asyncio.wait(tasks, timeout=self._settings.grace_seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,12 +141,12 @@ class SubprocessHelm:
     async def _supervise(self, job: _Job, run: _Run) -> None:
         succeeded, message = False, "the run was stopped"
         try:
-            async with self._turn:
+            async with self._slots:
                 if not self._closing:
                     succeeded, message = await self._run(job, run)
         finally:
             _signal(run.child, signal.SIGKILL)
-            self._settle(job, _tail(message, job), succeeded=succeeded)
+            self._record(job, _message(message, job), succeeded=succeeded)
 
     async def _run(self, job: _Job, run: _Run) -> tuple[bool, str]:
         try:
@@ -144,7 +160,7 @@ class SubprocessHelm:
         except TimeoutError:
             _signal(run.child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.child.wait(), self._settings.grace)
+                await asyncio.wait_for(run.child.wait(), self._settings.grace_seconds)
             return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
         return run.child.returncode == 0, stderr.decode(errors="replace")
 
@@ -152,7 +168,7 @@ class SubprocessHelm:
         settings = self._settings
         kubeconfig = ("--kubeconfig", str(settings.kubeconfig)) if settings.kubeconfig else ()
         homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        with await asyncio.to_thread(_whole_file, settings.home, job.text) as values:
+        with await asyncio.to_thread(_anonymous_file, settings.home, job.text) as values:
             return await asyncio.create_subprocess_exec(
                 self._program,
                 *job.arguments,
@@ -160,7 +176,7 @@ class SubprocessHelm:
                 stdin=values,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
-                # Discovery is cached per host and port; in a folder of others it could be that of another cluster.
+                # Discovery is cached per host and port; a shared folder could hold that of another cluster.
                 env={
                     "PATH": os.defpath,
                     "HOME": str(settings.home),
@@ -168,25 +184,35 @@ class SubprocessHelm:
                     **settings.environment,
                     **homes,
                 },
-                start_new_session=True,  # so that a signal for the operator does not reach Helm before we decide
+                start_new_session=True,  # a signal for the operator must not reach Helm directly
             )
 
-    def _settle(self, job: _Job, message: str, *, succeeded: bool) -> None:
+    def _record(self, job: _Job, message: str, *, succeeded: bool) -> None:
         last = self._results.get(job.key)
         before = last.failures if last and last.digest == job.digest and not last.succeeded else 0
         failures = 0 if succeeded else before + 1
         self._results[job.key] = RunResult(job.digest, succeeded, message, self._clock(), failures)
         del self._runs[job.key]
+        self._on_finished(*job.key)
 
 
-def _whole_file(home: Path, text: bytes) -> IO[bytes]:
-    """Returns a file without a name that holds the values.
+def values_text(values: Any) -> str:
+    """Returns the values as JSON that every YAML parser reads as the same strings and numbers.
 
-    Not a pipe: if the operator died before it had written all, Helm would take the half it got, or the chart's
-    defaults, for the user's wish. Not a file with a name: it would outlive the operator.
+    Not YAML: PyYAML writes `n`, `7e12` or `08` without quotes, which Helm's parser reads as booleans and numbers.
+    """
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _anonymous_file(home: Path, text: bytes) -> IO[bytes]:
+    """Returns a file without a name that contains the values.
+
+    Not a pipe: if the operator died while writing, Helm would install with half of the values. Not a file with a name:
+    it would outlive the operator.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = tempfile.TemporaryFile(dir=home)  # noqa: SIM115 - the caller closes it, once Helm has it
+    file = tempfile.TemporaryFile(dir=home)  # noqa: SIM115 - the caller closes it once Helm has inherited it
     file.write(text)
     file.seek(0)
     return file
@@ -198,6 +224,6 @@ def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) ->
             os.killpg(child.pid, number)
 
 
-def _tail(text: str, job: _Job) -> str:
-    """Returns the end of what Helm wrote, without any secret we know, cut after the secrets are gone."""
-    return " ".join(redact(text, job.secrets).split())[-_TAIL:]
+def _message(text: str, job: _Job) -> str:
+    """Returns the end of Helm's output without known secrets; redacted first, so that none is cut in two."""
+    return " ".join(redact(text, job.secrets).split())[-MAX_MESSAGE_CHARACTERS:]

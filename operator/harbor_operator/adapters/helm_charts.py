@@ -1,4 +1,4 @@
-"""Which chart a reference means: a path, one baked into the image, an OCI reference or a name in a repository."""
+"""Resolves a chart reference: a path, a chart in the image, an OCI reference or a name in a repository."""
 
 from __future__ import annotations
 
@@ -15,45 +15,46 @@ from harbor_operator.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class ChartReference:
-    """What Helm is told; `is_complete` if no repository goes with it."""
+    """The chart argument for Helm; `is_complete` if no `--repo` goes with it."""
 
     reference: str
     is_complete: bool
 
 
 def locate_chart(charts_dir: Path | None, chart: str, version: str) -> ChartReference:
-    """Returns what to tell Helm; Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it."""
+    """Returns the chart argument; Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it."""
     if chart.startswith("oci://"):
         return ChartReference(chart, is_complete=True)
     if "/" in chart or chart.endswith(".tgz"):
         _require_version(Path(chart), version)
         return ChartReference(chart, is_complete=True)
-    for baked in _baked(charts_dir, chart, version):
-        if baked.exists():
-            _require_version(baked, version)
-            return ChartReference(str(baked), is_complete=True)
+    for bundled in _bundled(charts_dir, chart, version):
+        if bundled.exists():
+            _require_version(bundled, version)
+            return ChartReference(str(bundled), is_complete=True)
     return ChartReference(chart, is_complete=False)
 
 
-def _baked(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
+def _bundled(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
     if charts_dir is None:
         return ()
     return charts_dir / f"{chart}-{version}.tgz", charts_dir / f"{chart}-{version}", charts_dir / chart / version
 
 
 def _require_version(path: Path, version: str) -> None:
-    # Helm takes a path whatever `--version` says; then the release would never match the spec.
+    # Helm ignores `--version` for a path; the release would then never match the spec.
     try:
         found = _metadata(path).get("version")
     except (OSError, tarfile.TarError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise Refused(
-            Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{path}', which the operator cannot read as a chart"
+            Reason.CHART_UNAVAILABLE,
+            f"`spec.release.chart` names '{path}', which the operator cannot read as a chart: correct the path",
         ) from error
     if found != version:
         raise Refused(
             Reason.CHART_UNAVAILABLE,
             f"`spec.release.chart` names '{path}', which is version '{found}', and `spec.release.version` says"
-            f" '{version}': make them agree",
+            f" '{version}': use the same version in both",
         )
 
 

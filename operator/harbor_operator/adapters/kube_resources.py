@@ -206,5 +206,5 @@ def read_workload(kind: str, item: Manifest) -> Workload:
         ready=max(0, (status.get("readyReplicas") or 0) - previous),
         updated=updated,
         observed=(status.get("observedGeneration") or 0) >= metadata.get("generation", 0),
-        trouble="; ".join(failing),
+        failure="; ".join(failing),
     )

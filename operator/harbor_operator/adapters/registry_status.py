@@ -25,7 +25,7 @@ class KubernetesRegistryStatusApi(RegistryStatusApi):
         self._events = events
 
     @override
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
         manifest = {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -36,8 +36,11 @@ class KubernetesRegistryStatusApi(RegistryStatusApi):
         # `conditions` is a list-map keyed by type, so an apply keeps the conditions of other field managers.
         request = ApiRequest("patch", ref, apply_params(FIELD_MANAGER), RequestBody.apply(manifest))
         answer = await self._client.send_plain(request)
-        if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
+        if isinstance(answer, NotFound):
+            return ""
+        if isinstance(answer, ApiError):
             raise Unavailable(f"the API server rejected the {ref.describe()}: {answer.message}")
+        return str(answer["metadata"]["resourceVersion"])
 
     @override
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:

@@ -14,10 +14,11 @@ class RegistryStatusApi(Protocol):
     Refused(RIGHTS_MISSING) on 403.
     """
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
-        """Makes the operator's part of `status` exactly this; conditions of other field managers stay.
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
+        """Makes the operator's part of `status` exactly this, and returns the object's resourceVersion after it.
 
-        Idempotent: an equal status makes no new resourceVersion. A registry that no longer exists is not created.
+        Conditions of other field managers stay. Idempotent: an equal status makes no new resourceVersion. A registry
+        that no longer exists is not created; the result is then empty.
         """
         ...
 
