@@ -149,7 +149,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def until_server_answers(request: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Returns once the API server answers this; it is possible that the injector has not received the last event yet."""
+    """Returns once the API server answers this; the injector possibly receives the last event later."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while await request() != wanted:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)

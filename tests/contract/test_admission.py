@@ -1,4 +1,4 @@
-"""The Admission port: the same cases against the fake and a real API server under the shipped rights."""
+"""The port AdmissionPolicyApi: the same cases against the fake and a real API server under the shipped rights."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def granted(plane: ControlPlane) -> Iterator[ControlPlane]:
     plane.kubectl("delete", "clusterrole,clusterrolebinding", "harbor-operator-admission-policy")
 
 
-class Hand(Protocol):
-    """Somebody else who works on the same cluster."""
+class OtherClient(Protocol):
+    """Another client of the same cluster."""
 
     async def put(self, desired: DesiredPolicy) -> None: ...
 
 
-class FakeHand:
+class FakeOtherClient:
     def __init__(self, admission: FakeAdmission) -> None:
         self._admission = admission
 
@@ -53,7 +53,7 @@ class FakeHand:
         self._admission.put(desired)
 
 
-class RealHand:
+class RealOtherClient:
     def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
@@ -66,29 +66,29 @@ class RealHand:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[AdmissionPolicyApi, Hand]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[AdmissionPolicyApi, OtherClient]]:
     if request.param == "fake":
         fake = FakeAdmission()
-        yield fake, FakeHand(fake)
+        yield fake, FakeOtherClient(fake)
         return
     plane: ControlPlane = request.getfixturevalue("granted")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield KubernetesAdmissionPolicyApi(ours), RealHand(theirs)
+        yield KubernetesAdmissionPolicyApi(ours), RealOtherClient(theirs)
     plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
 
 
 @pytest.fixture
-def admission(both: tuple[AdmissionPolicyApi, Hand]) -> AdmissionPolicyApi:
+def admission(both: tuple[AdmissionPolicyApi, OtherClient]) -> AdmissionPolicyApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[AdmissionPolicyApi, Hand]) -> Hand:
+def other(both: tuple[AdmissionPolicyApi, OtherClient]) -> OtherClient:
     return both[1]
 
 
-async def made(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> ObservedPolicy:
+async def created(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> ObservedPolicy:
     await admission.create(desired)
     observed = await admission.read(desired.kind, desired.name)
     assert observed is not None
@@ -96,7 +96,7 @@ async def made(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> Observe
 
 
 @pytest.mark.parametrize("kind", AdmissionKind)
-async def test_what_was_made_is_read_back_as_it_was_wished(admission: AdmissionPolicyApi, kind: AdmissionKind) -> None:
+async def test_a_created_object_is_read_back_as_desired(admission: AdmissionPolicyApi, kind: AdmissionKind) -> None:
     every: dict[str, Any] = {
         "serviceAccounts": ["builder", "default"],
         "namespaces": {
@@ -112,15 +112,15 @@ async def test_what_was_made_is_read_back_as_it_was_wished(admission: AdmissionP
     for desired in (*wishes(), *wishes(**every)):
         if desired.kind is kind:
             assert await admission.read(desired.kind, desired.name) is None
-            observed = await made(admission, desired)
+            observed = await created(admission, desired)
             assert desired.owns(observed)
             assert observed.spec == desired.spec
             await admission.remove(desired, observed)
 
 
-async def test_nothing_is_made_over_what_has_come_to_the_name(admission: AdmissionPolicyApi, hand: Hand) -> None:
+async def test_create_overwrites_no_object_of_another_client(admission: AdmissionPolicyApi, other: OtherClient) -> None:
     policy, _ = wishes()
-    await hand.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
+    await other.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
     theirs = await admission.read(policy.kind, policy.name)
     assert theirs is not None
     assert not policy.owns(theirs)
@@ -129,12 +129,12 @@ async def test_nothing_is_made_over_what_has_come_to_the_name(admission: Admissi
     assert await admission.read(policy.kind, policy.name) == theirs
 
 
-async def test_a_correction_leaves_nothing_of_what_was_added(admission: AdmissionPolicyApi, hand: Hand) -> None:
+async def test_a_correction_removes_added_fields(admission: AdmissionPolicyApi, other: OtherClient) -> None:
     policy, _ = wishes()
     rules = policy.spec["matchConstraints"]
     excluded = {**rules, "excludeResourceRules": [{**rules["resourceRules"][0], "resourceNames": ["default"]}]}
     added = {**policy.spec, "failurePolicy": "Fail", "matchConstraints": excluded}
-    await hand.put(replace(policy, spec=added))
+    await other.put(replace(policy, spec=added))
     before = await admission.read(policy.kind, policy.name)
     assert before is not None
     assert not policy.is_met_by(before)
@@ -151,13 +151,13 @@ async def test_a_correction_leaves_nothing_of_what_was_added(admission: Admissio
 
 async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) -> None:
     _, binding = wishes()
-    observed = await made(admission, binding)
+    observed = await created(admission, binding)
     await admission.remove(binding, observed)
     assert await admission.read(binding.kind, binding.name) is None
     await admission.remove(binding, observed)
 
 
-async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: AdmissionPolicyApi) -> None:
+async def test_an_object_that_the_server_rejects_is_refused(admission: AdmissionPolicyApi) -> None:
     policy, _ = wishes(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
     with pytest.raises(Refused) as caught:
         await admission.create(policy)

@@ -16,10 +16,6 @@ SINCE = "2026-11-27"
 
 WITHOUT_MODULE: Mapping[str, str] = dict.fromkeys(
     [
-        "tests/unit/adapters/test_kube_calls.py",
-        "tests/unit/adapters/test_kube_http.py",
-        "tests/unit/adapters/test_kube_watch.py",
-        "tests/unit/adapters/test_kube_workloads.py",
         "tests/unit/benchmarks/test_reading.py",
         "tests/unit/injector/rescue/test_rescue_model.py",
         "tests/unit/injector/rescue/test_rescue_runner.py",
@@ -58,22 +54,15 @@ UNNAMED_FIXTURES: Mapping[str, str] = dict.fromkeys(
 )
 NUMBERS_WITHOUT_UNIT: Mapping[str, str] = dict.fromkeys(
     [
-        "operator/harbor_operator/adapters/event_recorder.py:_LONGEST_MESSAGE",
-        "operator/harbor_operator/adapters/event_recorder.py:_LONGEST_NAME",
         "operator/harbor_operator/adapters/harbor.py:_FOREVER",
         "operator/harbor_operator/adapters/harbor.py:_REPOSITORIES_TRIED",
         "operator/harbor_operator/adapters/harbor_http.py:DEADLINE",
         "operator/harbor_operator/adapters/harbor_probe.py:_HTTPS",
         "operator/harbor_operator/adapters/helm.py:_TAIL",
-        "operator/harbor_operator/adapters/kube_api.py:TIMEOUT",
-        "operator/harbor_operator/adapters/kube_client.py:LIST_TIMEOUT",
-        "operator/harbor_operator/adapters/kube_client.py:TOKEN_LIFETIME",
         "operator/harbor_operator/adapters/postgres_queries.py:_SET_OPTION_EXISTS",
         "operator/harbor_operator/adapters/postgres_statements.py:_FORCE_EXISTS",
         "operator/harbor_operator/adapters/postgres_statements.py:_SET_OPTION_EXISTS",
-        "operator/harbor_operator/adapters/reflector.py:PAGE",
         "operator/harbor_operator/adapters/swift.py:DEADLINE",
-        "operator/harbor_operator/app.py:SILENT_WATCH",
         "operator/harbor_operator/checks/database.py:_ADMIN_OPTION_COUNTS",
         "operator/harbor_operator/checks/release.py:_UPGRADE_STEP",
         "operator/harbor_operator/injector/concurrency.py:ALLOWED_QUEUE",
@@ -92,16 +81,13 @@ NUMBERS_WITHOUT_UNIT: Mapping[str, str] = dict.fromkeys(
 )
 ADAPTERS_WITHOUT_PORT: Mapping[str, str] = dict.fromkeys(
     [
-        "adapters/admission.py:KubernetesAdmissionPolicyApi: AdmissionPolicyApi",
         "adapters/harbor.py:HttpHarbor: Harbor",
         "adapters/harbor_probe.py:HttpRegistryProbe: RegistryProbe",
         "adapters/helm.py:SubprocessHelm: Helm",
         "adapters/kube_pull_secrets.py:KubernetesPullSecretApi: PullSecretApi",
-        "adapters/kube_resources.py:KubernetesNamespaceResources: NamespaceResources",
         "adapters/pod_eviction.py:KubernetesPodEvictionApi: PodEvictionApi",
         "adapters/postgres.py:PsycopgPostgres: Postgres",
         "adapters/redis.py:RedisPyCache: Redis",
-        "adapters/registry_status.py:KubernetesRegistryStatusApi: RegistryStatusApi",
         "adapters/rgw_admin.py:HttpRgwAdmin: RgwAdmin",
         "adapters/swift.py:SwiftObjectStore: ObjectStore",
     ],
@@ -110,8 +96,6 @@ ADAPTERS_WITHOUT_PORT: Mapping[str, str] = dict.fromkeys(
 REPEATED_DOCSTRINGS: Mapping[str, str] = {}
 TWIN_DOCSTRINGS: Mapping[str, str] = dict.fromkeys(
     [
-        "adapters/admission.py = ports/admission.py",
-        "adapters/kube_resources.py = ports/namespace_resources.py",
         "adapters/pod_eviction.py = ports/pod_eviction.py",
         "adapters/rgw_admin.py = ports/rgw_admin.py",
         "adapters/swift.py = ports/object_store.py",
@@ -121,9 +105,4 @@ TWIN_DOCSTRINGS: Mapping[str, str] = dict.fromkeys(
     ],
     SINCE,
 )
-MISPLACED_IMPORTS: Mapping[str, str] = dict.fromkeys(
-    [
-        "app.py:kopf",
-    ],
-    SINCE,
-)
+MISPLACED_IMPORTS: Mapping[str, str] = {}

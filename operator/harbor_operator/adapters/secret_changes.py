@@ -7,38 +7,45 @@ from contextlib import aclosing
 
 from typing_extensions import override
 
+from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_objects import OBJECTS
-from harbor_operator.adapters.reflector import Appeared, Disappeared, Listed, Reflector, Resource, WatchOptions
+from harbor_operator.adapters.kube_objects import OBJECTS, PartialObject
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
 from harbor_operator.model.kubernetes import SecretChange
+from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 from harbor_operator.ports.secret_changes import SecretChanges
 
 
 class KubernetesSecretChanges(SecretChanges):
     """One list-watch per call of `watch`, as PartialObjectMetadata: the API server sends no payload."""
 
-    def __init__(self, http: KubernetesClient, policy: WatchOptions) -> None:
-        self._http = http
-        self._policy = policy
+    def __init__(self, client: KubernetesClient, options: WatchOptions) -> None:
+        self._client = client
+        self._options = options
 
     @override
     async def watch(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
-        path = f"/api/v1/namespaces/{namespace}/secrets"
-        reflector = Reflector(self._http, Resource(path, OBJECTS, metadata_only=True), self._policy)
+        resource = WatchedResource(ResourceRef("v1", "secrets", namespace), OBJECTS, metadata_only=True)
         known: set[str] = set()
-        async with aclosing(reflector.news()) as events:
+        async with aclosing(Reflector(self._client, resource, _change, self._options).events()) as events:
             async for event in events:
                 match event:
-                    case Appeared(thing):
-                        known.add(thing.metadata.name)
-                        yield SecretChange(namespace, thing.metadata.name, thing.metadata.resource_version)
-                    case Disappeared(thing):
-                        known.discard(thing.metadata.name)
-                        yield SecretChange(namespace, thing.metadata.name, "")
-                    case Listed(_, keys):
+                    case SecretChange():
+                        known.add(event.name)
+                        yield event
+                    case Deleted():
+                        known.discard(event.name)
+                        yield SecretChange(namespace, event.name, "")
+                    case Synced():
                         # Deleted while no watch was open: a list names only what is left.
-                        for name in known - {name for _, name in keys}:
+                        present = {name for _, name in event.keys}
+                        for name in known - present:
                             yield SecretChange(namespace, name, "")
-                        known = {name for _, name in keys}
-                    case _:
+                        known = present
+                    case Heartbeat():
                         pass
+
+
+def _change(secret: PartialObject) -> SecretChange:
+    metadata = secret.metadata
+    return SecretChange(metadata.namespace, metadata.name, metadata.resource_version)

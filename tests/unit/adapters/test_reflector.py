@@ -1,4 +1,4 @@
-"""The list-watch against a scripted server: pages, bookmarks, and every way a watch may end."""
+"""The reflector against a scripted server: pages, bookmarks, and every way a watch may end."""
 
 from __future__ import annotations
 
@@ -11,36 +11,28 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.kube_objects import OBJECTS, PartialObject
-from harbor_operator.adapters.reflector import (
-    Appeared,
-    Bookmark,
-    Connected,
-    Disappeared,
-    Listed,
-    News,
-    Reflector,
-    Resource,
-    WatchOptions,
-)
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
+from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 from harbor_operator.ports import Refused
 
-PATH = "/api/v1/secrets"
+Events = list["PartialObject | Deleted | Synced | Heartbeat"]
 Answer = dict[str, Any] | list[dict[str, Any]] | int
 
 
-def thing(name: str, revision: int) -> dict[str, Any]:
+def manifest(name: str, revision: int) -> dict[str, Any]:
     return {"metadata": {"namespace": "app", "name": name, "resourceVersion": str(revision)}}
 
 
 def observed(name: str, revision: int) -> PartialObject:
-    return msgspec.convert(thing(name, revision), PartialObject)
+    return msgspec.convert(manifest(name, revision), PartialObject)
 
 
-def page(revision: int, *things: dict[str, Any], more: str = "") -> dict[str, Any]:
-    return {"metadata": {"resourceVersion": str(revision), "continue": more}, "items": list(things)}
+def page(revision: int, *items: dict[str, Any], more: str = "") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": str(revision), "continue": more}, "items": list(items)}
 
 
 def event(kind: str, about: dict[str, Any]) -> dict[str, Any]:
@@ -78,30 +70,37 @@ class Script:
             yield http
         await runner.cleanup()
 
-    async def play(self) -> list[News[PartialObject]]:
-        """Returns all news until the script is over, which is said with 403."""
-        heard: list[News[PartialObject]] = []
-        async with self.http() as http:
-            watch = Reflector(http, Resource(PATH, OBJECTS, "metadata.name=x"), WatchOptions(lambda: 0.5, self.sleep))
-            async with aclosing(watch.news()) as all_news:
+    async def play(self, *, heartbeats: bool = False) -> Events:
+        """Returns all events until the script is over, which it says with 403; heartbeats only on request."""
+        seen: Events = []
+        async with self.http() as client:
+            resource = WatchedResource(ResourceRef("v1", "secrets", name="x"), OBJECTS)
+            options = WatchOptions(lambda: 0.5, self.sleep)
+            async with aclosing(Reflector(client, resource, _itself, options).events()) as events:
                 try:
-                    async for news in all_news:
-                        if not isinstance(news, Connected):
-                            heard.append(news)  # noqa: PERF401 - what came before the end counts too
+                    async for event in events:
+                        if heartbeats or not isinstance(event, Heartbeat):
+                            seen.append(event)
                 except Refused:
-                    return heard
+                    return seen
         raise AssertionError("a watch never ends by itself")
 
 
+def _itself(observed: PartialObject) -> PartialObject:
+    return observed
+
+
 async def test_list_comes_in_pages_and_is_followed_by_a_watch_from_there() -> None:
-    script = Script(page(5, thing("a", 1), more="next"), page(5, thing("b", 2)), [event("DELETED", thing("a", 7))])
-    heard = await script.play()
+    script = Script(
+        page(5, manifest("a", 1), more="next"), page(5, manifest("b", 2)), [event("DELETED", manifest("a", 7))]
+    )
+    seen = await script.play()
     keys = frozenset({("app", "a"), ("app", "b")})
-    assert heard == [
-        Appeared(observed("a", 1)),
-        Appeared(observed("b", 2)),
-        Listed("5", keys),
-        Disappeared(observed("a", 7)),
+    assert seen == [
+        observed("a", 1),
+        observed("b", 2),
+        Synced(5, keys),
+        Deleted("app", "a", 7),
     ]
     assert [query.get("continue") for query in script.queries[:2]] == [None, "next"]
     assert script.queries[2]["resourceVersion"] == "5"
@@ -113,30 +112,32 @@ async def test_list_comes_in_pages_and_is_followed_by_a_watch_from_there() -> No
 
 async def test_bookmark_moves_the_place_to_resume_from() -> None:
     script = Script(page(5), [event("BOOKMARK", {"metadata": {"resourceVersion": "90"}})])
-    assert await script.play() == [Listed("5", frozenset()), Bookmark()]
+    accepted, bookmark = Heartbeat(), Heartbeat()
+    events = await script.play(heartbeats=True)
+    assert events == [Synced(5, frozenset()), accepted, bookmark]
     assert script.queries[-1]["resourceVersion"] == "90"
 
 
-@pytest.mark.parametrize("gone", [410, [event("ERROR", {"code": 410, "reason": "Expired"})]])
-async def test_history_that_is_gone_means_a_new_list(gone: Answer) -> None:
-    script = Script(page(5, thing("a", 1)), gone, page(9))
+@pytest.mark.parametrize("expired", [410, [event("ERROR", {"code": 410, "reason": "Expired"})]])
+async def test_expired_history_means_a_new_list(expired: Answer) -> None:
+    script = Script(page(5, manifest("a", 1)), expired, page(9))
     assert await script.play() == [
-        Appeared(observed("a", 1)),
-        Listed("5", frozenset({("app", "a")})),
-        Listed("9", frozenset()),
+        observed("a", 1),
+        Synced(5, frozenset({("app", "a")})),
+        Synced(9, frozenset()),
     ]
     assert "resourceVersion" not in script.queries[2]
 
 
-async def test_continue_token_that_is_gone_means_a_new_list() -> None:
-    script = Script(page(5, thing("a", 1), more="next"), 410, page(9))
-    assert (await script.play())[-1] == Listed("9", frozenset())
+async def test_an_expired_continue_token_means_a_new_list() -> None:
+    script = Script(page(5, manifest("a", 1), more="next"), 410, page(9))
+    assert (await script.play())[-1] == Synced(9, frozenset())
 
 
-@pytest.mark.parametrize("trouble", [500, 429, [event("ERROR", {"code": 500, "reason": "InternalError"})], []])
-async def test_other_ends_resume_where_it_stopped_after_a_growing_pause(trouble: Answer) -> None:
-    script = Script(page(5), trouble, trouble, trouble)
-    assert await script.play() == [Listed("5", frozenset())]
+@pytest.mark.parametrize("end", [500, 429, [event("ERROR", {"code": 500, "reason": "InternalError"})], []])
+async def test_other_ends_resume_where_it_stopped_with_a_growing_back_off(end: Answer) -> None:
+    script = Script(page(5), end, end, end)
+    assert await script.play() == [Synced(5, frozenset())]
     assert [query.get("resourceVersion") for query in script.queries] == [None, "5", "5", "5", "5"]
     assert script.pauses == sorted(script.pauses)
     assert script.pauses[0] < script.pauses[-1]

@@ -1,4 +1,4 @@
-"""Our own status by server-side apply on a real API server: the open point of the design, closed."""
+"""The status of a registry by server-side apply on a real API server, and the Events about it."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def identity(registry: Registry) -> Metadata:
     return Metadata.parse(registry.read()["metadata"])
 
 
-def test_a_fresh_object_is_not_mistaken_for_done(registry: Registry) -> None:
+def test_a_new_registry_has_not_been_observed(registry: Registry) -> None:
     assert registry.status() == {"observedGeneration": -1}
 
 
-async def test_conditions_come_and_go_and_those_of_others_stay(
+async def test_conditions_of_other_field_managers_stay(
     plane: ControlPlane, registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     await registries.write_status(identity(registry), status("Ready", "Stalled"))
@@ -66,7 +66,7 @@ async def test_conditions_come_and_go_and_those_of_others_stay(
     assert {item["type"] for item in registry.status()["conditions"]} == {"Ready", "Backup"}
 
 
-async def test_the_same_status_again_is_no_new_version(
+async def test_an_equal_status_makes_no_new_version(
     registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     await registries.write_status(identity(registry), status("Ready"))
@@ -76,7 +76,7 @@ async def test_the_same_status_again_is_no_new_version(
     assert registry.read()["metadata"]["generation"] == 1
 
 
-async def test_a_registry_that_is_gone_is_no_error_and_comes_not_back(
+async def test_a_deleted_registry_is_no_error_and_is_not_created(
     registry: Registry, registries: KubernetesRegistryStatusApi
 ) -> None:
     metadata = identity(registry)

@@ -1,4 +1,4 @@
-"""When a workload is where it should be: during a rolling update, the pods that are ready are the old ones."""
+"""When a workload is ready: during a rolling update, the ready pods are the old ones."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def deployment(status: dict[str, int], replicas: int = 2) -> dict[str, object]:
         ({"replicas": 4, "updatedReplicas": 2, "readyReplicas": 2}, False),
         ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 3}, True),
     ],
-    ids=["settled", "new", "unseen", "one late", "one of two made anew", "both made anew", "the last old one goes"],
+    ids=["settled", "new", "unseen", "one late", "one of two replaced", "both replaced", "the last old one ends"],
 )
 def test_only_pods_of_the_newest_template_count(status: dict[str, int], ready: bool) -> None:
     assert read_workload("Deployment", deployment(status)).is_ready is ready
 
 
-def test_nothing_wanted_is_nothing_missing() -> None:
+def test_a_workload_scaled_to_zero_is_ready() -> None:
     assert read_workload("Deployment", deployment({}, replicas=0)).is_ready
