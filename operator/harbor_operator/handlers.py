@@ -57,7 +57,7 @@ class Handlers:
         kopf.on.event(*kind, registry=registry, id="notify")(self.notify)
         kopf.daemon(*kind, registry=registry, id="reconcile", cancellation_timeout=60)(self.run_reconciler)
         # The identifier stands in annotations of registries that are being deleted.
-        kopf.on.delete(*kind, registry=registry, id="dismantle")(self.teardown)
+        kopf.on.delete(*kind, registry=registry, id="teardown")(self.teardown)
 
     async def notify(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
         """Wakes the daemon when the spec changed; status writes do not change the generation."""

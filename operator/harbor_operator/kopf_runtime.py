@@ -65,7 +65,7 @@ class KopfLogin:
 def kopf_settings() -> kopf.OperatorSettings:
     """Returns the settings that differ from Kopf's defaults, which suit a workstation more than a cluster."""
     settings = kopf.OperatorSettings()
-    settings.persistence.finalizer = f"{GROUP}/dismantle"
+    settings.persistence.finalizer = f"{GROUP}/finalizer"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS

@@ -122,7 +122,7 @@ class Wakeups:
         reported = False
         while True:
             try:
-                async with aclosing(self._changes.watch(namespace)) as changes:
+                async with aclosing(self._changes.changes(namespace)) as changes:
                     async for change in changes:
                         for subscription in self._subscriptions.get(namespace, ()):
                             subscription.secret_changed(change.name, change.resource_version)

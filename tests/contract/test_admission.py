@@ -19,7 +19,7 @@ from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
 from lab.registry_fixture import allow_admission_policy, install
-from tests.fakes.admission import FakeAdmission, wishes
+from tests.fakes.admission import FakeAdmission, desired_policies
 
 NAME = "harbor-operator.intra.cr"
 PATHS = {
@@ -109,7 +109,7 @@ async def test_a_created_object_is_read_back_as_desired(admission: AdmissionPoli
             }
         },
     }
-    for desired in (*wishes(), *wishes(**every)):
+    for desired in (*desired_policies(), *desired_policies(**every)):
         if desired.kind is kind:
             assert await admission.read(desired.kind, desired.name) is None
             observed = await created(admission, desired)
@@ -119,7 +119,7 @@ async def test_a_created_object_is_read_back_as_desired(admission: AdmissionPoli
 
 
 async def test_create_overwrites_no_object_of_another_client(admission: AdmissionPolicyApi, other: OtherClient) -> None:
-    policy, _ = wishes()
+    policy, _ = desired_policies()
     await other.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
     theirs = await admission.read(policy.kind, policy.name)
     assert theirs is not None
@@ -130,7 +130,7 @@ async def test_create_overwrites_no_object_of_another_client(admission: Admissio
 
 
 async def test_a_correction_removes_added_fields(admission: AdmissionPolicyApi, other: OtherClient) -> None:
-    policy, _ = wishes()
+    policy, _ = desired_policies()
     rules = policy.spec["matchConstraints"]
     excluded = {**rules, "excludeResourceRules": [{**rules["resourceRules"][0], "resourceNames": ["default"]}]}
     added = {**policy.spec, "failurePolicy": "Fail", "matchConstraints": excluded}
@@ -150,7 +150,7 @@ async def test_a_correction_removes_added_fields(admission: AdmissionPolicyApi, 
 
 
 async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) -> None:
-    _, binding = wishes()
+    _, binding = desired_policies()
     observed = await created(admission, binding)
     await admission.remove(binding, observed)
     assert await admission.read(binding.kind, binding.name) is None
@@ -158,7 +158,7 @@ async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) 
 
 
 async def test_an_object_that_the_server_rejects_is_refused(admission: AdmissionPolicyApi) -> None:
-    policy, _ = wishes(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
+    policy, _ = desired_policies(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
     with pytest.raises(Refused) as caught:
         await admission.create(policy)
     assert caught.value.reason is Reason.ADMISSION_POLICY_REFUSED
@@ -169,7 +169,7 @@ async def test_rights_are_missing_for_every_other_name(granted: ControlPlane) ->
     operator = from_kubeconfig(granted.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     async with KubernetesClient(operator) as http:
         admission = KubernetesAdmissionPolicyApi(http)
-        for desired in wishes("other"):
+        for desired in desired_policies("other"):
             with pytest.raises(Refused, match="deploy/components/admission-policy") as caught:
                 await admission.create(desired)
             assert caught.value.reason is Reason.RIGHTS_MISSING
@@ -185,7 +185,7 @@ async def test_a_server_without_such_policies_says_so_with_and_without_rights() 
         install(lab)
         plane.restart_apiserver(flags=SWITCHED_OFF)
         operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-        policy, _ = wishes()
+        policy, _ = desired_policies()
         async with KubernetesClient(operator) as http, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as granted:
             with pytest.raises(Refused, match=r"Kubernetes 1\.36") as caught:
                 await KubernetesAdmissionPolicyApi(http).read(policy.kind, policy.name)

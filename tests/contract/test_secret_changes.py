@@ -52,7 +52,7 @@ def secret(name: str, value: str) -> dict[str, Any]:
 
 
 def watch(http: KubernetesClient) -> AsyncGenerator[SecretChange, None]:
-    return KubernetesSecretChanges(http, WatchOptions(random=random.random)).watch(NAMESPACE)
+    return KubernetesSecretChanges(http, WatchOptions(random=random.random)).changes(NAMESPACE)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def asking(name: str = "cr", namespace: str = "intra", /, **section: Any) -> Har
     return HarborRegistry.parse({"metadata": {"name": name, "namespace": namespace, "uid": "uid-1"}, "spec": spec})
 
 
-def wishes(name: str = "cr", /, **section: Any) -> tuple[DesiredPolicy, DesiredPolicy]:
+def desired_policies(name: str = "cr", /, **section: Any) -> tuple[DesiredPolicy, DesiredPolicy]:
     """Returns the policy and the binding that such a registry asks for."""
     registry = asking(name, **section)
     assert registry.spec.pull_secrets is not None

@@ -61,7 +61,7 @@ class SilentSecrets(SecretChanges):
     """A namespace in which no Secret changes."""
 
     @override
-    async def watch(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
+    async def changes(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
         await asyncio.Event().wait()
         yield SecretChange(namespace, "", "")
 

@@ -34,7 +34,7 @@ class ScriptedSecrets(SecretChanges):
         await self._changes.join()
 
     @override
-    async def watch(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
+    async def changes(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
         self.started += 1
         if self.forbidden:
             raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")

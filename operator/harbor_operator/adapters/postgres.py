@@ -121,7 +121,7 @@ class _PsycopgSession(PostgresSession):
 
     @override
     async def lock(self) -> bool:
-        """The lock belongs to an open transaction of its own connection: CREATE DATABASE must run outside of one."""
+        # The lock belongs to an open transaction of its own connection: CREATE DATABASE must run outside of one.
         if self._is_locked:
             return True
         with _map_errors(self._server, self._admin):

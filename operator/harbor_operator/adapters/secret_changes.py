@@ -17,14 +17,14 @@ from harbor_operator.ports.secret_changes import SecretChanges
 
 
 class KubernetesSecretChanges(SecretChanges):
-    """One list-watch per call of `watch`, as PartialObjectMetadata: the API server sends no payload."""
+    """One list-watch per call, as PartialObjectMetadata: the API server sends no payload."""
 
     def __init__(self, client: KubernetesClient, options: WatchOptions) -> None:
         self._client = client
         self._options = options
 
     @override
-    async def watch(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
+    async def changes(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
         resource = WatchedResource(ResourceRef("v1", "secrets", namespace), OBJECTS, metadata_only=True)
         known: set[str] = set()
         async with aclosing(Reflector(self._client, resource, _change, self._options).events()) as events:

@@ -84,7 +84,7 @@ class Revision:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def belongs_to(self, owner: Mapping[str, str]) -> bool:
-        """Whether it carries all these owner labels."""
+        """Whether the revision has the labels of this owner."""
         return owner.items() <= self.labels.items()
 
 

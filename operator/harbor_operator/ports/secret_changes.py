@@ -11,7 +11,7 @@ from harbor_operator.model.kubernetes import SecretChange
 class SecretChanges(Protocol):
     """Watches names and resource versions of Secrets."""
 
-    def watch(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
+    def changes(self, namespace: str) -> AsyncGenerator[SecretChange, None]:
         """Yields every Secret of the namespace, then every change; a Secret may come again without a change.
 
         Reconnects and lists again by itself. Raises Refused(RIGHTS_MISSING) if the service account must not list or

@@ -28,7 +28,7 @@ def deployment(status: dict[str, int], replicas: int = 2) -> dict[str, object]:
         ({"replicas": 4, "updatedReplicas": 2, "readyReplicas": 2}, False),
         ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 3}, True),
     ],
-    ids=["settled", "new", "unseen", "one late", "one of two replaced", "both replaced", "the last old one ends"],
+    ids=["settled", "new", "not observed", "one late", "one of two replaced", "both replaced", "the last old one ends"],
 )
 def test_only_pods_of_the_newest_template_count(status: dict[str, int], ready: bool) -> None:
     assert read_workload("Deployment", deployment(status)).is_ready is ready

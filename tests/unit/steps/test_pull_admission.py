@@ -11,7 +11,7 @@ from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done, Pending, Unknown
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS
-from tests.fakes.admission import wishes
+from tests.fakes.admission import desired_policies
 from tests.unit.steps.pull_secrets_fixture import (
     CLAIM,
     INJECTED,
@@ -61,7 +61,7 @@ async def test_no_request_is_sent_where_it_was_never_requested(fixture: PullSecr
 
 async def test_what_was_edited_is_corrected(fixture: PullSecretsFixture) -> None:
     await fixture.settle(enabled())
-    policy, binding = wishes()
+    policy, binding = desired_policies()
     fixture.admission.put(replace(policy, spec={**policy.spec, "failurePolicy": "Fail"}))
     fixture.admission.put(replace(binding, spec={"policyName": "another"}))
     fixture.admission.writes.clear()

@@ -9,7 +9,7 @@ import pytest
 from harbor_operator.model.admission import AdmissionKind
 from harbor_operator.model.outcomes import Blocked, Done, NamespaceFailure
 from harbor_operator.reasons import Reason
-from tests.fakes.admission import wishes
+from tests.fakes.admission import desired_policies
 from tests.unit.steps.pull_secrets_fixture import (
     ALL_READY,
     CLAIM,
@@ -74,7 +74,7 @@ async def test_what_the_cluster_no_longer_serves_is_gone(fixture: PullSecretsFix
 
 @pytest.mark.parametrize("kind", AdmissionKind)
 async def test_a_foreign_object_is_refused_and_left_alone(fixture: PullSecretsFixture, kind: AdmissionKind) -> None:
-    theirs = fixture.admission.put(replace(dict(zip(AdmissionKind, wishes(), strict=True))[kind], labels={}))
+    theirs = fixture.admission.put(replace(dict(zip(AdmissionKind, desired_policies(), strict=True))[kind], labels={}))
     outcome = await fixture.step.reconcile(enabled())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_FOREIGN
