@@ -22,6 +22,7 @@ class Run:
     def __init__(self) -> None:
         self.events: list[str] = []
         self.started = asyncio.Event()
+        self.writer_ended = asyncio.Event()
         self.lost = asyncio.Event()
         self.stop = asyncio.Event()
         self.silence_seconds = 0.0
@@ -40,6 +41,7 @@ class Run:
             await asyncio.Event().wait()
         finally:
             self.events.append("writer")
+            self.writer_ended.set()
 
     async def _run_kopf(self, stop: asyncio.Event) -> None:
         self.started.set()
@@ -88,8 +90,7 @@ async def test_a_lease_that_is_lost_after_a_stop_signal_ends_the_writers_at_once
     run.stop.set()
     run.lost.set()
     async with asyncio.timeout(5):
-        while "writer" not in run.events:
-            await asyncio.sleep(0)
+        await run.writer_ended.wait()
     helm_ended.set()
     assert await leading == 0
 
