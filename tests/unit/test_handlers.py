@@ -187,8 +187,8 @@ async def test_a_deletion_wakes_the_registries_that_may_wait_for_its_secret_name
     fixture = HandlersFixture()
     daemon = fixture.start()
     await fixture.next_pass()
-    metadata = {"namespace": "other", "name": "cr", "generation": 2, "deletionTimestamp": "2026-11-25T00:00:00Z"}
-    await fixture.handlers.notify("MODIFIED", kopf.Body({"metadata": metadata}), RegistryRuntime())
+    deleted: Any = {"metadata": {"namespace": "other", "name": "cr", "deletionTimestamp": "2026-11-25T00:00:00Z"}}
+    await fixture.handlers.notify("MODIFIED", kopf.Body(deleted), RegistryRuntime())
     await fixture.next_pass()
     assert fixture.reconciler.passes == 2
     fixture.stopped.set()
