@@ -32,6 +32,7 @@ from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
 from harbor_operator.api.v1alpha1 import GROUP
 from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers, RegistryRuntime
@@ -40,6 +41,7 @@ from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.memory import freeze_startup_objects, periodic_malloc_trim
 from harbor_operator.metrics import Metrics
+from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reconciler import Reconciler
@@ -82,7 +84,7 @@ async def _serve(settings: Settings) -> int:
     ) as http:
         terms = LeaderElectionConfig(settings.namespace, settings.lease_name, settings.identity, settings.lease_seconds)
         lease = LeaderElector(http, terms, _now)
-        replica = Replica(settings, http, lease, metrics)
+        replica = Replica(settings, info, http, lease, metrics)
         stop = asyncio.Event()
         _stop_by_signal(stop)
         async with periodic_malloc_trim(), _listening(settings, replica, metrics):
@@ -115,7 +117,14 @@ async def _listening(settings: Settings, replica: Replica, metrics: Metrics) -> 
 class Replica:
     """One process of the operator: waits for the Lease, then acts until it loses it or is told to stop."""
 
-    def __init__(self, settings: Settings, http: KubernetesClient, lease: LeaderElector, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        info: ClusterConnection,
+        http: KubernetesClient,
+        lease: LeaderElector,
+        metrics: Metrics,
+    ) -> None:
         self._http = http
         self._lease = lease
         self._metrics = metrics
@@ -126,11 +135,9 @@ class Replica:
         self._rescue = StuckPodController(
             KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.offered, deps
         )
-        environment = {} if settings.kubeconfig else _in_cluster_environment(settings)
-        helm = HelmSettings(
-            str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
-        )
-        self._helm = SubprocessHelm(helm, _now)
+        sources = ChartSources.parse(settings.chart_sources)
+        helm = HelmSettings(str(settings.helm), settings.work_dir, info, sources, settings.charts_dir)
+        self._helm = SubprocessHelm(helm, KubernetesReleaseIdentity(http), _now)
         self._handlers = Handlers(
             Reconciler(self._pipeline(), KubernetesRegistryStatusApi(http, scribe), _now), metrics
         )
@@ -250,11 +257,6 @@ def _connection(settings: Settings) -> ClusterConnection:
     if settings.kubeconfig:
         return from_kubeconfig(settings.kubeconfig)
     return in_cluster(settings.api_host, settings.api_port)
-
-
-def _in_cluster_environment(settings: Settings) -> dict[str, str]:
-    """Returns what Helm needs to find the API server by itself."""
-    return {"KUBERNETES_SERVICE_HOST": settings.api_host, "KUBERNETES_SERVICE_PORT": str(settings.api_port)}
 
 
 def _exit_code(done: Iterable[asyncio.Task[Any]], stopping: asyncio.Task[Any]) -> int:

@@ -23,8 +23,13 @@ log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Outcomes = dict[ConditionType, Outcome]
+IsHopeless = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
 MAX_BACKOFF_DOUBLINGS = 6
 SUSPENDED_RECHECK_SECONDS = 300.0
+REMOVED_WITH_NAMESPACE = frozenset(
+    {Reason.RIGHTS_MISSING, Reason.RELEASE_SERVICE_ACCOUNT_MISSING, Reason.SECRET_MISSING, Reason.SECRET_KEY_MISSING}
+)
+"""Reasons whose cause is a Role binding, service account or Secret of the registry's own namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Reconciler:
             # What cannot be read cannot be undone, and a finalizer that nobody can remove would help nobody.
             log.warning("%s goes without being dismantled: its spec does not parse", body["metadata"]["name"])
             return None
-        outcomes = await teardown_steps(self._steps, registry)
+        outcomes = await teardown_steps(self._steps, registry, self._is_hopeless)
         waiting = [
             f"{condition_type}: {outcome.message}"
             for condition_type, outcome in outcomes.items()
@@ -90,6 +95,15 @@ class Reconciler:
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
         await self._write(body, previous, current)
         return "; ".join(waiting)
+
+    async def _is_hopeless(self, registry: HarborRegistry, outcome: Outcome) -> bool:
+        """Whether a teardown lacks what the deletion of its namespace has removed, and no one can create again."""
+        if outcome.reason not in REMOVED_WITH_NAMESPACE:
+            return False
+        try:
+            return await self._registries.is_namespace_terminating(registry.metadata.namespace)
+        except (Unavailable, Refused):
+            return False
 
     def _previous(self, body: Body) -> status.Status:
         # The watch may lag behind our own write; what we wrote last is what is there.
@@ -134,12 +148,19 @@ async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Ou
     return outcomes
 
 
-async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
-    """Undoes the steps in reverse order and stops at the first that is not Done yet."""
+async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, is_hopeless: IsHopeless) -> Outcomes:
+    """Undoes the steps in reverse order and stops at the first that is not Done yet.
+
+    A step for which `is_hopeless` holds counts as Done: the log says what it leaves behind.
+    """
     outcomes: Outcomes = {}
     for step in reversed(steps):
-        outcomes[step.condition_type] = await attempt(step.teardown, registry)
-        if not _is_done(outcomes[step.condition_type]):
+        outcome = await attempt(step.teardown, registry)
+        if not _is_done(outcome) and await is_hopeless(registry, outcome):
+            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
+            outcome = Done("not undone: the namespace is being deleted")
+        outcomes[step.condition_type] = outcome
+        if not _is_done(outcome):
             break
     return outcomes
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from harbor_operator.model.chart_sources import ChartSources
 
 PREFIX = "HARBOR_OPERATOR_"
+
+
+def _check_chart_sources(text: str) -> str:
+    ChartSources.parse(text)
+    return text
 
 
 class Settings(BaseModel):
@@ -26,6 +34,11 @@ class Settings(BaseModel):
     listen_port: int = Field(default=8080, ge=0, le=65535, description="Port of the same; 0 = any free one.")
     helm: Path = Field(default=Path("helm"), description="The helm 4 binary.")
     charts_dir: Path | None = Field(default=None, description="Folder with charts, as harbor-<version>.tgz.")
+    chart_sources: Annotated[str, AfterValidator(_check_chart_sources)] = Field(
+        default="https://helm.goharbor.io",
+        description="Allowed sources of charts, separated by commas: https:// and oci:// URLs with everything below "
+        "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
+    )
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable folder for helm.")  # noqa: S108 - an emptyDir in the pod
     workers: int = Field(
         default=32,

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from lab.chart_repository import serve_chart
 from lab.image_build.operator import obstacle
 from lab.in_cluster import InCluster, Lease
 from lab.lab import Lab
@@ -37,9 +36,9 @@ def operator(lab: Lab) -> InCluster:
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab, operator: InCluster) -> Stage:
-    """The full registry of deploy/examples, its chart from a repository, with everything True."""
+    """The full registry of deploy/examples, its chart from the operator's `CHARTS_DIR`, with everything True."""
     stage = Stage.set_up(lab)
-    chart = {"release": {"chart": "harbor", "repository": serve_chart(lab)}}
+    chart = {"release": {"chart": "harbor"}}
     stage.registry.apply(merged(stage.spec, chart))
     stage.registry.wait_ready(deadline=300)
     return stage

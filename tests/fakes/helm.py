@@ -43,7 +43,7 @@ class FakeHelm:
             raise Refused(Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{desired.chart}', which is not there")
         self._start("upgrade", (desired.namespace, desired.name), _Run(desired.digest, self._clock(), desired))
 
-    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+    async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
 
     def running(self, namespace: str, name: str) -> Progress | None:

@@ -62,6 +62,7 @@ class WrittenRegistries:
         self.statuses: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.down = False
+        self.terminating = False
 
     async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
         if self.down:
@@ -71,9 +72,16 @@ class WrittenRegistries:
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         self.events.append(f"{kind} {reason}")
 
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        return self.terminating
+
 
 def done() -> Outcome:
     return Done("ok")
+
+
+async def never(registry: HarborRegistry, outcome: Outcome) -> bool:
+    return False
 
 
 async def test_steps_run_in_order_and_only_when_their_needs_are_done() -> None:
@@ -121,7 +129,7 @@ async def test_dismantling_goes_backwards_and_stops_where_it_must_wait() -> None
         ScriptedStep(ConditionType.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
         ScriptedStep(ConditionType.PULL_SECRETS, done, asked),
     ]
-    await teardown_steps(steps, REGISTRY)
+    await teardown_steps(steps, REGISTRY, never)
     assert asked == [ConditionType.PULL_SECRETS, ConditionType.RELEASE]
 
 
@@ -182,6 +190,34 @@ async def test_leaving_says_what_is_in_the_way() -> None:
     reconciler = Reconciler([step], WrittenRegistries(), lambda: NOON)
     assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
     assert await reconciler.finalize(BODY) is None
+
+
+async def test_a_terminating_namespace_does_not_wait_for_what_it_removed_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked: list[ConditionType] = []
+    missing = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "ServiceAccount 'harbor-release' does not exist")
+    steps = [
+        ScriptedStep(ConditionType.DATABASE, done, asked),
+        ScriptedStep(ConditionType.RELEASE, fail(missing), asked),
+    ]
+    written = WrittenRegistries()
+    reconciler = Reconciler(steps, written, lambda: NOON)
+    waiting = await reconciler.finalize(BODY)
+    assert waiting
+    assert "'harbor-release' does not exist" in waiting
+    written.terminating = True
+    assert await reconciler.finalize(BODY) is None
+    assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
+    assert "ReleaseReady of intra/cr is not undone: ServiceAccount 'harbor-release'" in caplog.text
+
+
+async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> None:
+    left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
+    written = WrittenRegistries()
+    written.terminating = True
+    step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: left, [])
+    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) == "PullSecretsReady: 3 namespaces left"
 
 
 @pytest.mark.parametrize(

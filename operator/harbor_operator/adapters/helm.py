@@ -18,24 +18,31 @@ import yaml
 from pydantic import SecretStr
 
 from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.adapters.release_kubeconfig import anonymous_file, inherited_path, release_kubeconfig
+from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.release import unwrap_secrets
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.release_identity import ReleaseIdentity
 
 _TAIL = 1500
 _HISTORY = "10"
+TOKEN_MARGIN_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class HelmSettings:
-    """Which program runs, where it may write, and how it reaches the API server (no kubeconfig = in-cluster).
+    """Which program runs, where it may write, how it reaches the API server, and where charts may come from.
 
     `grace` is how many seconds Helm gets beyond its own timeout, and again to write down its end when asked to stop.
     """
 
     program: str
     home: Path
-    kubeconfig: Path | None = None
+    connection: ClusterConnection
+    chart_sources: ChartSources
     charts_dir: Path | None = None
     parallel: int = 2
     grace: float = 30.0
@@ -54,6 +61,7 @@ class _Run:
 class _Job:
     key: tuple[str, str]
     digest: str
+    service_account: str
     arguments: tuple[str, ...]
     text: bytes
     deadline: float
@@ -63,8 +71,9 @@ class _Job:
 class SubprocessHelm:
     """The Helm port by `create_subprocess_exec`; `aclose` gives running children 30 seconds to record their end."""
 
-    def __init__(self, settings: HelmSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, settings: HelmSettings, identity: ReleaseIdentity, clock: Callable[[], datetime]) -> None:
         self._settings = settings
+        self._identity = identity
         self._program = shutil.which(settings.program) or settings.program  # on our PATH, which Helm does not inherit
         self._clock = clock
         self._turn = asyncio.Semaphore(settings.parallel)
@@ -74,7 +83,8 @@ class SubprocessHelm:
 
     async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts `helm upgrade --install`; the chart is looked at before, so that a wrong path fails by name."""
-        chart = await asyncio.to_thread(locate_chart, self._settings.charts_dir, desired.chart, desired.version)
+        settings = self._settings
+        chart = await asyncio.to_thread(locate_chart, settings.charts_dir, settings.chart_sources, desired)
         repository = () if chart.is_complete else ("--repo", desired.repository)
         labels = ",".join(f"{key}={value}" for key, value in sorted(desired.labels.items()))
         arguments = (
@@ -85,14 +95,17 @@ class SubprocessHelm:
             *("--wait=hookOnly", "--force-conflicts"),
         )
         text = yaml.safe_dump(unwrap_secrets(desired.values), sort_keys=True, allow_unicode=True).encode()
-        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace
-        self._start(_Job(key, desired.digest, arguments, text, deadline, desired.secrets))
+        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + settings.grace
+        await self._start(
+            _Job(key, desired.digest, desired.service_account, arguments, text, deadline, desired.secrets)
+        )
 
-    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+    async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         """Starts `helm uninstall`."""
         timeout = f"{timeout_seconds}s"
         arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
-        self._start(_Job((namespace, name), "", arguments, b"", timeout_seconds + self._settings.grace))
+        deadline = timeout_seconds + self._settings.grace
+        await self._start(_Job((namespace, name), "", service_account, arguments, b"", deadline))
 
     def running(self, namespace: str, name: str) -> Progress | None:
         """Returns the run on this release; one that waits for its turn counts."""
@@ -115,26 +128,41 @@ class SubprocessHelm:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, job: _Job) -> None:
+    async def _start(self, job: _Job) -> None:
         if job.key in self._runs or self._closing:
             return
         run = _Run(job.digest, self._clock())
-        self._runs[job.key] = run
-        run.task = asyncio.create_task(self._supervise(job, run), name=f"helm {'/'.join(job.key)}")
+        self._runs[job.key] = run  # before the first await, so that a second start finds it
+        try:
+            token = await self._issue_token(job)
+        except BaseException:
+            del self._runs[job.key]
+            raise
+        run.task = asyncio.create_task(self._supervise(job, run, token), name=f"helm {'/'.join(job.key)}")
 
-    async def _supervise(self, job: _Job, run: _Run) -> None:
+    async def _issue_token(self, job: _Job) -> SecretStr:
+        # The second grace is for recording the end of a run that is stopped at its deadline.
+        lifetime = int(job.deadline + self._settings.grace) + TOKEN_MARGIN_SECONDS
+        return await self._identity.issue_token(job.key[0], job.service_account, lifetime)
+
+    async def _supervise(self, job: _Job, run: _Run, token: SecretStr) -> None:
         succeeded, message = False, "the run was stopped"
+        queued = self._turn.locked()
         try:
             async with self._turn:
                 if not self._closing:
-                    succeeded, message = await self._run(job, run)
+                    # Waiting takes hours at worst, and the first token may have expired meanwhile.
+                    token = await self._issue_token(job) if queued else token
+                    succeeded, message = await self._run(job, run, token)
+        except (Refused, Unavailable) as error:
+            message = str(error)
         finally:
             _signal(run.child, signal.SIGKILL)
-            self._settle(job, _tail(message, job), succeeded=succeeded)
+            self._settle(job, _tail(message, (*job.secrets, token)), succeeded=succeeded)
 
-    async def _run(self, job: _Job, run: _Run) -> tuple[bool, str]:
+    async def _run(self, job: _Job, run: _Run, token: SecretStr) -> tuple[bool, str]:
         try:
-            run.child = await self._spawn(job)
+            run.child = await self._spawn(job, token)
         except OSError as error:
             return False, f"'{self._settings.program}' could not be started: {error.strerror}"
         if self._closing:
@@ -148,15 +176,20 @@ class SubprocessHelm:
             return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
         return run.child.returncode == 0, stderr.decode(errors="replace")
 
-    async def _spawn(self, job: _Job) -> asyncio.subprocess.Process:
+    async def _spawn(self, job: _Job, token: SecretStr) -> asyncio.subprocess.Process:
         settings = self._settings
-        kubeconfig = ("--kubeconfig", str(settings.kubeconfig)) if settings.kubeconfig else ()
+        content = await asyncio.to_thread(release_kubeconfig, settings.connection, token, job.key[0])
         homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        with await asyncio.to_thread(_whole_file, settings.home, job.text) as values:
+        with (
+            await asyncio.to_thread(_whole_file, settings.home, job.text) as values,
+            anonymous_file(content, settings.home) as kubeconfig,
+        ):
             return await asyncio.create_subprocess_exec(
                 self._program,
                 *job.arguments,
-                *kubeconfig,
+                *("--kubeconfig", inherited_path(kubeconfig)),
+                pass_fds=(kubeconfig.fileno(),),
+                cwd=_empty_directory(settings.home),
                 stdin=values,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -192,12 +225,19 @@ def _whole_file(home: Path, text: bytes) -> IO[bytes]:
     return file
 
 
+def _empty_directory(home: Path) -> Path:
+    """Returns a directory without entries: Helm prefers an entry of its working directory to a chart of that name."""
+    path = home / "empty"
+    path.mkdir(parents=True, exist_ok=True, mode=0o500)
+    return path
+
+
 def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
     if child is not None and child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)
 
 
-def _tail(text: str, job: _Job) -> str:
-    """Returns the end of what Helm wrote, without any secret we know, cut after the secrets are gone."""
-    return " ".join(redact(text, job.secrets).split())[-_TAIL:]
+def _tail(text: str, secrets: tuple[SecretStr, ...]) -> str:
+    """Returns the end of what Helm wrote, without the secrets, cut after the secrets are gone."""
+    return " ".join(redact(text, secrets).split())[-_TAIL:]

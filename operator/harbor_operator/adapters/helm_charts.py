@@ -9,30 +9,55 @@ from typing import Any
 
 import yaml
 
+from harbor_operator.checks.chart_sources import chart_path_refused, check_chart_url
+from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class ChartReference:
-    """What Helm is told; `is_complete` if no repository goes with it."""
+    """The argument that names the chart to Helm; `is_complete` if no repository goes with it."""
 
     reference: str
     is_complete: bool
 
 
-def locate_chart(charts_dir: Path | None, chart: str, version: str) -> ChartReference:
-    """Returns what to tell Helm; Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it."""
+def locate_chart(charts_dir: Path | None, sources: ChartSources, desired: DesiredRelease) -> ChartReference:
+    """Returns the chart of the release, from an allowed source.
+
+    Charts in `charts_dir` are always allowed. Raises Refused(CHART_SOURCE_REFUSED) for any other source, and
+    Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it.
+    """
+    chart, version = desired.chart, desired.version
     if chart.startswith("oci://"):
+        _require_allowed(check_chart_url(sources, "spec.release.chart", chart))
         return ChartReference(chart, is_complete=True)
-    if "/" in chart or chart.endswith(".tgz"):
-        _require_version(Path(chart), version)
-        return ChartReference(chart, is_complete=True)
+    if "/" in chart:
+        return ChartReference(str(_local_chart(charts_dir, sources, chart, version)), is_complete=True)
     for baked in _baked(charts_dir, chart, version):
         if baked.exists():
             _require_version(baked, version)
             return ChartReference(str(baked), is_complete=True)
+    _require_allowed(check_chart_url(sources, "spec.release.repository", desired.repository))
     return ChartReference(chart, is_complete=False)
+
+
+def _local_chart(charts_dir: Path | None, sources: ChartSources, chart: str, version: str) -> Path:
+    """Returns the path without symbolic links: what is checked here is what Helm opens."""
+    directories = (*sources.directories, *([charts_dir] if charts_dir else []))
+    resolved = Path(chart).resolve()
+    if not ChartSources((), tuple(directory.resolve() for directory in directories)).allows_path(resolved):
+        _require_allowed(chart_path_refused(ChartSources(sources.urls, directories), chart))
+    _require_version(resolved, version)
+    return resolved
+
+
+def _require_allowed(finding: Blocked | None) -> None:
+    if finding is not None:
+        raise Refused(finding.reason, finding.message)
 
 
 def _baked(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:

@@ -44,3 +44,12 @@ class KubernetesRegistryStatusApi:
             "uid": metadata.uid,
         }
         await self._scribe.post(about, kind, reason, message)
+
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        """Asks by a list of one: the shipped role has no `get` on namespaces."""
+        answer = await self._http.request(
+            "GET", "/api/v1/namespaces", params={"fieldSelector": f"metadata.name={namespace}"}
+        )
+        if isinstance(answer, ApiError):
+            raise Unavailable(f"namespace '{namespace}' was not read: {answer.message}")
+        return all(item.get("status", {}).get("phase") == "Terminating" for item in answer.get("items") or [])

@@ -7,27 +7,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.base import (
+    CaRef,
+    ChartName,
+    CredentialsRef,
+    ExternalUrl,
+    Model,
+    ObjectName,
+    PasswordRef,
+    ProjectName,
+    RepositoryUrl,
+)
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
 KIND = "HarborRegistry"
 PLURAL = "harborregistries"
-
-ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
-
-
-def _no_trailing_slash(url: str) -> str:
-    return url.rstrip("/")
-
-
-ExternalUrl = Annotated[
-    str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$"), AfterValidator(_no_trailing_slash)
-]
 
 
 class DeletionPolicy(StrEnum):
@@ -69,13 +68,20 @@ class ValuesFrom(Model):
 class Release(Model):
     """The Helm release of the official chart; leave the section out if somebody else runs Harbor."""
 
-    chart: str = Field(default="harbor", min_length=1, description="Repository chart, oci:// reference, or a path.")
-    repository: str = Field(
-        default="https://helm.goharbor.io", description="Chart repository; ignored for oci:// references and paths."
+    chart: ChartName = Field(
+        default="harbor", description="Name in `repository`, oci:// reference, or absolute path in the operator's pod."
+    )
+    repository: RepositoryUrl = Field(
+        default="https://helm.goharbor.io",
+        description="https:// URL of the chart repository, without a login; ignored for oci:// references and paths.",
     )
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Chart version, exact.")
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
         default="", description="Helm release name; empty = the registry's name. Immutable."
+    )
+    service_account_name: ObjectName = Field(
+        default="harbor-release",
+        description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
     )
     values: dict[str, Any] = Field(
         default_factory=dict, description="Chart values of your own; a key that the operator owns is refused by name."

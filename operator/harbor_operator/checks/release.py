@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from harbor_operator.checks.release_rights import is_forbidden
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
 
@@ -110,7 +111,9 @@ def check_cache_features(*, too_old: Iterable[str]) -> Blocked | None:
 
 
 def failure_reason(stderr: str) -> Reason:
-    """Returns whether Helm failed for want of the chart or at the release itself."""
+    """Returns whether Helm failed for lack of rights, for lack of the chart, or at the release itself."""
+    if is_forbidden(stderr):
+        return Reason.RIGHTS_MISSING
     return Reason.CHART_UNAVAILABLE if _CHART_TROUBLE.search(stderr) else Reason.RELEASE_FAILED
 
 

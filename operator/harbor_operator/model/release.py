@@ -57,10 +57,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DesiredRelease:
-    """One Helm run that makes the release what the spec says; hidden leaves of `values` are SecretStr."""
+    """One Helm run that makes the release what the spec says; hidden leaves of `values` are SecretStr.
+
+    The run acts as `service_account` of the release's namespace.
+    """
 
     namespace: str
     name: str
+    service_account: str
     chart: str
     repository: str
     version: str

@@ -10,15 +10,17 @@ from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 class Helm(Protocol):
     """Runs Helm in the background, one run per release at a time; every call returns at once.
 
-    `start_*` raises Refused(CHART_UNAVAILABLE) for a chart that can be seen to be wrong before it is tried. A start
-    while a run is on its way changes nothing.
+    A run acts as the service account of the release and has no right of the operator. `start_*` raises Refused when
+    the operator gets no credential of that account (RELEASE_SERVICE_ACCOUNT_MISSING, RIGHTS_MISSING), when the chart
+    is not from an allowed source (CHART_SOURCE_REFUSED), or when it is known to be wrong before it is tried
+    (CHART_UNAVAILABLE); Unavailable when the API server does not answer. A start while a run is active changes nothing.
     """
 
     async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts to install or upgrade; the values go to Helm's standard input, never to its arguments."""
         ...
 
-    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+    async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         """Starts to uninstall; a release that is gone is a success. Its digest is the empty string."""
         ...
 

@@ -53,9 +53,11 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.RIGHTS_MISSING: Problem(
         "A condition is False and names a verb and a resource.",
-        "The operator's ServiceAccount may not do that: the shipped roles are incomplete or were changed, or "
-        "the registry's namespace has no RoleBinding.",
-        "Apply `deploy/` again; bind the ClusterRole `harbor-operator-registry` in the registry's namespace; add a "
+        "The API server refuses that to the operator, or to the service account that Helm acts as: the shipped roles "
+        "are incomplete or were changed, the registry's namespace has no RoleBinding, or a chart reaches beyond the "
+        "namespace of its registry.",
+        "Apply `deploy/` again; apply the RoleBindings of `deploy/examples/registry-namespace.yaml` in the registry's "
+        "namespace; use a chart that needs no right beyond it; add a "
         "pull Secret name other than `harbor-pull` to the ClusterRole's `resourceNames`; apply "
         "`deploy/components/admission-policy` for `spec.pullSecrets.admissionPolicy`.",
     ),

@@ -37,6 +37,19 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Repository, OCI registry or path is wrong or out of reach.",
         "Check `spec.release.repository`, `chart` and `version`; or put the chart into the operator's image.",
     ),
+    Reason.RELEASE_SERVICE_ACCOUNT_MISSING: Problem(
+        "Helm does not run: the service account that it acts as does not exist.",
+        "The namespace of the registry was prepared for an older version of the operator, or "
+        "`spec.release.serviceAccountName` names another account.",
+        "Apply `deploy/examples/registry-namespace.yaml` with your namespace, or create the account with the commands "
+        "in the message. [operations.md](operations.md#rights) explains the rights.",
+    ),
+    Reason.CHART_SOURCE_REFUSED: Problem(
+        "The chart comes from a source that is not allowed.",
+        "A chart can contain any manifest, so the administrator of the operator lists the allowed repositories, "
+        "registries and directories in the setting `HARBOR_OPERATOR_CHART_SOURCES`.",
+        "Use an allowed source, or ask the administrator to add this one.",
+    ),
     Reason.CHART_VERSION_UNKNOWN: Problem(
         "The chart version is unknown to this operator.",
         "Its values were never checked: keys may have moved.",

@@ -1,0 +1,61 @@
+"""Where charts may come from: the administrator's list of repositories, registries and directories."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_URL = re.compile(
+    r"(?P<scheme>https|oci)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
+)
+_DEFAULT_PORT = 443
+_RELATIVE = {".", ".."}
+
+Location = tuple[str, str, int, tuple[str, ...]]
+"""Scheme, host, port and path segments of a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSources:
+    """URL prefixes and directories; a chart outside of all of them is refused."""
+
+    urls: tuple[str, ...]
+    directories: tuple[Path, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Returns the sources of a comma-separated list; raises ValueError with the entry that is neither form."""
+        entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+        urls = tuple(entry for entry in entries if not entry.startswith("/"))
+        for url in urls:
+            if _location(url) is None:
+                raise ValueError(f"'{url}' is neither an https:// or oci:// URL nor an absolute directory")
+        return cls(urls, tuple(Path(entry) for entry in entries if entry.startswith("/")))
+
+    def allows_url(self, url: str) -> bool:
+        """Whether the URL is one of the prefixes or below one; host, port and whole path segments must be equal."""
+        wanted = _location(url)
+        return wanted is not None and any(_is_below(wanted, _location(prefix)) for prefix in self.urls)
+
+    def allows_path(self, path: Path) -> bool:
+        """Whether the path is one of the directories or below one; both must be free of symbolic links."""
+        return any(path.is_relative_to(directory) for directory in self.directories)
+
+
+def _location(url: str) -> Location | None:
+    match = _URL.fullmatch(url)
+    if match is None:
+        return None
+    segments = tuple(match["path"].split("/")[1:])
+    if _RELATIVE & set(segments):
+        return None
+    return match["scheme"], match["host"].lower(), int(match["port"] or _DEFAULT_PORT), segments
+
+
+def _is_below(wanted: Location, prefix: Location | None) -> bool:
+    if prefix is None or wanted[:3] != prefix[:3]:
+        return False
+    return wanted[3][: len(prefix[3])] == prefix[3]
