@@ -55,6 +55,26 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     ),
     "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
     "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
+    "a chart repository without TLS": (
+        {"release": {"version": "1.19.1", "repository": "http://charts.example.com"}},
+        ("spec.release.repository in body should match",),
+    ),
+    "a login in the URL of a chart repository": (
+        {"release": {"version": "1.19.1", "repository": "https://ci:password@charts.example.com"}},
+        ("spec.release.repository in body should match",),
+    ),
+    "a chart that Helm reads as an option": (
+        {"release": {"version": "1.19.1", "chart": "--post-renderer=x"}},
+        ("spec.release.chart in body should match",),
+    ),
+    "a chart by a relative path": (
+        {"release": {"version": "1.19.1", "chart": "../charts/harbor"}},
+        ("spec.release.chart in body should match",),
+    ),
+    "a service account that is no name": (
+        {"release": {"version": "1.19.1", "serviceAccountName": "Admin/x"}},
+        ("spec.release.serviceAccountName in body should match",),
+    ),
     "one project twice": (
         {"projects": [{"name": "a"}, {"name": "a"}]},
         ('.spec.projects: duplicate entries for key [name="a"]',),

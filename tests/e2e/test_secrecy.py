@@ -1,4 +1,4 @@
-"""No secret leaves the Secrets: not in a log at its most talkative, an event, a status or an argument."""
+"""No secret leaves the Secrets: not in a log, an event, a status, an argument or an environment."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,14 +31,19 @@ WRONG = {
     "redis": "wrongRedisPassword0123",
     "rgw-admin": "wrongGatewayKey0123",
 }
-SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments"]
+SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments", "environments"]
+HELM_TOKEN = "a token of the account that Helm acts as"
+KUBECONFIG = "/memfd:release (deleted)"
+"""What the file descriptor of a Helm run's kubeconfig points at."""
 
 
-class Arguments:
-    """Reads the arguments of everything that a process starts, again and again, until told to stop."""
+class Children:
+    """Reads arguments, environment and kubeconfig of every process that a process starts, until it is stopped."""
 
     def __init__(self, pid: int) -> None:
-        self.seen: set[str] = set()
+        self.arguments: set[str] = set()
+        self.environments: set[str] = set()
+        self.tokens: set[str] = set()
         self._pid = pid
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -49,12 +55,22 @@ class Arguments:
 
     def _watch(self) -> None:
         while not self._over.wait(0.002):
-            for pid in [self._pid, *descendants(self._pid)]:
-                try:
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes()
-                except OSError:
-                    continue  # it has ended since
-                self.seen.add(words.replace(b"\0", b" ").decode(errors="replace"))
+            for pid in descendants(self._pid):
+                with suppress(OSError):  # it has ended since
+                    self.arguments.add(_words(pid, "cmdline"))
+                    self.environments.add(_words(pid, "environ"))
+                    self.tokens |= set(_kubeconfig_tokens(pid))
+
+
+def _words(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def _kubeconfig_tokens(pid: int) -> Iterator[str]:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        if str(descriptor.readlink()) == KUBECONFIG:
+            with suppress(json.JSONDecodeError, KeyError):  # the process may be between fork and exec
+                yield json.loads(descriptor.read_bytes())["users"][0]["user"]["token"]
 
 
 class Story:
@@ -64,7 +80,7 @@ class Story:
         self.world = world
         self.secrets: dict[str, str] = {}
         self.said: dict[str, list[str]] = {source: [] for source in SOURCES}
-        self._arguments = Arguments(world.shift.operator.process.pid)
+        self._children = Children(world.shift.operator.process.pid)
 
     def live(self) -> None:
         """Lets it all happen, and listens after each part."""
@@ -80,7 +96,7 @@ class Story:
         self.listen()
         self._break()
         self.listen()
-        self._arguments.stop()
+        self._children.stop()
 
     def listen(self) -> None:
         """Notes every secret there is now, and everything that can be read by those who may read no Secret."""
@@ -90,6 +106,7 @@ class Story:
             self.secrets |= values_of(secret)
         kubeconfig = yaml.safe_load((plane.directory / f"{NAMESPACE}.{NAMESPACE}.kubeconfig").read_text())
         self.secrets[kubeconfig["users"][0]["user"]["token"]] = "the operator's own token"
+        self.secrets |= dict.fromkeys(self._children.tokens, HELM_TOKEN)
         public = "configmaps,deployments,statefulsets,pods,services,ingresses,jobs"
         now = {
             "log": operator.log,
@@ -99,7 +116,8 @@ class Story:
             "audit": plane.audit_log.read_text(),
             "metrics": operator.get("/metrics"),
             "files": "\n".join(texts(plane.directory / operator.process.name)),
-            "arguments": "\n".join(sorted(self._arguments.seen)),
+            "arguments": "\n".join(sorted(self._children.arguments)),
+            "environments": "\n".join(sorted(self._children.environments)),
         }
         for source, text in now.items():
             self.said[source].append(text)
@@ -194,6 +212,7 @@ def test_the_secrets_looked_for_are_all_there(story: Story) -> None:
         assert f"intra/{place}" in places
     assert f"intra/{PULL_SECRET}:.dockerconfigjson" in places
     assert {*WRONG.values(), REDIS_PASSWORD} < set(story.secrets)
+    assert HELM_TOKEN in places
 
 
 def test_a_secret_that_is_told_would_be_found(story: Story) -> None:
@@ -206,6 +225,8 @@ def test_the_story_was_told_in_full(story: Story) -> None:
     said: dict[str, Any] = {source: "".join(texts) for source, texts in story.said.items()}
     assert " DEBUG " in said["log"]
     assert "upgrade cr" in said["arguments"]
+    assert "--kubeconfig /proc/self/fd/" in said["arguments"]
+    assert "HELM_CACHE_HOME=" in said["environments"]
     assert "DatabaseReady" in said["registries"]
     assert "DatabaseCredentialsRejected" in said["events"]
     assert '"verb":"patch"' in said["audit"]

@@ -63,7 +63,7 @@ def test_secrets_and_service_accounts_are_named_cluster_wide(shipped: list[Manif
 
 
 def test_the_operator_creates_no_workload_anywhere(shipped: list[Manifest]) -> None:
-    """Finding S1: only the role of Helm's own account creates workloads, and no binding that is shipped gives it out."""
+    """Finding S1: only the role of Helm's own account creates workloads, and no shipped binding gives it out."""
     writing = {
         role["metadata"]["name"]
         for role in kind(shipped, "ClusterRole")

@@ -28,7 +28,7 @@ def test_ours_win_over_the_clusters() -> None:
     assert (settings.api_host, settings.api_port, settings.charts_dir) == ("10.96.0.1", 6443, None)
 
 
-@pytest.mark.parametrize("name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "NO_SUCH_THING"])
+@pytest.mark.parametrize("name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "CHART_SOURCES", "NO_SUCH_THING"])
 def test_a_wrong_variable_is_named_and_its_value_is_not_shown(name: str) -> None:
     with pytest.raises(SettingsError) as error:
         read_settings({f"HARBOR_OPERATOR_{name}": "hunter2"})

@@ -27,12 +27,15 @@ class ChartSources:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns the sources of a comma-separated list; raises ValueError with the entry that is neither form."""
+        """Returns the sources of a comma-separated list.
+
+        Raises ValueError with the number of an entry that is neither form; the entry itself may hold a login.
+        """
         entries = [entry.strip() for entry in text.split(",") if entry.strip()]
         urls = tuple(entry for entry in entries if not entry.startswith("/"))
-        for url in urls:
-            if _location(url) is None:
-                raise ValueError(f"'{url}' is neither an https:// or oci:// URL nor an absolute directory")
+        for number, entry in enumerate(entries, start=1):
+            if not entry.startswith("/") and _location(entry) is None:
+                raise ValueError(f"entry {number} is neither an https:// or oci:// URL nor an absolute directory")
         return cls(urls, tuple(Path(entry) for entry in entries if entry.startswith("/")))
 
     def allows_url(self, url: str) -> bool:

@@ -61,6 +61,6 @@ def test_nothing_else_is_covered(url: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["http://charts.example.com", "charts", "https://a b", "https://u:p@a", "oci://"])
-def test_an_entry_that_is_neither_form_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="neither an https:// or oci:// URL nor an absolute directory"):
+def test_an_entry_that_is_neither_form_is_counted(text: str) -> None:
+    with pytest.raises(ValueError, match="entry 2 is neither an https:// or oci:// URL nor an absolute directory"):
         ChartSources.parse(f"/charts,{text}")
