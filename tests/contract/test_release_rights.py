@@ -38,7 +38,7 @@ pytestmark = pytest.mark.lab
 Manifest = dict[str, Any]
 VICTIM = "t-victim"
 VALUE = "canary-value-0123456789"
-CANARIES = {
+CANARIES: dict[str, tuple[str, str, str, Manifest]] = {
     "secret": ("v1", "Secret", "hreg-cr-pins", {"stringData": {"secretKey": VALUE}}),
     "volume": (
         "v1",
