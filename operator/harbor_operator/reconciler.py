@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Outcomes = dict[ConditionType, Outcome]
-IsHopeless = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
+CanAbandon = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
 MAX_BACKOFF_DOUBLINGS = 6
 SUSPENDED_RECHECK_SECONDS = 300.0
 REMOVED_WITH_NAMESPACE = frozenset(
@@ -81,7 +81,7 @@ class Reconciler:
             # What cannot be read cannot be undone, and a finalizer that nobody can remove would help nobody.
             log.warning("%s goes without being dismantled: its spec does not parse", body["metadata"]["name"])
             return None
-        outcomes = await teardown_steps(self._steps, registry, self._is_hopeless)
+        outcomes = await teardown_steps(self._steps, registry, self._can_abandon)
         waiting = [
             f"{condition_type}: {outcome.message}"
             for condition_type, outcome in outcomes.items()
@@ -96,7 +96,7 @@ class Reconciler:
         await self._write(body, previous, current)
         return "; ".join(waiting)
 
-    async def _is_hopeless(self, registry: HarborRegistry, outcome: Outcome) -> bool:
+    async def _can_abandon(self, registry: HarborRegistry, outcome: Outcome) -> bool:
         """Whether a teardown lacks what the deletion of its namespace has removed, and no one can create again."""
         if outcome.reason not in REMOVED_WITH_NAMESPACE:
             return False
@@ -148,15 +148,15 @@ async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Ou
     return outcomes
 
 
-async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, is_hopeless: IsHopeless) -> Outcomes:
+async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_abandon: CanAbandon) -> Outcomes:
     """Undoes the steps in reverse order and stops at the first that is not Done yet.
 
-    A step for which `is_hopeless` holds counts as Done: the log says what it leaves behind.
+    A step for which `can_abandon` holds counts as Done: the log says what it leaves behind.
     """
     outcomes: Outcomes = {}
     for step in reversed(steps):
         outcome = await attempt(step.teardown, registry)
-        if not _is_done(outcome) and await is_hopeless(registry, outcome):
+        if not _is_done(outcome) and await can_abandon(registry, outcome):
             log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
             outcome = Done("not undone: the namespace is being deleted")
         outcomes[step.condition_type] = outcome

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.kube_connection import ClusterConnection
 
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _NAME = "release"
 
 
@@ -61,7 +60,8 @@ def anonymous_file(content: bytes, fallback_directory: Path) -> IO[bytes]:
     file = os.fdopen(descriptor, "w+b")
     file.write(content)
     file.flush()
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     return file
 
 
