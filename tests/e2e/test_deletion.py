@@ -64,7 +64,7 @@ def deleted(world: World) -> Iterator[Deleted]:
 
 
 class Deleted:
-    """How the registry went: the operator's writes in order, and the requests that Harbor answered."""
+    """How the registry went: the writes of the operator and of Helm in order, and what Harbor was asked."""
 
     def __init__(self, stage: Stage, observer: Observer) -> None:
         self.stage = stage
@@ -95,7 +95,8 @@ class Deleted:
         audit, front = lab.control_plane.audit, self.stage.front
         mark, front_mark = audit.mark(), front.mark()
         self.stage.registry.delete()
-        self.writes = audit.writes_since(mark, USER)
+        release = f"system:serviceaccount:{self.stage.registry.namespace}:harbor-release"
+        self.writes = [event for event in audit.writes_since(mark) if event.user in {USER, release}]
         self.requests = [f"{seen.method} {seen.path} {seen.status}" for seen in front.requests_since(front_mark)]
 
     def last(self, verb: str, resource: str, namespace: str = "", name: str = "") -> int:
