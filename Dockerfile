@@ -18,7 +18,7 @@ COPY requirements.lock ./
 RUN python -m venv /opt/operator \
  && /opt/operator/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY operator ./operator
-# Compiled here, because the root file system of the pod is read-only: otherwise every start would compile anew.
+# Compiled here, because the root file system of the pod is read-only: otherwise every start would compile it again.
 RUN python -m compileall -q --invalidation-mode unchecked-hash operator
 
 FROM ${PYTHON_IMAGE}

@@ -3,6 +3,8 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# `make check` includes the workflows where Go is installed; CI has a job for them.
+ACTIONLINT := $(and $(wildcard tools/actionlint/go.mod),$(shell command -v go),actionlint)
 export PYTHONPATH := operator
 # No index or link lines: a lock names packages and hashes, never where to get them.
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -10,7 +12,7 @@ LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-e
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
-	actionlint changelog release-notes pre-commit
+	actionlint changelog helpers interpreters language pre-commit release-notes
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -31,16 +33,19 @@ lab-down: setup ## Remove the lab that `make lab` or `make demo KEEP=1` left
 	@$(BIN)/python -m lab down
 
 test: check ## Run every check and every test, on real servers
-	$(BIN)/python -m pytest --deselect tests/test_architecture.py
+	$(BIN)/python -m pytest --ignore tests/guards
 
 unit: setup ## Run the tests that need no server
-	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+	$(BIN)/python -m pytest tests/unit tests/guards -q
+
+interpreters: setup ## Run the unit tests on every supported Python that this machine can have (TESTS="tests/unit tests/contract")
+	$(BIN)/python -m lab.interpreters 3.11 3.13 3.14 -- -q $(or $(TESTS),tests/unit)
 
 fmt: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
 
-lint: setup ## Check the code's style
+lint: setup ## Check the style of code and manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/yamllint --strict .
@@ -60,10 +65,16 @@ docs: setup ## Generate the reference pages from the code
 bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; CHURN=1: memory; BENCH_PEERS=dir)
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)
 
-architecture: setup ## Check sizes, generated files and that every problem has a remedy
-	$(BIN)/python -m pytest -q tests/test_architecture.py
+architecture: setup ## Check sizes, words, names, imports, ports and generated files
+	$(BIN)/python -m pytest -q tests/guards
 
-check: lint types contracts architecture ## Every gate; `make test` begins with it
+language: setup ## List the banned words of the repository, with their replacements
+	@$(BIN)/python tools/language.py
+
+helpers: setup ## List the short helpers with one caller, which may be worth inlining
+	@$(BIN)/python tools/helpers.py
+
+check: lint $(ACTIONLINT) types contracts architecture ## Every gate; `make test` begins with it
 
 image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
 	$(or $(IMAGE_BUILDER),docker) build $(IMAGE_FLAGS) -t $(or $(IMAGE),harbor-operator:dev) .
@@ -80,7 +91,7 @@ release-notes: ## Print the changelog of VERSION; fails unless it is the version
 pre-commit: setup ## Install the git hooks (needs pre-commit on PATH)
 	pre-commit install
 
-lock: setup ## Pin the dependencies anew: one lock for the image, one for development
+lock: setup ## Pin the dependencies again: one lock for the image, one for development
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
 

@@ -84,7 +84,7 @@ class Operator:
 
     def is_leading(self) -> bool:
         """Whether it holds the Lease."""
-        return "harbor_operator_leader 1.0" in self.get("/metrics")
+        return "harbor_operator_leader_election_master_status 1.0" in self.get("/metrics")
 
     def wait_leading(self) -> None:
         """Returns once it holds the Lease."""

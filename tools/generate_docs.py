@@ -1,4 +1,4 @@
-"""Writes the reference pages that live in the code: `make docs`; a test says that they are up to date."""
+"""Generates the reference pages from the code (`make docs`); a test checks that they are up to date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def pages() -> dict[Path, str]:
-    """Returns every generated page with its text."""
+    """Returns the path and the text of every generated page."""
     return {
         DOCS / "problems.md": catalogue.page(),
         DOCS / "resource.md": resource_page(),
@@ -30,7 +30,7 @@ def resource_page() -> str:
     lines = [
         "# HarborRegistry, field by field",
         "",
-        "The same texts are in the cluster: `kubectl explain hreg.spec --recursive`.",
+        "`kubectl explain hreg.spec --recursive` shows the same descriptions.",
         "",
         "Generated from `operator/harbor_operator/api` by `make docs`; do not edit.",
         "",
@@ -47,7 +47,8 @@ def settings_page() -> str:
     lines = [
         "# Settings of the operator",
         "",
-        "Environment variables of `harbor-operator run`; a wrong one stops it at once with its name.",
+        "Environment variables of `harbor-operator run`. An invalid or unknown one ends the process with an error that",
+        "names it.",
         "",
         "Generated from `operator/harbor_operator/settings.py` by `make docs`; do not edit.",
         "",
@@ -65,8 +66,9 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `/metrics` answers on port 8080 of each replica; only the one that acts has much to tell. There are also",
-        "the usual `process_*` metrics of Prometheus' clients: resident memory, processor time, open files.",
+        "Each replica serves these metrics at `/metrics` on port 8080. Only the leader reports registries and",
+        "namespaces. The standard `process_*` metrics of the Prometheus client are included: resident memory, CPU",
+        "time, open files.",
         "",
         "Generated from `operator/harbor_operator/metrics/catalogue.py` by `make docs`; do not edit.",
         "",

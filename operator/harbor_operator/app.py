@@ -133,7 +133,7 @@ class Replica:
         scribe = EventRecorder(http, _now, settings.identity)
         self._injection = InjectorController(KubernetesPullSecretApi(http, policy), deps)
         self._rescue = StuckPodController(
-            KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.offered, deps
+            KubernetesPodEvictionApi(http, policy, scribe), self._injection.injector.pull_secrets_for_new_pod, deps
         )
         sources = ChartSources.parse(settings.chart_sources)
         helm = HelmSettings(str(settings.helm), settings.work_dir, info, sources, settings.charts_dir)
@@ -197,7 +197,7 @@ class Replica:
                 PullCredential(kube, probe, harbor, password),
                 self._injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._http), time.monotonic),
-                self._rescue.rescuer,
+                self._rescue.evictor,
             ),
         )
 

@@ -1,4 +1,4 @@
-"""What /metrics reads off the running operator at the moment it is asked."""
+"""Reads the gauges of /metrics from the running operator at scrape time."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from harbor_operator.model.outcomes import PullSecretFacts
 
 
 def gauge_readers(injector: Injector, is_leading: Callable[[], bool]) -> dict[Family, Reader]:
-    """Returns a reader for each gauge that the metrics cannot tell by themselves."""
+    """Returns a reader for each gauge whose value only the injector or the leader election knows."""
     return {
         catalogue.LEADER: lambda: [((), float(is_leading()))],
         catalogue.QUEUE_DEPTH: lambda: [((), injector.gauges().queue_depth)],
-        catalogue.QUEUE_AGE: lambda: [((), injector.gauges().oldest_seconds)],
-        catalogue.WRITE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
-        catalogue.WRITE_SLOTS: lambda: [((), injector.gauges().write_slots)],
-        catalogue.WATCH_SILENCE: lambda: [((kind,), age) for kind, age in injector.silences().items()],
-        catalogue.CONTESTED: lambda: [((), len(injector.contests()))],
+        catalogue.QUEUE_LONGEST_WAIT: lambda: [((), injector.gauges().oldest_seconds)],
+        catalogue.WRITE_RATE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
+        catalogue.CONCURRENT_WRITE_LIMIT: lambda: [((), injector.gauges().write_slots)],
+        catalogue.WATCH_EVENT_AGE: lambda: [
+            ((kind,), age) for kind, age in injector.seconds_since_last_event().items()
+        ],
+        catalogue.CONFLICTING_OBJECTS: lambda: [((), len(injector.conflicts()))],
         catalogue.NAMESPACES: lambda: _namespaces(injector.progress()),
     }
+
+
+def _event_ages(injector: Injector) -> Iterator[Sample]:
+    for kind, seconds in injector.seconds_since_last_event().items():
+        yield (kind,), seconds
 
 
 def _namespaces(progress: Mapping[str, PullSecretFacts]) -> Iterator[Sample]:

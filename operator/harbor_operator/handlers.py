@@ -62,11 +62,11 @@ class Handlers:
             while not stopped:
                 memo.wakeup.clear()
                 async with memo.lock:
-                    with self._metrics.passes.time():
+                    with self._metrics.reconcile_duration.time():
                         result = await self._reconciler.result(copy.deepcopy(dict(body)), failures)
                 failures = failures + 1 if result.failed else 0
-                self._metrics.failed_passes.inc(1 if result.failed else 0)
-                self._metrics.looked(*registry, result.status)
+                self._metrics.reconcile_errors.inc(1 if result.failed else 0)
+                self._metrics.record_status(*registry, result.status)
                 await _sleep(memo.wakeup, stopped, result.requeue_after)
         finally:
             self._metrics.forget(*registry)

@@ -1,4 +1,4 @@
-"""Every reason a condition, event or finding may carry; `diagnosis/catalogue.py` explains each one."""
+"""Every reason of a condition, event or warning; `checks/catalogue` explains each one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """One PascalCase word from a closed list; a page of docs/problems.md belongs to each problem."""
+    """One PascalCase word from a closed list; docs/problems.md has a section for each one that reports a problem."""
 
-    # Nothing to complain about
+    # No problem
     CONVERGED = "Converged"
     NOT_REQUESTED = "NotRequested"
     SUSPENDED = "Suspended"
-    # Any aspect
+    # Any condition
     INVALID_SPEC = "InvalidSpec"
     WAITING_FOR_DEPENDENCY = "WaitingForDependency"
     NOT_YET_SEEN = "NotYetSeen"
@@ -95,7 +95,7 @@ class Reason(StrEnum):
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"
     FOREIGN_SECRET = "ForeignSecret"
-    PULL_SECRETS_CONTESTED = "PullSecretsContested"
+    PULL_SECRETS_CONFLICT = "PullSecretsConflict"
     PODS_STUCK = "PodsStuck"
     EVICTION_RIGHTS_MISSING = "EvictionRightsMissing"
     PULL_SECRETS_CLEANING_UP = "PullSecretsCleaningUp"

@@ -1,4 +1,4 @@
-"""What belongs to a deployment of the operator: parsed once from HARBOR_OPERATOR_*, frozen, documented per field."""
+"""Settings of the deployment, parsed once from the environment variables HARBOR_OPERATOR_*."""
 
 from __future__ import annotations
 
@@ -19,42 +19,55 @@ def _check_chart_sources(text: str) -> str:
 
 
 class Settings(BaseModel):
-    """Frozen settings; the name of each variable is HARBOR_OPERATOR_ and the field in capitals."""
+    """Frozen settings; each variable is HARBOR_OPERATOR_ followed by the field in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    namespace: str = Field(default="harbor-operator", description="Namespace of the operator's own Lease.")
-    identity: str = Field(default="harbor-operator", min_length=1, description="Name in the Lease; the pod's name.")
-    kubeconfig: Path | None = Field(default=None, description="Kubeconfig; absent = the pod's service account.")
-    api_host: str = Field(default="kubernetes.default.svc", description="API server's host inside the cluster.")
-    api_port: int = Field(default=443, description="API server's port inside the cluster.")
+    namespace: str = Field(default="harbor-operator", description="Namespace of the Lease that elects the leader.")
+    identity: str = Field(
+        default="harbor-operator", min_length=1, description="Holder identity in the Lease; the name of the pod."
+    )
+    kubeconfig: Path | None = Field(
+        default=None, description="Path of a kubeconfig; empty = the service account of the pod."
+    )
+    api_host: str = Field(default="kubernetes.default.svc", description="Host of the API server inside the cluster.")
+    api_port: int = Field(default=443, description="Port of the API server inside the cluster.")
     lease_name: str = Field(default="harbor-operator", description="Name of the Lease that elects the leader.")
-    lease_seconds: float = Field(default=15.0, ge=1, le=300, description="How long a dead leader blocks the next.")
+    lease_seconds: float = Field(
+        default=15.0,
+        ge=1,
+        le=300,
+        description="Lease duration: seconds until another replica takes over from a lost leader.",
+    )
     listen_host: str = Field(default="0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104 - probes come from the node
-    listen_port: int = Field(default=8080, ge=0, le=65535, description="Port of the same; 0 = any free one.")
-    helm: Path = Field(default=Path("helm"), description="The helm 4 binary.")
-    charts_dir: Path | None = Field(default=None, description="Folder with charts, as harbor-<version>.tgz.")
+    listen_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; 0 = any free port."
+    )
+    helm: Path = Field(default=Path("helm"), description="Path of the Helm 4 binary.")
+    charts_dir: Path | None = Field(default=None, description="Directory with charts named harbor-<version>.tgz.")
     chart_sources: Annotated[str, AfterValidator(_check_chart_sources)] = Field(
         default="https://helm.goharbor.io",
         description="Allowed sources of charts, separated by commas: https:// and oci:// URLs with everything below "
         "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
     )
-    work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable folder for helm.")  # noqa: S108 - an emptyDir in the pod
+    work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable directory for Helm.")  # noqa: S108 - an emptyDir in the pod
     workers: int = Field(
         default=32,
         ge=1,
         le=256,
-        description="Namespaces written at a time at most; fewer while the API server is slow.",
+        description="Maximum number of namespaces that are written concurrently; lower while the API server is slow.",
     )
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log.")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level of the operator."
+    )
 
 
 class SettingsError(Exception):
-    """A variable of the environment is wrong; the message names it and never shows its value."""
+    """An environment variable is invalid; the message names it and never contains its value."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Returns the settings; KUBECONFIG and KUBERNETES_SERVICE_* stand in where ours are absent."""
+    """Returns the settings; KUBECONFIG, KUBERNETES_SERVICE_* and HOSTNAME are the fallbacks."""
     ours = {key: value for key, value in environment.items() if key.startswith(PREFIX) and value}
     given = {key.removeprefix(PREFIX).lower(): value for key, value in ours.items()}
     fallbacks = {

@@ -20,13 +20,13 @@ KEY = "Kontrakt0Kontrakt1"
 
 @dataclass
 class Gateway:
-    """Ceph, its fronts, and who signed their certificates."""
+    """Ceph, its fronts, and the authority of their certificates."""
 
     ceph: Ceph
     front: Front
     authority: Authority
     admin_front: Front
-    """Leaves the Host header as it is, because the admin API's requests are signed with it."""
+    """Keeps the Host header, because it is part of the signature of the admin API's requests."""
 
     @property
     def auth_url(self) -> str:
@@ -35,22 +35,22 @@ class Gateway:
     def account(self, username: str, key: str = KEY) -> SwiftAccount:
         return SwiftAccount(self.auth_url, username, SecretStr(key), "swift", self.authority.ca_pem, "s3-ca")
 
-    def access(self) -> RgwEndpoint:
+    def endpoint(self) -> RgwEndpoint:
         secret = SecretStr(self.ceph.admin_secret_key)
         return RgwEndpoint(self.ceph.rgw_url, self.ceph.admin_access_key, secret, "rgw-admin")
 
-    def tell_the_truth(self) -> None:
+    def announce_front(self) -> None:
         """Restart the gateway with the URL of its front."""
         self.ceph.restart_rgw(self.front.url)
 
-    def tell_nonsense(self) -> None:
-        """Restart the gateway without any word about its front."""
+    def announce_nothing(self) -> None:
+        """Restart the gateway without the URL of its front."""
         self.ceph.restart_rgw(None)
 
 
 @contextmanager
 def running(directory: Path) -> Iterator[Gateway]:
-    """A gateway that tells its front's URL; everything ends with the context."""
+    """A gateway that announces its front's URL; all processes end with the context."""
     processes = Processes(directory / "log")
     authority = Authority.create(directory / "certs")
     try:

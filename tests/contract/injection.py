@@ -1,4 +1,4 @@
-"""The whole injector on a real API server, under the shipped rights: how to run it, feed it and look at the end."""
+"""Runs the whole injector on a real API server with the shipped rights, and reads the result."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from harbor_operator.model.watch import Source, Synced, WatchEvent
 from lab.badroad import BadRoad
 from lab.controlplane import ControlPlane
 from lab.operator import NAMESPACE
+from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
 from tests.unit.injector.rules import Key, Snapshot
-from tests.unit.injector.world import CLAIM, NAME, Metrics, desired
 
 CHOSEN = {"example.com/injected": "yes"}
 SELECTION = NamespaceSelection(selector=LabelSelector(match_labels=CHOSEN))
-PATIENCE_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 
 
 class ObservedCluster(KubernetesPullSecretApi):
-    """Knows what the injector has taken in: how often each view was listed to its end, and which accounts it saw."""
+    """Records what the watches delivered: how often each listed all objects, and which accounts were observed."""
 
     def __init__(self, http: KubernetesClient, policy: WatchOptions) -> None:
         super().__init__(http, policy)
@@ -61,67 +61,67 @@ class ObservedCluster(KubernetesPullSecretApi):
                     self.accounts.add((change.namespace, change.name))
 
 
-class Hourglass:
-    """The injector's clock: time passes as it does, and a test may say that more of it has passed."""
+class OffsetClock:
+    """The clock of the injector: real time plus an offset that a test sets."""
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self.offset = 0.0
         self._time = asyncio.get_running_loop().time
 
     def __call__(self) -> float:
-        return self._time() + self.ahead
+        return self._time() + self.offset
 
 
-class Duty:
-    """An injector at work; `metrics` is what it has counted."""
+class RunningInjector:
+    """A running injector, its API access, metrics and clock."""
 
     def __init__(
-        self, cluster: ObservedCluster, runner: InjectorController, metrics: Metrics, clock: Hourglass
+        self, cluster: ObservedCluster, controller: InjectorController, metrics: Metrics, clock: OffsetClock
     ) -> None:
         self.cluster = cluster
-        self.runner = runner
+        self.controller = controller
         self.metrics = metrics
         self.clock = clock
 
     @property
     def injector(self) -> Injector:
-        return self.runner.injector
+        return self.controller.injector
 
 
 @asynccontextmanager
-async def on_duty(plane: ControlPlane, kubeconfig: Path | None = None) -> AsyncIterator[Duty]:
-    """An injector that acts as the operator, over the way to the server that the kubeconfig names."""
+async def run_injector(plane: ControlPlane, kubeconfig: Path | None = None) -> AsyncIterator[RunningInjector]:
+    """An injector that acts as the operator, at the server of the kubeconfig."""
     info = from_kubeconfig(kubeconfig or plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
-    metrics, clock = Metrics(), Hourglass()
+    metrics, clock = Metrics(), OffsetClock()
     async with KubernetesClient(info) as ours:
         cluster = ObservedCluster(ours, WatchOptions(lambda: 0.5))
         deps = RuntimeDeps(clock, lambda: 0.5, asyncio.sleep, metrics)
-        runner = InjectorController(cluster, deps)
-        task = asyncio.create_task(runner.run())
-        yield Duty(cluster, runner, metrics, clock)
+        controller = InjectorController(cluster, deps)
+        task = asyncio.create_task(controller.run())
+        yield RunningInjector(cluster, controller, metrics, clock)
         task.cancel()
         await asyncio.wait([task])
 
 
 @asynccontextmanager
 async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
-    """The injector alone, where nothing else is asked."""
-    async with on_duty(plane) as duty:
-        yield duty.injector
+    """The injector alone, for tests that need nothing else of it."""
+    async with run_injector(plane) as running_injector:
+        yield running_injector.injector
 
 
 @asynccontextmanager
-async def on_a_bad_road(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, Duty]]:
-    """An injector whose way to the server is as good or bad as the test wants it."""
+async def run_injector_through_faults(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, RunningInjector]]:
+    """An injector behind a proxy that injects faults."""
     async with BadRoad.open(plane.url, plane.ca_path) as road:
-        way = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
-        async with on_duty(plane, way) as duty:
-            yield road, duty
+        kubeconfig = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
+        async with run_injector(plane, kubeconfig) as running_injector:
+            yield road, running_injector
 
 
 @contextmanager
 def wide_rights(plane: ControlPlane) -> Iterator[None]:
-    """Lets the operator spread a second Secret, to any service account, as docs/operations.md says how."""
+    """Lets the operator inject a second Secret into all service accounts, as docs/operations.md describes."""
     group, name = "rbac.authorization.k8s.io", "injection-tests"
     secrets = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["other-pull"]}
     accounts = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["list", "watch", "patch"]}
@@ -136,37 +136,37 @@ def wide_rights(plane: ControlPlane) -> Iterator[None]:
     plane.kubectl("delete", "clusterrole,clusterrolebinding", name)
 
 
-def the_wish(config: str = "{}", claim: Claim = CLAIM) -> DesiredInjection:
-    """A wish for the namespaces of the test, with a credential that the API server takes."""
+def selected_injection(config: str = "{}", claim: Claim = CLAIM) -> DesiredInjection:
+    """The desired injection into the namespaces of the test, with a credential that the API server accepts."""
     return desired(claim, config=json.dumps({"auths": {config: {}}}), namespaces=SELECTION)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Returns once it holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - asked of the operator as a step asks it, from time to time
+    """Returns once the condition holds."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - polled, as a step does
             await asyncio.sleep(0.01)
 
 
-async def until_server_says(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Returns once the API server answers what is wanted: the injector itself may not have heard of the last change."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await ask() != wanted:  # noqa: ASYNC110 - asked from time to time, as a person would
+async def until_server_answers(request: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Returns once the API server answers this; the injector may not have received the last event yet."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while await request() != wanted:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)
 
 
-def is_spread(injector: Injector, count: int, claim: Claim = CLAIM) -> Callable[[], bool]:
-    """Whether so many namespaces are meant, and all of them are ready."""
+def is_injected(injector: Injector, count: int, claim: Claim = CLAIM) -> Callable[[], bool]:
+    """Whether this number of namespaces is selected, and all of them are ready."""
 
-    def spread() -> bool:
+    def check() -> bool:
         facts = injector.read(claim)
         return facts is not None and facts.namespaces == facts.ready == count
 
-    return spread
+    return check
 
 
-async def make(http: KubernetesClient, *names: str) -> None:
-    """Makes namespaces of the test."""
+async def create(http: KubernetesClient, *names: str) -> None:
+    """Creates selected namespaces."""
     for name in names:
         manifest = {"metadata": {"name": name, "labels": CHOSEN}}
         answer = await http.request("POST", "/api/v1/namespaces", body=RequestBody.plain(manifest))
@@ -199,7 +199,7 @@ async def listed(http: KubernetesClient, kind: str) -> list[dict[str, Any]]:
 
 
 async def snapshot(http: KubernetesClient) -> Snapshot:
-    """Everything that the API server holds now."""
+    """All relevant objects that the API server holds now."""
     namespaces, secrets, accounts = [
         msgspec.convert(await listed(http, kind), list[PartialObject])
         for kind in ("namespaces", "secrets", "serviceaccounts")

@@ -158,7 +158,7 @@ async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) 
 
 
 async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: AdmissionPolicyApi) -> None:
-    policy, _ = wishes(serviceAccounts=["a/b"])
+    policy, _ = wishes(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
     with pytest.raises(Refused) as caught:
         await admission.create(policy)
     assert caught.value.reason is Reason.ADMISSION_POLICY_REFUSED

@@ -1,6 +1,6 @@
-"""What pull Secrets cost the API server, by its own record: a write per Secret and per service account, never a read.
+"""The requests of the injector, from the audit log: one write per Secret and per service account, and no read.
 
-Everything that the operator's user asked for between two moments is counted, lists and refused requests included.
+All requests of the operator's user are counted, including lists and rejected ones.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from lab.controlplane import ControlPlane
 from lab.operator import USER
 from tests.contract.injection import (
     CHOSEN,
-    Duty,
-    is_spread,
-    make,
-    on_a_bad_road,
-    on_duty,
+    RunningInjector,
+    create,
+    is_injected,
     remove,
-    the_wish,
+    run_injector,
+    run_injector_through_faults,
+    selected_injection,
     until,
     wide_rights,
 )
-from tests.unit.injector.world import CLAIM
+from tests.unit.injector.fixture import CLAIM
 
 pytestmark = pytest.mark.lab
 BURST = 150
@@ -36,17 +36,17 @@ SECRET = ("patch", "secrets")
 ACCOUNT = ("patch", "serviceaccounts")
 OTHER = Claim("uid-b", "other-pull", ("default",))
 
-Spent = Counter[tuple[str, str]]
+Requests = Counter[tuple[str, str]]
 
 
-class Purse:
-    """Counts what the operator's user has asked for."""
+class RequestBudget:
+    """Counts the requests of the operator's user since its creation."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
         self._mark = plane.audit.mark()
 
-    def spent(self) -> Spent:
+    def requests(self) -> Requests:
         return Counter((event.verb, event.resource) for event in self._plane.audit.since(self._mark, user=USER))
 
 
@@ -56,18 +56,20 @@ def rights(plane: ControlPlane) -> Iterator[None]:
         yield
 
 
-async def settled(duty: Duty, *claims: Claim, count: int = 0) -> None:
+async def settled(running_injector: RunningInjector, *claims: Claim, count: int = 0) -> None:
     for claim in claims:
-        duty.injector.declare(the_wish(claim=claim))
+        running_injector.injector.declare(selected_injection(claim=claim))
     for claim in claims:
-        await until(is_spread(duty.injector, count, claim))
+        await until(is_injected(running_injector.injector, count, claim))
 
 
-async def leave(duty: Duty, http: KubernetesClient, claims: tuple[Claim, ...], *names: str) -> None:
-    """Takes everything back, so that the next test begins with an empty cluster."""
+async def clean_up(
+    running_injector: RunningInjector, http: KubernetesClient, claims: tuple[Claim, ...], *names: str
+) -> None:
+    """Withdraws all claims, so that the next test starts with an empty cluster."""
     for claim in claims:
-        duty.injector.withdraw(claim)
-    await until(lambda: all(duty.injector.remaining(claim) == 0 for claim in claims))
+        running_injector.injector.withdraw(claim)
+    await until(lambda: all(running_injector.injector.remaining(claim) == 0 for claim in claims))
     await remove(http, *names)
 
 
@@ -79,111 +81,111 @@ async def make_account(http: KubernetesClient, namespace: str, name: str) -> Non
 
 
 async def test_one_namespace(plane: ControlPlane, http: KubernetesClient) -> None:
-    async with on_duty(plane) as duty:
-        await settled(duty, CLAIM)
-        purse = Purse(plane)
-        await make(http, "budget-one")
-        await until(is_spread(duty.injector, 1))
-        assert purse.spent() == {SECRET: 1, ACCOUNT: 1}
-        await leave(duty, http, (CLAIM,), "budget-one")
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, CLAIM)
+        budget = RequestBudget(plane)
+        await create(http, "budget-one")
+        await until(is_injected(running_injector.injector, 1))
+        assert budget.requests() == {SECRET: 1, ACCOUNT: 1}
+        await clean_up(running_injector, http, (CLAIM,), "budget-one")
 
 
 async def test_a_burst(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-burst-{index:03}" for index in range(BURST)]
-    async with on_duty(plane) as duty:
-        await settled(duty, CLAIM)
-        purse = Purse(plane)
-        await asyncio.gather(*(make(http, name) for name in names))
-        await until(is_spread(duty.injector, BURST))
-        assert purse.spent() == {SECRET: BURST, ACCOUNT: BURST}
-        await leave(duty, http, (CLAIM,), *names)
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, CLAIM)
+        budget = RequestBudget(plane)
+        await asyncio.gather(*(create(http, name) for name in names))
+        await until(is_injected(running_injector.injector, BURST))
+        assert budget.requests() == {SECRET: BURST, ACCOUNT: BURST}
+        await clean_up(running_injector, http, (CLAIM,), *names)
 
 
-async def test_accounts_that_come_before_their_namespace_is_seen(plane: ControlPlane, http: KubernetesClient) -> None:
+async def test_accounts_observed_before_their_namespace(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-early-{index}" for index in range(5)]
-    async with on_a_bad_road(plane) as (road, duty):
-        await settled(duty, CLAIM)
-        purse = Purse(plane)
+    async with run_injector_through_faults(plane) as (road, running_injector):
+        await settled(running_injector, CLAIM)
+        budget = RequestBudget(plane)
         with road.held("namespaces"):
-            await make(http, *names)
-            await until(lambda: {(name, "default") for name in names} <= duty.cluster.accounts)
-            assert purse.spent() == {}
-        await until(is_spread(duty.injector, len(names)))
-        assert purse.spent() == {SECRET: len(names), ACCOUNT: len(names)}
-        await leave(duty, http, (CLAIM,), *names)
+            await create(http, *names)
+            await until(lambda: {(name, "default") for name in names} <= running_injector.cluster.accounts)
+            assert budget.requests() == {}
+        await until(is_injected(running_injector.injector, len(names)))
+        assert budget.requests() == {SECRET: len(names), ACCOUNT: len(names)}
+        await clean_up(running_injector, http, (CLAIM,), *names)
 
 
-async def test_an_account_that_comes_late(plane: ControlPlane, http: KubernetesClient) -> None:
+async def test_an_account_created_later(plane: ControlPlane, http: KubernetesClient) -> None:
     claim = Claim("uid-a", "harbor-pull", ("default", "builder"))
-    async with on_duty(plane) as duty:
-        await settled(duty, claim)
-        purse = Purse(plane)
-        await make(http, "budget-late")
-        await until(is_spread(duty.injector, 1, claim))
-        assert purse.spent() == {SECRET: 1, ACCOUNT: 1}
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, claim)
+        budget = RequestBudget(plane)
+        await create(http, "budget-late")
+        await until(is_injected(running_injector.injector, 1, claim))
+        assert budget.requests() == {SECRET: 1, ACCOUNT: 1}
         await make_account(http, "budget-late", "builder")
-        await until(lambda: purse.spent() == {SECRET: 1, ACCOUNT: 2})
-        await until(is_spread(duty.injector, 1, claim))
-        await leave(duty, http, (claim,), "budget-late")
+        await until(lambda: budget.requests() == {SECRET: 1, ACCOUNT: 2})
+        await until(is_injected(running_injector.injector, 1, claim))
+        await clean_up(running_injector, http, (claim,), "budget-late")
 
 
 async def test_every_account(plane: ControlPlane, http: KubernetesClient) -> None:
     claim = Claim("uid-a", "harbor-pull", ("*",))
-    async with on_duty(plane) as duty:
-        duty.injector.declare(the_wish(claim=claim))
-        await until(is_spread(duty.injector, 0, claim))
-        purse = Purse(plane)
-        await make(http, "budget-every")
+    async with run_injector(plane) as running_injector:
+        running_injector.injector.declare(selected_injection(claim=claim))
+        await until(is_injected(running_injector.injector, 0, claim))
+        budget = RequestBudget(plane)
+        await create(http, "budget-every")
         for name in ("builder", "deployer"):
             await make_account(http, "budget-every", name)
-        await until(lambda: purse.spent().total() == 4)
-        await until(is_spread(duty.injector, 1, claim))
-        assert purse.spent() == {SECRET: 1, ACCOUNT: 3}
-        await leave(duty, http, (claim,), "budget-every")
+        await until(lambda: budget.requests().total() == 4)
+        await until(is_injected(running_injector.injector, 1, claim))
+        assert budget.requests() == {SECRET: 1, ACCOUNT: 3}
+        await clean_up(running_injector, http, (claim,), "budget-every")
 
 
 async def test_a_second_registry_shares_the_write_of_the_account(plane: ControlPlane, http: KubernetesClient) -> None:
-    async with on_duty(plane) as duty:
-        await settled(duty, CLAIM, OTHER)
-        purse = Purse(plane)
-        await make(http, "budget-two")
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, CLAIM, OTHER)
+        budget = RequestBudget(plane)
+        await create(http, "budget-two")
         for claim in (CLAIM, OTHER):
-            await until(is_spread(duty.injector, 1, claim))
-        assert purse.spent() == {SECRET: 2, ACCOUNT: 1}
-        await leave(duty, http, (CLAIM, OTHER), "budget-two")
+            await until(is_injected(running_injector.injector, 1, claim))
+        assert budget.requests() == {SECRET: 2, ACCOUNT: 1}
+        await clean_up(running_injector, http, (CLAIM, OTHER), "budget-two")
 
 
-async def test_a_label_that_brings_a_namespace_in_and_out(plane: ControlPlane, http: KubernetesClient) -> None:
+async def test_a_label_that_selects_and_unselects_a_namespace(plane: ControlPlane, http: KubernetesClient) -> None:
     path = "/api/v1/namespaces/budget-label"
-    async with on_duty(plane) as duty:
-        await settled(duty, CLAIM)
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, CLAIM)
         await http.request("POST", "/api/v1/namespaces", body=RequestBody.plain({"metadata": {"name": "budget-label"}}))
-        await until(lambda: ("budget-label", "default") in duty.cluster.accounts)
-        purse = Purse(plane)
+        await until(lambda: ("budget-label", "default") in running_injector.cluster.accounts)
+        budget = RequestBudget(plane)
         await http.request("PATCH", path, body=RequestBody.merge_patch({"metadata": {"labels": CHOSEN}}))
-        await until(is_spread(duty.injector, 1))
-        assert purse.spent() == {SECRET: 1, ACCOUNT: 1}
-        purse = Purse(plane)
+        await until(is_injected(running_injector.injector, 1))
+        assert budget.requests() == {SECRET: 1, ACCOUNT: 1}
+        budget = RequestBudget(plane)
         gone = dict.fromkeys(CHOSEN)
         await http.request("PATCH", path, body=RequestBody.merge_patch({"metadata": {"labels": gone}}))
-        await until(is_spread(duty.injector, 0))
-        await until(lambda: purse.spent() == {ACCOUNT: 1, ("delete", "secrets"): 1})
-        await leave(duty, http, (CLAIM,), "budget-label")
+        await until(is_injected(running_injector.injector, 0))
+        await until(lambda: budget.requests() == {ACCOUNT: 1, ("delete", "secrets"): 1})
+        await clean_up(running_injector, http, (CLAIM,), "budget-label")
 
 
-async def test_lists_made_anew_and_a_restart_write_nothing(plane: ControlPlane, http: KubernetesClient) -> None:
+async def test_repeated_lists_and_a_restart_write_nothing(plane: ControlPlane, http: KubernetesClient) -> None:
     names = [f"budget-again-{index}" for index in range(5)]
-    async with on_a_bad_road(plane) as (road, duty):
-        await settled(duty, CLAIM)
-        await make(http, *names)
-        await until(is_spread(duty.injector, len(names)))
-        purse = Purse(plane)
+    async with run_injector_through_faults(plane) as (road, running_injector):
+        await settled(running_injector, CLAIM)
+        await create(http, *names)
+        await until(is_injected(running_injector.injector, len(names)))
+        budget = RequestBudget(plane)
         road.expire()
-        await until(lambda: min(duty.cluster.listed.values()) == 2)
-        await until(lambda: purse.spent()["list", "secrets"] == 1)
-        assert {verb for verb, _ in purse.spent()} <= {"list", "watch"}
-    purse = Purse(plane)
-    async with on_duty(plane) as duty:
-        await settled(duty, CLAIM, count=len(names))
-        assert {verb for verb, _ in purse.spent()} <= {"list", "watch"}
-        await leave(duty, http, (CLAIM,), *names)
+        await until(lambda: min(running_injector.cluster.listed.values()) == 2)
+        await until(lambda: budget.requests()["list", "secrets"] == 1)
+        assert {verb for verb, _ in budget.requests()} <= {"list", "watch"}
+    budget = RequestBudget(plane)
+    async with run_injector(plane) as running_injector:
+        await settled(running_injector, CLAIM, count=len(names))
+        assert {verb for verb, _ in budget.requests()} <= {"list", "watch"}
+        await clean_up(running_injector, http, (CLAIM,), *names)

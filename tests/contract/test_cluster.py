@@ -1,4 +1,4 @@
-"""The Cluster port: the same cases against the fake and against a real API server under the shipped rights."""
+"""PullSecretApi: the same cases against the fake and a real API server with the shipped rights."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ NAME = "harbor-pull"
 OURS = PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{}}'))
 
 
-class Hand(Protocol):
-    """Somebody else who works on the same cluster."""
+class ClusterDriver(Protocol):
+    """Another client of the same cluster."""
 
     async def add_namespace(self, name: str) -> None: ...
     async def delete_namespace(self, name: str) -> None: ...
@@ -43,7 +43,7 @@ class Hand(Protocol):
     async def secret(self, namespace: str) -> ObservedSecret | None: ...
 
 
-class FakeHand:
+class FakeClusterDriver:
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
 
@@ -64,19 +64,19 @@ class FakeHand:
         return self._cluster.secrets.get((namespace, NAME))
 
 
-class RealHand:
+class RealClusterDriver:
     def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
     async def add_namespace(self, name: str) -> None:
-        await self._make("/api/v1/namespaces", {"metadata": {"name": name}})
+        await self._create("/api/v1/namespaces", {"metadata": {"name": name}})
         path = f"/api/v1/namespaces/{name}/serviceaccounts"
         async with (
             asyncio.timeout(20),
             self._http.watch(path, {"fieldSelector": "metadata.name=default"}) as lines,
         ):
             assert not isinstance(lines, ApiError)
-            await anext(aiter(lines))  # the controller manager has made the account
+            await anext(aiter(lines))  # the controller manager has created the account
 
     async def delete_namespace(self, name: str) -> None:
         await self._http.request("DELETE", f"/api/v1/namespaces/{name}")
@@ -92,168 +92,166 @@ class RealHand:
         typed = {"type": "Opaque"} if immutable else {"type": "kubernetes.io/dockerconfigjson"}
         manifest = {**typed, "metadata": {"name": NAME}, "data": {".dockerconfigjson": encode("{}")}}
         return read_secret(
-            msgspec.convert(await self._make(f"/api/v1/namespaces/{namespace}/secrets", manifest), PartialObject)
+            msgspec.convert(await self._create(f"/api/v1/namespaces/{namespace}/secrets", manifest), PartialObject)
         )
 
     async def secret(self, namespace: str) -> ObservedSecret | None:
         answer = await self._http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
         return None if isinstance(answer, ApiError) else read_secret(msgspec.convert(answer, PartialObject))
 
-    async def _make(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    async def _create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         answer = await self._http.request("POST", path, body=RequestBody.plain(manifest))
         assert isinstance(answer, dict), answer
         return answer
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[PullSecretApi, Hand]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[PullSecretApi, ClusterDriver]]:
     if request.param == "fake":
         fake = FakeCluster()
-        yield fake, FakeHand(fake)
+        yield fake, FakeClusterDriver(fake)
         return
     plane: ControlPlane = request.getfixturevalue("plane")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield KubernetesPullSecretApi(ours, WatchOptions(lambda: 0.5)), RealHand(theirs)
+        yield KubernetesPullSecretApi(ours, WatchOptions(lambda: 0.5)), RealClusterDriver(theirs)
 
 
 @pytest.fixture
-def cluster(both: tuple[PullSecretApi, Hand]) -> PullSecretApi:
+def cluster(both: tuple[PullSecretApi, ClusterDriver]) -> PullSecretApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[PullSecretApi, Hand]) -> Hand:
+def driver(both: tuple[PullSecretApi, ClusterDriver]) -> ClusterDriver:
     return both[1]
 
 
 @pytest.fixture
-async def place(request: pytest.FixtureRequest, hand: Hand) -> str:
+async def namespace(request: pytest.FixtureRequest, driver: ClusterDriver) -> str:
     words = re.findall(r"[a-z]+", request.node.name.removeprefix("test_"))
     name = "-".join(words)[:63].strip("-")
-    await hand.add_namespace(name)
+    await driver.add_namespace(name)
     return name
 
 
-async def follow(changes: AsyncIterator[WatchEvent], wanted: type[Any], place: str) -> Any:
-    async with asyncio.timeout(60):  # an emptied namespace goes when the busy controllers find time
-        async for change in changes:
-            if isinstance(change, wanted):
-                where = getattr(change, "namespace", getattr(change, "name", place))
-                if where == place:
-                    return change
+async def follow(events: AsyncIterator[WatchEvent], wanted: type[Any], namespace: str) -> Any:
+    async with asyncio.timeout(60):  # the controllers of a busy server need time to empty a namespace
+        async for event in events:
+            if isinstance(event, wanted) and getattr(event, "namespace", namespace) == namespace:
+                return event
     raise AssertionError("the watch has ended")
 
 
-async def test_watch_of_secrets_tells_list_change_and_deletion(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    applied = await cluster.apply_pull_secret(place, OURS)
+async def test_watch_of_secrets(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    applied = await cluster.apply_pull_secret(namespace, OURS)
     assert applied is not None
-    async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as changes:
-        assert await follow(changes, ObservedSecret, place) == applied
-        complete = await follow(changes, Synced, place)
-        assert (place, NAME) in complete.keys
+    async with aclosing(cluster.watch(Source(Kind.SECRETS, NAME))) as events:
+        assert await follow(events, ObservedSecret, namespace) == applied
+        complete = await follow(events, Synced, namespace)
+        assert (namespace, NAME) in complete.keys
         assert complete.revision >= applied.revision
         changed = await cluster.apply_pull_secret(
-            place, PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{"a":{}}}'), replaces=applied.uid)
+            namespace,
+            PullSecret(NAME, "uid-contract", "intra/cr", SecretStr('{"auths":{"a":{}}}'), replaces=applied.uid),
         )
         assert changed is not None
         assert changed.revision > applied.revision
-        assert await follow(changes, ObservedSecret, place) == changed
-        await cluster.remove_pull_secret(place, NAME, applied.uid)
-        gone = await follow(changes, Deleted, place)
-        assert (gone.namespace, gone.name) == (place, NAME)
+        assert await follow(events, ObservedSecret, namespace) == changed
+        await cluster.remove_pull_secret(namespace, NAME, applied.uid)
+        gone = await follow(events, Deleted, namespace)
+        assert (gone.namespace, gone.name) == (namespace, NAME)
         assert gone.revision > changed.revision
 
 
-async def test_watch_of_accounts(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as changes:
-        assert (await follow(changes, ObservedServiceAccount, place)).references == ()
-        await follow(changes, Synced, place)
-        theirs = await hand.put_account(place, ("theirs",))
-        assert await follow(changes, ObservedServiceAccount, place) == theirs
+async def test_watch_of_accounts(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    async with aclosing(cluster.watch(Source(Kind.ACCOUNTS, "default"))) as events:
+        assert (await follow(events, ObservedServiceAccount, namespace)).references == ()
+        await follow(events, Synced, namespace)
+        theirs = await driver.put_account(namespace, ("theirs",))
+        assert await follow(events, ObservedServiceAccount, namespace) == theirs
 
 
-async def test_watch_of_namespaces(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-        observed = await follow(changes, ObservedNamespace, place)
+async def test_watch_of_namespaces(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as events:
+        observed = await follow(events, ObservedNamespace, namespace)
         assert not observed.terminating
-        assert (place, place) in (await follow(changes, Synced, place)).keys
-        await hand.delete_namespace(place)
-        assert (await follow(changes, Deleted, place)).revision > observed.revision
+        assert (namespace, namespace) in (await follow(events, Synced, namespace)).keys
+        await driver.delete_namespace(namespace)
+        assert (await follow(events, Deleted, namespace)).revision > observed.revision
 
 
-async def test_fresh_apply_and_the_same_again(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    applied = await cluster.apply_pull_secret(place, OURS)
+async def test_first_apply_and_its_repetition(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    applied = await cluster.apply_pull_secret(namespace, OURS)
     assert applied is not None
-    assert (applied.namespace, applied.name, applied.owner) == (place, NAME, "uid-contract")
+    assert (applied.namespace, applied.name, applied.owner) == (namespace, NAME, "uid-contract")
     assert applied.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
     assert (applied.labelled, applied.adopted, applied.immutable, applied.terminating) == (True, False, False, False)
-    assert await cluster.apply_pull_secret(place, OURS) == applied
-    assert await hand.secret(place) == applied
+    assert await cluster.apply_pull_secret(namespace, OURS) == applied
+    assert await driver.secret(namespace) == applied
 
 
-async def test_fresh_apply_overwrites_nobody(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    theirs = await hand.put_secret(place)
+async def test_first_apply_takes_over_nothing(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    theirs = await driver.put_secret(namespace)
     assert theirs.owner == ""
-    assert await cluster.apply_pull_secret(place, OURS) is None
-    assert await hand.secret(place) == theirs
+    assert await cluster.apply_pull_secret(namespace, OURS) is None
+    assert await driver.secret(namespace) == theirs
 
 
-async def test_adoption_keeps_the_object(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    theirs = await hand.put_secret(place)
+async def test_adoption_keeps_the_object(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    theirs = await driver.put_secret(namespace)
     adopting = PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
-    adopted = await cluster.apply_pull_secret(place, adopting)
+    adopted = await cluster.apply_pull_secret(namespace, adopting)
     assert adopted is not None
     assert (adopted.uid, adopted.owner, adopted.adopted) == (theirs.uid, "uid-contract", True)
     assert adopted.digest == digest_of(encode(OURS.docker_config.get_secret_value()))
 
 
 @pytest.mark.parametrize("immutable", [False, True], ids=["alike", "of-another-type"])
-async def test_apply_in_place_of_one_that_has_gone(
-    cluster: PullSecretApi, hand: Hand, place: str, immutable: bool
+async def test_apply_in_place_of_a_deleted_secret(
+    cluster: PullSecretApi, driver: ClusterDriver, namespace: str, immutable: bool
 ) -> None:
     stale = PullSecret(
         NAME, "uid-contract", "intra/cr", OURS.docker_config, replaces="00000000-0000-0000-0000-000000000000"
     )
-    assert await cluster.apply_pull_secret(place, stale) is None
-    assert await hand.secret(place) is None
-    theirs = await hand.put_secret(place, immutable=immutable)
-    assert await cluster.apply_pull_secret(place, stale) is None
-    assert await hand.secret(place) == theirs
+    assert await cluster.apply_pull_secret(namespace, stale) is None
+    assert await driver.secret(namespace) is None
+    theirs = await driver.put_secret(namespace, immutable=immutable)
+    assert await cluster.apply_pull_secret(namespace, stale) is None
+    assert await driver.secret(namespace) == theirs
 
 
-async def test_wrong_type_cannot_be_changed(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    theirs = await hand.put_secret(place, immutable=True)
+async def test_other_type_cannot_be_changed(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    theirs = await driver.put_secret(namespace, immutable=True)
     assert theirs.immutable
     with pytest.raises(Refused, match=NAME) as caught:
         await cluster.apply_pull_secret(
-            place, PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid)
+            namespace,
+            PullSecret(NAME, "uid-contract", "intra/cr", OURS.docker_config, adopted=True, replaces=theirs.uid),
         )
     assert caught.value.reason is Reason.NAMESPACES_FAILED
     assert encode(OURS.docker_config.get_secret_value()) not in str(caught.value)
-    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
-    assert await cluster.apply_pull_secret(place, OURS) is not None
+    assert await cluster.remove_pull_secret(namespace, NAME, theirs.uid) is None
+    assert await cluster.apply_pull_secret(namespace, OURS) is not None
 
 
-async def test_namespace_that_is_not_there(cluster: PullSecretApi, hand: Hand) -> None:
+async def test_missing_namespace(cluster: PullSecretApi, driver: ClusterDriver) -> None:
     assert await cluster.apply_pull_secret("nowhere", OURS) is None
     assert await cluster.remove_pull_secret("nowhere", NAME, "00000000-0000-0000-0000-000000000000") is None
     assert await cluster.patch_account(ObservedServiceAccount("nowhere", "default", 1, (NAME,), (NAME,))) is None
 
 
-async def test_removal_takes_only_the_one_that_was_meant(cluster: PullSecretApi, hand: Hand, place: str) -> None:
-    theirs = await hand.put_secret(place)
-    assert await cluster.remove_pull_secret(place, NAME, "00000000-0000-0000-0000-000000000000") is None
-    assert await hand.secret(place) == theirs
-    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
-    assert await hand.secret(place) is None
-    assert await cluster.remove_pull_secret(place, NAME, theirs.uid) is None
+async def test_removal_needs_the_right_uid(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    theirs = await driver.put_secret(namespace)
+    assert await cluster.remove_pull_secret(namespace, NAME, "00000000-0000-0000-0000-000000000000") is None
+    assert await driver.secret(namespace) == theirs
+    assert await cluster.remove_pull_secret(namespace, NAME, theirs.uid) is None
+    assert await driver.secret(namespace) is None
+    assert await cluster.remove_pull_secret(namespace, NAME, theirs.uid) is None
 
 
-async def test_references_are_replaced_only_at_the_known_revision(
-    cluster: PullSecretApi, hand: Hand, place: str
-) -> None:
-    theirs = await hand.put_account(place, ("theirs", "more"))
+async def test_patch_needs_the_known_revision(cluster: PullSecretApi, driver: ClusterDriver, namespace: str) -> None:
+    theirs = await driver.put_account(namespace, ("theirs", "more"))
     assert theirs.attached == ()
     wanted = replace(theirs, references=("theirs", "more", NAME), attached=(NAME,))
     patched = await cluster.patch_account(wanted)
@@ -261,10 +259,10 @@ async def test_references_are_replaced_only_at_the_known_revision(
     assert replace(patched, revision=theirs.revision) == wanted
     assert patched.revision > theirs.revision
     assert await cluster.patch_account(wanted) is None
-    # Somebody who writes the list leaves our note alone, and so we still know afterwards.
-    requeue_after = await hand.put_account(place, ("theirs",))
-    assert requeue_after.attached == (NAME,)
-    emptied = await cluster.patch_account(replace(requeue_after, references=(), attached=()))
+    # A client that writes the list does not change our annotation, so we still know what we attached.
+    rewritten = await driver.put_account(namespace, ("theirs",))
+    assert rewritten.attached == (NAME,)
+    emptied = await cluster.patch_account(replace(rewritten, references=(), attached=()))
     assert emptied is not None
     assert (emptied.references, emptied.attached) == ((), ())
 
@@ -285,7 +283,7 @@ async def test_rights_are_missing_for_every_other_name(plane: ControlPlane) -> N
 
 
 @pytest.mark.lab
-async def test_terminating_namespace_is_as_good_as_gone(plane: ControlPlane) -> None:
+async def test_terminating_namespace_is_treated_as_gone(plane: ControlPlane) -> None:
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "leaving"}})
     held = {"name": "held", "namespace": "leaving", "finalizers": ["example.com/held"]}
@@ -294,6 +292,6 @@ async def test_terminating_namespace_is_as_good_as_gone(plane: ControlPlane) -> 
     async with KubernetesClient(operator) as http:
         cluster = KubernetesPullSecretApi(http, WatchOptions(lambda: 0.5))
         assert await cluster.apply_pull_secret("leaving", OURS) is None
-        async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as changes:
-            assert (await follow(changes, ObservedNamespace, "leaving")).terminating
+        async with aclosing(cluster.watch(Source(Kind.NAMESPACES))) as events:
+            assert (await follow(events, ObservedNamespace, "leaving")).terminating
     plane.kubectl("patch", "configmap", "held", "-n", "leaving", "--type=merge", '-p={"metadata":{"finalizers":null}}')

@@ -1,4 +1,4 @@
-"""The Harbor and RegistryDoor ports: the same cases against the fake and a Harbor that answers over HTTP.
+"""The Harbor and RegistryProbe ports: the same cases against the fake and a Harbor that answers over HTTP.
 
 The latter is the stand-in of the lab, or a real one if HARBOR_URL and HARBOR_ADMIN_PASSWORD name it.
 """
@@ -38,8 +38,8 @@ KIB = 1 << 10
 
 
 @dataclass
-class World:
-    """A Harbor seen through both ports, and what is to be removed from it in the end."""
+class HarborFixture:
+    """A Harbor behind both ports, and the objects that the test must remove."""
 
     harbor: Harbor
     probe: RegistryProbe
@@ -76,8 +76,8 @@ class World:
         assert (await send(self.admin, HttpRequest("PUT", path, headers=octets, data=config))).status == 201
         described = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)}
         body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}).encode()
-        ask = HttpRequest("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
-        assert (await send(self.admin, ask)).status == 201
+        request = HttpRequest("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
+        assert (await send(self.admin, request)).status == 201
         return image
 
     async def clean_up(self) -> None:
@@ -110,184 +110,184 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborEndpoint
 
 
 @pytest_asyncio.fixture(params=["fake", pytest.param("http", marks=pytest.mark.lab)])
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[HarborFixture]:
     if request.param == "fake":
         fake = FakeHarbor()
-        made = World(
+        made = HarborFixture(
             fake, fake, HarborEndpoint(fake.url, login=Login("admin", SecretStr(fake.accounts["admin"][0]))), fake
         )
     else:
-        made = World(HttpHarbor(), HttpRegistryProbe(), request.getfixturevalue("address"))
+        made = HarborFixture(HttpHarbor(), HttpRegistryProbe(), request.getfixturevalue("address"))
     yield made
     await made.clean_up()
 
 
-async def test_the_entrance_sends_nobody_to_the_token_service(world: World) -> None:
-    entrance = await world.probe.read_entrance(world.admin)
-    assert entrance.status == 401
-    assert f'Bearer realm="{world.admin.url}/service/token"' in entrance.challenge
+async def test_an_anonymous_client_is_sent_to_the_token_service(fixture: HarborFixture) -> None:
+    v2_response = await fixture.probe.read_v2_response(fixture.admin)
+    assert v2_response.status == 401
+    assert f'Bearer realm="{fixture.admin.url}/service/token"' in v2_response.challenge
 
 
-async def test_health_names_the_parts(world: World) -> None:
-    health = await world.probe.read_health(world.admin)
+async def test_health_names_the_components(fixture: HarborFixture) -> None:
+    health = await fixture.probe.read_health(fixture.admin)
     assert {"core", "redis"} <= {part.name for part in health}
     assert all(part.healthy for part in health)
 
 
-async def test_an_identity_is_admin_or_nobody(world: World) -> None:
-    assert await world.harbor.read_identity(world.admin) is Identity.ADMIN
-    assert await world.harbor.read_identity(world.with_login("admin", "Wrong-pass-1")) is Identity.NOBODY
-    assert await world.harbor.read_identity(world.admin.with_login(None)) is Identity.NOBODY
+async def test_an_identity_is_admin_or_anonymous(fixture: HarborFixture) -> None:
+    assert await fixture.harbor.read_identity(fixture.admin) is Identity.ADMIN
+    assert await fixture.harbor.read_identity(fixture.with_login("admin", "Wrong-pass-1")) is Identity.ANONYMOUS
+    assert await fixture.harbor.read_identity(fixture.admin.with_login(None)) is Identity.ANONYMOUS
 
 
-async def test_the_version_is_told_to_the_admin_without_decoration(world: World) -> None:
-    system = await world.harbor.read_system(world.admin)
+async def test_the_admin_reads_the_version_without_a_build_number(fixture: HarborFixture) -> None:
+    system = await fixture.harbor.read_system(fixture.admin)
     assert system.version.split(".")[0] == "2"
     assert "-" not in system.version
     assert not system.read_only
 
 
-async def test_a_project_is_made_as_wished(world: World) -> None:
-    desired = await world.project(public=True, storage_limit=5 * GIB)
-    project = await world.harbor.read_project(world.admin, desired.name)
+async def test_a_project_is_created_as_desired(fixture: HarborFixture) -> None:
+    desired = await fixture.project(public=True, storage_limit=5 * GIB)
+    project = await fixture.harbor.read_project(fixture.admin, desired.name)
     assert project is not None
     assert project.public
-    quota = await world.harbor.read_quota(world.admin, project)
+    quota = await fixture.harbor.read_quota(fixture.admin, project)
     assert quota is not None
     assert quota.storage_limit == 5 * GIB
-    assert desired.name in {one.name for one in await world.harbor.read_projects(world.admin)}
+    assert desired.name in {one.name for one in await fixture.harbor.read_projects(fixture.admin)}
 
 
-async def test_making_a_project_twice_succeeds_and_changes_nothing(world: World) -> None:
-    desired = await world.project()
-    await world.harbor.create_project(world.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
-    project = await world.harbor.read_project(world.admin, desired.name)
+async def test_creating_a_project_twice_succeeds_and_changes_nothing(fixture: HarborFixture) -> None:
+    desired = await fixture.project()
+    await fixture.harbor.create_project(fixture.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
+    project = await fixture.harbor.read_project(fixture.admin, desired.name)
     assert project is not None
     assert not project.public
 
 
-async def test_visibility_and_quota_are_changed(world: World) -> None:
-    desired = await world.project()
-    project = await world.harbor.read_project(world.admin, desired.name)
+async def test_visibility_and_quota_are_changed(fixture: HarborFixture) -> None:
+    desired = await fixture.project()
+    project = await fixture.harbor.read_project(fixture.admin, desired.name)
     assert project is not None
-    quota = await world.harbor.read_quota(world.admin, project)
+    quota = await fixture.harbor.read_quota(fixture.admin, project)
     assert quota is not None
     assert quota.storage_limit == UNLIMITED
-    await world.harbor.set_public(world.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
-    await world.harbor.set_quota(world.admin, quota, GIB)
-    changed = await world.harbor.read_project(world.admin, desired.name)
+    await fixture.harbor.set_public(fixture.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
+    await fixture.harbor.set_quota(fixture.admin, quota, GIB)
+    changed = await fixture.harbor.read_project(fixture.admin, desired.name)
     assert changed is not None
     assert changed.public
-    limited = await world.harbor.read_quota(world.admin, changed)
+    limited = await fixture.harbor.read_quota(fixture.admin, changed)
     assert limited is not None
     assert limited.storage_limit == GIB
 
 
-async def test_an_absent_project_is_none_and_a_number_is_a_name(world: World) -> None:
-    assert await world.harbor.read_project(world.admin, "nobody-made-this") is None
-    assert await world.harbor.read_project(world.admin, "1") is None
+async def test_an_absent_project_is_none_and_a_number_is_a_name(fixture: HarborFixture) -> None:
+    assert await fixture.harbor.read_project(fixture.admin, "not-created") is None
+    assert await fixture.harbor.read_project(fixture.admin, "1") is None
 
 
-async def test_a_bad_project_name_and_a_wrong_password_are_refused(world: World) -> None:
+async def test_a_bad_project_name_and_a_wrong_password_are_refused(fixture: HarborFixture) -> None:
     with pytest.raises(Refused) as bad:
-        await world.harbor.create_project(world.admin, DesiredProject("Upper", public=False, storage_limit=-1))
+        await fixture.harbor.create_project(fixture.admin, DesiredProject("Upper", public=False, storage_limit=-1))
     assert bad.value.reason is Reason.PROJECT_REFUSED
-    nobody = world.with_login("admin", "Wrong-pass-1")
+    rejected_login = fixture.with_login("admin", "Wrong-pass-1")
     with pytest.raises(Refused) as rejected:
-        await world.harbor.create_project(nobody, DesiredProject("some", public=False, storage_limit=-1))
+        await fixture.harbor.create_project(rejected_login, DesiredProject("some", public=False, storage_limit=-1))
     assert rejected.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
 
 
-async def test_a_robot_is_made_found_and_given_our_secret(world: World) -> None:
-    desired = world.robot()
-    assert await world.harbor.find_robot(world.admin, desired.name) is None
-    made = await world.harbor.create_robot(world.admin, desired)
-    found = await world.harbor.find_robot(world.admin, desired.name)
+async def test_a_robot_is_created_found_and_given_a_secret(fixture: HarborFixture) -> None:
+    desired = fixture.robot()
+    assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
+    found = await fixture.harbor.find_robot(fixture.admin, desired.name)
     assert found == made
     assert found.login.endswith(desired.name)
     assert found.login != desired.name
     assert desired.is_met_by(found)
-    robot = world.with_login(found.login, SECRET.get_secret_value())
-    assert not await world.probe.try_login(robot)
-    await world.harbor.set_robot_secret(world.admin, found, SECRET)
-    assert await world.probe.try_login(robot)
-    assert await world.harbor.read_identity(robot) is Identity.ROBOT
+    robot = fixture.with_login(found.login, SECRET.get_secret_value())
+    assert not await fixture.probe.try_login(robot)
+    await fixture.harbor.set_robot_secret(fixture.admin, found, SECRET)
+    assert await fixture.probe.try_login(robot)
+    assert await fixture.harbor.read_identity(robot) is Identity.ROBOT
 
 
-async def test_a_new_secret_kills_the_old_one_at_once(world: World) -> None:
-    made = await world.harbor.create_robot(world.admin, world.robot())
-    await world.harbor.set_robot_secret(world.admin, made, SECRET)
-    await world.harbor.set_robot_secret(world.admin, made, OTHER_SECRET)
-    assert not await world.probe.try_login(world.with_login(made.login, SECRET.get_secret_value()))
-    assert await world.probe.try_login(world.with_login(made.login, OTHER_SECRET.get_secret_value()))
+async def test_a_new_secret_invalidates_the_previous_one_at_once(fixture: HarborFixture) -> None:
+    made = await fixture.harbor.create_robot(fixture.admin, fixture.robot())
+    await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
+    await fixture.harbor.set_robot_secret(fixture.admin, made, OTHER_SECRET)
+    assert not await fixture.probe.try_login(fixture.with_login(made.login, SECRET.get_secret_value()))
+    assert await fixture.probe.try_login(fixture.with_login(made.login, OTHER_SECRET.get_secret_value()))
 
 
-async def test_the_rights_of_a_robot_are_replaced(world: World) -> None:
-    first, second = await world.project(), await world.project()
-    desired = world.robot(first.name)
-    made = await world.harbor.create_robot(world.admin, desired)
+async def test_the_rights_of_a_robot_are_replaced(fixture: HarborFixture) -> None:
+    first, second = await fixture.project(), await fixture.project()
+    desired = fixture.robot(first.name)
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
     wider = DesiredRobot(desired.name, desired.description, (first.name, second.name))
-    await world.harbor.update_robot(world.admin, made, wider)
-    found = await world.harbor.find_robot(world.admin, desired.name)
+    await fixture.harbor.update_robot(fixture.admin, made, wider)
+    found = await fixture.harbor.find_robot(fixture.admin, desired.name)
     assert found is not None
     assert wider.is_met_by(found)
     assert not desired.is_met_by(found)
 
 
-async def test_a_robot_is_refused_twice_without_project_or_with_a_weak_secret(world: World) -> None:
-    desired = world.robot()
-    made = await world.harbor.create_robot(world.admin, desired)
-    for requeue_after in (desired, world.robot("nobody-made-this")):
+async def test_a_robot_is_refused_twice_without_project_or_with_a_weak_secret(fixture: HarborFixture) -> None:
+    desired = fixture.robot()
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
+    for refused_robot in (desired, fixture.robot("not-created")):
         with pytest.raises(Refused) as refused:
-            await world.harbor.create_robot(world.admin, requeue_after)
+            await fixture.harbor.create_robot(fixture.admin, refused_robot)
         assert refused.value.reason is Reason.ROBOT_REFUSED
     with pytest.raises(Refused):
-        await world.harbor.set_robot_secret(world.admin, made, SecretStr("weak"))
+        await fixture.harbor.set_robot_secret(fixture.admin, made, SecretStr("weak"))
 
 
-async def test_a_robot_is_removed_and_removing_it_again_succeeds(world: World) -> None:
-    desired = world.robot()
-    made = await world.harbor.create_robot(world.admin, desired)
-    await world.harbor.remove_robot(world.admin, made)
-    await world.harbor.remove_robot(world.admin, made)
-    assert await world.harbor.find_robot(world.admin, desired.name) is None
+async def test_a_robot_is_removed_and_removing_it_again_succeeds(fixture: HarborFixture) -> None:
+    desired = fixture.robot()
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
+    await fixture.harbor.remove_robot(fixture.admin, made)
+    await fixture.harbor.remove_robot(fixture.admin, made)
+    assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
 
 
-async def test_an_image_is_found_and_pulled_by_whoever_may(world: World) -> None:
-    project, other = await world.project(), await world.project()
-    assert await world.harbor.read_image(world.admin, project.name) is None
-    image = await world.push(f"{project.name}/app")
-    observed = await world.harbor.read_project(world.admin, project.name)
+async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixture) -> None:
+    project, other = await fixture.project(), await fixture.project()
+    assert await fixture.harbor.read_image(fixture.admin, project.name) is None
+    image = await fixture.push(f"{project.name}/app")
+    observed = await fixture.harbor.read_project(fixture.admin, project.name)
     assert observed is not None
     assert observed.repositories == 1
-    assert await world.harbor.read_image(world.admin, project.name) == image
-    made = await world.harbor.create_robot(world.admin, world.robot(project.name))
-    await world.harbor.set_robot_secret(world.admin, made, SECRET)
-    robot = world.with_login(made.login, SECRET.get_secret_value())
-    assert await world.probe.try_pull(robot, image) == PullResult(200, 200, 200)
-    assert await world.probe.try_pull(robot, None) == PullResult(200, 200)
-    assert (await world.probe.try_pull(robot, f"{other.name}/app:one")).manifest == 401
+    assert await fixture.harbor.read_image(fixture.admin, project.name) == image
+    made = await fixture.harbor.create_robot(fixture.admin, fixture.robot(project.name))
+    await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
+    robot = fixture.with_login(made.login, SECRET.get_secret_value())
+    assert await fixture.probe.try_pull(robot, image) == PullResult(200, 200, 200)
+    assert await fixture.probe.try_pull(robot, None) == PullResult(200, 200)
+    assert (await fixture.probe.try_pull(robot, f"{other.name}/app:one")).manifest == 401
 
 
-async def test_an_upload_is_tried_and_nothing_remains(world: World) -> None:
-    project = await world.project()
-    observed = await world.probe.try_upload(world.admin, f"{project.name}/probe", 64 * KIB)
+async def test_an_upload_is_tried_and_nothing_remains(fixture: HarborFixture) -> None:
+    project = await fixture.project()
+    observed = await fixture.probe.try_upload(fixture.admin, f"{project.name}/probe", 64 * KIB)
     assert (observed.started, observed.patched) == (202, 202)
     assert "/v2/" in observed.location
-    found = await world.harbor.read_project(world.admin, project.name)
+    found = await fixture.harbor.read_project(fixture.admin, project.name)
     assert found is not None
     assert found.repositories == 0
 
 
-async def test_an_upload_that_is_not_allowed_does_not_start(world: World) -> None:
-    made = await world.harbor.create_robot(world.admin, world.robot())
-    await world.harbor.set_robot_secret(world.admin, made, SECRET)
-    robot = world.with_login(made.login, SECRET.get_secret_value())
-    observed = await world.probe.try_upload(robot, "library/probe", KIB)
+async def test_an_upload_that_is_not_allowed_does_not_start(fixture: HarborFixture) -> None:
+    made = await fixture.harbor.create_robot(fixture.admin, fixture.robot())
+    await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
+    robot = fixture.with_login(made.login, SECRET.get_secret_value())
+    observed = await fixture.probe.try_upload(robot, "library/probe", KIB)
     assert (observed.started, observed.patched) == (401, None)
 
 
-async def test_nobody_answers() -> None:
+async def test_a_port_without_a_server_is_unavailable() -> None:
     with pytest.raises(Unavailable) as unavailable:
-        await HttpRegistryProbe().read_entrance(HarborEndpoint("http://127.0.0.1:1"))
+        await HttpRegistryProbe().read_v2_response(HarborEndpoint("http://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

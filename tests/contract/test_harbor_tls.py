@@ -1,4 +1,4 @@
-"""The RegistryDoor port over TLS: what certificates, proxies and body limits look like through a real nginx."""
+"""The RegistryProbe port over TLS: certificates, proxies and body limits with a real nginx."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from lab.nginx import Front, Site
 from lab.process import LabError, Processes
 
 MIB = 1 << 20
-DOOR = HttpRegistryProbe()
+PROBE = HttpRegistryProbe()
 
 
 @dataclass
-class Harbor:
+class HarborFixture:
     """The stand-in behind a front whose certificate is for 'localhost' only."""
 
     front: Front
     standalone: Standalone
     ca: str
 
-    def access(self, ca: str | None = None) -> HarborEndpoint:
+    def endpoint(self, ca: str | None = None) -> HarborEndpoint:
         login = Login("admin", SecretStr(self.standalone.admin_password))
         return HarborEndpoint(self.front.url, self.ca if ca is None else ca, login)
 
 
 @pytest.fixture(scope="module")
-def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
+def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborFixture]:
     directory = tmp_path_factory.mktemp("harbor-tls")
     directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
     directory.chmod(0o711)
@@ -54,7 +54,7 @@ def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
     try:
         standalone = Standalone.start(directory, processes, authority)
         site = Site(standalone.url, hosts=("localhost",))
-        yield Harbor(Front.start(directory / "front", processes, authority, site), standalone, authority.ca_pem)
+        yield HarborFixture(Front.start(directory / "front", processes, authority, site), standalone, authority.ca_pem)
     except LabError as error:
         pytest.skip(f"the Harbor stand-in cannot run here: {error}")
     finally:
@@ -62,8 +62,8 @@ def harbor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor]:
 
 
 @pytest.mark.lab
-async def test_a_trusted_certificate_has_names_and_an_end(harbor: Harbor) -> None:
-    observed = await DOOR.read_certificate(harbor.access())
+async def test_a_trusted_certificate_has_names_and_an_end(harbor: HarborFixture) -> None:
+    observed = await PROBE.read_certificate(harbor.endpoint())
     assert observed is not None
     assert observed.fault is None
     assert observed.names == ("localhost",)
@@ -71,46 +71,46 @@ async def test_a_trusted_certificate_has_names_and_an_end(harbor: Harbor) -> Non
 
 
 @pytest.mark.lab
-async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: Harbor) -> None:
-    observed = await DOOR.read_certificate(harbor.access(ca=""))
+async def test_a_certificate_of_an_unknown_authority_is_untrusted(harbor: HarborFixture) -> None:
+    observed = await PROBE.read_certificate(harbor.endpoint(ca=""))
     assert observed is not None
     assert observed.fault is TlsFault.UNTRUSTED
     with pytest.raises(Refused) as refused:
-        await DOOR.read_entrance(harbor.access(ca=""))
+        await PROBE.read_v2_response(harbor.endpoint(ca=""))
     assert refused.value.reason is Reason.CERTIFICATE_UNTRUSTED
 
 
 @pytest.mark.lab
-async def test_a_certificate_for_another_host_is_told_with_its_names(harbor: Harbor) -> None:
+async def test_a_certificate_for_another_host_is_reported_with_its_names(harbor: HarborFixture) -> None:
     by_address = HarborEndpoint(harbor.front.url.replace("localhost", "127.0.0.1"), harbor.ca)
-    observed = await DOOR.read_certificate(by_address)
+    observed = await PROBE.read_certificate(by_address)
     assert observed is not None
     assert observed.fault is TlsFault.HOST_MISMATCH
     assert observed.names == ("localhost",)
 
 
 @pytest.mark.lab
-async def test_the_entrance_tells_of_a_token_service_elsewhere(harbor: Harbor) -> None:
-    entrance = await DOOR.read_entrance(harbor.access())
-    assert f'realm="{harbor.standalone.url}/service/token"' in entrance.challenge
+async def test_the_challenge_names_a_token_service_elsewhere(harbor: HarborFixture) -> None:
+    v2_response = await PROBE.read_v2_response(harbor.endpoint())
+    assert f'realm="{harbor.standalone.url}/service/token"' in v2_response.challenge
 
 
 @pytest.mark.lab
-async def test_a_body_limit_is_told_as_413_and_lifted_as_202(harbor: Harbor) -> None:
+async def test_a_body_limit_is_reported_as_413_and_its_removal_as_202(harbor: HarborFixture) -> None:
     harbor.front.reconfigure(max_body="1m")
-    observed = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    observed = await PROBE.try_upload(harbor.endpoint(), "library/probe", 2 * MIB)
     assert (observed.started, observed.patched) == (413, None)
     harbor.front.reconfigure(max_body="0")
     mark = harbor.front.mark()
-    observed = await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+    observed = await PROBE.try_upload(harbor.endpoint(), "library/probe", 2 * MIB)
     assert (observed.started, observed.patched) == (202, 202)
-    ways = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
-    assert ways[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
+    exchanges = [(request.method, request.status) for request in harbor.front.requests_since(mark)]
+    assert exchanges[1:] == [("POST", 202), ("PATCH", 202), ("DELETE", 204)]
 
 
 @pytest.mark.lab
-async def test_no_data_of_an_upload_remains_in_storage(harbor: Harbor) -> None:
-    await DOOR.try_upload(harbor.access(), "library/probe", 2 * MIB)
+async def test_no_data_of_an_upload_remains_in_storage(harbor: HarborFixture) -> None:
+    await PROBE.try_upload(harbor.endpoint(), "library/probe", 2 * MIB)
     root = Path(harbor.standalone._directory) / "registry"
     left = [path for path in root.rglob("*") if path.is_file()]
     assert {path.parent.parent.name for path in left} <= {"hashstates"}
@@ -118,11 +118,11 @@ async def test_no_data_of_an_upload_remains_in_storage(harbor: Harbor) -> None:
 
 
 @pytest.mark.lab
-async def test_a_harbor_that_is_gone_is_unavailable_through_its_front(harbor: Harbor) -> None:
+async def test_a_harbor_that_is_gone_is_unavailable_through_its_front(harbor: HarborFixture) -> None:
     harbor.standalone.stop_core()
     try:
         with pytest.raises(Unavailable) as unavailable:
-            await DOOR.read_health(harbor.access())
+            await PROBE.read_health(harbor.endpoint())
         assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE
     finally:
         harbor.standalone.start_core()
@@ -147,32 +147,32 @@ async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborE
         yield HarborEndpoint(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
 
 
-async def test_an_expired_certificate_is_told_with_its_end(tmp_path: Path) -> None:
+async def test_an_expired_certificate_is_reported_with_its_end(tmp_path: Path) -> None:
     end = datetime(2020, 2, 29, tzinfo=UTC)
-    async with _served_until(end, tmp_path) as access:
-        observed = await DOOR.read_certificate(access)
+    async with _served_until(end, tmp_path) as endpoint:
+        observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
     assert (observed.fault, observed.not_after) == (TlsFault.EXPIRED, end)
 
 
-async def test_a_server_certificate_may_be_its_own_ca(tmp_path: Path) -> None:
-    async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as access:
-        observed = await DOOR.read_certificate(access)
+async def test_a_server_certificate_can_be_its_own_ca(tmp_path: Path) -> None:
+    async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as endpoint:
+        observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
     assert observed.fault is None
 
 
 async def test_a_ca_that_is_no_certificate_is_refused() -> None:
     with pytest.raises(Refused) as refused:
-        await DOOR.read_certificate(HarborEndpoint("https://localhost:1", "not a certificate"))
+        await PROBE.read_certificate(HarborEndpoint("https://localhost:1", "not a certificate"))
     assert refused.value.reason is Reason.SECRET_INVALID
 
 
 async def test_plain_http_has_no_certificate() -> None:
-    assert await DOOR.read_certificate(HarborEndpoint("http://localhost:1")) is None
+    assert await PROBE.read_certificate(HarborEndpoint("http://localhost:1")) is None
 
 
-async def test_nobody_at_the_port_is_unavailable() -> None:
+async def test_a_handshake_without_a_server_is_unavailable() -> None:
     with pytest.raises(Unavailable) as unavailable:
-        await DOOR.read_certificate(HarborEndpoint("https://127.0.0.1:1"))
+        await PROBE.read_certificate(HarborEndpoint("https://127.0.0.1:1"))
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE

@@ -58,7 +58,7 @@ async def real_helm(
     http: KubernetesClient, kube: KubernetesNamespaceResources, plane: ControlPlane, tmp_path: Path
 ) -> AsyncIterator[SubprocessHelm]:
     """Acts as the service account of the release, with exactly the rights that are shipped."""
-    sources = ChartSources((), (tmp_path, *source_directories()))
+    sources = ChartSources((), tuple(map(str, (tmp_path, *source_directories()))))
     settings = HelmSettings(str(program("helm")), tmp_path / "helm", from_kubeconfig(plane.kubeconfig), sources)
     helm = SubprocessHelm(settings, KubernetesReleaseIdentity(http), now)
     yield helm

@@ -1,4 +1,4 @@
-"""The same questions to the fake and to a real server, so that the fake cannot lie."""
+"""The Postgres port: the same cases against the fake and a real server, so that both behave the same."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ ORIGIN = "Secret 'pg-admin' (`spec.database.adminSecretRef`)"
 
 
 @dataclass
-class World:
-    """A server behind the port, and the wish of one test in it: every test has names of its own."""
+class DatabaseFixture:
+    """A server behind the port, and the desired state of one test: each test has its own names."""
 
     postgres: Postgres
     server: PostgresServer
@@ -77,26 +77,26 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabPostgres]:
         processes.stop_all()
 
 
-def _wish(test: str) -> DesiredDatabases:
+def _desired(test: str) -> DesiredDatabases:
     stem = "t_" + "".join(letter for letter in test if letter.isalnum())[-40:].lower()
     wanted = tuple(WantedDatabase(f"{stem}_{kind}", f"spec.database.names.{kind}") for kind in ("core", "clair"))
     return DesiredDatabases(stem, wanted, Marker("intra/cr", "uid-1"), 50, 10)
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-def world(request: pytest.FixtureRequest) -> World:
-    desired = _wish(request.node.name)
+def db(request: pytest.FixtureRequest) -> DatabaseFixture:
+    desired = _desired(request.node.name)
     if request.param == "fake":
         fake = FakePostgres()
         login = PostgresLogin(fake.admin.name, SecretStr(fake.admin_password), ORIGIN)
         server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
-        return World(fake, server, login, desired, lambda: len(fake.changes), fake=fake)
+        return DatabaseFixture(fake, server, login, desired, lambda: len(fake.changes), fake=fake)
     return _real(request.getfixturevalue("lab"), desired)
 
 
-def _real(lab: LabPostgres, desired: DesiredDatabases) -> World:
+def _real(lab: LabPostgres, desired: DesiredDatabases) -> DatabaseFixture:
     mark = lab.mark()
-    return World(
+    return DatabaseFixture(
         PsycopgPostgres(),
         PostgresServer(lab.host, lab.port, SslMode.VERIFY_FULL, Path(lab.ca_path).read_text()),
         PostgresLogin(lab.provisioner_user, SecretStr(lab.provisioner_password), ORIGIN),
@@ -107,12 +107,12 @@ def _real(lab: LabPostgres, desired: DesiredDatabases) -> World:
 
 
 @pytest.fixture
-def real(request: pytest.FixtureRequest, lab: LabPostgres) -> World:
-    return _real(lab, _wish(request.node.name))
+def real(request: pytest.FixtureRequest, lab: LabPostgres) -> DatabaseFixture:
+    return _real(lab, _desired(request.node.name))
 
 
-async def test_an_empty_server_holds_nothing_of_ours(world: World) -> None:
-    observed = await world.read()
+async def test_an_empty_server_holds_nothing_of_ours(db: DatabaseFixture) -> None:
+    observed = await db.read()
 
     assert observed.role is None
     assert observed.databases == ()
@@ -121,104 +121,102 @@ async def test_an_empty_server_holds_nothing_of_ours(world: World) -> None:
     assert observed.admin.may_create_databases
 
 
-async def test_what_was_wished_is_there_and_a_second_look_finds_no_difference(world: World) -> None:
-    await world.converge()
-    before = world.changed()
-    observed = await world.read()
+async def test_the_desired_state_is_reached_and_a_second_read_finds_no_difference(db: DatabaseFixture) -> None:
+    await db.converge()
+    before = db.changed()
+    observed = await db.read()
 
-    assert plan_changes(world.desired, observed, PASSWORD) == ()
+    assert plan_changes(db.desired, observed, PASSWORD) == ()
     assert observed.role
-    assert (observed.role.comment, observed.role.connection_limit, observed.role.lacking) == (
-        world.desired.marker.comment,
+    assert (observed.role.comment, observed.role.connection_limit, observed.role.missing_attributes) == (
+        db.desired.marker.comment,
         50,
         (),
     )
-    expected = [marked(name, world.desired.role, world.desired.marker) for name in sorted(world.names)]
+    expected = [marked(name, db.desired.role, db.desired.marker) for name in sorted(db.names)]
     assert sorted(observed.databases, key=lambda database: database.name) == expected
     assert before > 0
-    assert world.changed() == before
+    assert db.changed() == before
 
 
-async def test_the_role_logs_in_with_its_password_and_may_create(world: World) -> None:
-    await world.converge()
-    for name in world.names:
-        login = await world.postgres.try_login(world.server, world.login, name)
-        assert (login.answer, login.may_create) == (LoginResult.ACCEPTED, True)
+async def test_the_role_logs_in_with_its_password_and_can_create_tables(db: DatabaseFixture) -> None:
+    await db.converge()
+    for name in db.names:
+        login = await db.postgres.try_login(db.server, db.login, name)
+        assert (login.result, login.may_create) == (LoginResult.ACCEPTED, True)
 
 
-async def test_a_login_with_another_password_is_an_answer(world: World) -> None:
-    await world.converge()
-    wrong = replace(world.login, password=SecretStr("wrong"))
-    login = await world.postgres.try_login(world.server, wrong, world.names[0])
-    assert login.answer is LoginResult.WRONG_PASSWORD
+async def test_a_login_with_another_password_is_an_answer(db: DatabaseFixture) -> None:
+    await db.converge()
+    wrong = replace(db.login, password=SecretStr("wrong"))
+    login = await db.postgres.try_login(db.server, wrong, db.names[0])
+    assert login.result is LoginResult.WRONG_PASSWORD
     assert "wrong" not in login.error_message
 
 
-async def test_a_password_is_set_again(world: World) -> None:
-    await world.converge()
+async def test_a_password_is_set_again(db: DatabaseFixture) -> None:
+    await db.converge()
     other = SecretStr("another0password")
-    await world.apply(SetPassword(world.desired.role, other))
-    login = await world.postgres.try_login(world.server, replace(world.login, password=other), world.names[0])
-    assert login.answer is LoginResult.ACCEPTED
+    await db.apply(SetPassword(db.desired.role, other))
+    login = await db.postgres.try_login(db.server, replace(db.login, password=other), db.names[0])
+    assert login.result is LoginResult.ACCEPTED
 
 
-async def test_a_login_into_a_database_that_is_not_there_is_refused(world: World) -> None:
-    await world.converge()
-    login = await world.postgres.try_login(world.server, world.login, "nowhere")
-    assert login.answer is LoginResult.REFUSED
+async def test_a_login_into_a_database_that_is_not_there_is_refused(db: DatabaseFixture) -> None:
+    await db.converge()
+    login = await db.postgres.try_login(db.server, db.login, "nowhere")
+    assert login.result is LoginResult.REFUSED
 
 
-async def test_a_wrong_admin_password_is_refused_by_name(world: World) -> None:
-    world.admin = replace(world.admin, password=SecretStr("wrong-password"))
+async def test_a_wrong_admin_password_is_refused_by_name(db: DatabaseFixture) -> None:
+    db.admin = replace(db.admin, password=SecretStr("wrong-password"))
     with pytest.raises(Refused) as refusal:
-        await world.read()
+        await db.read()
     assert refusal.value.reason is Reason.DATABASE_CREDENTIALS_REJECTED
     assert ORIGIN in str(refusal.value)
     assert "wrong-password" not in str(refusal.value)
 
 
-async def test_a_new_uid_is_written_over_the_old_one(world: World) -> None:
-    await world.converge()
-    world.desired = replace(world.desired, marker=Marker("intra/cr", "uid-2"))
-    await world.converge()
-    observed = await world.read()
+async def test_a_new_uid_is_written_over_the_old_one(db: DatabaseFixture) -> None:
+    await db.converge()
+    db.desired = replace(db.desired, marker=Marker("intra/cr", "uid-2"))
+    await db.converge()
+    observed = await db.read()
     assert observed.role
-    assert {observed.role.comment, *(d.comment for d in observed.databases)} == {world.desired.marker.comment}
+    assert {observed.role.comment, *(d.comment for d in observed.databases)} == {db.desired.marker.comment}
 
 
-async def test_a_limit_that_drifted_is_set_again(world: World) -> None:
-    await world.converge()
-    await world.apply(AlterRole(world.desired.role, 7, ()))
-    assert (observed := (await world.read()).role)
+async def test_a_limit_that_drifted_is_set_again(db: DatabaseFixture) -> None:
+    await db.converge()
+    await db.apply(AlterRole(db.desired.role, 7, ()))
+    assert (observed := (await db.read()).role)
     assert observed.connection_limit == 7
-    await world.converge()
-    assert (observed := (await world.read()).role)
+    await db.converge()
+    assert (observed := (await db.read()).role)
     assert observed.connection_limit == 50
 
 
-async def test_removal_takes_what_is_marked(world: World) -> None:
-    await world.converge()
-    await world.apply(*plan_removal(world.desired, await world.read()))
-    observed = await world.read()
+async def test_removal_takes_what_is_marked(db: DatabaseFixture) -> None:
+    await db.converge()
+    await db.apply(*plan_removal(db.desired, await db.read()))
+    observed = await db.read()
     assert (observed.role, observed.databases) == (None, ())
 
 
-async def test_removal_for_another_uid_takes_nothing(world: World) -> None:
-    await world.converge()
-    other = replace(world.desired, marker=Marker("intra/cr", "uid-9"))
-    assert plan_removal(other, await world.read()) == ()
+async def test_removal_for_another_uid_takes_nothing(db: DatabaseFixture) -> None:
+    await db.converge()
+    other = replace(db.desired, marker=Marker("intra/cr", "uid-9"))
+    assert plan_removal(other, await db.read()) == ()
 
 
-async def test_an_admin_without_rights_is_refused(world: World) -> None:
-    if world.fake:
-        world.fake.admin = admin("")
-    if world.lab:
-        world.lab.query(
-            f"CREATE ROLE weak_{world.desired.role} LOGIN PASSWORD '{world.admin.password.get_secret_value()}'"
-        )
-        world.admin = replace(world.admin, username=f"weak_{world.desired.role}")
+async def test_an_admin_without_rights_is_refused(db: DatabaseFixture) -> None:
+    if db.fake:
+        db.fake.admin = admin("")
+    if db.lab:
+        db.lab.query(f"CREATE ROLE weak_{db.desired.role} LOGIN PASSWORD '{db.admin.password.get_secret_value()}'")
+        db.admin = replace(db.admin, username=f"weak_{db.desired.role}")
     with pytest.raises(Refused) as refusal:
-        await world.converge()
+        await db.converge()
     assert refusal.value.reason is Reason.DATABASE_RIGHTS_MISSING
 
 
@@ -226,7 +224,7 @@ async def test_an_admin_without_rights_is_refused(world: World) -> None:
 
 
 @pytest.mark.lab
-async def test_the_lock_keeps_the_second_session_out(real: World) -> None:
+async def test_the_lock_keeps_the_second_session_out(real: DatabaseFixture) -> None:
     async with real.postgres.session(real.server, real.admin) as first:
         assert await first.lock()
         async with real.postgres.session(real.server, real.admin) as second:
@@ -236,7 +234,7 @@ async def test_the_lock_keeps_the_second_session_out(real: World) -> None:
 
 
 @pytest.mark.lab
-async def test_the_clear_password_never_reaches_the_server(real: World) -> None:
+async def test_the_clear_password_never_reaches_the_server(real: DatabaseFixture) -> None:
     assert real.lab
     mark = real.lab.mark()
     await real.converge()
@@ -247,28 +245,28 @@ async def test_the_clear_password_never_reaches_the_server(real: World) -> None:
 
 
 @pytest.mark.lab
-async def test_strangers_may_not_connect(real: World) -> None:
+async def test_another_role_cannot_connect(real: DatabaseFixture) -> None:
     assert real.lab
     await real.converge()
     real.lab.query(f"CREATE ROLE other_{real.desired.role} LOGIN PASSWORD 'x'")
-    stranger = PostgresLogin(f"other_{real.desired.role}", SecretStr("x"), "nobody's")
-    assert (await real.postgres.try_login(real.server, stranger, real.names[0])).answer is LoginResult.REFUSED
+    other = PostgresLogin(f"other_{real.desired.role}", SecretStr("x"), "Secret 'other'")
+    assert (await real.postgres.try_login(real.server, other, real.names[0])).result is LoginResult.REFUSED
 
 
 @pytest.mark.lab
-async def test_rights_that_the_role_should_not_have_are_seen_and_taken_away(real: World) -> None:
+async def test_rights_that_the_role_must_not_have_are_found_and_revoked(real: DatabaseFixture) -> None:
     assert real.lab
     await real.converge()
     real.lab.query(f"ALTER ROLE {real.desired.role} CREATEDB NOLOGIN VALID UNTIL '2020-01-01'")
     assert (role := (await real.read()).role)
-    assert set(role.lacking) == {Attribute.NO_CREATEDB, Attribute.LOGIN, Attribute.NO_EXPIRY}
+    assert set(role.missing_attributes) == {Attribute.NO_CREATEDB, Attribute.LOGIN, Attribute.NO_EXPIRY}
     await real.converge()
     assert (role := (await real.read()).role)
-    assert role.lacking == ()
+    assert role.missing_attributes == ()
 
 
 @pytest.mark.lab
-async def test_a_superuser_takes_schema_public_where_it_is_open(real: World) -> None:
+async def test_a_superuser_transfers_schema_public_where_public_can_create(real: DatabaseFixture) -> None:
     assert real.lab
     real.admin = PostgresLogin(real.lab.admin_user, SecretStr(real.lab.admin_password), ORIGIN)
     old = replace(await real.read(), version=14)
@@ -278,8 +276,9 @@ async def test_a_superuser_takes_schema_public_where_it_is_open(real: World) -> 
 
 
 @pytest.mark.lab
-async def test_a_certificate_of_a_stranger_is_not_trusted(real: World, tmp_path: Path) -> None:
-    real.server = replace(real.server, ca=Authority.create(tmp_path / "other").ca_pem)
+@pytest.mark.parametrize("has_bundle", [True, False])
+async def test_another_authority_is_not_trusted(real: DatabaseFixture, tmp_path: Path, has_bundle: bool) -> None:
+    real.server = replace(real.server, ca=Authority.create(tmp_path / "other").ca_pem if has_bundle else None)
     with pytest.raises(Refused) as refusal:
         await real.read()
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
@@ -287,8 +286,14 @@ async def test_a_certificate_of_a_stranger_is_not_trusted(real: World, tmp_path:
 
 
 @pytest.mark.lab
-async def test_without_a_ca_the_system_decides(real: World) -> None:
-    real.server = replace(real.server, ca=None)
-    with pytest.raises(Refused) as refusal:
-        await real.read()
-    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+async def test_a_session_leaves_nothing_in_the_connection_of_a_pooler(real: DatabaseFixture) -> None:
+    """PgBouncer in transaction mode hands a server connection to the next client as it is."""
+    left = (
+        "SELECT (SELECT count(*) FROM pg_settings WHERE name ~ 'timeout$' AND setting <> reset_val) + "
+        "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), current_user::text"
+    )
+    async with real.postgres.session(real.server, real.admin) as session:
+        assert await session.lock()
+        await session.apply(plan_changes(real.desired, await session.read(real.desired.role, real.names), PASSWORD))
+        found = await session._connection.execute(left)  # type: ignore[attr-defined]
+        assert await found.fetchone() == (0, real.admin.username)

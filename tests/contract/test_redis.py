@@ -1,4 +1,4 @@
-"""The same questions to the fake and to real servers, so that the fake cannot lie."""
+"""The Redis port: the same cases against the fake and real servers, so that both behave the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRIMARY, REPLICA = Address("primary", 6379), Address("replica", 6379)
 
 
 @dataclass
-class World:
+class CacheFixture:
     """A port, and the address of a server of each shape."""
 
     redis: Redis
@@ -37,7 +37,7 @@ class World:
 
 @dataclass
 class Servers:
-    """Real servers, each started when a test first asks for its shape."""
+    """Real servers, each started when a test first uses its shape."""
 
     directory: Path
     processes: Processes
@@ -72,7 +72,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         processes.stop_all()
 
 
-def _fake() -> World:
+def _fake() -> CacheFixture:
     shapes = {
         "standalone": FakeNode(ObservedCache("Redis 7")),
         "locked": FakeNode(ObservedCache("Redis 7"), PASSWORD),
@@ -87,82 +87,82 @@ def _fake() -> World:
     def address(shape: str) -> Address:
         return Address(shape.replace(" ", "-"), 6379)
 
-    return World(FakeRedis({address(shape): node for shape, node in shapes.items()}), address)
+    return CacheFixture(FakeRedis({address(shape): node for shape, node in shapes.items()}), address)
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-def world(request: pytest.FixtureRequest) -> World:
+def caches(request: pytest.FixtureRequest) -> CacheFixture:
     if request.param == "fake":
         return _fake()
-    return World(RedisPyCache(), request.getfixturevalue("servers").address)
+    return CacheFixture(RedisPyCache(), request.getfixturevalue("servers").address)
 
 
-async def test_a_primary(world: World) -> None:
-    observed = await world.redis.read(world.address("standalone"), RedisLogin())
+async def test_a_primary(caches: CacheFixture) -> None:
+    observed = await caches.redis.read(caches.address("standalone"), RedisLogin())
     assert observed.product.startswith("Redis 7")
     assert (observed.mode, observed.is_primary, observed.has_enough_databases) == (Mode.STANDALONE, True, True)
     assert observed.eviction == "noeviction"
 
 
-async def test_a_primary_with_a_password(world: World) -> None:
-    observed = await world.redis.read(world.address("locked"), RedisLogin(SecretStr(PASSWORD)))
+async def test_a_primary_with_a_password(caches: CacheFixture) -> None:
+    observed = await caches.redis.read(caches.address("locked"), RedisLogin(SecretStr(PASSWORD)))
     assert observed.is_primary
 
 
 @pytest.mark.parametrize(
     ("shape", "password"), [("locked", None), ("locked", "wrong0secret"), ("standalone", "needless0secret")]
 )
-async def test_a_password_that_does_not_fit(world: World, shape: str, password: str | None) -> None:
+async def test_a_password_that_does_not_fit(caches: CacheFixture, shape: str, password: str | None) -> None:
     login = RedisLogin(SecretStr(password) if password else None, origin=ORIGIN)
     with pytest.raises(Refused) as refusal:
-        await world.redis.read(world.address(shape), login)
+        await caches.redis.read(caches.address(shape), login)
     assert refusal.value.reason is Reason.CACHE_CREDENTIALS_REJECTED
     assert "spec.cache.passwordSecretRef" in str(refusal.value)
     assert "0secret" not in str(refusal.value)
 
 
-async def test_too_few_databases(world: World) -> None:
-    observed = await world.redis.read(world.address("small"), RedisLogin())
+async def test_too_few_databases(caches: CacheFixture) -> None:
+    observed = await caches.redis.read(caches.address("small"), RedisLogin())
     assert not observed.has_enough_databases
 
 
-async def test_a_cluster(world: World) -> None:
-    assert (await world.redis.read(world.address("cluster"), RedisLogin())).mode is Mode.CLUSTER
+async def test_a_cluster(caches: CacheFixture) -> None:
+    assert (await caches.redis.read(caches.address("cluster"), RedisLogin())).mode is Mode.CLUSTER
 
 
-async def test_a_replica_names_its_primary(world: World) -> None:
-    observed = await world.redis.read(world.address("replica"), RedisLogin())
+async def test_a_replica_names_its_primary(caches: CacheFixture) -> None:
+    observed = await caches.redis.read(caches.address("replica"), RedisLogin())
     assert not observed.is_primary
     assert Address.parse(observed.primary).port
 
 
-async def test_a_sentinel_is_seen_as_one(world: World) -> None:
-    assert (await world.redis.read(world.address("sentinel"), RedisLogin())).mode is Mode.SENTINEL
+async def test_a_sentinel_is_recognised(caches: CacheFixture) -> None:
+    assert (await caches.redis.read(caches.address("sentinel"), RedisLogin())).mode is Mode.SENTINEL
 
 
-async def test_a_sentinel_names_the_primary(world: World) -> None:
-    observed = await world.redis.read_sentinel(world.address("sentinel"), MASTER_NAME)
+async def test_a_sentinel_names_the_primary(caches: CacheFixture) -> None:
+    observed = await caches.redis.read_sentinel(caches.address("sentinel"), MASTER_NAME)
     assert observed.is_sentinel
     assert observed.master
 
 
-async def test_a_sentinel_that_does_not_know_the_master_set(world: World) -> None:
-    assert await world.redis.read_sentinel(world.address("sentinel"), "nobody") == ObservedSentinel()
+async def test_a_sentinel_that_does_not_know_the_master_set(caches: CacheFixture) -> None:
+    assert await caches.redis.read_sentinel(caches.address("sentinel"), "unknown") == ObservedSentinel()
 
 
-async def test_a_sentinel_that_demands_a_password(world: World) -> None:
-    observed = await world.redis.read_sentinel(world.address("locked sentinel"), MASTER_NAME)
+async def test_a_sentinel_that_requires_a_password(caches: CacheFixture) -> None:
+    observed = await caches.redis.read_sentinel(caches.address("locked sentinel"), MASTER_NAME)
     assert observed.requires_password
 
 
-async def test_a_plain_server_is_no_sentinel(world: World) -> None:
-    assert not (await world.redis.read_sentinel(world.address("standalone"), MASTER_NAME)).is_sentinel
+async def test_a_plain_server_is_no_sentinel(caches: CacheFixture) -> None:
+    assert not (await caches.redis.read_sentinel(caches.address("standalone"), MASTER_NAME)).is_sentinel
 
 
-async def test_nobody_at_the_address(world: World) -> None:
-    with pytest.raises(Unavailable) as trouble:
-        await world.redis.read(Address("127.0.0.1", free_port()), RedisLogin())
-    assert trouble.value.reason is Reason.CACHE_UNREACHABLE
+async def test_an_address_without_a_server_is_unavailable(caches: CacheFixture) -> None:
+    with pytest.raises(Unavailable) as error:
+        await caches.redis.read(Address("127.0.0.1", free_port()), RedisLogin())
+    assert error.value.reason is Reason.CACHE_UNREACHABLE
 
 
 # What only a real server can show
@@ -176,7 +176,7 @@ def tls_server(servers: Servers) -> tuple[Address, str]:
     files = [f"tls-cert-file {issued.cert_path}", f"tls-key-file {issued.key_path}"]
     node.configure([f"tls-port {port}", *files, "tls-auth-clients no"])
     node.run()
-    return Address(node.host, port), str(authority.ca_path)
+    return Address(node.host, port), authority.ca_pem
 
 
 @pytest.mark.lab
@@ -186,7 +186,7 @@ async def test_tls_with_a_trusted_authority(tls_server: tuple[Address, str]) -> 
 
 
 @pytest.mark.lab
-async def test_tls_with_a_stranger(tls_server: tuple[Address, str]) -> None:
+async def test_tls_with_another_authority(tls_server: tuple[Address, str]) -> None:
     with pytest.raises(Refused) as refusal:
         await RedisPyCache().read(tls_server[0], RedisLogin(tls=True))
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
@@ -199,7 +199,7 @@ async def test_a_tls_port_spoken_to_without_tls(tls_server: tuple[Address, str])
 
 
 @pytest.mark.lab
-async def test_a_look_changes_nothing(servers: Servers) -> None:
+async def test_a_read_changes_nothing(servers: Servers) -> None:
     address = servers.address("standalone")
     with servers.started["standalone"].client() as client:
         before = client.info("persistence")["rdb_changes_since_last_save"]
@@ -213,9 +213,9 @@ async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
-async def test_a_server_that_says_nothing() -> None:
+async def test_a_server_that_does_not_answer_is_unavailable() -> None:
     async with await asyncio.start_server(_silence, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        with pytest.raises(Unavailable) as trouble:
+        with pytest.raises(Unavailable) as error:
             await RedisPyCache().read(Address("127.0.0.1", port), RedisLogin())
-    assert trouble.value.reason is Reason.CACHE_UNREACHABLE
+    assert error.value.reason is Reason.CACHE_UNREACHABLE

@@ -135,7 +135,7 @@ async def attack(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Attack]:
     plane.apply(*(canary(name) for name in CANARIES))
     connection = from_kubeconfig(plane.kubeconfig_for_service_account(OPERATOR, OPERATOR))
     async with KubernetesClient(connection) as http:
-        settings = HelmSettings(str(program("helm")), tmp_path / "helm", connection, ChartSources((), (tmp_path,)))
+        settings = HelmSettings(str(program("helm")), tmp_path / "helm", connection, ChartSources((), (str(tmp_path),)))
         helm = SubprocessHelm(settings, KubernetesReleaseIdentity(http), now)
         attack = Attack(plane, Site(KubernetesNamespaceResources(http), helm), tmp_path, {})
         attack.uids = {name: attack.read(name)["metadata"]["uid"] for name in CANARIES}

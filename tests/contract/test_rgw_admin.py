@@ -25,11 +25,11 @@ from tests.fakes.rgw_admin import FakeRgwAdmin
 
 
 @dataclass
-class World:
-    """An admin API, an access that may use it, one that may not, and a name nobody has yet."""
+class RgwAdminFixture:
+    """An admin API, an endpoint with the capability to use it, one without, and the name of no user yet."""
 
     admin: RgwAdmin
-    access: RgwEndpoint
+    endpoint: RgwEndpoint
     powerless: RgwEndpoint
     uid: str
     fake: FakeRgwAdmin | None = None
@@ -52,75 +52,75 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-def world(request: pytest.FixtureRequest) -> World:
+def rgw(request: pytest.FixtureRequest) -> RgwAdminFixture:
     uid = f"u{uuid4().hex[:8]}"
     if request.param == "real":
         gateway: Gateway = request.getfixturevalue("gateway")
-        access = gateway.access()
+        endpoint = gateway.endpoint()
         made = gateway.ceph.admin("user", "create", f"--uid=p{uid}", "--display-name=powerless")["keys"][0]
         secret = SecretStr(made["secret_key"])
-        powerless = replace(access, access_key=made["access_key"], secret_key=secret)
-        return World(HttpRgwAdmin(), access, powerless, uid, gateway=gateway)
+        powerless = replace(endpoint, access_key=made["access_key"], secret_key=secret)
+        return RgwAdminFixture(HttpRgwAdmin(), endpoint, powerless, uid, gateway=gateway)
     fake = FakeRgwAdmin(admins={"access": "secret", "powerless": "secret"})
     fake.powerless.add("powerless")
-    access = RgwEndpoint("http://rgw:80", "access", SecretStr("secret"), "rgw-admin")
-    return World(fake, access, replace(access, access_key="powerless"), uid, fake=fake)
+    endpoint = RgwEndpoint("http://rgw:80", "access", SecretStr("secret"), "rgw-admin")
+    return RgwAdminFixture(fake, endpoint, replace(endpoint, access_key="powerless"), uid, fake=fake)
 
 
-async def test_a_user_comes_to_be_and_goes(world: World) -> None:
-    admin, access, uid = world.admin, world.access, world.uid
-    assert await admin.read_user(access, uid) is None
+async def test_a_user_is_created_and_removed(rgw: RgwAdminFixture) -> None:
+    admin, endpoint, uid = rgw.admin, rgw.endpoint, rgw.uid
+    assert await admin.read_user(endpoint, uid) is None
 
-    await admin.ensure_user(access, uid, "harbor-operator 1/2 & more")
-    await admin.ensure_user(access, uid, "another name")
+    await admin.ensure_user(endpoint, uid, "harbor-operator 1/2 & more")
+    await admin.ensure_user(endpoint, uid, "another name")
 
-    user = await admin.read_user(access, uid)
+    user = await admin.read_user(endpoint, uid)
     assert user is not None
     assert (user.display_name, user.s3_keys, user.suspended) == ("harbor-operator 1/2 & more", 0, False)
     assert not user.quota.enabled
-    assert await admin.remove_user(access, uid) is True
-    assert await admin.remove_user(access, uid) is True
-    assert await admin.read_user(access, uid) is None
+    assert await admin.remove_user(endpoint, uid) is True
+    assert await admin.remove_user(endpoint, uid) is True
+    assert await admin.read_user(endpoint, uid) is None
 
 
-async def test_a_login_is_set_and_set_again(world: World) -> None:
-    admin, access, username = world.admin, world.access, f"{world.uid}:intra.cr"
-    await admin.ensure_user(access, world.uid, "x")
+async def test_a_login_is_set_and_set_again(rgw: RgwAdminFixture) -> None:
+    admin, endpoint, username = rgw.admin, rgw.endpoint, f"{rgw.uid}:intra.cr"
+    await admin.ensure_user(endpoint, rgw.uid, "x")
 
     for key in ("F1rst", "s/e+c&o=n d"):
-        await admin.set_swift_login(access, username, SecretStr(key))
-        user = await admin.read_user(access, world.uid)
+        await admin.set_swift_login(endpoint, username, SecretStr(key))
+        user = await admin.read_user(endpoint, rgw.uid)
         assert user is not None
         assert user.subusers == {username: FULL_ACCESS}
         assert user.swift_keys == {username: SecretStr(key)}
 
-    await admin.remove_swift_login(access, username)
-    await admin.remove_swift_login(access, username)
-    user = await admin.read_user(access, world.uid)
+    await admin.remove_swift_login(endpoint, username)
+    await admin.remove_swift_login(endpoint, username)
+    user = await admin.read_user(endpoint, rgw.uid)
     assert user is not None
     assert (user.subusers, user.swift_keys) == ({}, {})
 
 
 @pytest.mark.lab
-async def test_a_login_that_may_only_read_gets_full_access(gateway: Gateway) -> None:
+async def test_a_read_only_login_gets_full_access(gateway: Gateway) -> None:
     uid, admin = f"u{uuid4().hex[:8]}", HttpRgwAdmin()
     gateway.ceph.admin("user", "create", f"--uid={uid}", f"--display-name={uid}")
     gateway.ceph.admin("subuser", "create", f"--uid={uid}", f"--subuser={uid}:ro", "--access=read")
 
-    await admin.set_swift_login(gateway.access(), f"{uid}:ro", SecretStr("Key"))
+    await admin.set_swift_login(gateway.endpoint(), f"{uid}:ro", SecretStr("Key"))
 
-    user = await admin.read_user(gateway.access(), uid)
+    user = await admin.read_user(gateway.endpoint(), uid)
     assert user is not None
     assert user.subusers == {f"{uid}:ro": FULL_ACCESS}
 
 
-async def test_a_quota_is_set_and_lifted(world: World) -> None:
-    await world.admin.ensure_user(world.access, world.uid, "x")
+async def test_a_quota_is_set_and_lifted(rgw: RgwAdminFixture) -> None:
+    await rgw.admin.ensure_user(rgw.endpoint, rgw.uid, "x")
 
-    await world.admin.set_quota(world.access, world.uid, Quota(enabled=True, kib=4096))
-    limited = await world.admin.read_user(world.access, world.uid)
-    await world.admin.set_quota(world.access, world.uid, Quota(enabled=False))
-    free = await world.admin.read_user(world.access, world.uid)
+    await rgw.admin.set_quota(rgw.endpoint, rgw.uid, Quota(enabled=True, kib=4096))
+    limited = await rgw.admin.read_user(rgw.endpoint, rgw.uid)
+    await rgw.admin.set_quota(rgw.endpoint, rgw.uid, Quota(enabled=False))
+    free = await rgw.admin.read_user(rgw.endpoint, rgw.uid)
 
     assert limited is not None
     assert limited.quota == Quota(enabled=True, kib=4096)
@@ -128,19 +128,19 @@ async def test_a_quota_is_set_and_lifted(world: World) -> None:
     assert not free.quota.enabled
 
 
-async def test_a_user_that_owns_a_bucket_stays(world: World) -> None:
-    username = f"{world.uid}:swift"
-    await world.admin.ensure_user(world.access, world.uid, "x")
-    await world.admin.set_swift_login(world.access, username, SecretStr("Key"))
-    await world.give_bucket(username, "Key")
+async def test_a_user_that_owns_a_bucket_stays(rgw: RgwAdminFixture) -> None:
+    username = f"{rgw.uid}:swift"
+    await rgw.admin.ensure_user(rgw.endpoint, rgw.uid, "x")
+    await rgw.admin.set_swift_login(rgw.endpoint, username, SecretStr("Key"))
+    await rgw.give_bucket(username, "Key")
 
-    assert await world.admin.remove_user(world.access, world.uid) is False
-    assert await world.admin.read_user(world.access, world.uid) is not None
+    assert await rgw.admin.remove_user(rgw.endpoint, rgw.uid) is False
+    assert await rgw.admin.read_user(rgw.endpoint, rgw.uid) is not None
 
 
-async def test_an_unknown_user_gets_no_login(world: World) -> None:
+async def test_an_unknown_user_gets_no_login(rgw: RgwAdminFixture) -> None:
     with pytest.raises(Refused, match="NoSuchUser"):
-        await world.admin.set_swift_login(world.access, f"{world.uid}:swift", SecretStr("Key"))
+        await rgw.admin.set_swift_login(rgw.endpoint, f"{rgw.uid}:swift", SecretStr("Key"))
 
 
 @pytest.mark.parametrize(
@@ -150,27 +150,27 @@ async def test_an_unknown_user_gets_no_login(world: World) -> None:
         ({"secret_key": SecretStr("n0tTheKey")}, "`secretKey` in Secret 'rgw-admin' does not belong"),
     ],
 )
-async def test_wrong_keys_are_refused(world: World, change: dict[str, object], words: str) -> None:
+async def test_wrong_keys_are_refused(rgw: RgwAdminFixture, change: dict[str, object], words: str) -> None:
     with pytest.raises(Refused, match=words) as refusal:
-        await world.admin.read_user(replace(world.access, **change), world.uid)  # type: ignore[arg-type]
+        await rgw.admin.read_user(replace(rgw.endpoint, **change), rgw.uid)  # type: ignore[arg-type]
 
     assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
     assert "n0tTheKey" not in str(refusal.value)
 
 
-async def test_a_user_without_the_capability_is_refused(world: World) -> None:
+async def test_a_user_without_the_capability_is_refused(rgw: RgwAdminFixture) -> None:
     with pytest.raises(Refused, match=r"needs the capability .*users=\*") as refusal:
-        await world.admin.read_user(world.powerless, world.uid)
+        await rgw.admin.read_user(rgw.powerless, rgw.uid)
 
     assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
 
 
-async def test_a_gateway_that_does_not_answer_is_unavailable(world: World) -> None:
-    if world.fake is not None:
-        world.fake.down = True
+async def test_a_gateway_that_does_not_answer_is_unavailable(rgw: RgwAdminFixture) -> None:
+    if rgw.fake is not None:
+        rgw.fake.down = True
 
     with pytest.raises(Unavailable) as refusal:
-        await world.admin.read_user(replace(world.access, url="http://127.0.0.1:9"), world.uid)
+        await rgw.admin.read_user(replace(rgw.endpoint, url="http://127.0.0.1:9"), rgw.uid)
 
     assert refusal.value.reason is Reason.STORAGE_UNREACHABLE
 
@@ -178,34 +178,34 @@ async def test_a_gateway_that_does_not_answer_is_unavailable(world: World) -> No
 async def test_something_else_than_rgw_is_refused() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps({"hello": "world"})
+        body = json.dumps({"hello": "rgw"})
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
         await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        access = RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin")
+        endpoint = RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin")
         with pytest.raises(Refused, match="did not describe user 'x' the way RGW does"):
-            await HttpRgwAdmin().read_user(access, "x")
+            await HttpRgwAdmin().read_user(endpoint, "x")
 
 
-async def test_a_url_that_cannot_be_is_refused() -> None:
-    access = RgwEndpoint("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
+async def test_an_unusable_url_is_refused() -> None:
+    endpoint = RgwEndpoint("http://rgw:99999", "a", SecretStr("s"), "rgw-admin")
 
     with pytest.raises(Refused, match="is not a usable URL"):
-        await HttpRgwAdmin().read_user(access, "x")
+        await HttpRgwAdmin().read_user(endpoint, "x")
 
 
 @pytest.mark.lab
 async def test_tls_is_checked_with_the_given_authority(gateway: Gateway) -> None:
-    access = replace(gateway.access(), url=gateway.front.url)
+    endpoint = replace(gateway.endpoint(), url=gateway.front.url)
 
     with pytest.raises(Refused, match="caSecretRef") as refusal:
-        await HttpRgwAdmin().read_user(access, "nobody")
+        await HttpRgwAdmin().read_user(endpoint, "unknown")
     assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
     with pytest.raises(Refused, match="caSecretRef"):
-        await HttpRgwAdmin().read_user(replace(access, ca_pem="no pem", ca_secret="s3-ca"), "nobody")
+        await HttpRgwAdmin().read_user(replace(endpoint, ca_pem="no pem", ca_secret="s3-ca"), "unknown")
 
 
 AMAZON = KeyPair("AKIAIOSFODNN7EXAMPLE", SecretStr("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))

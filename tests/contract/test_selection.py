@@ -1,4 +1,4 @@
-"""Selectors are judged as the API server judges them: whatever is asked, both find the same objects."""
+"""Selectors match as in the API server: for every selector, both find the same objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LABELS = {
     f"labels-{number}": {key: value for key, value in zip(("team", "tier"), values, strict=True) if value is not None}
     for number, values in enumerate(product(VALUES, VALUES))
 }
-"""One object for each way in which two labels may be absent, empty or set: what is selected need not be a Namespace."""
+"""One object for each combination of two labels that are absent, empty or set; it need not be a Namespace."""
 
 
 @pytest.fixture(scope="module")

@@ -106,11 +106,11 @@ async def test_a_store_is_proven_once_and_then_only_looked_at(site: Site) -> Non
 
 async def test_a_wrong_storage_url_is_named_and_heals_when_the_gateway_is_told(site: Site) -> None:
     site.with_login()
-    site.gateway.tell_nonsense()
+    site.gateway.announce_nothing()
     try:
         outcome = await site.reconcile()
     finally:
-        site.gateway.tell_the_truth()
+        site.gateway.announce_front()
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.STORAGE_URL_MISMATCH
@@ -126,7 +126,7 @@ async def test_a_trailing_slash_in_rgw_swift_url_is_seen(site: Site) -> None:
     try:
         outcome = await site.reconcile()
     finally:
-        site.gateway.tell_the_truth()
+        site.gateway.announce_front()
 
     assert isinstance(outcome, Blocked)
     assert "double slash" in outcome.message
@@ -205,5 +205,5 @@ async def test_delete_takes_everything_back_in_bites(site: Site) -> None:
     assert len(outcomes) > 1
     assert isinstance(outcomes[-1], Done)
     assert site.container not in site.gateway.ceph.containers()
-    assert await HttpRgwAdmin().read_user(site.gateway.access(), site.uid) is None
+    assert await HttpRgwAdmin().read_user(site.gateway.endpoint(), site.uid) is None
     assert (NAMESPACE, "swift") not in site.kube.secrets

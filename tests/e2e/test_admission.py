@@ -118,7 +118,7 @@ def test_a_foreign_policy_is_refused_and_left_alone(stage: Stage, lab: Lab, gran
     lab.control_plane.apply(theirs)
     with enabling(stage):
         condition = stage.registry.wait_condition("PullSecretsReady", "False", "AdmissionPolicyForeign")
-        assert f"MutatingAdmissionPolicyBinding '{POLICY}' is in the cluster already" in condition["message"]
+        assert f"MutatingAdmissionPolicyBinding '{POLICY}' already exists" in condition["message"]
         (found,) = listed(lab, KINDS[1])
         assert found["spec"] == theirs["spec"]
         lab.control_plane.kubectl("delete", KINDS[1], POLICY)

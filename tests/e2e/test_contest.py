@@ -17,7 +17,7 @@ from tests.e2e.world import PULL_SECRET, listed, references, remove_namespace
 pytestmark = pytest.mark.e2e
 
 NAMESPACE = "contested"
-CODE = "PullSecretsContested"
+CODE = "PullSecretsConflict"
 ENDS_WITHIN = 120
 
 
@@ -46,14 +46,14 @@ def test_it_is_told_while_it_lasts_and_no_longer(stage: Stage, shift: Shift, lab
         events = listed(lab, "-n", stage.registry.namespace, "events", "--field-selector", f"reason={CODE}")
         assert [(event["type"], event["message"]) for event in events] == [("Warning", warning["message"])]
         metric = shift.operator.metric
-        assert metric("harbor_operator_contested_objects") == 1
-        assert metric("harbor_operator_contested_repairs_total", kind="patch") >= 1
+        assert metric("harbor_operator_conflicting_objects") == 1
+        assert metric("harbor_operator_conflicts_total", kind="patch") >= 1
         assert metric("harbor_operator_registry_warning", **stage_labels(stage), code=CODE) == 1
 
         observer.wait_holds(NAMESPACE)
         wait_until(lambda: not warnings(stage), "the warning goes", deadline=ENDS_WITHIN)
         assert references(observer, NAMESPACE) == ["theirs", PULL_SECRET]
-        assert metric("harbor_operator_contested_objects") == 0
+        assert metric("harbor_operator_conflicting_objects") == 0
         stage.registry.wait_ready(deadline=30)
     finally:
         remove_namespace(lab, NAMESPACE)

@@ -55,25 +55,45 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     ),
     "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
     "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
-    "a chart repository without TLS": (
-        {"release": {"version": "1.19.1", "repository": "http://charts.example.com"}},
-        ("spec.release.repository in body should match",),
-    ),
-    "a login in the URL of a chart repository": (
-        {"release": {"version": "1.19.1", "repository": "https://ci:password@charts.example.com"}},
-        ("spec.release.repository in body should match",),
-    ),
-    "a chart that Helm reads as an option": (
-        {"release": {"version": "1.19.1", "chart": "--post-renderer=x"}},
-        ("spec.release.chart in body should match",),
-    ),
-    "a chart by a relative path": (
-        {"release": {"version": "1.19.1", "chart": "../charts/harbor"}},
-        ("spec.release.chart in body should match",),
-    ),
-    "a service account that is no name": (
+    "a service account that is not a name": (
         {"release": {"version": "1.19.1", "serviceAccountName": "Admin/x"}},
         ("spec.release.serviceAccountName in body should match",),
+    ),
+    "an IPv6 address without brackets": (
+        {"externalURL": "https://fd00::1"},
+        ("spec.externalURL in body should match",),
+    ),
+    "a login in a backend's URL": (
+        {"storage": {"swift": {**SWIFT, "authURL": "https://u:p@localhost/auth"}}},
+        ("spec.storage.swift.authURL in body should match",),
+    ),
+    "a login in the chart repository": (
+        {"release": {"version": "1.19.1", "repository": "https://ci:hunter2@localhost"}},
+        ("spec.release: Invalid value", "`repository` must not contain a login"),
+    ),
+    "a chart repository without TLS": (
+        {"release": {"version": "1.19.1", "repository": "http://charts.example.com"}},
+        ("spec.release: Invalid value", "`repository` must be an https:// URL"),
+    ),
+    "a login in the chart": (
+        {"release": {"version": "1.19.1", "chart": "oci://ci:hunter2@localhost/harbor"}},
+        ("spec.release: Invalid value", "`chart` must not contain a login"),
+    ),
+    "a chart without TLS": (
+        {"release": {"version": "1.19.1", "chart": "http://charts.example.com/harbor.tgz"}},
+        ("spec.release: Invalid value", "`chart` must not be an http:// URL"),
+    ),
+    "an option as the chart": (
+        {"release": {"version": "1.19.1", "chart": "--post-renderer=sh"}},
+        ("spec.release.chart in body should match",),
+    ),
+    "an empty service account": (
+        {"pullSecrets": {**SELECTED, "serviceAccounts": [""]}},
+        ("spec.pullSecrets.serviceAccounts[0] in body should match",),
+    ),
+    "a pattern of service accounts": (
+        {"pullSecrets": {**SELECTED, "serviceAccounts": ["default", "build*"]}},
+        ("spec.pullSecrets.serviceAccounts[1] in body should match",),
     ),
     "one project twice": (
         {"projects": [{"name": "a"}, {"name": "a"}]},
@@ -97,18 +117,32 @@ def test_a_bad_object_is_refused_and_told_why(make_registry: MakeRegistry) -> No
         assert registry.is_gone(), name
 
 
+def test_an_object_with_ipv6_literals_is_accepted(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-ipv6")
+    changes: Spec = {
+        "externalURL": "https://[fd00::1]:8443",
+        "database": {**DATABASE, "host": "fd00::2"},
+        "cache": {"addresses": ["[fd00::3]:6379"]},
+        "release": {"version": "1.19.1", "repository": "http://localhost:8080"},
+    }
+    registry.apply(merged(SUSPENDED, changes))
+    assert registry.read()["spec"]["database"]["host"] == "fd00::2"
+
+
 def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry) -> None:
     registry = make_registry("rules-storage")
     swift = merged(SUSPENDED, {"storage": {"swift": SWIFT}})
     registry.apply(swift)
 
     other_type = merged(SUSPENDED, {"storage": {"filesystem": VOLUME}})
-    assert "the storage type is immutable: images written through one driver" in refusal(registry, other_type)
+    assert "the storage type is immutable: an image that one driver wrote" in refusal(registry, other_type)
     other_container = merged(swift, {"storage": {"swift": {"container": "other"}}})
-    assert "`container` is immutable: the images lie in it" in refusal(registry, other_container)
+    assert "`container` is immutable: it contains the images" in refusal(registry, other_container)
     no_container = merged(swift, {"storage": {"swift": {"container": None}}})
     registry.apply(no_container)  # the default is the name it had
-    assert "`storage` cannot be removed: the chart would start over" in refusal(registry, SUSPENDED)
+    assert "`storage` cannot be removed: the chart would start Harbor on an empty volume" in refusal(
+        registry, SUSPENDED
+    )
 
     moved = merged(swift, {"storage": {"swift": {"authURL": "https://localhost:2/auth/v1.0"}}})
     registry.apply(moved)
@@ -120,5 +154,5 @@ def test_a_release_cannot_be_renamed(make_registry: MakeRegistry) -> None:
     release = merged(SUSPENDED, {"release": {"version": "1.19.1"}})
     registry.apply(release)
     renamed = merged(release, {"release": {"name": "other"}})
-    assert "`name` is immutable: a renamed release would be a second Harbor" in refusal(registry, renamed)
+    assert "`name` is immutable: another name would install a second Harbor" in refusal(registry, renamed)
     registry.apply(merged(release, {"release": {"version": "1.19.2"}}))

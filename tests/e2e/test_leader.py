@@ -20,7 +20,7 @@ from tests.e2e.world import remove_namespace
 pytestmark = pytest.mark.e2e
 
 MARGIN_SECONDS = 4
-NO_PASSES = "harbor_operator_pass_seconds_count 0.0"
+NO_PASSES = "harbor_operator_reconcile_duration_seconds_count 0.0"
 
 
 @pytest.fixture

@@ -34,5 +34,5 @@ def test_the_series_of_a_registry_agree_with_its_status(stage: Stage, shift: Shi
     assert metric("harbor_operator_credential_age_seconds", **registry) >= 0
     assert spread["rotatedAt"]
     for resource in ("namespaces", "secrets", "serviceaccounts"):
-        assert metric("harbor_operator_watch_silence_seconds", resource=resource) >= 0
-    assert metric("harbor_operator_leader") == 1
+        assert metric("harbor_operator_watch_last_event_age_seconds", resource=resource) >= 0
+    assert metric("harbor_operator_leader_election_master_status") == 1

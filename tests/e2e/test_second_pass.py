@@ -17,7 +17,7 @@ from tests.e2e.world import revisions, wait_spread
 pytestmark = pytest.mark.e2e
 
 CHANGING = {"PUT", "POST", "DELETE", "PATCH", "COPY"}
-PASSES = re.compile(r"^harbor_operator_pass_seconds_count (\d+)", re.MULTILINE)
+PASSES = re.compile(r"^harbor_operator_reconcile_duration_seconds_count (\d+)", re.MULTILINE)
 PASS_SECONDS = 15
 
 

@@ -230,5 +230,5 @@ def test_the_story_was_told_in_full(story: Story) -> None:
     assert "DatabaseReady" in said["registries"]
     assert "DatabaseCredentialsRejected" in said["events"]
     assert '"verb":"patch"' in said["audit"]
-    assert "harbor_operator_leader 1.0" in said["metrics"]
+    assert "harbor_operator_leader_election_master_status 1.0" in said["metrics"]
     assert "harbor-core" in said["release"] or "cr-core" in said["release"]

@@ -120,7 +120,7 @@ def test_a_pod_that_came_too_early_is_replaced_and_a_bare_one_is_told(
             early = set(map(name_of, track.pods("-n", namespace)))
         track.await_pods(namespace, lambda found: sorted(map(is_running, found)) == [False, True])
         wait_until(lambda: "PodsStuck" in warnings(stage), "the bare pod is told", deadline=30)
-        assert f"pod '{namespace}/bare': no controller would make another" in warnings(stage)["PodsStuck"]
+        assert f"pod '{namespace}/bare': no controller would create another pod" in warnings(stage)["PodsStuck"]
         left, fresh = sorted(track.pods("-n", namespace), key=is_running)
         assert name_of(left) == "bare"
         assert name_of(fresh) not in early

@@ -84,9 +84,9 @@ class FakeAdmission:
             raise Unavailable(f"{desired.kind} '{desired.name}' has moved on")
 
     def _check(self, desired: DesiredPolicy) -> None:
-        rules = desired.spec.get("matchConstraints", {}).get("resourceRules", [])
-        if any("/" in name for rule in rules for name in rule.get("resourceNames", [])):
-            raise Refused(Reason.ADMISSION_POLICY_REFUSED, "a service account has no such name")
+        selector = desired.spec.get("matchConstraints", {}).get("namespaceSelector", {})
+        if any(" " in key for key in selector.get("matchLabels", {})):
+            raise Refused(Reason.ADMISSION_POLICY_REFUSED, "a label key contains no space")
 
     def _record(self, write: str) -> None:
         self.writes.append(write)

@@ -1,4 +1,4 @@
-"""An in-memory cluster with the manners of the API server, for the injector."""
+"""An in-memory cluster that behaves like the API server, for the injector."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 from msgspec.structs import replace
+from typing_extensions import override
 
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount
 from harbor_operator.model.watch import Deleted, Kind, ObservedObject, Source, Synced, WatchEvent
 from harbor_operator.plan.docker_config import digest_of, encode
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 
 FOREIGN = digest_of("foreign")
 
 
-class FakeCluster:
-    """Implements the Cluster port; the other methods are the rest of the world."""
+class FakeCluster(PullSecretApi):
+    """Implements the port; the other methods are what users and controllers do."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -34,23 +36,25 @@ class FakeCluster:
 
     # The port
 
+    @override
     async def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
         if source in self.refused_sources:
             raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow `watch` {source.kind}")
         position = len(self.history)
-        news = asyncio.Event()
-        self._listeners.append(news)
-        for change in self.listing(source):
-            yield change
+        changed = asyncio.Event()
+        self._listeners.append(changed)
+        for event in self.listing(source):
+            yield event
         while True:
             while position < len(self.history):
-                kind, change = self.history[position]
+                kind, event = self.history[position]
                 position += 1
-                if matches(source, kind, change):
-                    yield change
-            news.clear()
-            await news.wait()
+                if matches(source, kind, event):
+                    yield event
+            changed.clear()
+            await changed.wait()
 
+    @override
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
         self._admit(f"apply {namespace}/{secret.name}")
         key = (namespace, secret.name)
@@ -71,6 +75,7 @@ class FakeCluster:
             return before
         return self._store_secret(after)
 
+    @override
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         self._admit(f"delete {namespace}/{name}")
         observed = self.secrets.get((namespace, name))
@@ -78,6 +83,7 @@ class FakeCluster:
             self.delete_secret(namespace, name)
         return None
 
+    @override
     async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
         self._admit(f"patch {wanted.namespace}/{wanted.name}")
         observed = self.accounts.get((wanted.namespace, wanted.name))
@@ -85,13 +91,13 @@ class FakeCluster:
             return None
         return self._store_account(wanted)
 
-    # The world
+    # Users and controllers
 
     def add_namespace(self, name: str, labels: Mapping[str, str] | None = None, *, terminating: bool = False) -> None:
         self.revision += 1
         observed = ObservedNamespace(name, self.revision, dict(labels or {}), terminating)
         self.namespaces[name] = observed
-        self._tell(Kind.NAMESPACES, observed)
+        self._publish(Kind.NAMESPACES, observed)
 
     def delete_namespace(self, name: str) -> None:
         for key in [key for key in self.secrets if key[0] == name]:
@@ -100,10 +106,10 @@ class FakeCluster:
             self.delete_account(*key)
         self.revision += 1
         del self.namespaces[name]
-        self._tell(Kind.NAMESPACES, Deleted(name, name, self.revision))
+        self._publish(Kind.NAMESPACES, Deleted(name, name, self.revision))
 
     def put_account(self, namespace: str, name: str, references: tuple[str, ...] = ()) -> ObservedServiceAccount:
-        """Writes the list as somebody else would: annotations stay."""
+        """Writes the list as another client does: annotations stay."""
         before = self.accounts.get((namespace, name))
         return self._store_account(
             ObservedServiceAccount(namespace, name, 0, references, before.attached if before else ())
@@ -112,10 +118,10 @@ class FakeCluster:
     def delete_account(self, namespace: str, name: str) -> None:
         self.revision += 1
         del self.accounts[namespace, name]
-        self._tell(Kind.ACCOUNTS, Deleted(namespace, name, self.revision))
+        self._publish(Kind.ACCOUNTS, Deleted(namespace, name, self.revision))
 
     def put_secret(self, namespace: str, name: str, *, owner: str = "", immutable: bool = False) -> ObservedSecret:
-        """Makes a Secret that somebody else wrote, or overwrites the content of one that is there."""
+        """Creates a Secret as another client, or overwrites the content of an existing one."""
         self._ours.discard((namespace, name))
         before = self.secrets.get((namespace, name))
         uid = before.uid if before else f"uid-{self.revision + 1}"
@@ -128,30 +134,30 @@ class FakeCluster:
         self.revision += 1
         self._ours.discard((namespace, name))
         del self.secrets[namespace, name]
-        self._tell(Kind.SECRETS, Deleted(namespace, name, self.revision))
+        self._publish(Kind.SECRETS, Deleted(namespace, name, self.revision))
 
     def listing(self, source: Source) -> list[WatchEvent]:
-        """Returns what a full list would tell now."""
-        things: Mapping[tuple[str, str], ObservedObject]
+        """Returns the events of a full list."""
+        objects: Mapping[tuple[str, str], ObservedObject]
         if source.kind is Kind.NAMESPACES:
-            things = {(name, name): observed for name, observed in self.namespaces.items()}
+            objects = {(name, name): observed for name, observed in self.namespaces.items()}
         else:
-            things = self.secrets if source.kind is Kind.SECRETS else self.accounts
-        found = {key: observed for key, observed in things.items() if source.name in {"", key[1]}}
+            objects = self.secrets if source.kind is Kind.SECRETS else self.accounts
+        found = {key: observed for key, observed in objects.items() if source.name in {"", key[1]}}
         return [*found.values(), Synced(self.revision, frozenset(found))]
 
     def _store_secret(self, observed: ObservedSecret) -> ObservedSecret:
         self.revision += 1
         stored = replace(observed, revision=self.revision)
         self.secrets[observed.namespace, observed.name] = stored
-        self._tell(Kind.SECRETS, stored)
+        self._publish(Kind.SECRETS, stored)
         return stored
 
     def _store_account(self, observed: ObservedServiceAccount) -> ObservedServiceAccount:
         self.revision += 1
         stored = replace(observed, revision=self.revision)
         self.accounts[observed.namespace, observed.name] = stored
-        self._tell(Kind.ACCOUNTS, stored)
+        self._publish(Kind.ACCOUNTS, stored)
         return stored
 
     def _is_closed(self, namespace: str) -> bool:
@@ -162,12 +168,12 @@ class FakeCluster:
             raise self.failure
         self.writes.append(write)
 
-    def _tell(self, kind: Kind, change: WatchEvent) -> None:
-        self.history.append((kind, change))
+    def _publish(self, kind: Kind, event: WatchEvent) -> None:
+        self.history.append((kind, event))
         for listener in self._listeners:
             listener.set()
 
 
-def matches(source: Source, kind: Kind, change: WatchEvent) -> bool:
-    """Whether a source would be told of a change."""
-    return source.kind is kind and (source.name in {"", getattr(change, "name", "")})
+def matches(source: Source, kind: Kind, event: WatchEvent) -> bool:
+    """Whether a watch would deliver an event."""
+    return source.kind is kind and (source.name in {"", getattr(event, "name", "")})

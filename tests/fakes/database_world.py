@@ -30,7 +30,7 @@ def registry(database: dict[str, Any] | None = None, **spec: Any) -> HarborRegis
 
 
 @dataclass
-class World:
+class DatabaseFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     postgres: FakePostgres = field(default_factory=FakePostgres)
 

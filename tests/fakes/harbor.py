@@ -1,4 +1,4 @@
-"""A Harbor in memory: both of its ports over one small world, with the odd corners of the real one."""
+"""A Harbor in memory: both of its ports over the same state, with the special cases of the real one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StoredRobot:
 
 
 class FakeHarbor:
-    """The world in attributes a test sets; `writes` counts what changed it, `uploads` what passed through storage."""
+    """A Harbor in attributes that a test sets; `writes` lists the changes, `uploads` the trial uploads."""
 
     def __init__(self, url: str = URL, admin_password: str = "Admin-pass-1") -> None:
         self.url = url
@@ -56,7 +56,7 @@ class FakeHarbor:
         self.accepts_tokens = True
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
-        self.entrance = V2Response(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
+        self.v2_response = V2Response(401, f'Bearer realm="{url}/service/token",service="harbor-registry"')
         self.health: tuple[Component, ...] = (Component("core", healthy=True), Component("redis", healthy=True))
         self.upload = UploadResult(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
         self.accounts = {"admin": (admin_password, True)}
@@ -68,72 +68,72 @@ class FakeHarbor:
 
     # As a client
 
-    async def read_certificate(self, access: HarborEndpoint) -> Certificate | None:
+    async def read_certificate(self, endpoint: HarborEndpoint) -> Certificate | None:
         self._answer()
         return self.certificate
 
-    async def read_entrance(self, access: HarborEndpoint) -> V2Response:
+    async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
         self._answer()
-        return self.entrance
+        return self.v2_response
 
-    async def read_health(self, access: HarborEndpoint) -> tuple[Component, ...]:
+    async def read_health(self, endpoint: HarborEndpoint) -> tuple[Component, ...]:
         self._answer()
         return self.health
 
-    async def try_login(self, access: HarborEndpoint) -> bool:
+    async def try_login(self, endpoint: HarborEndpoint) -> bool:
         self._answer()
-        return self._who(access) is not Identity.NOBODY
+        return self._identity(endpoint) is not Identity.ANONYMOUS
 
-    async def try_upload(self, access: HarborEndpoint, repository: str, size: int) -> UploadResult:
+    async def try_upload(self, endpoint: HarborEndpoint, repository: str, size: int) -> UploadResult:
         self._answer()
-        if self._who(access) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
+        if self._identity(endpoint) is not Identity.ADMIN or repository.partition("/")[0] not in self.projects:
             return UploadResult(401)
         if self.read_only:
             return UploadResult(403)
         self.uploads.append(repository)
         return self.upload
 
-    async def try_pull(self, access: HarborEndpoint, manifest: str | None) -> PullResult:
+    async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         self._answer()
-        if self._who(access) is Identity.NOBODY and manifest is None:
+        if self._identity(endpoint) is Identity.ANONYMOUS and manifest is None:
             return PullResult(401)
         if not self.accepts_tokens:
             return PullResult(200, 401, 401 if manifest else None)
         if manifest is None:
             return PullResult(200, 200)
-        entrance = 401 if self._who(access) is Identity.NOBODY else 200
-        return PullResult(200, entrance, self._manifest(access, manifest))
+        v2_response = 401 if self._identity(endpoint) is Identity.ANONYMOUS else 200
+        return PullResult(200, v2_response, self._manifest(endpoint, manifest))
 
     # As the administrator
 
-    async def read_identity(self, access: HarborEndpoint) -> Identity:
+    async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
         self._answer()
-        return self._who(access)
+        return self._identity(endpoint)
 
-    async def read_system(self, access: HarborEndpoint) -> SystemInfo:
+    async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:
         self._answer()
-        if self._who(access) is Identity.NOBODY:
+        if self._identity(endpoint) is Identity.ANONYMOUS:
             return SystemInfo()
         return SystemInfo(self.version, self.read_only)
 
-    async def read_projects(self, access: HarborEndpoint) -> list[ObservedProject]:
+    async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
-        return [self._seen(name) for name in self.projects]
+        return [self._observed(name) for name in self.projects]
 
-    async def read_project(self, access: HarborEndpoint, name: str) -> ObservedProject | None:
-        self._must_be_admin(access)
-        return self._seen(name) if name in self.projects else None
+    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
+        self._must_be_admin(endpoint)
+        return self._observed(name) if name in self.projects else None
 
-    async def read_quota(self, access: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
-        self._must_be_admin(access)
+    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
+        self._must_be_admin(endpoint)
         return ObservedQuota(project.number, self.projects[project.name].storage_limit) if self.keeps_quotas else None
 
-    async def read_image(self, access: HarborEndpoint, project: str) -> str | None:
-        self._must_be_admin(access)
+    async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
+        self._must_be_admin(endpoint)
         return next(iter(self.projects[project].images), None)
 
-    async def create_project(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        self._must_be_admin(access)
+    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        self._must_be_admin(endpoint)
         if self.read_only:
             raise Refused(Reason.REGISTRY_READ_ONLY, "Harbor is in read-only mode")
         if not desired.name.isascii() or desired.name != desired.name.lower():
@@ -142,24 +142,24 @@ class FakeHarbor:
             self.projects[desired.name] = StoredProject(self._next(), desired.public, desired.storage_limit)
             self.writes.append(f"create project {desired.name}")
 
-    async def set_public(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        self._must_be_admin(access)
+    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        self._must_be_admin(endpoint)
         self.projects[desired.name].public = desired.public
         self.writes.append(f"set public {desired.name}")
 
-    async def set_quota(self, access: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        self._must_be_admin(access)
+    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
+        self._must_be_admin(endpoint)
         project = next(one for one in self.projects.values() if one.number == quota.number)
         project.storage_limit = storage_limit
         self.writes.append(f"set quota {quota.number}")
 
-    async def find_robot(self, access: HarborEndpoint, name: str) -> ObservedRobot | None:
-        self._must_be_admin(access)
+    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
+        self._must_be_admin(endpoint)
         found = self.robots.get(name)
         return replace(found.observed, login=self.prefix + name) if found else None
 
-    async def create_robot(self, access: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
-        self._must_be_admin(access)
+    async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
+        self._must_be_admin(endpoint)
         if desired.name in self.robots:
             raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{desired.name} already exists")
         absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
@@ -170,21 +170,21 @@ class FakeHarbor:
         self.writes.append(f"create robot {desired.name}")
         return robot
 
-    async def update_robot(self, access: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
-        self._must_be_admin(access)
-        self.robots[desired.name].observed = replace(robot, grants=desired.grants, is_forever=True, is_enabled=True)
+    async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
+        self._must_be_admin(endpoint)
+        self.robots[desired.name].observed = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
         self.writes.append(f"update robot {desired.name}")
 
-    async def set_robot_secret(self, access: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
-        self._must_be_admin(access)
+    async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
+        self._must_be_admin(endpoint)
         if not is_strong(secret):
             raise Refused(Reason.ROBOT_REFUSED, "the secret must be longer than 8 chars with upper, lower and digit")
         name = robot.login.removeprefix(self.prefix)
         self.robots[name].secret = secret.get_secret_value()
         self.writes.append(f"set secret {name}")
 
-    async def remove_robot(self, access: HarborEndpoint, robot: ObservedRobot) -> None:
-        self._must_be_admin(access)
+    async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
+        self._must_be_admin(endpoint)
         if self.robots.pop(robot.login.removeprefix(self.prefix), None):
             self.writes.append(f"remove robot {robot.login}")
 
@@ -192,40 +192,40 @@ class FakeHarbor:
         if self.down:
             raise Unavailable(f"{self.url} cannot be reached", Reason.REGISTRY_UNREACHABLE)
 
-    def _must_be_admin(self, access: HarborEndpoint) -> None:
+    def _must_be_admin(self, endpoint: HarborEndpoint) -> None:
         self._answer()
-        if self._who(access) is not Identity.ADMIN:
+        if self._identity(endpoint) is not Identity.ADMIN:
             raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, "Harbor does not accept the administrator's login")
 
-    def _who(self, access: HarborEndpoint) -> Identity:
-        if access.login is None:
-            return Identity.NOBODY
-        name, password = access.login.username, access.login.password.get_secret_value()
+    def _identity(self, endpoint: HarborEndpoint) -> Identity:
+        if endpoint.login is None:
+            return Identity.ANONYMOUS
+        name, password = endpoint.login.username, endpoint.login.password.get_secret_value()
         robot = self._robot_of(name)
         if robot is not None:
             good = robot.secret == password and robot.observed.is_enabled
-            return Identity.ROBOT if good else Identity.NOBODY
+            return Identity.ROBOT if good else Identity.ANONYMOUS
         known, is_admin = self.accounts.get(name, (None, False))
         if known != password:
-            return Identity.NOBODY
+            return Identity.ANONYMOUS
         return Identity.ADMIN if is_admin else Identity.USER
 
     def _robot_of(self, login: str) -> StoredRobot | None:
         return self.robots.get(login.removeprefix(self.prefix)) if login.startswith(self.prefix) else None
 
-    def _manifest(self, access: HarborEndpoint, manifest: str) -> int:
+    def _manifest(self, endpoint: HarborEndpoint, manifest: str) -> int:
         name = manifest.partition("/")[0]
         project = self.projects.get(name)
         if project is None:
             return 401
-        who = self._who(access)
-        robot = self._robot_of(access.login.username) if access.login and who is Identity.ROBOT else None
+        who = self._identity(endpoint)
+        robot = self._robot_of(endpoint.login.username) if endpoint.login and who is Identity.ROBOT else None
         granted = robot and {EVERY_PROJECT, name} & {grant[0] for grant in robot.observed.grants}
         if not (project.public or who is Identity.ADMIN or granted):
             return 401
         return 200 if manifest in project.images else 404
 
-    def _seen(self, name: str) -> ObservedProject:
+    def _observed(self, name: str) -> ObservedProject:
         stored = self.projects[name]
         return ObservedProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
 

@@ -24,7 +24,7 @@ class Stored:
 
     body: bytes = b""
     size: int = 0
-    marks: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     joined: str = ""
 
 
@@ -55,102 +55,106 @@ class FakeObjectStore:
             )
         return SwiftSession(account, self.storage_url, SecretStr("token"))
 
-    async def read_container(self, at: Container) -> int | None:
+    async def read_container(self, container: Container) -> int | None:
         self._answer()
-        if at.name not in self.containers:
+        if container.name not in self.containers:
             return None
-        self._check_owner(at, HTTPStatus.FORBIDDEN)
-        return len(self.containers[at.name])
+        self._check_owner(container, HTTPStatus.FORBIDDEN)
+        return len(self.containers[container.name])
 
-    async def ensure_container(self, at: Container) -> None:
+    async def ensure_container(self, container: Container) -> None:
         self._answer()
-        if len(at.name) < SHORTEST_NAME:
-            self._deny(_denial(at, Operation.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
-        self._check_owner(at, HTTPStatus.CONFLICT)
-        self.writes.append(f"container {at.name}")
-        self.containers.setdefault(at.name, {})
-        self.owners.setdefault(at.name, _uid(at))
+        if len(container.name) < SHORTEST_NAME:
+            self._deny(_operation_error(container, Operation.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
+        self._check_owner(container, HTTPStatus.CONFLICT)
+        self.writes.append(f"container {container.name}")
+        self.containers.setdefault(container.name, {})
+        self.owners.setdefault(container.name, _uid(container))
 
-    async def remove_container(self, at: Container) -> bool:
+    async def remove_container(self, container: Container) -> bool:
         self._answer()
-        if self.containers.get(at.name):
+        if self.containers.get(container.name):
             return False
-        self.writes.append(f"remove container {at.name}")
-        self.containers.pop(at.name, None)
-        self.owners.pop(at.name, None)
+        self.writes.append(f"remove container {container.name}")
+        self.containers.pop(container.name, None)
+        self.owners.pop(container.name, None)
         return True
 
-    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
+    async def read_metadata(self, container: Container, name: str) -> Mapping[str, str] | None:
         self._answer()
-        found = self.containers.get(at.name, {}).get(name)
-        return found.marks if found else None
+        found = self.containers.get(container.name, {}).get(name)
+        return found.metadata if found else None
 
-    async def write_object(self, at: Container, name: str, body: bytes, marks: Mapping[str, str]) -> None:
-        self._put(at, name, Stored(body, len(body), marks))
+    async def write_object(
+        self, container: Container, name: str, body: bytes, object_metadata: Mapping[str, str]
+    ) -> None:
+        self._put(container, name, Stored(body, len(body), object_metadata))
 
-    async def write_joined(self, at: Container, name: str, prefix: str) -> None:
-        self._put(at, name, Stored(joined=prefix))
+    async def write_joined(self, container: Container, name: str, prefix: str) -> None:
+        self._put(container, name, Stored(joined=prefix))
 
-    async def write_generated(self, at: Container, name: str, size: int) -> None:
-        self._put(at, name, Stored(size=size))
+    async def write_generated(self, container: Container, name: str, size: int) -> None:
+        self._put(container, name, Stored(size=size))
 
-    async def read_object(self, at: Container, name: str) -> bytes:
+    async def read_object(self, container: Container, name: str) -> bytes:
         self._answer()
-        objects = self.containers.get(at.name, {})
+        objects = self.containers.get(container.name, {})
         if name not in objects:
-            self._deny(_denial(at, Operation.READ, HTTPStatus.NOT_FOUND, "NoSuchKey"))
+            self._deny(_operation_error(container, Operation.READ, HTTPStatus.NOT_FOUND, "NoSuchKey"))
         found = objects[name]
         if found.joined:
             return b"".join(objects[part].body for part in sorted(objects) if part.startswith(found.joined))
         return found.body
 
-    async def list_objects(self, at: Container, prefix: str, limit: int) -> Sequence[str]:
+    async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
         self._answer()
         if self.lagging_listings:
             return []
-        if at.name not in self.containers:
-            self._deny(_denial(at, Operation.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
-        return [name for name in sorted(self.containers[at.name]) if name.startswith(prefix)][:limit]
+        if container.name not in self.containers:
+            self._deny(_operation_error(container, Operation.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+        return [name for name in sorted(self.containers[container.name]) if name.startswith(prefix)][:limit]
 
-    async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
+    async def remove_objects(self, container: Container, names: Sequence[str]) -> None:
         self._answer()
         for name in names:
-            self.containers.get(at.name, {}).pop(name, None)
+            self.containers.get(container.name, {}).pop(name, None)
             self.writes.append(f"remove {name}")
 
-    def _put(self, at: Container, name: str, stored: Stored) -> None:
+    def _put(self, container: Container, name: str, stored: Stored) -> None:
         self._answer()
         if self.body_limit is not None and stored.size > self.body_limit:
-            denial = _denial(at, Operation.WRITE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size=stored.size)
-            self._deny(denial)
-        if at.name not in self.containers:
-            self._deny(_denial(at, Operation.WRITE, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
-        used = sum(other.size for other in self.containers[at.name].values())
+            error = _operation_error(container, Operation.WRITE, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size=stored.size)
+            self._deny(error)
+        if container.name not in self.containers:
+            self._deny(_operation_error(container, Operation.WRITE, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
+        used = sum(other.size for other in self.containers[container.name].values())
         if self.room is not None and used + stored.size > self.room:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            self._deny(_denial(at, Operation.WRITE, status, "QuotaExceeded", size=stored.size))
+            self._deny(_operation_error(container, Operation.WRITE, status, "QuotaExceeded", size=stored.size))
         self.writes.append(f"put {name}")
-        self.containers[at.name][name] = stored
+        self.containers[container.name][name] = stored
 
-    def _check_owner(self, at: Container, status: HTTPStatus) -> None:
-        if self.owners.get(at.name, _uid(at)) != _uid(at):
-            self._deny(_denial(at, Operation.CONTAINER, status))
+    def _check_owner(self, container: Container, status: HTTPStatus) -> None:
+        if self.owners.get(container.name, _uid(container)) != _uid(container):
+            self._deny(_operation_error(container, Operation.CONTAINER, status))
 
     def _answer(self) -> None:
         if self.down:
             raise Unavailable("the object store does not answer", Reason.STORAGE_UNREACHABLE)
 
-    def _deny(self, denial: StoreError) -> NoReturn:
-        finding = explain_store_error(denial)
+    def _deny(self, error: StoreError) -> NoReturn:
+        finding = explain_store_error(error)
         assert isinstance(finding, Blocked)
         raise Refused(finding.reason, finding.message)
 
 
-def _uid(at: Container) -> str:
-    return at.session.account.username.partition(":")[0]
+def _uid(container: Container) -> str:
+    return container.session.account.username.partition(":")[0]
 
 
-def _denial(at: Container, operation: Operation, status: HTTPStatus, code: str = "", size: int = 0) -> StoreError:
-    account = at.session.account
-    url = f"{at.session.storage_url}/{at.name}"
+def _operation_error(
+    container: Container, operation: Operation, status: HTTPStatus, code: str = "", size: int = 0
+) -> StoreError:
+    account = container.session.account
+    url = f"{container.session.storage_url}/{container.name}"
     return StoreError(operation, status, url, account.username, account.secret, code, from_store=bool(code), size=size)

@@ -1,4 +1,4 @@
-"""Pods that have not started, in memory, with the manners of the API server."""
+"""In-memory pods that have not started, which behave like those of the API server."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from harbor_operator.model.pods import EvictionResult, ObservedPod, PodChange
+from typing_extensions import override
+
+from harbor_operator.model.pods import EvictionResult, ObservedPod, PodEvent
 from harbor_operator.model.watch import Deleted, Synced
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.pod_eviction import PodEvictionApi
 
 
-class FakePods:
-    """Implements the Pods port; the other methods are the rest of the world."""
+class FakePods(PodEvictionApi):
+    """Implements the port; the other methods are what users, controllers and kubelets do."""
 
     def __init__(self) -> None:
         self.revision = 0
         self.pods: dict[tuple[str, str], ObservedPod] = {}
         self.evicted: list[ObservedPod] = []
-        self.asked = 0
+        self.requests = 0
         self.events: list[tuple[str, str, str, str]] = []
         self.budgeted: set[str] = set()
         self.failure: Unavailable | Refused | None = None
-        self.blind: Refused | None = None
+        self.watch_error: Refused | None = None
         self.watches = 0
-        self.history: list[PodChange] = []
+        self.history: list[PodEvent] = []
         self._listeners: list[asyncio.Event] = []
 
     # The port
 
-    async def watch(self) -> AsyncGenerator[PodChange, None]:
-        if self.blind is not None:
-            raise self.blind
+    @override
+    async def watch(self) -> AsyncGenerator[PodEvent, None]:
+        if self.watch_error is not None:
+            raise self.watch_error
         self.watches += 1
         position = len(self.history)
-        news = asyncio.Event()
-        self._listeners.append(news)
+        changed = asyncio.Event()
+        self._listeners.append(changed)
         try:
-            for change in self.listing():
-                yield change
+            for event in self.listing():
+                yield event
             while True:
                 while position < len(self.history):
                     position += 1
                     yield self.history[position - 1]
-                news.clear()
-                await news.wait()
+                changed.clear()
+                await changed.wait()
         finally:
             self.watches -= 1
 
+    @override
     async def evict(self, pod: ObservedPod) -> EvictionResult:
-        self.asked += 1
+        self.requests += 1
         if self.failure is not None:
             raise self.failure
         observed = self.pods.get((pod.namespace, pod.name))
@@ -62,30 +67,31 @@ class FakePods:
         self.remove(pod.namespace, pod.name)
         return EvictionResult.DONE
 
+    @override
     async def post_event(self, pod: ObservedPod, kind: str, reason: str, message: str) -> None:
         self.events.append((pod.name, kind, reason, message))
 
-    # The world
+    # Users, controllers and kubelets
 
     def put(self, pod: ObservedPod) -> ObservedPod:
-        """Makes or changes a pod."""
+        """Creates or changes a pod."""
         self.revision += 1
         stored = replace(pod, revision=self.revision)
         self.pods[pod.namespace, pod.name] = stored
-        self._tell(stored)
+        self._publish(stored)
         return stored
 
     def remove(self, namespace: str, name: str) -> None:
-        """Deletes a pod, or lets it start: to those who look for pods that have not, it is the same."""
+        """Deletes a pod, or lets it start: the watch of pods that have not started shows both as a deletion."""
         self.revision += 1
         del self.pods[namespace, name]
-        self._tell(Deleted(namespace, name, self.revision))
+        self._publish(Deleted(namespace, name, self.revision))
 
-    def listing(self) -> list[PodChange]:
-        """Returns what a full list would tell now."""
+    def listing(self) -> list[PodEvent]:
+        """Returns the events of a full list."""
         return [*self.pods.values(), Synced(self.revision, frozenset(self.pods))]
 
-    def _tell(self, change: PodChange) -> None:
-        self.history.append(change)
+    def _publish(self, event: PodEvent) -> None:
+        self.history.append(event)
         for listener in self._listeners:
             listener.set()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server as two dictionaries, with the list of what changed it."""
+"""A PostgreSQL server in memory: roles, databases, and the list of applied changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FakeRole:
     password: str = ""
     comment: str = ""
     limit: int = -1
-    lacking: tuple[Attribute, ...] = ()
+    missing_attributes: tuple[Attribute, ...] = ()
     members: set[str] = field(default_factory=set)
     sessions: int = 0
 
@@ -57,7 +57,10 @@ def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
 
 @dataclass
 class FakePostgres:
-    """The world; `down`, `dies_after` so many changes, `locked` and `shut_out` make it a server in trouble."""
+    """A server in attributes that a test sets.
+
+    `down`, `dies_after` (so many changes), `locked` and `rejected` (roles that cannot log in) make its calls fail.
+    """
 
     admin: ObservedAdmin = field(default_factory=admin)
     admin_password: str = "admin-password"
@@ -66,7 +69,7 @@ class FakePostgres:
     roles: dict[str, FakeRole] = field(default_factory=dict)
     databases: dict[str, ObservedDatabase] = field(default_factory=dict)
     closed_schemas: set[str] = field(default_factory=set)
-    shut_out: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
     down: bool = False
     locked: bool = False
     dies_after: int | None = None
@@ -87,7 +90,11 @@ class FakePostgres:
         role = self.roles.get(login.username)
         if role is None or not role.password or role.password != login.password.get_secret_value():
             return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message="password authentication failed")
-        if login.username in self.shut_out or Attribute.LOGIN in role.lacking or database not in self.databases:
+        if (
+            login.username in self.rejected
+            or Attribute.LOGIN in role.missing_attributes
+            or database not in self.databases
+        ):
             return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")
         owns = self.databases[database].owner == login.username
         return ObservedLogin(LoginResult.ACCEPTED, may_create=owns and database not in self.closed_schemas)
@@ -98,69 +105,69 @@ class FakePostgres:
 
 
 class FakeSession:
-    def __init__(self, world: FakePostgres) -> None:
-        self._world = world
+    def __init__(self, server: FakePostgres) -> None:
+        self._server = server
 
     async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
-        world = self._world
-        world._answer()
-        found = world.roles.get(role)
+        server = self._server
+        server._answer()
+        found = server.roles.get(role)
         return ObservedServer(
-            version=world.version,
-            max_connections=world.max_connections,
-            admin=world.admin,
-            role=self._role_seen(found) if found else None,
-            databases=tuple(d for d in world.databases.values() if d.name in databases or d.owner == role),
+            version=server.version,
+            max_connections=server.max_connections,
+            admin=server.admin,
+            role=self._observed_role(found) if found else None,
+            databases=tuple(d for d in server.databases.values() if d.name in databases or d.owner == role),
         )
 
     async def lock(self) -> bool:
-        self._world._answer()
-        return not self._world.locked
+        self._server._answer()
+        return not self._server.locked
 
     async def apply(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._world.down |= self._world.dies_after == len(self._world.changes)
-            self._world._answer()
+            self._server.down |= self._server.dies_after == len(self._server.changes)
+            self._server._answer()
             self._apply(change)
-            self._world.changes.append(change)
+            self._server.changes.append(change)
 
-    def _role_seen(self, role: FakeRole) -> ObservedRole:
-        is_member = self._world.admin.is_superuser or self._world.admin.name in role.members
-        return ObservedRole(role.comment, role.limit, role.lacking, is_member, role.sessions)
+    def _observed_role(self, role: FakeRole) -> ObservedRole:
+        is_member = self._server.admin.is_superuser or self._server.admin.name in role.members
+        return ObservedRole(role.comment, role.limit, role.missing_attributes, is_member, role.sessions)
 
     def _apply(self, change: Change) -> None:
         match change:
             case CreateDatabase() | RevokePublicConnect() | MarkDatabase() | OwnPublicSchema() | DropDatabase():
                 self._apply_to_database(change)
             case CreateRole():
-                self._may(self._world.admin.may_create_roles)
+                self._may(self._server.admin.may_create_roles)
                 password = change.password.get_secret_value()
-                self._world.roles[change.role] = FakeRole(password, change.marker.comment, change.connection_limit)
+                self._server.roles[change.role] = FakeRole(password, change.marker.comment, change.connection_limit)
             case DropRole():
-                del self._world.roles[change.role]
+                del self._server.roles[change.role]
             case _:
-                self._apply_to_role(change, self._world.roles[change.role])
+                self._apply_to_role(change, self._server.roles[change.role])
 
     def _apply_to_role(self, change: AlterRole | SetPassword | CommentRole | GrantRoleToAdmin, role: FakeRole) -> None:
         match change:
             case AlterRole():
-                role.limit, role.lacking = change.connection_limit, ()
+                role.limit, role.missing_attributes = change.connection_limit, ()
             case SetPassword():
                 role.password = change.password.get_secret_value()
             case CommentRole():
                 role.comment = change.marker.comment
             case GrantRoleToAdmin():
-                role.members.add(self._world.admin.name)
+                role.members.add(self._server.admin.name)
 
     def _apply_to_database(
         self, change: CreateDatabase | RevokePublicConnect | MarkDatabase | OwnPublicSchema | DropDatabase
     ) -> None:
-        role = self._world.roles[change.role]
-        self._may(self._world.admin.is_superuser or self._world.admin.name in role.members)
-        databases, name = self._world.databases, change.database
+        role = self._server.roles[change.role]
+        self._may(self._server.admin.is_superuser or self._server.admin.name in role.members)
+        databases, name = self._server.databases, change.database
         match change:
             case CreateDatabase():
-                self._may(self._world.admin.may_create_databases)
+                self._may(self._server.admin.may_create_databases)
                 databases[name] = ObservedDatabase(name, change.role, change.marker.comment, is_open_to_public=True)
             case RevokePublicConnect():
                 databases[name] = replace(databases[name], is_open_to_public=False)
@@ -173,10 +180,10 @@ class FakeSession:
 
     @property
     def closed_schemas(self) -> set[str]:
-        return self._world.closed_schemas
+        return self._server.closed_schemas
 
     def _may(self, allowed: bool) -> None:
-        if not (allowed or self._world.admin.is_superuser):
+        if not (allowed or self._server.admin.is_superuser):
             raise Refused(Reason.DATABASE_RIGHTS_MISSING, "lacks a right")
 
 

@@ -20,7 +20,7 @@ class FakeNode:
 
 @dataclass
 class FakeRedis:
-    """The world; taking a node out of it is how a server goes down."""
+    """Servers by address; a test removes one to take it down."""
 
     nodes: dict[Address, FakeNode] = field(default_factory=dict)
 
@@ -41,7 +41,7 @@ class FakeRedis:
         if node is None:
             raise Unavailable(f"Redis at '{address.text}' does not answer", Reason.CACHE_UNREACHABLE)
         if _clear(login.password) != node.password:
-            message = f"Redis at '{address.text}' rejected us; correct {login.origin}"
+            message = f"Redis at '{address.text}' rejected the login; correct {login.origin}"
             raise Refused(Reason.CACHE_CREDENTIALS_REJECTED, message)
         return node
 

@@ -28,29 +28,29 @@ class FakeRgwAdmin:
         self.down = False
         self.writes: list[str] = []
 
-    async def read_user(self, access: RgwEndpoint, uid: str) -> RgwUser | None:
-        self._admit(access)
+    async def read_user(self, endpoint: RgwEndpoint, uid: str) -> RgwUser | None:
+        self._admit(endpoint)
         return self.users.get(uid)
 
-    async def ensure_user(self, access: RgwEndpoint, uid: str, display_name: str) -> None:
-        self._admit(access)
+    async def ensure_user(self, endpoint: RgwEndpoint, uid: str, display_name: str) -> None:
+        self._admit(endpoint)
         self.writes.append(f"user {uid}")
         self.users.setdefault(uid, RgwUser(uid, display_name))
 
-    async def set_swift_login(self, access: RgwEndpoint, username: str, key: SecretStr) -> None:
-        user = self._user(access, username.partition(":")[0])
+    async def set_swift_login(self, endpoint: RgwEndpoint, username: str, key: SecretStr) -> None:
+        user = self._user(endpoint, username.partition(":")[0])
         self.writes.append(f"login {username}")
         subusers = {**user.subusers, username: FULL_ACCESS}
         self.users[user.uid] = replace(user, subusers=subusers, swift_keys={**user.swift_keys, username: key})
         self.logins[username] = key.get_secret_value()
 
-    async def set_quota(self, access: RgwEndpoint, uid: str, quota: Quota) -> None:
-        user = self._user(access, uid)
+    async def set_quota(self, endpoint: RgwEndpoint, uid: str, quota: Quota) -> None:
+        user = self._user(endpoint, uid)
         self.writes.append(f"quota {uid}")
         self.users[uid] = replace(user, quota=quota if quota.enabled else replace(user.quota, enabled=False))
 
-    async def remove_swift_login(self, access: RgwEndpoint, username: str) -> None:
-        self._admit(access)
+    async def remove_swift_login(self, endpoint: RgwEndpoint, username: str) -> None:
+        self._admit(endpoint)
         user = self.users.get(username.partition(":")[0])
         self.logins.pop(username, None)
         if user is not None:
@@ -59,31 +59,31 @@ class FakeRgwAdmin:
             keys = {name: key for name, key in user.swift_keys.items() if name != username}
             self.users[user.uid] = replace(user, subusers=subusers, swift_keys=keys)
 
-    async def remove_user(self, access: RgwEndpoint, uid: str) -> bool:
-        self._admit(access)
+    async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
+        self._admit(endpoint)
         if uid in self.bucket_owners:
             return False
         self.writes.append(f"remove user {uid}")
         self.users.pop(uid, None)
         return True
 
-    def _user(self, access: RgwEndpoint, uid: str) -> RgwUser:
-        self._admit(access)
+    def _user(self, endpoint: RgwEndpoint, uid: str) -> RgwUser:
+        self._admit(endpoint)
         if uid not in self.users:
-            self._deny(access, HTTPStatus.NOT_FOUND, "NoSuchUser")
+            self._deny(endpoint, HTTPStatus.NOT_FOUND, "NoSuchUser")
         return self.users[uid]
 
-    def _admit(self, access: RgwEndpoint) -> None:
+    def _admit(self, endpoint: RgwEndpoint) -> None:
         if self.down:
             raise Unavailable("the RGW admin API does not answer", Reason.STORAGE_UNREACHABLE)
-        if access.access_key not in self.admins:
-            self._deny(access, HTTPStatus.FORBIDDEN, "InvalidAccessKeyId")
-        if self.admins[access.access_key] != access.secret_key.get_secret_value():
-            self._deny(access, HTTPStatus.FORBIDDEN, "SignatureDoesNotMatch")
-        if access.access_key in self.powerless:
-            self._deny(access, HTTPStatus.FORBIDDEN, "AccessDenied")
+        if endpoint.access_key not in self.admins:
+            self._deny(endpoint, HTTPStatus.FORBIDDEN, "InvalidAccessKeyId")
+        if self.admins[endpoint.access_key] != endpoint.secret_key.get_secret_value():
+            self._deny(endpoint, HTTPStatus.FORBIDDEN, "SignatureDoesNotMatch")
+        if endpoint.access_key in self.powerless:
+            self._deny(endpoint, HTTPStatus.FORBIDDEN, "AccessDenied")
 
-    def _deny(self, access: RgwEndpoint, status: HTTPStatus, code: str) -> NoReturn:
-        finding = explain_admin_error(status, code, access.url, access.secret)
+    def _deny(self, endpoint: RgwEndpoint, status: HTTPStatus, code: str) -> NoReturn:
+        finding = explain_admin_error(status, code, endpoint.url, endpoint.secret)
         assert isinstance(finding, Blocked)
         raise Refused(finding.reason, finding.message)

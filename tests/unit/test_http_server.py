@@ -48,7 +48,7 @@ async def test_probes_say_what_is_wrong(url: str, trouble: Trouble) -> None:
 
 async def test_metrics_carry_no_namespace(url: str) -> None:
     _, text = await ask(f"{url}/metrics")
-    assert 'harbor_operator_api_requests_total{code="200",resource="secrets",verb="patch"} 1.0' in text
-    assert "harbor_operator_leader 1.0" in text
+    assert 'harbor_operator_rest_client_requests_total{code="200",resource="secrets",verb="patch"} 1.0' in text
+    assert "harbor_operator_leader_election_master_status 1.0" in text
     assert "harbor_operator_injection_seconds_count 1.0" in text
     assert "namespace=" not in text

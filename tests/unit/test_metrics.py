@@ -1,4 +1,4 @@
-"""The catalogue is what /metrics answers, every gauge has a reader, and what passes say becomes series."""
+"""/metrics exposes exactly the catalogue, every gauge has a reader, and the status of a registry becomes series."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harbor_operator.metrics import Metrics, catalogue
 from harbor_operator.metrics.catalogue import Family, Kind
 from harbor_operator.model.watch import Kind as Watched
 from harbor_operator.model.watch import Source
-from tests.unit.injector.world import CLAIM, NAME, World, desired
+from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture, desired
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LABELS = {"registry_namespace": "intra", "registry_name": "uid-a"}
@@ -30,7 +30,7 @@ STATUS: dict[str, Any] = {
 
 
 class Scrape:
-    """What one question to /metrics brought."""
+    """The parsed response of one scrape of /metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.families = {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
@@ -48,17 +48,17 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def fixture() -> InjectorFixture:
+    return InjectorFixture()
 
 
 @pytest.fixture
-def scrape(metrics: Metrics, world: World) -> Callable[[], Scrape]:
-    metrics.read(gauge_readers(world.injector, lambda: True))
+def scrape(metrics: Metrics, fixture: InjectorFixture) -> Callable[[], Scrape]:
+    metrics.read(gauge_readers(fixture.injector, lambda: True))
     return lambda: Scrape(metrics)
 
 
-def test_the_catalogue_is_what_is_exposed(scrape: Callable[[], Scrape]) -> None:
+def test_metrics_expose_exactly_the_catalogue(scrape: Callable[[], Scrape]) -> None:
     found = {
         (family.name, family.type, family.documentation)
         for name, family in scrape().families.items()
@@ -71,7 +71,7 @@ def test_the_catalogue_is_what_is_exposed(scrape: Callable[[], Scrape]) -> None:
 
 def test_every_gauge_has_a_reader(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
     gauges = {family for family in catalogue.FAMILIES if family.kind is Kind.GAUGE}
-    assert gauges == set(metrics._readings.readers)
+    assert gauges == set(metrics._gauges.readers)
 
 
 @pytest.mark.parametrize("family", catalogue.FAMILIES, ids=lambda family: family.name)
@@ -87,38 +87,40 @@ def test_buckets_go_from_a_millisecond_to_a_minute() -> None:
     assert all(2 <= above / below <= 3 for below, above in pairwise(buckets) if above <= 10)
 
 
-async def test_namespaces_are_counted_by_state(world: World, scrape: Callable[[], Scrape]) -> None:
+async def test_namespaces_are_counted_by_state(fixture: InjectorFixture, scrape: Callable[[], Scrape]) -> None:
     assert scrape().samples(catalogue.NAMESPACES) == []
-    world.injector.declare(desired())
+    fixture.injector.declare(desired())
     for name in ("a", "b", "foreign"):
-        world.add_namespace(name)
-    world.cluster.add_namespace("without-account")
-    world.cluster.put_secret("foreign", NAME)
-    await world.settle()
+        fixture.add_namespace(name)
+    fixture.cluster.add_namespace("without-account")
+    fixture.cluster.put_secret("foreign", NAME)
+    await fixture.settle()
     found = {labels["state"]: value for labels, value in scrape().samples(catalogue.NAMESPACES)}
     assert found == {"ready": 2, "pending": 1, "failed": 1}
     assert scrape().value(catalogue.NAMESPACES, **LABELS, state="ready") == 2
-    world.injector.withdraw(CLAIM)
+    fixture.injector.withdraw(CLAIM)
     assert scrape().samples(catalogue.NAMESPACES) == []
 
 
-async def test_the_age_of_news_is_told_for_each_resource(world: World, scrape: Callable[[], Scrape]) -> None:
-    world.injector.declare(desired())
-    await world.settle()
-    world.clock.now += 40
-    world.relist(Source(Watched.SECRETS, NAME))
-    world.clock.now += 2
-    found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_SILENCE)}
+async def test_each_watch_reports_the_age_of_its_last_event(
+    fixture: InjectorFixture, scrape: Callable[[], Scrape]
+) -> None:
+    fixture.injector.declare(desired())
+    await fixture.settle()
+    fixture.clock.now += 40
+    fixture.relist(Source(Watched.SECRETS, NAME))
+    fixture.clock.now += 2
+    found = {labels["resource"]: value for labels, value in scrape().samples(catalogue.WATCH_EVENT_AGE)}
     assert found == {"namespaces": 42, "secrets": 2, "serviceaccounts": 42}
 
 
-def test_what_a_pass_says_becomes_series_until_the_registry_goes(
+def test_a_recorded_status_has_series_until_the_registry_is_forgotten(
     metrics: Metrics, scrape: Callable[[], Scrape]
 ) -> None:
-    metrics.looked("intra", "uid-a", STATUS)
+    metrics.record_status("intra", "uid-a", STATUS)
     ready = {**LABELS, "type": "Ready"}
-    told = {status: scrape().value(catalogue.CONDITIONS, **ready, status=status) for status in ("true", "false")}
-    assert told == {"true": 0, "false": 1}
+    samples = {status: scrape().value(catalogue.CONDITIONS, **ready, status=status) for status in ("true", "false")}
+    assert samples == {"true": 0, "false": 1}
     assert scrape().value(catalogue.REASONS, **ready, reason="StorageUnreachable") == 1
     assert scrape().samples(catalogue.WARNINGS) == [({**LABELS, "code": "SwiftSunset"}, 1.0)]
     assert scrape().value(catalogue.CREDENTIAL_AGE, **LABELS) == timedelta(hours=1).total_seconds()
@@ -127,6 +129,6 @@ def test_what_a_pass_says_becomes_series_until_the_registry_goes(
         assert scrape().samples(family) == []
 
 
-def test_an_age_that_is_not_known_is_not_told(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
-    metrics.looked("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
+def test_a_credential_of_unknown_age_has_no_sample(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
+    metrics.record_status("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
     assert scrape().samples(catalogue.CREDENTIAL_AGE) == []

@@ -143,9 +143,9 @@ def test_an_event_for_each_flip_and_nothing_else() -> None:
 
 def test_an_event_for_each_new_kind_of_warning() -> None:
     quiet = render({}, HAPPY, 1, NOON)
-    caution = StatusWarning(Reason.PULL_SECRETS_CONTESTED, "somebody keeps undoing")
+    caution = StatusWarning(Reason.PULL_SECRETS_CONFLICT, "somebody keeps undoing")
     loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", warnings=(caution,))), 1, LATER)
-    assert [(event.type, event.reason) for event in events(quiet, loud)] == [("Warning", "PullSecretsContested")]
+    assert [(event.type, event.reason) for event in events(quiet, loud)] == [("Warning", "PullSecretsConflict")]
     assert events(loud, loud) == []
 
 

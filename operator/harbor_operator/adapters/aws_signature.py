@@ -1,4 +1,4 @@
-"""AWS signature version 4 as the S3 dialect wants it: pure, so that it is tested with Amazon's published vectors."""
+"""AWS signature version 4 for S3: pure functions, tested with Amazon's published vectors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMPTY_BODY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """What a signature is made with; `region` only has to be the one the server expects."""
+    """The keys of a signature; `region` must be the one that the server expects."""
 
     access_key: str
     secret_key: SecretStr
@@ -28,7 +28,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The part of a request that is signed; the body is empty, `path` is not yet quoted."""
+    """The signed part of a request; the body is empty, `path` is not yet quoted."""
 
     method: str
     host: str
@@ -38,7 +38,7 @@ class Request:
 
 
 def canonical_query(query: Mapping[str, str]) -> str:
-    """The query string exactly as it is signed: sorted, blanks as %20; it must be sent in this very form."""
+    """Returns the query string as it is signed, sorted and with blanks as %20; it must be sent unchanged."""
     return "&".join(f"{quote(name, safe='-_.~')}={quote(query[name], safe='-_.~')}" for name in sorted(query))
 
 
@@ -52,8 +52,8 @@ def sign(request: Request, keys: KeyPair, now: datetime) -> dict[str, str]:
     path, query = quote(request.path, safe="/-_.~"), canonical_query(request.query)
     canonical = "\n".join([request.method, path, query, *lines, "", names, EMPTY_BODY])
     text = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    first = b"AWS4" + keys.secret_key.get_secret_value().encode()
-    key = reduce(lambda so_far, part: hmac.digest(so_far, part.encode(), "sha256"), scope.split("/"), first)
+    initial = b"AWS4" + keys.secret_key.get_secret_value().encode()
+    key = reduce(lambda derived, part: hmac.digest(derived, part.encode(), "sha256"), scope.split("/"), initial)
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     credential = f"Credential={keys.access_key}/{scope}"
     return {**headers, "Authorization": f"{ALGORITHM} {credential},SignedHeaders={names},Signature={signature}"}

@@ -8,8 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 from pydantic import SecretStr
+from typing_extensions import override
 
 from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse, send, server_error
+from harbor_operator.checks.configuration import (
+    explain_empty_robot_secret,
+    explain_read_only,
+    explain_rejected_admin,
+    explain_rejected_request,
+)
 from harbor_operator.model.harbor import (
     DesiredProject,
     DesiredRobot,
@@ -20,156 +27,190 @@ from harbor_operator.model.harbor import (
     ObservedRobot,
     SystemInfo,
 )
-from harbor_operator.ports import Refused
+from harbor_operator.ports import as_error
+from harbor_operator.ports.harbor import Harbor
 from harbor_operator.reasons import Reason
 
 API = "/api/v2.0"
 PAGE = {"page_size": "100"}
 
-# Without it a project called '42' is taken for project number 42.
+# Without it Harbor takes a project named '42' for project number 42.
 _BY_NAME = {"X-Is-Resource-Name": "true"}
-_FOREVER = -1
-_REPOSITORIES_TRIED = 3
+_NO_EXPIRY = -1
+_MAX_REPOSITORIES_TRIED = 3
+_MAX_TAGS = {"n": "10"}
 
 
-class HttpHarbor:
-    """The Harbor port for real."""
+class HttpHarbor(Harbor):
+    """Harbor's API over HTTP."""
 
-    async def read_identity(self, access: HarborEndpoint) -> Identity:
-        """Asks who we are, for many other calls take a wrong password for a visitor."""
-        answer = await send(access, HttpRequest("GET", f"{API}/users/current"))
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise server_error(access, "GET /api/v2.0/users/current", answer.status)
-        if answer.status == HTTPStatus.OK:
-            return Identity.ADMIN if answer.json().get("sysadmin_flag") else Identity.USER
-        # A robot is known and still is no user.
-        return Identity.ROBOT if answer.status == HTTPStatus.PRECONDITION_FAILED else Identity.NOBODY
+    @override
+    async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
+        # Other calls treat a wrong password as an anonymous request.
+        response = await send(endpoint, HttpRequest("GET", f"{API}/users/current"))
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise server_error(response)
+        if response.status == HTTPStatus.OK:
+            is_admin = response.decode(lambda user: bool(user.get("sysadmin_flag")))
+            return Identity.ADMIN if is_admin else Identity.USER
+        # Harbor knows a robot, and answers that it is not a user.
+        return Identity.ROBOT if response.status == HTTPStatus.PRECONDITION_FAILED else Identity.ANONYMOUS
 
-    async def read_system(self, access: HarborEndpoint) -> SystemInfo:
-        """Reads the version without its build number."""
-        found = (await _ask(access, HttpRequest("GET", f"{API}/systeminfo"), Reason.REGISTRY_NOT_HARBOR)).json() or {}
-        version = str(found.get("harbor_version", "")).removeprefix("v").split("-", 1)[0]
-        return SystemInfo(version=version, read_only=bool(found.get("read_only")))
+    @override
+    async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:
+        request = HttpRequest("GET", f"{API}/systeminfo")
+        return (await _request(endpoint, request, Reason.REGISTRY_NOT_HARBOR)).decode(_system)
 
-    async def read_projects(self, access: HarborEndpoint) -> list[ObservedProject]:
-        """Reads one page: enough to find a place for a trial."""
-        answer = await _ask(access, HttpRequest("GET", f"{API}/projects", PAGE), Reason.PROJECT_REFUSED)
-        return [_project(one) for one in answer.json() or []]
+    @override
+    async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
+        request = HttpRequest("GET", f"{API}/projects", PAGE)
+        response = await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        return response.decode(lambda projects: [_project(project) for project in projects or []])
 
-    async def read_project(self, access: HarborEndpoint, name: str) -> ObservedProject | None:
-        """Looks the project up by its name."""
-        ask = HttpRequest("GET", f"{API}/projects/{name}", headers=_BY_NAME)
-        answer = await _ask(access, ask, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
-        return None if answer.status == HTTPStatus.NOT_FOUND else _project(answer.json())
+    @override
+    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
+        request = HttpRequest("GET", f"{API}/projects/{name}", headers=_BY_NAME)
+        response = await _request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
+        return None if response.status == HTTPStatus.NOT_FOUND else response.decode(_project)
 
-    async def read_quota(self, access: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
-        """Looks the quota up by the number of its project."""
+    @override
+    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
         query = {"reference": "project", "reference_id": str(project.number)}
-        answer = await _ask(access, HttpRequest("GET", f"{API}/quotas", query), Reason.PROJECT_REFUSED)
-        own = [one for one in answer.json() or [] if one["ref"]["id"] == project.number]
-        return ObservedQuota(own[0]["id"], own[0]["hard"]["storage"]) if own else None
+        response = await _request(endpoint, HttpRequest("GET", f"{API}/quotas", query), Reason.PROJECT_REFUSED)
+        quotas = response.decode(
+            lambda quotas: [
+                ObservedQuota(quota["id"], quota["hard"]["storage"])
+                for quota in quotas or []
+                if quota["ref"]["id"] == project.number
+            ]
+        )
+        return quotas[0] if quotas else None
 
-    async def read_image(self, access: HarborEndpoint, project: str) -> str | None:
-        """Takes a tag from one of the first repositories: an image without a tag is of no use here."""
-        ask = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, _BY_NAME)
-        listed = (await _ask(access, ask, Reason.PROJECT_REFUSED)).json() or []
-        for repository in listed[:_REPOSITORIES_TRIED]:
-            tags = await send(access, HttpRequest("GET", f"/v2/{repository['name']}/tags/list"))
-            known = (tags.json() or {}).get("tags") if tags.status == HTTPStatus.OK else None
-            if known:
-                return f"{repository['name']}:{known[0]}"
+    @override
+    async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
+        request = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, _BY_NAME)
+        response = await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        names = response.decode(lambda repositories: [str(repository["name"]) for repository in repositories or []])
+        # An artifact without a tag cannot be named here, so the first repositories may have no result.
+        for name in names[:_MAX_REPOSITORIES_TRIED]:
+            tags = await send(endpoint, HttpRequest("GET", f"/v2/{name}/tags/list", _MAX_TAGS))
+            found = tags.decode(_tags) if tags.status == HTTPStatus.OK else []
+            if found:
+                return f"{name}:{found[0]}"
         return None
 
-    async def create_project(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        """Makes it with its flag and quota at once."""
-        public = {"public": str(desired.public).lower()}
-        body = {"project_name": desired.name, "metadata": public, "storage_limit": desired.storage_limit}
-        await _ask(
-            access, HttpRequest("POST", f"{API}/projects", body=body), Reason.PROJECT_REFUSED, HTTPStatus.CONFLICT
+    @override
+    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        metadata = {"public": str(desired.public).lower()}
+        body = {"project_name": desired.name, "metadata": metadata, "storage_limit": desired.storage_limit}
+        request = HttpRequest("POST", f"{API}/projects", body=body)
+        await _request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.CONFLICT)
+
+    @override
+    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        # Harbor keeps the metadata that the body does not name.
+        body = {"metadata": {"public": str(desired.public).lower()}}
+        request = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=_BY_NAME, body=body)
+        await _request(endpoint, request, Reason.PROJECT_REFUSED)
+
+    @override
+    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
+        # Harbor reads the `storage_limit` of a project at its creation only.
+        body = {"hard": {"storage": storage_limit}}
+        request = HttpRequest("PUT", f"{API}/quotas/{quota.number}", body=body)
+        await _request(endpoint, request, Reason.PROJECT_REFUSED)
+
+    @override
+    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
+        request = HttpRequest("GET", f"{API}/robots", {**PAGE, "q": f"name={name}"})
+        response = await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        # The filter is checked again, because Harbor ignores one that it does not support.
+        robots = response.decode(
+            lambda robots: [
+                _robot(robot) for robot in robots or [] if robot["level"] == "system" and robot["name"].endswith(name)
+            ]
+        )
+        return robots[0] if robots else None
+
+    @override
+    async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
+        # The secret of the answer is dropped: `set_robot_secret` replaces it.
+        request = HttpRequest("POST", f"{API}/robots", body={"name": desired.name, **_robot_body(desired)})
+        response = await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        return response.decode(
+            lambda robot: ObservedRobot(robot["id"], robot["name"], desired.description, desired.grants)
         )
 
-    async def set_public(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        """Sends the one key; Harbor keeps the others."""
-        body = {"metadata": {"public": str(desired.public).lower()}}
-        ask = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=_BY_NAME, body=body)
-        await _ask(access, ask, Reason.PROJECT_REFUSED)
-
-    async def set_quota(self, access: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        """Writes the quota, for a project's own storage_limit is read at its creation only."""
-        body = {"hard": {"storage": storage_limit}}
-        await _ask(access, HttpRequest("PUT", f"{API}/quotas/{quota.number}", body=body), Reason.PROJECT_REFUSED)
-
-    async def find_robot(self, access: HarborEndpoint, name: str) -> ObservedRobot | None:
-        """Searches by the name as stored, then makes sure that the filter was understood."""
-        query = {**PAGE, "q": f"name={name}"}
-        answer = await _ask(access, HttpRequest("GET", f"{API}/robots", query), Reason.ROBOT_REFUSED)
-        own = [one for one in answer.json() or [] if one["level"] == "system" and one["name"].endswith(name)]
-        return _robot(own[0]) if own else None
-
-    async def create_robot(self, access: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
-        """Makes it and forgets the secret Harbor chose: ours is set right after."""
-        body = {"name": desired.name, **_robot_body(desired)}
-        made = (await _ask(access, HttpRequest("POST", f"{API}/robots", body=body), Reason.ROBOT_REFUSED)).json()
-        return ObservedRobot(made["id"], made["name"], desired.description, desired.grants)
-
-    async def update_robot(self, access: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
-        """Sends the whole robot with its full name, as Harbor wants it."""
+    @override
+    async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
+        # Harbor requires the whole robot, with its full name.
         body = {"id": robot.number, "name": robot.login, **_robot_body(desired)}
-        await _ask(access, HttpRequest("PUT", f"{API}/robots/{robot.number}", body=body), Reason.ROBOT_REFUSED)
+        request = HttpRequest("PUT", f"{API}/robots/{robot.number}", body=body)
+        await _request(endpoint, request, Reason.ROBOT_REFUSED)
 
-    async def set_robot_secret(self, access: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
-        """Never sends an empty one: Harbor would make up another."""
+    @override
+    async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
         body = {"secret": secret.get_secret_value()}
         if not body["secret"]:
-            raise Refused(Reason.SECRET_INVALID, f"the secret for robot '{robot.login}' is empty")
-        await _ask(access, HttpRequest("PATCH", f"{API}/robots/{robot.number}", body=body), Reason.ROBOT_REFUSED)
+            raise as_error(explain_empty_robot_secret(robot.login))
+        request = HttpRequest("PATCH", f"{API}/robots/{robot.number}", body=body)
+        await _request(endpoint, request, Reason.ROBOT_REFUSED)
 
-    async def remove_robot(self, access: HarborEndpoint, robot: ObservedRobot) -> None:
-        """Deletes it; nothing to do when it is gone."""
-        ask = HttpRequest("DELETE", f"{API}/robots/{robot.number}")
-        await _ask(access, ask, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
-
-
-async def _ask(access: HarborEndpoint, ask: HttpRequest, matter: Reason, fine: int = HTTPStatus.OK) -> HttpResponse:
-    """Returns a success, or the one other status that is fine here; everything else becomes an exception."""
-    answer = await send(access, ask)
-    if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED, fine}:
-        return answer
-    what = f"{ask.method} {access.url}{quote(ask.path)}"
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        message = f"Harbor does not accept the administrator's login ({what}): see the Secret with the admin password"
-        raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, message)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise server_error(access, f"{ask.method} {ask.path}", answer.status)
-    if answer.status == HTTPStatus.FORBIDDEN and "read only" in answer.message:
-        message = "Harbor is in read-only mode: switch it off in Harbor under Configuration, System Settings"
-        raise Refused(Reason.REGISTRY_READ_ONLY, message)
-    raise Refused(matter, f"Harbor refuses {what}: {answer.message}")
+    @override
+    async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
+        request = HttpRequest("DELETE", f"{API}/robots/{robot.number}")
+        await _request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
 
 
-def _project(found: Mapping[str, Any]) -> ObservedProject:
+async def _request(
+    endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, accepted: int = HTTPStatus.OK
+) -> HttpResponse:
+    """Returns a success or a response with the accepted status; raises for any other, with `reason` by default."""
+    response = await send(endpoint, request)
+    if response.status in {HTTPStatus.OK, HTTPStatus.CREATED, accepted}:
+        return response
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise server_error(response)
+    title = f"{request.method} {endpoint.url}{quote(request.path)}"
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        raise as_error(explain_rejected_admin(title))
+    if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
+        raise as_error(explain_read_only())
+    raise as_error(explain_rejected_request(reason, title, response.error_message))
+
+
+def _system(system: Mapping[str, Any]) -> SystemInfo:
+    version = str(system.get("harbor_version", "")).removeprefix("v").split("-", 1)[0]
+    return SystemInfo(version=version, read_only=bool(system.get("read_only")))
+
+
+def _tags(listed: Mapping[str, Any] | None) -> list[str]:
+    return [str(tag) for tag in (listed or {}).get("tags") or []]
+
+
+def _project(project: Mapping[str, Any]) -> ObservedProject:
     return ObservedProject(
-        number=found["project_id"],
-        name=found["name"],
-        public=found.get("metadata", {}).get("public") == "true",
-        repositories=found.get("repo_count", 0),
-        is_proxy_cache=bool(found.get("registry_id")),
+        number=project["project_id"],
+        name=project["name"],
+        public=project.get("metadata", {}).get("public") == "true",
+        repositories=project.get("repo_count", 0),
+        is_proxy_cache=bool(project.get("registry_id")),
     )
 
 
-def _robot(found: Mapping[str, Any]) -> ObservedRobot:
+def _robot(robot: Mapping[str, Any]) -> ObservedRobot:
     grants = frozenset(
         (permission["namespace"], access["resource"], access["action"])
-        for permission in found.get("permissions") or []
+        for permission in robot.get("permissions") or []
         for access in permission["access"]
     )
     return ObservedRobot(
-        number=found["id"],
-        login=found["name"],
-        description=found.get("description", ""),
+        number=robot["id"],
+        login=robot["name"],
+        description=robot.get("description", ""),
         grants=grants,
-        is_forever=found.get("expires_at", _FOREVER) == _FOREVER,
-        is_enabled=not found.get("disable", False),
+        never_expires=robot.get("expires_at", _NO_EXPIRY) == _NO_EXPIRY,
+        is_enabled=not robot.get("disable", False),
     )
 
 
@@ -178,7 +219,7 @@ def _robot_body(desired: DesiredRobot) -> dict[str, Any]:
     return {
         "description": desired.description,
         "level": "system",
-        "duration": _FOREVER,
+        "duration": _NO_EXPIRY,
         "disable": False,
         "permissions": [{"kind": "project", "namespace": project, "access": pull} for project in desired.projects],
     }

@@ -1,31 +1,43 @@
-"""One HTTP exchange with Harbor: trust, deadline, no cookies, and errors in the house's two words."""
+"""One HTTP exchange with Harbor: TLS trust, deadline, size limits, no cookies, and the exceptions of the ports."""
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
+from harbor_operator.adapters import tls
+from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
+from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.checks.reachability import (
+    explain_busy,
+    explain_invalid_bundle,
+    explain_no_answer,
+    explain_server_error,
+    explain_unacceptable_answer,
+    explain_untrusted,
+)
 from harbor_operator.model.harbor import HarborEndpoint
-from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.reasons import Reason
+from harbor_operator.ports import Refused, Unavailable, as_error
 
-# Harbor's health check waits ten seconds for a Redis that is gone, and a wrong password costs it more than one.
-DEADLINE = 20.0
+T = TypeVar("T")
 
-_BUSY = {429, 502, 503, 504}  # what proxies say when the server behind them is not there, or not yet
+# Harbor's health check waits ten seconds for an unreachable Redis, and a wrong password takes more than one.
+DEADLINE_SECONDS = 20.0
+MAX_MESSAGE_CHARACTERS = 300
+
+_BUSY = {429, 502, 503, 504}  # the answers of proxies whose server is gone or not ready
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What is sent; `body` goes as JSON, `data` as it is."""
+    """A request; `body` is sent as JSON, `data` as it is. `bearer` replaces the login of the endpoint."""
 
     method: str
     path: str
@@ -35,110 +47,128 @@ class HttpRequest:
     data: bytes = b""
     bearer: str = ""
 
+    @property
+    def title(self) -> str:
+        """The request in a message."""
+        return f"{self.method} {self.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back."""
+    """A response of `endpoint` to `request`, with the whole body."""
 
+    endpoint: HarborEndpoint
+    request: HttpRequest
     status: int
     headers: Mapping[str, str]
     content: bytes
 
-    def json(self) -> Any:
-        """Returns the parsed body, None for an empty one; Refused if it is no JSON, for then it is not Harbor's."""
-        if not self.content:
-            return None
+    def decode(self, decoder: Callable[[Any], T]) -> T:
+        """Returns the decoded JSON body (None for an empty one); raises Refused if Harbor never sends such a body."""
         try:
-            return json.loads(self.content)
-        except ValueError as error:
-            message = "the answer is no JSON: something other than Harbor's API answers; check `spec.externalURL`"
-            raise Refused(Reason.REGISTRY_NOT_HARBOR, message) from error
+            return decoder(json.loads(self.content) if self.content else None)
+        except RecursionError:
+            raise self.refused("JSON that is nested too deeply") from None
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise self.refused(f"HTTP {self.status} and a body that is not Harbor's") from None
+
+    def refused(self, detail: str) -> Refused | Unavailable:
+        """Returns the exception for an answer that Harbor never gives."""
+        return as_error(explain_unacceptable_answer(self.endpoint.url, self.request.title, detail))
 
     @property
-    def message(self) -> str:
-        """Harbor's own words for what is wrong."""
+    def error_message(self) -> str:
+        """Harbor's own error message, else the status; error answers may have no body, or one of a proxy."""
         try:
-            errors = json.loads(self.content)["errors"]
-            return str(errors[0]["message"])
-        except (ValueError, KeyError, IndexError, TypeError):
+            text = str(json.loads(self.content)["errors"][0]["message"])
+        except (ValueError, LookupError, TypeError, RecursionError):
             return f"HTTP {self.status}"
+        return _without_repetition(text)[:MAX_MESSAGE_CHARACTERS] or f"HTTP {self.status}"
 
 
-async def send(access: HarborEndpoint, ask: HttpRequest) -> HttpResponse:
-    """Returns whatever is answered, redirects and errors included; Unavailable if nothing or only a proxy answers."""
-    answer = await send_raw(access, ask)
-    if answer.status in _BUSY:
-        waits = answer.headers.get("Retry-After", "")
-        message = f"{access.url} answers HTTP {answer.status} to {ask.method} {ask.path}: Harbor behind it is not ready"
-        raise Unavailable(message, Reason.REGISTRY_UNREACHABLE, float(waits) if waits.isdigit() else None)
-    return answer
+def _without_repetition(text: str) -> str:
+    # Below /v2/ a message stands twice: 'project x not found: project x not found'.
+    half = text[: (len(text) - 2) // 2]
+    return half if text == f"{half}: {half}" else text
 
 
-async def send_raw(access: HarborEndpoint, ask: HttpRequest) -> HttpResponse:
-    """Returns whatever is answered, by whomever; Unavailable if nothing is."""
-    # A cookie makes Harbor take us for a browser and demand a CSRF token, hence no jar.
-    connector = aiohttp.TCPConnector(ssl=ssl_context(access.ca), force_close=True)
-    timeout = aiohttp.ClientTimeout(total=DEADLINE)
-    jar = aiohttp.DummyCookieJar()
+async def send(endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+    """Returns any response, redirects and errors included; raises Unavailable if none arrives or only a proxy's."""
+    response = await send_raw(endpoint, request)
+    if response.status in _BUSY:
+        finding = explain_busy(endpoint.url, request.title, response.status)
+        raise as_error(finding, retry_after_seconds(response.headers.get("Retry-After")))
+    return response
+
+
+async def send_raw(endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+    """Returns any response, a proxy's included; raises Unavailable if none arrives, Refused if it is too large."""
+    # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.
+    connector = aiohttp.TCPConnector(ssl=ssl_context(endpoint.ca), force_close=True)
     try:
         async with (
-            aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=timeout) as session,
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
+                auto_decompress=False,
+            ) as session,
             session.request(
-                ask.method,
-                _url(access, ask),
-                headers=_headers(access, ask),
-                json=ask.body,
-                data=BytesIO(ask.data) if ask.data else None,
-                # A proxy that refuses a large body may close the connection before we have read why.
-                expect100=bool(ask.data),
+                request.method,
+                _url(endpoint, request),
+                headers=_headers(endpoint, request),
+                json=request.body,
+                data=BytesIO(request.data) if request.data else None,
+                # A proxy that refuses a large body may close the connection before its answer is read.
+                expect100=bool(request.data),
                 allow_redirects=False,
             ) as response,
         ):
-            return HttpResponse(response.status, response.headers, await response.read())
+            return HttpResponse(endpoint, request, response.status, response.headers, await read_body(response))
+    except UnacceptableBody as error:
+        raise as_error(explain_unacceptable_answer(endpoint.url, request.title, str(error))) from None
     except aiohttp.ClientConnectorCertificateError as error:
-        message = f"the certificate of {access.url} is not trusted ({error.certificate_error}); see `spec.caSecretRef`"
-        raise Refused(Reason.CERTIFICATE_UNTRUSTED, message) from error
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise unreachable(access.url, error) from error
+        raise as_error(explain_untrusted(endpoint.url, str(error.certificate_error))) from error
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise unreachable(endpoint.url, error) from error
 
 
-def unreachable(url: str, error: Exception) -> Unavailable:
-    """The exception for a URL at which nobody answers."""
-    cause = f"no answer in {DEADLINE:.0f} seconds" if isinstance(error, TimeoutError) else str(error)
-    message = f"{url} cannot be reached from the operator: {cause}; check DNS, the proxy or ingress, and Harbor"
-    return Unavailable(message, Reason.REGISTRY_UNREACHABLE)
+def unreachable(url: str, error: Exception) -> Refused | Unavailable:
+    """Returns the exception for a URL from which no valid answer arrives."""
+    if isinstance(error, TimeoutError):
+        detail = f"no answer in {DEADLINE_SECONDS:g} seconds"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        # The text quotes what the server sent.
+        detail = "the answer is not HTTP, or its headers are too large"
+    else:
+        detail = str(error)[:MAX_MESSAGE_CHARACTERS]
+    return as_error(explain_no_answer(url, detail))
 
 
-def server_error(access: HarborEndpoint, what: str, status: int) -> Unavailable:
-    """The exception for a Harbor that answers and cannot do it: no verdict on whatever was asked."""
-    message = f"{access.url} answers HTTP {status} to {what}: the cause is in the log of core"
-    return Unavailable(message, Reason.REGISTRY_UNHEALTHY)
+def server_error(response: HttpResponse) -> Refused | Unavailable:
+    """Returns the exception for an internal error of Harbor."""
+    return as_error(explain_server_error(response.endpoint.url, response.request.title, response.status))
 
 
-@lru_cache(maxsize=64)
-def ssl_context(ca: str) -> ssl.SSLContext:
-    """The trust of a container runtime: the given CAs, or the system's; names count only as alternative names."""
+def ssl_context(ca_pem: str) -> ssl.SSLContext:
+    """Returns the TLS context of a registry; raises Refused if its CA bundle holds no certificate."""
     try:
-        context = ssl.create_default_context(cadata=ca or None)
-    except (ssl.SSLError, ValueError) as error:
-        message = "the Secret named by `spec.caSecretRef` holds no PEM certificates under its key"
-        raise Refused(Reason.SECRET_INVALID, message) from error
-    context.hostname_checks_common_name = False
-    context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
-    return context
+        return tls.ssl_context(ca_pem)
+    except tls.InvalidCaBundle as error:
+        raise as_error(explain_invalid_bundle()) from error
 
 
-def _url(access: HarborEndpoint, ask: HttpRequest) -> URL:
-    # Taken literally: the registry signs what it puts into an upload's Location.
-    url = URL(access.url + ask.path, encoded=True)
-    return url.with_query(dict(ask.query)) if ask.query else url
+def _url(endpoint: HarborEndpoint, request: HttpRequest) -> URL:
+    # Taken literally: the registry signs the query of an upload's Location.
+    url = URL(endpoint.url + request.path, encoded=True)
+    return url.with_query(dict(request.query)) if request.query else url
 
 
-def _headers(access: HarborEndpoint, ask: HttpRequest) -> dict[str, str]:
-    headers = dict(ask.headers)
-    if ask.bearer:
-        headers["Authorization"] = f"Bearer {ask.bearer}"
-    elif access.login:
-        password = access.login.password.get_secret_value()
-        headers["Authorization"] = aiohttp.encode_basic_auth(access.login.username, password, encoding="utf-8")
+def _headers(endpoint: HarborEndpoint, request: HttpRequest) -> dict[str, str]:
+    headers = {**IDENTITY, **request.headers}
+    if request.bearer:
+        headers["Authorization"] = f"Bearer {request.bearer}"
+    elif endpoint.login:
+        password = endpoint.login.password.get_secret_value()
+        headers["Authorization"] = aiohttp.encode_basic_auth(endpoint.login.username, password, encoding="utf-8")
     return headers

@@ -1,4 +1,4 @@
-"""The registry's front door over HTTP, as a container runtime meets it."""
+"""The registry over HTTP, as a container runtime uses it."""
 
 from __future__ import annotations
 
@@ -6,152 +6,188 @@ import asyncio
 import ssl
 from datetime import UTC
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from cryptography import x509
+from typing_extensions import override
 
 from harbor_operator.adapters.harbor_http import (
-    DEADLINE,
+    DEADLINE_SECONDS,
     HttpRequest,
+    HttpResponse,
     send,
     send_raw,
     server_error,
     ssl_context,
     unreachable,
 )
+from harbor_operator.checks.reachability import explain_no_health, origin
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
-from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.reasons import Reason
+from harbor_operator.ports import Unavailable, as_error
+from harbor_operator.ports.harbor import RegistryProbe
 
 TOKEN_SERVICE = "harbor-registry"  # noqa: S105 - the name of the service, not a secret
 
-_HTTPS = 443
+_HTTPS_PORT = 443
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
-_NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
+_ABSENT_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _REDIRECTS = range(300, 400)
 # OpenSSL's X509_V_ERR_*: not yet valid, expired; host name, address.
-_OUT_OF_TIME = {9, 10}
+_NOT_VALID_NOW = {9, 10}
 _OTHER_NAME = {62, 64}
 
 
-class HttpRegistryProbe:
-    """The RegistryDoor port for real."""
+class HttpRegistryProbe(RegistryProbe):
+    """The registry over HTTP and TLS."""
 
-    async def read_certificate(self, access: HarborEndpoint) -> Certificate | None:
-        """Shakes hands as a client; if that fails, once more without judging, to see what is served."""
-        if urlsplit(access.url).scheme != "https":
+    @override
+    async def read_certificate(self, endpoint: HarborEndpoint) -> Certificate | None:
+        if urlsplit(endpoint.url).scheme != "https":
             return None
         try:
-            return _parsed(await _handshake(access.url, ssl_context(access.ca)))
+            return _certificate(await _handshake(endpoint.url, ssl_context(endpoint.ca)))
         except ssl.SSLCertVerificationError as error:
-            served = _parsed(await _handshake(access.url, _without_judging()))
+            # A second handshake without verification shows the refused certificate.
+            served = _certificate(await _handshake(endpoint.url, _unverified_context()))
             return Certificate(served.names, served.not_after, _fault(error.verify_code), error.verify_message)
 
-    async def read_entrance(self, access: HarborEndpoint) -> V2Response:
-        """Asks as nobody, for only then Harbor says where tokens come from."""
-        answer = await send(access.with_login(None), HttpRequest("GET", "/v2/"))
-        redirect = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
-        is_registry = "Docker-Distribution-Api-Version" in answer.headers
-        return V2Response(answer.status, answer.headers.get("Www-Authenticate", ""), redirect, is_registry)
+    @override
+    async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
+        # Anonymous, because only then Harbor names its token service.
+        response = await send(endpoint.with_login(None), HttpRequest("GET", "/v2/"))
+        redirect = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
+        is_registry = "Docker-Distribution-Api-Version" in response.headers
+        return V2Response(response.status, response.headers.get("Www-Authenticate", ""), redirect, is_registry)
 
-    async def read_health(self, access: HarborEndpoint) -> tuple[Component, ...]:
-        """Reads the report, which comes with status 200 however ill Harbor is."""
-        answer = await send(access.with_login(None), HttpRequest("GET", "/api/v2.0/health"))
-        found = answer.json() if answer.status == HTTPStatus.OK else None
-        if not isinstance(found, dict) or "components" not in found:
-            message = (
-                f"{access.url}/api/v2.0/health answers HTTP {answer.status} and no health report: it must lead to "
-                "Harbor 2.0 or newer; see where the proxy in front sends /api/"
-            )
-            raise Refused(Reason.REGISTRY_NOT_HARBOR, message)
-        return tuple(
-            Component(one["name"], one.get("status") == "healthy", one.get("error", "")) for one in found["components"]
-        )
+    @override
+    async def read_health(self, endpoint: HarborEndpoint) -> tuple[Component, ...]:
+        # The report comes with status 200, also for an unhealthy Harbor.
+        response = await send(endpoint.with_login(None), HttpRequest("GET", "/api/v2.0/health"))
+        components = response.decode(_components) if response.status == HTTPStatus.OK else None
+        if components is None:
+            raise as_error(explain_no_health(endpoint.url, response.status))
+        return components
 
-    async def try_login(self, access: HarborEndpoint) -> bool:
-        """Asks /v2/ itself: the token service answers 200 even to a wrong secret."""
-        answer = await send(access, HttpRequest("GET", "/v2/"))
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise server_error(access, "GET /v2/", answer.status)
-        return answer.status == HTTPStatus.OK
+    @override
+    async def try_login(self, endpoint: HarborEndpoint) -> bool:
+        # The token service answers 200 also to a wrong secret, so /v2/ decides.
+        response = await send(endpoint, HttpRequest("GET", "/v2/"))
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise server_error(response)
+        return response.status == HTTPStatus.OK
 
-    async def try_upload(self, access: HarborEndpoint, repository: str, size: int) -> UploadResult:
-        """Follows the Location by its path only, so that a wrong host is reported and still cleaned up.
+    @override
+    async def try_upload(self, endpoint: HarborEndpoint, repository: str, size: int) -> UploadResult:
+        """Tries the body limit first, on an upload that does not exist.
 
-        A body limit shows on an upload that does not exist, and then nothing is started: a cancelled upload leaves a
-        file of about a hundred bytes in the storage (the registry saves its hash state once more after the deletion).
+        If that fails, nothing is started: a cancelled upload leaves a file of about a hundred bytes in the storage (the
+        registry saves its hash state once more after the deletion).
         """
-        if await _is_too_large(access, repository, size):
+        if await _is_too_large(endpoint, repository, size):
             return UploadResult(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        started = await send_raw(access, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
+        started = await send_raw(endpoint, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
         location = started.headers.get("Location", "")
         if started.status != HTTPStatus.ACCEPTED:
             return UploadResult(started.status)
-        path = _path(access, location)
+        path = _path(endpoint, location)
         try:
-            sent = await send_raw(access, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
-            path = _path(access, sent.headers.get("Location", "") or location)
+            if not path or not _is_same_origin(endpoint, location):
+                return UploadResult(started.status, location)
+            sent = await send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
+            path = _path(endpoint, sent.headers.get("Location", "")) or path
             return UploadResult(started.status, location, sent.status)
         finally:
-            await send_raw(access, HttpRequest("DELETE", path))
+            # Always at the endpoint, so that an upload whose Location names another host is cancelled too.
+            if path:
+                await send_raw(endpoint, HttpRequest("DELETE", path))
 
-    async def try_pull(self, access: HarborEndpoint, manifest: str | None) -> PullResult:
-        """Goes the way of a container runtime: token first, then the registry with the token."""
+    @override
+    async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
+        # As a container runtime does: first the token, then the registry with the token.
         repository, _, tag = (manifest or "").rpartition(":")
         scope = {"scope": f"repository:{repository}:pull"} if repository else {}
-        token = await send_raw(access, HttpRequest("GET", "/service/token", {"service": TOKEN_SERVICE, **scope}))
-        if token.status != HTTPStatus.OK:
-            return PullResult(token.status)
-        word = token.json().get("token", "")
-        entrance = await send_raw(access, HttpRequest("GET", "/v2/", bearer=word))
+        issued = await send_raw(endpoint, HttpRequest("GET", "/service/token", {"service": TOKEN_SERVICE, **scope}))
+        if issued.status != HTTPStatus.OK:
+            return PullResult(issued.status)
+        token = _token(issued)
+        accepted = await send_raw(endpoint, HttpRequest("GET", "/v2/", bearer=token))
         if not repository:
-            return PullResult(token.status, entrance.status)
-        ask = HttpRequest("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS}, bearer=word)
-        return PullResult(token.status, entrance.status, (await send_raw(access, ask)).status)
+            return PullResult(issued.status, accepted.status)
+        path = f"/v2/{repository}/manifests/{tag}"
+        found = await send_raw(endpoint, HttpRequest("HEAD", path, headers={"Accept": _MANIFESTS}, bearer=token))
+        return PullResult(issued.status, accepted.status, found.status)
 
 
-async def _is_too_large(access: HarborEndpoint, repository: str, size: int) -> bool:
-    ask = HttpRequest("PATCH", f"/v2/{repository}/blobs/uploads/{_NO_UPLOAD}", headers=_OCTETS, data=bytes(size))
+async def _is_too_large(endpoint: HarborEndpoint, repository: str, size: int) -> bool:
+    path = f"/v2/{repository}/blobs/uploads/{_ABSENT_UPLOAD}"
     try:
-        return (await send_raw(access, ask)).status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        response = await send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
     except Unavailable:
-        return False  # the registry may hang up on a body for an upload it does not know: that is no verdict
+        return False  # the registry may close the connection, because it does not know the upload
+    return response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def _path(access: HarborEndpoint, location: str) -> str:
-    parts = urlsplit(urljoin(access.url, location))
+def _is_same_origin(endpoint: HarborEndpoint, location: str) -> bool:
+    return origin(urljoin(endpoint.url, location)) == origin(endpoint.url)
+
+
+def _path(endpoint: HarborEndpoint, location: str) -> str:
+    """Returns path and query of a Location; '' if it has none, or one that would change the host of the request.
+
+    'a:b@evil' is such a Location: it has the path 'b@evil', which turns 'https://registry' into a user name.
+    """
+    parts = urlsplit(urljoin(endpoint.url, location))
+    if not location or not parts.path.startswith("/"):
+        return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def _token(response: HttpResponse) -> str:
+    token = response.decode(lambda body: str(body.get("token", "")))
+    if not (token.isascii() and token.isprintable()):
+        raise response.refused("a token that is not plain ASCII")
+    return token
+
+
+def _components(report: Any) -> tuple[Component, ...] | None:
+    if not isinstance(report, dict) or "components" not in report:
+        return None
+    return tuple(
+        Component(str(part["name"]), part.get("status") == "healthy", str(part.get("error", "")))
+        for part in report["components"]
+    )
+
+
 async def _handshake(url: str, context: ssl.SSLContext) -> bytes:
-    """Returns the certificate served, in DER."""
+    """Returns the certificate of the server, in DER."""
     parts = urlsplit(url)
     try:
-        async with asyncio.timeout(DEADLINE):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _HTTPS, ssl=context)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _HTTPS_PORT, ssl=context)
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, TimeoutError) as error:
         raise unreachable(url, error) from error
     channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
     served = channel.getpeercert(binary_form=True)
-    writer.transport.abort()  # nothing was said; a polite goodbye would cost a round trip
+    writer.transport.abort()  # no data was sent; a graceful TLS close would cost a round trip
     return served or b""
 
 
-def _without_judging() -> ssl.SSLContext:
+def _unverified_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _parsed(served: bytes) -> Certificate:
+def _certificate(served: bytes) -> Certificate:
     certificate = x509.load_der_x509_certificate(served)
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -162,6 +198,6 @@ def _parsed(served: bytes) -> Certificate:
 
 
 def _fault(code: int) -> TlsFault:
-    if code in _OUT_OF_TIME:
+    if code in _NOT_VALID_NOW:
         return TlsFault.EXPIRED
     return TlsFault.HOST_MISMATCH if code in _OTHER_NAME else TlsFault.UNTRUSTED

@@ -47,9 +47,10 @@ def locate_chart(charts_dir: Path | None, sources: ChartSources, desired: Desire
 
 def _local_chart(charts_dir: Path | None, sources: ChartSources, chart: str, version: str) -> Path:
     """Returns the path without symbolic links: what is checked here is what Helm opens."""
-    directories = (*sources.directories, *([charts_dir] if charts_dir else []))
+    directories = (*sources.directories, *([str(charts_dir)] if charts_dir else []))
     resolved = Path(chart).resolve()
-    if not ChartSources((), tuple(directory.resolve() for directory in directories)).allows_path(resolved):
+    allowed = ChartSources((), tuple(str(Path(directory).resolve()) for directory in directories))
+    if not allowed.allows_path(str(resolved)):
         _require_allowed(chart_path_refused(ChartSources(sources.urls, directories), chart))
     _require_version(resolved, version)
     return resolved

@@ -1,4 +1,4 @@
-"""The Cluster port on a real API server: three list-watches, and the two writes a namespace costs."""
+"""PullSecretApi on the Kubernetes API: the watches of three resources, and the two writes that a namespace needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from functools import lru_cache, partial
 from sys import intern
 from typing import Any
+
+from typing_extensions import override
 
 from harbor_operator.adapters.kube_api import (
     ApiError,
@@ -24,56 +26,68 @@ from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import OBJECTS, Metadata, PartialObject, decode_partial
 from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
 from harbor_operator.model.injection import PullSecret
-from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount
+from harbor_operator.model.namespace import (
+    MAX_REFERENCES,
+    MAX_REFERENCES_BYTES,
+    ObservedNamespace,
+    ObservedSecret,
+    ObservedServiceAccount,
+)
 from harbor_operator.model.watch import Kind, ObservedObject, Source, WatchEvent
 from harbor_operator.plan import names
 from harbor_operator.plan.docker_config import DOCKER_CONFIG_KEY, DOCKER_CONFIG_TYPE, digest_of, encode
 from harbor_operator.ports import Refused
+from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 
 _PATCH = build_url("", {"fieldManager": names.FIELD_MANAGER})
 _APPLY = build_url("", apply_params(names.FIELD_MANAGER, force=False))
-_APPLY_OVER = build_url("", apply_params(names.FIELD_MANAGER))
+_FORCED_APPLY = build_url("", apply_params(names.FIELD_MANAGER))
+MAX_SHARED_REFERENCES = 4
+MAX_SHARED_REFERENCES_BYTES = 256
+"""Only tuples up to this size are shared between service accounts, so the cache stays below 1 MiB.
+
+Every user who may change a service account decides what is in the lists, and how many different lists there are."""
 
 
-class KubernetesPullSecretApi:
-    """Speaks for the injector to one API server."""
+class KubernetesPullSecretApi(PullSecretApi):
+    """Accesses one API server on behalf of the injector."""
 
-    def __init__(self, http: KubernetesClient, policy: WatchOptions) -> None:
+    def __init__(self, http: KubernetesClient, options: WatchOptions) -> None:
         self._http = http
-        self._policy = policy
+        self._options = options
 
+    @override
     def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
-        """Yields everything there is, then `Complete`, then every change."""
         selector = f"metadata.name={source.name}" if source.name else ""
-        # Namespaces without spec and status; the content of a pull Secret is needed to notice that it was edited.
+        # Namespaces come without spec and status. Secrets come with their content, because only that shows an edit.
         metadata_only = source.kind is Kind.NAMESPACES
         resource = Resource(f"/api/v1/{source.kind}", OBJECTS, selector, metadata_only=metadata_only)
-        return view(Reflector(self._http, resource, self._policy), partial(read_seen, source.kind))
+        return view(Reflector(self._http, resource, self._options), partial(read_object, source.kind))
 
+    @override
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
-        """Makes the Secret hold this in one call; None if the world has moved on."""
         target = ResourceRef("patch", "secrets", secret.name, namespace)
-        query = _APPLY_OVER if secret.replaces else _APPLY
-        answer = await self._ask(target, query, RequestBody.apply(_secret_manifest(secret)))
-        if isinstance(answer, NotFound | Conflict) or _is_another(answer):
+        query = _FORCED_APPLY if secret.replaces else _APPLY
+        answer = await self._request(target, query, RequestBody.apply(_secret_manifest(secret)))
+        if isinstance(answer, NotFound | Conflict) or _has_another_uid(answer):
             return None
         return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
 
+    @override
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
-        """Deletes the Secret with that uid; returns it if it lingers on a finalizer."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
-        answer = await self._ask(ResourceRef("delete", "secrets", name, namespace), "", RequestBody.plain(options))
+        answer = await self._request(ResourceRef("delete", "secrets", name, namespace), "", RequestBody.plain(options))
         if isinstance(answer, NotFound | Conflict):
             return None
         left = _expect(answer, f"Secret '{name}' in namespace '{namespace}'")
         return read_secret(left) if left.kind == "Secret" and left.metadata.finalizers else None
 
+    @override
     async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
-        """Makes a service account that is still at that revision as wanted; None if it has moved on."""
         patch = {
-            # The note of what we attached rides on the same write. The server tracks no field managers on an account
-            # that was born empty, as `default` is, so they cannot tell.
+            # The annotation records what we attached, in the same write. Managed fields cannot: the server tracks none
+            # for a list of an account that was created empty, as `default` is.
             "metadata": {
                 "resourceVersion": str(wanted.revision),
                 "annotations": {names.ATTACHED: ",".join(wanted.attached) or None},
@@ -81,24 +95,24 @@ class KubernetesPullSecretApi:
             "imagePullSecrets": [{"name": reference} for reference in wanted.references],
         }
         target = ResourceRef("patch", "serviceaccounts", wanted.name, wanted.namespace)
-        answer = await self._ask(target, _PATCH, RequestBody.merge_patch(patch))
+        answer = await self._request(target, _PATCH, RequestBody.merge_patch(patch))
         if isinstance(answer, NotFound | Conflict):
             return None
         return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
 
-    async def _ask(self, target: ResourceRef, query: str, body: RequestBody) -> PartialObject | ApiError:
+    async def _request(self, target: ResourceRef, query: str, body: RequestBody) -> PartialObject | ApiError:
         path = f"/api/v1/namespaces/{target.namespace}/{target.resource}/{target.name}{query}"
         return await self._http.ask(ApiRequest(target, path, body), decode_partial)
 
 
-def _is_another(answer: PartialObject | ApiError) -> bool:
-    # The server takes a uid that is not the object's for an attempt to change it, beside all else that differs.
+def _has_another_uid(answer: PartialObject | ApiError) -> bool:
+    # The server reads a uid that is not the object's as an attempt to change it.
     return isinstance(answer, Invalid) and "metadata.uid" in answer.fields
 
 
 def _expect(answer: PartialObject | ApiError, what: str) -> PartialObject:
     if isinstance(answer, ApiError):
-        raise Refused(Reason.NAMESPACES_FAILED, f"the API server does not take {what}: {answer.code} {answer.message}")
+        raise Refused(Reason.NAMESPACES_FAILED, f"the API server rejects {what}: {answer.code} {answer.message}")
     return answer
 
 
@@ -112,73 +126,85 @@ def _secret_manifest(secret: PullSecret) -> Manifest:
         "annotations": annotations,
     }
     if secret.replaces:
-        # With a uid, an apply never makes a Secret anew and never overwrites one that has come to its place since.
+        # With a uid, an apply neither creates a Secret nor overwrites another one that has that name now.
         metadata["uid"] = secret.replaces
     data = {DOCKER_CONFIG_KEY: encode(secret.docker_config.get_secret_value())}
     return {"apiVersion": "v1", "kind": "Secret", "type": DOCKER_CONFIG_TYPE, "metadata": metadata, "data": data}
 
 
-def read_seen(kind: Kind, thing: PartialObject) -> ObservedObject:
-    """Returns the little that is kept of an object."""
+def read_object(kind: Kind, obj: PartialObject) -> ObservedObject:
+    """Returns what the injector keeps of an object."""
     match kind:
         case Kind.NAMESPACES:
-            return read_namespace(thing)
+            return read_namespace(obj)
         case Kind.SECRETS:
-            return read_secret(thing)
+            return read_secret(obj)
         case Kind.ACCOUNTS:
-            return read_account(thing)
+            return read_account(obj)
 
 
-def read_namespace(thing: PartialObject) -> ObservedNamespace:
-    """Returns name, labels and whether the Namespace is going away."""
-    metadata = thing.metadata
-    # One label of each is the namespace's own name; most others have few values.
+def read_namespace(obj: PartialObject) -> ObservedNamespace:
+    """Returns name, labels and whether the Namespace is terminating."""
+    metadata = obj.metadata
+    # One label of each namespace is its own name; most others have few values.
     labels = {key: intern(value) for key, value in (metadata.labels or {}).items()}
     return ObservedNamespace(
         intern(metadata.name), _revision(metadata), labels, metadata.deletion_timestamp is not None
     )
 
 
-def read_secret(thing: PartialObject) -> ObservedSecret:
-    """Returns whose the Secret is and a digest of its content."""
-    metadata = thing.metadata
+def read_secret(obj: PartialObject) -> ObservedSecret:
+    """Returns the owner of a Secret and a digest of its content."""
+    metadata = obj.metadata
     labels = metadata.labels or {}
-    typed = thing.type == DOCKER_CONFIG_TYPE
-    content = thing.data.docker_config if thing.data else ""
+    is_docker_config = obj.type == DOCKER_CONFIG_TYPE
+    content = obj.data.docker_config if obj.data else ""
     return ObservedSecret(
         namespace=intern(metadata.namespace),
         name=intern(metadata.name),
         uid=metadata.uid,
         revision=_revision(metadata),
         owner=intern(labels.get(names.REGISTRY_UID, "")),
-        digest=_shared_digest(digest_of(content)) if typed else b"",
+        digest=_shared_digest(digest_of(content)) if is_docker_config else b"",
         labelled=labels.get(names.MANAGED_BY) == names.FIELD_MANAGER,
         adopted=names.ADOPTED in (metadata.annotations or {}),
-        immutable=not typed or bool(thing.immutable),
+        immutable=not is_docker_config or bool(obj.immutable),
         terminating=metadata.deletion_timestamp is not None,
     )
 
 
-def read_account(thing: PartialObject) -> ObservedServiceAccount:
-    """Returns the references of a service account, and which of them we attached."""
-    metadata = thing.metadata
-    references = _shared_names(tuple(entry.name for entry in thing.image_pull_secrets or () if entry.name))
-    note = (metadata.annotations or {}).get(names.ATTACHED, "")
-    attached = _shared_names(tuple(name for name in note.split(",") if name))
+def read_account(obj: PartialObject) -> ObservedServiceAccount:
+    """Returns the references of a service account and which of them we attached; neither if they are oversized."""
+    metadata = obj.metadata
+    entries = obj.image_pull_secrets or ()
+    attached = (metadata.annotations or {}).get(names.ATTACHED, "")
+    size = sum(len(entry.name) for entry in entries)
+    oversized = len(entries) > MAX_REFERENCES or max(size, len(attached)) > MAX_REFERENCES_BYTES
     return ObservedServiceAccount(
-        intern(metadata.namespace), intern(metadata.name), _revision(metadata), references, attached
+        intern(metadata.namespace),
+        intern(metadata.name),
+        _revision(metadata),
+        () if oversized else _shared(tuple(entry.name for entry in entries if entry.name)),
+        () if oversized else _shared(tuple(name for name in attached.split(",") if name)),
+        oversized,
     )
 
 
-# What ten thousand namespaces have in common is kept once: of equal values, the first is returned for all.
+def _shared(references: tuple[str, ...]) -> tuple[str, ...]:
+    if len(references) > MAX_SHARED_REFERENCES or sum(map(len, references)) > MAX_SHARED_REFERENCES_BYTES:
+        return references
+    return _first_equal(references)
+
+
+# Equal values of ten thousand namespaces are stored once: of equal ones, the cache returns the first.
 @lru_cache(maxsize=1024)
-def _shared_names(equal: tuple[str, ...]) -> tuple[str, ...]:
-    return equal
+def _first_equal(references: tuple[str, ...]) -> tuple[str, ...]:
+    return references
 
 
 @lru_cache(maxsize=64)
-def _shared_digest(equal: bytes) -> bytes:
-    return equal
+def _shared_digest(digest: bytes) -> bytes:
+    return digest
 
 
 def _revision(metadata: Metadata) -> int:

@@ -1,7 +1,7 @@
-"""Adapters whose clients are loaded by the first registry that needs them.
+"""Adapters whose clients are imported when the first registry needs them.
 
-The clients of PostgreSQL, Redis and Swift take 18 MiB together, a sixth of what the operator may use with ten thousand
-namespaces. A registry that only spreads pull Secrets asks none of them for anything.
+The clients of PostgreSQL, Redis and Swift take 18 MiB together, a sixth of the memory budget with ten thousand
+namespaces. A registry that only injects pull Secrets uses none of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.postgres import Postgres
 from harbor_operator.ports.redis import Redis
 
-# ruff: noqa: PLC0415 - importing late is what this file is for
+# ruff: noqa: PLC0415 - late imports are the purpose of this module
 
 Port = TypeVar("Port")
 
 
 class _OnDemand:
-    """Stands in for an adapter until it is asked for something."""
+    """A proxy that loads the adapter at the first access to an attribute."""
 
     def __init__(self, load: Callable[[], object]) -> None:
         self._load = cache(load)

@@ -1,8 +1,10 @@
-"""The Pods port on a real API server: one list-watch of pods that have not started, and the Eviction API."""
+"""PodEvictionApi on the Kubernetes API: one watch of pods that have not started, and the Eviction API."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+
+from typing_extensions import override
 
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.kube_api import ApiError, Conflict, DisruptionBudgetExceeded, NotFound, RequestBody
@@ -10,31 +12,32 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import PODS, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
 from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
-from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodChange
+from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodEvent
 from harbor_operator.ports import Refused
+from harbor_operator.ports.pod_eviction import PodEvictionApi
 from harbor_operator.reasons import Reason
 
-# A pod that waits for an image is Pending until each of its containers has started once.
 NOT_STARTED = "status.phase=Pending"
-REFUSED_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff"})
-"""What the kubelet says, in turns, of an image that it was not given."""
+"""A pod that waits for an image is Pending until each of its containers has started once."""
+PULL_FAILED = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""The kubelet alternates between these reasons while it cannot pull an image."""
 
 
-class KubernetesPodEvictionApi:
-    """Sees and evicts the pods of one cluster."""
+class KubernetesPodEvictionApi(PodEvictionApi):
+    """Watches and evicts the pods of one cluster."""
 
-    def __init__(self, http: KubernetesClient, policy: WatchOptions, scribe: EventRecorder) -> None:
+    def __init__(self, http: KubernetesClient, options: WatchOptions, recorder: EventRecorder) -> None:
         self._http = http
-        self._policy = policy
-        self._scribe = scribe
+        self._options = options
+        self._recorder = recorder
 
-    def watch(self) -> AsyncGenerator[PodChange, None]:
-        """Yields every pod that has not started, then `Complete`, then every change."""
-        return view(Reflector(self._http, Resource("/api/v1/pods", PODS, NOT_STARTED), self._policy), read_pod)
+    @override
+    def watch(self) -> AsyncGenerator[PodEvent, None]:
+        return view(Reflector(self._http, Resource("/api/v1/pods", PODS, NOT_STARTED), self._options), read_pod)
 
+    @override
     async def evict(self, pod: ObservedPod) -> EvictionResult:
-        """Asks for the eviction of a pod that is still exactly as it was seen."""
-        # With its revision, a pod that has got its image since, or has changed in any other way, is not evicted.
+        # With its revision as a precondition, a pod that has pulled its image or changed otherwise is not evicted.
         preconditions = {"uid": pod.uid, "resourceVersion": str(pod.revision)}
         eviction = {
             "apiVersion": "policy/v1",
@@ -50,22 +53,22 @@ class KubernetesPodEvictionApi:
             case DisruptionBudgetExceeded():
                 return EvictionResult.BLOCKED
             case ApiError():
-                place = f"{pod.namespace}/{pod.name}"
-                raise Refused(Reason.INTERNAL_ERROR, f"pod '{place}' is not evicted: {answer.code} {answer.message}")
+                message = f"pod '{pod.namespace}/{pod.name}' is not evicted: {answer.code} {answer.message}"
+                raise Refused(Reason.INTERNAL_ERROR, message)
             case _:
                 return EvictionResult.DONE
 
+    @override
     async def post_event(self, pod: ObservedPod, kind: str, reason: str, message: str) -> None:
-        """Posts an event that `kubectl describe pod` shows."""
-        about = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
-        await self._scribe.post(about, kind, reason, message)
+        involved = {"apiVersion": "v1", "kind": "Pod", "name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
+        await self._recorder.post(involved, kind, reason, message)
 
 
 def read_pod(pod: Pod) -> ObservedPod:
-    """Returns the little of a pod that a judgement needs."""
+    """Returns what a decision about a pod needs."""
     metadata, spec = pod.metadata, pod.spec or PodSpec()
     images = {one.name: one.image for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
-    refused = {images.get(one.name, "") for one in _statuses(pod) if _reason(one) in REFUSED_IMAGE}
+    refused = {images.get(one.name, "") for one in _statuses(pod) if _reason(one) in PULL_FAILED}
     return ObservedPod(
         namespace=metadata.namespace,
         name=metadata.name,

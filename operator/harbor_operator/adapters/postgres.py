@@ -1,20 +1,23 @@
-"""The Postgres port on psycopg: one short connection per pass, every call with a deadline."""
+"""The Postgres port on psycopg: short connections, every call with a deadline.
+
+No setting outlives a transaction and no session-level lock is taken: a pooler in transaction mode (PgBouncer) hands the
+server connection to the next client as it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, errors, sql
+from psycopg import AsyncConnection, errors, pq, sql
 from pydantic import SecretStr
+from typing_extensions import override
 
-from harbor_operator.adapters.postgres_errors import connection_error, statement_error, unreachable
+from harbor_operator.adapters import tls
+from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, statement_error
 from harbor_operator.adapters.postgres_queries import MAY_CREATE, read_admin, read_databases, read_role
 from harbor_operator.adapters.postgres_statements import (
     create_database,
@@ -23,8 +26,10 @@ from harbor_operator.adapters.postgres_statements import (
     role_statements,
 )
 from harbor_operator.api.backends import SslMode
+from harbor_operator.checks.database import explain_connect_failure
 from harbor_operator.model.database import (
     Change,
+    ConnectFailure,
     CreateDatabase,
     DropDatabase,
     LoginResult,
@@ -36,40 +41,47 @@ from harbor_operator.model.database import (
     PostgresServer,
     RevokePublicConnect,
 )
-from harbor_operator.ports import Refused
-from harbor_operator.ports.postgres import PostgresSession
+from harbor_operator.ports import Refused, as_error
+from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-_MAINTENANCE = "postgres"
-_CONNECT_SECONDS = 5
-_SESSION_SECONDS = 60
-_APPLICATION = "harbor-operator"
-_STATEMENT = "30s"
-_LOCK_WAIT = "5s"
-# Any constant does, as long as every operator that may meet on one server uses the same: 'harbor' in ASCII.
+_MAINTENANCE_DATABASE = "postgres"
+_CONNECT_TIMEOUT_SECONDS = 5
+_SESSION_TIMEOUT_SECONDS = 60
+_APPLICATION_NAME = "harbor-operator"
+# The same for every operator that uses one server; any other constant would do: 'harbor' in ASCII.
 _LOCK_KEY = int.from_bytes(b"harbor", "big")
+_TIMEOUTS = (
+    "SELECT set_config('statement_timeout', '30s', true), set_config('lock_timeout', '5s', true), "
+    "set_config('idle_in_transaction_session_timeout', '60s', true)"
+)
+_MIN_LIBPQ_REQUIRE_AUTH = 160000
 
 
-class PsycopgPostgres:
-    """PostgreSQL as the operator reaches it."""
+class PsycopgPostgres(Postgres):
+    """PostgreSQL through psycopg."""
 
+    @override
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
-        """Opens a connection of the admin to the maintenance database."""
         return self._session(server, admin)
 
     @asynccontextmanager
     async def _session(self, server: PostgresServer, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
-        async with _connected(server, admin, _MAINTENANCE) as connection:
-            yield _Session(connection, server, admin)
+        async with (
+            _connected(server, admin, _MAINTENANCE_DATABASE) as connection,
+            AsyncExitStack() as locks,
+        ):
+            yield _PsycopgSession(connection, locks, server, admin)
 
+    @override
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
-        """Logs in and asks whether tables could be made; a rejection is an answer, not an error."""
         try:
             async with _connected(server, login, database) as connection:
                 with _map_errors(server, login):
-                    row = await (await connection.execute(MAY_CREATE)).fetchone()
+                    async with _transaction(connection):
+                        row = await (await connection.execute(MAY_CREATE)).fetchone()
         except Refused as refusal:
             match refusal.reason:
                 case Reason.DATABASE_CREDENTIALS_REJECTED:
@@ -81,34 +93,51 @@ class PsycopgPostgres:
         return ObservedLogin(LoginResult.ACCEPTED, may_create=bool(row and row[0]))
 
 
-class _Session:
-    """The admin's connection."""
+class _PsycopgSession(PostgresSession):
+    """A connection of the admin; `locks` ends before it does."""
 
-    def __init__(self, connection: Connection, server: PostgresServer, admin: PostgresLogin) -> None:
+    def __init__(
+        self, connection: Connection, locks: AsyncExitStack, server: PostgresServer, admin: PostgresLogin
+    ) -> None:
         self._connection = connection
+        self._locks = locks
+        self._is_locked = False
         self._server = server
         self._admin = admin
         self._version = connection.info.server_version // 10000
 
+    @override
     async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
         with _map_errors(self._server, self._admin):
-            admin, max_connections = await read_admin(self._connection)
-            return ObservedServer(
-                version=self._version,
-                max_connections=max_connections,
-                admin=admin,
-                role=await read_role(self._connection, role, self._version),
-                databases=await read_databases(self._connection, role, databases),
-            )
+            async with _transaction(self._connection):
+                admin, max_connections = await read_admin(self._connection)
+                return ObservedServer(
+                    version=self._version,
+                    max_connections=max_connections,
+                    admin=admin,
+                    role=await read_role(self._connection, role, self._version),
+                    databases=await read_databases(self._connection, role, databases),
+                )
 
+    @override
     async def lock(self) -> bool:
+        """The lock belongs to an open transaction of its own connection: CREATE DATABASE must run outside of one."""
+        if self._is_locked:
+            return True
         with _map_errors(self._server, self._admin):
             try:
-                await self._connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+                async with AsyncExitStack() as attempt:
+                    connected = _connected(self._server, self._admin, _MAINTENANCE_DATABASE)
+                    connection = await attempt.enter_async_context(connected)
+                    await attempt.enter_async_context(_transaction(connection))
+                    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+                    self._locks.push_async_exit(attempt.pop_all())
             except errors.LockNotAvailable:
                 return False
+        self._is_locked = True
         return True
 
+    @override
     async def apply(self, changes: Sequence[Change]) -> None:
         with _map_errors(self._server, self._admin):
             for change in changes:
@@ -118,23 +147,25 @@ class _Session:
         match change:
             case CreateDatabase():
                 await self._connection.execute(create_database(change))
-                await self._as_owner(change.role, MarkDatabase(change.database, change.role, change.marker))
+                await self._execute_as_owner(change.role, MarkDatabase(change.database, change.role, change.marker))
             case DropDatabase():
                 await self._drop(change)
             case RevokePublicConnect() | MarkDatabase():
-                await self._as_owner(change.role, change)
+                await self._execute_as_owner(change.role, change)
             case OwnPublicSchema():
-                async with _connected(self._server, self._admin, change.database) as inside:
-                    await _in_transaction(inside, database_statements(change))
+                async with _connected(self._server, self._admin, change.database) as connection:
+                    await _execute_all(connection, database_statements(change))
             case _:
-                await _in_transaction(self._connection, role_statements(change, self._version, self._verifier))
+                await _execute_all(self._connection, role_statements(change, self._version, self._verifier))
 
-    async def _as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase) -> None:
-        # As the owner, because an admin who is a member does not always inherit the owner's rights (NOINHERIT; 16).
-        acting = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
-        await _in_transaction(self._connection, [acting, *database_statements(change)])
+    async def _execute_as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase) -> None:
+        # As the owner, because an admin that is a member does not always inherit the owner's rights (NOINHERIT; 16).
+        set_role = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
+        await _execute_all(self._connection, [set_role, *database_statements(change)])
 
     async def _drop(self, change: DropDatabase) -> None:
+        # DROP DATABASE cannot run in a transaction, so this role is set for the session. Harbor never shares this
+        # session, also in a pooler: pools are per role and database.
         await self._connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(change.role)))
         try:
             await self._connection.execute(drop_database(change, self._version))
@@ -142,12 +173,20 @@ class _Session:
             await self._connection.execute("RESET ROLE")
 
     def _verifier(self, role: str, password: SecretStr) -> str:
-        clear = password.get_secret_value().encode()
-        return self._connection.pgconn.encrypt_password(clear, role.encode(), b"scram-sha-256").decode()
+        clear_text = password.get_secret_value().encode()
+        return self._connection.pgconn.encrypt_password(clear_text, role.encode(), b"scram-sha-256").decode()
 
 
-async def _in_transaction(connection: Connection, statements: Sequence[sql.Composed]) -> None:
+@asynccontextmanager
+async def _transaction(connection: Connection) -> AsyncIterator[None]:
     async with connection.transaction():
+        # Not start-up options: poolers refuse those.
+        await connection.execute(_TIMEOUTS)
+        yield
+
+
+async def _execute_all(connection: Connection, statements: Sequence[sql.Composed]) -> None:
+    async with _transaction(connection):
         for statement in statements:
             await connection.execute(statement)
 
@@ -156,24 +195,18 @@ async def _in_transaction(connection: Connection, statements: Sequence[sql.Compo
 async def _connected(server: PostgresServer, login: PostgresLogin, database: str) -> AsyncIterator[Connection]:
     connection = await _connect(server, login, database)
     try:
-        async with asyncio.timeout(_SESSION_SECONDS):
-            # Statements, not start-up options: poolers refuse those.
-            with _map_errors(server, login):
-                await connection.execute(
-                    "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false), "
-                    "set_config('idle_in_transaction_session_timeout', %s, false)",
-                    (_STATEMENT, _LOCK_WAIT, _STATEMENT),
-                )
+        async with asyncio.timeout(_SESSION_TIMEOUT_SECONDS):
             yield connection
     except TimeoutError as error:
-        raise unreachable(server, f"not done within {_SESSION_SECONDS} s") from error
+        raise deadline_error(_SESSION_TIMEOUT_SECONDS, server, login) from error
     finally:
         await connection.close()
 
 
 async def _connect(server: PostgresServer, login: PostgresLogin, database: str) -> Connection:
-    with _authorities(server) as authorities:
-        try:
+    verifies = server.ssl_mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}
+    try:
+        with tls.ca_file(server.ca or "") if verifies else nullcontext() as ca_file:
             return await AsyncConnection.connect(
                 host=server.host,
                 port=server.port,
@@ -181,38 +214,35 @@ async def _connect(server: PostgresServer, login: PostgresLogin, database: str) 
                 password=login.password.get_secret_value(),
                 dbname=database,
                 sslmode=server.ssl_mode.value,
-                sslrootcert=authorities,
+                sslrootcert=ca_file,
+                require_auth=_require_auth(),
                 gssencmode="disable",
-                connect_timeout=_CONNECT_SECONDS,
+                connect_timeout=_CONNECT_TIMEOUT_SECONDS,
                 target_session_attrs="read-write",
-                application_name=_APPLICATION,
+                application_name=_APPLICATION_NAME,
                 autocommit=True,
                 prepare_threshold=None,
             )
-        except psycopg.OperationalError as error:
-            # Without the chain: psycopg's exception refers to the connection, and that to the password.
-            raise connection_error(error, server, login) from None
+    except tls.InvalidCaBundle:
+        finding = explain_connect_failure(ConnectFailure.UNTRUSTED, "the bundle has no certificate", server, login)
+        raise as_error(finding) from None
+    except psycopg.OperationalError as error:
+        # Without the chain: psycopg's exception refers to the connection, and that to the password.
+        raise connection_error(error, server, login) from None
+
+
+def _require_auth() -> str | None:
+    """Returns libpq's `require_auth`: every method but a password in clear text.
+
+    The spec names the host, so verified TLS does not show that the server may learn the password. SCRAM and MD5 do not
+    reveal it; MD5 is permitted because older servers offer nothing else.
+    """
+    return "!password" if pq.version() >= _MIN_LIBPQ_REQUIRE_AUTH else None
 
 
 @contextmanager
 def _map_errors(server: PostgresServer, login: PostgresLogin) -> Iterator[None]:
-    """Turns what the server says to a statement into the exceptions of the house."""
     try:
         yield
     except psycopg.Error as error:
         raise statement_error(error, server, login) from None
-
-
-@contextmanager
-def _authorities(server: PostgresServer) -> Iterator[str | None]:
-    """Yields the file with the CAs: libpq wants a file, and the PEM lies in a Secret."""
-    if server.ssl_mode not in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}:
-        yield None
-    elif server.ca is None:
-        system = ssl.get_default_verify_paths()
-        yield system.cafile or system.openssl_cafile
-    else:
-        with tempfile.TemporaryDirectory(prefix="postgres-ca-") as directory:
-            path = Path(directory) / "ca.crt"
-            path.write_text(server.ca)
-            yield str(path)

@@ -1,4 +1,4 @@
-"""What is asked of PostgreSQL's catalogue; nothing here changes anything."""
+"""Queries of PostgreSQL's catalogue; none changes anything."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ SELECT d.datname, pg_get_userbyid(d.datdba), coalesce(shobj_description(d.oid, '
 FROM pg_database d WHERE d.datname = ANY(%s) OR pg_get_userbyid(d.datdba) = %s ORDER BY d.datname
 """
 
-# Since 16 a membership may come without the right to act as the role, and then MEMBER alone tells nothing.
-_SET_OPTION_EXISTS = 16
+# Since 16 a membership can lack the right to act as the role; MEMBER does not show that, SET does.
+_MIN_VERSION_SET_OPTION = 16
 
 
 async def read_admin(connection: Connection) -> tuple[ObservedAdmin, int]:
-    """Returns what the connected role may do, and the server's `max_connections`."""
+    """Returns the rights of the connected role, and the server's `max_connections`."""
     row = await (await connection.execute(_ADMIN)).fetchone()
     if row is None:
         raise LookupError("the connected role is not in pg_roles")
@@ -51,14 +51,14 @@ async def read_admin(connection: Connection) -> tuple[ObservedAdmin, int]:
 
 
 async def read_role(connection: Connection, role: str, version: int) -> ObservedRole | None:
-    """Returns the role, or None if there is none."""
-    privilege = "SET" if version >= _SET_OPTION_EXISTS else "MEMBER"
+    """Returns the role, or None if it does not exist; `version` is the server's major version."""
+    privilege = "SET" if version >= _MIN_VERSION_SET_OPTION else "MEMBER"
     row = await (await connection.execute(_ROLE, (privilege, role))).fetchone()
     if row is None:
         return None
-    comment, limit, is_member, sessions, *holding = row
-    lacking = tuple(attribute for attribute, holds in zip(_ATTRIBUTES, holding, strict=True) if not holds)
-    return ObservedRole(comment, limit, lacking, is_member, sessions)
+    comment, limit, is_member, sessions, *holds = row
+    missing = tuple(attribute for attribute, is_held in zip(_ATTRIBUTES, holds, strict=True) if not is_held)
+    return ObservedRole(comment, limit, missing, is_member, sessions)
 
 
 async def read_databases(connection: Connection, role: str, names: Sequence[str]) -> tuple[ObservedDatabase, ...]:

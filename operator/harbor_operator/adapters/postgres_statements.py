@@ -1,4 +1,4 @@
-"""Each change to PostgreSQL as the statements that make it; names and literals are quoted by psycopg."""
+"""The SQL statements of each change to PostgreSQL; psycopg quotes names and literals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harbor_operator.model.database import (
 )
 
 Verifier = Callable[[str, SecretStr], str]
-"""Makes the SCRAM verifier of a role's password, so that the clear text never reaches the server or its log."""
+"""Returns the SCRAM verifier of a role's password; the clear text never reaches the server or its log."""
 
 _CLAUSES = {
     Attribute.LOGIN: sql.SQL("LOGIN"),
@@ -36,12 +36,12 @@ _CLAUSES = {
     Attribute.NO_BYPASSRLS: sql.SQL("NOBYPASSRLS"),
     Attribute.NO_EXPIRY: sql.SQL("VALID UNTIL 'infinity'"),
 }
-_SET_OPTION_EXISTS = 16
-_FORCE_EXISTS = 13
+_MIN_VERSION_SET_OPTION = 16
+_MIN_VERSION_DROP_FORCE = 13
 
 
 def role_statements(change: RoleChange, version: int, verifier: Verifier) -> list[sql.Composed]:
-    """Returns the statements for a role; they belong into one transaction."""
+    """Returns the statements for a change to a role, to be run in one transaction."""
     match change:
         case CreateRole():
             return [
@@ -57,11 +57,11 @@ def role_statements(change: RoleChange, version: int, verifier: Verifier) -> lis
             verified = sql.Literal(verifier(change.role, change.password))
             return [_composed("ALTER ROLE {} PASSWORD {}", sql.Identifier(change.role), verified)]
         case _:
-            return [_shape_statement(change, version)]
+            return [_role_statement(change, version)]
 
 
 def database_statements(change: RevokePublicConnect | MarkDatabase | OwnPublicSchema) -> list[sql.Composed]:
-    """Returns the statements for a database that exists; they belong into one transaction."""
+    """Returns the statements for a change to an existing database, to be run in one transaction."""
     match change:
         case RevokePublicConnect():
             return [_composed("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC", sql.Identifier(change.database))]
@@ -76,7 +76,7 @@ def database_statements(change: RevokePublicConnect | MarkDatabase | OwnPublicSc
 
 
 def create_database(change: CreateDatabase) -> sql.Composed:
-    """Returns the statement that makes the database; it must stand outside a transaction."""
+    """Returns the statement that creates the database; it must run outside a transaction."""
     return _composed(
         "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0",
         sql.Identifier(change.database),
@@ -85,12 +85,12 @@ def create_database(change: CreateDatabase) -> sql.Composed:
 
 
 def drop_database(change: DropDatabase, version: int) -> sql.Composed:
-    """Returns the statement that removes the database; it must stand outside a transaction."""
-    force = sql.SQL(" WITH (FORCE)" if version >= _FORCE_EXISTS else "")
+    """Returns the statement that drops the database; it must run outside a transaction."""
+    force = sql.SQL(" WITH (FORCE)" if version >= _MIN_VERSION_DROP_FORCE else "")
     return _composed("DROP DATABASE IF EXISTS {}{}", sql.Identifier(change.database), force)
 
 
-def _shape_statement(change: AlterRole | CommentRole | GrantRoleToAdmin | DropRole, version: int) -> sql.Composed:
+def _role_statement(change: AlterRole | CommentRole | GrantRoleToAdmin | DropRole, version: int) -> sql.Composed:
     role = sql.Identifier(change.role)
     match change:
         case AlterRole():
@@ -100,8 +100,8 @@ def _shape_statement(change: AlterRole | CommentRole | GrantRoleToAdmin | DropRo
         case CommentRole():
             return _comment("ROLE", change.role, change.marker.comment)
         case GrantRoleToAdmin():
-            # Since 16 the maker of a role holds it with ADMIN but without SET, which CREATE DATABASE ... OWNER needs.
-            option = sql.SQL(" WITH SET TRUE" if version >= _SET_OPTION_EXISTS else "")
+            # Since 16 the creator of a role is a member with ADMIN, not with SET; CREATE DATABASE ... OWNER needs SET.
+            option = sql.SQL(" WITH SET TRUE" if version >= _MIN_VERSION_SET_OPTION else "")
             return _composed("GRANT {} TO CURRENT_USER{}", role, option)
         case DropRole():
             return _composed("DROP ROLE IF EXISTS {}", role)

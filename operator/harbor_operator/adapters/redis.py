@@ -1,4 +1,4 @@
-"""The Redis port on redis-py: short timeouts, no retries, nothing written."""
+"""The Redis port on redis-py: short timeouts, no retries, no writes, and a limit on what a server may answer."""
 
 from __future__ import annotations
 
@@ -8,82 +8,142 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from redis._parsers import _AsyncRESP2Parser
+from redis.asyncio import Connection, ConnectionPool, SSLConnection
 from redis.asyncio import Redis as Client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from typing_extensions import override
 
+from harbor_operator.adapters import tls
+from harbor_operator.checks.cache import explain_no_answer, explain_rejected_login, explain_untrusted
 from harbor_operator.model.cache import REQUIRED_DATABASES, Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
-from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports import Refused, as_error
+from harbor_operator.ports.redis import Redis
 from harbor_operator.reasons import Reason
 
-_SECONDS = 3
-_WHOLE_LOOK_SECONDS = 8
+MAX_CONNECTION_BYTES = 1 << 20
+"""For all answers of one connection; INFO has about 6 KiB."""
+MAX_DETAIL_CHARACTERS = 200
+_SOCKET_TIMEOUT_SECONDS = 3
+_READ_TIMEOUT_SECONDS = 8
 
 
-class RedisPyCache:
-    """Redis and Valkey as the operator reaches them; `ca_file` is trusted instead of the system's authorities."""
+class RedisPyCache(Redis):
+    """Redis and Valkey through redis-py; `ca_pem` is trusted instead of the system's authorities."""
 
-    def __init__(self, ca_file: str | None = None) -> None:
-        self._ca_file = ca_file
+    def __init__(self, ca_pem: str = "") -> None:
+        self._ca_pem = ca_pem
 
+    @override
     async def read(self, address: Address, login: RedisLogin) -> ObservedCache:
-        """Returns what INFO says, and whether the highest database that Harbor may use can be selected."""
         async with self._connected(address, login) as client:
             info = await client.info()
             mode = _mode(info)
-            # A Sentinel and a cluster refuse SELECT for reasons of their own, and are refused before this counts.
-            enough = mode is not Mode.STANDALONE or await _has_database(client, REQUIRED_DATABASES - 1)
-        return ObservedCache(
-            product=_product(info),
-            mode=mode,
-            is_primary=info.get("role", "master") == "master",
-            primary=f"{info['master_host']}:{info.get('master_port', '')}" if "master_host" in info else "",
-            has_enough_databases=enough,
-            eviction=info.get("maxmemory_policy", "noeviction"),
-        )
+            # A Sentinel and a cluster refuse SELECT for other reasons, and are reported before this counts.
+            has_enough = mode is not Mode.STANDALONE or await _has_database(client, REQUIRED_DATABASES - 1)
+            return ObservedCache(
+                product=_product(info),
+                mode=mode,
+                is_primary=info.get("role", "master") == "master",
+                primary=f"{info['master_host']}:{info.get('master_port', '')}" if "master_host" in info else "",
+                has_enough_databases=has_enough,
+                eviction=info.get("maxmemory_policy", "noeviction"),
+            )
 
+    @override
     async def read_sentinel(self, address: Address, master: str) -> ObservedSentinel:
-        """Returns where the Sentinel says the primary is."""
         try:
             async with self._connected(address, RedisLogin()) as client:
                 if _mode(await client.info()) is not Mode.SENTINEL:
                     return ObservedSentinel(is_sentinel=False)
                 found = await client.sentinel_get_master_addr_by_name(master)
+                primary = Address(str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+                return ObservedSentinel(master=primary)
         except Refused as refusal:
             if refusal.reason is Reason.CACHE_CREDENTIALS_REJECTED:
                 return ObservedSentinel(requires_password=True)
             raise
-        return ObservedSentinel(master=Address(str(found[0]), int(found[1])) if isinstance(found, tuple) else None)
 
     @asynccontextmanager
     async def _connected(self, address: Address, login: RedisLogin) -> AsyncIterator[Client]:
-        client = self._client(address, login)
+        client = Client.from_pool(self._pool(address, login))
         try:
-            async with asyncio.timeout(_WHOLE_LOOK_SECONDS):
+            async with asyncio.timeout(_READ_TIMEOUT_SECONDS):
                 yield client
         except (AuthenticationError, NoPermissionError) as error:
-            raise _rejected(address, login, str(error)) from None
-        except (RedisError, OSError, TimeoutError) as error:
-            raise _trouble(address, login, error) from None
+            raise as_error(explain_rejected_login(address, login, _detail(error))) from None
+        # A server that does not speak the protocol makes redis-py raise the exceptions of its parser as they are.
+        except (RedisError, OSError, TimeoutError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _no_answer(address, login, error) from None
+        except RecursionError as error:
+            raise _no_answer(address, login, error) from None
         finally:
             await client.aclose()
 
-    def _client(self, address: Address, login: RedisLogin) -> Client:
-        # Protocol 2, so that the password is given as Harbor gives it, by AUTH, and servers before HELLO answer too.
-        return Client(
+    def _pool(self, address: Address, login: RedisLogin) -> ConnectionPool:
+        transport: dict[str, Any] = {"connection_class": Connection}
+        if login.tls:
+            transport = {"connection_class": _TlsConnection, "trust": tls.ssl_context(self._ca_pem)}
+        # Protocol 2, so that the password is sent with AUTH as Harbor sends it, and servers without HELLO answer too.
+        return ConnectionPool(
+            **transport,
+            max_connections=1,
             host=address.host,
             port=address.port,
             password=login.password.get_secret_value() if login.password else None,
-            ssl=login.tls,
-            ssl_ca_certs=self._ca_file,
+            parser_class=_BoundedParser,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
-            single_connection_client=True,
             decode_responses=True,
-            socket_connect_timeout=_SECONDS,
-            socket_timeout=_SECONDS,
+            encoding_errors="replace",
+            socket_connect_timeout=_SOCKET_TIMEOUT_SECONDS,
+            socket_timeout=_SOCKET_TIMEOUT_SECONDS,
         )
+
+
+class _TlsConnection(SSLConnection):
+    """A connection with a given context; redis-py itself builds one that is strict on Python 3.13."""
+
+    def __init__(self, *, trust: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = trust
+
+
+class _BoundedParser(_AsyncRESP2Parser):
+    """The parser of redis-py on a stream with a limit; redis-py has no public way to set one."""
+
+    @override
+    def on_connect(self, connection: Any) -> None:
+        super().on_connect(connection)  # type: ignore[no-untyped-call]
+        self._stream: Any = _BoundedStream(self._stream)
+
+
+class _BoundedStream:
+    """The reader of a connection until it has returned MAX_CONNECTION_BYTES."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._stream = stream
+        self._bytes_left = MAX_CONNECTION_BYTES
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def readexactly(self, size: int) -> bytes:
+        self._take(size)
+        return await self._stream.readexactly(size)
+
+    async def readline(self) -> bytes:
+        # asyncio limits a line to 64 KiB and raises ValueError for a longer one.
+        line = await self._stream.readline()
+        self._take(len(line))
+        return line
+
+    def _take(self, size: int) -> None:
+        self._bytes_left -= max(size, 0)
+        if self._bytes_left < 0:
+            raise RedisError(f"the answer exceeds {MAX_CONNECTION_BYTES >> 10} KiB")
 
 
 def _mode(info: dict[str, Any]) -> Mode:
@@ -109,30 +169,17 @@ async def _has_database(client: Client, index: int) -> bool:
     return True
 
 
-def _rejected(address: Address, login: RedisLogin, said: str) -> Refused:
-    if login.password is None:
-        remedy = "the server demands a password: name its Secret in `spec.cache.passwordSecretRef`"
-    elif "without any password configured" in said:
-        remedy = (
-            "the server has no password: remove `spec.cache.passwordSecretRef`, or set `requirepass`; if it is a "
-            "Sentinel, keep the Secret for its primary and set `spec.cache.sentinelMaster`"
-        )
-    else:
-        remedy = f"correct {login.origin}"
-    return Refused(
-        Reason.CACHE_CREDENTIALS_REJECTED, f"Redis at '{address.text}' rejected us: {said.rstrip('. ')}; {remedy}"
-    )
+def _no_answer(address: Address, login: RedisLogin, error: Exception) -> Exception:
+    verification = error.__context__
+    if isinstance(verification, ssl.SSLCertVerificationError):
+        return as_error(explain_untrusted(address, verification.verify_message))
+    if isinstance(error, RedisError | OSError) and not isinstance(error, TimeoutError):
+        return as_error(explain_no_answer(address, login, _detail(error)))
+    timed_out = isinstance(error, TimeoutError)
+    detail = f"no answer within {_READ_TIMEOUT_SECONDS} s" if timed_out else "the answer is not in the Redis protocol"
+    return as_error(explain_no_answer(address, login, detail))
 
 
-def _trouble(address: Address, login: RedisLogin, error: Exception) -> Unavailable | Refused:
-    if isinstance(error.__context__, ssl.SSLCertVerificationError):
-        return Refused(
-            Reason.CERTIFICATE_UNTRUSTED,
-            f"the certificate of Redis at '{address.text}' is not trusted: {error.__context__.verify_message}; it must "
-            "come from an authority the system trusts, or set `spec.cache.tls` to false",
-        )
-    said = str(error) or f"no answer within {_WHOLE_LOOK_SECONDS} s"
-    hint = "`spec.cache.tls` is true: does the server speak TLS on this port?" if login.tls else "is it a TLS port?"
-    return Unavailable(
-        f"Redis at '{address.text}' (`spec.cache.addresses`) does not answer: {said}; {hint}", Reason.CACHE_UNREACHABLE
-    )
+def _detail(error: Exception) -> str:
+    """Returns the text of an error; the server chooses it, and it ends in a status."""
+    return str(error)[:MAX_DETAIL_CHARACTERS] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Chance made real: passwords, the token key pair and the registry's htpasswd line."""
+"""The generator of secrets: passwords, the token key pair and the registry's htpasswd line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 
 # Letters and digits only: core writes the database password unquoted into a DSN, and jobservice into a URL.
 _ALPHABET = string.ascii_letters + string.digits
-_YEARS = 20
+_CERTIFICATE_YEARS = 20
 
 
 def make_password(length: int = PASSWORD_LENGTH) -> SecretStr:
-    """Returns letters and digits with at least one capital, one small letter and one digit, as Harbor demands."""
+    """Returns letters and digits, with an upper-case letter, a lower-case letter and a digit as Harbor requires."""
     while True:
         word = "".join(secrets.choice(_ALPHABET) for _ in range(length))
         if any(c.isupper() for c in word) and any(c.islower() for c in word) and any(c.isdigit() for c in word):
@@ -30,7 +30,7 @@ def make_password(length: int = PASSWORD_LENGTH) -> SecretStr:
 
 
 def make_key_pair() -> KeyPair:
-    """Returns an RSA key and a certificate that outlives the registry; Harbor signs registry tokens with it."""
+    """Returns an RSA key and its certificate, valid for 20 years; Harbor signs registry tokens with it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "harbor-token-issuer")])
     now = datetime.now(UTC)
@@ -41,11 +41,11 @@ def make_key_pair() -> KeyPair:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=365 * _YEARS))
+        .not_valid_after(now + timedelta(days=365 * _CERTIFICATE_YEARS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    # PKCS#1 ("RSA PRIVATE KEY") is what every Harbor back to 1.9 can read.
+    # Every Harbor back to 1.9 can read PKCS#1 ("RSA PRIVATE KEY").
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
@@ -54,7 +54,7 @@ def make_key_pair() -> KeyPair:
 
 
 def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
-    """Returns the bcrypt line docker's registry accepts for the user."""
+    """Returns the bcrypt line that docker's registry accepts for the user."""
     hashed = bcrypt.hashpw(password.get_secret_value().encode(), bcrypt.gensalt(rounds=10)).decode()
     return SecretStr(f"{user}:{hashed}")
 

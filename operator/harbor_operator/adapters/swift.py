@@ -1,6 +1,7 @@
-"""A Swift store through python-swiftclient: synchronous and not thread-safe, so one connection per call, in a thread.
+"""The ObjectStore port on python-swiftclient.
 
-The client logs whole requests, tokens in part; its logger is switched off.
+The client blocks and is not thread-safe, so each call runs in a thread with a connection of its own. Its logger is
+disabled, because it logs whole requests with parts of tokens.
 """
 
 from __future__ import annotations
@@ -12,132 +13,156 @@ from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from harbor_operator.adapters.swift_body import GeneratedBody
 from harbor_operator.adapters.swift_connection import (
     connected,
     log_in,
     map_errors,
+    no_answer,
     object_url,
     operation_error,
     remove_container,
-    unanswered,
     unless_missing,
 )
-from harbor_operator.checks.storage import MIB
+from harbor_operator.adapters.swift_transport import Sockets
+from harbor_operator.checks.storage import MIB, explain_other_digest
 from harbor_operator.model.storage import Container, Operation, SwiftAccount, SwiftSession
-from harbor_operator.ports import Refused
-from harbor_operator.reasons import Reason
+from harbor_operator.ports import as_error
+from harbor_operator.ports.object_store import ObjectStore
 
 T = TypeVar("T")
 
-DEADLINE = 25.0
+DEADLINE_SECONDS = 25.0
 REMOVAL_SECONDS = 10.0
 CHUNK_SECONDS = 60.0
-"""For a chunk: this, and a second for each MiB; a proxy that buffers answers only when it has passed all on."""
-META = "x-object-meta-"
+"""For a chunk, plus one second for each MiB; a proxy that buffers answers only after it has forwarded all."""
+METADATA_PREFIX = "x-object-meta-"
 
 
-class SwiftObjectStore:
-    """Talks to any number of stores, a few requests at a time."""
+class SwiftObjectStore(ObjectStore):
+    """Any number of stores, with a limit on parallel requests."""
 
     def __init__(self, parallel: int = 4) -> None:
         self._slots = asyncio.Semaphore(parallel)
         logging.getLogger("swiftclient").disabled = True
 
+    @override
     async def login(self, account: SwiftAccount) -> SwiftSession:
-        """Returns a session; the storage URL is as the store gave it, not judged."""
-        return await self._run(account.auth_url, lambda: log_in(account))
+        return await self._run(account.auth_url, lambda sockets: log_in(account, sockets), DEADLINE_SECONDS)
 
-    async def read_container(self, at: Container) -> int | None:
-        """Returns how many objects the container holds, or None if there is no such container."""
-        observed = await self._ask(at, Operation.CONTAINER, lambda wire: unless_missing(wire.head_container, at.name))
-        return None if observed is None else int(observed.get("x-container-object-count", 0))
+    @override
+    async def read_container(self, container: Container) -> int | None:
+        def work(client: Any) -> int | None:
+            headers = unless_missing(client.head_container, container.name)
+            return None if headers is None else int(headers.get("x-container-object-count", 0))
 
-    async def ensure_container(self, at: Container) -> None:
-        """Makes the container; an existing one of the same user is left as it is."""
-        await self._ask(at, Operation.CONTAINER, lambda wire: wire.put_container(at.name))
+        return await self._request(container, Operation.CONTAINER, work)
 
-    async def remove_container(self, at: Container) -> bool:
-        """Removes the container and says whether it is gone; one that is not empty stays."""
-        return await self._ask(at, Operation.REMOVE, lambda wire: remove_container(wire, at.name))
+    @override
+    async def ensure_container(self, container: Container) -> None:
+        await self._request(container, Operation.CONTAINER, lambda client: client.put_container(container.name))
 
-    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
-        """Returns the marks of an object, or None if there is no such object."""
-        observed = await self._ask(at, Operation.READ, lambda wire: unless_missing(wire.head_object, at.name, name))
-        return None if observed is None else {k[len(META) :]: v for k, v in observed.items() if k.startswith(META)}
+    @override
+    async def remove_container(self, container: Container) -> bool:
+        return await self._request(container, Operation.REMOVE, lambda client: remove_container(client, container.name))
 
-    async def write_object(self, at: Container, name: str, body: bytes, marks: Mapping[str, str]) -> None:
-        """Writes a small object with its marks."""
-        headers = {f"{META}{mark}": value for mark, value in marks.items()}
-        await self._write(at, name, lambda wire: wire.put_object(at.name, name, body, len(body), headers=headers))
+    @override
+    async def read_metadata(self, container: Container, name: str) -> Mapping[str, str] | None:
+        headers: Mapping[str, str] | None = await self._request(
+            container, Operation.READ, lambda client: unless_missing(client.head_object, container.name, name)
+        )
+        if headers is None:
+            return None
+        return {
+            header.removeprefix(METADATA_PREFIX): value
+            for header, value in headers.items()
+            if header.startswith(METADATA_PREFIX)
+        }
 
-    async def write_joined(self, at: Container, name: str, prefix: str) -> None:
-        """Writes an object whose content is that of all objects below `prefix` in this container, in their order."""
-        headers = {"X-Object-Manifest": quote(f"{at.name}/{prefix}")}
-        await self._write(at, name, lambda wire: wire.put_object(at.name, name, b"", 0, headers=headers))
+    @override
+    async def write_object(
+        self, container: Container, name: str, body: bytes, object_metadata: Mapping[str, str]
+    ) -> None:
+        headers = {f"{METADATA_PREFIX}{key}": value for key, value in object_metadata.items()}
+        await self._write(
+            container, name, lambda client: client.put_object(container.name, name, body, len(body), headers=headers)
+        )
 
-    async def write_generated(self, at: Container, name: str, size: int) -> None:
-        """Writes an object of `size` bytes in one request, checked by its digest and never held in memory."""
+    @override
+    async def write_joined(self, container: Container, name: str, prefix: str) -> None:
+        headers = {"X-Object-Manifest": quote(f"{container.name}/{prefix}")}
+        await self._write(
+            container, name, lambda client: client.put_object(container.name, name, b"", 0, headers=headers)
+        )
+
+    @override
+    async def write_generated(self, container: Container, name: str, size: int) -> None:
         seconds = CHUNK_SECONDS + size / MIB
-        url = object_url(at, name)
-        filler = GeneratedBody(size, monotonic() + seconds)
+        url = object_url(container, name)
+        body = GeneratedBody(size, monotonic() + seconds)
 
-        def work() -> str:
+        def work(sockets: Sockets) -> str:
             with (
-                map_errors(operation_error(at, Operation.WRITE, url, size), at.session.account),
-                connected(at, seconds) as wire,
+                map_errors(operation_error(container, Operation.WRITE, url, size), container.session.account),
+                connected(container, sockets, seconds) as client,
             ):
-                return str(wire.put_object(at.name, name, filler, size))
+                return str(client.put_object(container.name, name, body, size))
 
         try:
-            digest = await self._run(url, work, seconds + DEADLINE)
+            digest = await self._run(url, work, seconds + DEADLINE_SECONDS)
         finally:
-            filler.stop()
-        if digest != filler.digest:
-            raise Refused(
-                Reason.STORAGE_PROBE_FAILED,
-                f"{size} bytes written to '{url}' were stored with another digest: something on the way changes bodies",
-            )
+            body.stop()
+        if digest != body.digest:
+            raise as_error(explain_other_digest(url, size))
 
-    async def read_object(self, at: Container, name: str) -> bytes:
-        """Returns the content of a small object."""
-        _, body = await self._ask(at, Operation.READ, lambda wire: wire.get_object(at.name, name))
+    @override
+    async def read_object(self, container: Container, name: str) -> bytes:
+        _, body = await self._request(container, Operation.READ, lambda client: client.get_object(container.name, name))
         return bytes(body)
 
-    async def list_objects(self, at: Container, prefix: str, limit: int) -> Sequence[str]:
-        """Returns up to `limit` names that start with `prefix`, in order."""
-        _, listed = await self._ask(
-            at, Operation.LIST, lambda wire: wire.get_container(at.name, prefix=prefix, limit=limit)
-        )
-        return [str(entry["name"]) for entry in listed]
+    @override
+    async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
+        def work(client: Any) -> Sequence[str]:
+            _, entries = client.get_container(container.name, prefix=prefix, limit=limit)
+            return [str(entry["name"]) for entry in entries]
 
-    async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
-        """Removes objects one by one; those already gone count as removed, those that take too long stay."""
+        return await self._request(container, Operation.LIST, work)
 
-        def work(wire: Any) -> None:
+    @override
+    async def remove_objects(self, container: Container, names: Sequence[str]) -> None:
+        def work(client: Any) -> None:
             end = monotonic() + REMOVAL_SECONDS
             for name in names:
-                unless_missing(wire.delete_object, at.name, name)
+                unless_missing(client.delete_object, container.name, name)
                 if monotonic() > end:
                     return
 
-        await self._ask(at, Operation.REMOVE, work)
+        await self._request(container, Operation.REMOVE, work)
 
-    async def _write(self, at: Container, name: str, work: Callable[[Any], Any]) -> None:
-        await self._ask(at, Operation.WRITE, work, object_url(at, name))
+    async def _write(self, container: Container, name: str, work: Callable[[Any], Any]) -> None:
+        await self._request(container, Operation.WRITE, work, object_url(container, name))
 
-    async def _ask(self, at: Container, operation: Operation, work: Callable[[Any], T], url: str = "") -> T:
-        target = url or object_url(at, "")
+    async def _request(self, container: Container, operation: Operation, work: Callable[[Any], T], url: str = "") -> T:
+        target = url or object_url(container, "")
 
-        def threaded() -> T:
-            with map_errors(operation_error(at, operation, target), at.session.account), connected(at) as wire:
-                return work(wire)
+        def in_thread(sockets: Sockets) -> T:
+            with (
+                map_errors(operation_error(container, operation, target), container.session.account),
+                connected(container, sockets) as client,
+            ):
+                return work(client)
 
-        return await self._run(target, threaded)
+        return await self._run(target, in_thread, DEADLINE_SECONDS)
 
-    async def _run(self, url: str, work: Callable[[], T], deadline: float = DEADLINE) -> T:
+    async def _run(self, url: str, work: Callable[[Sockets], T], deadline_seconds: float) -> T:
+        sockets = Sockets()
         try:
-            async with self._slots, asyncio.timeout(deadline):
-                return await asyncio.to_thread(work)
+            async with self._slots, asyncio.timeout(deadline_seconds):
+                return await asyncio.to_thread(work, sockets)
         except TimeoutError:
-            raise unanswered(url, f"no answer in {deadline:.0f} s") from None
+            raise no_answer(url, f"no answer in {deadline_seconds:g} s") from None
+        finally:
+            # A thread cannot be cancelled, but its sockets can end.
+            sockets.abort()

@@ -1,6 +1,6 @@
-"""One connection to a Swift store: opened with nothing from the environment, its failures turned into findings.
+"""One connection to a Swift store: login, requests, and the mapping of failures to findings.
 
-No text of the client's exceptions, which quote headers and bodies, reaches a message: a finding is made from the
+No text of the client's exceptions reaches a message, because it quotes headers and bodies: a finding contains the
 status, one error word and the URL.
 """
 
@@ -11,110 +11,99 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from tempfile import NamedTemporaryFile
 from typing import Any, NoReturn
 
 import requests
 from pydantic import SecretStr
-from swiftclient import ClientException, Connection
+from swiftclient import ClientException
 from urllib3.exceptions import HTTPError
 
-from harbor_operator.checks.storage import error_code, explain_store_error, untrusted, while_sending
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.adapters import tls
+from harbor_operator.adapters.http_body import UnacceptableBody
+from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection
+from harbor_operator.checks.storage import (
+    error_code,
+    explain_no_answer,
+    explain_no_login,
+    explain_store_error,
+    explain_unacceptable_answer,
+    explain_untrusted,
+)
 from harbor_operator.model.storage import Container, Operation, StoreError, SwiftAccount, SwiftSession
-from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.reasons import Reason
+from harbor_operator.ports import Refused, Unavailable, as_error
 
-SECONDS = 10.0
-"""For one connection attempt and, where nothing else is said, for one silence of the server."""
-_ABOUT_CERTIFICATES = re.compile("certificate|x509|pem lib", re.IGNORECASE)
+SOCKET_TIMEOUT_SECONDS = 10.0
+"""For one connection attempt and, by default, for the time between two reads."""
+_CERTIFICATE_ERROR = re.compile("certificate|x509|pem lib", re.IGNORECASE)
 
 
-def log_in(account: SwiftAccount) -> SwiftSession:
-    """Asks for a token by ourselves: the client's own login follows redirects and would take the key along."""
+def log_in(account: SwiftAccount, sockets: Sockets) -> SwiftSession:
+    """Requests a token without the client's own login, which follows redirects and sends the key along."""
     about = StoreError(Operation.LOGIN, 0, account.auth_url, account.username, account.secret)
     headers = {"X-Auth-User": account.username, "X-Auth-Key": account.password.get_secret_value()}
-    with map_errors(about, account), _opened(account, account.auth_url, None, SECONDS) as connection:
-        parsed, wire = connection.http_conn
-        wire.request("GET", parsed.path, "", headers)
-        response = wire.getresponse()
+    with map_errors(about, account), _opened(account, account.auth_url, "", sockets) as client:
+        client.http_conn = parsed, connection = client.http_connection()  # the client closes it
+        connection.request("GET", parsed.path, "", headers)
+        response = connection.getresponse()
         body = response.read()
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise ClientException.from_response(response, "", body)
         url, token = response.getheader("x-storage-url"), response.getheader("x-auth-token")
     if not url or not token:
-        raise Refused(
-            Reason.STORAGE_UNREACHABLE,
-            f"'{account.auth_url}' answered {response.status} without X-Storage-Url and X-Auth-Token: it is no version "
-            "1 login of a Swift store; see `spec.storage.swift.authURL`",
-        )
+        raise as_error(explain_no_login(account.auth_url, response.status))
     return SwiftSession(account, url, SecretStr(token))
 
 
 @contextmanager
-def connected(at: Container, seconds: float = SECONDS) -> Iterator[Any]:
-    """Gives a client connection with the session's token, for one thread."""
-    with _opened(at.session.account, at.session.storage_url, at.session.token, seconds) as connection:
-        yield connection
+def connected(container: Container, sockets: Sockets, read_seconds: float = SOCKET_TIMEOUT_SECONDS) -> Iterator[Any]:
+    """Yields a client with the session's token, for one thread."""
+    session = container.session
+    token = session.token.get_secret_value()
+    with _opened(session.account, session.storage_url, token, sockets, read_seconds) as client:
+        yield client
 
 
 @contextmanager
-def _opened(account: SwiftAccount, url: str, token: SecretStr | None, seconds: float) -> Iterator[Any]:
-    """A connection without retries, redirects, proxies or anything else of the environment."""
-    with _trusted(account.ca_pem) as authorities:
-        given = token.get_secret_value() if token else None
-        connection = Connection(
-            preauthurl=url, preauthtoken=given, retries=0, cacert=authorities, timeout=(SECONDS, seconds)
-        )
-        connection.http_conn = connection.http_connection()
-        wire = connection.http_conn[1]
-        wire.request_session.trust_env = False
-        wire.requests_args["allow_redirects"] = False
-        try:
-            yield connection
-        except HTTPError:
-            _raise_answered(wire.resp)
-            raise
-        finally:
-            connection.close()
+def _opened(
+    account: SwiftAccount, url: str, token: str, sockets: Sockets, read_seconds: float = SOCKET_TIMEOUT_SECONDS
+) -> Iterator[SwiftConnection]:
+    client = SwiftConnection(url, token, _ssl_context(account), (SOCKET_TIMEOUT_SECONDS, read_seconds), sockets)
+    try:
+        yield client
+    finally:
+        client.close()
+        sockets.close()
 
 
-def _raise_answered(response: Any) -> None:
-    """Keeps the status of an error whose body was cut: servers that refuse a large body hang up in mid-sentence."""
-    if response is not None and response.status_code >= HTTPStatus.BAD_REQUEST:
-        raise ClientException.from_response(response, "", b"-") from None
-
-
-@contextmanager
-def _trusted(pem: str | None) -> Iterator[str | None]:
-    """The CAs as a path, because the client takes nothing else; a given PEM lives in a file of ours for the call."""
-    if pem is None:
-        places = ssl.get_default_verify_paths()
-        yield places.cafile or places.capath
-        return
-    with NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(pem)
-        file.flush()
-        yield file.name
+def _ssl_context(account: SwiftAccount) -> ssl.SSLContext:
+    try:
+        return tls.ssl_context(account.ca_pem or "")
+    except tls.InvalidCaBundle:
+        raise as_error(explain_untrusted(account.auth_url, account.ca_secret)) from None
 
 
 @contextmanager
 def map_errors(about: StoreError, account: SwiftAccount) -> Iterator[None]:
-    """Turns every failure of the client into one of ours, with nothing of its text or its traceback."""
+    """Raises every failure of the client as an exception of the ports, without its text or its traceback."""
     try:
         yield
     except ClientException as error:
-        _raise_denied(about, error)
+        _raise_store_error(about, error)
+    except UnacceptableBody as error:
+        raise as_error(explain_unacceptable_answer(about.url, str(error))) from None
     except requests.exceptions.SSLError as error:
-        if not _ABOUT_CERTIFICATES.search(str(error)):
-            raise unanswered(about.url, "no TLS is spoken there, or another version", about.size) from None
-        finding = untrusted(about.url, account.ca_secret)
-        raise Refused(finding.reason, finding.message) from None
+        if not _CERTIFICATE_ERROR.search(str(error)):
+            raise no_answer(about.url, "no TLS is spoken there, or another version", about.size) from None
+        raise as_error(explain_untrusted(about.url, account.ca_secret)) from None
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise unanswered(about.url, _kind(error), about.size) from None
+        raise no_answer(about.url, _system_error(error), about.size) from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        # The client parses listings and URLs without a check.
+        raise as_error(explain_unacceptable_answer(about.url, "a body that is not Swift's")) from None
 
 
-def _raise_denied(about: StoreError, error: ClientException) -> NoReturn:
+def _raise_store_error(about: StoreError, error: ClientException) -> NoReturn:
     headers = error.http_response_headers or {}
     observed = StoreError(
         about.operation,
@@ -127,54 +116,49 @@ def _raise_denied(about: StoreError, error: ClientException) -> NoReturn:
         size=about.size,
         location=str(headers.get("location", "")).partition("?")[0],
     )
-    finding = explain_store_error(observed)
-    if isinstance(finding, Blocked):
-        raise Refused(finding.reason, finding.message) from None
-    later = str(headers.get("retry-after", ""))
-    raise Unavailable(finding.message, finding.reason, float(later) if later.isdigit() else None) from None
+    raise as_error(explain_store_error(observed), retry_after_seconds(headers.get("retry-after"))) from None
 
 
-def unanswered(url: str, kind: str, size: int = 0) -> Unavailable:
-    """Says that nothing sensible came back, and what the system called it."""
-    hint = while_sending(size)
-    return Unavailable(f"the object store at '{url}' does not answer ({kind}){hint}", Reason.STORAGE_UNREACHABLE)
+def no_answer(url: str, detail: str, size: int = 0) -> Refused | Unavailable:
+    """Returns the exception for the absence of a valid answer; `size` is that of the body sent."""
+    return as_error(explain_no_answer(url, detail, size))
 
 
-def _kind(error: BaseException) -> str:
-    """The system's word for what happened, found along the chain of wrapped exceptions, else the exception's name."""
-    observed: BaseException | None = error
-    while observed is not None:
-        if isinstance(observed, OSError) and observed.strerror:
-            return observed.strerror
-        observed = observed.__cause__ or observed.__context__
+def _system_error(error: BaseException) -> str:
+    """Returns the system's text of an error, found along the chain of exceptions, else the exception's name."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
     return type(error).__name__
 
 
-def operation_error(at: Container, operation: Operation, url: str, size: int = 0) -> StoreError:
-    """What to say should the request be denied; the answer fills in the rest."""
-    account = at.session.account
+def operation_error(container: Container, operation: Operation, url: str, size: int = 0) -> StoreError:
+    """Returns the known part of an error, should the request be refused; the answer completes it."""
+    account = container.session.account
     return StoreError(operation, 0, url, account.username, account.secret, size=size)
 
 
-def object_url(at: Container, name: str) -> str:
-    """The URL of an object, or of the container if the name is empty."""
-    return f"{at.session.storage_url}/{at.name}/{name}".rstrip("/")
+def object_url(container: Container, name: str) -> str:
+    """Returns the URL of an object, or of the container if the name is empty."""
+    return f"{container.session.storage_url}/{container.name}/{name}".rstrip("/")
 
 
-def unless_missing(ask: Callable[..., Any], *names: str) -> Any:
+def unless_missing(request: Callable[..., Any], *names: str) -> Any:
     """Returns the client's answer, or None for what does not exist."""
     try:
-        return ask(*names)
+        return request(*names)
     except ClientException as error:
         if error.http_status == HTTPStatus.NOT_FOUND:
             return None
         raise
 
 
-def remove_container(wire: Any, name: str) -> bool:
-    """Removes an empty container; says no to one that holds something."""
+def remove_container(client: Any, name: str) -> bool:
+    """Removes an empty container; returns False for one that is not empty."""
     try:
-        unless_missing(wire.delete_container, name)
+        unless_missing(client.delete_container, name)
     except ClientException as error:
         if error.http_status == HTTPStatus.CONFLICT:
             return False

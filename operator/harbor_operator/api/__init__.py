@@ -1,1 +1,1 @@
-"""The custom resource as typed data: what a user writes, parsed once at the door."""
+"""The custom resource as typed models: the spec that a user writes, parsed once, and the status."""

@@ -1,4 +1,4 @@
-"""The servers Harbor stands on: PostgreSQL, Redis and the object store, as the user describes them."""
+"""The servers that Harbor depends on, as the spec describes them: PostgreSQL, Redis and the object store."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
-HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")]
-HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")]
 
 
 class SslMode(StrEnum):
-    """How strictly a PostgreSQL connection is checked; the words are libpq's."""
+    """How the TLS certificate of PostgreSQL is verified; the values are those of libpq."""
 
     DISABLE = "disable"
     REQUIRE = "require"
@@ -24,43 +23,49 @@ class SslMode(StrEnum):
 
 
 class DatabaseNames(Model):
-    """Names of the databases; only those the chart version needs are made."""
+    """Names of the databases; the operator creates only those that the chart version needs."""
 
-    core: Identifier = Field(default="registry", description="Harbor's own database; every chart version needs it.")
-    clair: Identifier = Field(default="clair", description="Clair's database; made for charts 1.2 to 1.5.")
+    core: Identifier = Field(default="registry", description="Database of Harbor's core; every chart version needs it.")
+    clair: Identifier = Field(default="clair", description="Database of Clair; created for charts 1.2 to 1.5.")
     notary_server: Identifier = Field(
-        default="notary_server", description="Notary server's database; made for charts up to 1.12."
+        default="notary_server", description="Database of the Notary server; created for charts up to 1.12."
     )
     notary_signer: Identifier = Field(
-        default="notary_signer", description="Notary signer's database; made for charts up to 1.12."
+        default="notary_signer", description="Database of the Notary signer; created for charts up to 1.12."
     )
 
 
 class Database(Model):
-    """An existing PostgreSQL server in which the operator makes a role and the databases."""
+    """An existing PostgreSQL server in which the operator creates a role and the databases."""
 
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@:']+$")] = Field(
-        description="Host name or address of the PostgreSQL server, as pods and the operator reach it."
+    host: Host = Field(
+        description="Host name or address of the PostgreSQL server, reachable from Harbor's pods and from the operator."
     )
     port: int = Field(default=5432, ge=1, le=65535, description="TCP port of the PostgreSQL server.")
-    ssl_mode: SslMode = Field(default=SslMode.VERIFY_FULL, description="How the server's certificate is checked.")
-    ca_secret_ref: CaRef | None = Field(default=None, description="CA of the server; absent means the system's CAs.")
+    ssl_mode: SslMode = Field(
+        default=SslMode.VERIFY_FULL, description="How the server's certificate is verified, as in libpq."
+    )
+    ca_secret_ref: CaRef | None = Field(default=None, description="CA of the server; absent = the system's CAs.")
     admin_secret_ref: CredentialsRef = Field(
-        description="Secret with `username` and `password` of a role that may create roles and databases."
+        description="Secret with `username` and `password` of a role with CREATEROLE and CREATEDB."
     )
     names: DatabaseNames = Field(default_factory=DatabaseNames, description="Names of the databases.")
-    connection_limit: int = Field(default=200, ge=10, le=10000, description="CONNECTION LIMIT of Harbor's role.")
+    connection_limit: int = Field(
+        default=200, ge=10, le=10000, description="Maximum number of connections of Harbor's role (CONNECTION LIMIT)."
+    )
 
 
 class Cache(Model):
-    """An existing Redis or Valkey; leave the section out to run the chart's own."""
+    """An existing Redis or Valkey server; absent = the one of the chart."""
 
     addresses: Annotated[list[HostPort], Field(min_length=1, max_length=9)] = Field(
-        description="One `host:port` of a primary, or the addresses of the Sentinels (then `sentinelMaster` is needed)."
+        description="One `host:port` of a primary, or the addresses of the Sentinels with `sentinelMaster`."
     )
-    sentinel_master: str = Field(default="", max_length=253, description="Name of the master set the Sentinels watch.")
+    sentinel_master: str = Field(
+        default="", max_length=253, description="Name of the master set that the Sentinels monitor."
+    )
     password_secret_ref: PasswordRef | None = Field(default=None, description="Secret key with the Redis password.")
-    tls: bool = Field(default=False, description="Whether Redis is spoken to over TLS.")
+    tls: bool = Field(default=False, description="Whether connections to Redis use TLS.")
 
     @model_validator(mode="after")
     def _sentinel_is_complete(self) -> Cache:
@@ -72,49 +77,62 @@ class Cache(Model):
 
 
 class Provision(Model):
-    """Makes the Swift user, its key and its quota through the RGW Admin Ops API."""
+    """Creates the Swift user, its key and its quota through the RGW Admin Ops API."""
 
-    admin_url: HttpUrl = Field(alias="adminURL", description="Base URL of the RGW that serves `/admin`.")
+    admin_url: HttpUrl = Field(alias="adminURL", description="Base URL of an RGW that serves `/admin`.")
     admin_secret_ref: SecretRef = Field(
         description="Secret with `accessKey` and `secretKey` of an RGW user with the capability `users=*`."
     )
     uid: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")] = Field(
-        description="RGW user that owns the container."
+        description="Name of the RGW user that owns the container."
     )
-    quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="User quota in GiB; absent = none.")
+    quota_gib: int | None = Field(
+        default=None, ge=1, alias="quotaGiB", description="Quota of the user in GiB; absent = no quota."
+    )
 
 
 class Swift(Model):
     """A Swift container on Ceph RGW (or OpenStack Swift) with version 1 authentication."""
 
     auth_url: HttpUrl = Field(
-        alias="authURL", description="The auth URL, for example https://s3.example.com/auth/v1.0."
+        alias="authURL", description="URL of the Swift v1 auth endpoint, for example https://s3.example.com/auth/v1.0."
     )
     container: Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[^/\s]+$")] = Field(
-        default="harbor", description="Container that holds the images; made if absent. Immutable."
+        default="harbor",
+        description="Container for the images; the operator creates it if it does not exist. Immutable.",
     )
     credentials_secret_ref: CredentialsRef = Field(
-        description="Secret with `username` ('uid:subuser') and `password`; made by the operator if `provision` is set."
+        description="Secret with `username` ('uid:subuser') and `password`; created by the operator with `provision`."
     )
-    ca_secret_ref: CaRef | None = Field(default=None, description="CA of `authURL`, for the operator and the registry.")
+    ca_secret_ref: CaRef | None = Field(
+        default=None, description="CA of `authURL`; the operator and the registry use it."
+    )
     chunk_size_mib: int = Field(
-        default=20, ge=1, le=5000, alias="chunkSizeMiB", description="Segment size; every proxy must let it through."
+        default=20,
+        ge=1,
+        le=5000,
+        alias="chunkSizeMiB",
+        description="Size of one segment in MiB; every proxy in front of the store must accept a body of this size.",
     )
-    provision: Provision | None = Field(default=None, description="Makes user, subuser, key and quota in Ceph RGW.")
+    provision: Provision | None = Field(
+        default=None, description="Lets the operator create the user, subuser, key and quota in Ceph RGW."
+    )
 
 
 class Filesystem(Model):
-    """A volume in the cluster, claimed by the chart."""
+    """A PersistentVolumeClaim that the chart creates."""
 
-    size: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$")] = Field(description="Size of the volume claim.")
-    storage_class_name: str = Field(default="", description="Storage class; empty = the cluster's default.")
+    size: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$")] = Field(
+        description="Size of the PersistentVolumeClaim."
+    )
+    storage_class_name: str = Field(default="", description="StorageClass; empty = the default of the cluster.")
 
 
 class Storage(Model):
-    """Where the images lie: exactly one of the kinds."""
+    """Storage of the images: exactly one of the kinds."""
 
     swift: Swift | None = Field(default=None, description="A Swift container.")
-    filesystem: Filesystem | None = Field(default=None, description="A volume in the cluster.")
+    filesystem: Filesystem | None = Field(default=None, description="A PersistentVolumeClaim in the cluster.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Storage:
@@ -124,5 +142,5 @@ class Storage(Model):
 
     @property
     def kind(self) -> str:
-        """The storage type in the chart's words: 'swift' or 'filesystem'."""
+        """The storage type as the chart names it: 'swift' or 'filesystem'."""
         return "swift" if self.swift else "filesystem"

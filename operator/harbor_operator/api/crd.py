@@ -1,4 +1,4 @@
-"""The models become a CustomResourceDefinition; `crds/` holds the result and a test says that it is up to date."""
+"""Generates the CustomResourceDefinition from the models; a test checks that `crds/` is up to date."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ Schema = dict[str, Any]
 
 _DROPPED = {"title", "additionalProperties", "$defs", "discriminator"}
 _COLUMNS = (
-    ("URL", "string", ".spec.externalURL", 0, "What clients type."),
+    ("URL", "string", ".spec.externalURL", 0, "URL that clients use."),
     ("Version", "string", ".status.harborVersion", 0, "Harbor version of the deployed release."),
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether all is as the spec says."),
-    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0, "Why, in one word."),
-    ("Namespaces", "string", ".status.pullSecrets.summary", 0, "Namespaces that hold the pull Secret."),
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether every condition is True."),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0, "Reason of the condition Ready."),
+    (
+        "Namespaces",
+        "string",
+        ".status.pullSecrets.summary",
+        0,
+        "Namespaces with the pull Secret, of all selected ones.",
+    ),
     ("Age", "date", ".metadata.creationTimestamp", 0, "Time since creation."),
-    ("Storage", "string", ".status.storageURL", 1, "The storage URL that was proved to work."),
-    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1, "Why, and what to do."),
+    ("Storage", "string", ".status.storageURL", 1, "Storage URL that passed the probe."),
+    (
+        "Message",
+        "string",
+        '.status.conditions[?(@.type=="Ready")].message',
+        1,
+        "Message of the condition Ready: cause and remedy.",
+    ),
 )
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes equal parts out in full: anchors and aliases are for machines."""
+    """Writes equal parts in full, without YAML anchors and aliases."""
 
     @override
     def ignore_aliases(self, data: Any) -> bool:
@@ -75,7 +87,7 @@ def _version() -> Schema:
         "schema": {
             "openAPIV3Schema": {
                 "type": "object",
-                "description": "A Harbor registry, everything it stands on, and its pull Secret in every namespace.",
+                "description": "A Harbor registry, the servers it depends on, and its pull Secret in every namespace.",
                 "required": ["spec"],
                 "properties": {
                     "spec": _structural(HarborRegistrySpec),
@@ -93,7 +105,7 @@ def _structural(model: type[HarborRegistrySpec | HarborRegistryStatus]) -> Schem
 
 
 def _flatten(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """Inlines references and drops what a structural schema may not say."""
+    """Inlines references and removes the keywords that a structural schema does not allow."""
     node = _resolve(node, definitions)
     rules = RULES.get(node.get("title", "")) if node.get("type") == "object" else None
     flat = {key: value for key, value in node.items() if key not in _DROPPED}
@@ -111,7 +123,7 @@ def _flatten(node: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
-    """Returns the node with its reference inlined and `or null` removed; the field's own words win."""
+    """Returns the node with its reference inlined and without the null alternative; the field's own keywords win."""
     if "anyOf" in node:
         (kept,) = [option for option in node["anyOf"] if option.get("type") != "null"]
         own = {key: value for key, value in node.items() if key not in {"anyOf", "default"}}

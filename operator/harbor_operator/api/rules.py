@@ -1,6 +1,7 @@
-"""Rules that one object can decide by itself: CEL for the API server, so that `kubectl apply` refuses a bad object.
+"""CEL rules of the CRD: the API server rejects an invalid object at `kubectl apply`.
 
-The models check the same (except what compares with the old object), for `plan` and `doctor` see files, not servers.
+The models check the same rules, except those that compare with the old object, because `harbor-operator` also reads
+objects from files.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from harbor_operator.api import chart_source
+
 
 class Rule(NamedTuple):
-    """A CEL expression that must hold, and what the person reads when it does not."""
+    """A CEL expression that must be true, and the message when it is false."""
 
     expression: str
     message: str
@@ -21,10 +24,10 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("has(self.swift) != has(self.filesystem)", "give exactly one of `swift` and `filesystem`"),
         Rule(
             "has(self.swift) == has(oldSelf.swift)",
-            "the storage type is immutable: images written through one driver are unreadable through another",
+            "the storage type is immutable: an image that one driver wrote is unreadable through another",
         ),
     ),
-    "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: the images lie in it"),),
+    "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "Cache": (
         Rule(
             "size(self.addresses) == 1 || (has(self.sentinelMaster) && self.sentinelMaster != '')",
@@ -50,14 +53,28 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "Release": (
         Rule(
+            f"!has(self.repository) || !self.repository.matches(r'{chart_source.LOGIN}')",
+            chart_source.REPOSITORY_LOGIN_MESSAGE,
+        ),
+        Rule(
+            f"!has(self.repository) || self.repository.matches(r'{chart_source.REPOSITORY}')",
+            chart_source.REPOSITORY_MESSAGE,
+        ),
+        Rule(f"!has(self.chart) || !self.chart.matches(r'{chart_source.LOGIN}')", chart_source.CHART_LOGIN_MESSAGE),
+        Rule(
+            f"!has(self.chart) || !self.chart.startsWith('{chart_source.HTTP}')"
+            f" || self.chart.matches(r'{chart_source.LOOPBACK_CHART}')",
+            chart_source.CHART_HTTP_MESSAGE,
+        ),
+        Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
-            "`name` is immutable: a renamed release would be a second Harbor on the same data",
+            "`name` is immutable: another name would install a second Harbor on the same data",
         ),
     ),
     "HarborRegistrySpec": (
         Rule(
             "!has(oldSelf.storage) || has(self.storage)",
-            "`storage` cannot be removed: the chart would start over on an empty volume",
+            "`storage` cannot be removed: the chart would start Harbor on an empty volume",
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""The status as users and other programs read it; `harbor_operator.status` renders it."""
+"""The models of the status; `harbor_operator.status` renders it."""
 
 from __future__ import annotations
 
@@ -10,65 +10,73 @@ from harbor_operator.api.base import Model
 
 
 class Condition(Model):
-    """One observation in the standard form of Kubernetes."""
+    """One observation, in the form of the Kubernetes API conventions."""
 
-    type: str = Field(description="What is observed, for example DatabaseReady.")
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
-    reason: str = Field(description="One word from the list in docs/problems.md.")
-    message: str = Field(description="What was seen, and what to do about it.")
-    observed_generation: int = Field(description="Generation of the spec this was observed for.")
+    type: str = Field(description="Type of the condition, for example DatabaseReady.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Status of the condition.")
+    reason: str = Field(description="One word; docs/problems.md explains it.")
+    message: str = Field(description="What was observed, and the remedy.")
+    observed_generation: int = Field(description="Generation of the spec that was observed.")
     last_transition_time: str = Field(
-        description="When the status last changed.", json_schema_extra={"format": "date-time"}
+        description="Time of the last change of the status.", json_schema_extra={"format": "date-time"}
     )
 
 
 class WarningStatus(Model):
-    """Something that is fine today and will hurt one day."""
+    """A non-blocking warning."""
 
-    code: str = Field(description="One word from the list in docs/problems.md.")
-    message: str = Field(description="What will hurt, and what to do before it does.")
+    code: str = Field(description="One word; docs/problems.md explains it.")
+    message: str = Field(description="What can fail later, and the remedy.")
 
 
 class NamespaceFailureStatus(Model):
-    """Why one namespace does not hold its pull Secret."""
+    """Why one namespace does not contain the pull Secret."""
 
     namespace: str = Field(description="Name of the namespace.")
-    reason: str = Field(description="One word from the list in docs/problems.md.")
-    message: str = Field(description="What is wrong there, and the remedy.")
+    reason: str = Field(description="One word; docs/problems.md explains it.")
+    message: str = Field(description="What is wrong in the namespace, and the remedy.")
 
 
 class PullSecretStatus(Model):
-    """How far the pull Secrets have spread."""
+    """Progress of the pull Secret injection."""
 
-    namespaces: int = Field(description="Selected namespaces.")
-    ready: int = Field(description="Namespaces that hold the Secret and whose service accounts refer to it.")
-    failed: int = Field(description="Namespaces that cannot hold it until somebody changes something.")
-    summary: str = Field(description="'ready/namespaces', for the printed column.")
-    failures: list[NamespaceFailureStatus] = Field(default_factory=list, description="The first 20 failures by name.")
-    secret_name: str = Field(default="", description="Name of the Secret that was distributed.")
-    service_accounts: list[str] = Field(default_factory=list, description="Service accounts that refer to it.")
-    admission_policy: str | None = Field(
-        default=None, description="Name of the MutatingAdmissionPolicy and of its binding, as long as there are any."
+    namespaces: int = Field(description="Number of selected namespaces.")
+    ready: int = Field(
+        description="Number of namespaces that contain the Secret and whose service accounts reference it."
     )
-    robot: str | None = Field(default=None, description="Full login name of the robot in use.")
-    expires_at: str | None = Field(default=None, description="When the robot's credential expires.")
-    rotated_at: str | None = Field(default=None, description="When the Secret with the credential was last written.")
+    failed: int = Field(description="Number of namespaces in which the operator cannot write the Secret.")
+    summary: str = Field(description="'ready/namespaces', as kubectl prints it.")
+    failures: list[NamespaceFailureStatus] = Field(
+        default_factory=list, description="The first 20 failures, sorted by namespace."
+    )
+    secret_name: str = Field(default="", description="Name of the injected Secret.")
+    service_accounts: list[str] = Field(default_factory=list, description="Service accounts that reference the Secret.")
+    admission_policy: str | None = Field(
+        default=None, description="Name of the MutatingAdmissionPolicy and of its binding, while they exist."
+    )
+    robot: str | None = Field(default=None, description="Login name of the robot in use.")
+    expires_at: str | None = Field(default=None, description="Time at which the credential of the robot expires.")
+    rotated_at: str | None = Field(
+        default=None, description="Time at which the Secret with the credential was last written."
+    )
 
 
 class HarborRegistryStatus(Model):
-    """What the operator saw at its last pass."""
+    """The result of the last reconciliation."""
 
-    observed_generation: int = Field(default=-1, description="Generation of the spec of the last pass; -1 = none yet.")
+    observed_generation: int = Field(
+        default=-1, description="Generation of the spec at the last reconciliation; -1 = none yet."
+    )
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Observations; Ready is the summary.",
+        description="Observations; Ready summarizes the others.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     chart_version: str | None = Field(default=None, description="Chart version of the deployed release.")
     harbor_version: str | None = Field(default=None, description="Harbor version of the deployed release.")
     release_revision: int | None = Field(default=None, description="Revision of the Helm release.")
-    storage_url: str | None = Field(
-        default=None, alias="storageURL", description="The storage URL that was proved to work."
+    storage_url: str | None = Field(default=None, alias="storageURL", description="Storage URL that passed the probe.")
+    warnings: list[WarningStatus] = Field(
+        default_factory=list, description="Non-blocking warnings: what can fail later."
     )
-    warnings: list[WarningStatus] = Field(default_factory=list, description="What will hurt one day.")
-    pull_secrets: PullSecretStatus | None = Field(default=None, description="How far the pull Secrets have spread.")
+    pull_secrets: PullSecretStatus | None = Field(default=None, description="Progress of the pull Secret injection.")

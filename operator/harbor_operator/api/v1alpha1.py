@@ -1,4 +1,4 @@
-"""HarborRegistry, version v1alpha1: the resource a platform team writes."""
+"""HarborRegistry v1alpha1: the custom resource."""
 
 from __future__ import annotations
 
@@ -10,96 +10,90 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import (
-    CaRef,
-    ChartName,
-    CredentialsRef,
-    ExternalUrl,
-    Model,
-    ObjectName,
-    PasswordRef,
-    ProjectName,
-    RepositoryUrl,
-)
+from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
 KIND = "HarborRegistry"
 PLURAL = "harborregistries"
 
+ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+AccountName = Annotated[
+    str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
+]
+
 
 class DeletionPolicy(StrEnum):
-    """What becomes of something when the registry is deleted."""
+    """Whether data or objects are removed when the HarborRegistry is deleted."""
 
     DELETE = "Delete"
     RETAIN = "Retain"
 
 
 class ConflictPolicy(StrEnum):
-    """What to do with a Secret of the wanted name that is not ours."""
+    """What to do with a Secret of the configured name that the operator did not create."""
 
     REFUSE = "Refuse"
     ADOPT = "Adopt"
 
 
 class AdmissionPolicy(StrEnum):
-    """Whether the API server itself gives a service account its reference."""
+    """Whether a MutatingAdmissionPolicy adds the imagePullSecret to new service accounts."""
 
     DISABLED = "Disabled"
     ENABLED = "Enabled"
 
 
 class StuckPods(StrEnum):
-    """What to do with pods that were created before their service account had the reference, and cannot pull."""
+    """What to do with pods that were created before their service account referenced the Secret."""
 
     IGNORE = "Ignore"
     EVICT = "Evict"
 
 
 class ValuesFrom(Model):
-    """Names a Secret or ConfigMap with more chart values."""
+    """Reference to a Secret or ConfigMap with chart values."""
 
-    kind: Literal["Secret", "ConfigMap"] = Field(description="Kind of the object that holds the values.")
-    name: ObjectName = Field(description="Name of the object, in the registry's namespace.")
+    kind: Literal["Secret", "ConfigMap"] = Field(description="Kind of the object that contains the values.")
+    name: ObjectName = Field(description="Name of the object, in the namespace of the HarborRegistry.")
     key: str = Field(default="values.yaml", description="Key whose value is a YAML mapping of chart values.")
 
 
 class Release(Model):
-    """The Helm release of the official chart; leave the section out if somebody else runs Harbor."""
+    """The Helm release of the official chart; absent = the operator does not install Harbor."""
 
-    chart: ChartName = Field(
-        default="harbor", description="Name in `repository`, oci:// reference, or absolute path in the operator's pod."
+    chart: ChartReference = Field(default="harbor", description="Chart name, oci:// reference, or path.")
+    repository: ChartRepository = Field(
+        default="https://helm.goharbor.io", description="Chart repository; ignored for oci:// references and paths."
     )
-    repository: RepositoryUrl = Field(
-        default="https://helm.goharbor.io",
-        description="https:// URL of the chart repository, without a login; ignored for oci:// references and paths.",
-    )
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Chart version, exact.")
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Exact chart version.")
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
-        default="", description="Helm release name; empty = the registry's name. Immutable."
+        default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
     service_account_name: ObjectName = Field(
         default="harbor-release",
         description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
     )
     values: dict[str, Any] = Field(
-        default_factory=dict, description="Chart values of your own; a key that the operator owns is refused by name."
+        default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
     )
-    values_from: list[ValuesFrom] = Field(default_factory=list, description="More values, merged before `values`.")
-    timeout_seconds: int = Field(default=600, ge=30, le=7200, description="How long one Helm run may take.")
+    values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
+    timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")
 
 
 class Expose(Model):
     """How the chart exposes Harbor."""
 
     type: Literal["ingress", "clusterIP", "nodePort", "loadBalancer"] = Field(
-        default="ingress", description="The chart's expose type."
+        default="ingress", description="Value of `expose.type` of the chart."
     )
-    ingress_class_name: str = Field(default="", description="IngressClass for type ingress.")
+    ingress_class_name: str = Field(default="", description="IngressClass, for type ingress only.")
     tls_secret_name: str = Field(
         default="",
-        description="Secret with the certificate of `externalURL`; empty = TLS ends in front of the cluster.",
+        description="Secret with the certificate of `externalURL`; empty = TLS terminates in front of the cluster.",
     )
 
 
@@ -107,7 +101,7 @@ class Project(Model):
     """A Harbor project that must exist."""
 
     name: ProjectName = Field(description="Name of the project.")
-    public: bool = Field(default=False, description="Whether anybody may pull without credentials.")
+    public: bool = Field(default=False, description="Whether clients can pull without credentials.")
     quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
 
 
@@ -116,7 +110,7 @@ class LabelExpression(Model):
 
     key: str = Field(description="Label key.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="Relation of the key to the values.")
-    values: list[str] = Field(default_factory=list, description="Values for In and NotIn; empty otherwise.")
+    values: list[str] = Field(default_factory=list, description="Values, for In and NotIn only.")
 
     @model_validator(mode="after")
     def _values_fit_operator(self) -> LabelExpression:
@@ -128,9 +122,9 @@ class LabelExpression(Model):
 class LabelSelector(Model):
     """A Kubernetes label selector; empty selects all."""
 
-    match_labels: dict[str, str] = Field(default_factory=dict, description="Labels that must be equal.")
+    match_labels: dict[str, str] = Field(default_factory=dict, description="Labels that the namespace must have.")
     match_expressions: Annotated[list[LabelExpression], Field(max_length=64)] = Field(
-        default_factory=list, description="Requirements that must hold."
+        default_factory=list, description="Requirements that the labels must meet."
     )
 
 
@@ -139,24 +133,24 @@ class NamespaceSelection(Model):
 
     selector: LabelSelector = Field(default_factory=LabelSelector, description="Label selector; empty = all.")
     exclude: list[str] = Field(
-        default_factory=lambda: ["kube-*"], description="Name patterns (shell style) that never get the Secret."
+        default_factory=lambda: ["kube-*"], description="Excluded name patterns; replaces the default `kube-*`."
     )
 
 
 class Robot(Model):
-    """One pull-only robot account for the whole cluster, made by the operator."""
+    """One pull-only robot account for the whole cluster, created by the operator."""
 
     projects: Annotated[list[str], Field(min_length=1)] = Field(
-        default_factory=lambda: ["*"], description="Projects it may pull from; '*' = all."
+        default_factory=lambda: ["*"], description="Projects that the robot can pull from; '*' = all."
     )
 
 
 class PullCredential(Model):
-    """The account whose credential is distributed: exactly one of the kinds."""
+    """The account whose credential the Secret contains: exactly one of the kinds."""
 
-    robot: Robot | None = Field(default=None, description="A robot account made by the operator.")
+    robot: Robot | None = Field(default=None, description="A robot account that the operator creates in Harbor.")
     secret_ref: CredentialsRef | None = Field(
-        default=None, description="Secret with `username` and `password` of an account made by hand."
+        default=None, description="Secret with `username` and `password` of an existing account."
     )
 
     @model_validator(mode="after")
@@ -167,71 +161,74 @@ class PullCredential(Model):
 
 
 class PullSecrets(Model):
-    """The pull Secret that every selected namespace holds, attached to its service accounts."""
+    """The pull Secret of every selected namespace, referenced by its service accounts."""
 
     secret_name: ObjectName = Field(default="harbor-pull", description="Name of the Secret in every namespace.")
-    service_accounts: Annotated[list[str], Field(min_length=1)] = Field(
-        default_factory=lambda: ["default"], description="Service accounts that reference it; ['*'] = all."
+    service_accounts: Annotated[list[AccountName], Field(min_length=1)] = Field(
+        default_factory=lambda: ["default"], description="Service accounts that reference the Secret; ['*'] = all."
     )
-    namespaces: NamespaceSelection = Field(default_factory=NamespaceSelection, description="Which namespaces.")
-    credential: PullCredential = Field(description="The account to distribute.")
+    namespaces: NamespaceSelection = Field(default_factory=NamespaceSelection, description="Selected namespaces.")
+    credential: PullCredential = Field(description="Account whose credential the Secret contains.")
     conflict_policy: ConflictPolicy = Field(
-        default=ConflictPolicy.REFUSE, description="What to do with a Secret of that name that is not ours."
+        default=ConflictPolicy.REFUSE,
+        description="What to do with a Secret of that name from another client: Refuse leaves it, Adopt overwrites it.",
     )
     admission_policy: AdmissionPolicy = Field(
         default=AdmissionPolicy.DISABLED,
-        description="Enabled = a MutatingAdmissionPolicy gives each service account its reference at birth, so that no "
-        "pod comes before it; needs Kubernetes 1.36 and the rights in `deploy/components/admission-policy`.",
+        description="Enabled: a MutatingAdmissionPolicy adds the imagePullSecret to service accounts at creation, so "
+        "that no pod is created without it. Needs Kubernetes 1.36 and `deploy/components/admission-policy`.",
     )
     stuck_pods: StuckPods = Field(
         default=StuckPods.IGNORE,
-        description="What to do with pods that were created before their service account had the reference and "
-        "therefore cannot pull; Evict lets their controller make new ones, and needs the rights in "
-        "deploy/components/evict-stuck-pods.",
+        description="What to do with pods that cannot pull because they were created before their service account "
+        "referenced the Secret. Evict lets their controller create new ones; it needs the rights in "
+        "`deploy/components/evict-stuck-pods`.",
     )
 
 
 class DeletionPolicies(Model):
-    """What is kept when the registry is deleted; data is kept unless you say otherwise."""
+    """What is removed when the HarborRegistry is deleted; data is retained by default."""
 
-    release: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="The Helm release.")
-    database: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="The databases and their role.")
-    storage: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="The container and what is in it.")
+    release: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Helm release.")
+    database: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="Databases and their role.")
+    storage: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="Container and its objects.")
     pull_secrets: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Pull Secrets and references.")
 
 
 class HarborRegistrySpec(Model):
-    """What the platform team wants."""
+    """The desired state."""
 
     external_url: ExternalUrl = Field(
-        alias="externalURL", description="What clients type: scheme, host, optional port."
+        alias="externalURL", description="URL that clients use: scheme, host and optional port."
     )
     ca_secret_ref: CaRef | None = Field(
-        default=None, description="CA of `externalURL`, used by every probe and given to the chart."
+        default=None, description="CA of `externalURL`; the probes and the chart use it."
     )
     suspend: bool = Field(
-        default=False, description="Write nothing any more, not into new namespaces either; nothing is undone."
+        default=False,
+        description="Pause reconciliation: no writes, including to new namespaces. Existing objects stay.",
     )
-    check_interval_seconds: int = Field(default=60, ge=5, le=86400, description="How often to look when all is well.")
-    release: Release | None = Field(default=None, description="The Helm release; absent = Harbor is run by others.")
-    database: Database | None = Field(default=None, description="External PostgreSQL; absent = the chart's own.")
-    cache: Cache | None = Field(default=None, description="External Redis or Valkey; absent = the chart's own.")
-    storage: Storage | None = Field(default=None, description="Where the images lie; absent = the chart's own volume.")
+    check_interval_seconds: int = Field(default=60, ge=5, le=86400, description="Seconds between reconciliations.")
+    release: Release | None = Field(default=None, description="Helm release; absent = Harbor is installed elsewhere.")
+    database: Database | None = Field(default=None, description="External PostgreSQL; absent = the one of the chart.")
+    cache: Cache | None = Field(default=None, description="External Redis or Valkey; absent = the one of the chart.")
+    storage: Storage | None = Field(default=None, description="Image storage; absent = the chart's default volume.")
     expose: Expose = Field(default_factory=Expose, description="How the chart exposes Harbor.")
     admin_password_secret_ref: PasswordRef | None = Field(
-        default=None, description="Harbor's admin password; made by the operator when absent and a release is wanted."
+        default=None,
+        description="Password of Harbor's user admin; absent = the operator generates it if it installs Harbor.",
     )
     projects: Annotated[list[Project], Field(max_length=500)] = Field(
         default_factory=list,
-        description="Projects that must exist.",
+        description="Projects that the operator creates or updates in Harbor.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    pull_secrets: PullSecrets | None = Field(default=None, description="The pull Secret in every namespace.")
-    deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What is kept on deletion.")
+    pull_secrets: PullSecrets | None = Field(default=None, description="Pull Secret in every selected namespace.")
+    deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What deletion removes.")
 
 
 class Metadata(Model):
-    """The part of the object's metadata that decisions may depend on."""
+    """The part of the object's metadata that decisions depend on."""
 
     name: str
     namespace: str
@@ -242,43 +239,43 @@ class Metadata(Model):
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any]) -> Metadata:
-        """Picks the known fields out of an object's metadata."""
+        """Returns the known fields of an object's metadata."""
         known = {to_camel(name) for name in cls.model_fields}
         return cls.model_validate({key: value for key, value in metadata.items() if key in known})
 
 
 class PreviousStatus(Model):
-    """The little of an earlier status that a decision needs, so that a restart knows it."""
+    """The part of the previous status that decisions depend on after a restart."""
 
-    secret_name: str = Field(default="", description="What was distributed and may have to be taken back.")
+    secret_name: str = Field(default="", description="Secret that was injected and may have to be removed.")
     service_accounts: tuple[str, ...] = ()
-    admission_policy: str = Field(default="", description="Name of the policy that may have to be taken away.")
-    robot: str | None = Field(default=None, description="What is told on while Harbor cannot be asked; so is the next.")
+    admission_policy: str = Field(default="", description="Policy that may have to be removed.")
+    robot: str | None = Field(default=None, description="Reported while Harbor is unreachable, as is `rotated_at`.")
     rotated_at: datetime | None = None
-    reachable: bool = Field(default=False, description="Whether this very spec was seen to be reachable.")
+    reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> PreviousStatus:
-        """Picks it out of an object's status."""
+        """Returns the previous status of an object from the API server."""
         status = body.get("status") or {}
-        spread = status.get("pullSecrets") or {}
-        told = {
+        injected = status.get("pullSecrets") or {}
+        statuses = {
             condition["type"]: condition["status"]
             for condition in status.get("conditions") or []
             if condition.get("observedGeneration") == body["metadata"].get("generation")
         }
         return cls(
-            secret_name=spread.get("secretName", ""),
-            service_accounts=tuple(spread.get("serviceAccounts") or ()),
-            admission_policy=spread.get("admissionPolicy", ""),
-            robot=spread.get("robot"),
-            rotated_at=spread.get("rotatedAt"),
-            reachable=told.get("RegistryReachable") == "True",
+            secret_name=injected.get("secretName", ""),
+            service_accounts=tuple(injected.get("serviceAccounts") or ()),
+            admission_policy=injected.get("admissionPolicy", ""),
+            robot=injected.get("robot"),
+            rotated_at=injected.get("rotatedAt"),
+            reachable=statuses.get("RegistryReachable") == "True",
         )
 
 
 class HarborRegistry(Model):
-    """A registry as parsed from the API server: identity, wish, and what was distributed before."""
+    """A HarborRegistry from the API server: metadata, spec, and the needed part of the previous status."""
 
     metadata: Metadata
     spec: HarborRegistrySpec
@@ -286,12 +283,12 @@ class HarborRegistry(Model):
 
     @property
     def key(self) -> str:
-        """'namespace/name', as logs and messages name the registry."""
+        """'namespace/name', as in logs and messages."""
         return f"{self.metadata.namespace}/{self.metadata.name}"
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> HarborRegistry:
-        """Parses an object of the API server; raises pydantic's ValidationError with the path below `spec`."""
+        """Parses an object from the API server; raises ValidationError with paths relative to `spec`."""
         return cls(
             metadata=Metadata.parse(body["metadata"]),
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),

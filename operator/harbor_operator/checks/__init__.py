@@ -1,1 +1,1 @@
-"""Pure judges: what was observed goes in, a finding or nothing comes out."""
+"""Pure checks: observed state in, `Blocked` or nothing out."""

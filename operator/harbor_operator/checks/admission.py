@@ -1,4 +1,4 @@
-"""What is in the way of the admission policy, and what it means beside how far the Secrets have spread."""
+"""Checks of the admission policy, and how its outcome combines with the outcome of the injection."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ from harbor_operator.reasons import Reason
 
 FIELD = "`spec.pullSecrets.admissionPolicy`"
 COMPONENT = "`deploy/components/admission-policy`"
-TELLING = 3
-"""One account may have slipped through while the policy was taken up; so many in a row did not."""
+MIN_MISSED_ACCOUNTS = 3
+"""The policy can miss one account while the API servers load it; three in a row show that it is not enforced."""
 
 
 def foreign_policy(kind: str, name: str) -> Blocked:
-    """An object of our name is not ours."""
+    """Returns the outcome for a policy or binding of our name that another client created."""
     return Blocked(
         Reason.ADMISSION_POLICY_FOREIGN,
-        f"{kind} '{name}' is in the cluster already and was not made for this registry: delete it, or set {FIELD} to "
-        "Disabled",
+        f"{kind} '{name}' already exists and was not created for this HarborRegistry: check that no one else uses it, "
+        f"then delete it; or set {FIELD} to Disabled",
     )
 
 
 def unsupported() -> str:
-    """The cluster knows no such policies."""
+    """Returns the message for a cluster without the MutatingAdmissionPolicy API."""
     return (
         f"{FIELD} is Enabled, but this cluster serves no MutatingAdmissionPolicy (admissionregistration.k8s.io/v1, "
-        "Kubernetes 1.36 or newer), so a pod may come before the reference of its service account and fail to pull: "
-        f"upgrade the cluster, or set {FIELD} to Disabled if that may happen"
+        "Kubernetes 1.36 or newer), so a pod can start before its service account has the imagePullSecret, and fail "
+        f"to pull: upgrade the cluster, or set {FIELD} to Disabled to accept that"
     )
 
 
 def rights_missing(name: str, why: str) -> str:
-    """The optional role was not applied, or does not name this policy."""
+    """Returns the message for a missing or incomplete optional role; `why` is the error of the API server."""
     return (
-        f"{FIELD} needs a role that the default installation does not have: apply {COMPONENT}, with '{name}' in the "
+        f"{FIELD} needs a role that is not part of the default installation: apply {COMPONENT}, with '{name}' in the "
         f"`resourceNames` of its ClusterRole ({why})"
     )
 
 
 def policy_settling(name: str, seconds: float) -> Pending:
-    """It has just been written."""
+    """Returns the outcome for a policy that the API servers load within the next `seconds`."""
     return Pending(
         Reason.ADMISSION_POLICY_SETTLING,
-        f"admission policy '{name}' was written a moment ago and is about to be in force",
+        f"admission policy '{name}' was just written; the API servers are loading it",
         requeue_after=seconds,
     )
 
 
 def ignored_policy_warnings(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:
-    """Accounts come without what the policy should have given them."""
-    if observed.missed_by_policy < TELLING:
+    """Returns a warning when new service accounts repeatedly lack the imagePullSecret that the policy adds."""
+    if observed.missed_by_policy < MIN_MISSED_ACCOUNTS:
         return ()
     message = (
-        f"the last {observed.missed_by_policy} service accounts were born without their reference, which was "
-        "attached a moment "
-        "later: the admission policy is in place, but the API server does not act by it"
+        f"the last {observed.missed_by_policy} new service accounts were created without the imagePullSecret; the "
+        "operator added it afterwards: the API server does not enforce the admission policy; enable the feature gate "
+        f"and the admission plugin MutatingAdmissionPolicy in every API server, or set {FIELD} to Disabled"
     )
     return (StatusWarning(Reason.ADMISSION_POLICY_IGNORED, message),)
 
 
-def combine(spread: Outcome, policy: Outcome) -> Outcome:
-    """Both as one outcome: the Secrets come first, and what is wrong with the policy is never hidden."""
+def combine(injection: Outcome, policy: Outcome) -> Outcome:
+    """Returns one outcome for both. The injection decides first, and the message always includes a policy problem."""
     if isinstance(policy, Done):
-        return spread
-    message = f"{spread.message}; {policy.message}"
-    if isinstance(spread, Done):
-        return replace(policy, message=message, facts=spread.facts, warnings=spread.warnings)
-    return replace(spread, message=message)
+        return injection
+    message = f"{injection.message}; {policy.message}"
+    if isinstance(injection, Done):
+        return replace(policy, message=message, facts=injection.facts, warnings=injection.warnings)
+    return replace(injection, message=message)

@@ -1,11 +1,18 @@
-"""Judges a Redis: what Harbor can use is one primary, outside a cluster, with enough logical databases."""
+"""Checks of a Redis: Harbor needs one primary, outside a cluster, with enough logical databases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harbor_operator.model.cache import REQUIRED_DATABASES, Address, Mode, ObservedCache, ObservedSentinel
-from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning
+from harbor_operator.model.cache import (
+    REQUIRED_DATABASES,
+    Address,
+    Mode,
+    ObservedCache,
+    ObservedSentinel,
+    RedisLogin,
+)
+from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning, Unknown
 from harbor_operator.reasons import Reason
 
 
@@ -21,8 +28,8 @@ def check_cache(address: Address, observed: ObservedCache) -> Blocked | None:
     if observed.mode is Mode.CLUSTER:
         return Blocked(
             Reason.CACHE_IS_CLUSTER,
-            f"{where} runs in cluster mode, which Harbor does not speak: it would fail with 'MOVED' for every key that "
-            "another node holds; use one primary, a primary behind Sentinels, or HAProxy in front of the primary",
+            f"{where} runs in cluster mode, which Harbor does not support: it fails with 'MOVED' for every key of "
+            "another node; use one primary, a primary behind Sentinels, or HAProxy in front of the primary",
         )
     if not observed.is_primary:
         follows = f" of '{observed.primary}'" if observed.primary else ""
@@ -41,15 +48,14 @@ def check_cache(address: Address, observed: ObservedCache) -> Blocked | None:
 
 
 def cache_warnings(address: Address, observed: ObservedCache) -> tuple[StatusWarning, ...]:
-    """Returns what works today and will lose jobs under memory pressure."""
+    """Returns a warning if the server drops keys under memory pressure."""
     if observed.eviction == "noeviction":
         return ()
     return (
         StatusWarning(
             Reason.CACHE_EVICTS_KEYS,
-            f"{observed.product} at '{address.text}' has `maxmemory-policy {observed.eviction}`: when memory runs "
-            "out it drops "
-            "Harbor's jobs and sessions without a word; set `maxmemory-policy noeviction`",
+            f"{observed.product} at '{address.text}' has `maxmemory-policy {observed.eviction}`: under memory "
+            "pressure it drops Harbor's jobs and sessions without an error; set `maxmemory-policy noeviction`",
         ),
     )
 
@@ -59,14 +65,14 @@ def check_sentinel(address: Address, master: str, observed: ObservedSentinel) ->
     if not observed.is_sentinel:
         return Blocked(
             Reason.SENTINEL_MASTER_UNKNOWN,
-            f"the server at '{address.text}' (`spec.cache.addresses`) is no Sentinel: give the Sentinels' addresses, "
-            "or leave `spec.cache.sentinelMaster` empty and give the one primary",
+            f"the server at '{address.text}' (`spec.cache.addresses`) is not a Sentinel: give the addresses of "
+            "the Sentinels, or leave `spec.cache.sentinelMaster` empty and give the one primary",
         )
     if observed.requires_password:
         return Blocked(
             Reason.SENTINEL_REQUIRES_PASSWORD,
-            f"the Sentinel at '{address.text}' demands a password, which Harbor cannot give: take `requirepass` out "
-            "of the Sentinels' configuration (the primary may keep its own), or use one primary address",
+            f"the Sentinel at '{address.text}' requires a password, which Harbor cannot send: remove `requirepass` "
+            "from the Sentinels' configuration (the primary may keep its own), or use one primary address",
         )
     if observed.master is None:
         return Blocked(
@@ -78,22 +84,58 @@ def check_sentinel(address: Address, master: str, observed: ObservedSentinel) ->
 
 
 def check_sentinels_agree(masters: Mapping[Address, Address]) -> Pending | None:
-    """Returns that Sentinels name different primaries, by Sentinel, or None."""
+    """Returns which primary each Sentinel names if they disagree, or None; `masters` is by Sentinel."""
     if len(set(masters.values())) <= 1:
         return None
-    views = ", ".join(f"'{sentinel.text}' says '{master.text}'" for sentinel, master in masters.items())
+    views = ", ".join(f"'{sentinel.text}' names '{master.text}'" for sentinel, master in masters.items())
     return Pending(
         Reason.SENTINEL_MASTER_UNKNOWN,
         f"the Sentinels of `spec.cache.addresses` do not name one primary: {views}; "
-        "if this is no failover in progress, they belong to different master sets",
+        "unless a failover is in progress, they belong to different master sets",
     )
 
 
 def silent_sentinel_warnings(silent: Mapping[Address, str]) -> tuple[StatusWarning, ...]:
-    """Returns a warning for Sentinels that did not answer while others did."""
+    """Returns a warning for each Sentinel that did not answer while others did; `silent` has its error."""
     return tuple(
         StatusWarning(
-            Reason.CACHE_UNREACHABLE, f"Sentinel '{address.text}' of `spec.cache.addresses` does not answer: {said}"
+            Reason.CACHE_UNREACHABLE, f"Sentinel '{address.text}' of `spec.cache.addresses` does not answer: {error}"
         )
-        for address, said in silent.items()
+        for address, error in silent.items()
     )
+
+
+def explain_rejected_login(address: Address, login: RedisLogin, detail: str) -> Blocked:
+    """Returns what a rejected password means; `detail` is the error text of the server."""
+    if login.password is None:
+        remedy = "the server requires a password: name its Secret in `spec.cache.passwordSecretRef`"
+    elif "without any password configured" in detail:
+        remedy = (
+            "the server has no password: remove `spec.cache.passwordSecretRef`, or set `requirepass`; if it is a "
+            "Sentinel, keep the Secret for its primary and set `spec.cache.sentinelMaster`"
+        )
+    else:
+        remedy = f"correct {login.origin}"
+    message = f"Redis at '{address.text}' rejected the login: {detail.rstrip('. ')}; {remedy}"
+    return Blocked(Reason.CACHE_CREDENTIALS_REJECTED, message)
+
+
+def explain_untrusted(address: Address, detail: str) -> Blocked:
+    """Returns what a certificate means that no trusted authority signed; `detail` is the error text of OpenSSL."""
+    # Never "switch TLS off": the password would then travel in clear text.
+    return Blocked(
+        Reason.CERTIFICATE_UNTRUSTED,
+        f"the certificate of Redis at '{address.text}' (`spec.cache.addresses`) is not trusted: {detail}; use one that "
+        "an authority of the operator's image signed, for the host name in `spec.cache.addresses`",
+    )
+
+
+def explain_no_answer(address: Address, login: RedisLogin, detail: str) -> Unknown:
+    """Returns what the absence of a valid answer means; `detail` is the error."""
+    hint = (
+        "`spec.cache.tls` is true: check that the server speaks TLS on this port"
+        if login.tls
+        else "`spec.cache.tls` is false: check that this is not a TLS port"
+    )
+    message = f"Redis at '{address.text}' (`spec.cache.addresses`) does not answer: {detail}; {hint}"
+    return Unknown(Reason.CACHE_UNREACHABLE, message)

@@ -1,4 +1,4 @@
-"""May we configure this Harbor: who are we there, and does it take changes."""
+"""Checks before a write to Harbor's configuration: the login, the spec, and read-only mode."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from harbor_operator.reasons import Reason
 
 
 def check_admin(registry: HarborRegistry, secret: str, identity: Identity) -> Blocked | None:
-    """The reason why the admin password is of no use, if it is not."""
+    """Returns why the admin password cannot be used, or None."""
     if identity is Identity.ADMIN:
         return None
     return Blocked(
         Reason.ADMIN_CREDENTIALS_REJECTED,
-        f"Harbor at {registry.spec.external_url} does not accept the admin password in Secret '{secret}'. A password "
-        "given to the chart counts at the very first start only: put the present password of 'admin' into the Secret, "
+        f"Harbor at {registry.spec.external_url} does not accept the admin password in Secret '{secret}'. The chart "
+        "uses its password at the first start only: put the current password of 'admin' into the Secret, "
         "or change it in Harbor (user menu, Change Password) to the one in the Secret",
     )
 
 
 def check_projects(registry: HarborRegistry) -> Blocked | None:
-    """A project that is named twice has two wishes, and none of them can be kept."""
+    """Returns that the spec names a project twice, or None: its two entries may contradict each other."""
     twice = [name for name, count in Counter(one.name for one in registry.spec.projects).items() if count > 1]
     if not twice:
         return None
@@ -32,18 +32,41 @@ def check_projects(registry: HarborRegistry) -> Blocked | None:
 
 
 def check_read_only(system: SystemInfo, waiting: int) -> Blocked | None:
-    """A read-only Harbor stops us only where something has to be written."""
+    """Returns that Harbor is read-only although `waiting` projects need a write, or None."""
     if not (system.read_only and waiting):
         return None
-    message = f"Harbor is in read-only mode, {waiting} projects wait to be made or changed: {_SWITCH_OFF}"
+    message = f"Harbor is in read-only mode, {waiting} projects must be created or changed: {_SWITCH_OFF}"
     return Blocked(Reason.REGISTRY_READ_ONLY, message)
 
 
 def read_only_warnings(system: SystemInfo) -> tuple[StatusWarning, ...]:
-    """A warning as long as nobody can push."""
+    """Returns a warning while Harbor refuses pushes."""
     if not system.read_only:
         return ()
     return (StatusWarning(Reason.REGISTRY_READ_ONLY, f"Harbor is in read-only mode and refuses pushes: {_SWITCH_OFF}"),)
+
+
+def explain_rejected_admin(request: str) -> Blocked:
+    """Returns that Harbor rejected the administrator's login; `request` is method and URL."""
+    return Blocked(
+        Reason.ADMIN_CREDENTIALS_REJECTED,
+        f"Harbor does not accept the administrator's login ({request}): correct the Secret with the admin password",
+    )
+
+
+def explain_read_only() -> Blocked:
+    """Returns that Harbor rejected a write because it is read-only."""
+    return Blocked(Reason.REGISTRY_READ_ONLY, f"Harbor is in read-only mode: {_SWITCH_OFF}")
+
+
+def explain_rejected_request(reason: Reason, request: str, detail: str) -> Blocked:
+    """Returns that Harbor rejected a request; `detail` is its own error message."""
+    return Blocked(reason, f"Harbor rejects {request}: {detail}")
+
+
+def explain_empty_robot_secret(login: str) -> Blocked:
+    """Returns that the secret for a robot is empty: Harbor would generate another."""
+    return Blocked(Reason.SECRET_INVALID, f"the secret for robot '{login}' is empty: put one into its Secret")
 
 
 _SWITCH_OFF = "switch it off in Harbor under Configuration, System Settings, Repository Read Only"

@@ -1,4 +1,4 @@
-"""May this registry have the Secret name, may this account be spread, and how far has it come."""
+"""Checks of the pull Secrets: the Secret name, the account, the robot, and the progress of the injection."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from harbor_operator.model.outcomes import (
 from harbor_operator.reasons import Reason
 
 ADMIN_NAME = "admin"
-SHOWN_FAILURES = 3
+MAX_SHOWN_FAILURES = 3
 
-# What does not go away by itself; everything else is tried again by the injector.
-_NEEDS_A_PERSON = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
+# These reasons need manual action. The injector retries after every other reason.
+_NEEDS_ACTION = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
 _DEFAULT_NAME = str(PullSecrets.model_fields["secret_name"].default)
 
 
 def check_secret_name(
     registry: HarborRegistry, secret_name: str, others: Iterable[Mapping[str, Any]]
 ) -> Blocked | None:
-    """The older registry that wants the same Secret name, if there is one."""
+    """Returns a block if an older HarborRegistry injects a Secret of the same name."""
     own = (registry.metadata.creation_timestamp, registry.key)
-    rivals = sorted(
+    competitors = sorted(
         _age(other)
         for other in others
-        if other["metadata"].get("uid") != registry.metadata.uid and _wanted_name(other) == secret_name
+        if other["metadata"].get("uid") != registry.metadata.uid and _configured_name(other) == secret_name
     )
-    if not rivals or rivals[0] > own:
+    if not competitors or competitors[0] > own:
         return None
     return Blocked(
         Reason.SECRET_NAME_TAKEN,
-        f"HarborRegistry '{rivals[0][1]}' is older and spreads Secret '{secret_name}' already: choose another name in "
-        "`spec.pullSecrets.secretName`",
+        f"HarborRegistry '{competitors[0][1]}' is older and already injects Secret '{secret_name}': set another "
+        "name in `spec.pullSecrets.secretName`",
     )
 
 
@@ -54,75 +54,76 @@ def _age(manifest: Mapping[str, Any]) -> tuple[str, str]:
     return metadata.get("creationTimestamp", ""), f"{metadata['namespace']}/{metadata['name']}"
 
 
-def _wanted_name(manifest: Mapping[str, Any]) -> str | None:
-    # Read from the raw object: a registry whose spec does not parse must not lose its name to a younger one.
+def _configured_name(manifest: Mapping[str, Any]) -> str | None:
+    # Reads the raw object: a HarborRegistry whose spec does not parse must not lose its name to a younger one.
     section = manifest.get("spec", {}).get("pullSecrets")
     return str(section.get("secretName", _DEFAULT_NAME)) if isinstance(section, Mapping) else None
 
 
 def check_account(secret: str, username: str, identity: Identity) -> Blocked | None:
-    """The reason not to spread an account made by hand: everybody who may create a pod can read it."""
+    """Returns a block if the account is an administrator: anyone who creates pods can read the Secret."""
     if username == ADMIN_NAME or identity is Identity.ADMIN:
         return Blocked(
             Reason.PULL_CREDENTIAL_IS_ADMIN,
             f"Secret '{secret}' (`spec.pullSecrets.credential.secretRef`) holds the administrator '{username}': "
-            "whoever may create a pod anywhere could take over the registry; use an account that may only pull, or "
+            "anyone who creates pods could take over the registry; use an account with pull permission only, or set "
             "`spec.pullSecrets.credential.robot`",
         )
     return None
 
 
 def rejected_account(registry: HarborRegistry, secret: str, username: str) -> Blocked:
-    """The account is not accepted by the registry."""
+    """Returns the outcome for an account whose login the registry rejects."""
     return Blocked(
         Reason.PULL_CREDENTIAL_REJECTED,
         f"{registry.spec.external_url} rejects '{username}' with the password in Secret '{secret}': put the account's "
-        "present password there, and see that it is neither disabled nor expired",
+        "current password into the Secret, and check in Harbor that the account is enabled and not expired",
     )
 
 
 def rejected_robot(registry: HarborRegistry, robot: str) -> Blocked:
-    """Our robot is not accepted although its secret has just been set."""
+    """Returns the outcome for our robot whose login the registry rejects although its secret was just set."""
     return Blocked(
         Reason.PULL_CREDENTIAL_REJECTED,
-        f"{registry.spec.external_url} rejects '{robot}' right after its secret was set: see the log of core, or "
-        "delete the robot in Harbor under Robot Accounts, and the operator makes a new one",
+        f"{registry.spec.external_url} rejects '{robot}' directly after its secret was set: read the log of Harbor's "
+        "core for the cause; if there is none, delete this robot in Harbor under Robot Accounts (it belongs to this "
+        "HarborRegistry), and the operator creates a new one and updates every pull Secret",
     )
 
 
 def check_robot(desired: DesiredRobot, observed: ObservedRobot) -> Blocked | None:
-    """Returns why a robot of that name must be left alone: it was not made for this registry."""
+    """Returns a block if a robot of that name was not created for this HarborRegistry."""
     if observed.description == desired.description:
         return None
     return Blocked(
         Reason.ROBOT_REFUSED,
-        f"robot '{observed.login}' is in Harbor already and was not made for this registry (its description is not "
-        f"'{desired.description}'): delete it in Harbor under Robot Accounts, or rename the HarborRegistry",
+        f"robot '{observed.login}' already exists in Harbor and was not created for this HarborRegistry (its "
+        f"description is not '{desired.description}'): it can belong to another cluster, whose pulls would stop "
+        "without it; find its owner first, then rename this HarborRegistry, or delete the robot if it is unused",
     )
 
 
 def weak_secret(secret: str) -> Blocked:
-    """The stored secret of the robot does not meet Harbor's rule."""
+    """Returns the outcome for a stored robot secret that does not meet Harbor's rules."""
     return Blocked(
         Reason.SECRET_INVALID,
-        f"key 'password' of Secret '{secret}' is no secret that Harbor takes for a robot (8 to 128 characters, upper "
-        "case, lower case and a digit): delete the Secret, and the operator makes a new one",
+        f"key 'password' of Secret '{secret}' is not valid for a robot in Harbor (8 to 128 characters with upper "
+        "case, lower case and a digit): delete the Secret, and the operator creates a new one",
     )
 
 
 def robot_left_behind(robot: str, why: str) -> str:
-    """What to tell when Harbor could not be asked to delete the robot."""
-    return f"pull Secrets and references are gone; robot '{robot}' may still be in Harbor, delete it there: {why}"
+    """Returns the message for a robot that the operator could not delete; `why` is the error."""
+    return f"pull Secrets and references are removed; robot '{robot}' may still be in Harbor, delete it there: {why}"
 
 
 def injection_outcome(secret_name: str, observed: PullSecretFacts | None, facts: Facts) -> Outcome:
-    """How far the Secret has spread, as an outcome."""
+    """Returns the outcome of the injection; `observed` is None before the watches have delivered a full list."""
     if observed is None:
-        message = f"looking at the namespaces that shall hold Secret '{secret_name}'"
+        message = f"waiting for the first full list of the namespaces that Secret '{secret_name}' is injected into"
         return Pending(Reason.NAMESPACES_PENDING, message, requeue_after=2.0, facts=facts)
-    return replace(
-        _progress(secret_name, observed, facts), warnings=_contested(observed) + ignored_policy_warnings(observed)
-    )
+    warnings = _conflict_warnings(observed) + ignored_policy_warnings(observed)
+    return replace(_progress(secret_name, observed, facts), warnings=warnings)
 
 
 def _progress(secret_name: str, observed: PullSecretFacts, facts: Facts) -> Outcome:
@@ -134,37 +135,40 @@ def _progress(secret_name: str, observed: PullSecretFacts, facts: Facts) -> Outc
     return Done(f"{observed.ready} namespaces hold Secret '{secret_name}'", facts=facts)
 
 
-def _contested(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:
-    if not observed.contested:
+def _conflict_warnings(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:
+    if not observed.conflicts:
         return ()
-    message = f"somebody keeps undoing what the operator does again, ever more slowly: {_listed(observed.contested)}"
-    return (StatusWarning(Reason.PULL_SECRETS_CONTESTED, message),)
+    message = (
+        "another client keeps reverting these objects; the operator retries with increasing back-off: "
+        f"{_listed(observed.conflicts)}"
+    )
+    return (StatusWarning(Reason.PULL_SECRETS_CONFLICT, message),)
 
 
 def stuck_pod_warnings(observed: StuckPodFacts) -> tuple[StatusWarning, ...]:
-    """The pods that were made too early and stay so, and what keeps us from evicting them."""
+    """Returns warnings for the pods that stay stuck, and for the error that prevents evictions."""
     warnings = []
     if observed.unable:
-        message = f"pods that were created too early are not rescued: {observed.unable}"
+        message = f"the operator cannot evict pods that started before their Secret: {observed.unable}"
         warnings.append(StatusWarning(Reason.EVICTION_RIGHTS_MISSING, message))
     if observed.left:
-        message = f"{len(observed.left)} stuck: {_listed(observed.left)}"
+        message = f"{len(observed.left)} pods are stuck: {_listed(observed.left)}"
         warnings.append(StatusWarning(Reason.PODS_STUCK, message))
     return tuple(warnings)
 
 
-def _listed(things: tuple[str, ...]) -> str:
-    more = len(things) - SHOWN_FAILURES
-    return "; ".join(things[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
+def _listed(items: tuple[str, ...]) -> str:
+    more = len(items) - MAX_SHOWN_FAILURES
+    return "; ".join(items[:MAX_SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _failed(observed: PullSecretFacts, facts: Facts) -> Outcome:
-    shown = "; ".join(_line(failure) for failure in observed.failures[:SHOWN_FAILURES])
-    more = observed.failed - min(len(observed.failures), SHOWN_FAILURES)
+    shown = "; ".join(_line(failure) for failure in observed.failures[:MAX_SHOWN_FAILURES])
+    more = observed.failed - min(len(observed.failures), MAX_SHOWN_FAILURES)
     rest = f"; and {more} more" if more else ""
     message = f"{observed.failed} of {observed.namespaces} namespaces failed: {shown}{rest}"
-    nothing_moves = observed.ready + observed.failed >= observed.namespaces
-    if nothing_moves and observed.failures and all(failure.reason in _NEEDS_A_PERSON for failure in observed.failures):
+    is_final = observed.ready + observed.failed >= observed.namespaces
+    if is_final and observed.failures and all(failure.reason in _NEEDS_ACTION for failure in observed.failures):
         return Blocked(Reason.NAMESPACES_FAILED, message, facts=facts)
     return Pending(Reason.NAMESPACES_FAILED, message, requeue_after=10.0, facts=facts)
 
@@ -174,7 +178,11 @@ def _line(failure: NamespaceFailure) -> str:
 
 
 def cleaning_up(secret_name: str, remaining: int | None, facts: Facts) -> Pending:
-    """Old Secrets or references are still there."""
-    amount = f"{remaining} namespaces still hold" if remaining is not None else "looking for namespaces that hold"
-    message = f"{amount} Secret '{secret_name}' or a reference to it that is to go"
+    """Returns the outcome while old Secrets or references remain; `remaining` is None before the first full list."""
+    what = f"Secret '{secret_name}' or a reference to it"
+    message = (
+        f"waiting for the first full list of the namespaces that hold {what}"
+        if remaining is None
+        else f"{remaining} namespaces still hold {what}; the operator is removing it"
+    )
     return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after=2.0, facts=facts)

@@ -1,4 +1,4 @@
-"""What a client meets at `spec.externalURL`, and what it means: certificate, entrance, health, upload, pull."""
+"""Checks of the registry at `spec.externalURL`: certificate, /v2/, health, upload and pull."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning
+from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning, Unknown
 from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
 from harbor_operator.reasons import Reason
 
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocked | None:
-    """The reason why clients refuse the certificate, if they do."""
+    """Returns why clients refuse the certificate, or None."""
     url, names = registry.spec.external_url, ", ".join(f"'{name}'" for name in observed.names) or "nothing"
     match observed.fault:
         case None:
@@ -38,33 +38,33 @@ def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocke
         case TlsFault.EXPIRED:
             return Blocked(
                 Reason.CERTIFICATE_EXPIRED,
-                f"the certificate of {url} is outside its time of validity ({observed.detail}, it ends "
-                f"{observed.not_after:%F}): renew it where TLS ends",
+                f"the certificate of {url} is not valid now ({observed.detail}; it expires "
+                f"{observed.not_after:%F}): renew it in the proxy or ingress that serves it",
             )
 
 
 def _trust(registry: HarborRegistry) -> str:
     given = registry.spec.ca_secret_ref
     if given is None:
-        return "name the Secret that holds its CA in `spec.caSecretRef`; now only the system's CAs are trusted"
-    return f"Secret '{given.name}' (`spec.caSecretRef`) must hold its CA in key '{given.key}'"
+        return "name the Secret with its CA in `spec.caSecretRef`; without it only the system's CAs are trusted"
+    return f"Secret '{given.name}' (`spec.caSecretRef`) must contain its CA in key '{given.key}'"
 
 
 def certificate_warnings(registry: HarborRegistry, observed: Certificate, now: datetime) -> tuple[StatusWarning, ...]:
-    """A warning when the certificate ends soon."""
+    """Returns a warning if the certificate expires within EXPIRY_NOTICE of `now`."""
     if observed.not_after - now > EXPIRY_NOTICE:
         return ()
     message = (
-        f"the certificate of {registry.spec.external_url} ends {observed.not_after:%F}: renew it, or pulls will fail"
+        f"the certificate of {registry.spec.external_url} expires {observed.not_after:%F}: renew it, or pulls will fail"
     )
     return (StatusWarning(Reason.CERTIFICATE_EXPIRING, message),)
 
 
 def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked | Pending | None:
-    """What is wrong with the answer to GET /v2/, if anything."""
+    """Returns why the answer to GET /v2/ is not that of this Harbor, or None."""
     url = registry.spec.external_url
     if observed.redirect:
-        message = f"{url}/v2/ redirects to {observed.redirect}: set `spec.externalURL` to where clients end up"
+        message = f"{url}/v2/ redirects to {observed.redirect}: set `spec.externalURL` to the final URL"
         return Blocked(Reason.REGISTRY_NOT_HARBOR, message)
     if observed.status == HTTPStatus.OK and observed.is_registry:
         return None
@@ -74,11 +74,11 @@ def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked
         or realm is None
         or not observed.challenge.lower().startswith("bearer")
     ):
-        # An ingress that has not heard of a new release yet answers like this too, hence no Blocked.
+        # An ingress that does not route to a new release yet answers the same, so this is not Blocked.
         return Pending(
             Reason.REGISTRY_NOT_HARBOR,
-            f"{url}/v2/ answers HTTP {observed.status} without a token service: it must lead to Harbor; check "
-            "`spec.externalURL` and where the proxy in front sends /v2/, /api/, /service/ and /c/",
+            f"{url}/v2/ answers HTTP {observed.status} without a token service, so it is not Harbor: check "
+            "`spec.externalURL` and that the proxy in front routes /v2/, /api/, /service/ and /c/ to Harbor",
         )
     if origin(realm[1]) == origin(url):
         return None
@@ -90,60 +90,113 @@ def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked
 
 
 def check_health(registry: HarborRegistry, observed: tuple[Component, ...]) -> Pending | None:
-    """The unhealthy parts of Harbor, by name."""
-    ill = [f"{part.name}{f' ({part.error})' if part.error else ''}" for part in observed if not part.healthy]
-    if not ill:
+    """Returns the unhealthy components of Harbor by name, or None."""
+    unhealthy = [f"{part.name}{f' ({part.error})' if part.error else ''}" for part in observed if not part.healthy]
+    if not unhealthy:
         return None
-    message = f"{registry.spec.external_url}/api/v2.0/health names as unhealthy: {', '.join(ill)}; see their logs"
+    message = (
+        f"{registry.spec.external_url}/api/v2.0/health reports as unhealthy: {', '.join(unhealthy)}; read their logs"
+    )
     return Pending(Reason.REGISTRY_UNHEALTHY, message, requeue_after=10.0)
 
 
 def check_upload(registry: HarborRegistry, observed: UploadResult) -> Blocked | Pending | None:
-    """What would stop a push, if anything; an upload that was not allowed to start says nothing."""
+    """Returns what would stop a push, or None; an upload that was not permitted to start proves nothing."""
     url = registry.spec.external_url
     if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in {observed.started, observed.patched}:
         return Blocked(
             Reason.PROXY_BODY_LIMIT,
-            f"something in front of {url} refuses a body of {PROBE_MIB} MiB with HTTP 413: lift its limit (nginx: "
+            f"a proxy in front of {url} refuses a body of {PROBE_MIB} MiB with HTTP 413: remove its limit (nginx: "
             "'client_max_body_size 0;', ingress-nginx: 'nginx.ingress.kubernetes.io/proxy-body-size: \"0\"')",
         )
     if origin(urljoin(url, observed.location)) != origin(url):
         return Blocked(
             Reason.UPLOAD_LOCATION_MISMATCH,
-            f"an upload at {url} is continued at {_site(observed.location)}, where clients cannot follow: set the "
-            "chart "
-            "value 'registry.relativeurls' to true, or let the proxy in front pass on Host and X-Forwarded-Proto",
+            f"an upload at {url} continues at {_site(observed.location)}, which is another origin: set the chart "
+            "value 'registry.relativeurls' to true, or make the proxy in front set Host and X-Forwarded-Proto",
         )
     worst = max(observed.started, observed.patched or 0)
     if worst < HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
-    message = f"a trial upload at {url} ended with HTTP {worst}: the registry cannot write its storage; see its log"
+    message = f"a trial upload at {url} ended with HTTP {worst}: the registry cannot write to its storage; read its log"
     return Pending(Reason.REGISTRY_UNHEALTHY, message, requeue_after=15.0)
 
 
 def check_pull(registry: HarborRegistry, observed: PullResult) -> Blocked | Pending | None:
-    """What would stop every pull; a credential that is refused is the business of the pull Secrets."""
+    """Returns what would stop every pull, or None; a rejected credential is reported with the pull Secrets."""
     url = registry.spec.external_url
     if observed.accepted == HTTPStatus.UNAUTHORIZED:
         return Blocked(
             Reason.TOKEN_SERVICE_MISMATCH,
-            f"{url} does not accept the tokens that its own token service issues: all replicas of core must hold the "
+            f"{url} does not accept the tokens that its own token service issues: all replicas of core must use the "
             "same key pair (chart value 'core.secretName'), and their clocks must agree",
         )
     worst = max(observed.token, observed.accepted or 0, observed.manifest or 0)
     if worst < HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
-    message = f"a trial pull at {url} ended with HTTP {worst}: see the logs of core and registry"
+    message = f"a trial pull at {url} ended with HTTP {worst}: read the logs of core and registry"
     return Pending(Reason.REGISTRY_UNHEALTHY, message, requeue_after=30.0)
 
 
 def _site(url: str) -> str:
-    # The rest of a Location is a signed state, different each time.
+    # The rest of a Location is a signed state that differs each time; a status with it would change at every check.
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port; a default port counts as written out."""
+    """Returns scheme, host and port; a default port equals its number."""
     parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    try:
+        port = parts.port
+    except ValueError:  # not a number: equal to no origin of ours
+        port = -1
+    return parts.scheme, (parts.hostname or ""), port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def explain_invalid_bundle() -> Blocked:
+    """Returns that the CA bundle of the registry holds no certificate."""
+    message = "the Secret named by `spec.caSecretRef` contains no PEM certificate under its key: put the CA there"
+    return Blocked(Reason.SECRET_INVALID, message)
+
+
+def explain_untrusted(url: str, detail: str) -> Blocked:
+    """Returns what a certificate means that the trusted authorities did not sign; `detail` is OpenSSL's text."""
+    message = f"the certificate of {url} is not trusted ({detail}): put its CA into the Secret of `spec.caSecretRef`"
+    return Blocked(Reason.CERTIFICATE_UNTRUSTED, message)
+
+
+def explain_no_answer(url: str, detail: str) -> Unknown:
+    """Returns what the absence of an answer means; `detail` is the error."""
+    message = f"{url} cannot be reached from the operator: {detail}; check DNS, the proxy or ingress, and Harbor"
+    return Unknown(Reason.REGISTRY_UNREACHABLE, message)
+
+
+def explain_unacceptable_answer(url: str, request: str, detail: str) -> Blocked:
+    """Returns what an answer means that Harbor never gives; `detail` completes "answers `request` with ..."."""
+    return Blocked(
+        Reason.REGISTRY_NOT_HARBOR,
+        f"{url} answers {request} with {detail}, so another program than Harbor's API answers: check "
+        "`spec.externalURL` and where the proxy in front routes this path",
+    )
+
+
+def explain_busy(url: str, request: str, status: int) -> Unknown:
+    """Returns what a proxy's error means, or a request to slow down."""
+    message = f"{url} answers HTTP {status} to {request}: Harbor behind it is not ready; the operator retries"
+    return Unknown(Reason.REGISTRY_UNREACHABLE, message)
+
+
+def explain_server_error(url: str, request: str, status: int) -> Unknown:
+    """Returns what an internal error of Harbor means: nothing about the request itself."""
+    message = f"{url} answers HTTP {status} to {request}: the cause is in the log of core"
+    return Unknown(Reason.REGISTRY_UNHEALTHY, message)
+
+
+def explain_no_health(url: str, status: int) -> Blocked:
+    """Returns what an answer without a health report means."""
+    return Blocked(
+        Reason.REGISTRY_NOT_HARBOR,
+        f"{url}/api/v2.0/health answers HTTP {status} without a health report: it must lead to Harbor 2.0 or newer; "
+        "check where the proxy in front routes /api/",
+    )

@@ -1,21 +1,19 @@
-"""A pull Secret in every namespace: a mirror of the cluster, one keyed queue, and two writes per fresh namespace.
+"""The injector: a pull Secret in every selected namespace, and a reference to it in its service accounts.
 
-    mirror.py      what the watches have told, per namespace
-    interests.py   wishes and withdrawn claims -> who has a stake in a namespace
-    plans.py       what each namespace needs next, kept for those that wait
-    queue.py       which namespace is next: fresh before repairs before rotation, never two writes at once in one
-    review.py      all of them again after a change of the wishes, a few at a time
-    width.py       how many at a time: bounds that follow the server's latency
-    pace.py        how fast: a rate that follows the server's refusals, and back-off per namespace
-    contests.py    who keeps undoing our work, and how long to leave him to it
-    births.py      whether an admission policy that should attach accounts at birth really does
-    standings.py   how far every wish has spread
-    injector.py    event -> pure plan -> writes
-    runner.py      the tasks that feed the one and serve the other
-    feeding.py     one view, followed for ever
-    rescue/        pods that were made a moment too early
+    controller.py  the tasks: watches, dispatch of the work queue, one task per namespace
+    injector.py    watch event -> pure plan -> writes
+    store.py       what the watches delivered: one record per namespace
+    claims.py      which registry claims what, and the state of each claim in a namespace
+    queue.py       which namespace is next; the resync after a change of the claims
+    writer.py      executes one action and records its result
+    limits.py      how many writes at a time and per second, and the back-off
+    conflicts.py   other clients that keep reverting our writes
+    status.py      progress, health of the watches, effect of admission policies
+    deps.py        clock, random, sleep, metrics
+    stuck_pods/    evicts pods that were created before their service account had the reference
 
-Namespaces are mirrored here too, without spec and status, rather than handed over by Kopf: a deletion missed during a
-relist is noticed, an event costs a hundredth of the processor time, and no order between two watchers of the same
-cluster has to be thought about.
+The pure plan is plan/injection.py. A new namespace costs two writes and no read.
+
+The injector watches Namespaces itself, without spec and status, instead of using Kopf's handlers: it detects deletions
+that a watch missed, an event costs a hundredth of the processor time, and one watcher needs no order between two.
 """

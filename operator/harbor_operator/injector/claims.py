@@ -1,4 +1,4 @@
-"""Wishes and withdrawn claims, and what they amount to in one namespace."""
+"""The claims of all registries, and what they mean in one namespace."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ NAMESPACES = Source(Kind.NAMESPACES)
 
 
 @dataclass(frozen=True, slots=True)
-class _DesiredClaim:
+class _SelectingClaim:
+    """A declared claim: its meaning in selected namespaces, and in all others."""
+
     selection: NamespaceSelection
-    inside: NamespaceClaim
-    outside: NamespaceClaim
+    selected: NamespaceClaim
+    unselected: NamespaceClaim
 
 
 def sources_for(claim: Claim) -> frozenset[Source]:
-    """Returns the views without which nothing can be said about a claim."""
+    """Returns the watches that show every object of a claim."""
     names = ("",) if EVERY_ACCOUNT in claim.service_accounts else claim.service_accounts
     return frozenset(
         {NAMESPACES, Source(Kind.SECRETS, claim.secret_name), *(Source(Kind.ACCOUNTS, name) for name in names)}
@@ -41,112 +43,112 @@ def sources_for(claim: Claim) -> frozenset[Source]:
 
 
 def claim_in_state(claim: Claim, state: ClaimState) -> NamespaceClaim:
-    """Returns a claim as one stance in a namespace."""
+    """Returns the claim as it applies to one namespace."""
     return NamespaceClaim(claim.registry_uid, claim.secret_name, claim.service_accounts, state)
 
 
 class ClaimRegistry:
-    """Who wants what where; call `refresh` after a change, or when a view has become complete."""
+    """Holds the declared and the releasing claims; call `refresh` after a change and after a watch has synced."""
 
     def __init__(self) -> None:
-        self._wishes: dict[str, DesiredInjection] = {}
-        self._withdrawn: dict[Claim, None] = {}
-        self._settled: set[Claim] = set()
+        self._declared: dict[str, DesiredInjection] = {}
+        self._releasing: dict[Claim, None] = {}
+        self._released: set[Claim] = set()
         self._sources = frozenset({NAMESPACES})
-        self._wanted: list[_DesiredClaim] = []
-        self._leaving: list[NamespaceClaim] = []
+        self._active: list[_SelectingClaim] = []
+        self._inactive: list[NamespaceClaim] = []
 
     def declare(self, desired: DesiredInjection) -> bool:
-        """Takes a wish; False if it was known. What the registry claimed before under other names is let go."""
+        """Sets the desired state of a registry and releases its previous claim; False if nothing changed."""
         uid = desired.claim.registry_uid
-        before = self._wishes.get(uid)
+        before = self._declared.get(uid)
         if before == desired:
             return False
         if before is not None and before.claim != desired.claim:
-            self._withdrawn[before.claim] = None
-        self._withdrawn.pop(desired.claim, None)
-        self._settled.discard(desired.claim)
-        self._wishes[uid] = desired
+            self._releasing[before.claim] = None
+        self._releasing.pop(desired.claim, None)
+        self._released.discard(desired.claim)
+        self._declared[uid] = desired
         return True
 
     def withdraw(self, claim: Claim) -> bool:
-        """Lets a claim go, with the wish if it is the wish's own; False if that was known."""
-        desired = self._wishes.get(claim.registry_uid)
-        if desired is not None and desired.claim == claim:
-            del self._wishes[claim.registry_uid]
-        elif claim in self._withdrawn or claim in self._settled:
+        """Releases a claim, and with it the desired state it belongs to; False if it is releasing or released."""
+        if self.is_declared(claim):
+            del self._declared[claim.registry_uid]
+        elif claim in self._releasing or claim in self._released:
             return False
-        self._withdrawn[claim] = None
+        self._releasing[claim] = None
         return True
 
     def abandon(self, registry_uid: str) -> bool:
-        """Forgets the wish and the withdrawn claims of a registry; False if there was nothing."""
-        mine = [claim for claim in self._withdrawn if claim.registry_uid == registry_uid]
-        for claim in mine:
-            del self._withdrawn[claim]
-        return self._wishes.pop(registry_uid, None) is not None or bool(mine)
+        """Forgets the declared and releasing claims of a registry; False if there are none."""
+        releasing = [claim for claim in self._releasing if claim.registry_uid == registry_uid]
+        for claim in releasing:
+            del self._releasing[claim]
+        return self._declared.pop(registry_uid, None) is not None or bool(releasing)
 
-    def settle(self, claim: Claim) -> bool:
-        """Ends the interest in a withdrawn claim of which nothing is left, and its watches; False if it had ended."""
-        if claim not in self._withdrawn:
-            return False
-        del self._withdrawn[claim]
-        self._settled.add(claim)
-        return True
+    def settle(self, claim: Claim) -> None:
+        """Ends the release of a claim of which nothing is left; its watches are no longer needed."""
+        del self._releasing[claim]
+        self._released.add(claim)
 
-    def is_settled(self, claim: Claim) -> bool:
-        """Whether nothing was left of the claim when it was last looked at."""
-        return claim in self._settled
+    def is_released(self, claim: Claim) -> bool:
+        """Whether the release has ended."""
+        return claim in self._released
 
     def is_declared(self, claim: Claim) -> bool:
-        """Whether the claim is that of a declared wish."""
-        desired = self._wishes.get(claim.registry_uid)
+        """Whether the claim is part of the desired state of its registry."""
+        desired = self._declared.get(claim.registry_uid)
         return desired is not None and desired.claim == claim
 
     def declared(self) -> tuple[DesiredInjection, ...]:
-        """Returns every declared wish."""
-        return tuple(self._wishes.values())
+        """Returns the desired state of every registry."""
+        return tuple(self._declared.values())
+
+    def releasing(self) -> tuple[Claim, ...]:
+        """Returns the claims whose release has not ended."""
+        return tuple(self._releasing)
 
     def sources(self) -> frozenset[Source]:
-        """Returns every view that somebody needs, as of the last `refresh`; the same object until the next."""
+        """Returns the watches that are needed, as of the last `refresh`; the same object until the next."""
         return self._sources
 
-    def refresh(self, is_complete: Callable[[frozenset[Source]], bool]) -> None:
-        """Works out anew what is to be seen, and who may act: only who has seen everything that concerns him."""
-        claims = [*(desired.claim for desired in self._wishes.values()), *self._withdrawn]
+    def refresh(self, is_synced: Callable[[frozenset[Source]], bool]) -> None:
+        """Derives the needed watches and the state of each claim; without synced watches a claim writes nothing."""
+        claims = [*(desired.claim for desired in self._declared.values()), *self._releasing]
         self._sources = frozenset({NAMESPACES}).union(*(sources_for(claim) for claim in claims))
-        self._wanted = [
-            _wanted(desired, observed=is_complete(sources_for(desired.claim))) for desired in self._wishes.values()
+        self._active = [
+            _selecting_claim(desired, synced=is_synced(sources_for(desired.claim)))
+            for desired in self._declared.values()
         ]
-        self._leaving = [
-            claim_in_state(claim, ClaimState.LETS_GO if is_complete(sources_for(claim)) else ClaimState.WAITS)
-            for claim in self._withdrawn
-        ]
+        self._inactive = [_releasing_claim(claim, synced=is_synced(sources_for(claim))) for claim in self._releasing]
 
     def claims(self, namespace: ObservedNamespace) -> list[NamespaceClaim]:
-        """Returns who asks what of the namespace, in a fixed order."""
-        wanted = [
-            want.inside if is_selected(want.selection, namespace.name, namespace.labels) else want.outside
-            for want in self._wanted
+        """Returns the claims on a namespace, in a stable order."""
+        active = [
+            claim.selected if is_selected(claim.selection, namespace.name, namespace.labels) else claim.unselected
+            for claim in self._active
         ]
-        return wanted + self._leaving
+        return active + self._inactive
 
-    def pull_secret(self, write: ApplySecret) -> PullSecret | None:
-        """Returns the Secret behind a planned write; None if its registry wants none of that name any more."""
-        desired = self._wishes.get(write.uid)
-        if desired is None or desired.claim.secret_name != write.name:
+    def pull_secret(self, action: ApplySecret) -> PullSecret | None:
+        """Returns the Secret to apply; None if its registry no longer claims that name."""
+        desired = self._declared.get(action.uid)
+        if desired is None or desired.claim.secret_name != action.name:
             return None
         return PullSecret(
-            write.name, write.uid, desired.registry_key, desired.docker_config, write.adopted, write.replaces
+            action.name, action.uid, desired.registry_key, desired.docker_config, action.adopted, action.replaces
         )
 
 
-def _wanted(desired: DesiredInjection, *, observed: bool) -> _DesiredClaim:
-    digest = digest_of(encode(desired.docker_config.get_secret_value()))
-    adopts = desired.conflict_policy is ConflictPolicy.ADOPT
-    inside = replace(
-        claim_in_state(desired.claim, ClaimState.WANTS if observed else ClaimState.GUARDS), digest=digest, adopts=adopts
+def _selecting_claim(desired: DesiredInjection, *, synced: bool) -> _SelectingClaim:
+    selected = replace(
+        claim_in_state(desired.claim, ClaimState.ACTIVE if synced else ClaimState.SYNCING),
+        digest=digest_of(encode(desired.docker_config.get_secret_value())),
+        adopts=desired.conflict_policy is ConflictPolicy.ADOPT,
     )
-    return _DesiredClaim(
-        desired.namespaces, inside, claim_in_state(desired.claim, ClaimState.LETS_GO if observed else ClaimState.WAITS)
-    )
+    return _SelectingClaim(desired.namespaces, selected, _releasing_claim(desired.claim, synced=synced))
+
+
+def _releasing_claim(claim: Claim, *, synced: bool) -> NamespaceClaim:
+    return claim_in_state(claim, ClaimState.RELEASING if synced else ClaimState.RELEASE_PENDING)

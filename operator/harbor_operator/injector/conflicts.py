@@ -1,10 +1,12 @@
-"""Who keeps undoing our work: the same repair again and again is reported and slowed down, not fought in a hot loop."""
+"""Detects other clients that keep reverting our writes: the conflict is reported, and the repairs slow down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+
+from harbor_operator.injector.store import NO_SUBJECTS, NamespaceRecord, Repair
 
 RETENTION_SECONDS = 600.0
 MAX_DELAY_SECONDS = 300.0
@@ -12,111 +14,105 @@ FREE_REPAIRS = 2
 REPORT_AFTER_REPAIRS = 4
 MIN_STABLE_SECONDS = 30.0
 STABLE_GAP_FACTOR = 3.0
-"""A contest is over when our work has stood so many times as long as between the last two repairs, and for CALM."""
-
-_NOTHING: frozenset[str] = frozenset()
+"""A conflict is resolved after the object has stayed unchanged for max(MIN_STABLE_SECONDS, STABLE_GAP_FACTOR x the
+interval between the last two repairs)."""
+MAX_SHARED_SUBJECTS = 4
+"""Larger sets belong to one namespace only: sharing would keep each of their earlier states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Something that somebody keeps undoing; `subject` says what, in the words of a message."""
+    """An object that another client keeps reverting; `subject` names it as a message does."""
 
     namespace: str
     subject: str
     times: int
 
 
-@dataclass(slots=True)
-class _Record:
-    times: int
-    last: float
-    gap: float = 0.0
-
-
 class ConflictDetector:
-    """Remembers what was written where during the last minutes.
+    """Counts repeated writes of the same subject within RETENTION_SECONDS, in the record of the namespace.
 
-    Most is written once and never again: of that only the fact is kept, in two sets that take turns.
+    Most subjects are written once: for those, a set that many namespaces share is enough.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._once: dict[str, frozenset[str]] = {}
-        self._once_before: dict[str, frozenset[str]] = {}
-        self._again: dict[str, dict[str, _Record]] = {}
-        self._swept = clock()
 
-    def record(self, namespace: str, subject: str) -> bool:
-        """Notes a write; True if with it a contest begins: the same one was needed again and again lately."""
+    def record(self, record: NamespaceRecord, subject: str) -> bool:
+        """Records a write; True if a conflict begins with it."""
         now = self._clock()
-        self._sweep(now)
-        record = self._again.get(namespace, {}).get(subject)
-        if record is None:
-            written = self._once.get(namespace) or self._once_before.get(namespace) or _NOTHING
-            if subject not in written:
-                self._once[namespace] = _together(written, subject)
+        if record.written and now - record.written_at >= RETENTION_SECONDS:
+            record.written = NO_SUBJECTS
+        repair = record.repairs.get(subject) if record.repairs else None
+        if repair is None or now - repair.last > RETENTION_SECONDS:
+            if subject not in record.written:
+                self.forget(record, subject)
+                _add(record, subject, now)
                 return False
-            record = self._again.setdefault(namespace, {})[subject] = _Record(1, now)
-        was_open = _is_open(record, now)
-        record.times, record.gap, record.last = record.times + 1, now - record.last, now
-        return _is_open(record, now) and not was_open
+            repair = Repair(1, now)
+            record.repairs = {} if record.repairs is None else record.repairs
+            record.repairs[subject] = repair
+        was_open = _is_open(repair, now)
+        repair.times, repair.gap, repair.last = repair.times + 1, now - repair.last, now
+        return _is_open(repair, now) and not was_open
 
-    def wait(self, namespace: str, subject: str) -> float:
-        """Returns how many seconds the same write must wait: none for the first repairs, then ever longer."""
-        record = self._again.get(namespace, {}).get(subject)
-        if record is None or record.times <= FREE_REPAIRS:
+    def wait(self, record: NamespaceRecord, subject: str) -> float:
+        """Returns the seconds before the same write may be repeated: none at first, then twice as long each time."""
+        repair = record.repairs.get(subject) if record.repairs else None
+        if repair is None or repair.times <= FREE_REPAIRS:
             return 0.0
-        pause = min(MAX_DELAY_SECONDS, 2.0 ** min(record.times - FREE_REPAIRS - 1, 20))
-        return max(0.0, record.last + pause - self._clock())
+        delay = min(MAX_DELAY_SECONDS, 2.0 ** min(repair.times - FREE_REPAIRS - 1, 20))
+        return max(0.0, repair.last + delay - self._clock())
 
-    def reset(self) -> None:
-        """Starts from nothing: with a new wish, every write is a new one."""
-        self._once, self._once_before = {}, {}
-        self._again.clear()
+    def forget(self, record: NamespaceRecord, subject: str) -> None:
+        """Forgets an object that was deleted, or that we changed back ourselves: the next write is no repair."""
+        if record.repairs and subject in record.repairs:
+            del record.repairs[subject]
+            record.repairs = record.repairs or None
+        if subject in record.written:
+            record.written = _without(record.written, subject)
 
-    def forget(self, namespace: str, subject: str | None = None) -> None:
-        """Forgets what has gone, one object or all of a namespace: what comes later under that name is new."""
-        if subject is None:
-            self._again.pop(namespace, None)
-        elif records := self._again.get(namespace):
-            records.pop(subject, None)
-        for written in (self._once, self._once_before):
-            left = written.pop(namespace, _NOTHING) - {subject}
-            if subject is not None and left:
-                written[namespace] = left
+    def reset(self, records: Iterable[NamespaceRecord]) -> None:
+        """Forgets everything: after a change of the desired state, no write is a repair."""
+        for record in records:
+            record.written, record.repairs = NO_SUBJECTS, None
 
-    def open(self) -> tuple[Conflict, ...]:
-        """Returns the contests that a person should know of."""
+    def open(self, namespaces: Iterable[tuple[str, NamespaceRecord]]) -> tuple[Conflict, ...]:
+        """Returns the conflicts that users should know of."""
         now = self._clock()
         return tuple(
-            Conflict(namespace, subject, record.times)
-            for namespace, records in self._again.items()
-            for subject, record in records.items()
-            if _is_open(record, now)
+            Conflict(namespace, subject, repair.times)
+            for namespace, record in namespaces
+            for subject, repair in (record.repairs or {}).items()
+            if _is_open(repair, now)
         )
 
-    def _sweep(self, now: float) -> None:
-        if now - self._swept < RETENTION_SECONDS / 2:
-            return
-        # After a long quiet both are too old: what was written once before it does not count any more.
-        self._once_before = self._once if now - self._swept < RETENTION_SECONDS else {}
-        self._once = {}
-        self._swept = now
-        for namespace, records in list(self._again.items()):
-            fresh = {subject: record for subject, record in records.items() if record.last >= now - RETENTION_SECONDS}
-            if fresh:
-                self._again[namespace] = fresh
-            else:
-                del self._again[namespace]
 
-
-def _is_open(record: _Record, now: float) -> bool:
-    return record.times >= REPORT_AFTER_REPAIRS and now - record.last < min(
-        RETENTION_SECONDS, max(MIN_STABLE_SECONDS, STABLE_GAP_FACTOR * record.gap)
+def _is_open(repair: Repair, now: float) -> bool:
+    return repair.times >= REPORT_AFTER_REPAIRS and now - repair.last < min(
+        RETENTION_SECONDS, max(MIN_STABLE_SECONDS, STABLE_GAP_FACTOR * repair.gap)
     )
 
 
+def _add(record: NamespaceRecord, subject: str, now: float) -> None:
+    written = record.written
+    record.written_at = now
+    if isinstance(written, set):
+        written.add(subject)
+    elif len(written) < MAX_SHARED_SUBJECTS:
+        record.written = _shared_union(written, subject)
+    else:
+        record.written = {*written, subject}
+
+
+def _without(written: frozenset[str] | set[str], subject: str) -> frozenset[str] | set[str]:
+    if isinstance(written, set):
+        written.discard(subject)
+        return written
+    return written - {subject} or NO_SUBJECTS
+
+
 @lru_cache(maxsize=1024)
-def _together(written: frozenset[str], subject: str) -> frozenset[str]:
-    """One set for all the namespaces in which the same was written."""
+def _shared_union(written: frozenset[str], subject: str) -> frozenset[str]:
+    """Returns one set for all namespaces in which the same subjects were written."""
     return written | {subject}

@@ -1,89 +1,128 @@
-"""The tasks of the injector: one per view that feeds it, and workers that empty its queue."""
+"""The tasks of the injector: one for each watch, one that dispatches the work queue, and one for each namespace."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from harbor_operator.injector.deps import RuntimeDeps
-from harbor_operator.injector.injector import RESYNC_BATCH, Injector
-from harbor_operator.injector.watching import watch_forever
+from harbor_operator.injector.injector import Injector
 from harbor_operator.model.watch import Source, Synced
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.pull_secrets import PullSecretApi
 
 LOG = logging.getLogger(__name__)
+RESTART_DELAY_SECONDS = 1.0
+MAX_REFUSED_DELAY_SECONDS = 30.0
+SETTLE_INTERVAL_SECONDS = 1.0
+MAX_RESYNC_BATCH = 10
+
+
+async def watch_forever(
+    name: str, follow: Callable[[], Awaitable[None]], on_refused: Callable[[Refused], None], deps: RuntimeDeps
+) -> None:
+    """Follows a watch until cancelled, and starts it again whenever it ends or the server refuses it."""
+    refusals = 0
+    while True:
+        try:
+            await follow()
+            delay = RESTART_DELAY_SECONDS
+        except Refused as refused:
+            refusals += 1
+            # An API server that has just started refuses everything until it has read the roles.
+            if refusals > 1:
+                on_refused(refused)
+                LOG.warning("cannot watch %s: %s", name, refused)
+            delay = min(MAX_REFUSED_DELAY_SECONDS, 2.0 ** min(refusals - 1, 10))
+        except Unavailable as unavailable:
+            LOG.warning("the watch of %s ended: %s", name, unavailable)
+            delay = RESTART_DELAY_SECONDS
+        except Exception:
+            LOG.exception("the watch of %s ended with an unexpected error", name)
+            delay = MAX_REFUSED_DELAY_SECONDS
+        await deps.sleep(delay * (0.5 + deps.random()))
 
 
 class InjectorController:
-    """Owns the injector and keeps it going: `run` ends only by cancellation."""
+    """Owns the injector and runs it: `run` ends only by cancellation."""
 
-    def __init__(self, cluster: PullSecretApi, deps: RuntimeDeps) -> None:
-        self._bell = asyncio.Event()
-        self._sources_bell = asyncio.Event()
-        self._cluster = cluster
+    def __init__(self, api: PullSecretApi, deps: RuntimeDeps) -> None:
+        self._wakeup = asyncio.Event()
+        self._sources_changed = asyncio.Event()
+        self._api = api
         self._deps = deps
-        self._wanted: frozenset[Source] = frozenset()
-        self._feeds: dict[Source, asyncio.Task[None]] = {}
-        self.injector = Injector(cluster, deps, self._ring)
+        self._sources: frozenset[Source] = frozenset()
+        self._watches: dict[Source, asyncio.Task[None]] = {}
+        self.injector = Injector(api, deps, self._notify)
 
     async def run(self) -> None:
-        """Watches and writes until cancelled; a write under way is cut off, and made good at the next start."""
+        """Watches and writes until cancelled. A write that is cut off is detected and completed at the next start."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_sources(tasks))
+            tasks.create_task(self._keep_watches(tasks))
+            tasks.create_task(self._settle_released_claims())
             tasks.create_task(self._dispatch(tasks))
 
-    def _ring(self) -> None:
-        self._bell.set()
-        if self.injector.sources() is not self._wanted:
-            self._sources_bell.set()
+    def _notify(self) -> None:
+        self._wakeup.set()
+        if self.injector.sources() is not self._sources:
+            self._sources_changed.set()
 
-    async def _keep_sources(self, tasks: asyncio.TaskGroup) -> None:
+    async def _keep_watches(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            self._sources_bell.clear()
-            self._wanted = self.injector.sources()
-            for source in self._feeds.keys() - self._wanted:
-                await self._end_feed(source)
-            for source in self._wanted - self._feeds.keys():
-                self._feeds[source] = tasks.create_task(self._feed(source), name=f"watch {source.kind} {source.name}")
-            await self._sources_bell.wait()
+            self._sources_changed.clear()
+            self._sources = self.injector.sources()
+            for source in self._watches.keys() - self._sources:
+                await self._end_watch(source)
+            for source in self._sources - self._watches.keys():
+                self._watches[source] = tasks.create_task(
+                    self._watch(source), name=f"watch {source.kind} {source.name}"
+                )
+            await self._sources_changed.wait()
 
-    async def _end_feed(self, source: Source) -> None:
-        watch_forever = self._feeds.pop(source)
-        watch_forever.cancel()
-        # Only when it has ended may what it told be dropped: a last event would otherwise stay for ever.
-        await asyncio.wait([watch_forever])
-        self.injector.drop(source)
+    async def _end_watch(self, source: Source) -> None:
+        watch = self._watches.pop(source)
+        watch.cancel()
+        # Its objects are dropped only after it has ended: a last event would otherwise stay in the store.
+        await asyncio.wait([watch])
+        self.injector.drop_source(source)
 
-    async def _feed(self, source: Source) -> None:
-        view = f"{source.kind} '{source.name or '*'}'"
-        await watch_forever(view, partial(self._follow, source), partial(self.injector.refuse, source), self._deps)
+    async def _watch(self, source: Source) -> None:
+        name = f"{source.kind} '{source.name or '*'}'"
+        on_refused = partial(self.injector.watch_refused, source)
+        await watch_forever(name, partial(self._follow, source), on_refused, self._deps)
 
     async def _follow(self, source: Source) -> None:
-        async with contextlib.aclosing(self._cluster.watch(source)) as changes:
-            async for change in changes:
-                self.injector.observe(source, change)
-                if isinstance(change, Synced):
-                    LOG.info("listed %d %s '%s'", len(change.keys), source.kind, source.name or "*")
+        async with contextlib.aclosing(self._api.watch(source)) as events:
+            async for event in events:
+                self.injector.observe(source, event)
+                if isinstance(event, Synced):
+                    LOG.info("listed %d %s '%s'", len(event.keys), source.kind, source.name or "*")
+
+    async def _settle_released_claims(self) -> None:
+        while True:
+            self.injector.settle_released_claims()
+            await self._deps.sleep(SETTLE_INTERVAL_SECONDS)
 
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
         injector = self.injector
         while True:
-            self._bell.clear()
-            is_reviewing = injector.review(RESYNC_BATCH)
-            while (namespace := injector.take()) is not None:
-                tasks.create_task(self._work(namespace))
-            if is_reviewing:
-                await asyncio.sleep(0)  # the news and the answers of this moment come first
+            self._wakeup.clear()
+            is_resyncing = injector.resync(MAX_RESYNC_BATCH)
+            while (namespace := injector.get()) is not None:
+                tasks.create_task(self._reconcile(namespace))
+            if is_resyncing:
+                await asyncio.sleep(0)  # events and answers that have arrived come first
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(injector.queue.next_due()):
-                    await self._bell.wait()
+                    await self._wakeup.wait()
 
-    async def _work(self, namespace: str) -> None:
+    async def _reconcile(self, namespace: str) -> None:
         try:
-            await self.injector.converge(namespace)
+            await self.injector.reconcile(namespace)
         except Exception:
-            # The one place for what nobody foresaw; the namespace comes again, and all others go on.
-            LOG.exception("namespace '%s' could not be worked on", namespace)
+            # The single handler of unexpected errors: this namespace is retried, and all others go on.
+            LOG.exception("namespace '%s' could not be reconciled", namespace)

@@ -1,4 +1,4 @@
-"""What the injector is given beside the cluster: time, chance, somebody who counts, and a bound."""
+"""The injected dependencies of the injector, and the values it exposes as gauges."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Protocol
 
 
 class InjectorMetrics(Protocol):
-    """What is counted; no namespace is ever a label."""
+    """Counters and histograms of the injector. No namespace is ever a label."""
 
     def injected(self, seconds: float) -> None:
-        """Notes how long a namespace took from first sight to Secret and references in place."""
+        """Records the seconds from the first sight of a namespace until Secret and references were in place."""
         ...
 
     def wrote(self, kind: str, result: str) -> None:
         """Counts a write: 'apply', 'delete' or 'patch'; 'done', 'stale', 'refused' or 'unavailable'."""
         ...
 
-    def contested(self, kind: str) -> None:
-        """Counts a repair that was needed again and again: somebody keeps undoing our work."""
+    def conflicted(self, kind: str) -> None:
+        """Counts a conflict: another client keeps reverting a write of this kind."""
         ...
 
     def evicted(self, result: str) -> None:
-        """Counts an eviction that was asked for: 'evicted', 'stale', 'blocked', 'refused' or 'unavailable'."""
+        """Counts a requested eviction: 'evicted', 'stale', 'blocked', 'refused' or 'unavailable'."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeDeps:
-    """Time, chance and the listener: what a test replaces; and how many namespaces may be written at once at most."""
+    """Injected dependencies: clock, random, sleep, metrics; `workers` is the maximum number of concurrent writes."""
 
     clock: Callable[[], float]
     random: Callable[[], float]
@@ -40,7 +40,7 @@ class RuntimeDeps:
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What can be read off at any moment."""
+    """The current values of the gauges."""
 
     queue_depth: int
     oldest_seconds: float

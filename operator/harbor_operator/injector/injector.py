@@ -1,300 +1,296 @@
-"""Event -> pure plan -> writes, one namespace at a time; nothing here knows what a watch or a task is."""
+"""Watch event -> pure plan -> writes, one namespace at a time; without tasks, so that a test decides what happens when.
+
+The controller feeds `observe` with the events of each watch, calls `resync` until no namespace is left to plan,
+`settle_released_claims` from time to time, and `reconcile` for every namespace that `get` returns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from harbor_operator.injector.admission_monitor import AdmissionPolicyMonitor
+from typing_extensions import override
+
 from harbor_operator.injector.claims import ClaimRegistry, claim_in_state, sources_for
 from harbor_operator.injector.conflicts import Conflict
 from harbor_operator.injector.deps import Gauges, RuntimeDeps
-from harbor_operator.injector.plan_cache import PlanCache
-from harbor_operator.injector.queue import Priority, WorkQueue
-from harbor_operator.injector.resync import Resync
-from harbor_operator.injector.status import InjectionStatus
-from harbor_operator.injector.store import Store
-from harbor_operator.injector.watch_status import WatchStatus
+from harbor_operator.injector.queue import Priority, Resync, WorkQueue, plan_priority
+from harbor_operator.injector.status import AdmissionPolicyMonitor, InjectionStatus, WatchStatus
+from harbor_operator.injector.store import NamespaceRecord, Store
 from harbor_operator.injector.writer import Writer
-from harbor_operator.model.injection import (
-    ApplySecret,
-    Claim,
-    ClaimState,
-    DesiredInjection,
-    NamespacePlan,
-    PatchServiceAccount,
-    Write,
-)
-from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
+from harbor_operator.model.injection import Claim, ClaimState, DesiredInjection, NamespaceClaim, NamespacePlan
+from harbor_operator.model.namespace import ObservedServiceAccount
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.model.watch import Deleted, Heartbeat, Kind, ObservedObject, Source, Synced, WatchEvent
-from harbor_operator.plan.injection import is_held, pull_secrets_for_new_pod
+from harbor_operator.plan.injection import has_leftovers, mentions, plan_namespace, pull_secrets_for_new_pod
 from harbor_operator.ports import Refused
+from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.pull_secrets import PullSecretApi
 
 UNEXPECTED_ERROR_DELAY_SECONDS = 30.0
 SYNC_POLL_SECONDS = 0.02
-RESYNC_BATCH = 10
 
 
-class Injector:
-    """Spreads pull Secrets (it is a Distribution).
+class Injector(PullSecretInjection):
+    """Keeps pull Secrets and references as the registries declare them.
 
-    `observe` takes what a watch tells, `review` judges what a change of the wishes puts in question, `take` hands out
-    the next namespace and `converge` works on it; `ring` is called when there is something to do for one of them, or
-    another set of sources is wanted.
+    `notify` is called when a namespace is ready to be reconciled, a resync starts, or the needed watches change.
     """
 
-    def __init__(self, cluster: PullSecretApi, deps: RuntimeDeps, ring: Callable[[], None]) -> None:
+    def __init__(self, api: PullSecretApi, deps: RuntimeDeps, notify: Callable[[], None]) -> None:
         self.queue = WorkQueue(deps.clock)
         self._deps = deps
-        self._ring = ring
-        self._mirror = Store()
-        self._sources = WatchStatus(deps.clock)
-        self._interests = ClaimRegistry()
-        self._births = AdmissionPolicyMonitor()
-        self._review = Resync()
-        self._plans = PlanCache(self._mirror, self._interests)
-        self._standings = InjectionStatus(deps.clock, deps.metrics.injected)
-        self._writer = Writer(cluster, deps, self._mirror, self._interests, self._standings)
+        self._notify = notify
+        self._store = Store()
+        self._watches = WatchStatus(deps.clock)
+        self._claims = ClaimRegistry()
+        self._policies = AdmissionPolicyMonitor()
+        self._resync = Resync()
+        self._unplanned: set[str] = set()
+        self._status = InjectionStatus(self._store, deps.clock, deps.metrics.injected)
+        self._writer = Writer(api, deps, self._store, self._claims, self._status)
+
+    # What registries want
+
+    @override
+    def declare(self, desired: DesiredInjection) -> None:
+        if self._claims.declare(desired):
+            self._writer.conflicts.reset(record for _, record in self._store)
+            self._unplanned.add(desired.claim.registry_uid)
+            self._start_resync()
+
+    @override
+    def withdraw(self, claim: Claim) -> None:
+        if self._claims.withdraw(claim):
+            self._start_resync()
+
+    @override
+    def abandon(self, registry_uid: str) -> None:
+        if self._claims.abandon(registry_uid):
+            self._start_resync()
+
+    @override
+    def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
+        self._policies.expect(registry_uid, attached=attached)
+
+    # Queries
 
     @property
     def ready(self) -> bool:
-        """Whether every view that is wanted, and may be had, has delivered a full list."""
+        """Whether each needed watch has synced or is refused by the server."""
         return all(
-            self._sources.is_complete({source}) or self._sources.refusal({source}) is not None
-            for source in self._interests.sources()
+            self._watches.is_synced((source,)) or self._watches.error((source,)) is not None
+            for source in self._claims.sources()
         )
 
     def sources(self) -> frozenset[Source]:
-        """Returns the views that are wanted now."""
-        return self._interests.sources()
+        """Returns the needed watches; the same object until they change."""
+        return self._claims.sources()
 
-    def gauges(self) -> Gauges:
-        """Returns what can be read off at any moment."""
-        return Gauges(
-            queue_depth=self.queue.depth,
-            oldest_seconds=self.queue.oldest_age(),
-            watch_silence_seconds=self._sources.oldest_silence(),
-            writes_per_second=self._writer.pace.rate,
-            write_slots=self._writer.width.whole.limit,
-        )
-
-    def silences(self) -> dict[Kind, float]:
-        """Returns for how many seconds nothing was heard of each kind that is watched."""
-        return self._sources.silences()
-
-    def progress(self) -> dict[str, PullSecretFacts]:
-        """Returns how far the declared wishes have spread, by registry; nothing yet of those not fully looked at."""
-        return {
-            desired.registry_key: self._standings.facts(desired.claim)
-            for desired in self._interests.declared()
-            if self._sources.is_complete(sources_for(desired.claim))
-        }
-
-    def contests(self) -> tuple[Conflict, ...]:
-        """Returns where somebody keeps undoing our work."""
-        return self._writer.contests.open()
-
-    def declare(self, desired: DesiredInjection) -> None:
-        """Makes this the wish of its registry; the same wish again changes nothing."""
-        if self._interests.declare(desired):
-            self._writer.contests.reset()
-            self._reconsider()
-
-    def withdraw(self, claim: Claim) -> None:
-        """Starts to remove what is ours under the claim and no declared wish covers."""
-        if self._interests.withdraw(claim):
-            self._reconsider()
-
-    def abandon(self, registry_uid: str) -> None:
-        """Stops spreading for the registry and leaves everything where it is."""
-        if self._interests.abandon(registry_uid):
-            self._reconsider()
-
-    def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
-        """Says whether accounts are to be born with their reference from now on; those that are not are counted."""
-        self._births.expect(registry_uid, attached=attached)
-
+    @override
     def remaining(self, claim: Claim) -> int | None:
-        """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look.
-
-        Raises Refused if the rights to see it, or to remove any of it, are missing.
-        """
-        if self._interests.is_settled(claim):
+        if self._claims.is_released(claim):
             return 0
-        if not self._may_tell(claim):
+        if not self._is_synced(claim):
             return None
-        heard = self._sources.heard(sources_for(claim))
-        left = [name for name, holding in self._mirror if holding.is_open and self._is_held(name, claim, heard)]
-        refusals = [refused for name in left if (refused := self._standings.refusal(name))]
-        if refusals and len(refusals) == len(left):
-            raise refusals[0]
-        if not left and self._interests.settle(claim):
-            self._reconsider()
+        left = list(self._leftovers(claim))
+        errors = [error for name in left if (error := self._status.error(self._store[name]))]
+        if errors and len(errors) == len(left):
+            raise Refused(errors[0].reason, str(errors[0]))
         return len(left)
 
-    async def wait_for_sync(self, claim: Claim, policy: float) -> None:
-        """Returns once everything that concerns a claim has been seen and judged, or after so many seconds.
-
-        Raises Refused if the rights to see it are missing.
-        """
-        end = self._deps.clock() + policy
-        while not self._may_tell(claim) and self._deps.clock() < end:
-            await self._deps.sleep(SYNC_POLL_SECONDS)
-        while self.review(RESYNC_BATCH):
-            await self._deps.sleep(0.0)
-
+    @override
     def read(self, claim: Claim) -> PullSecretFacts | None:
-        """Returns how far a declared wish has spread; None before the first full look.
-
-        Raises Refused if the rights to see it are missing.
-        """
-        if not self._interests.is_declared(claim) or not self._may_tell(claim):
+        if not self._claims.is_declared(claim) or not self._is_synced(claim) or (facts := self._facts(claim)) is None:
             return None
-        self.review()
-        contested = sorted(f"{contest.subject} in namespace '{contest.namespace}'" for contest in self.contests())
-        missed = self._births.missed(claim.registry_uid)
-        return replace(self._standings.facts(claim), contested=tuple(contested), missed_by_policy=missed)
+        conflicts = sorted(f"{conflict.subject} in namespace '{conflict.namespace}'" for conflict in self.conflicts())
+        missed = self._policies.missed(claim.registry_uid)
+        return replace(facts, conflicts=tuple(conflicts), missed_by_policy=missed)
 
-    def offered(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
-        """Returns the references that a new pod of a service account gets, once the registry's Secret is in place."""
-        holding = self._mirror[namespace]
-        mine = [claim for claim in self._plans.claims(namespace) if claim.uid == registry_uid]
-        return next((found for claim in mine if (found := pull_secrets_for_new_pod(holding, claim, account))), ())
+    @override
+    async def wait_for_sync(self, claim: Claim, timeout_seconds: float) -> None:
+        end = self._deps.clock() + timeout_seconds
+        while not self._is_synced(claim) or claim.registry_uid in self._unplanned:
+            if self._deps.clock() >= end:
+                return
+            await self._deps.sleep(SYNC_POLL_SECONDS)
 
-    def observe(self, source: Source, change: WatchEvent) -> None:
-        """Notes what a view tells, and rings the namespaces that it changes."""
-        self._sources.hear(source)
-        match change:
+    def progress(self) -> dict[str, PullSecretFacts]:
+        """Returns the progress of the synced declared claims, by `namespace/name` of the registry."""
+        return {
+            desired.registry_key: facts
+            for desired in self._claims.declared()
+            if self._watches.is_synced(sources_for(desired.claim)) and (facts := self._facts(desired.claim))
+        }
+
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Returns the objects that another client keeps reverting."""
+        return self._writer.conflicts.open(self._store.noteworthy())
+
+    def pull_secrets_for_new_pod(self, registry_uid: str, namespace: str, account: str) -> tuple[str, ...]:
+        """Returns the references of a new pod of a service account; empty before the registry's Secret is in place."""
+        record = self._store[namespace]
+        claims = (claim for claim in self._claims_on(record) if claim.uid == registry_uid)
+        return next((found for claim in claims if (found := pull_secrets_for_new_pod(record, claim, account))), ())
+
+    def gauges(self) -> Gauges:
+        """Returns the current values of the gauges."""
+        return Gauges(
+            queue_depth=self.queue.depth,
+            oldest_seconds=self.queue.longest_wait(),
+            watch_silence_seconds=max(self.seconds_since_last_event().values(), default=0.0),
+            writes_per_second=self._writer.rate.rate,
+            write_slots=self._writer.concurrency.total.limit,
+        )
+
+    def seconds_since_last_event(self) -> dict[Kind, float]:
+        """Returns the seconds since the last event or heartbeat, of the quietest watch of each kind."""
+        return self._watches.seconds_since_last_event()
+
+    # Watches
+
+    def observe(self, source: Source, event: WatchEvent) -> None:
+        """Stores what a watch delivers, and enqueues the namespaces that need a write because of it."""
+        self._watches.mark_event(source)
+        match event:
             case Heartbeat():
                 return
             case Synced():
-                for gone in self._mirror.compare(source, change):
-                    self._lose(source.kind, gone)
-                if self._sources.complete(source):
-                    self._reconsider(Priority.REPAIR)
+                for gone in self._store.replace(source, event):
+                    self._on_deleted(source.kind, gone)
+                if self._watches.mark_synced(source):
+                    self._unplanned.update(
+                        each.claim.registry_uid for each in self._claims.declared() if source in sources_for(each.claim)
+                    )
+                    self._start_resync(Priority.REPAIR)
             case Deleted():
-                self._lose(source.kind, change)
+                if self._store.delete(source.kind, event):
+                    self._on_deleted(source.kind, event)
             case _:
-                self._note_seen(source, change)
+                self._on_upserted(source, event)
 
-    def refuse(self, source: Source, refused: Refused) -> None:
-        """Notes that a view cannot be had."""
-        self._sources.refuse(source, refused)
+    def watch_refused(self, source: Source, refused: Refused) -> None:
+        """Records that the server refuses a watch."""
+        self._watches.mark_error(source, refused)
 
-    def drop(self, source: Source) -> None:
-        """Forgets a view that is not wanted any more."""
-        self._sources.drop(source)
-        self._mirror.drop_source(source, self._interests.sources())
-        self._reconsider()
+    def drop_source(self, source: Source) -> None:
+        """Forgets a watch that has ended because no claim needs it, and the objects that only it delivered."""
+        self._watches.drop(source)
+        self._store.drop_source(source, self._claims.sources())
+        self._start_resync()
 
-    def review(self, limit: int | None = None) -> bool:
-        """Judges namespaces anew after a change that concerns all of them, so many at once; True if more are left."""
-        self._review.go_on(self._judge, limit)
-        return self._review.is_open
+    # Reconciliation
 
-    def take(self) -> str | None:
-        """Returns the next namespace to converge; None if nothing is due, or enough is under way for this server."""
-        width, queue = self._writer.width, self.queue
-        limits = width.limits
-        namespace = queue.take(limits)
-        if namespace is None and queue.under_way >= limits.whole:
-            width.whole.reach()
-        elif namespace is None and queue.rotating >= limits.rotations:
-            width.background.reach()
+    def resync(self, limit: int | None = None) -> bool:
+        """Plans the next `limit` namespaces, or all, after a change that concerns all of them; True if any are left."""
+        self._resync.step(self._replan, limit)
+        if not self._resync.is_running:
+            self._unplanned.clear()
+        return self._resync.is_running
+
+    def settle_released_claims(self) -> None:
+        """Ends the release of every claim of which nothing is left, so that its watches can end."""
+        settled = [
+            claim
+            for claim in self._claims.releasing()
+            if self._watches.is_synced(sources_for(claim)) and not any(self._leftovers(claim))
+        ]
+        for claim in settled:
+            self._claims.settle(claim)
+        if settled:
+            self._start_resync()
+
+    def get(self) -> str | None:
+        """Returns the next namespace to reconcile; None if none is due, or enough writes run for this server."""
+        concurrency = self._writer.concurrency
+        namespace = self.queue.get(concurrency.limits)
+        if namespace is None:
+            concurrency.mark_saturated(self.queue.processing, self.queue.rotating)
         return namespace
 
-    async def converge(self, namespace: str) -> None:
-        """Writes what the namespace lacks until nothing is left that may be written now, and gives the key back."""
+    async def reconcile(self, namespace: str) -> None:
+        """Executes and plans again until no action may be executed now, then gives the key back to the queue."""
         delay: float | None = UNEXPECTED_ERROR_DELAY_SECONDS
         try:
-            verdict = self._plans.take(namespace)
-            while write := self._first_due(namespace, verdict):
-                await self._writer.perform(namespace, write)
-                verdict = self._plans.make(namespace)
-            delay = min((self._writer.wait(namespace, write) for write in verdict.writes), default=None)
-            self._note(namespace, verdict)
-            if self._mirror[namespace].observed is None:
-                self._writer.forget(namespace)  # it went while it was worked on: nobody will ask for what failed there
+            record = self._store[namespace]
+            plan, record.plan = record.plan or self._plan(record), None
+            while action := self._writer.first_due(record, plan):
+                await self._writer.execute(namespace, action)
+                record = self._store[namespace]
+                plan = self._plan(record)
+            delay = self._writer.delay(record, plan)
+            self._record_plan(namespace, record, plan)
         finally:
-            self.queue.finish(namespace, delay)
-            self._ring()
+            self.queue.done(namespace, delay)
+            self._notify()
 
-    def _note_seen(self, source: Source, observed: ObservedObject) -> None:
-        newborn = observed if isinstance(observed, ObservedServiceAccount) and not self._is_known(observed) else None
-        if not self._mirror.note(observed):
+    def _on_upserted(self, source: Source, observed: ObservedObject) -> None:
+        namespace = observed.namespace
+        is_counted = self._policies.is_expecting and observed.name not in self._store[namespace].accounts
+        if not self._store.upsert(observed) or not self._watches.is_synced((source,)):
             return
-        self._plans.drop(_place(observed))
-        if self._sources.is_complete({source}):
-            if newborn is not None:
-                self._note_birth(newborn)
-            self._judge(_place(observed), Priority.REPAIR)
+        if is_counted and isinstance(observed, ObservedServiceAccount):
+            self._policies.record(observed, self._claims_on(self._store[namespace]))
+        self._replan(namespace, Priority.REPAIR)
 
-    def _first_due(self, namespace: str, verdict: NamespacePlan) -> Write | None:
-        return next((write for write in verdict.writes if not self._writer.wait(namespace, write)), None)
+    def _on_deleted(self, kind: Kind, gone: Deleted) -> None:
+        if kind is Kind.ACCOUNTS:
+            self._writer.forget_account(self._store[gone.namespace], gone.name)
+        self._replan(gone.namespace, Priority.REPAIR)
 
-    def _judge(self, namespace: str, priority: Priority) -> None:
-        if self.queue.is_active(namespace):
-            return  # whoever works on it plans anew after each write, and sees this change too
-        verdict = self._plans.make(namespace)
-        self._note(namespace, verdict)
-        self._plans.drop(namespace)
-        if verdict.writes:
-            self._plans.keep(namespace, verdict)
-            has_accounts = bool(self._mirror[namespace].accounts)
-            self.queue.add(namespace, min(priority, *(_urgency(write, has_accounts) for write in verdict.writes)))
-            self._ring()
+    def _start_resync(self, priority: Priority = Priority.ROTATION) -> None:
+        self._claims.refresh(self._watches.is_synced)
+        self._store.drop_plans()
+        self._resync.start(self._store.names(), priority)
+        self._notify()
 
-    def _note(self, namespace: str, verdict: NamespacePlan) -> None:
-        self._standings.record(namespace, verdict.statuses)
-        if not verdict.writes:
-            self._standings.forgive(namespace)
+    def _replan(self, namespace: str, priority: Priority) -> None:
+        if self.queue.is_processing(namespace):
+            return  # its worker plans again after each write, and sees this change too
+        record = self._store[namespace]
+        plan = self._plan(record)
+        record.plan = plan if plan.actions else None
+        if plan.actions:
+            self.queue.add(namespace, min(priority, plan_priority(plan, has_accounts=bool(record.accounts))))
+            self._notify()
+        self._record_plan(namespace, record, plan)
 
-    def _reconsider(self, priority: Priority = Priority.ROTATION) -> None:
-        self._interests.refresh(self._sources.is_complete)
-        self._plans.drop_all()
-        self._review.begin(self._mirror.names(), priority)
-        self._ring()
+    def _plan(self, record: NamespaceRecord) -> NamespacePlan:
+        return plan_namespace(record, self._claims_on(record))
 
-    def _is_known(self, account: ObservedServiceAccount) -> bool:
-        return account.name in self._mirror[account.namespace].accounts
+    def _claims_on(self, record: NamespaceRecord) -> list[NamespaceClaim]:
+        return self._claims.claims(record.observed) if record.observed else []
 
-    def _note_birth(self, account: ObservedServiceAccount) -> None:
-        if self._births.is_expecting:
-            self._births.note(account, self._plans.claims(account.namespace))
+    def _record_plan(self, namespace: str, record: NamespaceRecord, plan: NamespacePlan) -> None:
+        self._status.update(record, plan.statuses)
+        if not plan.actions:
+            self._status.clear_errors(record)
+        if record.is_empty:
+            self._store.forget(namespace)
+        else:
+            self._store.update_index(namespace)
 
-    def _lose(self, kind: Kind, gone: Deleted) -> None:
-        if not self._mirror.forget(kind, gone):
-            return
-        if kind is Kind.NAMESPACES:
-            self._writer.forget(gone.namespace)
-        elif kind is Kind.ACCOUNTS:
-            self._writer.forget_account(gone.namespace, gone.name)
-        self._judge(gone.namespace, Priority.REPAIR)
+    def _facts(self, claim: Claim) -> PullSecretFacts | None:
+        facts = self._status.facts(claim)
+        if claim.registry_uid not in self._unplanned:
+            return facts
+        # What is recorded is the status of an earlier desired state. Until every namespace is planned, none is ready.
+        return replace(facts, ready=0, failed=0, failures=()) if facts.namespaces else None
 
-    def _may_tell(self, claim: Claim) -> bool:
-        needed = sources_for(claim)
-        if (refused := self._sources.refusal(needed)) is not None:
-            raise refused
-        return self._sources.is_complete(needed)
+    def _is_synced(self, claim: Claim) -> bool:
+        sources = sources_for(claim)
+        if (refused := self._watches.error(sources)) is not None:
+            raise Refused(refused.reason, str(refused))
+        return self._watches.is_synced(sources)
 
-    def _is_held(self, namespace: str, claim: Claim, heard: float) -> bool:
-        # A write that is under way, or got no answer, may still leave something behind.
-        if self.queue.is_active(namespace) or self._writer.backoff.is_unsure(namespace, heard):
-            return True
-        return is_held(
-            self._mirror[namespace], claim_in_state(claim, ClaimState.LETS_GO), self._plans.claims(namespace)
-        )
-
-
-def _place(observed: ObservedObject) -> str:
-    return observed.name if isinstance(observed, ObservedNamespace) else observed.namespace
-
-
-def _urgency(write: Write, has_accounts: bool) -> Priority:
-    if isinstance(write, PatchServiceAccount) and write.attaches:
-        return Priority.ATTACH
-    if isinstance(write, ApplySecret) and not write.replaces:
-        return Priority.ATTACH if has_accounts else Priority.FRESH
-    return Priority.ROTATION
+    def _leftovers(self, claim: Claim) -> Iterator[str]:
+        releasing = claim_in_state(claim, ClaimState.RELEASING)
+        last_event_at = self._watches.last_event_at(sources_for(claim))
+        for namespace, record in self._store:
+            # A write that runs, or that got no answer, may still leave something behind.
+            if record.is_active and (
+                self.queue.is_processing(namespace)
+                or self._writer.may_still_apply(record, last_event_at)
+                or (mentions(record, claim) and has_leftovers(record, releasing, self._claims_on(record)))
+            ):
+                yield namespace

@@ -1,4 +1,7 @@
-"""Which namespace is next: every name at most once, the urgent ones first, and never two workers on one name."""
+"""Which namespace is next: a work queue as in client-go, with priorities and a limit for each.
+
+A key waits at most once, and never two workers process the same key.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +13,51 @@ from enum import IntEnum
 from math import inf
 from typing import NamedTuple
 
+from harbor_operator.model.injection import Action, ApplySecret, NamespacePlan, PatchServiceAccount
+
 
 class Priority(IntEnum):
-    """Who is waiting: the next pod of a service account, a namespace without accounts yet, a broken one, or nobody.
+    """Priority of a key, most urgent first.
 
-    A service account goes before a namespace that has none: its next pod would go without the reference for ever, while
-    no pod can be created before there is an account.
+    ATTACH    a service account has no reference yet: its next pod would be created without it
+    NEW       a namespace without service accounts: no pod can be created there yet
+    REPAIR    something that was right has been changed
+    ROTATION  everything else, for example a new credential
     """
 
     ATTACH = 0
-    FRESH = 1
+    NEW = 1
     REPAIR = 2
     ROTATION = 3
 
 
 COOLDOWN_FACTOR = 2.0
-"""While namespaces keep coming, none is rotated for so many times as long as the last took.
+"""Cool-down after each rotation, as a multiple of its duration, while new namespaces are arriving.
 
-Measured with 20 a second over 3,000 on two cores (docs/benchmarks.md): without rests, one of a hundred waited 50 ms,
-with these 11 to 16 ms; beside no rotation it is 9 ms."""
+Measured with 20 new namespaces a second during a rotation of 3,000, on two cores (docs/benchmarks.md): the p99 of new
+namespaces is 50 ms without cool-down, 11 to 16 ms with it, and 9 ms without a rotation."""
 ARRIVAL_WINDOW_SECONDS = 1.0
-"""For so many seconds after one has come."""
+"""New namespaces are arriving if the last one came no longer ago than this."""
+
+
+def plan_priority(plan: NamespacePlan, *, has_accounts: bool) -> Priority:
+    """Returns the priority of the most urgent action of a plan."""
+    return min(_priority(action, has_accounts) for action in plan.actions)
+
+
+def _priority(action: Action, has_accounts: bool) -> Priority:
+    if isinstance(action, PatchServiceAccount) and action.attaches:
+        return Priority.ATTACH
+    if isinstance(action, ApplySecret) and not action.replaces:
+        return Priority.ATTACH if has_accounts else Priority.NEW
+    return Priority.ROTATION
 
 
 class ConcurrencyLimits(NamedTuple):
-    """At most so many at a time: altogether, and of those that must not stand in the way of the next account."""
+    """Maximum number of keys in process: in total, of new namespaces, and of rotations."""
 
-    whole: int
-    fresh: int
+    total: int
+    new_namespaces: int
     rotations: int
 
 
@@ -49,43 +69,43 @@ class _Entry:
 
 
 class WorkQueue:
-    """Hands out keys; what is rung while it is being worked on comes again afterwards."""
+    """Hands out keys with `get`; a key that is added while it is processed comes again after `done`."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._waiting: dict[str, _Entry] = {}
-        self._active: dict[str, Priority] = {}
-        self._rung: dict[str, Priority] = {}
+        self._processing: dict[str, Priority] = {}
+        self._dirty: dict[str, Priority] = {}
         self._rotations: dict[str, float] = {}
-        self._urgent = -inf
-        self._rested: float | None = None
-        self._lanes: tuple[tuple[Priority, deque[str]], ...] = tuple((priority, deque()) for priority in Priority)
+        self._last_urgent_at = -inf
+        self._cooldown_until: float | None = None
+        self._levels: tuple[tuple[Priority, deque[str]], ...] = tuple((priority, deque()) for priority in Priority)
         self._delayed: list[tuple[float, str]] = []
 
     @property
     def depth(self) -> int:
-        """How many keys wait, those that are delayed included."""
+        """Number of waiting keys, including delayed ones."""
         return len(self._waiting)
 
     @property
-    def under_way(self) -> int:
-        """How many keys are being worked on."""
-        return len(self._active)
+    def processing(self) -> int:
+        """Number of keys in process."""
+        return len(self._processing)
 
     @property
     def rotating(self) -> int:
-        """How many of them are rotations."""
+        """Number of rotations among them."""
         return len(self._rotations)
 
-    def oldest_age(self) -> float:
-        """How long the key has waited that has waited longest and could be taken."""
+    def longest_wait(self) -> float:
+        """Age in seconds of the oldest key that is eligible for processing."""
         now = self._clock()
         return max((now - entry.since for entry in self._waiting.values() if entry.due <= now), default=0.0)
 
     def add(self, key: str, priority: Priority) -> None:
-        """Rings a key: it is due now, and as urgent as the most urgent of its callers."""
-        if key in self._active:
-            self._rung[key] = min(priority, self._rung.get(key, priority))
+        """Makes a key eligible now, with the highest priority it was added with."""
+        if key in self._processing:
+            self._dirty[key] = min(priority, self._dirty.get(key, priority))
             return
         now = self._clock()
         entry = self._waiting.get(key)
@@ -95,96 +115,119 @@ class WorkQueue:
             entry.priority, entry.due = min(entry.priority, priority), min(entry.due, now)
         else:
             return
-        self._put(key, self._waiting[key].priority)
+        self._enqueue(key, self._waiting[key].priority)
 
-    def is_active(self, key: str) -> bool:
-        """Whether the key is being worked on."""
-        return key in self._active
+    def is_processing(self, key: str) -> bool:
+        """Whether a worker processes the key."""
+        return key in self._processing
 
-    def take(self, limits: ConcurrencyLimits) -> str | None:
-        """Returns the next key, which is then ours until `finish`; None if nothing may be taken now.
+    def get(self, limits: ConcurrencyLimits) -> str | None:
+        """Returns the next key, which is in process until `done`; None if no key may be processed now.
 
-        Nothing overtakes what is more urgent. Nothing is rotated while anything urgent is under way, and where urgent
-        keys have come lately, there are rests between rotations.
+        A key never overtakes one with a higher priority. No rotation starts while a key with a higher priority is in
+        process, or during the cool-down.
         """
         now = self._clock()
-        self._wake(now)
-        if self._rested is not None and now >= self._rested:
-            self._rested = None  # only here: a rest that ended after the last look is still to be woken from
-        if len(self._active) >= limits.whole:
+        self._enqueue_due(now)
+        if self._cooldown_until is not None and now >= self._cooldown_until:
+            self._cooldown_until = None  # only here: `next_due` must still report an end that nobody has seen
+        if len(self._processing) >= limits.total:
             return None
-        for priority, lane in self._lanes:
-            key = self._first(priority, lane, now)
+        for priority, level in self._levels:
+            key = self._first(priority, level, now)
             if key is None:
                 continue
             if not self._is_open(priority, limits):
                 return None
-            lane.popleft()
-            self._begin(key, priority, now)
+            level.popleft()
+            self._start(key, priority, now)
             return key
         return None
 
-    def finish(self, key: str, delay: float | None = None) -> None:
-        """Gives a key back; with a delay it comes again by itself, and at once if it was rung meanwhile."""
-        priority = self._active.pop(key)
+    def done(self, key: str, delay: float | None = None) -> None:
+        """Ends the processing of a key; it comes again after `delay` seconds, or at once if it was added meanwhile."""
+        priority = self._processing.pop(key)
         if priority is Priority.ROTATION:
             self._end_rotation(key)
-        rung = self._rung.pop(key, None)
-        if rung is not None:
-            self.add(key, rung)
+        dirty = self._dirty.pop(key, None)
+        if dirty is not None:
+            self.add(key, dirty)
         elif delay is not None:
             now = self._clock()
             self._waiting[key] = _Entry(priority, now, now + delay)
             heapq.heappush(self._delayed, (now + delay, key))
 
     def next_due(self) -> float | None:
-        """Returns in how many seconds a delayed key comes back, or a rest ends; None if there is neither."""
-        moments = [at for at, _ in self._delayed[:1]]
-        if self._rested is not None and self._lanes[Priority.ROTATION][1]:
-            moments.append(self._rested)
-        return max(0.0, min(moments) - self._clock()) if moments else None
+        """Returns the seconds until a delayed key is due or the cool-down ends; None if neither is ahead."""
+        times = [at for at, _ in self._delayed[:1]]
+        if self._cooldown_until is not None and self._levels[Priority.ROTATION][1]:
+            times.append(self._cooldown_until)
+        return max(0.0, min(times) - self._clock()) if times else None
 
-    def _first(self, priority: Priority, lane: deque[str], now: float) -> str | None:
-        while lane:
-            entry = self._waiting.get(lane[0])
-            # A lane may name a key that was promoted or delayed since: the entry knows better.
+    def _first(self, priority: Priority, level: deque[str], now: float) -> str | None:
+        while level:
+            entry = self._waiting.get(level[0])
+            # A key that was promoted or delayed stays in its old level: its entry decides.
             if entry is not None and entry.priority is priority and entry.due <= now:
-                return lane[0]
-            lane.popleft()
+                return level[0]
+            level.popleft()
         return None
 
     def _is_open(self, priority: Priority, limits: ConcurrencyLimits) -> bool:
         match priority:
-            case Priority.FRESH:
-                return sum(one is Priority.FRESH for one in self._active.values()) < limits.fresh
+            case Priority.NEW:
+                return sum(one is Priority.NEW for one in self._processing.values()) < limits.new_namespaces
             case Priority.ROTATION:
-                is_urgent_under_way = len(self._active) > len(self._rotations)
+                is_urgent_in_process = len(self._processing) > len(self._rotations)
                 has_room = len(self._rotations) < limits.rotations
-                return has_room and not is_urgent_under_way and self._rested is None
+                return has_room and not is_urgent_in_process and self._cooldown_until is None
             case _:
                 return True
 
-    def _begin(self, key: str, priority: Priority, now: float) -> None:
+    def _start(self, key: str, priority: Priority, now: float) -> None:
         del self._waiting[key]
-        self._active[key] = priority
+        self._processing[key] = priority
         if priority is Priority.ROTATION:
             self._rotations[key] = now
         else:
-            self._urgent = now
+            self._last_urgent_at = now
 
     def _end_rotation(self, key: str) -> None:
-        now, at_a_time = self._clock(), len(self._rotations)
+        now, concurrent = self._clock(), len(self._rotations)
         took = now - self._rotations.pop(key)
-        if now - self._urgent < ARRIVAL_WINDOW_SECONDS:
-            self._rested = now + COOLDOWN_FACTOR * took / at_a_time
+        if now - self._last_urgent_at < ARRIVAL_WINDOW_SECONDS:
+            self._cooldown_until = now + COOLDOWN_FACTOR * took / concurrent
 
-    def _put(self, key: str, priority: Priority) -> None:
-        self._lanes[priority][1].append(key)
+    def _enqueue(self, key: str, priority: Priority) -> None:
+        self._levels[priority][1].append(key)
 
-    def _wake(self, now: float) -> None:
+    def _enqueue_due(self, now: float) -> None:
         while self._delayed and self._delayed[0][0] <= now:
             _, key = heapq.heappop(self._delayed)
             entry = self._waiting.get(key)
             if entry is not None and entry.due <= now:
                 entry.since = now
-                self._put(key, entry.priority)
+                self._enqueue(key, entry.priority)
+
+
+class Resync:
+    """Plans all namespaces again after a change of the claims, a few at a time: new namespaces need not wait for it."""
+
+    def __init__(self) -> None:
+        self._remaining: deque[str] = deque()
+        self._priority = Priority.ROTATION
+
+    @property
+    def is_running(self) -> bool:
+        """Whether namespaces are left."""
+        return bool(self._remaining)
+
+    def start(self, namespaces: list[str], priority: Priority) -> None:
+        """Restarts the resync from the first namespace, keeping the higher of the old and new priority."""
+        self._priority = min(priority, self._priority) if self._remaining else priority
+        self._remaining = deque(namespaces)
+
+    def step(self, plan: Callable[[str, Priority], None], limit: int | None = None) -> None:
+        """Calls `plan` for the next `limit` namespaces, or for all that are left."""
+        for _ in range(len(self._remaining) if limit is None else min(limit, len(self._remaining))):
+            plan(self._remaining.popleft(), self._priority)

@@ -1,7 +1,7 @@
-"""What is counted, and the Prometheus registry it is counted in.
+"""The operator's metrics and the Prometheus registry that holds them.
 
-catalogue.py   every metric, with its meaning
-board.py       what the passes said of each registry
+catalogue.py      every metric: name, type, help text, labels
+status_cache.py   the last status of each HarborRegistry, as gauges
 """
 
 from __future__ import annotations
@@ -25,68 +25,68 @@ Reader = Callable[[], Samples]
 
 
 class Metrics:
-    """The operator's metrics; `text` is what /metrics answers."""
+    """Counters, histograms and gauges of the operator; `text` is the body of /metrics."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._registry = CollectorRegistry()
-        self._board = StatusCache()
+        self._statuses = StatusCache()
         self._clock = clock
-        self._readings = _Readings()
-        self._registry.register(self._readings)
+        self._gauges = _Gauges()
+        self._registry.register(self._gauges)
         ProcessCollector(registry=self._registry)
-        self.passes = self._histogram(catalogue.PASSES)
-        self.failed_passes = self._counter(catalogue.FAILED_PASSES)
+        self.reconcile_duration = self._histogram(catalogue.RECONCILES)
+        self.reconcile_errors = self._counter(catalogue.RECONCILE_ERRORS)
         self.requests = self._counter(catalogue.REQUESTS)
         self.injections = self._histogram(catalogue.INJECTIONS)
-        # Asked for with every request and write: the few series there are come from a cache, not from under a lock.
+        # These two run for each request and each write. The cache avoids the lock that `labels` takes.
         self._request_series = cache(self.requests.labels)
         self._write_series = cache(self._counter(catalogue.WRITES).labels)
-        self._contests = self._counter(catalogue.CONTESTS)
+        self._conflicts = self._counter(catalogue.CONFLICTS)
         self._evictions = self._counter(catalogue.EVICTIONS)
         self.read(
             {
                 catalogue.BUILD: lambda: [((__version__,), 1.0)],
-                catalogue.CONDITIONS: self._board.conditions,
-                catalogue.REASONS: self._board.reasons,
-                catalogue.WARNINGS: self._board.warnings,
-                catalogue.CREDENTIAL_AGE: lambda: self._board.credential_ages(self._clock()),
+                catalogue.CONDITIONS: self._statuses.conditions,
+                catalogue.REASONS: self._statuses.reasons,
+                catalogue.WARNINGS: self._statuses.warnings,
+                catalogue.CREDENTIAL_AGE: lambda: self._statuses.credential_ages(self._clock()),
             }
         )
 
     def injected(self, seconds: float) -> None:
-        """Notes how long a namespace took from first sight to Secret and references in place."""
+        """Records the seconds from the first watch event until Secret and references were in place."""
         self.injections.observe(seconds)
 
     def wrote(self, kind: str, result: str) -> None:
-        """Counts a write of the injector."""
+        """Counts one write of the injector by kind and result."""
         self._write_series(kind, result).inc()
 
-    def contested(self, kind: str) -> None:
-        """Counts a repair that was needed again and again."""
-        self._contests.labels(kind).inc()
+    def conflicted(self, kind: str) -> None:
+        """Counts one conflict with another client."""
+        self._conflicts.labels(kind).inc()
 
     def evicted(self, result: str) -> None:
-        """Counts an eviction that was asked for."""
+        """Counts one requested eviction by result."""
         self._evictions.labels(result).inc()
 
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Counts one request to the API server."""
         self._request_series(verb, resource, code).inc()
 
-    def looked(self, namespace: str, name: str, status: Mapping[str, Any]) -> None:
-        """Notes what a pass said of a registry."""
-        self._board.note((namespace, name), status)
+    def record_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> None:
+        """Stores the status of a HarborRegistry after a reconciliation."""
+        self._statuses.record((namespace, name), status)
 
     def forget(self, namespace: str, name: str) -> None:
-        """Ends the series of a registry that nobody looks after any more."""
-        self._board.forget((namespace, name))
+        """Removes the series of a HarborRegistry that is no longer reconciled."""
+        self._statuses.forget((namespace, name))
 
     def read(self, readers: Mapping[Family, Reader]) -> None:
-        """Says from where gauges are read when somebody asks."""
-        self._readings.readers.update(readers)
+        """Registers the functions that return the samples of gauges at scrape time."""
+        self._gauges.readers.update(readers)
 
     def text(self) -> bytes:
-        """Returns all metrics in the text format of Prometheus."""
+        """Returns all metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
     def _counter(self, family: Family) -> Counter:
@@ -96,8 +96,8 @@ class Metrics:
         return Histogram(family.name, family.text, family.labels, buckets=family.buckets, registry=self._registry)
 
 
-class _Readings(Collector):
-    """Every gauge, read at the moment of the question; one that nobody gives a reader has no series."""
+class _Gauges(Collector):
+    """Reads every gauge at scrape time; a gauge without a reader has no series."""
 
     def __init__(self) -> None:
         self.readers: dict[Family, Reader] = {}

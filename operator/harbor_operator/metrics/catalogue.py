@@ -1,6 +1,8 @@
-"""Every metric: its name, what it tells, its labels; docs/metrics.md is made of this.
+"""Every metric: name, type, help text and labels. docs/metrics.md is generated from this file.
 
-No label ever names a namespace that only holds a pull Secret, for there are ten thousand of them.
+Names follow controller-runtime (`reconcile_*`, `workqueue_*`, `leader_election_master_status`) and client-go
+(`rest_client_requests_total`). No label holds the name of a namespace that receives a pull Secret: a cluster has up to
+ten thousand of them, and each would be a series.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What Prometheus calls the type of a metric."""
+    """The type of a metric, in the words of Prometheus."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -28,133 +30,141 @@ class Family:
     buckets: tuple[float, ...] = ()
 
 
-# Not `namespace` and `name`: Prometheus gives every series of a pod its own `namespace`, and would rename ours.
+# Not `namespace` and `name`: Prometheus adds the pod's own `namespace` to each series and would rename ours.
 REGISTRY = ("registry_namespace", "registry_name")
 
 INJECTIONS = Family(
     "harbor_operator_injection_seconds",
     Kind.HISTOGRAM,
-    "Time from a namespace or service account seen to pull Secret and references in place.",
+    "Seconds from the first watch event for a namespace or service account until the pull Secret and the references "
+    "are in place.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 NAMESPACES = Family(
     "harbor_operator_namespaces",
     Kind.GAUGE,
-    "Selected namespaces that hold the pull Secret (ready), are on their way (pending), or cannot hold it (failed).",
+    "Selected namespaces by state: ready (the pull Secret and the references are in place), pending (not yet written) "
+    "or failed (the write is not possible).",
     (*REGISTRY, "state"),
 )
-CONTESTED = Family(
-    "harbor_operator_contested_objects",
+CONFLICTING_OBJECTS = Family(
+    "harbor_operator_conflicting_objects",
     Kind.GAUGE,
-    "Secrets and service accounts in which somebody keeps undoing our work now.",
+    "Secrets and service accounts that another client currently keeps reverting.",
 )
-CONTESTS = Family(
-    "harbor_operator_contested_repairs_total",
+CONFLICTS = Family(
+    "harbor_operator_conflicts_total",
     Kind.COUNTER,
-    "Repairs that were needed again and again: how often such a contest began.",
+    "Conflicts with another client, counted when the operator repairs the same object for the third time.",
     ("kind",),
 )
 CREDENTIAL_AGE = Family(
     "harbor_operator_credential_age_seconds",
     Kind.GAUGE,
-    "Time since the Secret with the distributed login was last written.",
+    "Seconds since the Secret that holds the pull credential was last written.",
     REGISTRY,
 )
 WRITES = Family(
     "harbor_operator_injector_writes_total",
     Kind.COUNTER,
-    "Writes of the injector: apply, delete or patch, and how they went.",
+    "Writes of the injector by kind (apply, delete, patch) and result (done, stale, refused, unavailable).",
     ("kind", "result"),
 )
 EVICTIONS = Family(
     "harbor_operator_stuck_pod_evictions_total",
     Kind.COUNTER,
-    "Evictions of pods that were created before they could get the pull Secret, and how they went.",
+    "Evictions of pods that were created before their service account referenced the pull Secret, by result.",
     ("result",),
 )
 QUEUE_DEPTH = Family(
-    "harbor_operator_queue_depth",
+    "harbor_operator_workqueue_depth",
     Kind.GAUGE,
-    "Namespaces waiting to be written, those that wait for a second try included.",
+    "Namespaces in the work queue, including those that wait for their back-off to end.",
 )
-QUEUE_AGE = Family(
-    "harbor_operator_queue_oldest_seconds",
+QUEUE_LONGEST_WAIT = Family(
+    "harbor_operator_workqueue_longest_wait_seconds",
     Kind.GAUGE,
-    "How long the namespace has waited that has waited longest and could be written now.",
+    "Age of the oldest namespace in the work queue that is eligible for processing.",
 )
-WRITE_LIMIT = Family(
-    "harbor_operator_write_limit_per_second",
+WRITE_RATE_LIMIT = Family(
+    "harbor_operator_write_rate_limit_per_second",
     Kind.GAUGE,
-    "Writes per second that the injector allows itself now; it falls when the API server asks for patience.",
+    "Current client-side limit of the injector's writes per second; it falls when the API server answers 429.",
 )
-WRITE_SLOTS = Family(
-    "harbor_operator_write_slots",
+CONCURRENT_WRITE_LIMIT = Family(
+    "harbor_operator_concurrent_write_limit",
     Kind.GAUGE,
-    "Namespaces that may be written at a time now; follows the API server's latency, up to HARBOR_OPERATOR_WORKERS.",
+    "Current limit of namespaces that are written at the same time; it follows the latency of the API server, up to "
+    "HARBOR_OPERATOR_WORKERS.",
 )
-WATCH_SILENCE = Family(
-    "harbor_operator_watch_silence_seconds",
+WATCH_EVENT_AGE = Family(
+    "harbor_operator_watch_last_event_age_seconds",
     Kind.GAUGE,
-    "Time since the API server last said anything on the watch of a resource; bookmarks count.",
+    "Seconds since the last event on the watch of a resource; bookmarks count.",
     ("resource",),
 )
 REQUESTS = Family(
-    "harbor_operator_api_requests_total",
+    "harbor_operator_rest_client_requests_total",
     Kind.COUNTER,
-    "Requests to the API server by verb, resource and HTTP code; code 0 = no answer. Helm's own are not counted.",
+    "Requests to the API server by verb, resource and HTTP status code; code 0 means no response. Requests that Helm "
+    "sends are not counted.",
     ("verb", "resource", "code"),
 )
 CONDITIONS = Family(
     "harbor_operator_registry_condition",
     Kind.GAUGE,
-    "1 for the status (true, false or unknown) that a condition of a registry has, 0 for the others.",
+    "1 for the current status (true, false or unknown) of a condition of a HarborRegistry, 0 for the other two.",
     (*REGISTRY, "type", "status"),
 )
 REASONS = Family(
     "harbor_operator_registry_reason",
     Kind.GAUGE,
-    "1 for the reason that a condition of a registry gives, as listed in docs/problems.md.",
+    "1 for the current reason of a condition of a HarborRegistry; docs/problems.md explains each reason.",
     (*REGISTRY, "type", "reason"),
 )
 WARNINGS = Family(
     "harbor_operator_registry_warning",
     Kind.GAUGE,
-    "1 for each kind of warning in `status.warnings`.",
+    "1 for each code in `status.warnings` of a HarborRegistry.",
     (*REGISTRY, "code"),
 )
-PASSES = Family(
-    "harbor_operator_pass_seconds",
+RECONCILES = Family(
+    "harbor_operator_reconcile_duration_seconds",
     Kind.HISTOGRAM,
-    "Duration of passes over a registry.",
+    "Duration of one reconciliation of a HarborRegistry.",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
-FAILED_PASSES = Family(
-    "harbor_operator_failed_passes_total",
+RECONCILE_ERRORS = Family(
+    "harbor_operator_reconcile_errors_total",
     Kind.COUNTER,
-    "Passes in which something could not be seen.",
+    "Reconciliations in which the state of a dependency was not readable.",
 )
-LEADER = Family("harbor_operator_leader", Kind.GAUGE, "1 on the replica that acts.")
-BUILD = Family("harbor_operator_build_info", Kind.GAUGE, "1, with the version of the operator.", ("version",))
+LEADER = Family(
+    "harbor_operator_leader_election_master_status",
+    Kind.GAUGE,
+    "1 on the replica that holds the Lease, 0 on the others.",
+)
+BUILD = Family("harbor_operator_build_info", Kind.GAUGE, "Always 1; the label holds the version.", ("version",))
 
 FAMILIES = (
     INJECTIONS,
     NAMESPACES,
-    CONTESTED,
-    CONTESTS,
+    CONFLICTING_OBJECTS,
+    CONFLICTS,
     CREDENTIAL_AGE,
     WRITES,
     EVICTIONS,
     QUEUE_DEPTH,
-    QUEUE_AGE,
-    WRITE_LIMIT,
-    WRITE_SLOTS,
-    WATCH_SILENCE,
+    QUEUE_LONGEST_WAIT,
+    WRITE_RATE_LIMIT,
+    CONCURRENT_WRITE_LIMIT,
+    WATCH_EVENT_AGE,
     REQUESTS,
     CONDITIONS,
     REASONS,
     WARNINGS,
-    PASSES,
-    FAILED_PASSES,
+    RECONCILES,
+    RECONCILE_ERRORS,
     LEADER,
     BUILD,
 )

@@ -1,4 +1,4 @@
-"""MutatingAdmissionPolicies and their bindings, desired and observed."""
+"""MutatingAdmissionPolicy and MutatingAdmissionPolicyBinding, desired and observed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class AdmissionKind(StrEnum):
-    """What the policy consists of, in the order of creation: without its binding, a policy does nothing."""
+    """The two objects, in the order of creation: a policy without a binding has no effect."""
 
     POLICY = "MutatingAdmissionPolicy"
     BINDING = "MutatingAdmissionPolicyBinding"
@@ -17,7 +17,7 @@ class AdmissionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedPolicy:
-    """A policy or a binding as the API server holds it."""
+    """A policy or a binding as the API server returns it; `revision` is its resourceVersion."""
 
     uid: str
     revision: str
@@ -27,7 +27,7 @@ class ObservedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DesiredPolicy:
-    """A policy or a binding as it shall be."""
+    """A policy or a binding as it must be."""
 
     kind: AdmissionKind
     name: str
@@ -36,11 +36,11 @@ class DesiredPolicy:
     spec: Spec
 
     def owns(self, observed: ObservedPolicy) -> bool:
-        """Whether it was made for this registry."""
+        """Whether the observed object has the labels of this registry."""
         return all(observed.labels.get(key) == value for key, value in self.labels.items())
 
     def is_met_by(self, observed: ObservedPolicy) -> bool:
-        """Whether nothing has to be written; the spec holds every default of the server, so equal means equal."""
+        """Whether nothing has to be written; the desired spec contains every default of the API server."""
         return observed.spec == self.spec
 
 

@@ -1,4 +1,4 @@
-"""Redis, Valkey and Sentinel: addresses, what a server answers, and what Harbor needs of it."""
+"""Redis, Valkey and Sentinel: addresses, observed servers, and what Harbor requires of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import SecretStr
+
+from harbor_operator.api.addresses import join_host_port, split_host_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +19,13 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Returns the address in 'host:port'."""
-        host, _, port = text.rpartition(":")
-        return cls(host, int(port))
+        """Returns the address in 'host:port'; an IPv6 address may be in brackets."""
+        return cls(*split_host_port(text))
 
     @property
     def text(self) -> str:
-        """The address as 'host:port'."""
-        return f"{self.host}:{self.port}"
+        """The address as 'host:port', with brackets around an IPv6 address."""
+        return join_host_port(self.host, self.port)
 
 
 class Mode(StrEnum):
@@ -37,7 +38,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedCache:
-    """One look at a server; `product` is its name and version, `primary` whom a replica follows."""
+    """A server as observed.
+
+    `product` is its name and version, `primary` the 'host:port' that a replica replicates, `eviction` the value of
+    `maxmemory-policy`.
+    """
 
     product: str
     mode: Mode = Mode.STANDALONE
@@ -49,7 +54,7 @@ class ObservedCache:
 
 @dataclass(frozen=True, slots=True)
 class ObservedSentinel:
-    """What a Sentinel answered; `is_sentinel` is False for any other server."""
+    """A Sentinel as observed; `is_sentinel` is False for any other server, `master` None for an unknown master set."""
 
     is_sentinel: bool = True
     requires_password: bool = False
@@ -62,7 +67,7 @@ REQUIRED_DATABASES = 8
 
 @dataclass(frozen=True, slots=True)
 class DesiredCache:
-    """Where the primary is, or the Sentinels and the master set they watch."""
+    """The address of the primary, or those of the Sentinels and the name of the master set that they watch."""
 
     addresses: tuple[Address, ...]
     sentinel_master: str
@@ -76,7 +81,7 @@ class DesiredCache:
 
 @dataclass(frozen=True, slots=True)
 class RedisLogin:
-    """How a Redis is spoken to; `origin` names the Secret and the field of the spec, for messages."""
+    """The password and the transport for a Redis; `origin` names the Secret and the field of the spec, for messages."""
 
     password: SecretStr | None = None
     tls: bool = False

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 _URL = re.compile(
-    r"(?P<scheme>https|oci)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>https?|oci)://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?"
 )
-_DEFAULT_PORT = 443
+_DEFAULT_PORTS = {"http": 80, "https": 443, "oci": 443}
+# Over plain HTTP, another machine could replace the chart.
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 _RELATIVE = {".", ".."}
 
 Location = tuple[str, str, int, tuple[str, ...]]
@@ -23,7 +24,7 @@ class ChartSources:
     """URL prefixes and directories; a chart outside of all of them is refused."""
 
     urls: tuple[str, ...]
-    directories: tuple[Path, ...] = ()
+    directories: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -36,26 +37,26 @@ class ChartSources:
         for number, entry in enumerate(entries, start=1):
             if not entry.startswith("/") and _location(entry) is None:
                 raise ValueError(f"entry {number} is neither an https:// or oci:// URL nor an absolute directory")
-        return cls(urls, tuple(Path(entry) for entry in entries if entry.startswith("/")))
+        return cls(urls, tuple(entry for entry in entries if entry.startswith("/")))
 
     def allows_url(self, url: str) -> bool:
         """Whether the URL is one of the prefixes or below one; host, port and whole path segments must be equal."""
         wanted = _location(url)
         return wanted is not None and any(_is_below(wanted, _location(prefix)) for prefix in self.urls)
 
-    def allows_path(self, path: Path) -> bool:
-        """Whether the path is one of the directories or below one; both must be free of symbolic links."""
-        return any(path.is_relative_to(directory) for directory in self.directories)
+    def allows_path(self, path: str) -> bool:
+        """Whether the path is one of the directories or below one; all must be absolute and free of links and `..`."""
+        return any(path == directory or path.startswith(f"{directory.rstrip('/')}/") for directory in self.directories)
 
 
 def _location(url: str) -> Location | None:
     match = _URL.fullmatch(url)
     if match is None:
         return None
-    segments = tuple(match["path"].split("/")[1:])
-    if _RELATIVE & set(segments):
+    scheme, host, segments = match["scheme"], match["host"].lower(), tuple(match["path"].split("/")[1:])
+    if _RELATIVE & set(segments) or (scheme == "http" and host not in _LOOPBACK):
         return None
-    return match["scheme"], match["host"].lower(), int(match["port"] or _DEFAULT_PORT), segments
+    return scheme, host, int(match["port"] or _DEFAULT_PORTS[scheme]), segments
 
 
 def _is_below(wanted: Location, prefix: Location | None) -> bool:

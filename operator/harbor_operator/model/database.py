@@ -1,4 +1,4 @@
-"""PostgreSQL: what the server holds, what it must hold, and the changes between the two."""
+"""PostgreSQL: the desired databases, the observed server, and the changes that lead from one to the other."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harbor_operator.api.backends import SslMode
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The comment that proves for which registry a role or a database was made."""
+    """The comment on a role or a database that names the registry for which it was created."""
 
     key: str
     uid: str
 
     @property
     def comment(self) -> str:
-        """The marker as it stands in the server."""
+        """The marker as the text of the comment."""
         return f"harbor-operator.io registry={self.key} uid={self.uid}"
 
     @classmethod
@@ -32,21 +32,21 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class WantedDatabase:
-    """A database that must exist, and the field of the spec that names it."""
+    """A database that must exist; `path` is the field of the spec that names it."""
 
     name: str
     path: str
 
 
 class Attribute(StrEnum):
-    """What makes a role a plain login role."""
+    """A property that every plain login role has; the value completes "the role ..."."""
 
     LOGIN = "may log in"
-    NO_SUPERUSER = "is no superuser"
-    NO_CREATEDB = "makes no databases"
-    NO_CREATEROLE = "makes no roles"
+    NO_SUPERUSER = "is not a superuser"
+    NO_CREATEDB = "cannot create databases"
+    NO_CREATEROLE = "cannot create roles"
     NO_REPLICATION = "does not replicate"
-    NO_BYPASSRLS = "is bound by row security"
+    NO_BYPASSRLS = "is subject to row security"
     NO_EXPIRY = "does not expire"
 
 
@@ -55,7 +55,10 @@ _MARKER = re.compile(r"harbor-operator\.io registry=(?P<key>\S+) uid=(?P<uid>\S+
 
 @dataclass(frozen=True, slots=True)
 class DesiredDatabases:
-    """What a server is held against: one role that owns the databases, marked as this registry's."""
+    """The desired state of a server: one role that owns the databases, marked as this registry's.
+
+    `connection_limit` is that of the role; `min_version` is the oldest major version that the chart's Harbor supports.
+    """
 
     role: str
     databases: tuple[WantedDatabase, ...]
@@ -66,7 +69,7 @@ class DesiredDatabases:
 
 @dataclass(frozen=True, slots=True)
 class ObservedAdmin:
-    """What the admin role may do."""
+    """The rights of the admin role."""
 
     name: str
     is_superuser: bool
@@ -76,18 +79,22 @@ class ObservedAdmin:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRole:
-    """Our role as it lies in the server; `lacking` is what keeps it from being a plain login role."""
+    """Harbor's role as observed.
+
+    `missing_attributes` are the properties of a plain login role that it does not have, `sessions` the number of open
+    connections of the role, `connection_limit` is -1 for no limit.
+    """
 
     comment: str
     connection_limit: int
-    lacking: tuple[Attribute, ...] = ()
+    missing_attributes: tuple[Attribute, ...] = ()
     admin_is_member: bool = True
     sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedDatabase:
-    """A database as it lies in the server."""
+    """A database as observed; `is_open_to_public` means that PUBLIC may connect to it."""
 
     name: str
     owner: str
@@ -97,7 +104,10 @@ class ObservedDatabase:
 
 @dataclass(frozen=True, slots=True)
 class ObservedServer:
-    """One look at a server: the wanted databases that exist, and any other that our role owns."""
+    """A server as observed: the desired databases that exist, and every other database that the role owns.
+
+    `version` is the major version, `max_connections` the setting of that name.
+    """
 
     version: int
     max_connections: int
@@ -120,16 +130,39 @@ class LoginResult(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedLogin:
-    """How a login went; `may_create` tells whether it could make tables, `complaint` is the server's own sentence."""
+    """The result of a login attempt.
 
-    answer: LoginResult
+    `may_create` is whether the role can create tables in schema public, `error_message` what the server answered.
+    """
+
+    result: LoginResult
     may_create: bool = False
     error_message: str = ""
 
 
+class ConnectFailure(Enum):
+    """Why no session was established."""
+
+    TLS_UNSUPPORTED = auto()
+    UNTRUSTED = auto()
+    NOT_PERMITTED = auto()
+    CLEAR_TEXT_PASSWORD = auto()
+    NO_CONNECTION_LEFT = auto()
+    WRONG_PASSWORD = auto()
+    UNREACHABLE = auto()
+
+
+class StatementFailure(Enum):
+    """Why a statement of the admin failed."""
+
+    INSUFFICIENT_PRIVILEGE = auto()
+    CONNECTION_LOST = auto()
+    OTHER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class CreateRole:
-    """Makes the role with its password and its marker: both or neither."""
+    """Creates the role with its password and its marker in one transaction."""
 
     role: str
     connection_limit: int
@@ -139,7 +172,7 @@ class CreateRole:
 
 @dataclass(frozen=True, slots=True)
 class SetPassword:
-    """Makes the password of the role the one in its Secret."""
+    """Sets the password of the role."""
 
     role: str
     password: SecretStr
@@ -147,7 +180,7 @@ class SetPassword:
 
 @dataclass(frozen=True, slots=True)
 class CreateDatabase:
-    """Makes the database, owned by the role and marked."""
+    """Creates the database, owned by the role and marked."""
 
     database: str
     role: str
@@ -156,7 +189,7 @@ class CreateDatabase:
 
 @dataclass(frozen=True, slots=True)
 class MarkDatabase:
-    """Writes the marker on the database."""
+    """Writes the marker as the comment of the database."""
 
     database: str
     role: str
@@ -165,7 +198,7 @@ class MarkDatabase:
 
 @dataclass(frozen=True, slots=True)
 class DropDatabase:
-    """Removes the database and all that is in it."""
+    """Drops the database with all its data."""
 
     database: str
     role: str
@@ -173,24 +206,24 @@ class DropDatabase:
 
 @dataclass(frozen=True, slots=True)
 class DropRole:
-    """Removes the role."""
+    """Drops the role."""
 
     role: str
 
 
 @dataclass(frozen=True, slots=True)
 class AlterRole:
-    """Brings the role back to a plain login with the wanted limit."""
+    """Sets the attributes of a plain login role and its connection limit."""
 
     role: str
     connection_limit: int
-    # Only what differs: before 16 the mere word NOSUPERUSER is refused to an admin who is no superuser.
+    # Only those that differ: before 16 PostgreSQL refuses the word NOSUPERUSER to an admin that is not a superuser.
     attributes: tuple[Attribute, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CommentRole:
-    """Writes the marker on the role."""
+    """Writes the marker as the comment of the role."""
 
     role: str
     marker: Marker
@@ -198,14 +231,14 @@ class CommentRole:
 
 @dataclass(frozen=True, slots=True)
 class GrantRoleToAdmin:
-    """Lets the admin act for the role."""
+    """Makes the admin a member of the role, so that it can act as the role."""
 
     role: str
 
 
 @dataclass(frozen=True, slots=True)
 class RevokePublicConnect:
-    """Takes from PUBLIC the right to connect."""
+    """Revokes from PUBLIC the right to connect to the database."""
 
     database: str
     role: str
@@ -213,7 +246,7 @@ class RevokePublicConnect:
 
 @dataclass(frozen=True, slots=True)
 class OwnPublicSchema:
-    """Gives schema public to the role and takes from PUBLIC the right to create in it (before PostgreSQL 15)."""
+    """Makes the role the owner of schema public and revokes CREATE from PUBLIC (before PostgreSQL 15)."""
 
     database: str
     role: str
@@ -221,7 +254,7 @@ class OwnPublicSchema:
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """Where the server is and how it proves itself; `ca` is a PEM bundle, None means the system's authorities."""
+    """The address of a server and how to verify it; `ca` is a PEM bundle, None means the system's authorities."""
 
     host: str
     port: int
@@ -231,7 +264,7 @@ class PostgresServer:
 
 @dataclass(frozen=True, slots=True)
 class PostgresLogin:
-    """Who logs in; `origin` names the Secret and the field of the spec, for messages."""
+    """A role and its password; `origin` names the Secret and the field of the spec, for messages."""
 
     username: str
     password: SecretStr

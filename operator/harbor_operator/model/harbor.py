@@ -1,4 +1,4 @@
-"""Harbor as seen through its API: identities, projects, quotas and robot accounts."""
+"""Harbor as observed through its API: identities, projects, quotas and robot accounts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import SecretStr
 
 
 class Identity(StrEnum):
-    """Who Harbor takes the sender of a login for."""
+    """The kind of account that Harbor recognises in a login."""
 
     ADMIN = "admin"
     USER = "user"
     ROBOT = "robot"
-    NOBODY = "nobody"
+    ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
 class SystemInfo:
-    """What Harbor says about itself; a version is told only to those who are logged in."""
+    """Harbor's description of itself; `version` is empty for an anonymous request."""
 
     version: str = ""
     read_only: bool = False
@@ -30,7 +30,7 @@ UNLIMITED = -1
 
 @dataclass(frozen=True, slots=True)
 class DesiredProject:
-    """How a project shall be; `storage_limit` in bytes, UNLIMITED = no quota."""
+    """A project as desired; `storage_limit` in bytes, UNLIMITED = no quota."""
 
     name: str
     public: bool
@@ -39,7 +39,7 @@ class DesiredProject:
 
 @dataclass(frozen=True, slots=True)
 class ObservedProject:
-    """How a project is."""
+    """A project as observed; `number` is its id in Harbor, `repositories` how many it holds."""
 
     number: int
     name: str
@@ -50,7 +50,7 @@ class ObservedProject:
 
 @dataclass(frozen=True, slots=True)
 class ObservedQuota:
-    """The quota of a project; `storage_limit` in bytes, UNLIMITED = no quota."""
+    """The quota of a project; `number` is the id of the quota, `storage_limit` in bytes, UNLIMITED = no quota."""
 
     number: int
     storage_limit: int
@@ -58,14 +58,14 @@ class ObservedQuota:
 
 @dataclass(frozen=True, slots=True)
 class ProjectChanges:
-    """What has to be written for one project."""
+    """The writes that one project needs."""
 
     create: bool = False
     set_public: bool = False
     set_quota: bool = False
 
     def __bool__(self) -> bool:
-        """Whether anything has to be written."""
+        """Whether any write is needed."""
         return self.create or self.set_public or self.set_quota
 
 
@@ -75,19 +75,19 @@ Grant = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ObservedRobot:
-    """A robot as Harbor shows it; `login` is its name with the prefix, as clients type it."""
+    """A robot account as observed; `login` is its name with Harbor's prefix, as clients send it."""
 
     number: int
     login: str
     description: str
     grants: frozenset[Grant]
-    is_forever: bool = True
+    never_expires: bool = True
     is_enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredRobot:
-    """A system-level robot that may pull from the projects and nothing else; `name` is without Harbor's prefix."""
+    """A system-level robot account that may only pull from the projects; `name` is without Harbor's prefix."""
 
     name: str
     description: str
@@ -95,12 +95,12 @@ class DesiredRobot:
 
     @property
     def grants(self) -> frozenset[Grant]:
-        """All that it may do."""
+        """All permissions of the robot."""
         return frozenset((project, "repository", "pull") for project in self.projects)
 
     def is_met_by(self, observed: ObservedRobot) -> bool:
-        """Whether nothing has to be written, its secret aside."""
-        return observed.grants == self.grants and observed.is_forever and observed.is_enabled
+        """Whether no write is needed, its secret aside."""
+        return observed.grants == self.grants and observed.never_expires and observed.is_enabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,12 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class HarborEndpoint:
-    """Where a Harbor is, whose certificate counts (PEM; empty = the system's), and as whom we come."""
+    """The URL of a Harbor, the trusted authorities (PEM; empty = the system's), and the login; None = anonymous."""
 
     url: str
     ca: str = ""
     login: Login | None = None
 
     def with_login(self, login: Login | None) -> HarborEndpoint:
-        """The same Harbor, as somebody else."""
+        """The same Harbor with another login."""
         return replace(self, login=login)

@@ -1,4 +1,4 @@
-"""What a registry wants in a namespace, the writes that bring it there, and how far it is."""
+"""What registries want in a namespace, the actions that lead there, and the status of each claim."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from harbor_operator.reasons import Reason
 EVERY_ACCOUNT = "*"
 
 
-class ApplySecret(msgspec.Struct, frozen=True):
-    """Make the Secret what the registry wants; `replaces` is the uid of the one that is there, if there is one."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a registry owns in every selected namespace: one Secret name, and references in these service accounts."""
 
-    name: str
-    uid: str
-    adopted: bool = False
-    replaces: str = ""
+    registry_uid: str
+    secret_name: str
+    service_accounts: tuple[str, ...]
 
 
-class DeleteSecret(msgspec.Struct, frozen=True):
-    """Delete the Secret with exactly this uid; `remakes` if only to make it anew, because it cannot be changed."""
+@dataclass(frozen=True, slots=True)
+class DesiredInjection:
+    """The desired state of every selected namespace; `docker_config` is the `.dockerconfigjson` text."""
 
-    name: str
-    uid: str
-    recreate: bool = False
+    claim: Claim
+    registry_key: str
+    namespaces: NamespaceSelection
+    conflict_policy: ConflictPolicy
+    docker_config: SecretStr
 
 
 class ClaimState(Enum):
-    """What a registry asks of one namespace."""
+    """What a claim means in one namespace."""
 
-    WANTS = "holds the Secret and the references"
-    GUARDS = "would want them, but has not seen everything yet: nothing is taken away, nothing is brought"
-    LETS_GO = "holds nothing of it any more"
-    WAITS = "will let go once everything has been seen; may be succeeded already"
+    ACTIVE = "the Secret and the references must exist"
+    SYNCING = "like ACTIVE, but the caches are not synced: nothing is written, and nothing it covers is removed"
+    RELEASING = "the Secret and the references must go"
+    RELEASE_PENDING = "like RELEASING, but the caches are not synced; another registry may take the Secret over"
 
 
 class NamespaceClaim(msgspec.Struct, frozen=True):
-    """One registry's interest in one namespace."""
+    """One registry's claim in one namespace; `digest` is that of the desired content."""
 
     uid: str
     secret_name: str
@@ -52,17 +55,34 @@ class NamespaceClaim(msgspec.Struct, frozen=True):
     adopts: bool = False
 
     def covers(self, account: str) -> bool:
-        """Whether the stake is about this service account."""
+        """Whether the claim includes this service account."""
         return account in self.accounts or EVERY_ACCOUNT in self.accounts
 
     @property
     def keeps(self) -> bool:
-        """Whether what it covers must stay."""
-        return self.state in {ClaimState.WANTS, ClaimState.GUARDS}
+        """Whether the objects it covers must not be removed."""
+        return self.state in {ClaimState.ACTIVE, ClaimState.SYNCING}
+
+
+class ApplySecret(msgspec.Struct, frozen=True):
+    """Apply the pull Secret of a registry; `replaces` is the uid of the existing Secret, empty if there is none."""
+
+    name: str
+    uid: str
+    adopted: bool = False
+    replaces: str = ""
+
+
+class DeleteSecret(msgspec.Struct, frozen=True):
+    """Delete the Secret with exactly this uid; with `recreate`, only because it is immutable and must be replaced."""
+
+    name: str
+    uid: str
+    recreate: bool = False
 
 
 class PatchServiceAccount(msgspec.Struct, frozen=True):
-    """Give a service account that is still at this revision these references; `adds` if one of ours is missing."""
+    """Replace the references of a service account that is still at this revision; `attaches` if one of ours is new."""
 
     account: ObservedServiceAccount
     attaches: bool
@@ -73,11 +93,11 @@ class PatchServiceAccount(msgspec.Struct, frozen=True):
         return self.account.name
 
 
-Write = ApplySecret | DeleteSecret | PatchServiceAccount
+Action = ApplySecret | DeleteSecret | PatchServiceAccount
 
 
 class ClaimStatus(msgspec.Struct, frozen=True):
-    """How far one wish is in one namespace; without a reason it is `ready` or on its way."""
+    """Status of one claim in one namespace: ready, blocked for a reason, or in progress."""
 
     uid: str
     ready: bool
@@ -86,35 +106,15 @@ class ClaimStatus(msgspec.Struct, frozen=True):
 
 
 class NamespacePlan(msgspec.Struct, frozen=True):
-    """The next writes, independent of each other, and where every wish stands."""
+    """The next actions, which do not depend on each other, and the status of every active claim."""
 
-    writes: tuple[Write, ...] = ()
+    actions: tuple[Action, ...] = ()
     statuses: tuple[ClaimStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a registry calls its own in every namespace: one Secret name and the service accounts that refer to it."""
-
-    registry_uid: str
-    secret_name: str
-    service_accounts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredInjection:
-    """What every selected namespace shall hold; `docker_config` is the `.dockerconfigjson` text."""
-
-    claim: Claim
-    registry_key: str
-    namespaces: NamespaceSelection
-    conflict_policy: ConflictPolicy
-    docker_config: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
 class PullSecret:
-    """The Secret that a namespace shall hold; with `replaces`, only in place of the one with that uid."""
+    """The desired Secret of one namespace; with `replaces`, only in place of the Secret with that uid."""
 
     name: str
     registry_uid: str

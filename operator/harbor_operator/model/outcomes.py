@@ -52,7 +52,7 @@ class PullSecretFacts:
     robot: str | None = None
     expires_at: datetime | None = None
     rotated_at: datetime | None = None
-    contested: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
     missed_by_policy: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Pods that cannot pull, and what may be done about them."""
+"""Pods that cannot pull their images, and what the operator may do about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The controller of a pod: the one that makes another when this one goes."""
+    """The controller of a pod, which creates a replacement after the pod is evicted."""
 
     kind: str
     name: str
@@ -19,7 +19,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class ObservedPod:
-    """A pod that has not started yet; `refused` are those of its images that the node was not given."""
+    """A pod that has not started; `refused` are those of its `images` that the node failed to pull."""
 
     namespace: str
     name: str
@@ -35,7 +35,7 @@ class ObservedPod:
 
 @dataclass(frozen=True, slots=True)
 class StuckPodPolicy:
-    """What a registry whose stuck pods are evicted calls its own: its pull Secret and the host of its images."""
+    """A registry that wants its stuck pods evicted: the name of its pull Secret and the host of its images."""
 
     registry_uid: str
     secret_name: str
@@ -43,25 +43,26 @@ class StuckPodPolicy:
 
 
 class EvictionDecision(Enum):
-    """What becomes of a pod."""
+    """What to do about a pod; the value of ALONE and REPEATS completes a message."""
 
-    LEAVE = "nothing is wrong with it, it is not ours to judge, or the time has not come"
-    EVICT = "its controller makes another, which pulls with the Secret"
-    ALONE = "no controller would make another: delete it and create it again"
+    LEAVE = "it can pull, it does not use this registry, or its service account has no reference yet"
+    EVICT = "its controller creates another pod, which pulls with the Secret"
+    ALONE = "no controller would create another pod: delete it and create it again"
     REPEATS = (
-        "it names `imagePullSecrets` of its own, so its service account's are not copied and another would be the "
-        "same: add ours there, or remove the list from the template"
+        "it has `imagePullSecrets` of its own, so those of its service account are not copied and another pod would "
+        "fail as well: add the pull Secret there, or remove the list from the pod template"
     )
 
 
-PodChange = ObservedPod | Deleted | Synced | Heartbeat
+PodEvent = ObservedPod | Deleted | Synced | Heartbeat
+"""An observed pod is an upsert."""
 
 
 class EvictionResult(StrEnum):
-    """How an eviction went; the value is the word in the metrics."""
+    """Result of an eviction; the value is the label in the metrics."""
 
     DONE = "evicted"
     STALE = "stale"
-    """The pod is not as it was seen any more: look again."""
+    """The pod has changed since it was observed."""
     BLOCKED = "blocked"
-    """A PodDisruptionBudget does not allow it now."""
+    """A PodDisruptionBudget does not allow the eviction now."""

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the handshake showed; `fault` is what a client would stop at, None = it would go on."""
+    """A server certificate as observed; `fault` is why a client refuses it, None = it does not.
+
+    `not_after` is in UTC, `detail` the error text of OpenSSL.
+    """
 
     names: tuple[str, ...]
     not_after: datetime
@@ -19,7 +22,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part of Harbor as its own health check sees it."""
+    """One component in Harbor's own health report."""
 
     name: str
     healthy: bool
@@ -36,7 +39,11 @@ class TlsFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class V2Response:
-    """The anonymous answer to GET /v2/."""
+    """The answer to an anonymous GET /v2/.
+
+    `challenge` is its WWW-Authenticate header, `redirect` the Location of a redirect, `is_registry` whether it names
+    the distribution API.
+    """
 
     status: int
     challenge: str = ""
@@ -46,7 +53,7 @@ class V2Response:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """How an upload went: the answer to POST, where it sent us, and the answer to the PATCH of one body."""
+    """A trial upload: the status of the POST, its Location, and the status of the PATCH (None = not sent)."""
 
     started: int
     location: str = ""
@@ -55,7 +62,7 @@ class UploadResult:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """How far a pull came: the token service, the token at /v2/, and a manifest where there is one to ask for."""
+    """A trial pull: the status of the token service, of /v2/, and of a manifest (None = not requested)."""
 
     token: int
     accepted: int | None = None

@@ -12,10 +12,10 @@ from harbor_operator.api.base import CaRef
 
 
 class Operation(StrEnum):
-    """What was asked of the object store, as it reads in a message."""
+    """A request to the object store; the value is its name in messages."""
 
     LOGIN = "logging in"
-    CONTAINER = "asking for the container"
+    CONTAINER = "reading the container"
     WRITE = "writing"
     READ = "reading"
     LIST = "listing"
@@ -24,10 +24,10 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoreError:
-    """A request that was answered with an error, by the object store or by something in front of it.
+    """A request that the object store, or a proxy in front of it, answered with an error.
 
-    `code` is the one word that names the error, `from_store` tells whether the store itself spoke (its answers carry
-    a transaction id), `secret` is the Secret whose login was used.
+    `code` is the one word that names the error, `from_store` whether the store itself answered (its answers carry a
+    transaction id), `secret` the Secret whose login was used, `size` the bytes sent, `location` where a redirect leads.
     """
 
     operation: Operation
@@ -43,7 +43,7 @@ class StoreError:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much an RGW user may store; without `enabled` the size does not count."""
+    """The storage limit of an RGW user; `kib` counts only while `enabled`."""
 
     enabled: bool
     kib: int = 0
@@ -51,7 +51,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class RgwUser:
-    """An RGW user as seen: subusers by full name with their permission, Swift keys by full name."""
+    """An RGW user as observed: subusers by full name with their permission, Swift keys by full name.
+
+    `s3_keys` is the number of S3 keys.
+    """
 
     uid: str
     display_name: str
@@ -64,7 +67,7 @@ class RgwUser:
 
 @dataclass(frozen=True, slots=True)
 class Provisioning:
-    """What must be written to RGW; all empty when the user is as it should be."""
+    """The changes that RGW needs; all empty when the user is as desired."""
 
     create_user: bool = False
     set_login: bool = False
@@ -73,7 +76,7 @@ class Provisioning:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRgwUser:
-    """The RGW user to have; `username` is used when we choose the login ourselves."""
+    """The desired RGW user; `username` is the login that the operator creates for it."""
 
     admin_url: str
     admin_secret: str
@@ -85,7 +88,7 @@ class DesiredRgwUser:
 
 @dataclass(frozen=True, slots=True)
 class DesiredSwift:
-    """A container that the registry will use, and the login for it."""
+    """The container that the registry will use, and the login for it."""
 
     auth_url: str
     container: str
@@ -97,7 +100,7 @@ class DesiredSwift:
 
 @dataclass(frozen=True, slots=True)
 class DesiredVolume:
-    """A volume that the chart will claim."""
+    """The volume that the chart will claim."""
 
     size: str
     storage_class: str
@@ -105,7 +108,10 @@ class DesiredVolume:
 
 @dataclass(frozen=True, slots=True)
 class SwiftAccount:
-    """How to log in; `secret` and `ca_secret` name the Secrets the values came from, for messages."""
+    """A Swift login; `secret` and `ca_secret` name the Secrets of the values, for messages.
+
+    `ca_pem` is a PEM bundle, None means the system's authorities.
+    """
 
     auth_url: str
     username: str
@@ -117,7 +123,7 @@ class SwiftAccount:
 
 @dataclass(frozen=True, slots=True)
 class SwiftSession:
-    """A login that succeeded: where the store says it lives, and the token it gave."""
+    """A successful login: the storage URL and the token that the store returned."""
 
     account: SwiftAccount
     storage_url: str
@@ -126,7 +132,7 @@ class SwiftSession:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as seen through a session; it need not exist."""
+    """A container as addressed through a session; it need not exist."""
 
     session: SwiftSession
     name: str
@@ -134,7 +140,10 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class RgwEndpoint:
-    """How to reach the API; `secret` and `ca_secret` name the Secrets the values came from, for messages."""
+    """The address and the keys of the Admin Ops API; `secret` and `ca_secret` name their Secrets, for messages.
+
+    `ca_pem` is a PEM bundle, None means the system's authorities.
+    """
 
     url: str
     access_key: str

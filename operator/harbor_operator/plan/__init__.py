@@ -1,1 +1,1 @@
-"""The wish: pure functions from a registry to what should exist."""
+"""The desired state: pure functions from a registry to what must exist."""

@@ -1,7 +1,7 @@
-"""The wish for the API server itself: a policy that gives a service account its reference in the moment of its birth.
+"""The MutatingAdmissionPolicy that adds the imagePullSecret to a service account at its creation.
 
-The policy means exactly the accounts that the injector means, but for one thing: it never acts in `kube-*`, where a
-mistake would reach the cluster's own controllers; what is selected there is served by the injector alone.
+The policy selects the same service accounts as the injector, except in `kube-*`: there a wrong policy would affect the
+cluster's own controllers, so the injector alone serves the selected service accounts.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from harbor_operator.model.injection import EVERY_ACCOUNT
 from harbor_operator.plan import names
 from harbor_operator.plan.patterns import translate
 
-NEVER = "kube-*"
+EXCLUDED_NAMESPACES = "kube-*"
 
 
 def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[DesiredPolicy, DesiredPolicy]:
-    """The policy and its binding, in the order of creation."""
-    return _wish(registry, AdmissionKind.POLICY, _policy(section)), _wish(
-        registry, AdmissionKind.BINDING, {"policyName": names.admission_policy(registry)}
+    """Returns the policy and its binding, in the order of creation."""
+    binding = {"policyName": names.admission_policy(registry)}
+    return _desired(registry, AdmissionKind.POLICY, _policy(section)), _desired(
+        registry, AdmissionKind.BINDING, binding
     )
 
 
 def acts_in(namespace: str) -> bool:
-    """Whether a policy acts in a namespace of that name, as far as that does not depend on the registry."""
-    return not fnmatchcase(namespace, NEVER)
+    """Whether the policy of any registry can act in a namespace of this name."""
+    return not fnmatchcase(namespace, EXCLUDED_NAMESPACES)
 
 
 def plan_no_admission(registry: HarborRegistry) -> tuple[DesiredPolicy, DesiredPolicy]:
-    """Binding and policy by name and owner alone, in the order of removal."""
-    return _wish(registry, AdmissionKind.BINDING, {}), _wish(registry, AdmissionKind.POLICY, {})
+    """Returns the binding and the policy by name and owner, without a spec, in the order of removal."""
+    return _desired(registry, AdmissionKind.BINDING, {}), _desired(registry, AdmissionKind.POLICY, {})
 
 
-def _wish(registry: HarborRegistry, kind: AdmissionKind, spec: Spec) -> DesiredPolicy:
+def _desired(registry: HarborRegistry, kind: AdmissionKind, spec: Spec) -> DesiredPolicy:
     return DesiredPolicy(
         kind=kind,
         name=names.admission_policy(registry),
@@ -47,7 +48,8 @@ def _wish(registry: HarborRegistry, kind: AdmissionKind, spec: Spec) -> DesiredP
 
 def _policy(section: PullSecrets) -> Spec:
     return {
-        # An account without its reference is repaired a moment later; one that cannot be made stops a whole namespace.
+        # The injector adds a missing reference later. A service account that the API server refuses to create would
+        # stop every workload of its namespace.
         "failurePolicy": "Ignore",
         "reinvocationPolicy": "IfNeeded",
         "matchConstraints": {
@@ -61,18 +63,18 @@ def _policy(section: PullSecrets) -> Spec:
             {"name": "reference-is-missing", "expression": _is_missing(section.secret_name)},
         ],
         "variables": [{"name": "attached", "expression": _attached(section.secret_name)}],
-        # One patch of two parts: an account has the reference and the note that it is ours, or neither.
+        # One patch adds the reference and the annotation that marks it as ours: a service account has both or neither.
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": _mutation(section.secret_name)}}],
     }
 
 
 def _selector(selector: LabelSelector) -> Spec:
-    requirements = [_filled(requirement.model_dump(by_alias=True)) for requirement in selector.match_expressions]
-    return _filled({"matchLabels": dict(selector.match_labels), "matchExpressions": requirements})
+    requirements = [_without_empty(requirement.model_dump(by_alias=True)) for requirement in selector.match_expressions]
+    return _without_empty({"matchLabels": dict(selector.match_labels), "matchExpressions": requirements})
 
 
-def _filled(fields: Spec) -> Spec:
-    # The server leaves out what is empty.
+def _without_empty(fields: Spec) -> Spec:
+    # The API server drops empty fields.
     return {name: value for name, value in fields.items() if value}
 
 
@@ -88,9 +90,9 @@ def _rule(accounts: list[str]) -> Spec:
 
 
 def _is_not_excluded(patterns: list[str]) -> str:
-    wanted = [translate(pattern) for pattern in dict.fromkeys([NEVER, *patterns])]
-    choice = "|".join(text for text in wanted if text is not None)
-    return f"!request.namespace.matches({_quote(f'^({choice})$')})"
+    translated = [translate(pattern) for pattern in dict.fromkeys([EXCLUDED_NAMESPACES, *patterns])]
+    alternatives = "|".join(text for text in translated if text is not None)
+    return f"!request.namespace.matches({_quote(f'^({alternatives})$')})"
 
 
 def _is_missing(secret_name: str) -> str:
@@ -99,21 +101,21 @@ def _is_missing(secret_name: str) -> str:
 
 
 def _attached(secret_name: str) -> str:
-    note, name = _quote(names.ATTACHED), _quote(secret_name)
+    annotation, name = _quote(names.ATTACHED), _quote(secret_name)
     others = f'.orValue("").split(",").filter(name, !(name in ["", {name}]))'
-    return f"object.metadata.?annotations[?{note}]{others} + [{name}]"
+    return f"object.metadata.?annotations[?{annotation}]{others} + [{name}]"
 
 
 def _mutation(secret_name: str) -> str:
-    note, entry = _quote(names.ATTACHED), f"Object.imagePullSecrets{{name: {_quote(secret_name)}}}"
+    annotation, entry = _quote(names.ATTACHED), f"Object.imagePullSecrets{{name: {_quote(secret_name)}}}"
     attached = 'variables.attached.join(",")'
     add_entry = _add('"/imagePullSecrets/-"', entry)
     add_list = _add('"/imagePullSecrets"', f"[{entry}]")
-    add_note = _add(f'"/metadata/annotations/" + jsonpatch.escapeKey({note})', attached)
-    add_notes = _add('"/metadata/annotations"', f"{{{note}: {attached}}}")
+    add_annotation = _add(f'"/metadata/annotations/" + jsonpatch.escapeKey({annotation})', attached)
+    add_annotations = _add('"/metadata/annotations"', f"{{{annotation}: {attached}}}")
     return (
         f"(has(object.imagePullSecrets) ? {add_entry} : {add_list})\n"
-        f"+ (has(object.metadata.annotations) ? {add_note} : {add_notes})"
+        f"+ (has(object.metadata.annotations) ? {add_annotation} : {add_annotations})"
     )
 
 
@@ -122,5 +124,5 @@ def _add(path: str, value: str) -> str:
 
 
 def _quote(text: str) -> str:
-    # A JSON string is a CEL string, as long as nothing beyond the basic plane is in it: here everything is ASCII.
+    # A JSON string is a CEL string as long as it is ASCII, which names and annotation keys are.
     return json.dumps(text)

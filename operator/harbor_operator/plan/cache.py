@@ -1,4 +1,4 @@
-"""The wish for the cache: whom to ask, a primary itself or the Sentinels that know it."""
+"""The desired cache: the address of a primary, or the addresses of the Sentinels that monitor it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from harbor_operator.model.cache import Address, DesiredCache
 
 
 def plan_cache(registry: HarborRegistry) -> DesiredCache:
-    """Returns whom to ask; the spec must have a `cache` section."""
+    """Returns the addresses to connect to; raises ValueError if the spec has no `cache` section."""
     cache = registry.spec.cache
     if cache is None:
-        raise ValueError("a registry without `spec.cache` wishes for no cache")
+        raise ValueError("the registry has no `spec.cache`")
     return DesiredCache(tuple(map(Address.parse, cache.addresses)), cache.sentinel_master, cache.tls)

@@ -1,4 +1,4 @@
-"""The projects that must exist, and the least that has to be written to get there."""
+"""The desired projects of Harbor, and the smallest set of changes that creates them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GIB = 1 << 30
 
 
 def plan_projects(registry: HarborRegistry) -> tuple[DesiredProject, ...]:
-    """The wished projects, in the order of the spec."""
+    """Returns the desired projects, in the order of the spec."""
     return tuple(
         DesiredProject(project.name, project.public, project.quota_gib * GIB if project.quota_gib else UNLIMITED)
         for project in registry.spec.projects
@@ -19,7 +19,7 @@ def plan_projects(registry: HarborRegistry) -> tuple[DesiredProject, ...]:
 def project_changes(
     desired: DesiredProject, project: ObservedProject | None, quota: ObservedQuota | None
 ) -> ProjectChanges:
-    """What separates the project from the wish; a Harbor that keeps no quota counts as unlimited."""
+    """Returns what to change in a project; without a quota in Harbor, its storage is unlimited."""
     if project is None:
         return ProjectChanges(create=True)
     limit = quota.storage_limit if quota else UNLIMITED

@@ -1,4 +1,4 @@
-"""The wish for PostgreSQL: which role and databases must exist, and the smallest set of changes that gets there."""
+"""The desired role and databases in PostgreSQL, and the smallest set of changes that creates them."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ from harbor_operator.model.database import (
 from harbor_operator.plan import names
 from harbor_operator.plan.charts import DatabaseKind, chart_era
 
-_OLDEST_FOR_UNKNOWN_CHART = 12
-_PUBLIC_SCHEMA_IS_CLOSED = 15
+_MIN_VERSION_FOR_UNKNOWN_CHART = 12
+_MIN_VERSION_WITH_CLOSED_SCHEMA = 15
 
 
 def plan_database(registry: HarborRegistry) -> DesiredDatabases:
-    """Returns what the server is held against; the spec must have a `database` section."""
+    """Returns the desired role and databases; raises ValueError if the spec has no `database` section."""
     database = registry.spec.database
     if database is None:
-        raise ValueError("a registry without `spec.database` wishes for no database")
+        raise ValueError("the registry has no `spec.database`")
     release = registry.spec.release
     era = chart_era(release.version) if release else None
-    chosen = database.names.model_dump(by_alias=True)
-    # Without a release somebody else runs Harbor, in a version we do not know: what every version needs is made.
-    # An unknown chart is refused by the release step, which is the one that can say why.
+    configured = database.names.model_dump(by_alias=True)
+    # Without a release the version of Harbor is unknown: the operator creates what every version needs.
+    # The release step refuses an unknown chart version with the reason.
     kinds = era.databases if era else (DatabaseKind.CORE,)
     return DesiredDatabases(
         role=names.database_role(registry),
-        databases=tuple(WantedDatabase(chosen[kind], f"spec.database.names.{kind}") for kind in kinds),
+        databases=tuple(WantedDatabase(configured[kind], f"spec.database.names.{kind}") for kind in kinds),
         marker=Marker(registry.key, registry.metadata.uid),
         connection_limit=database.connection_limit,
-        min_version=era.min_postgres if era else _OLDEST_FOR_UNKNOWN_CHART,
+        min_version=era.min_postgres if era else _MIN_VERSION_FOR_UNKNOWN_CHART,
     )
 
 
 def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: SecretStr) -> tuple[Change, ...]:
-    """Returns what to do, in order, on a server where nothing stands in the way; empty when all is as wished."""
+    """Returns the ordered changes for a server that passed its checks; empty if it is in the desired state."""
     changes: list[Change] = [*_role_changes(desired, observed.role, password)]
     is_member = observed.role.admin_is_member if observed.role else observed.admin.is_superuser
     if not is_member:
@@ -67,13 +67,13 @@ def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: 
 
 
 def plan_removal(desired: DesiredDatabases, observed: ObservedServer) -> tuple[Change, ...]:
-    """Returns how to remove what carries this very registry's marker; a role goes only if nothing is left to it."""
-    ours = [database for database in observed.databases if _is_removable(desired, database)]
+    """Returns the changes that drop what this registry's marker owns; the role stays while it owns another database."""
+    removable = [database for database in observed.databases if _is_removable(desired, database)]
     owned = [database for database in observed.databases if database.owner == desired.role]
-    changes: list[Change] = [DropDatabase(database.name, desired.role) for database in ours]
+    changes: list[Change] = [DropDatabase(database.name, desired.role) for database in removable]
     if changes and observed.role and not observed.role.admin_is_member:
         changes.insert(0, GrantRoleToAdmin(desired.role))
-    if observed.role and Marker.parse(observed.role.comment) == desired.marker and len(ours) == len(owned):
+    if observed.role and Marker.parse(observed.role.comment) == desired.marker and len(removable) == len(owned):
         changes.append(DropRole(desired.role))
     return tuple(changes)
 
@@ -86,8 +86,8 @@ def _role_changes(desired: DesiredDatabases, role: ObservedRole | None, password
     if role is None:
         yield CreateRole(desired.role, desired.connection_limit, desired.marker, password)
         return
-    if role.lacking or role.connection_limit != desired.connection_limit:
-        yield AlterRole(desired.role, desired.connection_limit, role.lacking)
+    if role.missing_attributes or role.connection_limit != desired.connection_limit:
+        yield AlterRole(desired.role, desired.connection_limit, role.missing_attributes)
     if role.comment != desired.marker.comment:
         yield CommentRole(desired.role, desired.marker)
 
@@ -97,12 +97,14 @@ def _database_changes(desired: DesiredDatabases, observed: ObservedServer, name:
     if found is None:
         yield CreateDatabase(name, desired.role, desired.marker)
         yield RevokePublicConnect(name, desired.role)
-        # Nobody but a superuser may touch a schema of the bootstrap superuser; since 15 it is the owner's anyway.
-        if observed.version < _PUBLIC_SCHEMA_IS_CLOSED and observed.admin.is_superuser:
+        # The bootstrap superuser owns the schema, so only a superuser can alter it; from 15 on its owner is the
+        # owner of the database.
+        if observed.version < _MIN_VERSION_WITH_CLOSED_SCHEMA and observed.admin.is_superuser:
             yield OwnPublicSchema(name, desired.role)
         return
     if found.is_open_to_public:
         yield RevokePublicConnect(name, desired.role)
-    # A database without a marker was made by somebody who handed it over; unmarked it is never dropped.
+    # A database without a marker was created by another client for Harbor's role. It stays unmarked: the operator
+    # drops only marked databases.
     if found.comment != desired.marker.comment and Marker.parse(found.comment):
         yield MarkDatabase(name, desired.role, desired.marker)

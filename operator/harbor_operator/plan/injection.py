@@ -1,8 +1,10 @@
-"""The wish for one namespace: what it holds and who has a stake in it -> the next writes, and how far each wish is.
+"""Pure plan of one namespace: its observed state and the claims on it -> the next actions and the claims' status.
 
-Three rules keep other people's things safe. A Secret is ours only if its label says so. A reference goes before its
-Secret when something is taken away, and comes after it when something is brought. A reference to somebody else's
-Secret is neither added nor removed.
+Three rules protect the objects of other clients:
+
+1. A Secret is ours only if its label says so.
+2. A reference is removed before its Secret and added after it, so that no pod gets a reference to a missing Secret.
+3. A reference to a Secret of another client is neither added nor removed.
 """
 
 from __future__ import annotations
@@ -13,87 +15,88 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from harbor_operator.model.injection import (
+    Action,
     ApplySecret,
+    Claim,
     ClaimState,
     ClaimStatus,
     DeleteSecret,
     NamespaceClaim,
     NamespacePlan,
     PatchServiceAccount,
-    Write,
 )
-from harbor_operator.model.namespace import NamespaceState, ObservedSecret, ObservedServiceAccount
+from harbor_operator.model.namespace import (
+    MAX_REFERENCES,
+    MAX_REFERENCES_BYTES,
+    NamespaceState,
+    ObservedSecret,
+    ObservedServiceAccount,
+)
 from harbor_operator.reasons import Reason
 
 DEFAULT_ACCOUNT = "default"
-
-
 EMPTY_PLAN = NamespacePlan()
 
 
-def plan_namespace(holding: NamespaceState, claims: Sequence[NamespaceClaim]) -> NamespacePlan:
-    """Returns what to write next in this namespace; call again after each write, until nothing is left."""
-    if not holding.is_open:
+def plan_namespace(state: NamespaceState, claims: Sequence[NamespaceClaim]) -> NamespacePlan:
+    """Returns the next actions in this namespace; plan again after each of them, until no action is left."""
+    if not state.is_active:
         return EMPTY_PLAN
-    writes: dict[tuple[type, str], Write] = {}
+    actions: dict[tuple[type, str], Action] = {}
     for claim in claims:
-        if write := _plan_secret(holding, claim, claims):
-            writes.setdefault((type(write), write.name), write)
-    for account in holding.accounts.values():
-        wanted = _references(holding, account, claims)
-        if wanted != account.references:
-            writes[PatchServiceAccount, account.name] = _patch(account, wanted)
-    statuses = tuple(_standing(holding, claim, claims) for claim in claims if claim.state is ClaimState.WANTS)
-    return NamespacePlan(tuple(writes.values()), statuses)
+        if action := _plan_secret(state, claim, claims):
+            actions.setdefault((type(action), action.name), action)
+    for account in state.accounts.values():
+        references = _plan_references(state, account, claims)
+        if references != account.references:
+            actions[PatchServiceAccount, account.name] = _patch(account, references)
+    statuses = tuple(_status(state, claim, claims) for claim in claims if claim.state is ClaimState.ACTIVE)
+    return NamespacePlan(tuple(actions.values()), statuses)
 
 
-def _patch(account: ObservedServiceAccount, wanted: tuple[str, ...]) -> PatchServiceAccount:
-    added = tuple(name for name in wanted if name not in account.references)
-    attached = tuple(name for name in account.attached if name in wanted and name not in added)
-    return PatchServiceAccount(replace(account, references=wanted, attached=attached + added), attaches=bool(added))
+def mentions(state: NamespaceState, claim: Claim) -> bool:
+    """Whether the namespace has a Secret of the claim's name or a reference to it, whoever wrote them."""
+    name = claim.secret_name
+    return name in state.secrets or any(name in account.references for account in state.accounts.values())
 
 
-def is_held(holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> bool:
-    """Whether something of a claim that lets go is still there and ours to remove."""
-    if not holding.is_open:
+def has_leftovers(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> bool:
+    """Whether the namespace still holds objects of a releasing claim that are ours to remove."""
+    if not state.is_active:
         return False
-    secret = holding.secrets.get(claim.secret_name)
+    secret = state.secrets.get(claim.secret_name)
     if secret is not None and secret.owner == claim.uid and not _is_kept_by(claim.uid, claim.secret_name, claims):
         return True
-    return any(_is_dropped(holding, account, claim, claims) for account in holding.accounts.values())
+    return any(_must_drop(state, account, claim, claims) for account in state.accounts.values())
 
 
-def pull_secrets_for_new_pod(holding: NamespaceState, claim: NamespaceClaim, account: str) -> tuple[str, ...]:
-    """Returns the references that a new pod of a service account gets; nothing unless the stake's is among them.
+def pull_secrets_for_new_pod(state: NamespaceState, claim: NamespaceClaim, account: str) -> tuple[str, ...]:
+    """Returns the references that a new pod of a service account gets.
 
-    Nor if the Secret behind it is missing or not as it should be: the pod would get the reference in vain.
+    Empty unless the claim's reference is among them and its Secret is up to date: only then can the new pod pull.
     """
-    observed, known = holding.secrets.get(claim.secret_name), holding.accounts.get(account)
-    if claim.state is not ClaimState.WANTS or not holding.is_open or not claim.covers(account):
+    observed, known = state.secrets.get(claim.secret_name), state.accounts.get(account)
+    if claim.state is not ClaimState.ACTIVE or not state.is_active or not claim.covers(account):
         return ()
-    if observed is None or observed.terminating or not _is_right(observed, claim):
+    if observed is None or observed.terminating or not _is_up_to_date(observed, claim):
         return ()
     return known.references if known and claim.secret_name in known.references else ()
 
 
-def _is_kept_by(uid: str, secret_name: str, claims: Sequence[NamespaceClaim]) -> bool:
-    return any(claim.keeps and claim.uid == uid and claim.secret_name == secret_name for claim in claims)
-
-
 def _plan_secret(
-    holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+    state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> ApplySecret | DeleteSecret | None:
-    observed = holding.secrets.get(claim.secret_name)
-    if claim.state is ClaimState.LETS_GO:
-        return _plan_removal(holding, claim, claims)
-    if claim.state is not ClaimState.WANTS or (observed and observed.terminating):
+    observed = state.secrets.get(claim.secret_name)
+    if claim.state is ClaimState.RELEASING:
+        return _plan_removal(state, claim, claims)
+    if claim.state is not ClaimState.ACTIVE or (observed and observed.terminating):
         return None
     if observed is None:
         return ApplySecret(claim.secret_name, claim.uid)
     if (
-        _is_right(observed, claim)
-        or _obstacle(holding, observed, claim, claims)
-        or _is_awaited(holding, observed, claim, claims)
+        _is_up_to_date(observed, claim)
+        or _check_owner(state, observed, claim, claims)
+        or _must_wait_for_predecessor(state, observed, claim, claims)
     ):
         return None
     if observed.immutable:
@@ -103,25 +106,29 @@ def _plan_secret(
 
 
 def _plan_removal(
-    holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+    state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> DeleteSecret | None:
-    observed = holding.secrets.get(claim.secret_name)
+    observed = state.secrets.get(claim.secret_name)
     if observed is None or observed.owner != claim.uid or observed.terminating:
         return None
     if any(other.secret_name == claim.secret_name and _succeeds(other, claim) for other in claims):
         return None
-    referred = (a for a in holding.accounts.values() if claim.secret_name in a.references)
-    if any(_is_dropped(holding, account, claim, claims) for account in referred):
-        return None  # the references first: a pod made in between must not point to nothing
+    referring = (account for account in state.accounts.values() if claim.secret_name in account.references)
+    if any(_must_drop(state, account, claim, claims) for account in referring):
+        return None  # rule 2
     return DeleteSecret(observed.name, observed.uid)
 
 
-def _succeeds(other: NamespaceClaim, leaver: NamespaceClaim) -> bool:
-    # A successor takes the Secret over as it is, so that there is no gap; one that has not seen everything may never.
-    return other.state is ClaimState.WANTS or (other.keeps and other.uid == leaver.uid)
+def _succeeds(other: NamespaceClaim, released: NamespaceClaim) -> bool:
+    # A successor takes the Secret over in place, without a gap. One that is still syncing may never become active.
+    return other.state is ClaimState.ACTIVE or (other.keeps and other.uid == released.uid)
 
 
-def _is_right(observed: ObservedSecret, claim: NamespaceClaim) -> bool:
+def _is_kept_by(uid: str, secret_name: str, claims: Sequence[NamespaceClaim]) -> bool:
+    return any(claim.keeps and claim.uid == uid and claim.secret_name == secret_name for claim in claims)
+
+
+def _is_up_to_date(observed: ObservedSecret, claim: NamespaceClaim) -> bool:
     return observed.owner == claim.uid and observed.digest == claim.digest and observed.labelled
 
 
@@ -129,23 +136,23 @@ def _is_known(owner: str, claims: Sequence[NamespaceClaim]) -> bool:
     return any(claim.uid == owner for claim in claims)
 
 
-def _obstacle(
-    holding: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+def _check_owner(
+    state: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> ClaimStatus | None:
     if observed.owner == claim.uid or _predecessors(observed, claims):
         return None
-    place = holding.observed.name if holding.observed else ""
+    namespace = state.observed.name if state.observed else ""
     if any(other.keeps and other.uid == observed.owner for other in claims):
         message = (
-            f"Secret '{observed.name}' in namespace '{place}' belongs to another HarborRegistry: "
-            "give one of the two another `spec.pullSecrets.secretName`"
+            f"Secret '{observed.name}' in namespace '{namespace}' belongs to another HarborRegistry: "
+            "set another `spec.pullSecrets.secretName` in one of the two"
         )
         return ClaimStatus(claim.uid, ready=False, reason=Reason.SECRET_NAME_TAKEN, message=message)
     if claim.adopts:
         return None
     message = (
-        f"namespace '{place}' holds a Secret '{observed.name}' that is not ours: delete or rename it, choose another "
-        "`spec.pullSecrets.secretName`, or set `spec.pullSecrets.conflictPolicy: Adopt` to take it over"
+        f"namespace '{namespace}' has a Secret '{observed.name}' that this operator did not create: delete or rename "
+        "it, set another `spec.pullSecrets.secretName`, or set `spec.pullSecrets.conflictPolicy: Adopt` to overwrite it"
     )
     return ClaimStatus(claim.uid, ready=False, reason=Reason.FOREIGN_SECRET, message=message)
 
@@ -153,73 +160,94 @@ def _obstacle(
 def _predecessors(
     observed: ObservedSecret, claims: Sequence[NamespaceClaim]
 ) -> Iterator[NamespaceClaim] | list[NamespaceClaim]:
-    """Stakes of the Secret's owner, if that owner is only leaving."""
+    """Returns the claims of the Secret's owner if all of them are being released."""
     owners = [claim for claim in claims if claim.uid == observed.owner and claim.secret_name == observed.name]
     return [] if any(claim.keeps for claim in owners) else owners
 
 
-def _is_awaited(
-    holding: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+def _must_wait_for_predecessor(
+    state: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> bool:
-    """Whether the owner before us still has references to drop, which only its own label entitles it to."""
+    """Whether the previous owner still has references to remove, which it may do only while its label is there."""
     if observed.owner == claim.uid:
         return False
     return any(
-        leaver.state is ClaimState.WAITS
-        or any(_is_dropped(holding, account, leaver, claims) for account in holding.accounts.values())
-        for leaver in _predecessors(observed, claims)
+        previous.state is ClaimState.RELEASE_PENDING
+        or any(_must_drop(state, account, previous, claims) for account in state.accounts.values())
+        for previous in _predecessors(observed, claims)
     )
 
 
-def _references(
-    holding: NamespaceState, account: ObservedServiceAccount, claims: Sequence[NamespaceClaim]
+def _plan_references(
+    state: NamespaceState, account: ObservedServiceAccount, claims: Sequence[NamespaceClaim]
 ) -> tuple[str, ...]:
     references = account.references
+    if account.oversized:
+        return references  # a patch replaces the whole list, which is not known
     for claim in claims:
         name = claim.secret_name
-        if _is_dropped(holding, account, claim, claims):
+        if _must_drop(state, account, claim, claims):
             references = tuple(other for other in references if other != name)
-        elif claim.state is ClaimState.WANTS and claim.covers(account.name) and name not in references:
-            observed = holding.secrets.get(name)
+        elif claim.state is ClaimState.ACTIVE and claim.covers(account.name) and name not in references:
+            observed = state.secrets.get(name)
             if observed is not None and observed.owner == claim.uid:
                 references = (*references, name)
     return references
 
 
-def _is_dropped(
-    holding: NamespaceState, account: ObservedServiceAccount, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+def _patch(account: ObservedServiceAccount, references: tuple[str, ...]) -> PatchServiceAccount:
+    added = tuple(name for name in references if name not in account.references)
+    kept = tuple(name for name in account.attached if name in references and name not in added)
+    return PatchServiceAccount(replace(account, references=references, attached=kept + added), attaches=bool(added))
+
+
+def _must_drop(
+    state: NamespaceState, account: ObservedServiceAccount, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> bool:
     name = claim.secret_name
-    if claim.state is not ClaimState.LETS_GO or name not in account.references or not claim.covers(account.name):
+    if claim.state is not ClaimState.RELEASING or name not in account.references or not claim.covers(account.name):
         return False
     if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in claims):
         return False
-    observed = holding.secrets.get(name)
+    observed = state.secrets.get(name)
     if observed is not None and (observed.owner == claim.uid or not _is_known(observed.owner, claims)):
         return observed.owner == claim.uid
-    # With the Secret gone, or another registry's by now, only our note on the account proves whose the reference is.
+    # The Secret is gone or belongs to another registry: only our annotation proves that the reference is ours.
     return name in account.attached
 
 
-def _standing(holding: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
-    observed = holding.secrets.get(claim.secret_name)
+def _status(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
+    observed = state.secrets.get(claim.secret_name)
     if observed is None or observed.terminating:
-        return _plain(claim.uid, ready=False)
-    if obstacle := _obstacle(holding, observed, claim, claims):
-        return obstacle
-    return _plain(claim.uid, ready=_is_right(observed, claim) and _is_attached(holding, claim))
+        return _shared_status(claim.uid, ready=False)
+    if blocked := _check_owner(state, observed, claim, claims):
+        return blocked
+    if oversized := next(
+        (each for each in state.accounts.values() if each.oversized and claim.covers(each.name)), None
+    ):
+        return _oversized_status(claim, oversized)
+    return _shared_status(claim.uid, ready=_is_up_to_date(observed, claim) and _is_attached(state, claim))
 
 
-def _is_attached(holding: NamespaceState, claim: NamespaceClaim) -> bool:
-    # Every namespace is given its default account a moment after its birth: without it, nothing is in place yet.
-    if DEFAULT_ACCOUNT not in holding.accounts and claim.covers(DEFAULT_ACCOUNT):
+def _oversized_status(claim: NamespaceClaim, account: ObservedServiceAccount) -> ClaimStatus:
+    message = (
+        f"service account '{account.name}' in namespace '{account.namespace}' has more than {MAX_REFERENCES} "
+        f"`imagePullSecrets`, or more than {MAX_REFERENCES_BYTES} bytes of names: shorten the list; "
+        f"the operator then adds '{claim.secret_name}'"
+    )
+    return ClaimStatus(claim.uid, ready=False, reason=Reason.NAMESPACES_FAILED, message=message)
+
+
+def _is_attached(state: NamespaceState, claim: NamespaceClaim) -> bool:
+    # The controller manager creates the default account shortly after the namespace. Until then, nothing is ready.
+    if DEFAULT_ACCOUNT not in state.accounts and claim.covers(DEFAULT_ACCOUNT):
         return False
     return all(
-        claim.secret_name in account.references for account in holding.accounts.values() if claim.covers(account.name)
+        claim.secret_name in account.references for account in state.accounts.values() if claim.covers(account.name)
     )
 
 
 @lru_cache(maxsize=64)
-def _plain(uid: str, *, ready: bool) -> ClaimStatus:
-    """One object for all the namespaces in which a wish is equally far."""
+def _shared_status(uid: str, *, ready: bool) -> ClaimStatus:
+    """Returns one object for all namespaces in which a claim has the same status."""
     return ClaimStatus(uid, ready)

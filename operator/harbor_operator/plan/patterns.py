@@ -1,4 +1,4 @@
-"""Shell patterns of namespace names as the regular expressions that an API server understands (RE2)."""
+"""Translates shell patterns of namespace names to RE2, the regular expressions of the API server."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 LETTERS = string.ascii_lowercase + string.digits + "-"
-"""All that the name of a namespace is made of."""
+"""The characters of a namespace name."""
 
 
 def translate(pattern: str) -> str | None:
-    """Returns a regular expression (RE2) for the namespaces that a shell pattern means; None if it can mean none.
+    """Returns the regular expression (RE2) of a shell pattern; None if no namespace name can match the pattern.
 
-    It holds nothing but letters of namespaces, `.`, `.*` and sets of such letters, so there is nothing to escape.
+    It consists of LETTERS, `.`, `.*` and sets of LETTERS, so nothing needs to be escaped.
     """
     parts = [_translate_part(part) for part in _parts(pattern)]
     return None if None in parts else "".join(part for part in parts if part) or None
@@ -24,14 +24,14 @@ def _translate_part(part: str) -> str | None:
         return ".*"
     if part == "?":
         return "."
-    meant = sorted(letter for letter in LETTERS if fnmatchcase(letter, part))
-    if len(meant) > 1:
-        return f"[{''.join(meant)}]"  # sorted, so that a hyphen comes first and makes no range
-    return meant[0] if meant else None
+    matching = sorted(letter for letter in LETTERS if fnmatchcase(letter, part))
+    if len(matching) > 1:
+        return f"[{''.join(matching)}]"  # sorted: a hyphen comes first and forms no range
+    return matching[0] if matching else None
 
 
 def _parts(pattern: str) -> Iterator[str]:
-    """Yields the letters and sets of a pattern, as `fnmatch` reads them."""
+    """Yields the letters, wildcards and sets of a pattern, as `fnmatch` reads them."""
     at = 0
     while at < len(pattern):
         end = _end_of_set(pattern, at) if pattern[at] == "[" else at + 1
@@ -40,7 +40,7 @@ def _parts(pattern: str) -> Iterator[str]:
 
 
 def _end_of_set(pattern: str, start: int) -> int:
-    # A closing bracket that comes first is a member; a set that is never closed is a bracket and nothing else.
+    # As in `fnmatch`: a closing bracket in first place is a member, and an unclosed bracket is a literal bracket.
     first = start + 2 if pattern.startswith("!", start + 1) else start + 1
     end = pattern.find("]", first + 1)
     return end + 1 if end >= 0 else start + 1

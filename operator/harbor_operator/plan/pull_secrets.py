@@ -1,4 +1,4 @@
-"""The credential that every namespace gets: the robot behind it, and the text of the pull Secret."""
+"""The pull credential: the desired robot account, and the content of the pull Secret."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from harbor_operator.plan import names
 
 EVERY_PROJECT = "*"
 
-_KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+_REQUIRED_CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _LENGTHS = range(8, 129)
 
 
 def plan_robot(registry: HarborRegistry, robot: Robot) -> DesiredRobot:
-    """The wished robot; the uid in its description is how we know it again."""
-    every = EVERY_PROJECT in robot.projects
+    """Returns the desired robot; the uid in its description identifies the registry that owns it."""
+    has_every_project = EVERY_PROJECT in robot.projects
     return DesiredRobot(
         name=names.robot(registry),
         description=f"pull secrets of HarborRegistry {registry.key} ({registry.metadata.uid})",
-        projects=(EVERY_PROJECT,) if every else tuple(sorted(set(robot.projects))),
+        projects=(EVERY_PROJECT,) if has_every_project else tuple(sorted(set(robot.projects))),
     )
 
 
 def pull_login_secret(registry: HarborRegistry) -> str | None:
-    """Secret with `username` and `password` of the account that is spread; None if nothing is."""
+    """Name of the Secret with `username` and `password` of the pull credential; None without `spec.pullSecrets`."""
     if registry.spec.pull_secrets is None:
         return None
-    given = registry.spec.pull_secrets.credential.secret_ref
-    return given.name if given else names.robot_secret(registry)
+    reference = registry.spec.pull_secrets.credential.secret_ref
+    return reference.name if reference else names.robot_secret(registry)
 
 
 def is_strong(secret: SecretStr) -> bool:
-    """Whether Harbor takes it as a secret: 8 to 128 characters, upper and lower case, and a digit."""
+    """Whether Harbor accepts the robot secret: 8 to 128 characters, upper and lower case, and a digit."""
     text = secret.get_secret_value()
-    return len(text) in _LENGTHS and all(set(text) & set(kind) for kind in _KINDS)
+    return len(text) in _LENGTHS and all(set(text) & set(characters) for characters in _REQUIRED_CLASSES)
 
 
 def docker_config(registry: HarborRegistry, username: str, password: SecretStr) -> SecretStr:
-    """The `.dockerconfigjson` text; the same credential always gives the same bytes."""
-    word = password.get_secret_value()
-    auth = base64.b64encode(f"{username}:{word}".encode()).decode()
-    entry = {"auth": auth, "password": word, "username": username}
-    document = {"auths": {image_host(registry): entry}}
-    return SecretStr(json.dumps(document, sort_keys=True, separators=(",", ":")))
+    """Returns the value of `.dockerconfigjson`; the same credential always gives the same bytes."""
+    plain = password.get_secret_value()
+    auth = base64.b64encode(f"{username}:{plain}".encode()).decode()
+    entry = {"auth": auth, "password": plain, "username": username}
+    config = {"auths": {image_host(registry): entry}}
+    return SecretStr(json.dumps(config, sort_keys=True, separators=(",", ":")))
 
 
 def image_host(registry: HarborRegistry) -> str:
-    """Host and port as they stand in an image reference; clients look a credential up by exactly this text."""
+    """Returns 'host' or 'host:port' as image references contain it; clients look up a credential by this text."""
     return registry.spec.external_url.split("://", 1)[1]

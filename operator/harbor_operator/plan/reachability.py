@@ -1,4 +1,4 @@
-"""Which trials a reachability check makes: where to push a body that is thrown away, and where to look for an image."""
+"""What the reachability probes use: the repository of the upload probe, and the project of the pull probe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import ObservedProject
 
-# One fixed name: however often it is tried, at most one empty folder is left on a file system, and none on Swift.
+# A fixed name: all probes together leave at most one empty folder on a file system, and nothing in Swift.
 PROBE_REPOSITORY = "harbor-operator-probe"
 DEFAULT_PROJECT = "library"
 
@@ -15,20 +15,23 @@ TrialKey = tuple[str, str, int]
 
 
 def trial_key(registry: HarborRegistry) -> TrialKey:
-    """What an upload trial holds good for: this registry, at this URL, as it is wished now."""
+    """Returns the inputs that the result of an upload probe depends on: the registry, its URL and its generation."""
     return registry.metadata.uid, registry.spec.external_url, registry.metadata.generation
 
 
 def upload_repository(registry: HarborRegistry, observed: Sequence[ObservedProject]) -> str | None:
-    """A repository that takes a push, in a declared project if one is there; None = there is nowhere to push."""
+    """Returns a repository that accepts a push, preferably in a declared project; None if no project accepts one."""
     open_to_push = [project.name for project in observed if not project.is_proxy_cache]
-    wished = [*(project.name for project in registry.spec.projects), DEFAULT_PROJECT, *open_to_push]
-    return next((f"{name}/{PROBE_REPOSITORY}" for name in wished if name in open_to_push), None)
+    candidates = [*(project.name for project in registry.spec.projects), DEFAULT_PROJECT, *open_to_push]
+    return next((f"{name}/{PROBE_REPOSITORY}" for name in candidates if name in open_to_push), None)
 
 
 def pull_project(registry: HarborRegistry, observed: Iterable[ObservedProject]) -> str | None:
-    """A project that holds an image which the distributed credential may pull; None = there is none."""
+    """Returns a project with an image that the pull credential can pull; None if there is none."""
     secrets = registry.spec.pull_secrets
     robot = secrets.credential.robot if secrets else None
     allowed = set(robot.projects) if robot else {"*"}
-    return next((one.name for one in observed if one.repositories and ("*" in allowed or one.name in allowed)), None)
+    return next(
+        (project.name for project in observed if project.repositories and ("*" in allowed or project.name in allowed)),
+        None,
+    )

@@ -1,4 +1,4 @@
-"""Which namespaces a registry means: a label selector and name patterns, judged as Kubernetes and a shell would."""
+"""Which namespaces a registry selects: by labels, as Kubernetes does, and by shell patterns of excluded names."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from harbor_operator.api.v1alpha1 import LabelExpression, NamespaceSelection
 
 
 def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, str]) -> bool:
-    """Whether the namespace of that name and labels is meant."""
-    if _is_any(tuple(selection.exclude))(name):
+    """Whether the selection includes a namespace with that name and those labels."""
+    if _matcher(tuple(selection.exclude))(name):
         return False
     selector = selection.selector
     return selector.match_labels.items() <= labels.items() and all(
-        _holds(expression, labels) for expression in selector.match_expressions
+        _matches(expression, labels) for expression in selector.match_expressions
     )
 
 
 @lru_cache(maxsize=64)
-def _is_any(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
-    # Ten thousand names are judged by the same few patterns.
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    # The same few patterns are matched against ten thousand names.
     return re.compile("|".join(map(translate, patterns)) or r"(?!)").match
 
 
-def _holds(expression: LabelExpression, labels: Mapping[str, str]) -> bool:
+def _matches(expression: LabelExpression, labels: Mapping[str, str]) -> bool:
     value = labels.get(expression.key)
     match expression.operator:
         case "In":
             return value is not None and value in expression.values
         case "NotIn":
-            # As in Kubernetes: a namespace without the label is in none of the values.
+            # As in Kubernetes, a namespace without the label matches.
             return value is None or value not in expression.values
         case "Exists":
             return value is not None

@@ -1,4 +1,4 @@
-"""The wish for the object store: which container, through which login, proven how, and what RGW must know of us."""
+"""The desired storage: the container and its login, the probe that proves both, and the user in RGW."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MIB = 1024 * 1024
 KIB_PER_GIB = 1024 * 1024
 
 OWN_PREFIX = "harbor-operator/"
-"""Ours inside the container: the registry's driver looks only below `files/` and `segments/`."""
+"""The operator's objects in the container; the registry's driver uses only `files/` and `segments/`."""
 PROOF_OBJECT = f"{OWN_PREFIX}proof"
 PROBE_PREFIX = f"{OWN_PREFIX}probe/"
 DATA_PREFIXES = ("files/", "segments/", PROBE_PREFIX)
-"""All that may be deleted with the container; anything else in it is somebody else's."""
+"""The only objects that a teardown deletes; other objects in the container belong to another client."""
 
 PROOF_DIGEST = "harbor-operator-digest"
 OWNER_UID = "harbor-operator-registry-uid"
@@ -27,7 +27,7 @@ FULL_ACCESS = "full-control"
 
 
 def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredVolume | None:
-    """Says what the registry will store its images on; None leaves it to the chart's defaults."""
+    """Returns where the registry stores its images; None means the chart's default."""
     storage = registry.spec.storage
     if storage is None:
         return None
@@ -53,37 +53,37 @@ def _provision(registry: HarborRegistry, wanted: Provision) -> DesiredRgwUser:
         admin_secret=wanted.admin_secret_ref.name,
         uid=wanted.uid,
         display_name=f"harbor-operator {registry.metadata.uid}",
-        # A namespace holds no dot, so two registries never mean the same subuser of a shared RGW user.
+        # The name of a namespace contains no dot, so each registry has its own subuser of a shared RGW user.
         username=f"{wanted.uid}:{registry.metadata.namespace}.{registry.metadata.name}",
         quota=quota,
     )
 
 
 def plan_provisioning(desired: DesiredRgwUser, username: str, key: SecretStr, observed: RgwUser | None) -> Provisioning:
-    """Says which writes make RGW know the login; a quota is lifted only from a user that we made."""
+    """Returns the writes that create the login in RGW; only a user of the operator's own loses its quota."""
     user = observed or RgwUser(desired.uid, desired.display_name)
-    known = user.subusers.get(username) == FULL_ACCESS and user.swift_keys.get(username) == key
-    ours = user.display_name == desired.display_name
-    differs = desired.quota != user.quota if desired.quota.enabled else ours and user.quota.enabled
+    has_login = user.subusers.get(username) == FULL_ACCESS and user.swift_keys.get(username) == key
+    is_ours = user.display_name == desired.display_name
+    differs = desired.quota != user.quota if desired.quota.enabled else is_ours and user.quota.enabled
     return Provisioning(
         create_user=observed is None,
-        set_login=not known,
+        set_login=not has_login,
         set_quota=desired.quota if differs else None,
     )
 
 
 def is_disposable(desired: DesiredRgwUser, user: RgwUser) -> bool:
-    """Whether the RGW user was made by us for this very registry and nobody else logs in with it."""
+    """Whether the operator created the RGW user for this registry and the user has no login left."""
     return user.display_name == desired.display_name and not (user.subusers or user.swift_keys or user.s3_keys)
 
 
 def proof_metadata(desired: DesiredSwift, username: str, storage_url: str, registry_uid: str) -> dict[str, str]:
-    """What the marker object says once the proof has succeeded; another digest means: prove again."""
-    proven = {
+    """Returns the metadata of the proof object after a successful probe; another digest requires a new probe."""
+    dependencies = {
         "container": desired.container,
         "chunk": desired.chunk_bytes,
         "url": storage_url,
         "user": username,
     }
-    digest = hashlib.sha256(json.dumps(proven, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()
     return {PROOF_DIGEST: digest, OWNER_UID: registry_uid}

@@ -1,7 +1,7 @@
-"""Pods that were made a moment too early: which of them may be evicted, so that their controller makes a luckier one.
+"""Which stuck pods may be evicted, so that their controller creates pods that can pull.
 
-Kubernetes copies the references of a service account into a pod when the pod is created, and never again. A pod that
-was there before its service account had ours pulls without a credential for ever; the next pod would pull with it.
+Kubernetes copies the references of a service account into a pod when the pod is created, and never later. A pod that
+is older than the reference of its service account therefore pulls without a credential until it is replaced.
 """
 
 from __future__ import annotations
@@ -12,24 +12,27 @@ from harbor_operator.model.pods import EvictionDecision, ObservedPod, StuckPodPo
 
 
 def is_candidate(pod: ObservedPod, desired: StuckPodPolicy) -> bool:
-    """Whether the pod pulls from the registry without its Secret: it is stuck, or may soon be."""
+    """Whether the pod pulls from the registry without its Secret: it is stuck, or may become stuck."""
     if pod.terminating or desired.secret_name in pod.references:
         return False
     return desired.host in map(host_of, pod.images)
 
 
-def decide_eviction(pod: ObservedPod, desired: StuckPodPolicy, offered: Sequence[str]) -> EvictionDecision:
-    """Returns what becomes of a pod; `offered` is what its service account gives a new one, nothing if not settled."""
+def decide_eviction(pod: ObservedPod, desired: StuckPodPolicy, inherited: Sequence[str]) -> EvictionDecision:
+    """Returns what to do about a pod.
+
+    `inherited` is what a new pod gets from the service account; it is empty until the account is complete.
+    """
     if not is_candidate(pod, desired) or desired.host not in map(host_of, pod.refused):
         return EvictionDecision.LEAVE
-    if desired.secret_name not in offered:
+    if desired.secret_name not in inherited:
         return EvictionDecision.LEAVE
-    if not set(pod.references) <= set(offered):
+    if not set(pod.references) <= set(inherited):
         return EvictionDecision.REPEATS
     return EvictionDecision.EVICT if pod.owner else EvictionDecision.ALONE
 
 
 def host_of(image: str) -> str:
-    """Returns host and port of an image reference as they stand there; nothing if it begins with a repository."""
+    """Returns the host and port of an image reference, unchanged; empty if it begins with a repository."""
     host, slash, _ = image.partition("/")
     return host if slash else ""

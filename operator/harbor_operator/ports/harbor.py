@@ -1,4 +1,4 @@
-"""What we may ask of a Harbor: its API as an administrator, and its front door as a client."""
+"""A Harbor as the operator uses it: its API as an administrator, and the registry as a client."""
 
 from __future__ import annotations
 
@@ -20,95 +20,102 @@ from harbor_operator.model.reachability import Certificate, Component, PullResul
 
 
 class RegistryProbe(Protocol):
-    """The registry as a client meets it.
+    """The registry as a client observes it.
 
-    Every call has a deadline. Raises Unavailable(REGISTRY_UNREACHABLE) when nobody answers.
+    Every call has a deadline. Raises Unavailable(REGISTRY_UNREACHABLE) when no answer arrives, and Refused with
+    CERTIFICATE_UNTRUSTED, SECRET_INVALID (no usable CA bundle) or REGISTRY_NOT_HARBOR (an answer that Harbor never
+    gives).
     """
 
-    async def read_certificate(self, access: HarborEndpoint) -> Certificate | None:
-        """Returns what a handshake shows; None for plain HTTP."""
+    async def read_certificate(self, endpoint: HarborEndpoint) -> Certificate | None:
+        """Returns the certificate of a TLS handshake, also a refused one; None for plain HTTP."""
         ...
 
-    async def read_entrance(self, access: HarborEndpoint) -> V2Response:
-        """Returns the anonymous answer to GET /v2/."""
+    async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
+        """Returns the answer to an anonymous GET /v2/."""
         ...
 
-    async def read_health(self, access: HarborEndpoint) -> tuple[Component, ...]:
-        """Returns every part of Harbor with its health."""
+    async def read_health(self, endpoint: HarborEndpoint) -> tuple[Component, ...]:
+        """Returns every component of Harbor with its health."""
         ...
 
-    async def try_login(self, access: HarborEndpoint) -> bool:
-        """Returns whether GET /v2/ lets the login in: the surest check of a pull credential."""
+    async def try_login(self, endpoint: HarborEndpoint) -> bool:
+        """Returns whether GET /v2/ accepts the login; raises Unavailable(REGISTRY_UNHEALTHY) for a server error."""
         ...
 
-    async def try_upload(self, access: HarborEndpoint, repository: str, size: int) -> UploadResult:
-        """Starts an upload, sends one body of `size` bytes, and cancels it: no blob and no repository remains."""
+    async def try_upload(self, endpoint: HarborEndpoint, repository: str, size: int) -> UploadResult:
+        """Starts an upload, sends one body of `size` bytes, and cancels it: no blob and no repository remains.
+
+        Follows the Location of the answer only to the origin of the endpoint. Elsewhere it sends nothing.
+        """
         ...
 
-    async def try_pull(self, access: HarborEndpoint, manifest: str | None) -> PullResult:
-        """Fetches a token, shows it at /v2/, and asks for the manifest ('project/name:tag'), if one is given."""
+    async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
+        """Fetches a token, sends it to /v2/, and requests the manifest ('project/name:tag') if one is given."""
         ...
 
 
 class Harbor(Protocol):
-    """Harbor's API 2.0; `access` carries the administrator's login.
+    """Harbor's API 2.0; `endpoint` carries the administrator's login.
 
-    Every call has a deadline. Raises Unavailable when Harbor does not answer, Refused(ADMIN_CREDENTIALS_REJECTED) when
-    it does not know us, and Refused with the reason of the matter when it says no.
+    Every call has a deadline. Raises Unavailable when Harbor does not answer (REGISTRY_UNREACHABLE) or answers with a
+    server error (REGISTRY_UNHEALTHY), Refused(ADMIN_CREDENTIALS_REJECTED) for a rejected login,
+    Refused(REGISTRY_READ_ONLY), Refused(REGISTRY_NOT_HARBOR) for an answer that Harbor never gives, and otherwise
+    Refused with PROJECT_REFUSED or ROBOT_REFUSED.
     """
 
-    async def read_identity(self, access: HarborEndpoint) -> Identity:
-        """Returns whom Harbor takes the login for; never raises Refused for a wrong one."""
+    async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
+        """Returns the kind of account of the login; ANONYMOUS for a wrong one."""
         ...
 
-    async def read_system(self, access: HarborEndpoint) -> SystemInfo:
-        """Returns the version and whether Harbor is read-only."""
+    async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:
+        """Returns the version without its build number, and whether Harbor is read-only."""
         ...
 
-    async def read_projects(self, access: HarborEndpoint) -> list[ObservedProject]:
+    async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         """Returns the first hundred projects."""
         ...
 
-    async def read_project(self, access: HarborEndpoint, name: str) -> ObservedProject | None:
-        """Returns the project of that name, or None if there is none."""
+    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
+        """Returns the project of that name, or None if it does not exist."""
         ...
 
-    async def read_quota(self, access: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
+    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
         """Returns the quota of the project; None where Harbor keeps none."""
         ...
 
-    async def read_image(self, access: HarborEndpoint, project: str) -> str | None:
-        """Returns some image of the project as 'project/name:tag', or None if there is none."""
+    async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
+        """Returns an image of the project as 'project/name:tag', or None if none is found."""
         ...
 
-    async def create_project(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        """Makes the project; one that is there already is a success."""
+    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        """Creates the project with its visibility and quota; an existing one stays unchanged and is a success."""
         ...
 
-    async def set_public(self, access: HarborEndpoint, desired: DesiredProject) -> None:
-        """Opens or closes the project for anonymous pulls."""
+    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
+        """Permits or forbids anonymous pulls from the project. Idempotent."""
         ...
 
-    async def set_quota(self, access: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        """Sets the limit in bytes; -1 lifts it."""
+    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
+        """Sets the limit in bytes; UNLIMITED removes it. Idempotent."""
         ...
 
-    async def find_robot(self, access: HarborEndpoint, name: str) -> ObservedRobot | None:
-        """Returns the system-level robot of that name (without Harbor's prefix), or None if there is none."""
+    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
+        """Returns the system-level robot of that name (without Harbor's prefix), or None if it does not exist."""
         ...
 
-    async def create_robot(self, access: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
-        """Makes the robot, with a secret that nobody knows."""
+    async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
+        """Creates the robot with a secret that only Harbor knows; raises Refused(ROBOT_REFUSED) if it exists."""
         ...
 
-    async def update_robot(self, access: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
-        """Gives the robot the wished rights, enables it, and lets it never expire."""
+    async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
+        """Sets the desired permissions, enables the robot, and removes its expiry. Idempotent."""
         ...
 
-    async def set_robot_secret(self, access: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
-        """Makes this the robot's secret; the old one is dead at once."""
+    async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
+        """Sets the robot's secret; the previous one is invalid at once. Raises Refused(SECRET_INVALID) if empty."""
         ...
 
-    async def remove_robot(self, access: HarborEndpoint, robot: ObservedRobot) -> None:
-        """Deletes the robot; one that is gone is a success."""
+    async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
+        """Deletes the robot; an absent one is a success."""
         ...

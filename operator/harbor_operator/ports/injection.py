@@ -1,4 +1,4 @@
-"""Where the PullSecrets step and the injector meet: what is to be spread, and how far it has come."""
+"""How the PullSecrets step directs the injector: the desired state of each registry, and the progress."""
 
 from __future__ import annotations
 
@@ -9,32 +9,41 @@ from harbor_operator.model.outcomes import PullSecretFacts
 
 
 class PullSecretInjection(Protocol):
-    """Spreads pull Secrets in the background; every call but one returns at once."""
+    """Injects pull Secrets in the background. Every method but `wait_for_sync` returns at once and is idempotent."""
 
     def declare(self, desired: DesiredInjection) -> None:
-        """Makes this the wish of its registry; the same wish again changes nothing."""
+        """Sets the desired state of a registry; its previous claim, if it was another, is released."""
         ...
 
     def withdraw(self, claim: Claim) -> None:
-        """Starts to remove what is ours under the claim and no declared wish covers: references first, then Secrets."""
+        """Releases a claim: removes its references, then its Secrets, where no desired state covers them."""
         ...
 
     def abandon(self, registry_uid: str) -> None:
-        """Stops spreading for the registry and leaves everything where it is."""
+        """Stops the injection for a registry; existing Secrets and references stay."""
         ...
 
     def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
-        """Says whether accounts are to be born with their reference from now on; those that are not are counted."""
+        """Says whether an admission policy should attach the reference to new service accounts from now on."""
         ...
 
     def remaining(self, claim: Claim) -> int | None:
-        """Returns how many namespaces still hold something of a withdrawn claim; None before the first full look."""
+        """Returns the number of namespaces that still hold objects of a released claim; None before the caches sync.
+
+        Raises Refused if the rights to watch its objects, or to remove any of them, are missing.
+        """
         ...
 
-    async def wait_for_sync(self, claim: Claim, policy: float) -> None:
-        """Returns once everything that concerns a claim has been seen, or after so many seconds."""
+    async def wait_for_sync(self, claim: Claim, timeout_seconds: float) -> None:
+        """Returns once the caches of a claim are synced and every namespace is planned, or after `timeout_seconds`.
+
+        Raises Refused if the rights to watch its objects are missing.
+        """
         ...
 
     def read(self, claim: Claim) -> PullSecretFacts | None:
-        """Returns how far a declared wish has spread; None before the first full look."""
+        """Returns the progress of a declared claim; None before the caches sync and for a claim that is not declared.
+
+        Raises Refused if the rights to watch its objects are missing.
+        """
         ...

@@ -1,4 +1,4 @@
-"""What we may ask of an object store that speaks Swift with version 1 authentication."""
+"""An object store that speaks Swift with version 1 authentication, as the operator uses it."""
 
 from __future__ import annotations
 
@@ -11,50 +11,63 @@ from harbor_operator.model.storage import Container, SwiftAccount, SwiftSession
 class ObjectStore(Protocol):
     """A Swift store; every call has a deadline.
 
-    Raises Unavailable when nothing sensible answers, and Refused with the finding of `diagnosis.storage` when the
-    store or a proxy before it says no. Marks are the metadata of an object, by lower-case name.
+    Raises Unavailable(STORAGE_UNREACHABLE) when no valid answer arrives, and Refused with the finding of
+    `checks.storage` when the store or a proxy in front of it rejects the request. The metadata of an object are its
+    `X-Object-Meta-` headers without that prefix, with lower-case names.
     """
 
     async def login(self, account: SwiftAccount) -> SwiftSession:
-        """Returns a session; the storage URL is as the store gave it, not judged."""
+        """Returns a session; the storage URL is the one of the answer, unchecked.
+
+        Raises Refused with STORAGE_CREDENTIALS_REJECTED, STORAGE_URL_MISMATCH (a redirect) or STORAGE_UNREACHABLE (not
+        a Swift v1 auth endpoint).
+        """
         ...
 
-    async def read_container(self, at: Container) -> int | None:
-        """Returns how many objects the container holds, or None if there is no such container."""
+    async def read_container(self, container: Container) -> int | None:
+        """Returns the number of objects in the container, or None if it does not exist."""
         ...
 
-    async def ensure_container(self, at: Container) -> None:
-        """Makes the container; an existing one of the same user is left as it is."""
+    async def ensure_container(self, container: Container) -> None:
+        """Creates the container; an existing one of the same user stays unchanged.
+
+        Raises Refused(STORAGE_CONTAINER_REFUSED) if it belongs to another user or has an invalid name.
+        """
         ...
 
-    async def remove_container(self, at: Container) -> bool:
-        """Removes the container and says whether it is gone; one that is not empty stays."""
+    async def remove_container(self, container: Container) -> bool:
+        """Removes the container; returns whether it no longer exists. One that is not empty stays."""
         ...
 
-    async def read_metadata(self, at: Container, name: str) -> Mapping[str, str] | None:
-        """Returns the marks of an object, or None if there is no such object."""
+    async def read_metadata(self, container: Container, name: str) -> Mapping[str, str] | None:
+        """Returns the metadata of an object, or None if it does not exist."""
         ...
 
-    async def write_object(self, at: Container, name: str, body: bytes, marks: Mapping[str, str]) -> None:
-        """Writes a small object with its marks."""
+    async def write_object(
+        self, container: Container, name: str, body: bytes, object_metadata: Mapping[str, str]
+    ) -> None:
+        """Writes a small object with its metadata; replaces an existing one."""
         ...
 
-    async def write_joined(self, at: Container, name: str, prefix: str) -> None:
-        """Writes an object whose content is that of all objects below `prefix` in this container, in their order."""
+    async def write_joined(self, container: Container, name: str, prefix: str) -> None:
+        """Writes an object whose content is that of all objects below `prefix`, in the order of their names."""
         ...
 
-    async def write_generated(self, at: Container, name: str, size: int) -> None:
-        """Writes an object of `size` bytes in one request, checked by its digest and never held in memory."""
+    async def write_generated(self, container: Container, name: str, size: int) -> None:
+        """Writes an object of `size` bytes in one request, checked by its digest and never held in memory.
+
+        Raises Refused with STORAGE_BODY_LIMIT, STORAGE_QUOTA_EXCEEDED or STORAGE_PROBE_FAILED (another digest).
+        """
         ...
 
-    async def read_object(self, at: Container, name: str) -> bytes:
-        """Returns the content of a small object."""
+    async def read_object(self, container: Container, name: str) -> bytes:
+        """Returns the content of a small object; raises Refused(STORAGE_PROBE_FAILED) if it is absent or too large."""
         ...
 
-    async def list_objects(self, at: Container, prefix: str, limit: int) -> Sequence[str]:
+    async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
         """Returns up to `limit` names that start with `prefix`, in order."""
         ...
 
-    async def remove_objects(self, at: Container, names: Sequence[str]) -> None:
-        """Removes objects one by one; those already gone count as removed, those that take too long stay."""
+    async def remove_objects(self, container: Container, names: Sequence[str]) -> None:
+        """Removes objects until a time limit; absent ones count as removed, the rest stays for the next call."""
         ...

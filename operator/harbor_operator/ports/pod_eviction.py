@@ -1,27 +1,31 @@
-"""What is asked of the pods of the whole cluster: one view of those that have not started, evictions, and events."""
+"""What the eviction of stuck pods needs from the API server: a watch of pods that have not started, and two writes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from harbor_operator.model.pods import EvictionResult, ObservedPod, PodChange
+from harbor_operator.model.pods import EvictionResult, ObservedPod, PodEvent
 
 
 class PodEvictionApi(Protocol):
-    """Pods, cluster-wide; every call but the view has a deadline. Raises Unavailable and Refused."""
+    """Cluster-wide access to pods.
 
-    def watch(self) -> AsyncGenerator[PodChange, None]:
-        """Yields every pod that has not started, then `Complete`, then every change; one that starts has vanished.
+    Every write has a deadline and raises Unavailable if the server does not answer or asks to retry later (in
+    `retry_after` seconds if it named them), and Refused if the rights are missing.
+    """
 
-        Comes back by itself from everything but Refused.
+    def watch(self) -> AsyncGenerator[PodEvent, None]:
+        """Yields every pod that has not started, then `Synced`, then every change; a pod that starts is `Deleted`.
+
+        Reconnects by itself. Raises Refused if the watch is not allowed; never Unavailable.
         """
         ...
 
     async def evict(self, pod: ObservedPod) -> EvictionResult:
-        """Asks for the eviction of a pod that is still exactly as it was seen."""
+        """Requests the eviction of a pod; STALE if it is gone or has another uid or revision than `pod`."""
         ...
 
     async def post_event(self, pod: ObservedPod, kind: str, reason: str, message: str) -> None:
-        """Posts an event about the pod in its namespace; `kind` is 'Normal' or 'Warning'."""
+        """Posts an event about the pod into its namespace; `kind` is 'Normal' or 'Warning'."""
         ...

@@ -1,4 +1,4 @@
-"""What we may ask of a PostgreSQL server: look, lock, change, and try a login."""
+"""A PostgreSQL server as the operator uses it: read, lock, change, and try a login."""
 
 from __future__ import annotations
 
@@ -10,32 +10,40 @@ from harbor_operator.model.database import Change, ObservedLogin, ObservedServer
 
 
 class PostgresSession(Protocol):
-    """One connection of the admin; every call has a deadline."""
+    """A session of the admin; every call has a deadline and raises as described at `Postgres`."""
 
     async def read(self, role: str, databases: Sequence[str]) -> ObservedServer:
-        """Returns the server, the role, the databases of these names and those that the role owns."""
+        """Returns the server, the role, the databases of these names and those that the role owns. Changes nothing."""
         ...
 
     async def lock(self) -> bool:
-        """Returns whether this session is now the only one that changes anything for an operator on this server."""
+        """Takes the lock that every operator on this server uses; the end of the session releases it. Idempotent.
+
+        Returns False if another session still holds it after a few seconds.
+        """
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Carries the changes out in order; Unavailable if somebody else got in between."""
+        """Carries out the changes in order; each is atomic, the sequence is not. A repetition is harmless.
+
+        Raises Unavailable if another client changed the server in between, Refused(DATABASE_RIGHTS_MISSING) if the
+        admin lacks a right.
+        """
         ...
 
 
 class Postgres(Protocol):
     """A PostgreSQL server.
 
-    Raises Unavailable when it does not answer, and Refused with a reason of its own for a rejected admin, a certificate
-    that is not trusted, a server without TLS, or a right that the admin lacks.
+    Raises Unavailable(DATABASE_UNREACHABLE) when it does not answer, Unavailable(DATABASE_CONNECTIONS_LOW) when it has
+    no connection left, and Refused with DATABASE_CREDENTIALS_REJECTED (wrong password), DATABASE_LOGIN_FAILED (login
+    not permitted, or a password in clear text requested), CERTIFICATE_UNTRUSTED or DATABASE_TLS_UNSUPPORTED.
     """
 
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
-        """Opens a connection of the admin and closes it again; locks are gone with it."""
+        """Opens a session of the admin and closes it at the end of the context. Raises on entry."""
         ...
 
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
-        """Logs in as Harbor will, changes nothing, and returns how it went."""
+        """Logs in as Harbor will and returns the result, also that of a rejected login. Changes nothing."""
         ...

@@ -1,4 +1,4 @@
-"""What the injector asks of the whole cluster: endless views of three kinds of objects, and three writes."""
+"""What the injector needs from the API server: watches of three resources in all namespaces, and three writes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,39 @@ from harbor_operator.model.watch import Source, WatchEvent
 
 
 class PullSecretApi(Protocol):
-    """The cluster-wide side of the API server; every write has a deadline.
+    """Cluster-wide access to Namespaces, pull Secrets and service accounts.
 
-    Raises Unavailable (with `retry_after` if the server named one) and Refused.
+    Every write has a deadline and raises Unavailable if the server does not answer or asks to retry later (in
+    `retry_after` seconds if it named them), and Refused if the rights are missing or the server rejects the object.
     """
 
     def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
-        """Yields everything there is, then `Complete`, then every change; lists anew, and says so, when it must.
+        """Yields every existing object, then `Synced`, then every change; after a lost history it lists again.
 
-        Comes back by itself from everything but Refused. A change may come twice; an old one may follow a newer one.
+        Reconnects by itself. An event may arrive twice, and an old one after a newer one.
+
+        Raises Refused if the watch is not allowed; never Unavailable.
         """
         ...
 
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
-        """Makes the Secret hold this in one call, and returns it.
+        """Creates or updates the Secret with one server-side apply and returns it; repeating it changes nothing.
 
-        None if the world has moved on: the namespace is going away, or another Secret has come to that name. Without
-        `replaces`, nothing that somebody else wrote is overwritten.
+        Returns None if the observation is outdated: the namespace is terminating or gone, or another Secret has that
+        name. Without `replaces`, no field of another client is overwritten.
         """
         ...
 
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
-        """Deletes the Secret with that uid; returns it if it lingers on a finalizer, None if it is there no more."""
+        """Deletes the Secret with that uid; succeeds if it is gone already.
+
+        Returns the Secret if a finalizer delays its deletion, else None.
+        """
         ...
 
     async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
-        """Makes a service account that is still at that revision as wanted, and returns it; None if it has moved on."""
+        """Replaces references and our annotation of a service account that is still at `wanted.revision`.
+
+        Returns the patched account; None if it has another revision or is gone.
+        """
         ...

@@ -1,4 +1,4 @@
-"""What we may ask of the Admin Ops API of a Ceph RADOS gateway."""
+"""The Admin Ops API of a Ceph RADOS gateway as the operator uses it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from harbor_operator.model.storage import Quota, RgwEndpoint, RgwUser
 
 
 class RgwAdmin(Protocol):
-    """Users of a gateway; every call has a deadline.
+    """The users of a gateway; every call has a deadline, and every write is idempotent.
 
-    Raises Unavailable when nothing sensible answers, and Refused with the finding of `diagnosis.storage` otherwise.
+    Raises Unavailable(STORAGE_UNREACHABLE) when no valid answer arrives, and Refused with INVALID_SPEC (not a usable
+    URL), CERTIFICATE_UNTRUSTED or STORAGE_PROVISIONING_REFUSED otherwise.
     """
 
-    async def read_user(self, access: RgwEndpoint, uid: str) -> RgwUser | None:
-        """Returns the user with its Swift keys and quota, or None if there is none."""
+    async def read_user(self, endpoint: RgwEndpoint, uid: str) -> RgwUser | None:
+        """Returns the user with its Swift keys and quota, or None if it does not exist."""
         ...
 
-    async def ensure_user(self, access: RgwEndpoint, uid: str, display_name: str) -> None:
-        """Makes the user without any S3 key; an existing one is left as it is."""
+    async def ensure_user(self, endpoint: RgwEndpoint, uid: str, display_name: str) -> None:
+        """Creates the user without an S3 key; an existing one stays unchanged."""
         ...
 
-    async def set_swift_login(self, access: RgwEndpoint, username: str, key: SecretStr) -> None:
-        """Makes 'uid:subuser' with full access and this Swift key, or gives an existing one this key."""
+    async def set_swift_login(self, endpoint: RgwEndpoint, username: str, key: SecretStr) -> None:
+        """Creates 'uid:subuser' with full access and this Swift key, or gives an existing one both."""
         ...
 
-    async def set_quota(self, access: RgwEndpoint, uid: str, quota: Quota) -> None:
-        """Sets the quota of everything the user stores."""
+    async def set_quota(self, endpoint: RgwEndpoint, uid: str, quota: Quota) -> None:
+        """Sets the quota for everything that the user stores."""
         ...
 
-    async def remove_swift_login(self, access: RgwEndpoint, username: str) -> None:
-        """Removes the subuser and its key; a missing one is a success."""
+    async def remove_swift_login(self, endpoint: RgwEndpoint, username: str) -> None:
+        """Removes the subuser and its key; an absent one is a success."""
         ...
 
-    async def remove_user(self, access: RgwEndpoint, uid: str) -> bool:
-        """Removes the user and says whether it is gone; one that owns a bucket stays."""
+    async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
+        """Removes the user; returns whether it no longer exists. One that owns a bucket stays."""
         ...

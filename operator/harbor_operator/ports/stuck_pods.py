@@ -1,4 +1,4 @@
-"""Where the PullSecrets step meets those who rescue stuck pods: which registries want it, and what they cannot do."""
+"""How the PullSecrets step directs the eviction of stuck pods: which registries want it, and what it cannot do."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from harbor_operator.model.pods import StuckPodPolicy
 
 
 class StuckPodEviction(Protocol):
-    """Evicts pods that were created before they could get the reference; every call returns at once."""
+    """Evicts pods that were created before their service account had the reference.
+
+    Every method returns at once and is idempotent.
+    """
 
     def declare(self, desired: StuckPodPolicy) -> None:
-        """Rescues the pods of this registry from now on; the same wish again changes nothing."""
+        """Evicts the stuck pods of this registry from now on."""
         ...
 
     def withdraw(self, registry_uid: str) -> None:
-        """Leaves the pods of this registry alone."""
+        """Stops evicting pods of this registry."""
         ...
 
     def read(self, registry_uid: str) -> StuckPodFacts:
-        """Returns which stuck pods of a registry stay stuck, and why."""
+        """Returns the stuck pods of a registry that stay stuck, with the cause and remedy of each; empty if unknown."""
         ...

@@ -100,7 +100,7 @@ class DatabaseStep:
             existing = next((d.name for d in observed.databases if d.owner == target.desired.role), None)
             if login and existing:
                 tried = await self._postgres.try_login(target.server, login, existing)
-                proven = tried.answer is LoginResult.ACCEPTED
+                proven = tried.result is LoginResult.ACCEPTED
         return checks.check_server(target.desired, observed, login_proven=proven)
 
     async def _find_login(self, registry: HarborRegistry) -> PostgresLogin | None:
@@ -140,7 +140,7 @@ class DatabaseStep:
         """Logs in as Harbor will, in every database; a password that drifted is set again, once."""
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
-            if number == 0 and tried.answer is LoginResult.WRONG_PASSWORD:
+            if number == 0 and tried.result is LoginResult.WRONG_PASSWORD:
                 if not await session.lock():
                     return _BUSY
                 await session.apply([SetPassword(target.desired.role, login.password)])

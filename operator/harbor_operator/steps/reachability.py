@@ -69,7 +69,7 @@ class ReachabilityStep:
         certificate = await self._probe.read_certificate(access)
         if certificate and (obstacle := check_certificate(registry, certificate)):
             return obstacle
-        if closed := check_v2_response(registry, await self._probe.read_entrance(access)):
+        if closed := check_v2_response(registry, await self._probe.read_v2_response(access)):
             return closed
         if ill := check_health(registry, await self._probe.read_health(access)):
             return ill
@@ -116,7 +116,7 @@ class ReachabilityStep:
             return None
         observed = await self._probe.try_upload(admin, repository, PROBE_MIB * MIB)
         obstacle = check_upload(registry, observed)
-        if observed.patched is not None:
+        if observed.location:
             self._trials[uid] = Trial(key, self._clock(), obstacle, _wait(known, key, obstacle))
         return obstacle
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.storage import check_storage_url
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
 from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
 from harbor_operator.plan import names
@@ -56,7 +57,10 @@ class StorageRemoval:
         account = await self._accounts.read_swift(registry, desired)
         if isinstance(account, Blocked):
             return account
-        at = Container(await self._store.login(account), desired.container)
+        session = await self._store.login(account)
+        if mismatch := check_storage_url(desired.auth_url, session.storage_url):
+            return mismatch
+        at = Container(session, desired.container)
         count = await self._store.read_container(at)
         if count is None:
             return None

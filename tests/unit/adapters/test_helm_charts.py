@@ -39,7 +39,7 @@ def write_chart(folder: Path, version: str = "1.19.1") -> Path:
 
 
 def locate(chart: str | Path, *directories: Path, charts_dir: Path | None = None, **changes: Any) -> ChartReference:
-    sources = ChartSources(OFFICIAL.urls, directories)
+    sources = ChartSources(OFFICIAL.urls, tuple(map(str, directories)))
     return locate_chart(charts_dir, sources, replace(DESIRED, chart=str(chart), **changes))
 
 

@@ -1,4 +1,4 @@
-"""The heavy clients stay unloaded until a registry needs them, and then they are the real ones."""
+"""The large clients stay unloaded until a registry needs them, and then the real adapters are used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harbor_operator.adapters.swift import SwiftObjectStore
 SOURCE = Path(__file__).parents[3] / "operator"
 
 
-def test_an_operator_that_only_spreads_pull_secrets_loads_none_of_them() -> None:
+def test_an_operator_that_only_injects_pull_secrets_loads_none_of_them() -> None:
     code = "import sys, harbor_operator.app; print(*{name.partition('.')[0] for name in sys.modules})"
     environment = {"PYTHONPATH": str(SOURCE)}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
@@ -31,7 +31,7 @@ def test_an_operator_that_only_spreads_pull_secrets_loads_none_of_them() -> None
         (on_demand.swift(), SwiftObjectStore()),
     ],
 )
-def test_the_first_question_loads_the_real_one(port: object, adapter: object) -> None:
+def test_the_first_call_loads_the_adapter(port: object, adapter: object) -> None:
     verbs = [name for name in dir(adapter) if not name.startswith("_")]
     assert verbs
     for verb in verbs:

@@ -1,4 +1,4 @@
-"""What is said when no connection comes about becomes a reason and a remedy."""
+"""Errors of libpq and of the server become a reason and a remedy."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ async def test_a_server_without_tls_is_named() -> None:
     assert "spec.database.sslMode" in str(refusal.value)
 
 
-async def test_nobody_at_the_address() -> None:
+async def test_an_address_without_a_server_is_unavailable() -> None:
     server = PostgresServer("127.0.0.1", free_port(), SslMode.DISABLE)
-    with pytest.raises(Unavailable) as trouble:
+    with pytest.raises(Unavailable) as error:
         await PsycopgPostgres().try_login(server, LOGIN, "postgres")
-    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
-    assert "spec.database.host" in str(trouble.value)
+    assert error.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "spec.database.host" in str(error.value)
 
 
 async def test_a_host_without_an_address() -> None:
     server = PostgresServer("pg.invalid", 5432, SslMode.DISABLE)
-    with pytest.raises(Unavailable) as trouble:
+    with pytest.raises(Unavailable) as error:
         await PsycopgPostgres().try_login(server, LOGIN, "postgres")
-    assert trouble.value.reason is Reason.DATABASE_UNREACHABLE
-    assert "pg.invalid" in str(trouble.value)
+    assert error.value.reason is Reason.DATABASE_UNREACHABLE
+    assert "pg.invalid" in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected", "said"),
+    ("message", "expected", "text"),
     [
         (
             """connection failed: connection to server at "10.0.0.1", port 5432 failed: Connection refused
@@ -91,8 +91,15 @@ async def test_a_host_without_an_address() -> None:
         ),
     ],
 )
-def test_what_libpq_says_becomes_a_reason_and_a_remedy(text: str, expected: Reason, said: str) -> None:
+def test_a_libpq_error_becomes_a_reason_and_a_remedy(message: str, expected: Reason, text: str) -> None:
     server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
-    trouble = connection_error(psycopg.OperationalError(text), server, LOGIN)
-    assert trouble.reason is expected
-    assert said in str(trouble)
+    error = connection_error(psycopg.OperationalError(message), server, LOGIN)
+    assert error.reason is expected
+    assert text in str(error)
+
+
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_the_text_of_a_server_is_bounded(length: int) -> None:
+    server = PostgresServer("pg.example.com", 5432, SslMode.VERIFY_FULL)
+    error = psycopg.OperationalError("connection failed: FATAL:  " + "x" * length)
+    assert len(str(connection_error(error, server, LOGIN))) < 1000

@@ -1,18 +1,27 @@
-"""A Redis is seen; the judge names what Harbor cannot use."""
+"""Each observed Redis has its finding."""
 
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
-from harbor_operator.checks.cache import cache_warnings, check_cache, check_sentinel, check_sentinels_agree
-from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel
+from harbor_operator.checks.cache import (
+    cache_warnings,
+    check_cache,
+    check_sentinel,
+    check_sentinels_agree,
+    explain_no_answer,
+    explain_rejected_login,
+    explain_untrusted,
+)
+from harbor_operator.model.cache import Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.reasons import Reason
 
 HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6380)
 
 
 @pytest.mark.parametrize(
-    ("observed", "reason", "said"),
+    ("observed", "reason", "text"),
     [
         (ObservedCache("Redis 7", Mode.CLUSTER), Reason.CACHE_IS_CLUSTER, "'MOVED'"),
         (ObservedCache("Redis 7", Mode.CLUSTER, has_enough_databases=False), Reason.CACHE_IS_CLUSTER, "HAProxy"),
@@ -21,11 +30,11 @@ HERE, THERE = Address("redis.example.com", 6379), Address("other.example.com", 6
         (ObservedCache("Redis 7", has_enough_databases=False), Reason.CACHE_TOO_FEW_DATABASES, "`databases 8`"),
     ],
 )
-def test_what_harbor_cannot_use(observed: ObservedCache, reason: Reason, said: str) -> None:
+def test_what_harbor_cannot_use(observed: ObservedCache, reason: Reason, text: str) -> None:
     found = check_cache(HERE, observed)
     assert found
     assert found.reason is reason
-    assert said in found.message
+    assert text in found.message
     assert "'redis.example.com:6379'" in found.message
 
 
@@ -35,9 +44,9 @@ def test_a_primary_is_fine() -> None:
 
 
 def test_eviction_is_a_warning() -> None:
-    (caution,) = cache_warnings(HERE, ObservedCache("Redis 7", eviction="allkeys-lru"))
-    assert caution.code is Reason.CACHE_EVICTS_KEYS
-    assert "allkeys-lru" in caution.message
+    (warning,) = cache_warnings(HERE, ObservedCache("Redis 7", eviction="allkeys-lru"))
+    assert warning.code is Reason.CACHE_EVICTS_KEYS
+    assert "allkeys-lru" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -58,4 +67,32 @@ def test_sentinels_must_agree() -> None:
     assert check_sentinels_agree({HERE: THERE, THERE: THERE}) is None
     found = check_sentinels_agree({HERE: THERE, THERE: HERE})
     assert found
-    assert "'redis.example.com:6379' says 'other.example.com:6380'" in found.message
+    assert "'redis.example.com:6379' names 'other.example.com:6380'" in found.message
+
+
+@pytest.mark.parametrize(
+    ("password", "detail", "remedy"),
+    [
+        (None, "NOAUTH Authentication required.", "name its Secret in `spec.cache.passwordSecretRef`"),
+        ("x", "AUTH called without any password configured", "remove `spec.cache.passwordSecretRef`"),
+        ("x", "WRONGPASS invalid username-password pair", "correct Secret 'redis'"),
+    ],
+)
+def test_a_rejected_login_has_its_remedy(password: str | None, detail: str, remedy: str) -> None:
+    login = RedisLogin(SecretStr(password) if password else None, origin="Secret 'redis'")
+    finding = explain_rejected_login(HERE, login, detail)
+    assert finding.reason is Reason.CACHE_CREDENTIALS_REJECTED
+    assert remedy in finding.message
+
+
+def test_an_untrusted_certificate_never_advises_to_disable_tls() -> None:
+    finding = explain_untrusted(HERE, "self-signed certificate")
+    assert finding.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert "spec.cache.tls" not in finding.message
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_no_answer_points_at_the_transport(tls: bool) -> None:
+    message = explain_no_answer(HERE, RedisLogin(tls=tls), "connection refused").message
+    assert f"`spec.cache.tls` is {str(tls).lower()}" in message
+    assert "connection refused" in message

@@ -14,31 +14,31 @@ def _registry(*projects: str) -> HarborRegistry:
     return HarborRegistry.parse({"metadata": metadata, "spec": spec})
 
 
-@pytest.mark.parametrize("identity", [Identity.NOBODY, Identity.USER, Identity.ROBOT])
-def test_only_an_admin_can_set_harbor_up(identity: Identity) -> None:
-    obstacle = check_admin(_registry(), "cr-admin", identity)
-    assert obstacle is not None
-    assert obstacle.reason is Reason.ADMIN_CREDENTIALS_REJECTED
-    assert "Secret 'cr-admin'" in obstacle.message
+@pytest.mark.parametrize("identity", [Identity.ANONYMOUS, Identity.USER, Identity.ROBOT])
+def test_only_an_admin_can_configure_harbor(identity: Identity) -> None:
+    finding = check_admin(_registry(), "cr-admin", identity)
+    assert finding is not None
+    assert finding.reason is Reason.ADMIN_CREDENTIALS_REJECTED
+    assert "Secret 'cr-admin'" in finding.message
     assert check_admin(_registry(), "cr-admin", Identity.ADMIN) is None
 
 
 def test_a_project_named_twice_is_refused() -> None:
     assert check_projects(_registry("a", "b")) is None
-    obstacle = check_projects(_registry("a", "b", "a"))
-    assert obstacle is not None
-    assert obstacle.reason is Reason.PROJECT_REFUSED
-    assert "'a'" in obstacle.message
+    finding = check_projects(_registry("a", "b", "a"))
+    assert finding is not None
+    assert finding.reason is Reason.PROJECT_REFUSED
+    assert "'a'" in finding.message
 
 
-def test_read_only_stops_only_what_has_to_be_written() -> None:
+def test_read_only_stops_only_writes() -> None:
     assert check_read_only(SystemInfo(read_only=True), 0) is None
     assert check_read_only(SystemInfo(), 3) is None
-    obstacle = check_read_only(SystemInfo(read_only=True), 3)
-    assert obstacle is not None
-    assert obstacle.reason is Reason.REGISTRY_READ_ONLY
+    finding = check_read_only(SystemInfo(read_only=True), 3)
+    assert finding is not None
+    assert finding.reason is Reason.REGISTRY_READ_ONLY
 
 
-def test_read_only_is_a_caution_at_all_times() -> None:
-    assert [caution.code for caution in read_only_warnings(SystemInfo(read_only=True))] == [Reason.REGISTRY_READ_ONLY]
+def test_read_only_is_always_a_warning() -> None:
+    assert [warning.code for warning in read_only_warnings(SystemInfo(read_only=True))] == [Reason.REGISTRY_READ_ONLY]
     assert read_only_warnings(SystemInfo()) == ()

@@ -1,4 +1,4 @@
-"""A server is seen; the judge names what stands in the way."""
+"""Each observed server has its finding."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from harbor_operator.checks.database import check_login, check_server, quoted, server_warnings
+from harbor_operator.api.backends import SslMode
+from harbor_operator.checks.database import (
+    check_login,
+    check_server,
+    explain_connect_failure,
+    explain_statement_failure,
+    quoted,
+    server_warnings,
+)
 from harbor_operator.model.database import (
+    ConnectFailure,
     DesiredDatabases,
     LoginResult,
     Marker,
@@ -17,13 +27,17 @@ from harbor_operator.model.database import (
     ObservedLogin,
     ObservedRole,
     ObservedServer,
+    PostgresLogin,
+    PostgresServer,
+    StatementFailure,
     WantedDatabase,
 )
+from harbor_operator.model.outcomes import Unknown
 from harbor_operator.reasons import Reason
 from tests.fakes.postgres import admin
 
 MARKER = Marker("intra/cr", "uid-1")
-WISH = DesiredDatabases("harbor", (WantedDatabase("registry", "spec.database.names.core"),), MARKER, 200, 12)
+DESIRED = DesiredDatabases("harbor", (WantedDatabase("registry", "spec.database.names.core"),), MARKER, 200, 12)
 EMPTY = ObservedServer(version=15, max_connections=300, admin=admin())
 NAME = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
 
@@ -39,7 +53,7 @@ def test_anything_else_is_no_marker(comment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("observed", "reason", "said"),
+    ("observed", "reason", "text"),
     [
         (replace(EMPTY, version=11), Reason.DATABASE_VERSION_UNSUPPORTED, "needs 12"),
         (replace(EMPTY, role=ObservedRole("", -1)), Reason.DATABASE_ROLE_TAKEN, "COMMENT ON ROLE"),
@@ -56,7 +70,7 @@ def test_anything_else_is_no_marker(comment: str) -> None:
         (
             replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1, sessions=3)),
             Reason.DATABASE_ROLE_TAKEN,
-            "somebody is logged in",
+            "has open sessions",
         ),
         (
             replace(EMPTY, databases=(ObservedDatabase("registry", "wiki", "", is_open_to_public=True),)),
@@ -82,11 +96,11 @@ def test_anything_else_is_no_marker(comment: str) -> None:
         (replace(EMPTY, admin=admin("CREATEROLE")), Reason.DATABASE_RIGHTS_MISSING, 'ALTER ROLE "admin" CREATEDB;'),
     ],
 )
-def test_what_stands_in_the_way(observed: ObservedServer, reason: Reason, said: str) -> None:
-    found = check_server(WISH, observed)
+def test_a_finding_names_reason_and_remedy(observed: ObservedServer, reason: Reason, text: str) -> None:
+    found = check_server(DESIRED, observed)
     assert found
     assert found.reason is reason
-    assert said in found.message
+    assert text in found.message
 
 
 @pytest.mark.parametrize(
@@ -104,22 +118,22 @@ def test_what_stands_in_the_way(observed: ObservedServer, reason: Reason, said: 
         ),
     ],
 )
-def test_nothing_stands_in_the_way(observed: ObservedServer) -> None:
-    assert check_server(WISH, observed) is None
+def test_an_acceptable_server_has_no_finding(observed: ObservedServer) -> None:
+    assert check_server(DESIRED, observed) is None
 
 
 def test_two_databases_of_one_name() -> None:
     clair = WantedDatabase("registry", "spec.database.names.clair")
-    found = check_server(replace(WISH, databases=(*WISH.databases, clair)), EMPTY)
+    found = check_server(replace(DESIRED, databases=(*DESIRED.databases, clair)), EMPTY)
     assert found
     assert found.reason is Reason.INVALID_SPEC
     assert "`spec.database.names.core` and `spec.database.names.clair`" in found.message
 
 
 def test_max_connections_below_the_limit_of_the_role() -> None:
-    assert server_warnings(WISH, EMPTY) == ()
-    (caution,) = server_warnings(WISH, replace(EMPTY, max_connections=100))
-    assert "100" in caution.message
+    assert server_warnings(DESIRED, EMPTY) == ()
+    (warning,) = server_warnings(DESIRED, replace(EMPTY, max_connections=100))
+    assert "100" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -132,9 +146,29 @@ def test_max_connections_below_the_limit_of_the_role() -> None:
     ],
 )
 def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
-    found = check_login(WISH, "registry", login, "Secret 'login'")
+    found = check_login(DESIRED, "registry", login, "Secret 'login'")
     assert (found.reason if found else None) == reason
 
 
 def test_identifiers_are_quoted_for_copying() -> None:
     assert quoted('a"b') == '"a""b"'
+
+
+SERVER = PostgresServer("pg.example.com", 5432, SslMode.REQUIRE)
+ADMIN = PostgresLogin("admin", SecretStr("secret0"), "Secret 'pg-admin'")
+
+
+@pytest.mark.parametrize("failure", ConnectFailure)
+def test_every_connect_failure_names_the_server(failure: ConnectFailure) -> None:
+    finding = explain_connect_failure(failure, "the text", SERVER, ADMIN)
+    is_temporary = failure in {ConnectFailure.UNREACHABLE, ConnectFailure.NO_CONNECTION_LEFT}
+    assert isinstance(finding, Unknown) is is_temporary
+    assert "'pg.example.com:5432'" in finding.message
+    assert "secret0" not in finding.message
+
+
+def test_a_missing_right_comes_with_statements_for_any_role_name() -> None:
+    admin = replace(ADMIN, username='a"b')
+    finding = explain_statement_failure(StatementFailure.INSUFFICIENT_PRIVILEGE, "denied", SERVER, admin)
+    assert finding.reason is Reason.DATABASE_RIGHTS_MISSING
+    assert 'ALTER ROLE "a""b" CREATEROLE CREATEDB;' in finding.message

@@ -43,25 +43,25 @@ def test_a_certificate_that_clients_refuse(fault: TlsFault, reason: Reason, word
     observed = Certificate(
         ("a.example.com", "b.example.com"), NOON - timedelta(days=1), fault, "self-signed certificate"
     )
-    obstacle = check_certificate(_registry(), observed)
-    assert obstacle is not None
-    assert obstacle.reason is reason
-    assert all(word in obstacle.message for word in words)
+    finding = check_certificate(_registry(), observed)
+    assert finding is not None
+    assert finding.reason is reason
+    assert all(word in finding.message for word in words)
 
 
 def test_an_untrusted_certificate_names_the_secret_that_should_hold_its_ca() -> None:
     registry = _registry(caSecretRef={"name": "cr-ca", "key": "root.pem"})
-    obstacle = check_certificate(registry, Certificate((), NOON, TlsFault.UNTRUSTED, "unknown"))
-    assert obstacle is not None
-    assert "Secret 'cr-ca' (`spec.caSecretRef`)" in obstacle.message
-    assert "'root.pem'" in obstacle.message
+    finding = check_certificate(registry, Certificate((), NOON, TlsFault.UNTRUSTED, "unknown"))
+    assert finding is not None
+    assert "Secret 'cr-ca' (`spec.caSecretRef`)" in finding.message
+    assert "'root.pem'" in finding.message
 
 
 @pytest.mark.parametrize(("days", "warned"), [(15, False), (14, True), (1, True)])
-def test_a_certificate_that_ends_within_two_weeks_is_a_caution(days: int, warned: bool) -> None:
+def test_a_certificate_that_expires_within_two_weeks_is_a_warning(days: int, warned: bool) -> None:
     observed = Certificate(("cr.example.com",), NOON + timedelta(days=days))
     assert check_certificate(_registry(), observed) is None
-    codes = [caution.code for caution in certificate_warnings(_registry(), observed, NOON)]
+    codes = [warning.code for warning in certificate_warnings(_registry(), observed, NOON)]
     assert codes == ([Reason.CERTIFICATE_EXPIRING] if warned else [])
 
 
@@ -74,14 +74,14 @@ def test_the_right_token_service(realm: str) -> None:
     "realm", ["http://cr.example.com/t", "https://core.harbor.domain/t", "https://cr.example.com:8443/t"]
 )
 def test_another_token_service_is_a_mismatch(realm: str) -> None:
-    obstacle = check_v2_response(_registry(), V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"'))
-    assert obstacle is not None
-    assert obstacle.reason is Reason.TOKEN_SERVICE_MISMATCH
-    assert realm in obstacle.message
+    finding = check_v2_response(_registry(), V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"'))
+    assert finding is not None
+    assert finding.reason is Reason.TOKEN_SERVICE_MISMATCH
+    assert realm in finding.message
 
 
 @pytest.mark.parametrize(
-    "entrance",
+    "v2_response",
     [
         V2Response(404),
         V2Response(401, 'Basic realm="x"'),
@@ -90,11 +90,11 @@ def test_another_token_service_is_a_mismatch(realm: str) -> None:
         V2Response(200, is_registry=False),
     ],
 )
-def test_whatever_else_answers_is_no_harbor(entrance: V2Response) -> None:
-    obstacle = check_v2_response(_registry(), entrance)
-    assert obstacle is not None
-    assert obstacle.reason is Reason.REGISTRY_NOT_HARBOR
-    assert "`spec.externalURL`" in obstacle.message
+def test_whatever_else_answers_is_no_harbor(v2_response: V2Response) -> None:
+    finding = check_v2_response(_registry(), v2_response)
+    assert finding is not None
+    assert finding.reason is Reason.REGISTRY_NOT_HARBOR
+    assert "`spec.externalURL`" in finding.message
 
 
 def test_the_unhealthy_parts_are_named_and_no_others() -> None:
@@ -121,15 +121,15 @@ def test_the_unhealthy_parts_are_named_and_no_others() -> None:
     ],
 )
 def test_an_upload(upload: UploadResult, reason: Reason | None) -> None:
-    obstacle = check_upload(_registry(), upload)
-    assert (obstacle.reason if obstacle else None) is reason
+    finding = check_upload(_registry(), upload)
+    assert (finding.reason if finding else None) is reason
 
 
-def test_where_an_upload_leads_is_told_without_its_signed_state() -> None:
-    obstacle = check_upload(_registry(), UploadResult(202, "http://cr.example.com/v2/x?_state=changes", 202))
-    assert obstacle is not None
-    assert "http://cr.example.com," in obstacle.message
-    assert "_state" not in obstacle.message
+def test_a_location_is_reported_without_its_signed_state() -> None:
+    finding = check_upload(_registry(), UploadResult(202, "http://cr.example.com/v2/x?_state=changes", 202))
+    assert finding is not None
+    assert "http://cr.example.com," in finding.message
+    assert "_state" not in finding.message
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_where_an_upload_leads_is_told_without_its_signed_state() -> None:
     ],
 )
 def test_a_pull(pull: PullResult, reason: Reason | None) -> None:
-    obstacle = check_pull(_registry(), pull)
-    assert (obstacle.reason if obstacle else None) is reason
+    finding = check_pull(_registry(), pull)
+    assert (finding.reason if finding else None) is reason
 
 
 def test_an_origin_knows_the_default_ports() -> None:

@@ -47,33 +47,45 @@ def test_a_storage_url_that_leads_elsewhere_names_part_and_remedy(storage_url: s
         assert expected in finding.message
 
 
-def denial(operation: Operation, status: int, **more: object) -> StoreError:
+def store_error(operation: Operation, status: int, **more: object) -> StoreError:
     return StoreError(operation, status, "https://s3/x", "harbor:swift", "swift", **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("observed", "reason", "words"),
     [
-        (denial(Operation.LOGIN, 401), Reason.STORAGE_CREDENTIALS_REJECTED, "refused the key of user 'harbor:swift'"),
-        (denial(Operation.LOGIN, 403), Reason.STORAGE_CREDENTIALS_REJECTED, "does not know user 'harbor:swift'"),
-        (denial(Operation.LOGIN, 301, location="http://s3/auth"), Reason.STORAGE_URL_MISMATCH, "redirect to"),
-        (denial(Operation.LOGIN, 404), Reason.STORAGE_UNREACHABLE, "`spec.storage.swift.authURL`"),
-        (denial(Operation.CONTAINER, 409), Reason.STORAGE_CONTAINER_REFUSED, "belongs to another user"),
         (
-            denial(Operation.CONTAINER, 400, code="InvalidBucketName"),
+            store_error(Operation.LOGIN, 401),
+            Reason.STORAGE_CREDENTIALS_REJECTED,
+            "refused the key of user 'harbor:swift'",
+        ),
+        (store_error(Operation.LOGIN, 403), Reason.STORAGE_CREDENTIALS_REJECTED, "does not know user 'harbor:swift'"),
+        (store_error(Operation.LOGIN, 301, location="http://s3/auth"), Reason.STORAGE_URL_MISMATCH, "redirect to"),
+        (store_error(Operation.LOGIN, 404), Reason.STORAGE_UNREACHABLE, "`spec.storage.swift.authURL`"),
+        (store_error(Operation.CONTAINER, 409), Reason.STORAGE_CONTAINER_REFUSED, "belongs to another user"),
+        (
+            store_error(Operation.CONTAINER, 400, code="InvalidBucketName"),
             Reason.STORAGE_CONTAINER_REFUSED,
             "InvalidBucketName",
         ),
-        (denial(Operation.WRITE, 413, size=21 * MIB), Reason.STORAGE_BODY_LIMIT, "21 MiB"),
-        (denial(Operation.WRITE, 413, size=25), Reason.STORAGE_BODY_LIMIT, "25 bytes"),
-        (denial(Operation.WRITE, 413, size=MIB, from_store=True), Reason.STORAGE_QUOTA_EXCEEDED, "raise the quota"),
-        (denial(Operation.WRITE, 507), Reason.STORAGE_QUOTA_EXCEEDED, "no room"),
-        (denial(Operation.READ, 404), Reason.STORAGE_PROBE_FAILED, "reading at 'https://s3/x' was answered 404"),
-        (denial(Operation.LIST, 401), Reason.STORAGE_PROBE_FAILED, "the token of a moment ago"),
-        (denial(Operation.REMOVE, 403), Reason.STORAGE_PROBE_FAILED, "deleting"),
+        (store_error(Operation.WRITE, 413, size=21 * MIB), Reason.STORAGE_BODY_LIMIT, "21 MiB"),
+        (store_error(Operation.WRITE, 413, size=25), Reason.STORAGE_BODY_LIMIT, "25 bytes"),
+        (
+            store_error(Operation.WRITE, 413, size=MIB, from_store=True),
+            Reason.STORAGE_QUOTA_EXCEEDED,
+            "raise the quota",
+        ),
+        (store_error(Operation.WRITE, 507), Reason.STORAGE_QUOTA_EXCEEDED, "no room"),
+        (
+            store_error(Operation.READ, 404),
+            Reason.STORAGE_PROBE_FAILED,
+            "reading at 'https://s3/x' was answered with 404",
+        ),
+        (store_error(Operation.LIST, 401), Reason.STORAGE_PROBE_FAILED, "the new token is unknown"),
+        (store_error(Operation.REMOVE, 403), Reason.STORAGE_PROBE_FAILED, "deleting"),
     ],
 )
-def test_each_denial_has_its_reason_and_words(observed: StoreError, reason: Reason, words: str) -> None:
+def test_each_error_has_its_reason_and_text(observed: StoreError, reason: Reason, words: str) -> None:
     finding = explain_store_error(observed)
 
     assert isinstance(finding, Blocked)
@@ -82,15 +94,15 @@ def test_each_denial_has_its_reason_and_words(observed: StoreError, reason: Reas
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-def test_what_passes_is_looked_at_again(status: int) -> None:
-    finding = explain_store_error(denial(Operation.LOGIN, status))
+def test_a_temporary_error_is_retried(status: int) -> None:
+    finding = explain_store_error(store_error(Operation.LOGIN, status))
 
     assert isinstance(finding, Unknown)
     assert finding.reason is Reason.STORAGE_UNREACHABLE
 
 
-def test_a_large_body_cut_by_a_bad_gateway_points_at_the_way() -> None:
-    assert "while 21 MiB were sent" in explain_store_error(denial(Operation.WRITE, 502, size=21 * MIB)).message
+def test_a_large_body_interrupted_by_a_gateway_points_at_the_proxies() -> None:
+    assert "while 21 MiB were sent" in explain_store_error(store_error(Operation.WRITE, 502, size=21 * MIB)).message
 
 
 @pytest.mark.parametrize(
@@ -119,7 +131,7 @@ def test_only_the_word_for_an_error_is_taken_from_a_body(body: bytes, code: str)
         ("", "admin in `rgw enable apis`"),
     ],
 )
-def test_each_admin_denial_has_its_words(code: str, words: str) -> None:
+def test_each_admin_error_has_its_text(code: str, words: str) -> None:
     finding = explain_admin_error(403, code, "http://rgw", "rgw-admin")
 
     assert isinstance(finding, Blocked)
@@ -127,5 +139,5 @@ def test_each_admin_denial_has_its_words(code: str, words: str) -> None:
     assert words in finding.message
 
 
-def test_a_busy_admin_api_is_looked_at_again() -> None:
+def test_a_busy_admin_api_is_retried() -> None:
     assert isinstance(explain_admin_error(503, "SlowDown", "http://rgw", "rgw-admin"), Unknown)

@@ -1,4 +1,4 @@
-"""Runs a coroutine that never really waits, without an event loop: hypothesis's rules are plain functions."""
+"""Runs a coroutine that never waits, without an event loop: the rules of a hypothesis machine are plain functions."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         result: T = stop.value
         return result
     coroutine.close()
-    raise AssertionError("the coroutine waits for something that a test has not made ready")
+    raise AssertionError("the coroutine waits for something that the test has not provided")

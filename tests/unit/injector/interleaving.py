@@ -1,7 +1,7 @@
-"""Work that can be stopped where a process may be stopped: on the way to the server, and on the way back.
+"""Workers that stop before and after each write, where a process may be interrupted.
 
-A worker is `converge` of one namespace, sent forward by hand. Between two steps anything may happen to the cluster, so
-that a machine of hypothesis meets every interleaving of several workers, the watches, users and other controllers.
+A worker is the `reconcile` of one namespace, advanced step by step. Between two steps anything may happen to the
+cluster, so that a hypothesis machine covers all interleavings of workers, watches, users and other controllers.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ def _stop(where: str) -> Generator[str, None, None]:
 
 
 class SlowCluster(FakeCluster):
-    """A cluster to which the way is long while `slow`: each write stops once before and once after it is done."""
+    """A cluster whose writes, while it is `slow`, stop once before and once after they take effect."""
 
     slow = False
 
     @override
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
-        return await self._travel(super().apply_pull_secret(namespace, secret))
+        return await self._interrupt(super().apply_pull_secret(namespace, secret))
 
     @override
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
-        return await self._travel(super().remove_pull_secret(namespace, name, uid))
+        return await self._interrupt(super().remove_pull_secret(namespace, name, uid))
 
     @override
     async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
-        return await self._travel(super().patch_account(wanted))
+        return await self._interrupt(super().patch_account(wanted))
 
-    async def _travel(self, write: Coroutine[Any, Any, T]) -> T:
+    async def _interrupt(self, write: Coroutine[Any, Any, T]) -> T:
         try:
             if self.slow:
                 await _stop("before")
@@ -55,7 +55,7 @@ class SlowCluster(FakeCluster):
 
 
 class Worker:
-    """One namespace being worked on; `step` goes to the next place where a process may be stopped."""
+    """The reconciliation of one namespace; `step` advances to the next interruption."""
 
     def __init__(self, namespace: str, work: Coroutine[Any, Any, None]) -> None:
         self.namespace = namespace
@@ -65,19 +65,19 @@ class Worker:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left of it."""
+        """Whether it has ended."""
         return self.where is None
 
-    def step(self, trouble: Unavailable | Refused | None = None) -> None:
-        """Goes on, or meets trouble on the way: before the write it was not done, after it the answer was lost."""
+    def step(self, error: Unavailable | Refused | None = None) -> None:
+        """Continues, or raises the error: before the write it did not happen, after it the answer is lost."""
         if self.is_done:
             return
         try:
-            self.where = self._work.throw(trouble) if trouble else self._work.send(None)
+            self.where = self._work.throw(error) if error else self._work.send(None)
         except StopIteration:
             self.where = None
 
-    def die(self) -> None:
-        """Ends where it is, like a process that is killed."""
+    def kill(self) -> None:
+        """Ends where it is, like a killed process."""
         self._work.close()
         self.where = None

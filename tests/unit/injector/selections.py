@@ -1,4 +1,4 @@
-"""Strategies of hypothesis: labels of namespaces, and selections that tell some of them from others."""
+"""Hypothesis strategies: labels of namespaces, and selections that match some of them."""
 
 from __future__ import annotations
 

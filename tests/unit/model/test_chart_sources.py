@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from harbor_operator.model.chart_sources import ChartSources
 
 SOURCES = ChartSources.parse(
-    "https://helm.goharbor.io, https://charts.example.com/stable/,oci://[fd00::1]:5000/a,/charts"
+    "https://helm.goharbor.io, https://charts.example.com/stable/,oci://[fd00::1]:5000/a,/charts,http://localhost:81"
 )
 
 
 def test_a_list_is_split_into_urls_and_directories() -> None:
-    assert SOURCES.directories == (Path("/charts"),)
-    assert len(SOURCES.urls) == 3
+    assert SOURCES.directories == ("/charts",)
+    assert len(SOURCES.urls) == 4
     assert ChartSources.parse("") == ChartSources(())
 
 
@@ -28,6 +26,7 @@ def test_a_list_is_split_into_urls_and_directories() -> None:
         "https://charts.example.com/stable",
         "https://charts.example.com/stable/x",
         "oci://[FD00::1]:5000/a/harbor",
+        "http://localhost:81/x",
     ],
 )
 def test_a_prefix_covers_what_is_below_it(url: str) -> None:
@@ -53,6 +52,7 @@ def test_a_prefix_covers_what_is_below_it(url: str) -> None:
         "oci://[fd00::1]:5000/b",
         "oci://helm.goharbor.io/a",
         "file:///charts/harbor",
+        "http://localhost",
         "",
     ],
 )

@@ -1,4 +1,4 @@
-"""A registry -> a policy and its binding; what the API server makes of them is in tests/contract/test_admission.py."""
+"""The desired policy and binding of a registry; tests/contract/test_admission.py applies them to an API server."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from harbor_operator.reasons import Reason
 from tests.fakes.admission import asking, wishes
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "admission-policy.yaml"
-PLACES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+NAMESPACES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True)
 
 
-def policy(**section: Any) -> Spec:
+def policy_spec(**section: Any) -> Spec:
     return wishes(**section)[0].spec
 
 
-def test_policy_and_binding_are_the_golden_ones() -> None:
-    made = wishes(
+def test_policy_and_binding_match_the_golden_file() -> None:
+    objects = wishes(
         serviceAccounts=["default", "builder", "default"],
         namespaces={
             "exclude": ["kube-*", "team-[ab]-?", "Never*"],
@@ -41,57 +41,57 @@ def test_policy_and_binding_are_the_golden_ones() -> None:
             },
         },
     )
-    objects = [
+    documents = [
         {
             "kind": str(desired.kind),
             "name": desired.name,
             "labels": desired.labels,
-            "notes": desired.annotations,
+            "annotations": desired.annotations,
             "spec": desired.spec,
         }
-        for desired in made
+        for desired in objects
     ]
-    text = yaml.safe_dump_all(objects, sort_keys=False, width=120)
+    text = yaml.safe_dump_all(documents, sort_keys=False, width=120)
     if "GOLDEN" in os.environ:
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text(), "run with GOLDEN=1 and read the difference"
 
 
-def test_every_account_means_no_names() -> None:
-    (rule,) = policy(serviceAccounts=["builder", "*"])["matchConstraints"]["resourceRules"]
+def test_every_account_needs_no_resource_names() -> None:
+    (rule,) = policy_spec(serviceAccounts=["builder", "*"])["matchConstraints"]["resourceRules"]
     assert "resourceNames" not in rule
 
 
-def test_no_selector_means_all_namespaces() -> None:
-    assert policy()["matchConstraints"]["namespaceSelector"] == {}
+def test_without_a_selector_all_namespaces_match() -> None:
+    assert policy_spec()["matchConstraints"]["namespaceSelector"] == {}
 
 
-def test_kube_namespaces_are_left_alone_whatever_the_spec_says() -> None:
-    condition = policy(namespaces={"exclude": []})["matchConditions"][0]
+def test_kube_namespaces_are_always_excluded() -> None:
+    condition = policy_spec(namespaces={"exclude": []})["matchConditions"][0]
     assert condition["expression"] == '!request.namespace.matches("^(kube-.*)$")'
 
 
-def test_an_error_in_it_stops_nobody() -> None:
-    assert policy()["failurePolicy"] == "Ignore"
+def test_an_error_in_the_policy_is_ignored() -> None:
+    assert policy_spec()["failurePolicy"] == "Ignore"
 
 
-@given(one=st.tuples(PLACES, NAMES), other=st.tuples(PLACES, NAMES))
-def test_no_two_registries_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
+@given(one=st.tuples(NAMESPACES, NAMES), other=st.tuples(NAMESPACES, NAMES))
+def test_the_name_is_unique_per_registry(one: tuple[str, str], other: tuple[str, str]) -> None:
     first, second = (names.admission_policy(asking(*reversed(key))) for key in (one, other))
     assert (first == second) is (one == other)
     assert max(len(first), len(second)) <= 253
 
 
-def test_a_hyphen_is_no_border() -> None:
+def test_a_hyphen_does_not_separate_namespace_and_name() -> None:
     assert names.admission_policy(asking("c", "a-b")) == "harbor-operator.a-b.c"
     assert names.admission_policy(asking("b-c", "a")) == "harbor-operator.a.b-c"
 
 
-def test_removal_goes_the_other_way_round_and_needs_no_section() -> None:
-    made, gone = wishes(), plan_no_admission(asking())
-    assert [desired.kind for desired in made] == list(AdmissionKind)
-    assert [(desired.kind, desired.name, desired.labels) for desired in reversed(gone)] == [
-        (desired.kind, desired.name, desired.labels) for desired in made
+def test_removal_is_in_reverse_order_and_needs_no_spec() -> None:
+    created, removed = wishes(), plan_no_admission(asking())
+    assert [desired.kind for desired in created] == list(AdmissionKind)
+    assert [(desired.kind, desired.name, desired.labels) for desired in reversed(removed)] == [
+        (desired.kind, desired.name, desired.labels) for desired in created
     ]
 
 
@@ -104,19 +104,19 @@ def test_removal_goes_the_other_way_round_and_needs_no_section() -> None:
         ({names.REGISTRY_NAMESPACE: "elsewhere"}, False),
     ],
 )
-def test_only_what_carries_our_labels_is_ours(labels: dict[str, str], is_ours: bool) -> None:
+def test_an_object_with_the_registrys_labels_is_ours(labels: dict[str, str], is_ours: bool) -> None:
     desired = plan_no_admission(asking())[0]
     assert desired.owns(ObservedPolicy("uid", "1", {**desired.labels, **labels}, {})) is is_ours
 
 
-def test_a_policy_of_our_name_is_refused_with_the_remedy() -> None:
-    obstacle = foreign_policy(AdmissionKind.BINDING, "harbor-operator.intra.cr")
-    assert obstacle.reason is Reason.ADMISSION_POLICY_FOREIGN
-    assert "MutatingAdmissionPolicyBinding 'harbor-operator.intra.cr'" in obstacle.message
-    assert "`spec.pullSecrets.admissionPolicy`" in obstacle.message
+def test_a_foreign_policy_of_the_same_name_is_refused_with_a_remedy() -> None:
+    blocked = foreign_policy(AdmissionKind.BINDING, "harbor-operator.intra.cr")
+    assert blocked.reason is Reason.ADMISSION_POLICY_FOREIGN
+    assert "MutatingAdmissionPolicyBinding 'harbor-operator.intra.cr'" in blocked.message
+    assert "`spec.pullSecrets.admissionPolicy`" in blocked.message
 
 
-def test_one_added_field_is_a_difference() -> None:
+def test_an_added_field_is_a_difference() -> None:
     (desired, _) = wishes()
     assert desired.is_met_by(ObservedPolicy("uid", "1", desired.labels, dict(desired.spec)))
     added = {**desired.spec, "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}

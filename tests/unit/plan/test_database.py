@@ -1,4 +1,4 @@
-"""From a registry to a wish, and from what was seen to the smallest set of changes."""
+"""The desired databases of a registry, and the smallest set of changes from an observed server."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _registry(**spec: Any) -> HarborRegistry:
     )
 
 
-WISH = plan_database(_registry())
+DESIRED = plan_database(_registry())
 EMPTY = ObservedServer(version=15, max_connections=300, admin=admin())
-ROLE = ObservedRole(WISH.marker.comment, WISH.connection_limit)
-READY = replace(EMPTY, role=ROLE, databases=(marked("registry", WISH.role, WISH.marker),))
+ROLE = ObservedRole(DESIRED.marker.comment, DESIRED.connection_limit)
+READY = replace(EMPTY, role=ROLE, databases=(marked("registry", DESIRED.role, DESIRED.marker),))
 
 
 @pytest.mark.parametrize(
-    ("version", "databases", "oldest"),
+    ("version", "databases", "min_version"),
     [
         ("1.2.0", ["registry", "clair", "notary_server", "notary_signer"], 9),
         ("1.5.6", ["registry", "clair", "notary_server", "notary_signer"], 9),
@@ -60,19 +60,19 @@ READY = replace(EMPTY, role=ROLE, databases=(marked("registry", WISH.role, WISH.
         ("7.0.0", ["registry"], 12),
     ],
 )
-def test_a_chart_gets_the_databases_it_needs(version: str, databases: list[str], oldest: int) -> None:
+def test_a_chart_version_decides_which_databases_exist(version: str, databases: list[str], min_version: int) -> None:
     desired = plan_database(_registry(release={"version": version}))
     assert [database.name for database in desired.databases] == databases
-    assert desired.min_version == oldest
+    assert desired.min_version == min_version
 
 
-def test_names_come_from_the_spec_and_remember_their_field() -> None:
+def test_a_database_name_keeps_the_path_of_its_field() -> None:
     section = {**SECTION, "names": {"notaryServer": "signatures"}}
     desired = plan_database(_registry(database=section, release={"version": "1.9.0"}))
     assert ("signatures", "spec.database.names.notaryServer") in {(d.name, d.path) for d in desired.databases}
 
 
-def test_without_a_section_there_is_no_wish() -> None:
+def test_without_a_section_there_is_nothing_to_plan() -> None:
     with pytest.raises(ValueError, match=r"spec\.database"):
         plan_database(_registry(database=None))
 
@@ -85,66 +85,66 @@ def test_every_minor_from_2_to_19_is_known_and_nothing_else() -> None:
 
 
 def test_an_empty_server() -> None:
-    assert plan_changes(WISH, EMPTY, PASSWORD) == (
-        CreateRole(WISH.role, 200, WISH.marker, PASSWORD),
-        GrantRoleToAdmin(WISH.role),
-        CreateDatabase("registry", WISH.role, WISH.marker),
-        RevokePublicConnect("registry", WISH.role),
+    assert plan_changes(DESIRED, EMPTY, PASSWORD) == (
+        CreateRole(DESIRED.role, 200, DESIRED.marker, PASSWORD),
+        GrantRoleToAdmin(DESIRED.role),
+        CreateDatabase("registry", DESIRED.role, DESIRED.marker),
+        RevokePublicConnect("registry", DESIRED.role),
     )
 
 
-def test_a_superuser_need_not_join_but_takes_the_schema_of_an_old_server() -> None:
-    changes = plan_changes(WISH, replace(EMPTY, version=14, admin=admin("SUPERUSER")), PASSWORD)
+def test_a_superuser_needs_no_grant_but_owns_the_schema_on_old_servers() -> None:
+    changes = plan_changes(DESIRED, replace(EMPTY, version=14, admin=admin("SUPERUSER")), PASSWORD)
     assert [type(change) for change in changes] == [CreateRole, CreateDatabase, RevokePublicConnect, OwnPublicSchema]
 
 
-def test_a_server_as_wished() -> None:
-    assert plan_changes(WISH, READY, PASSWORD) == ()
+def test_a_server_in_the_desired_state_needs_no_change() -> None:
+    assert plan_changes(DESIRED, READY, PASSWORD) == ()
 
 
 @pytest.mark.parametrize(
     ("role", "change"),
     [
-        (replace(ROLE, connection_limit=5), AlterRole(WISH.role, 200, ())),
-        (replace(ROLE, lacking=(Attribute.LOGIN,)), AlterRole(WISH.role, 200, (Attribute.LOGIN,))),
-        (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), CommentRole(WISH.role, WISH.marker)),
-        (replace(ROLE, admin_is_member=False), GrantRoleToAdmin(WISH.role)),
+        (replace(ROLE, connection_limit=5), AlterRole(DESIRED.role, 200, ())),
+        (replace(ROLE, missing_attributes=(Attribute.LOGIN,)), AlterRole(DESIRED.role, 200, (Attribute.LOGIN,))),
+        (replace(ROLE, comment=Marker("intra/cr", "uid-0").comment), CommentRole(DESIRED.role, DESIRED.marker)),
+        (replace(ROLE, admin_is_member=False), GrantRoleToAdmin(DESIRED.role)),
     ],
 )
-def test_a_role_that_drifted(role: ObservedRole, change: object) -> None:
-    assert plan_changes(WISH, replace(READY, role=role), PASSWORD) == (change,)
+def test_a_role_that_differs_is_altered(role: ObservedRole, change: object) -> None:
+    assert plan_changes(DESIRED, replace(READY, role=role), PASSWORD) == (change,)
 
 
-def test_a_database_that_drifted() -> None:
+def test_a_database_that_differs_is_altered() -> None:
     (database,) = READY.databases
-    opened = replace(READY, databases=(replace(database, is_open_to_public=True),))
-    assert plan_changes(WISH, opened, PASSWORD) == (RevokePublicConnect("registry", WISH.role),)
-    earlier = replace(READY, databases=(replace(database, comment=Marker("intra/cr", "uid-0").comment),))
-    assert plan_changes(WISH, earlier, PASSWORD) == (MarkDatabase("registry", WISH.role, WISH.marker),)
+    public = replace(READY, databases=(replace(database, is_open_to_public=True),))
+    assert plan_changes(DESIRED, public, PASSWORD) == (RevokePublicConnect("registry", DESIRED.role),)
+    previous = replace(READY, databases=(replace(database, comment=Marker("intra/cr", "uid-0").comment),))
+    assert plan_changes(DESIRED, previous, PASSWORD) == (MarkDatabase("registry", DESIRED.role, DESIRED.marker),)
 
 
-def test_a_database_that_was_handed_over_stays_unmarked() -> None:
-    handed = replace(READY, databases=(replace(READY.databases[0], comment="ours since May"),))
-    assert plan_changes(WISH, handed, PASSWORD) == ()
+def test_a_database_of_another_client_stays_unmarked() -> None:
+    unmarked = replace(READY, databases=(replace(READY.databases[0], comment="ours since May"),))
+    assert plan_changes(DESIRED, unmarked, PASSWORD) == ()
 
 
-def test_removal() -> None:
-    assert plan_removal(WISH, READY) == (DropDatabase("registry", WISH.role), DropRole(WISH.role))
-    assert plan_removal(WISH, EMPTY) == ()
+def test_removal_drops_databases_and_role() -> None:
+    assert plan_removal(DESIRED, READY) == (DropDatabase("registry", DESIRED.role), DropRole(DESIRED.role))
+    assert plan_removal(DESIRED, EMPTY) == ()
 
 
-def test_removal_joins_a_role_it_has_lost() -> None:
-    lost = replace(READY, role=replace(ROLE, admin_is_member=False))
-    assert plan_removal(WISH, lost)[0] == GrantRoleToAdmin(WISH.role)
+def test_removal_grants_the_role_again_if_it_is_revoked() -> None:
+    revoked = replace(READY, role=replace(ROLE, admin_is_member=False))
+    assert plan_removal(DESIRED, revoked)[0] == GrantRoleToAdmin(DESIRED.role)
 
 
 def test_removal_keeps_the_role_of_a_database_that_stays() -> None:
     other = replace(READY.databases[0], name="notes", comment="")
-    assert plan_removal(WISH, replace(READY, databases=(*READY.databases, other))) == (
-        DropDatabase("registry", WISH.role),
+    assert plan_removal(DESIRED, replace(READY, databases=(*READY.databases, other))) == (
+        DropDatabase("registry", DESIRED.role),
     )
 
 
-def test_removal_needs_the_very_same_uid() -> None:
-    desired = replace(WISH, marker=Marker("intra/cr", "uid-2"))
+def test_removal_needs_the_same_uid() -> None:
+    desired = replace(DESIRED, marker=Marker("intra/cr", "uid-2"))
     assert plan_removal(desired, READY) == ()

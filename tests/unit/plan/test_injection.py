@@ -1,4 +1,4 @@
-"""One namespace before -> the next writes; `world` tests in unit/injector play the whole sequence."""
+"""State of one namespace -> the next actions; the tests of the injector execute the whole sequence."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from msgspec.structs import replace
 
 from harbor_operator.model.injection import ApplySecret, ClaimState, DeleteSecret, NamespaceClaim, PatchServiceAccount
 from harbor_operator.model.namespace import NamespaceState, ObservedNamespace, ObservedSecret, ObservedServiceAccount
-from harbor_operator.plan.injection import EMPTY_PLAN, is_held, plan_namespace, pull_secrets_for_new_pod
+from harbor_operator.plan.injection import EMPTY_PLAN, has_leftovers, plan_namespace, pull_secrets_for_new_pod
 from harbor_operator.reasons import Reason
 
 NAME = "pull"
-WANTS = NamespaceClaim("a", NAME, ("default",), ClaimState.WANTS, b"right")
-LEAVES = replace(WANTS, state=ClaimState.LETS_GO)
+ACTIVE = NamespaceClaim("a", NAME, ("default",), ClaimState.ACTIVE, b"right")
+RELEASING = replace(ACTIVE, state=ClaimState.RELEASING)
 OURS = ObservedSecret("app", NAME, "uid", 5, owner="a", digest=b"right", labelled=True)
 FOREIGN = ObservedSecret("app", NAME, "uid", 5, digest=b"theirs")
 PLAIN = ObservedServiceAccount("app", "default", 7, ("theirs",))
 ATTACHED = ObservedServiceAccount("app", "default", 7, ("theirs", NAME), (NAME,))
 
 
-def holding(secret: ObservedSecret | None = None, *accounts: ObservedServiceAccount) -> NamespaceState:
+def state(secret: ObservedSecret | None = None, *accounts: ObservedServiceAccount) -> NamespaceState:
     return NamespaceState(
         ObservedNamespace("app", 1, {}),
         {secret.name: secret} if secret else {},
@@ -28,148 +28,164 @@ def holding(secret: ObservedSecret | None = None, *accounts: ObservedServiceAcco
 
 
 def test_secret_comes_before_the_reference() -> None:
-    assert plan_namespace(holding(None, PLAIN), [WANTS]).writes == (ApplySecret(NAME, "a"),)
-    assert plan_namespace(holding(OURS, PLAIN), [WANTS]).writes == (PatchServiceAccount(ATTACHED, attaches=True),)
-    done = plan_namespace(holding(OURS, ATTACHED), [WANTS])
-    assert done.writes == ()
+    assert plan_namespace(state(None, PLAIN), [ACTIVE]).actions == (ApplySecret(NAME, "a"),)
+    assert plan_namespace(state(OURS, PLAIN), [ACTIVE]).actions == (PatchServiceAccount(ATTACHED, attaches=True),)
+    done = plan_namespace(state(OURS, ATTACHED), [ACTIVE])
+    assert done.actions == ()
     assert done.statuses[0].ready
 
 
 def test_reference_goes_before_the_secret() -> None:
     dropped = PatchServiceAccount(replace(PLAIN, attached=()), attaches=False)
-    assert plan_namespace(holding(OURS, ATTACHED), [LEAVES]).writes == (dropped,)
-    assert plan_namespace(holding(OURS, PLAIN), [LEAVES]).writes == (DeleteSecret(NAME, "uid"),)
-    assert plan_namespace(holding(None, PLAIN), [LEAVES]) == EMPTY_PLAN
+    assert plan_namespace(state(OURS, ATTACHED), [RELEASING]).actions == (dropped,)
+    assert plan_namespace(state(OURS, PLAIN), [RELEASING]).actions == (DeleteSecret(NAME, "uid"),)
+    assert plan_namespace(state(None, PLAIN), [RELEASING]) == EMPTY_PLAN
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "changed",
     [replace(OURS, digest=b"edited"), replace(OURS, labelled=False), replace(OURS, adopted=True, digest=b"old")],
 )
-def test_spoilt_secret_is_repaired_in_place(spoilt: ObservedSecret) -> None:
-    assert plan_namespace(holding(spoilt, ATTACHED), [WANTS]).writes == (
-        ApplySecret(NAME, "a", adopted=spoilt.adopted, replaces="uid"),
+def test_changed_secret_is_repaired_in_place(changed: ObservedSecret) -> None:
+    assert plan_namespace(state(changed, ATTACHED), [ACTIVE]).actions == (
+        ApplySecret(NAME, "a", adopted=changed.adopted, replaces="uid"),
     )
 
 
-def test_ours_that_cannot_be_changed_is_made_anew() -> None:
-    stuck = replace(OURS, digest=b"old", immutable=True)
-    assert plan_namespace(holding(stuck, ATTACHED), [WANTS]).writes == (DeleteSecret(NAME, "uid", recreate=True),)
+def test_our_immutable_secret_is_replaced() -> None:
+    immutable = replace(OURS, digest=b"old", immutable=True)
+    assert plan_namespace(state(immutable, ATTACHED), [ACTIVE]).actions == (DeleteSecret(NAME, "uid", recreate=True),)
 
 
 def test_foreign_secret_is_refused_or_adopted() -> None:
-    refused = plan_namespace(holding(FOREIGN, PLAIN), [WANTS])
-    assert refused.writes == ()
+    refused = plan_namespace(state(FOREIGN, PLAIN), [ACTIVE])
+    assert refused.actions == ()
     assert refused.statuses[0].reason is Reason.FOREIGN_SECRET
-    adopting = replace(WANTS, adopts=True)
-    assert plan_namespace(holding(FOREIGN, PLAIN), [adopting]).writes == (
+    adopting = replace(ACTIVE, adopts=True)
+    assert plan_namespace(state(FOREIGN, PLAIN), [adopting]).actions == (
         ApplySecret(NAME, "a", adopted=True, replaces="uid"),
     )
 
 
-def test_reference_to_a_foreign_secret_is_left() -> None:
-    assert plan_namespace(holding(FOREIGN, ATTACHED), [LEAVES]) == EMPTY_PLAN
+def test_reference_to_a_foreign_secret_stays() -> None:
+    assert plan_namespace(state(FOREIGN, ATTACHED), [RELEASING]) == EMPTY_PLAN
 
 
-def test_dangling_reference_goes_only_if_we_attached_it() -> None:
+def test_dangling_reference_is_removed_only_if_we_attached_it() -> None:
     theirs = replace(ATTACHED, attached=())
-    assert plan_namespace(holding(None, theirs), [LEAVES]) == EMPTY_PLAN
-    assert plan_namespace(holding(None, ATTACHED), [LEAVES]).writes == (PatchServiceAccount(PLAIN, attaches=False),)
-    assert is_held(holding(None, ATTACHED), LEAVES, [LEAVES])
-    assert not is_held(holding(None, theirs), LEAVES, [LEAVES])
+    assert plan_namespace(state(None, theirs), [RELEASING]) == EMPTY_PLAN
+    assert plan_namespace(state(None, ATTACHED), [RELEASING]).actions == (PatchServiceAccount(PLAIN, attaches=False),)
+    assert has_leftovers(state(None, ATTACHED), RELEASING, [RELEASING])
+    assert not has_leftovers(state(None, theirs), RELEASING, [RELEASING])
 
 
 def test_successor_takes_the_secret_over_without_a_gap() -> None:
-    heir = replace(WANTS, uid="b")
-    assert plan_namespace(holding(OURS, ATTACHED), [heir, LEAVES]).writes == (
+    successor = replace(ACTIVE, uid="b")
+    assert plan_namespace(state(OURS, ATTACHED), [successor, RELEASING]).actions == (
         ApplySecret(NAME, "b", adopted=False, replaces="uid"),
     )
 
 
-def test_successor_waits_for_references_only_the_leaver_may_drop() -> None:
-    heir = replace(WANTS, uid="b", accounts=("builder",))
-    assert plan_namespace(holding(OURS, ATTACHED), [heir, LEAVES]).writes == (
+def test_successor_waits_for_references_that_only_the_previous_owner_may_remove() -> None:
+    successor = replace(ACTIVE, uid="b", accounts=("builder",))
+    assert plan_namespace(state(OURS, ATTACHED), [successor, RELEASING]).actions == (
         PatchServiceAccount(PLAIN, attaches=False),
     )
 
 
-def test_reference_is_dropped_although_a_successor_has_the_secret() -> None:
-    heir = replace(WANTS, uid="b", accounts=("builder",))
+def test_reference_is_removed_although_a_successor_has_the_secret() -> None:
+    successor = replace(ACTIVE, uid="b", accounts=("builder",))
     inherited = replace(OURS, owner="b")
     dropped = PatchServiceAccount(replace(PLAIN, attached=()), attaches=False)
-    assert plan_namespace(holding(inherited, ATTACHED), [heir, LEAVES]).writes == (dropped,)
+    assert plan_namespace(state(inherited, ATTACHED), [successor, RELEASING]).actions == (dropped,)
     theirs = replace(ATTACHED, attached=())
-    assert plan_namespace(holding(inherited, theirs), [heir, LEAVES]).writes == ()
+    assert plan_namespace(state(inherited, theirs), [successor, RELEASING]).actions == ()
 
 
 def test_secret_of_another_registry_is_never_adopted() -> None:
-    other = replace(WANTS, uid="b", adopts=True)
-    verdict = plan_namespace(holding(OURS, ATTACHED), [WANTS, other])
-    assert verdict.writes == ()
-    assert verdict.statuses[1].reason is Reason.SECRET_NAME_TAKEN
+    other = replace(ACTIVE, uid="b", adopts=True)
+    plan = plan_namespace(state(OURS, ATTACHED), [ACTIVE, other])
+    assert plan.actions == ()
+    assert plan.statuses[1].reason is Reason.SECRET_NAME_TAKEN
 
 
 def test_two_registries_share_one_patch() -> None:
-    other = NamespaceClaim("b", "more", ("*",), ClaimState.WANTS, b"right")
-    both = holding(OURS, PLAIN)
+    other = NamespaceClaim("b", "more", ("*",), ClaimState.ACTIVE, b"right")
+    both = state(OURS, PLAIN)
     both.secrets["more"] = ObservedSecret("app", "more", "uid-2", 5, owner="b", digest=b"right", labelled=True)
     wanted = replace(PLAIN, references=("theirs", NAME, "more"), attached=(NAME, "more"))
-    assert plan_namespace(both, [WANTS, other]).writes == (PatchServiceAccount(wanted, attaches=True),)
+    assert plan_namespace(both, [ACTIVE, other]).actions == (PatchServiceAccount(wanted, attaches=True),)
 
 
-def test_who_has_not_seen_everything_neither_brings_nor_takes() -> None:
-    guard = replace(WANTS, state=ClaimState.GUARDS)
-    assert plan_namespace(holding(None, PLAIN), [guard]) == EMPTY_PLAN
-    assert plan_namespace(holding(OURS, ATTACHED), [guard, LEAVES]) == EMPTY_PLAN
+def test_a_syncing_claim_neither_adds_nor_removes() -> None:
+    syncing = replace(ACTIVE, state=ClaimState.SYNCING)
+    assert plan_namespace(state(None, PLAIN), [syncing]) == EMPTY_PLAN
+    assert plan_namespace(state(OURS, ATTACHED), [syncing, RELEASING]) == EMPTY_PLAN
 
 
 @pytest.mark.parametrize("observed", [None, ObservedNamespace("app", 1, {}, terminating=True)])
-def test_closed_namespace_is_left_alone(observed: ObservedNamespace | None) -> None:
-    closed = holding(None, PLAIN)
+def test_inactive_namespace_gets_no_action(observed: ObservedNamespace | None) -> None:
+    closed = state(None, PLAIN)
     closed.observed = observed
-    assert plan_namespace(closed, [WANTS]) == EMPTY_PLAN
+    assert plan_namespace(closed, [ACTIVE]) == EMPTY_PLAN
 
 
-def test_not_ready_before_the_default_account_has_come() -> None:
-    assert not plan_namespace(holding(OURS), [WANTS]).statuses[0].ready
-    builder = replace(WANTS, accounts=("builder",))
-    assert plan_namespace(holding(OURS), [builder]).statuses[0].ready
+def test_not_ready_before_the_default_account_exists() -> None:
+    assert not plan_namespace(state(OURS), [ACTIVE]).statuses[0].ready
+    builder = replace(ACTIVE, accounts=("builder",))
+    assert plan_namespace(state(OURS), [builder]).statuses[0].ready
 
 
-def test_a_new_pod_is_offered_what_its_account_refers_to_once_all_is_in_place() -> None:
-    assert pull_secrets_for_new_pod(holding(OURS, ATTACHED), WANTS, "default") == ("theirs", NAME)
+def test_a_new_pod_gets_the_references_of_its_account_once_all_is_in_place() -> None:
+    assert pull_secrets_for_new_pod(state(OURS, ATTACHED), ACTIVE, "default") == ("theirs", NAME)
 
 
 @pytest.mark.parametrize(
-    ("held", "claim", "account"),
+    ("observed", "claim", "account"),
     [
-        (holding(None, ATTACHED), WANTS, "default"),
-        (holding(replace(OURS, digest=b"old"), ATTACHED), WANTS, "default"),
-        (holding(replace(OURS, terminating=True), ATTACHED), WANTS, "default"),
-        (holding(FOREIGN, ATTACHED), WANTS, "default"),
-        (holding(OURS, PLAIN), WANTS, "default"),
-        (holding(OURS, ATTACHED), WANTS, "builder"),
-        (holding(OURS, replace(ATTACHED, name="builder")), WANTS, "builder"),
-        (holding(OURS, ATTACHED), LEAVES, "default"),
-        (holding(OURS, ATTACHED), replace(WANTS, state=ClaimState.GUARDS), "default"),
+        (state(None, ATTACHED), ACTIVE, "default"),
+        (state(replace(OURS, digest=b"old"), ATTACHED), ACTIVE, "default"),
+        (state(replace(OURS, terminating=True), ATTACHED), ACTIVE, "default"),
+        (state(FOREIGN, ATTACHED), ACTIVE, "default"),
+        (state(OURS, PLAIN), ACTIVE, "default"),
+        (state(OURS, ATTACHED), ACTIVE, "builder"),
+        (state(OURS, replace(ATTACHED, name="builder")), ACTIVE, "builder"),
+        (state(OURS, ATTACHED), RELEASING, "default"),
+        (state(OURS, ATTACHED), replace(ACTIVE, state=ClaimState.SYNCING), "default"),
         (
-            replace(holding(OURS, ATTACHED), observed=ObservedNamespace("app", 1, {}, terminating=True)),
-            WANTS,
+            replace(state(OURS, ATTACHED), observed=ObservedNamespace("app", 1, {}, terminating=True)),
+            ACTIVE,
             "default",
         ),
     ],
     ids=[
         "no Secret",
         "old",
-        "leaving",
+        "terminating",
         "foreign",
         "no reference",
         "no account",
         "not covered",
-        "leaves",
-        "guards",
-        "end",
+        "releasing",
+        "syncing",
+        "terminating namespace",
     ],
 )
-def test_nothing_is_offered_before(held: NamespaceState, claim: NamespaceClaim, account: str) -> None:
-    assert pull_secrets_for_new_pod(held, claim, account) == ()
+def test_a_new_pod_gets_nothing_before(observed: NamespaceState, claim: NamespaceClaim, account: str) -> None:
+    assert pull_secrets_for_new_pod(observed, claim, account) == ()
+
+
+def test_oversized_account_is_reported_and_not_patched() -> None:
+    oversized = ObservedServiceAccount("app", "default", 7, oversized=True)
+    plan = plan_namespace(state(OURS, oversized), [ACTIVE])
+    assert plan.actions == ()
+    assert plan.statuses[0].reason is Reason.NAMESPACES_FAILED
+    assert "service account 'default' in namespace 'app'" in plan.statuses[0].message
+    assert "shorten the list" in plan.statuses[0].message
+    assert plan_namespace(state(OURS, oversized), [replace(ACTIVE, accounts=("builder",))]).statuses[0].ready
+
+
+def test_oversized_account_does_not_delay_a_release() -> None:
+    oversized = ObservedServiceAccount("app", "default", 7, oversized=True)
+    assert plan_namespace(state(OURS, oversized), [RELEASING]).actions == (DeleteSecret(NAME, "uid"),)
+    assert not has_leftovers(state(None, oversized), RELEASING, [RELEASING])

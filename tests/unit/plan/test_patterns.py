@@ -1,4 +1,4 @@
-"""A translated pattern means the same namespaces as the shell pattern that the injector judges by."""
+"""A translated pattern matches the same namespaces as the shell pattern that the injector uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harbor_operator.plan.patterns import LETTERS, translate
 
-# Everything that has a meaning for a shell, for RE2 or for CEL, and some that has none.
+# Everything that is special in a shell, in RE2 or in CEL, and some characters that are not.
 PATTERNS = st.lists(
     st.one_of(
         st.sampled_from(["*", "?", "[", "]", "!", "-", "^", "$", "\\", ".", "|", '"', "\n", "A", "ü", "a", "b", "1"]),
@@ -28,10 +28,10 @@ NAMES = st.one_of(
 
 
 @given(pattern=PATTERNS, name=NAMES)
-def test_the_expression_means_what_the_pattern_means(pattern: str, name: str) -> None:
+def test_the_expression_matches_what_the_pattern_matches(pattern: str, name: str) -> None:
     expression = translate(pattern)
-    meant = expression is not None and re.search(f"^({expression})$", name) is not None
-    assert meant is fnmatchcase(name, pattern)
+    matches = expression is not None and re.search(f"^({expression})$", name) is not None
+    assert matches is fnmatchcase(name, pattern)
 
 
 @given(pattern=PATTERNS)

@@ -22,45 +22,45 @@ def _registry(url: str = "https://cr.example.com", uid: str = "uid-1", **spec: A
     return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": url, **spec}})
 
 
-WISH = plan_robot(_registry(), Robot(projects=["b", "a", "b"]))
-SEEN = ObservedRobot(7, "robot$intra-cr-pull", WISH.description, WISH.grants)
+DESIRED = plan_robot(_registry(), Robot(projects=["b", "a", "b"]))
+OBSERVED = ObservedRobot(7, "robot$intra-cr-pull", DESIRED.description, DESIRED.grants)
 
 
-def test_the_robot_may_pull_and_nothing_else() -> None:
-    assert WISH.name == "intra-cr-pull"
-    assert WISH.projects == ("a", "b")
-    assert {grant[1:] for grant in WISH.grants} == {("repository", "pull")}
+def test_the_robot_can_only_pull() -> None:
+    assert DESIRED.name == "intra-cr-pull"
+    assert DESIRED.projects == ("a", "b")
+    assert {grant[1:] for grant in DESIRED.grants} == {("repository", "pull")}
     assert plan_robot(_registry(), Robot(projects=["a", "*"])).projects == ("*",)
 
 
-def test_a_robot_of_another_registry_is_left_alone() -> None:
-    assert check_robot(WISH, SEEN) is None
-    stranger = plan_robot(_registry(uid="uid-2"), Robot()).description
-    for description in (stranger, "", "made by hand"):
-        obstacle = check_robot(WISH, replace(SEEN, description=description))
-        assert obstacle is not None
-        assert obstacle.reason is Reason.ROBOT_REFUSED
-        assert "robot$intra-cr-pull" in obstacle.message
+def test_a_robot_of_another_registry_is_refused() -> None:
+    assert check_robot(DESIRED, OBSERVED) is None
+    foreign = plan_robot(_registry(uid="uid-2"), Robot()).description
+    for description in (foreign, "", "made by hand"):
+        blocked = check_robot(DESIRED, replace(OBSERVED, description=description))
+        assert blocked is not None
+        assert blocked.reason is Reason.ROBOT_REFUSED
+        assert "robot$intra-cr-pull" in blocked.message
 
 
 @pytest.mark.parametrize(
-    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"is_forever": False}, {"is_enabled": False}]
+    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"never_expires": False}, {"is_enabled": False}]
 )
-def test_a_robot_that_was_changed_does_not_meet_the_wish(change: dict[str, Any]) -> None:
-    assert WISH.is_met_by(SEEN)
-    assert not WISH.is_met_by(replace(SEEN, **change))
+def test_a_changed_robot_does_not_meet_the_desired_state(change: dict[str, Any]) -> None:
+    assert DESIRED.is_met_by(OBSERVED)
+    assert not DESIRED.is_met_by(replace(OBSERVED, **change))
 
 
 @pytest.mark.parametrize(
     ("secret", "strong"),
     [("Abcdefg1", True), ("Abcdef1", False), ("abcdefg1", False), ("ABCDEFG1", False), ("Abcdefgh", False)],
 )
-def test_the_rule_of_harbor_for_secrets(secret: str, strong: bool) -> None:
+def test_harbors_rule_for_robot_secrets(secret: str, strong: bool) -> None:
     assert is_strong(SecretStr(secret)) is strong
     assert not is_strong(SecretStr(secret + "A" * 128))
 
 
-def test_the_docker_config_is_found_by_host_and_port() -> None:
+def test_the_docker_config_is_keyed_by_host_and_port() -> None:
     assert image_host(_registry("https://cr.example.com:8443/")) == "cr.example.com:8443"
     config = docker_config(_registry("https://cr.example.com:8443"), "robot$x", SecretStr("Word-1"))
     auth = base64.b64encode(b"robot$x:Word-1").decode()
@@ -69,16 +69,29 @@ def test_the_docker_config_is_found_by_host_and_port() -> None:
     assert "Word-1" not in repr(config)
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://cr.example.com:443", "cr.example.com"),
+        ("http://cr.example.com:80", "cr.example.com"),
+        ("https://CR.example.com/", "cr.example.com"),
+        ("https://[fd00::1]:8443", "[fd00::1]:8443"),
+    ],
+)
+def test_the_image_host_has_no_default_port_and_no_upper_case(url: str, host: str) -> None:
+    assert image_host(_registry(url)) == host
+
+
 @given(username=st.text(min_size=1), password=st.text())
 def test_the_same_credential_gives_the_same_bytes(username: str, password: str) -> None:
-    made = [docker_config(_registry(), username, SecretStr(password)).get_secret_value() for _ in range(2)]
-    assert made[0] == made[1]
-    entry = json.loads(made[0])["auths"]["cr.example.com"]
+    configs = [docker_config(_registry(), username, SecretStr(password)).get_secret_value() for _ in range(2)]
+    assert configs[0] == configs[1]
+    entry = json.loads(configs[0])["auths"]["cr.example.com"]
     assert base64.b64decode(entry["auth"]).decode() == f"{username}:{password}"
 
 
-def test_the_login_secret_is_the_users_or_ours() -> None:
+def test_the_login_secret_is_the_referenced_or_the_generated_one() -> None:
     assert pull_login_secret(_registry()) is None
-    by_hand = _registry(pullSecrets={"credential": {"secretRef": {"name": "pull-account"}}})
-    assert pull_login_secret(by_hand) == "pull-account"
+    referenced = _registry(pullSecrets={"credential": {"secretRef": {"name": "pull-account"}}})
+    assert pull_login_secret(referenced) == "pull-account"
     assert pull_login_secret(_registry(pullSecrets={"credential": {"robot": {}}})) == "hreg-cr-pull-robot"

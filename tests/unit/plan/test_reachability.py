@@ -17,18 +17,18 @@ TEAM = ObservedProject(2, "team", public=False, repositories=3)
 PROXY = ObservedProject(3, "hub", public=True, repositories=9, is_proxy_cache=True)
 
 
-def test_a_trial_upload_goes_to_a_declared_project_first() -> None:
+def test_the_upload_probe_prefers_a_declared_project() -> None:
     registry = _registry(projects=[{"name": "absent"}, {"name": "team"}])
     assert upload_repository(registry, [LIBRARY, TEAM]) == "team/harbor-operator-probe"
     assert upload_repository(_registry(), [TEAM, LIBRARY]) == "library/harbor-operator-probe"
 
 
-def test_a_proxy_cache_takes_no_push() -> None:
+def test_a_proxy_cache_accepts_no_push() -> None:
     assert upload_repository(_registry(projects=[{"name": "hub"}]), [PROXY]) is None
     assert upload_repository(_registry(), []) is None
 
 
-def test_an_image_is_asked_for_where_the_robot_may_pull() -> None:
+def test_the_pull_probe_uses_a_project_that_the_robot_can_pull() -> None:
     def robot(*projects: str) -> HarborRegistry:
         return _registry(pullSecrets={"credential": {"robot": {"projects": list(projects)}}})
 
@@ -38,6 +38,6 @@ def test_an_image_is_asked_for_where_the_robot_may_pull() -> None:
     assert pull_project(_registry(pullSecrets={"credential": {"secretRef": {"name": "x"}}}), [TEAM]) == "team"
 
 
-def test_a_trial_holds_for_one_wish_at_one_url() -> None:
+def test_a_probe_result_is_valid_for_one_generation() -> None:
     assert trial_key(_registry(1)) == trial_key(_registry(1))
     assert trial_key(_registry(1)) != trial_key(_registry(2))

@@ -35,8 +35,8 @@ def swift(**more: Any) -> dict[str, Any]:
 
 
 def provision(quota: int | None = 5) -> DesiredRgwUser:
-    wanted = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor"}
-    desired = plan_storage(registry(swift(provision={**wanted, "quotaGiB": quota})))
+    section = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor"}
+    desired = plan_storage(registry(swift(provision={**section, "quotaGiB": quota})))
     assert isinstance(desired, DesiredSwift)
     assert desired.provision is not None
     return desired.provision
@@ -44,25 +44,25 @@ def provision(quota: int | None = 5) -> DesiredRgwUser:
 
 def user(**more: Any) -> RgwUser:
     name = "harbor:intra.cr"
-    good = RgwUser("harbor", "harbor-operator uid-1", {name: FULL_ACCESS}, {name: KEY}, quota=provision().quota)
-    return replace(good, **more)
+    provisioned = RgwUser("harbor", "harbor-operator uid-1", {name: FULL_ACCESS}, {name: KEY}, quota=provision().quota)
+    return replace(provisioned, **more)
 
 
-def test_no_section_is_no_wish() -> None:
+def test_without_a_section_the_chart_decides() -> None:
     assert plan_storage(registry(None)) is None
 
 
-def test_a_volume_is_wished() -> None:
+def test_a_filesystem_is_a_volume() -> None:
     assert plan_storage(registry({"filesystem": {"size": "100Gi"}})) == DesiredVolume("100Gi", "")
 
 
-def test_a_container_is_wished() -> None:
+def test_a_swift_section_is_a_container() -> None:
     desired = plan_storage(registry(swift(chunkSizeMiB=5, container="images")))
 
     assert desired == DesiredSwift("https://s3.example.com/auth/v1.0", "images", "swift", None, 5 * MIB)
 
 
-def test_the_login_of_a_registry_is_its_own() -> None:
+def test_each_registry_has_its_own_subuser() -> None:
     assert provision().username == "harbor:intra.cr"
 
 
@@ -82,7 +82,7 @@ def test_only_the_difference_is_written(observed: RgwUser | None, writes: Provis
     assert plan_provisioning(provision(), "harbor:intra.cr", KEY, observed) == writes
 
 
-def test_a_quota_is_lifted_only_from_a_user_of_ours() -> None:
+def test_a_quota_is_removed_only_from_an_own_user() -> None:
     desired = provision(None)
 
     assert plan_provisioning(desired, "harbor:intra.cr", KEY, user()).set_quota == Quota(enabled=False)
@@ -91,7 +91,7 @@ def test_a_quota_is_lifted_only_from_a_user_of_ours() -> None:
     assert plan_provisioning(desired, "harbor:intra.cr", KEY, None).set_quota is None
 
 
-def test_only_a_user_that_we_made_and_nobody_uses_is_disposable() -> None:
+def test_only_an_own_user_without_logins_is_disposable() -> None:
     unused = user(subusers={}, swift_keys={})
 
     assert is_disposable(provision(), unused)
@@ -100,16 +100,16 @@ def test_only_a_user_that_we_made_and_nobody_uses_is_disposable() -> None:
     assert not is_disposable(provision(), replace(unused, display_name="harbor"))
 
 
-def test_the_proof_covers_all_that_it_depends_on() -> None:
+def test_the_proof_digest_covers_every_dependency() -> None:
     desired = plan_storage(registry(swift()))
     assert isinstance(desired, DesiredSwift)
 
     def digest(
         desired: DesiredSwift, user: str = "u:swift", url: str = "https://s3/swift/v1", uid: str = "uid-1"
     ) -> str:
-        marks = proof_metadata(desired, user, url, uid)
-        assert marks[OWNER_UID] == uid
-        return marks[PROOF_DIGEST]
+        metadata = proof_metadata(desired, user, url, uid)
+        assert metadata[OWNER_UID] == uid
+        return metadata[PROOF_DIGEST]
 
     first = digest(desired)
     assert first == digest(desired) == digest(desired, uid="uid-2")

@@ -1,4 +1,4 @@
-"""Which pods may be evicted: each of the conditions alone is enough to leave one, and no mixture slips through."""
+"""Which pods may be evicted: each condition alone is enough to leave a pod, and so is every combination."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from harbor_operator.model.pods import EvictionDecision, ObservedPod, Owner, StuckPodPolicy
 from harbor_operator.plan.stuck_pods import decide_eviction, host_of, is_candidate
 
-WISH = StuckPodPolicy("uid-a", "harbor-pull", "cr.example.com:8443")
+POLICY = StuckPodPolicy("uid-a", "harbor-pull", "cr.example.com:8443")
 IMAGE = "cr.example.com:8443/team/app:1"
 OWNER = Owner("ReplicaSet", "app-1", "rs")
 STUCK = ObservedPod("shop", "app-1-x", "pod", 7, "default", images=(IMAGE,), refused=(IMAGE,), owner=OWNER)
-OFFERED = ("harbor-pull",)
+INHERITED = ("harbor-pull",)
 
 
-def test_a_pod_that_was_made_too_early_is_evicted() -> None:
-    assert decide_eviction(STUCK, WISH, OFFERED) is EvictionDecision.EVICT
+def test_a_pod_older_than_the_reference_is_evicted() -> None:
+    assert decide_eviction(STUCK, POLICY, INHERITED) is EvictionDecision.EVICT
 
 
-def test_what_the_account_had_before_ours_was_copied_too_and_is_no_obstacle() -> None:
+def test_references_that_the_account_had_before_ours_are_no_obstacle() -> None:
     early = replace(STUCK, references=("theirs",))
-    assert decide_eviction(early, WISH, ("theirs", "harbor-pull")) is EvictionDecision.EVICT
+    assert decide_eviction(early, POLICY, ("theirs", "harbor-pull")) is EvictionDecision.EVICT
 
 
 @pytest.mark.parametrize(
@@ -38,25 +38,25 @@ def test_what_the_account_had_before_ours_was_copied_too_and_is_no_obstacle() ->
         replace(STUCK, images=("cr.example.com:84430/a",), refused=("cr.example.com:84430/a",)),
         replace(STUCK, images=("busybox",), refused=("busybox",)),
     ],
-    ids=["has it", "leaving", "not refused", "another image", "no port", "another port", "no host"],
+    ids=["has it", "terminating", "not refused", "another image", "no port", "another port", "no host"],
 )
 def test_every_other_pod_is_left(pod: ObservedPod) -> None:
-    assert decide_eviction(pod, WISH, OFFERED) is EvictionDecision.LEAVE
+    assert decide_eviction(pod, POLICY, INHERITED) is EvictionDecision.LEAVE
 
 
-@pytest.mark.parametrize("offered", [(), ("theirs",)])
-def test_a_pod_is_left_until_the_next_one_would_be_luckier(offered: tuple[str, ...]) -> None:
-    assert decide_eviction(STUCK, WISH, offered) is EvictionDecision.LEAVE
+@pytest.mark.parametrize("inherited", [(), ("theirs",)])
+def test_a_pod_is_left_until_its_account_has_the_reference(inherited: tuple[str, ...]) -> None:
+    assert decide_eviction(STUCK, POLICY, inherited) is EvictionDecision.LEAVE
 
 
-def test_a_pod_that_nobody_would_make_again_is_reported() -> None:
-    assert decide_eviction(replace(STUCK, owner=None), WISH, OFFERED) is EvictionDecision.ALONE
+def test_a_pod_without_controller_is_reported() -> None:
+    assert decide_eviction(replace(STUCK, owner=None), POLICY, INHERITED) is EvictionDecision.ALONE
 
 
-def test_a_pod_whose_next_one_would_be_the_same_is_reported() -> None:
-    of_its_own = replace(STUCK, references=("from-the-template",))
-    assert decide_eviction(of_its_own, WISH, OFFERED) is EvictionDecision.REPEATS
-    assert decide_eviction(replace(of_its_own, owner=None), WISH, OFFERED) is EvictionDecision.REPEATS
+def test_a_pod_with_references_with_own_is_reported() -> None:
+    with_own = replace(STUCK, references=("from-the-template",))
+    assert decide_eviction(with_own, POLICY, INHERITED) is EvictionDecision.REPEATS
+    assert decide_eviction(replace(with_own, owner=None), POLICY, INHERITED) is EvictionDecision.REPEATS
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_pod_whose_next_one_would_be_the_same_is_reported() -> None:
         ("", ""),
     ],
 )
-def test_the_host_is_taken_as_it_stands(image: str, host: str) -> None:
+def test_the_host_is_returned_unchanged(image: str, host: str) -> None:
     assert host_of(image) == host
 
 
-# Most of what is drawn may be evicted but for one thing: else chance would hardly ever try that thing.
+# Most drawn pods miss at most one condition: otherwise the interesting cases would hardly ever be drawn.
 SECRETS = st.sampled_from(["harbor-pull", "theirs", "other"])
 IMAGES = st.sampled_from(
     [IMAGE, IMAGE, IMAGE, "cr.example.com/team/app:1", "busybox", "other:8443/cr.example.com:8443/app"]
@@ -94,19 +94,19 @@ PODS = st.builds(
 
 
 @settings(max_examples=500)
-@given(pod=PODS, offered=st.lists(SECRETS, unique=True).map(tuple))
-def test_nothing_is_evicted_that_misses_one_condition(pod: ObservedPod, offered: tuple[str, ...]) -> None:
-    mine = [image for image in pod.refused if image.startswith("cr.example.com:8443/")]
+@given(pod=PODS, inherited=st.lists(SECRETS, unique=True).map(tuple))
+def test_nothing_is_evicted_that_misses_one_condition(pod: ObservedPod, inherited: tuple[str, ...]) -> None:
+    ours = [image for image in pod.refused if image.startswith("cr.example.com:8443/")]
     may_be_evicted = (
-        "harbor-pull" in offered
+        "harbor-pull" in inherited
         and "harbor-pull" not in pod.references
-        and bool(mine)
+        and bool(ours)
         and pod.owner is not None
         and not pod.terminating
     )
-    fate = decide_eviction(pod, WISH, offered)
-    assert may_be_evicted or fate is not EvictionDecision.EVICT
-    if fate is not EvictionDecision.LEAVE:
-        assert is_candidate(pod, WISH)
-    if fate is EvictionDecision.EVICT:
-        assert all(reference in offered for reference in pod.references)
+    decision = decide_eviction(pod, POLICY, inherited)
+    assert may_be_evicted or decision is not EvictionDecision.EVICT
+    if decision is not EvictionDecision.LEAVE:
+        assert is_candidate(pod, POLICY)
+    if decision is EvictionDecision.EVICT:
+        assert all(reference in inherited for reference in pod.references)

@@ -90,7 +90,7 @@ async def test_a_wrong_password_says_why_it_may_be_wrong(world: World) -> None:
     outcome = await world.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMIN_CREDENTIALS_REJECTED
-    assert "very first start" in outcome.message
+    assert "at the first start only" in outcome.message
     assert "Wrong-pass-1" not in outcome.message
 
 

@@ -10,16 +10,16 @@ from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.reconciler import attempt
-from tests.fakes.database_world import EARLIER, LOGIN, OURS, ROLE, World, registry
+from tests.fakes.database_world import EARLIER, LOGIN, OURS, ROLE, DatabaseFixture, registry
 from tests.fakes.postgres import FakeRole, admin, marked
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> DatabaseFixture:
+    return DatabaseFixture()
 
 
-async def test_no_section_no_condition(world: World) -> None:
+async def test_no_section_no_condition(world: DatabaseFixture) -> None:
     empty = HarborRegistry.parse(
         {
             "metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1"},
@@ -31,7 +31,7 @@ async def test_no_section_no_condition(world: World) -> None:
     assert world.is_untouched()
 
 
-async def test_an_empty_server_becomes_role_database_and_secret(world: World) -> None:
+async def test_an_empty_server_becomes_role_database_and_secret(world: DatabaseFixture) -> None:
     outcome = await world.step.reconcile(registry())
 
     assert isinstance(outcome, Done)
@@ -40,20 +40,20 @@ async def test_an_empty_server_becomes_role_database_and_secret(world: World) ->
     assert (world.postgres.roles[ROLE].comment, world.postgres.roles[ROLE].limit) == (OURS.comment, 200)
 
 
-async def test_a_second_pass_changes_nothing(world: World) -> None:
+async def test_a_second_pass_changes_nothing(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.forget()
     assert isinstance(await world.step.reconcile(registry()), Done)
     assert world.is_untouched()
 
 
-async def test_an_old_chart_gets_four_databases(world: World) -> None:
+async def test_an_old_chart_gets_four_databases(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry(release={"version": "1.2.0"}))
     assert sorted(world.postgres.databases) == ["clair", "notary_server", "notary_signer", "registry"]
 
 
 @pytest.mark.parametrize("changes", range(4))
-async def test_a_pass_that_was_cut_off_is_continued(world: World, changes: int) -> None:
+async def test_a_pass_that_was_cut_off_is_continued(world: DatabaseFixture, changes: int) -> None:
     world.postgres.dies_after = changes
     with pytest.raises(Unavailable):
         await world.step.reconcile(registry())
@@ -64,7 +64,7 @@ async def test_a_pass_that_was_cut_off_is_continued(world: World, changes: int) 
     assert world.postgres.roles[ROLE].comment == OURS.comment
 
 
-async def test_a_crash_after_the_secret_is_continued_with_its_password(world: World) -> None:
+async def test_a_crash_after_the_secret_is_continued_with_its_password(world: DatabaseFixture) -> None:
     world.kube.put(
         "intra",
         LOGIN,
@@ -84,7 +84,7 @@ async def test_a_crash_after_the_secret_is_continued_with_its_password(world: Wo
     ],
 )
 async def test_the_admin_secret_is_incomplete(
-    world: World, values: dict[str, str] | None, reason: Reason, said: str
+    world: DatabaseFixture, values: dict[str, str] | None, reason: Reason, said: str
 ) -> None:
     del world.kube.secrets["intra", "pg-admin"]
     if values is not None:
@@ -96,14 +96,14 @@ async def test_the_admin_secret_is_incomplete(
     assert "spec.database.adminSecretRef" in outcome.message
 
 
-async def test_a_ca_secret_without_a_certificate(world: World) -> None:
+async def test_a_ca_secret_without_a_certificate(world: DatabaseFixture) -> None:
     world.kube.put("intra", "pg-ca", {"ca.crt": "nonsense"})
     outcome = await attempt(world.step.reconcile, registry({"caSecretRef": {"name": "pg-ca"}}))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_INVALID
 
 
-async def test_a_wrong_admin_password_is_refused(world: World) -> None:
+async def test_a_wrong_admin_password_is_refused(world: DatabaseFixture) -> None:
     world.kube.put("intra", "pg-admin", {"username": "admin", "password": "wrong"})
     with pytest.raises(Refused) as refusal:
         await world.step.reconcile(registry())
@@ -112,13 +112,13 @@ async def test_a_wrong_admin_password_is_refused(world: World) -> None:
     assert world.is_untouched()
 
 
-async def test_a_server_that_is_down(world: World) -> None:
+async def test_a_server_that_is_down(world: DatabaseFixture) -> None:
     world.postgres.down = True
     with pytest.raises(Unavailable):
         await world.step.reconcile(registry())
 
 
-async def test_a_database_of_somebody_else_is_left_alone(world: World) -> None:
+async def test_a_database_of_somebody_else_is_left_alone(world: DatabaseFixture) -> None:
     world.postgres.databases["registry"] = ObservedDatabase("registry", "wiki", "", is_open_to_public=True)
     outcome = await world.step.reconcile(registry())
     assert isinstance(outcome, Blocked)
@@ -128,15 +128,15 @@ async def test_a_database_of_somebody_else_is_left_alone(world: World) -> None:
     assert world.is_untouched()
 
 
-async def test_the_remedy_for_a_database_of_somebody_else_works(world: World) -> None:
+async def test_the_remedy_for_a_database_of_somebody_else_works(world: DatabaseFixture) -> None:
     world.postgres.databases["registry"] = ObservedDatabase("registry", ROLE, "", is_open_to_public=True)
-    world.postgres.roles[ROLE] = FakeRole(comment=OURS.comment, limit=-1, lacking=(Attribute.LOGIN,))
+    world.postgres.roles[ROLE] = FakeRole(comment=OURS.comment, limit=-1, missing_attributes=(Attribute.LOGIN,))
     assert isinstance(await world.step.reconcile(registry()), Done)
     assert world.postgres.databases["registry"] == ObservedDatabase("registry", ROLE, "", is_open_to_public=False)
 
 
 @pytest.mark.parametrize("marker", [None, Marker("other/cr", "uid-7")])
-async def test_a_role_of_somebody_else_is_left_alone(world: World, marker: Marker | None) -> None:
+async def test_a_role_of_somebody_else_is_left_alone(world: DatabaseFixture, marker: Marker | None) -> None:
     world.role(marker)
     outcome = await world.step.reconcile(registry())
     assert isinstance(outcome, Blocked)
@@ -144,7 +144,7 @@ async def test_a_role_of_somebody_else_is_left_alone(world: World, marker: Marke
     assert world.is_untouched()
 
 
-async def test_a_recreated_registry_takes_up_what_was_kept(world: World) -> None:
+async def test_a_recreated_registry_takes_up_what_was_kept(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     requeue_after = registry()
     requeue_after = requeue_after.model_copy(
@@ -155,7 +155,7 @@ async def test_a_recreated_registry_takes_up_what_was_kept(world: World) -> None
     assert world.postgres.roles[ROLE].password == "generated0password"
 
 
-async def test_a_role_in_use_by_an_earlier_registry_needs_its_password(world: World) -> None:
+async def test_a_role_in_use_by_an_earlier_registry_needs_its_password(world: DatabaseFixture) -> None:
     world.role(EARLIER, sessions=5).password = "of0the0other0cluster"
     world.postgres.databases["registry"] = marked("registry", ROLE, EARLIER)
     outcome = await world.step.reconcile(registry())
@@ -164,7 +164,7 @@ async def test_a_role_in_use_by_an_earlier_registry_needs_its_password(world: Wo
     assert world.is_untouched()
 
 
-async def test_a_role_in_use_is_taken_up_with_its_password(world: World) -> None:
+async def test_a_role_in_use_is_taken_up_with_its_password(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.postgres.roles[ROLE].comment = EARLIER.comment
     world.postgres.roles[ROLE].sessions = 5
@@ -172,7 +172,7 @@ async def test_a_role_in_use_is_taken_up_with_its_password(world: World) -> None
     assert world.postgres.roles[ROLE].comment == OURS.comment
 
 
-async def test_a_password_that_drifted_is_set_again(world: World) -> None:
+async def test_a_password_that_drifted_is_set_again(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.postgres.roles[ROLE].password = "drifted"
     world.forget()
@@ -181,8 +181,8 @@ async def test_a_password_that_drifted_is_set_again(world: World) -> None:
     assert world.kube.writes == []
 
 
-async def test_a_login_that_is_not_let_in_is_not_answered_with_a_new_password(world: World) -> None:
-    world.postgres.shut_out.add(ROLE)
+async def test_a_login_that_is_not_let_in_is_not_answered_with_a_new_password(world: DatabaseFixture) -> None:
+    world.postgres.rejected.add(ROLE)
     await world.step.reconcile(registry())
     world.forget()
     outcome = await world.step.reconcile(registry())
@@ -191,7 +191,7 @@ async def test_a_login_that_is_not_let_in_is_not_answered_with_a_new_password(wo
     assert world.is_untouched()
 
 
-async def test_a_schema_the_role_may_not_use(world: World) -> None:
+async def test_a_schema_the_role_may_not_use(world: DatabaseFixture) -> None:
     world.postgres.closed_schemas.add("registry")
     outcome = await world.step.reconcile(registry())
     assert isinstance(outcome, Blocked)
@@ -206,7 +206,7 @@ async def test_a_schema_the_role_may_not_use(world: World) -> None:
         ({"username": ROLE, "password": "p@ss word"}, "'password'"),
     ],
 )
-async def test_a_login_secret_that_harbor_cannot_use(world: World, values: dict[str, str], said: str) -> None:
+async def test_a_login_secret_that_harbor_cannot_use(world: DatabaseFixture, values: dict[str, str], said: str) -> None:
     world.kube.put(
         "intra",
         LOGIN,
@@ -221,7 +221,7 @@ async def test_a_login_secret_that_harbor_cannot_use(world: World, values: dict[
     assert world.is_untouched()
 
 
-async def test_somebody_holds_the_lock(world: World) -> None:
+async def test_somebody_holds_the_lock(world: DatabaseFixture) -> None:
     world.postgres.locked = True
     outcome = await world.step.reconcile(registry())
     assert isinstance(outcome, Pending)
@@ -229,20 +229,20 @@ async def test_somebody_holds_the_lock(world: World) -> None:
     assert world.postgres.changes == []
 
 
-async def test_a_lock_matters_only_to_those_who_write(world: World) -> None:
+async def test_a_lock_matters_only_to_those_who_write(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.postgres.locked = True
     assert isinstance(await world.step.reconcile(registry()), Done)
 
 
-async def test_too_few_connections_are_a_warning(world: World) -> None:
+async def test_too_few_connections_are_a_warning(world: DatabaseFixture) -> None:
     world.postgres.max_connections = 100
     outcome = await world.step.reconcile(registry())
     assert isinstance(outcome, Done)
     assert [caution.code for caution in outcome.warnings] == [Reason.DATABASE_CONNECTIONS_LOW]
 
 
-async def test_an_error_in_the_middle_is_continued(world: World) -> None:
+async def test_an_error_in_the_middle_is_continued(world: DatabaseFixture) -> None:
     world.postgres.admin = admin("CREATEROLE")
     assert isinstance(await world.step.reconcile(registry()), Blocked)
     assert world.is_untouched()

@@ -8,17 +8,17 @@ import pytest
 
 from harbor_operator.model.database import Marker, ObservedDatabase
 from harbor_operator.model.outcomes import Done
-from tests.fakes.database_world import LOGIN, ROLE, World, registry
+from tests.fakes.database_world import LOGIN, ROLE, DatabaseFixture, registry
 
 DELETE = {"deletionPolicy": {"database": "Delete"}}
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> DatabaseFixture:
+    return DatabaseFixture()
 
 
-async def test_by_default_everything_is_kept(world: World) -> None:
+async def test_by_default_everything_is_kept(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.forget()
     outcome = await world.step.teardown(registry())
@@ -28,7 +28,7 @@ async def test_by_default_everything_is_kept(world: World) -> None:
     assert world.is_untouched()
 
 
-async def test_delete_removes_databases_role_and_secret(world: World) -> None:
+async def test_delete_removes_databases_role_and_secret(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     assert isinstance(await world.step.teardown(registry(**DELETE)), Done)
     assert (world.postgres.databases, world.postgres.roles) == ({}, {})
@@ -38,13 +38,13 @@ async def test_delete_removes_databases_role_and_secret(world: World) -> None:
     assert world.is_untouched()
 
 
-async def test_delete_removes_a_database_that_a_newer_chart_no_longer_needs(world: World) -> None:
+async def test_delete_removes_a_database_that_a_newer_chart_no_longer_needs(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry(release={"version": "1.12.6"}))
     await world.step.teardown(registry(release={"version": "1.13.0"}, **DELETE))
     assert world.postgres.databases == {}
 
 
-async def test_delete_keeps_what_was_handed_over(world: World) -> None:
+async def test_delete_keeps_what_was_handed_over(world: DatabaseFixture) -> None:
     await world.step.reconcile(registry())
     world.postgres.databases["registry"] = replace(world.postgres.databases["registry"], comment="")
     outcome = await world.step.teardown(registry(**DELETE))
@@ -55,7 +55,7 @@ async def test_delete_keeps_what_was_handed_over(world: World) -> None:
     assert ("intra", LOGIN) in world.kube.secrets
 
 
-async def test_delete_keeps_what_belongs_to_others(world: World) -> None:
+async def test_delete_keeps_what_belongs_to_others(world: DatabaseFixture) -> None:
     world.postgres.databases["registry"] = ObservedDatabase("registry", "wiki", "", is_open_to_public=True)
     world.role(Marker("other/cr", "uid-7"))
     assert isinstance(await world.step.teardown(registry(**DELETE)), Done)

@@ -85,7 +85,7 @@ async def test_a_foreign_object_is_refused_and_left_alone(world: World, kind: Ad
 
 
 async def test_a_policy_that_is_not_taken_is_told_in_the_servers_words(world: World) -> None:
-    outcome = await world.step.reconcile(enabled(serviceAccounts=["a/b"]))
+    outcome = await world.step.reconcile(enabled(namespaces={"selector": {"matchLabels": {"a b": "c"}}}))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMISSION_POLICY_REFUSED
 
@@ -108,4 +108,4 @@ async def test_a_policy_that_is_ignored_is_a_warning(world: World) -> None:
     assert isinstance(outcome, Done)
     (caution,) = outcome.warnings
     assert caution.code is Reason.ADMISSION_POLICY_IGNORED
-    assert "the last 3 service accounts" in caution.message
+    assert "the last 3 new service accounts" in caution.message

@@ -137,7 +137,7 @@ async def test_a_missing_ca_is_refused_by_name(world: World) -> None:
 
 
 async def test_a_token_service_elsewhere_blocks(world: World) -> None:
-    world.harbor.entrance = V2Response(401, 'Bearer realm="http://core:80/service/token",service="harbor-registry"')
+    world.harbor.v2_response = V2Response(401, 'Bearer realm="http://core:80/service/token",service="harbor-registry"')
     outcome = await world.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.TOKEN_SERVICE_MISMATCH

@@ -194,5 +194,5 @@ async def test_a_container_kept_from_an_earlier_life_is_taken_over(world: World)
     await world.step.reconcile(registry(swift()))
 
     assert isinstance(await world.step.reconcile(registry(swift(), uid="uid-2")), Done)
-    marks = world.store.containers["harbor"][PROOF_OBJECT].marks
+    marks = world.store.containers["harbor"][PROOF_OBJECT].metadata
     assert "uid-2" in marks.values()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import Done, Pending
+from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.model.storage import RgwUser
 from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.reasons import Reason
@@ -49,6 +49,19 @@ async def test_delete_empties_and_removes_the_container(world: World) -> None:
     assert world.store.containers == {}
     assert (NAMESPACE, "swift") in world.kube.secrets
     assert isinstance(await world.step.teardown(wanted), Done)
+
+
+async def test_nothing_is_removed_through_another_storage_url(world: World) -> None:
+    wanted = registry(swift(), delete=True)
+    await world.step.reconcile(wanted)
+    world.store.storage_url = "https://elsewhere.example.com/swift/v1"
+    world.store.writes.clear()
+
+    outcome = await world.step.teardown(wanted)
+
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.STORAGE_URL_MISMATCH
+    assert world.store.writes == []
 
 
 async def test_delete_leaves_a_container_without_our_mark(world: World) -> None:

@@ -1,12 +1,15 @@
-"""Every reason explained: what is seen, why, and what to do; docs/problems.md is generated from here."""
+"""Symptom, cause and remedy of every reason and alert; docs/problems.md is generated from this package."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from harbor_operator.checks.catalogue import backends, general, registry, release
+from harbor_operator.checks.catalogue.alerts import ALERTS
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
+
+__all__ = ["ALERTS", "CHAPTERS", "HEALTHY", "anchor", "page"]
 
 CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "Any condition": general.PROBLEMS,
@@ -24,21 +27,41 @@ HEALTHY = frozenset({Reason.CONVERGED, Reason.NOT_REQUESTED})
 
 
 def page() -> str:
-    """Returns docs/problems.md."""
+    """Returns the text of docs/problems.md: a section for each reason, whose heading is the reason, then the alerts."""
     lines = [
         "# Problems and remedies",
         "",
-        "Every reason that a condition, an event or a warning of a `HarborRegistry` can carry.",
-        "`kubectl get hreg -o wide` shows the first one; `kubectl describe hreg NAME` shows all of them.",
+        "Every reason of a condition, event or warning of a `HarborRegistry`, and every alert.",
+        "`kubectl get hreg -o wide` shows the first reason; `kubectl describe hreg NAME` shows all of them.",
         "",
-        "Generated from `operator/harbor_operator/diagnosis/catalogue` by `make docs`; do not edit.",
+        "Generated from `operator/harbor_operator/checks/catalogue` by `make docs`; do not edit.",
         "",
     ]
     for chapter, problems in CHAPTERS.items():
-        lines += [f"## {chapter}", "", "| Reason | Seen | Why | What to do |", "|---|---|---|---|"]
-        lines += [
-            f"| `{reason}` | {problem.symptom} | {problem.cause} | {problem.remedy} |"
-            for reason, problem in problems.items()
-        ]
-        lines.append("")
+        listed = ", ".join(f"[{reason}](#{anchor(reason)})" for reason in problems)
+        lines += [f"## {chapter}", "", listed, ""]
+        for reason, problem in problems.items():
+            lines += _section(reason, problem)
+    lines += ["## Alerts", ""]
+    for alert, explanation in ALERTS.items():
+        if isinstance(explanation, Reason):
+            lines += [f"### {alert}", "", f"See [{explanation}](#{anchor(explanation)}).", ""]
+        else:
+            lines += _section(alert, explanation)
     return "\n".join(lines)
+
+
+def anchor(heading: str) -> str:
+    """Returns the anchor that GitHub gives a heading of one word."""
+    return heading.lower()
+
+
+def _section(heading: str, problem: Problem) -> list[str]:
+    return [
+        f"### {heading}",
+        "",
+        f"- **Symptom:** {problem.symptom}",
+        f"- **Cause:** {problem.cause}",
+        f"- **Remedy:** {problem.remedy}",
+        "",
+    ]

@@ -1,4 +1,4 @@
-"""Reasons that any condition may carry."""
+"""Reasons that any condition can have."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from harbor_operator.reasons import Reason
 
 PROBLEMS: Mapping[Reason, Problem] = {
     Reason.INVALID_SPEC: Problem(
-        "`Ready` is False and nothing is looked at.",
-        "The spec does not parse; usually the CRD in the cluster is older or newer than the operator.",
-        "Mend the field that the message names; apply `crds/` of the operator's own version.",
+        "`Ready` is False and no check runs.",
+        "The spec does not parse. Usually the CRD in the cluster has another version than the operator.",
+        "Correct the field that the message names. If the field is correct, apply `crds/` of the operator's version.",
     ),
     Reason.SUSPENDED: Problem(
         "`Ready` is Unknown and no check runs.",
@@ -20,51 +20,55 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.WAITING_FOR_DEPENDENCY: Problem(
         "A condition is Unknown.",
-        "An aspect that must be there first is not.",
-        "Look at the condition that the message names.",
+        "Another condition that it depends on is not True.",
+        "Read the condition that the message names.",
     ),
     Reason.NOT_YET_SEEN: Problem(
-        "A condition is Unknown.", "Nobody has looked since the operator started.", "Wait for the first pass."
+        "A condition is Unknown.",
+        "The operator has not checked it since it started.",
+        "Wait for the first reconciliation.",
     ),
     Reason.INTERNAL_ERROR: Problem(
-        "A condition is Unknown and names a Python exception.",
-        "A defect of the operator.",
-        "Take the traceback from the operator's log and report it; the pass is repeated meanwhile.",
+        "A condition is Unknown and its message names a Python exception.",
+        "The operator has a defect.",
+        "Report the traceback from the operator's log. The operator retries with increasing back-off.",
     ),
     Reason.UNAVAILABLE: Problem(
         "A condition is Unknown.",
-        "A server did not answer in time or asked to come back later.",
-        "Nothing, if it passes; otherwise check the server that the message names.",
+        "A server did not respond in time, or it asked to retry later.",
+        "Wait for the retry. If the condition stays Unknown, check the server that the message names.",
     ),
     Reason.SECRET_MISSING: Problem(
-        "A condition is False and names a Secret.",
-        "The spec refers to a Secret that does not exist in the registry's namespace.",
-        "Create the Secret, or mend the reference at the field that the message names.",
+        "A condition is False and its message names a Secret.",
+        "The spec refers to a Secret that does not exist in the namespace of the HarborRegistry.",
+        "Create the Secret, or correct the reference in the field that the message names.",
     ),
     Reason.SECRET_KEY_MISSING: Problem(
-        "A condition is False and names a Secret and a key.",
-        "The Secret exists but lacks the key.",
-        "Add the key to the Secret, or name the right key in the reference.",
+        "A condition is False and its message names a Secret and a key.",
+        "The Secret exists and does not contain the key.",
+        "Add the key to the Secret, or set the right key in the reference.",
     ),
     Reason.SECRET_INVALID: Problem(
-        "A condition is False and names a Secret.",
-        "The Secret's content cannot be used, or a Secret with a name that the operator needs is not the operator's.",
-        "Do what the message says: mend the value, or rename or delete the Secret that is in the way.",
+        "A condition is False and its message names a Secret.",
+        "The operator cannot use the value, or a Secret of that name exists that the operator did not create.",
+        "Correct the value that the message names. If another client owns the Secret, check that it is unused before "
+        "you rename or delete it.",
     ),
     Reason.RIGHTS_MISSING: Problem(
-        "A condition is False and names a verb and a resource.",
-        "The API server refuses that to the operator, or to the service account that Helm acts as: the shipped roles "
-        "are incomplete or were changed, the registry's namespace has no RoleBinding, or a chart reaches beyond the "
-        "namespace of its registry.",
-        "Apply `deploy/` again; apply the RoleBindings of `deploy/examples/registry-namespace.yaml` in the registry's "
-        "namespace; use a chart that needs no right beyond it; add a "
-        "pull Secret name other than `harbor-pull` to the ClusterRole's `resourceNames`; apply "
-        "`deploy/components/admission-policy` for `spec.pullSecrets.admissionPolicy`.",
+        "A condition is False and its message names a verb and a resource.",
+        "The service account of the operator, or the one that Helm acts as, lacks the permission: the shipped roles "
+        "were changed, the namespace of the HarborRegistry lacks a RoleBinding, or a chart reaches beyond that "
+        "namespace.",
+        "Apply `deploy/` again. Apply the RoleBindings of `deploy/examples/registry-namespace.yaml` in the namespace "
+        "of the HarborRegistry. Use a chart that needs nothing beyond it. For another `spec.pullSecrets.secretName` "
+        "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
+        "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`.",
     ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",
-        "The server's certificate is not signed by a CA that the operator was given.",
-        "Put the CA into the Secret that the `caSecretRef` of that server names (key `ca.crt`). Nodes need it as well: "
-        "`/etc/containerd/certs.d/HOST[:PORT]/hosts.toml` with `ca = …`, or `/etc/docker/certs.d/HOST[:PORT]/ca.crt`.",
+        "No CA that the operator knows has signed the server's certificate.",
+        "Put the CA into the Secret that the `caSecretRef` of that server names (key `ca.crt`). Nodes need the CA as "
+        "well: `/etc/containerd/certs.d/HOST[:PORT]/hosts.toml` with `ca = …`, or "
+        "`/etc/docker/certs.d/HOST[:PORT]/ca.crt`.",
     ),
 }

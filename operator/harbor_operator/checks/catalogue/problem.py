@@ -1,4 +1,4 @@
-"""What is written down about a problem."""
+"""The explanation of one reason or alert."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """A symptom a person sees, its cause, and the remedy, each one or two sentences of Markdown."""
+    """What the user sees, why it happens, and what to do: one or two sentences of Markdown each."""
 
     symptom: str
     cause: str

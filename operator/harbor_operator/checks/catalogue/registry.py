@@ -9,152 +9,169 @@ from harbor_operator.reasons import Reason
 
 REACHABILITY: Mapping[Reason, Problem] = {
     Reason.REGISTRY_UNREACHABLE: Problem(
-        "`externalURL` does not answer.",
-        "DNS, ingress or firewall; or the pods are not there yet.",
-        "`curl -i EXTERNALURL/v2/` from a pod.",
+        "`spec.externalURL` does not respond.",
+        "DNS, the ingress or a firewall is wrong, or the pods are not ready yet.",
+        "Run `curl -i EXTERNALURL/v2/` in a pod.",
     ),
     Reason.REGISTRY_NOT_HARBOR: Problem(
-        "Something answers at `externalURL` that is not Harbor.",
-        "The ingress sends the host elsewhere, or the path `/v2/` or `/api/` is missing.",
+        "The server at `spec.externalURL` is not Harbor.",
+        "The ingress routes the host to another service, or the path `/v2/` or `/api/` is missing.",
         "Check the ingress rules for the host.",
     ),
     Reason.REGISTRY_UNHEALTHY: Problem(
         "Harbor reports unhealthy components.",
-        "The message names them and their errors.",
+        "The message names the components and their errors.",
         "Read the log of the component's pod.",
     ),
     Reason.CERTIFICATE_HOST_MISMATCH: Problem(
-        "The certificate is for other names.",
-        "Its subject alternative names lack the host of `externalURL`.",
+        "The certificate is valid for other names.",
+        "Its subject alternative names do not include the host of `spec.externalURL`.",
         "Issue a certificate with that name, or use one of the names in the message.",
     ),
     Reason.CERTIFICATE_EXPIRED: Problem(
-        "The certificate has expired.", "Nobody renewed it.", "Renew the Secret of `spec.expose.tlsSecretName`."
+        "The certificate has expired.",
+        "It was not renewed in time.",
+        "Renew the certificate in the Secret of `spec.expose.tlsSecretName`.",
     ),
     Reason.CERTIFICATE_EXPIRING: Problem(
-        "A warning about the certificate.",
+        "`status.warnings` names the certificate.",
         "It expires within 14 days.",
-        "Renew the Secret of `spec.expose.tlsSecretName`.",
+        "Renew the certificate in the Secret of `spec.expose.tlsSecretName`.",
     ),
     Reason.TOKEN_SERVICE_MISMATCH: Problem(
-        "`docker login` goes to another address, or a push ends in EOF.",
-        "The challenge of `/v2/` names another scheme, host or port than `externalURL`.",
-        "Let `externalURL` be what clients type; a proxy in front must send `X-Forwarded-Proto` and keep `Host`.",
+        "`docker login` goes to another address, or a push ends with EOF.",
+        "The challenge of `/v2/` names another scheme, host or port than `spec.externalURL`.",
+        "Set `spec.externalURL` to the address that clients use. A proxy in front of Harbor must set "
+        "`X-Forwarded-Proto` and keep `Host`.",
     ),
     Reason.UPLOAD_LOCATION_MISMATCH: Problem(
-        "`docker push` ends in EOF.",
-        "The upload's `Location` names another scheme or host: TLS ends in a proxy that does not say so.",
-        "Keep `registry.relativeurls: true` (the operator's default) or set `X-Forwarded-Proto $scheme` at the proxy.",
+        "`docker push` ends with EOF.",
+        "The `Location` of an upload names another scheme or host: a proxy terminates TLS and does not forward the "
+        "scheme.",
+        "Keep `registry.relativeurls: true` (the operator's default), or set `X-Forwarded-Proto $scheme` on the proxy.",
     ),
     Reason.PROXY_BODY_LIMIT: Problem(
-        "Pushing a layer ends in 413.",
-        "A proxy in front of Harbor limits the body.",
-        'Set `client_max_body_size 0` (ingress-nginx: `proxy-body-size: "0"`) on it.',
+        "A push of a layer fails with 413.",
+        "A proxy in front of Harbor limits the size of the body.",
+        'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`).',
     ),
 }
 
 CONFIGURATION: Mapping[Reason, Problem] = {
     Reason.ADMIN_CREDENTIALS_REJECTED: Problem(
-        "Harbor refuses the admin password.",
-        "It was changed in Harbor; `HARBOR_ADMIN_PASSWORD` counts only at the first start.",
-        "Put the present password into the Secret that the message names.",
+        "Harbor rejects the admin password.",
+        "It was changed in Harbor. Harbor reads `HARBOR_ADMIN_PASSWORD` only at its first start.",
+        "Put the current password into the Secret that the message names.",
     ),
     Reason.PROJECT_REFUSED: Problem(
-        "A project cannot be made or changed.", "Harbor's words are in the message.", "Mend `spec.projects`."
+        "Harbor rejects the creation or change of a project.",
+        "The message contains Harbor's own error.",
+        "Correct `spec.projects`.",
     ),
     Reason.REGISTRY_READ_ONLY: Problem(
         "Harbor is read-only.",
-        "Somebody switched it on, often for a migration.",
-        "Switch it off under Configuration, System Settings.",
+        "An administrator set the read-only mode, often for a migration.",
+        "When the migration is over, turn the mode off under Configuration, System Settings.",
     ),
 }
 
 PULL_SECRETS: Mapping[Reason, Problem] = {
     Reason.PULL_CREDENTIAL_REJECTED: Problem(
-        "The credential to distribute does not log in.",
+        "Harbor rejects the pull credential.",
         "The account was changed, disabled or deleted in Harbor, or the robot prefix changed.",
-        "Mend the Secret of `spec.pullSecrets.credential.secretRef`, or enable the robot again.",
+        "Correct the Secret of `spec.pullSecrets.credential.secretRef`, or enable the robot again.",
     ),
     Reason.PULL_CREDENTIAL_IS_ADMIN: Problem(
-        "The account to distribute is an administrator.",
-        "Everybody who may read Secrets or make pods in a namespace could take over the registry.",
-        "Use a robot (`spec.pullSecrets.credential.robot`) or an account that may only pull.",
+        "The account in the pull credential is an administrator.",
+        "Anyone who reads Secrets or creates pods in a namespace could take over the registry.",
+        "Use a robot (`spec.pullSecrets.credential.robot`), or an account with pull permission only.",
     ),
     Reason.ROBOT_REFUSED: Problem(
-        "The robot cannot be made or used.",
-        "A robot of that name is somebody else's, or Harbor refuses.",
-        "Rename or delete the robot that the message names.",
+        "The operator cannot create or use the robot.",
+        "A robot of that name exists and was not created for this HarborRegistry, or Harbor rejects the request.",
+        "Find out who created the robot that the message names. A HarborRegistry of another cluster can own it: "
+        "deleting the robot stops all pulls of that cluster. Rename this HarborRegistry, or delete the robot only "
+        "when it is unused.",
     ),
     Reason.SECRET_NAME_TAKEN: Problem(
-        "An older registry distributes a Secret of the same name.",
-        "Two registries cannot share one name in every namespace.",
+        "An older HarborRegistry injects a Secret of the same name.",
+        "Two HarborRegistries cannot use one Secret name.",
         "Set another `spec.pullSecrets.secretName` on the younger one.",
     ),
     Reason.NAMESPACES_PENDING: Problem(
-        "Some namespaces do not hold the Secret yet.", "They are being written.", "Wait; a minute is already long."
+        "Some namespaces do not hold the Secret yet.",
+        "The operator writes them now. A namespace without its `default` service account waits for "
+        "kube-controller-manager.",
+        "Wait. If the condition stays for more than a minute, look at the metrics `harbor_operator_workqueue_depth` "
+        "and `harbor_operator_rest_client_requests_total`.",
     ),
     Reason.NAMESPACES_FAILED: Problem(
-        "Some namespaces cannot hold the Secret.",
-        "`status.pullSecrets.failures` says why for each.",
-        "Do what it says there.",
+        "The operator cannot write the Secret into some namespaces.",
+        "`status.pullSecrets.failures` has the reason for each namespace.",
+        "Apply the remedy of each entry in `status.pullSecrets.failures`.",
     ),
     Reason.FOREIGN_SECRET: Problem(
-        "A namespace has a Secret of that name that is not ours.",
-        "Somebody made it by hand or with another tool.",
-        "Delete it, or set `spec.pullSecrets.conflictPolicy: Adopt` to overwrite it.",
+        "A namespace contains a Secret of that name that the operator did not create.",
+        "It was created by hand or by another tool.",
+        "Check that the Secret is unused, then delete it. To overwrite such Secrets in all namespaces, set "
+        "`spec.pullSecrets.conflictPolicy: Adopt`.",
     ),
-    Reason.PULL_SECRETS_CONTESTED: Problem(
-        "A warning names objects in namespaces; the operator repairs them ever more slowly. It goes when they stand.",
-        "Somebody, often another controller or a GitOps tool, keeps undoing what the operator writes there.",
-        "Let the other writer keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude the "
-        "namespace in `spec.pullSecrets.namespaces`.",
+    Reason.PULL_SECRETS_CONFLICT: Problem(
+        "`status.warnings` names objects that the operator repairs repeatedly. The warning ends when the objects stay "
+        "unchanged.",
+        "Another client, often a controller or a GitOps tool, keeps reverting the operator's writes.",
+        "Configure the other client to keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude "
+        "the namespace in `spec.pullSecrets.namespaces`.",
     ),
     Reason.PODS_STUCK: Problem(
-        "A warning names pods that cannot pull and are not, or not yet, replaced.",
-        "They were created before their service account had the reference, which Kubernetes copies only then. No "
-        "controller would make another, or another would be the same, or a PodDisruptionBudget holds it.",
-        "Do what the warning says of the pod: create it again, put the Secret's name into the template's "
-        "`imagePullSecrets`, or loosen the budget.",
+        "`status.warnings` names pods that cannot pull and that the operator does not evict.",
+        "They were created before their service account referenced the Secret. Kubernetes copies the reference only "
+        "at pod creation. The pod has no controller, its replacement would be the same, or a PodDisruptionBudget "
+        "blocks the eviction.",
+        "Apply the remedy in the warning: create the pod again, add the Secret to `imagePullSecrets` of the pod "
+        "template, or relax the budget.",
     ),
     Reason.EVICTION_RIGHTS_MISSING: Problem(
-        "A warning; stuck pods stay, everything else goes on.",
-        "`spec.pullSecrets.stuckPods: Evict` needs to watch and evict pods, which the default roles do not allow.",
-        "`kubectl apply -k deploy/components/evict-stuck-pods`, or set `Ignore`.",
+        "`status.warnings` reports that stuck pods are not evicted. Everything else continues.",
+        "`spec.pullSecrets.stuckPods: Evict` needs permission to watch and evict pods. The default roles do not "
+        "include it.",
+        "Run `kubectl apply -k deploy/components/evict-stuck-pods`, or set `spec.pullSecrets.stuckPods: Ignore`.",
     ),
     Reason.PULL_SECRETS_CLEANING_UP: Problem(
-        "References and Secrets are being removed.",
-        "The registry, or its `pullSecrets` section, was deleted or the Secret renamed.",
+        "The operator removes references and Secrets.",
+        "The HarborRegistry or `spec.pullSecrets` was deleted, or the Secret was renamed.",
         "Wait.",
     ),
     Reason.ADMISSION_POLICY_SETTLING: Problem(
         "The condition is False for some seconds.",
-        "The admission policy was made or put right; API servers take it up once a second.",
-        "Wait. If it comes again and again, somebody else edits the policy.",
+        "The operator created or repaired the admission policy. API servers load policies once a second.",
+        "Wait. If the reason returns repeatedly, another client edits the policy.",
     ),
     Reason.ADMISSION_POLICY_UNSUPPORTED: Problem(
         "The condition is False although `status.pullSecrets` counts every namespace as ready.",
         "`spec.pullSecrets.admissionPolicy` is Enabled, and the cluster is older than Kubernetes 1.36 or has the API "
-        "switched off (`--runtime-config`). Secrets are spread and attached a moment after a service account's birth "
-        "instead, and a pod may be faster.",
-        "Upgrade the cluster or switch the API on; or set the field to Disabled.",
+        "disabled (`--runtime-config`). The operator adds the reference after the service account was created, so a "
+        "pod can start without it.",
+        "Upgrade the cluster, enable the API, or set `spec.pullSecrets.admissionPolicy: Disabled`.",
     ),
     Reason.ADMISSION_POLICY_FOREIGN: Problem(
         "A MutatingAdmissionPolicy or its binding has the name that the operator needs.",
-        "Somebody made it by hand, or took the operator's labels off.",
-        "Delete it; the operator makes its own at the next pass.",
+        "Another client created it, or removed the operator's labels.",
+        "Check that no one else uses the object, then delete it. The operator creates its own in the next "
+        "reconciliation.",
     ),
     Reason.ADMISSION_POLICY_IGNORED: Problem(
-        "A warning counts service accounts that were born without their reference.",
-        "The API server, or one of several, serves admission policies but does not act by them "
+        "`status.warnings` counts service accounts that were created without the reference.",
+        "At least one API server serves admission policies and does not enforce them "
         "(`--feature-gates=MutatingAdmissionPolicy=false`, `--disable-admission-plugins`), or fails to evaluate this "
-        "one; no client can see that but by what becomes of new accounts.",
-        "Switch it on in every API server, or set `spec.pullSecrets.admissionPolicy` to Disabled. The warning goes "
-        "with the next account that is born right.",
+        "one. A client can detect this only from new service accounts.",
+        "Enable the policy in every API server, or set `spec.pullSecrets.admissionPolicy: Disabled`. The warning ends "
+        "with the next service account that the policy mutates.",
     ),
     Reason.ADMISSION_POLICY_REFUSED: Problem(
-        "The API server does not take the admission policy.",
-        "A label key or value of `spec.pullSecrets.namespaces.selector`, or a name in `serviceAccounts`, is none that "
-        "Kubernetes allows.",
-        "Mend the field that the server names in the message.",
+        "The API server rejects the admission policy.",
+        "A label key or value of `spec.pullSecrets.namespaces.selector`, or a name in "
+        "`spec.pullSecrets.serviceAccounts`, is not valid in Kubernetes.",
+        "Correct the field that the server names in the message.",
     ),
 }

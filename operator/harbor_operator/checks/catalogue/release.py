@@ -8,34 +8,38 @@ from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
 PROBLEMS: Mapping[Reason, Problem] = {
-    Reason.RELEASE_INSTALLING: Problem("Helm installs the chart.", "First installation.", "Wait."),
-    Reason.RELEASE_UPGRADING: Problem("Helm upgrades the release.", "Chart version or values changed.", "Wait."),
-    Reason.RELEASE_UNINSTALLING: Problem("Helm removes the release.", "The registry was deleted.", "Wait."),
+    Reason.RELEASE_INSTALLING: Problem("Helm installs the chart.", "This is the first installation.", "Wait."),
+    Reason.RELEASE_UPGRADING: Problem(
+        "Helm upgrades the release.", "The chart version or the values changed.", "Wait."
+    ),
+    Reason.RELEASE_UNINSTALLING: Problem("Helm uninstalls the release.", "The HarborRegistry was deleted.", "Wait."),
     Reason.RELEASE_FAILED: Problem(
         "Helm failed.",
-        "The message ends with what Helm said.",
-        "Mend what it names; the operator tries again by itself. It never rolls back: a migration may have run.",
+        "The message ends with Helm's own error.",
+        "Correct what the error names. The operator retries with increasing back-off. It never rolls back, because a "
+        "database migration can have run.",
     ),
     Reason.RELEASE_LOCKED: Problem(
-        "The release is in a `pending-…` state that nobody works on.",
+        "The release is in a `pending-…` state and no Helm process works on it.",
         "A Helm run was killed.",
-        "Wait: the operator unlocks it once it is older than `spec.release.timeoutSeconds`.",
+        "Wait. The operator removes the lock when it is older than `spec.release.timeoutSeconds`.",
     ),
     Reason.RELEASE_FOREIGN: Problem(
-        "A release of that name exists and is not the operator's.",
-        "Somebody installed it by hand or another tool owns it.",
-        "Uninstall it if nobody needs it, leave `spec.release` out and let its owner run it, or make the registry anew "
-        "with another `spec.release.name`.",
+        "A release of that name exists and the operator did not install it.",
+        "It was installed by hand, or another tool owns it.",
+        "Check who uses the release. If it is unused, uninstall it. If it is in use, remove `spec.release` and let its "
+        "owner run Harbor, or create a new HarborRegistry with another `spec.release.name`.",
     ),
     Reason.WORKLOADS_NOT_READY: Problem(
-        "The release is deployed, its pods are not ready.",
-        "Pods start, or cannot: images, volumes, or a backend they cannot reach.",
-        "`kubectl -n NAMESPACE get pods -l release=RELEASE`, then describe the one that is not ready.",
+        "The release is deployed and its pods are not ready.",
+        "Pods are starting, or they fail on images, volumes or a server that they cannot reach.",
+        "Run `kubectl -n NAMESPACE get pods -l release=RELEASE`, then describe the pod that is not ready.",
     ),
     Reason.CHART_UNAVAILABLE: Problem(
         "Helm cannot get the chart.",
-        "Repository, OCI registry or path is wrong or out of reach.",
-        "Check `spec.release.repository`, `chart` and `version`; or put the chart into the operator's image.",
+        "The repository, OCI registry or path is wrong or not reachable.",
+        "Check `spec.release.repository`, `spec.release.chart` and `spec.release.version`, or add the chart to the "
+        "operator's image.",
     ),
     Reason.RELEASE_SERVICE_ACCOUNT_MISSING: Problem(
         "Helm does not run: the service account that it acts as does not exist.",
@@ -51,33 +55,33 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Use an allowed source, or ask the administrator to add this one.",
     ),
     Reason.CHART_VERSION_UNKNOWN: Problem(
-        "The chart version is unknown to this operator.",
-        "Its values were never checked: keys may have moved.",
+        "This operator does not know the chart version.",
+        "The operator has no verified values for it: keys can have moved.",
         "Choose a version from 1.2 to 1.19, or upgrade the operator.",
     ),
     Reason.CHART_VERSION_REFUSED: Problem(
-        "The chart version is known to be bad.",
-        "The message says why.",
+        "The chart version is known to be defective.",
+        "The message names the defect.",
         "Choose the version that the message names.",
     ),
     Reason.UPGRADE_REFUSED: Problem(
-        "The wanted version cannot follow the deployed one.",
-        "Harbor takes at most two minors at a time and never goes back.",
-        "Go through the versions that the message names.",
+        "Harbor cannot upgrade from the deployed version to the version in the spec.",
+        "Harbor supports upgrades over at most two minor versions and no downgrade.",
+        "Upgrade through the versions that the message names.",
     ),
     Reason.VALUES_CONFLICT: Problem(
-        "A key in `spec.release.values` or `valuesFrom` belongs to the operator.",
-        "Two owners of one value would take turns.",
-        "Remove the key and use the field of the spec that the message names.",
+        "The operator owns a key in `spec.release.values` or `spec.release.valuesFrom`.",
+        "Two sources for one value would overwrite each other.",
+        "Remove the key and set the field that the message names.",
     ),
     Reason.VALUES_INVALID: Problem(
-        "A key of the values is unknown, or a value does not parse.",
-        "A typing error, or a key of another chart version; Helm would ignore it silently.",
-        "Mend the key that the message names.",
+        "The chart does not know a key of the values, or a value does not parse.",
+        "The key is misspelt or belongs to another chart version. Helm ignores such keys silently.",
+        "Correct the key that the message names.",
     ),
     Reason.STORAGE_TYPE_CHANGED: Problem(
         "The storage type differs from the deployed one.",
-        "Images written through one driver come back with 0 bytes through another.",
-        "Set the old type again; to move, copy the images to a new registry.",
+        "An image that one storage driver wrote reads as 0 bytes through another driver.",
+        "Set the old type again. To move the images, copy them to a new registry.",
     ),
 }

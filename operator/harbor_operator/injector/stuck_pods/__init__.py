@@ -1,8 +1,8 @@
-"""Pods that were created before their service account had the reference, and pull in vain: evicted, where asked for.
+"""Evicts pods that were created before their service account had the reference, for registries that want it.
 
-    waves.py      how often an owner's pods have come back stuck, and how long the next may not be touched
-    rescuer.py    what the view of pods tells -> pure judgement -> evictions
-    runner.py     the tasks: one watch while some registry asks for it, and somebody who works
+    controller.py  the tasks: one watch of pods while a registry wants it, and one worker
+    evictor.py     watch event -> pure decision -> evictions
+    backoff.py     how long a pod must wait whose owner lost a pod before
 
-It asks the injector one thing, what a service account gives to a new pod, and tells it nothing.
+It needs one thing from the injector, the references that a new pod of a service account gets.
 """

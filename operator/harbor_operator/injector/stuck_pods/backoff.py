@@ -1,4 +1,4 @@
-"""Evictions by owner: what it has stuck at once goes at once, what comes back stuck waits ever longer."""
+"""Back-off per owner: its stuck pods are evicted together, and those that come back stuck wait longer each time."""
 
 from __future__ import annotations
 
@@ -12,50 +12,53 @@ RETENTION_SECONDS = 4 * MAX_DELAY_SECONDS
 
 
 @dataclass(slots=True)
-class _Eviction:
-    """Evictions on behalf of one owner; what was seen before `order` belongs to it."""
+class _Wave:
+    """The last of `times` waves of evictions of one owner; it includes pods observed before `order`."""
 
     times: int
     order: int
-    began: float
+    started_at: float
 
 
 class OwnerEvictionBackoff:
-    """Remembers who lost a pod when; the order of what is seen and done is counted, because a clock may stand still."""
+    """Remembers which owners lost pods, and when.
+
+    Observations and evictions are numbered, because two of them may have the same time.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._count = 0
-        self._waves: dict[str, _Eviction] = {}
+        self._waves: dict[str, _Wave] = {}
 
     def tick(self) -> int:
-        """Returns the place of something that happens now: greater than every earlier one."""
+        """Returns the number of an observation or eviction that happens now, greater than all earlier numbers."""
         self._count += 1
         return self._count
 
-    def begin(self, owner: str, observed: int) -> None:
-        """Notes that a pod of this owner, first seen at that place, is about to be evicted."""
-        self._sweep()
+    def record(self, owner: str, observed: int) -> None:
+        """Records that a pod of this owner, first observed at that number, is about to be evicted."""
+        self._expire()
         wave = self._waves.get(owner)
         if wave is None:
-            self._waves[owner] = _Eviction(1, self.tick(), self._clock())
+            self._waves[owner] = _Wave(1, self.tick(), self._clock())
         elif observed > wave.order:
-            wave.times, wave.order, wave.began = wave.times + 1, self.tick(), self._clock()
+            wave.times, wave.order, wave.started_at = wave.times + 1, self.tick(), self._clock()
 
     def wait(self, owner: str, observed: int) -> float:
-        """Returns for how many seconds a pod first seen at that place must be left: none, unless it has come back."""
+        """Returns the seconds before a pod may be evicted: none if it was observed before the last wave."""
         wave = self._waves.get(owner)
         if wave is None or observed < wave.order:
             return 0.0
-        pause = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * GROWTH_FACTOR ** min(wave.times - 1, 10))
-        return max(0.0, wave.began + pause - self._clock())
+        delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * GROWTH_FACTOR ** min(wave.times - 1, 10))
+        return max(0.0, wave.started_at + delay - self._clock())
 
     def has_returned(self, owner: str, observed: int) -> bool:
-        """Whether a pod came after one of the same owner had been evicted."""
+        """Whether a pod was first observed after another pod of the same owner had been evicted."""
         wave = self._waves.get(owner)
         return wave is not None and observed > wave.order
 
-    def _sweep(self) -> None:
+    def _expire(self) -> None:
         oldest = self._clock() - RETENTION_SECONDS
-        for owner in [owner for owner, wave in self._waves.items() if wave.began < oldest]:
+        for owner in [owner for owner, wave in self._waves.items() if wave.started_at < oldest]:
             del self._waves[owner]

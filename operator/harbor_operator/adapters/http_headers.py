@@ -1,0 +1,27 @@
+"""Values of HTTP headers that more than one client reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_AFTER_SECONDS = 120.0
+"""The limit for any server, so that one answer cannot stop the operator for hours."""
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """Returns the seconds that `Retry-After` asks for, at most MAX_RETRY_AFTER_SECONDS; None if it names no time.
+
+    The value is a number of seconds or an HTTP date (RFC 9110, 10.2.3); a date in the past means 0.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text), MAX_RETRY_AFTER_SECONDS)
+    try:
+        date = parsedate_to_datetime(text)
+        # "-0000" parses to a naive date; RFC 9110 knows no other zone than GMT.
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+        seconds = (date - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

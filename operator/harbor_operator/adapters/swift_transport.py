@@ -1,0 +1,178 @@
+"""The HTTP connection that python-swiftclient uses here: own TLS trust, bounded answers, and a way to end it.
+
+The client takes such a connection from `swiftclient.Connection.http_connection`, which is public. Of the class that it
+builds itself it offers no parameter for redirects, for the environment (proxies, .netrc), for a TLS context or for a
+limit on the answer, hence the subclass.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from threading import Lock
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from swiftclient import ClientException, Connection
+from swiftclient.client import HTTPConnection
+from typing_extensions import override
+from urllib3.connection import HTTPConnection as PlainConnection
+from urllib3.connection import HTTPSConnection as TlsConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from harbor_operator.adapters.http_body import IDENTITY, read_blocking
+
+
+class Sockets:
+    """The open sockets of a connection; `abort` ends every read and write on them, from any thread.
+
+    A timeout of the client counts from byte to byte. Only this stops a server that sends one byte at a time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_aborted = False
+        self._originals: list[socket.socket] = []
+        self._duplicates: list[socket.socket] = []
+
+    def add(self, connected: socket.socket) -> None:
+        """Registers a socket; a duplicate, because TLS takes the original over."""
+        with self._lock:
+            self._originals.append(connected)
+            self._duplicates.append(connected.dup())
+            if self._is_aborted:
+                self._shut_down()
+
+    def abort(self) -> None:
+        """Ends the exchange; a socket that is registered later ends at once. Idempotent."""
+        with self._lock:
+            self._is_aborted = True
+            self._shut_down()
+
+    def close(self) -> None:
+        """Ends the exchange and closes the sockets. Idempotent.
+
+        The client alone does not: urllib3 closes pooled sockets when their pool is collected as garbage, http.client
+        those of an unreadable answer likewise, and swiftclient does not close the response of an error (`requests`
+        calls such a response false).
+        """
+        with self._lock:
+            self._shut_down()
+            while self._duplicates:
+                self._duplicates.pop().close()
+            while self._originals:
+                # Not `close`, which waits for the files that were made of the socket. -1: TLS has taken it over.
+                descriptor = self._originals.pop().detach()
+                if descriptor >= 0:
+                    os.close(descriptor)
+
+    def _shut_down(self) -> None:
+        for duplicate in self._duplicates:
+            try:
+                duplicate.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # not connected any more
+
+
+class SwiftConnection(Connection):  # type: ignore[misc] # the client has no type information
+    """A client connection without retries; the token is that of a session, or empty for a login."""
+
+    def __init__(
+        self, url: str, token: str, trust: ssl.SSLContext, timeout: tuple[float, float], sockets: Sockets
+    ) -> None:
+        super().__init__(preauthurl=url, preauthtoken=token, retries=0, timeout=timeout)
+        self._trust = trust
+        self._sockets = sockets
+
+    def http_connection(self, url: str | None = None) -> tuple[Any, HTTPConnection]:
+        """Returns the parsed URL and the connection, as the client expects it."""
+        connection = _BoundedConnection(url or self.url, self.timeout, self._trust, self._sockets)
+        return connection.parsed_url, connection
+
+
+class _BoundedConnection(HTTPConnection):  # type: ignore[misc] # the client has no type information
+    """A connection that takes nothing from the environment, follows no redirect, and limits each answer."""
+
+    def __init__(self, url: str, timeout: tuple[float, float], trust: ssl.SSLContext, sockets: Sockets) -> None:
+        super().__init__(url, timeout=timeout)
+        self.requests_args["allow_redirects"] = False
+        self.request_session.trust_env = False
+        adapter = _TransportAdapter(trust, sockets)
+        for scheme in ("http://", "https://"):
+            self.request_session.mount(scheme, adapter)
+
+    def request(
+        self, method: str, full_path: str, data: Any = None, headers: dict[str, str] | None = None, files: Any = None
+    ) -> requests.Response:
+        """Sends the request; accepts no compression, also where the client would."""
+        response = super().request(method, full_path, data, {**(headers or {}), **IDENTITY}, files)
+        assert isinstance(response, requests.Response)  # noqa: S101 - types an untyped library
+        return response
+
+    def getresponse(self) -> Any:
+        """Returns the response with a bounded `read`.
+
+        An error whose body is cut is still that error: servers that refuse a large body close the connection before
+        they have sent all.
+        """
+        response = super().getresponse()
+
+        def read(*_size: int) -> bytes:
+            encoding = str(response.headers.get("Content-Encoding", ""))
+            try:
+                return read_blocking(response.raw.read, encoding)
+            except HTTPError:
+                if response.status_code < requests.codes.bad_request:
+                    raise
+                raise ClientException.from_response(response, "", b"-") from None
+
+        response.read = read
+        return response
+
+
+class _TransportAdapter(HTTPAdapter):
+    """The transport of a requests session, with a given TLS context, whose sockets are registered."""
+
+    def __init__(self, trust: ssl.SSLContext, sockets: Sockets) -> None:
+        self._trust = trust
+        self._sockets = sockets
+        super().__init__(max_retries=0)
+
+    @override
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._trust, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._sockets)
+
+    @override
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        # The original adds the authorities of the package certifi to the context.
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+def _pool_classes(sockets: Sockets) -> dict[str, type[HTTPConnectionPool]]:
+    """Returns pools whose connections register their socket; urllib3 offers no hook but `_new_conn` for that."""
+
+    class Plain(PlainConnection):
+        @override
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            sockets.add(connected)
+            return connected
+
+    class Tls(TlsConnection):
+        @override
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            sockets.add(connected)
+            return connected
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = Tls
+
+    return {"http": PlainPool, "https": TlsPool}

@@ -1,0 +1,119 @@
+"""Answers of Harbor, and of what is not Harbor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.model.harbor import (
+    DesiredProject,
+    DesiredRobot,
+    HarborEndpoint,
+    Login,
+    ObservedProject,
+    ObservedRobot,
+)
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reasons import Reason
+from tests.fakes.hostile import answering
+
+ROBOT = ObservedRobot(1, "robot$x", "", frozenset())
+DESIRED = DesiredRobot("x", "", ("*",))
+PROJECT = DesiredProject("x", public=True, storage_limit=-1)
+
+CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
+    "read_identity": HttpHarbor().read_identity,
+    "read_system": HttpHarbor().read_system,
+    "read_projects": HttpHarbor().read_projects,
+    "read_project": lambda endpoint: HttpHarbor().read_project(endpoint, "x"),
+    "read_quota": lambda endpoint: HttpHarbor().read_quota(endpoint, ObservedProject(1, "x", public=True)),
+    "read_image": lambda endpoint: HttpHarbor().read_image(endpoint, "x"),
+    "create_project": lambda endpoint: HttpHarbor().create_project(endpoint, PROJECT),
+    "find_robot": lambda endpoint: HttpHarbor().find_robot(endpoint, "x"),
+    "create_robot": lambda endpoint: HttpHarbor().create_robot(endpoint, DESIRED),
+    "update_robot": lambda endpoint: HttpHarbor().update_robot(endpoint, ROBOT, DESIRED),
+    "remove_robot": lambda endpoint: HttpHarbor().remove_robot(endpoint, ROBOT),
+    "read_health": HttpRegistryProbe().read_health,
+    "read_v2_response": HttpRegistryProbe().read_v2_response,
+    "try_login": HttpRegistryProbe().try_login,
+    "try_pull": lambda endpoint: HttpRegistryProbe().try_pull(endpoint, "library/x:1"),
+    "try_upload": lambda endpoint: HttpRegistryProbe().try_upload(endpoint, "library/x", 1024),
+}
+
+
+def _endpoint(url: str) -> HarborEndpoint:
+    return HarborEndpoint(url, login=Login("admin", SecretStr("Admin-pass-1")))
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_foreign_body_is_never_an_internal_error(call: str, status: int) -> None:
+    for body in ("", "null", "[]", "{}", '"x"', "7", '[{"a": 1}]', "<html>", "[" * 100_000):
+        async with answering(status, body) as server:
+            with suppress(Refused, Unavailable):
+                await CALLS[call](_endpoint(server.url))
+        assert server.requests
+
+
+async def test_an_empty_server_error_is_an_unhealthy_harbor() -> None:
+    async with answering(500, "") as server:
+        with pytest.raises(Unavailable, match="HTTP 500") as error:
+            await HttpHarbor().create_robot(_endpoint(server.url), DESIRED)
+    assert error.value.reason is Reason.REGISTRY_UNHEALTHY
+
+
+async def test_an_empty_success_where_a_body_is_required_is_not_harbor() -> None:
+    async with answering(201, "") as server:
+        with pytest.raises(Refused, match=r"`spec.externalURL`") as error:
+            await HttpHarbor().create_robot(_endpoint(server.url), DESIRED)
+    assert error.value.reason is Reason.REGISTRY_NOT_HARBOR
+
+
+async def test_a_long_retry_after_is_bounded() -> None:
+    async with answering(503, "", "Retry-After: 3600\r\n") as server:
+        with pytest.raises(Unavailable) as error:
+            await HttpHarbor().read_system(_endpoint(server.url))
+    assert error.value.retry_after == 120
+
+
+def _response(content: str) -> HttpResponse:
+    return HttpResponse(_endpoint("https://cr"), HttpRequest("GET", "/v2/"), 404, {}, content.encode())
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("project x not found: project x not found", "project x not found"),
+        (
+            "unauthorized to access: a/b, action: push: unauthorized to access: a/b, action: push",
+            "unauthorized to access: a/b, action: push",
+        ),
+        ("project x not found", "project x not found"),
+        ("", "HTTP 404"),
+        ("x" * 5000, "x" * 300),
+    ],
+)
+def test_harbors_message_stands_once(message: str, expected: str) -> None:
+    assert _response(json.dumps({"errors": [{"message": message}]})).error_message == expected
+
+
+@pytest.mark.parametrize("content", ["", "null", "{}", "[]", '{"errors": []}', '{"errors": [7]}', "<html>"])
+def test_an_error_without_a_message_is_its_status(content: str) -> None:
+    assert _response(content).error_message == "HTTP 404"
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_read_only_is_recognised_by_its_text(repeated: bool) -> None:
+    text = "The system is in read only mode. Any modification is prohibited."
+    body = json.dumps({"errors": [{"code": "DENIED", "message": f"{text}: {text}" if repeated else text}]})
+    async with answering(403, body) as server:
+        with pytest.raises(Refused) as error:
+            await HttpHarbor().create_project(_endpoint(server.url), PROJECT)
+    assert error.value.reason is Reason.REGISTRY_READ_ONLY

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+
+
+def parse(**spec: Any) -> HarborRegistry:
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
+
+
+def pull_secrets(*accounts: str) -> dict[str, Any]:
+    return {"credential": {"robot": {}}, "serviceAccounts": list(accounts)}
+
+
+def test_service_accounts_are_names_or_every_account() -> None:
+    section = parse(pullSecrets=pull_secrets("default", "build.er-1", "*")).spec.pull_secrets
+    assert section is not None
+    assert section.service_accounts == ["default", "build.er-1", "*"]
+
+
+@pytest.mark.parametrize("account", ["", "Default", "a_b", "-a", "a-", "a..b", "build*", "a\n", "a" * 254])
+def test_what_is_no_name_of_a_service_account_is_refused(account: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        parse(pullSecrets=pull_secrets("default", account))
+    assert refused.value.errors()[0]["loc"] == ("pullSecrets", "serviceAccounts", 1)
+
+
+def test_ipv6_literals_are_accepted_where_a_host_is() -> None:
+    spec = parse(
+        externalURL="https://[fd00::1]:8443",
+        database={"host": "[fd00::2]", "adminSecretRef": {"name": "pg-admin"}},
+        cache={"addresses": ["[fd00::3]:6379"]},
+    ).spec
+    assert spec.external_url == "https://[fd00::1]:8443"
+    assert spec.database is not None
+    assert spec.database.host == "fd00::2"
+    assert spec.cache is not None
+    assert spec.cache.addresses == ["[fd00::3]:6379"]
+
+
+@pytest.mark.parametrize(
+    ("release", "field"),
+    [
+        ({"repository": "https://ci:hunter2@charts.example.com"}, "repository"),
+        ({"repository": "http://charts.example.com"}, "repository"),
+        ({"chart": "oci://ci:hunter2@charts.example.com/harbor"}, "chart"),
+        ({"chart": "--post-renderer=sh"}, "chart"),
+        ({"chart": ""}, "chart"),
+    ],
+)
+def test_a_chart_source_is_checked(release: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        parse(release={"version": "1.19.1", **release})
+    assert refused.value.errors()[0]["loc"] == ("release", field)
+
+
+def test_a_condition_of_another_generation_does_not_count() -> None:
+    condition = {"type": "RegistryReachable", "status": "True", "observedGeneration": 1}
+    body: dict[str, Any] = {
+        "metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1", "generation": 1},
+        "spec": {"externalURL": "https://cr.example.com"},
+        "status": {"conditions": [condition]},
+    }
+    assert HarborRegistry.parse(body).observed.reachable
+    body["metadata"]["generation"] = 2
+    assert not HarborRegistry.parse(body).observed.reachable

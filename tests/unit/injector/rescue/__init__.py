@@ -1,1 +1,0 @@
-"""The rescue of stuck pods, against fakes."""

@@ -1,0 +1,1 @@
+"""Tests of the eviction of stuck pods, against fakes."""
