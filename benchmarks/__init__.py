@@ -1,16 +1,18 @@
-"""What a pull Secret in every namespace costs and how soon it is there: us, the raw floor, and the others.
+"""Measures the latency and cost of a pull Secret in every namespace: this operator, a raw floor, and peers.
 
 python -m benchmarks --help
 
-api.py          a client of our own, as plain as can be
-watcher.py      a process that timestamps what the API server tells: nobody is asked how fast he thinks he was
-sightings.py    the watcher's journal as one record per namespace
-floor.py        a process that does the same two writes per namespace and nothing else: the floor T*
-contender.py    what is measured: the operator (ours.py), the floor (baseline.py), any other (peer.py, peers/*.yaml)
-arena.py        one contender on one cluster, and what a load asks of the two
-loads/          burst, backlog, trickle, rotation, repair, foreign writer, restart, rest, churn, deletion
-program.py      which loads at which size, how often
-usage.py        processor time and memory from /proc
-figures.py      medians, percentiles, spread
-tables.py       results -> Markdown; plots.py: results -> SVG; report.py puts both in their place
+api.py            a minimal raw client of the Kubernetes API
+watcher.py        a separate process that timestamps the events of the API server, independent of the injectors
+observations.py   the watcher's journal as one record per namespace
+floor.py          a client that does the same two writes per namespace and nothing else: the floor T*
+injector.py       the protocol of what is measured: operator.py, baseline.py (the floor), peer.py with peers/*.yaml
+endpoint.py       a stub of Harbor's endpoint, so that only the injector of the operator works
+environment.py    one injector on one cluster, as the loads use it
+loads/            burst, flood, backlog, trickle, rotation, repair, foreign writer, restart, rest, churn, deletion
+program.py        which loads run at which size, and how often
+usage.py          CPU time and memory from /proc
+figures.py        medians, percentiles, ranges
+goals.py          the goals of this project; comparison.py: each figure against the best peer
+tables.py         results as Markdown; plots.py: results as SVG; report.py writes both
 """

@@ -1,4 +1,4 @@
-"""A client of the Kubernetes API for measuring: no retries, no caches, no judgement."""
+"""A minimal raw client of the Kubernetes API for measurements: no retries, no caches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,13 +22,12 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 PLAIN = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-CONFLICT = 409
-FAILED = 400
+CONFLICT, BAD_REQUEST = HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where the API server is and who we are."""
+    """URL and CA of the API server, and the token of the user."""
 
     url: str
     token: str
@@ -35,7 +35,7 @@ class Access:
 
     @classmethod
     def read(cls, kubeconfig: Path) -> Access:
-        """Reads a kubeconfig with a token, such as the lab writes."""
+        """Reads a kubeconfig that the lab wrote; the raw client must not depend on a client library."""
         content = yaml.safe_load(kubeconfig.read_text())
         cluster = content["clusters"][0]["cluster"]
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -43,11 +43,11 @@ class Access:
 
 
 class ApiError(Exception):
-    """The API server said no to something that a measurement stands on."""
+    """The API server rejected a request that the measurement needs."""
 
 
 class Api:
-    """One session; use it with `async with`."""
+    """One HTTP session; use it with `async with`."""
 
     def __init__(self, access: Access, connections: int = 100) -> None:
         self._access = access
@@ -69,21 +69,21 @@ class Api:
     async def send(
         self, method: str, path: str, body: Manifest | None = None, kind: str = PLAIN
     ) -> tuple[int, Manifest]:
-        """Returns status and object."""
+        """Sends a request and returns status and object, also for an error status."""
         content = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": kind} if content else {}
         async with self._session.request(method, self._access.url + path, data=content, headers=headers) as answer:
             return answer.status, json.loads(await answer.read())
 
-    async def must(self, method: str, path: str, body: Manifest | None = None, kind: str = PLAIN) -> Manifest:
-        """Returns the object; raises ApiError if there is none."""
+    async def request(self, method: str, path: str, body: Manifest | None = None, kind: str = PLAIN) -> Manifest:
+        """Sends a request and returns the object. Raises ApiError for an error status."""
         status, found = await self.send(method, path, body, kind)
-        if status >= FAILED:
-            raise ApiError(f"{method} {path} was answered {status}: {found.get('message')}")
+        if status >= BAD_REQUEST:
+            raise ApiError(f"{method} {path} is answered {status}: {found.get('message')}")
         return found
 
     async def watch(self, path: str, query: Mapping[str, str], accept: str = PLAIN) -> AsyncIterator[bytes]:
-        """Yields chunks of whole lines as they come in, until the server ends the watch."""
+        """Yields chunks of complete lines until the server ends the watch."""
         params = {**query, "watch": "1", "allowWatchBookmarks": "true"}
         headers = {"Accept": accept}
         rest = b""
@@ -95,30 +95,30 @@ class Api:
 
 
 def namespace(name: str) -> Manifest:
-    """A Namespace."""
+    """Returns a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def pull_secret(name: str, content: str) -> Manifest:
-    """A pull Secret as every contender makes it."""
+    """Returns a pull Secret as every injector creates it."""
     data = {".dockerconfigjson": base64.b64encode(content.encode()).decode()}
     kind = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson"}
     return {**kind, "metadata": {"name": name}, "data": data}
 
 
-def locked(revision: str, references: Iterable[str]) -> Manifest:
-    """A merge patch of an account's whole list that fails if the account has changed since."""
+def optimistic_patch(revision: str, references: Iterable[str]) -> Manifest:
+    """Returns a merge patch of an account's `imagePullSecrets` that conflicts if the account has changed."""
     entries = [{"name": reference} for reference in references]
     return {"metadata": {"resourceVersion": revision}, "imagePullSecrets": entries}
 
 
 def references_of(account: Manifest) -> list[str]:
-    """The names an account refers to."""
+    """Returns the names in the account's `imagePullSecrets`."""
     return [entry["name"] for entry in account.get("imagePullSecrets") or []]
 
 
 async def for_each(items: Iterable[str], act: Callable[[str], Awaitable[object]], concurrency: int) -> None:
-    """Acts on every item, so many at a time."""
+    """Applies `act` to every item with limited concurrency."""
     left = iter(list(items))
 
     async def work() -> None:

@@ -1,11 +1,11 @@
-"""The raw floor as a contender: a client that does the same two writes per namespace and nothing else."""
+"""The raw floor as an injector: a client that does the same two writes per namespace and nothing else."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from benchmarks.contender import Business, Card
+from benchmarks.injector import InjectorInfo, Scope
 from benchmarks.users import User
 from lab.lab import Lab
 from lab.process import LabError, Process
@@ -15,15 +15,15 @@ SECRET = "bench-floor"
 
 
 class Baseline:
-    """Contender: the floor at one concurrency."""
+    """The floor with one concurrency."""
 
     def __init__(self, lab: Lab, concurrency: int) -> None:
         self.concurrency = concurrency
-        self.card = Card(
+        self.info = InjectorInfo(
             name=f"floor-{concurrency}",
             title=f"raw floor, {concurrency} at a time",
             secret_name=SECRET,
-            business=Business.BOTH,
+            scope=Scope.BOTH,
             limits=f"{concurrency} requests at a time; repairs nothing, rotates nothing, retries nothing",
             settings="none",
             rights="cluster-admin",
@@ -35,7 +35,7 @@ class Baseline:
 
     @property
     def pid(self) -> int:
-        """The client's process."""
+        """The process id of the client."""
         if self._process is None:
             raise LabError("the floor was not started")
         return self._process.pid
@@ -44,17 +44,17 @@ class Baseline:
         """Starts the client."""
         kubeconfig = str(self._account.kubeconfig())
         argv = [sys.executable, "-m", "benchmarks.floor", kubeconfig, SECRET, str(self.concurrency)]
-        self._process = self._lab.processes.start(self.card.name, argv, cwd=ROOT)
+        self._process = self._lab.processes.start(self.info.name, argv, cwd=ROOT)
 
     def stop(self) -> None:
-        """Ends the client."""
+        """Stops the client."""
         if self._process is not None:
             self._process.stop()
 
     def rotate(self) -> bool:
-        """Cannot."""
+        """Not supported."""
         return False
 
-    def retire(self) -> bool:
-        """Cannot."""
+    def uninstall(self) -> bool:
+        """Not supported."""
         return False

@@ -1,4 +1,4 @@
-"""Medians, percentiles and spread."""
+"""Medians, percentiles and ranges."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from statistics import median
 from typing import Any
 
 QUANTILES = 100
-NOTHING = "-"
+NO_VALUE = "-"
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Returns the smallest value that so many percent of all do not exceed."""
+    """Returns the smallest value that is not exceeded by `percent` percent of the values."""
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def summary(seconds: Iterable[float]) -> dict[str, Any]:
-    """Returns what is kept of many latencies, in milliseconds; `curve` is every hundredth, for the plots."""
+    """Returns a summary of latencies in milliseconds; `curve` has all percentiles, for the plots."""
     ordered = sorted(value * 1000 for value in seconds)
     if not ordered:
         return {"count": 0}
@@ -26,10 +26,10 @@ def summary(seconds: Iterable[float]) -> dict[str, Any]:
     return {"count": len(ordered), **marks, "max": round(ordered[-1], 3), "curve": curve}
 
 
-def spread(values: Sequence[float], unit: str = "") -> str:
-    """Returns the median, and the least and the most where there were several."""
+def median_and_range(values: Sequence[float], unit: str = "") -> str:
+    """Returns the median, with minimum and maximum if they differ."""
     if not values:
-        return NOTHING
+        return NO_VALUE
     text = f"{number(median(values))}{unit}"
     if len(values) == 1 or number(min(values)) == number(max(values)):
         return text
@@ -37,7 +37,7 @@ def spread(values: Sequence[float], unit: str = "") -> str:
 
 
 def number(value: float) -> str:
-    """Returns a number with three significant digits, and none more."""
+    """Returns a number with three significant digits."""
     if value == 0:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))

@@ -1,6 +1,6 @@
 """`python -m benchmarks.floor KUBECONFIG SECRET CONCURRENCY`: two writes per service account and nothing else.
 
-No retries, no repairs, no limits: what this client needs for a load is the floor under everybody who does the same.
+Without retries, repairs and limits, its time for a load is the lower bound for every injector with the same writes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.api import APPLY, MERGE, Access, Api, Manifest, locked, pull_secret, references_of
+from benchmarks.api import APPLY, MERGE, Access, Api, Manifest, optimistic_patch, pull_secret, references_of
 
-ARGUMENTS = 3
+ARGUMENT_COUNT = 3
 CONTENT = json.dumps({"auths": {"registry.bench.internal": {"auth": "cHVsbDpwdWxs"}}})
 ACCOUNTS = "/api/v1/serviceaccounts"
-PAGE = 500
+PAGE_ITEMS = 500
 
 
 class Floor:
-    """The trivial client."""
+    """The minimal client."""
 
     def __init__(self, api: Api, secret: str, concurrency: int) -> None:
         self._api = api
@@ -29,7 +29,7 @@ class Floor:
         self._slots = asyncio.Semaphore(concurrency)
 
     async def run(self) -> None:
-        """Serves every account there is and every one that comes."""
+        """Serves every existing and every new service account."""
         async with asyncio.TaskGroup() as tasks:
             revision = await self._list(tasks)
             while True:
@@ -44,8 +44,8 @@ class Floor:
     async def _list(self, tasks: asyncio.TaskGroup) -> str:
         token = ""
         while True:
-            path = f"{ACCOUNTS}?fieldSelector=metadata.name=default&limit={PAGE}&continue={token}"
-            page = await self._api.must("GET", path)
+            path = f"{ACCOUNTS}?fieldSelector=metadata.name=default&limit={PAGE_ITEMS}&continue={token}"
+            page = await self._api.request("GET", path)
             for account in page["items"]:
                 if self._secret not in references_of(account):
                     tasks.create_task(self._serve(account))
@@ -54,12 +54,12 @@ class Floor:
                 return str(page["metadata"]["resourceVersion"])
 
     async def _serve(self, account: Manifest) -> None:
-        place = f"/api/v1/namespaces/{account['metadata']['namespace']}"
+        prefix = f"/api/v1/namespaces/{account['metadata']['namespace']}"
         async with self._slots:
-            path = f"{place}/secrets/{self._secret}?fieldManager=floor&force=true"
+            path = f"{prefix}/secrets/{self._secret}?fieldManager=floor&force=true"
             await self._api.send("PATCH", path, pull_secret(self._secret, CONTENT), APPLY)
-            patch = locked(account["metadata"]["resourceVersion"], [*references_of(account), self._secret])
-            await self._api.send("PATCH", f"{place}/serviceaccounts/default", patch, MERGE)
+            patch = optimistic_patch(account["metadata"]["resourceVersion"], [*references_of(account), self._secret])
+            await self._api.send("PATCH", f"{prefix}/serviceaccounts/default", patch, MERGE)
 
 
 async def _run(kubeconfig: Path, secret: str, concurrency: int) -> None:
@@ -68,6 +68,6 @@ async def _run(kubeconfig: Path, secret: str, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != ARGUMENTS + 1:
+    if len(sys.argv) != ARGUMENT_COUNT + 1:
         raise SystemExit(__doc__)
     uvloop.run(_run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

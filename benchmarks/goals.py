@@ -1,4 +1,4 @@
-"""What we hold ourselves to, and whether it was held: every figure beside its goal."""
+"""The goals of this project: every figure with its goal and whether it is met."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ REPAIRS = {
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure; `held` is None where nothing was measured."""
+    """One figure; `met` is None if it was not measured."""
 
     figure: str
     goal: str
     measured: str = "not measured"
-    held: bool | None = None
+    met: bool | None = None
 
 
-def judge(results: Results) -> list[Goal]:
-    """Returns every goal with what was measured."""
-    return [*_cost(results), *_speed(results), *_upkeep(results), *_appetite(results)]
+def evaluate_goals(results: Results) -> list[Goal]:
+    """Returns every goal with the measured value."""
+    return [*_cost(results), *_speed(results), *_maintenance(results), *_resource_usage(results)]
 
 
 def _limited(figure: str, goal: str, values: list[float], limit: float, unit: str = "") -> Goal:
@@ -40,7 +40,7 @@ def _limited(figure: str, goal: str, values: list[float], limit: float, unit: st
 
 
 def _cost(results: Results) -> Iterator[Goal]:
-    figure = "writes / reads per fresh namespace"
+    figure = "writes / reads per new namespace"
     yield _budget(figure, results.rows("burst", OURS), 2)
     yield _budget(f"{figure}, with the admission policy", results.rows("burst", BY_POLICY), 1)
     for size in results.sizes:
@@ -54,8 +54,8 @@ def _budget(figure: str, rows: Sequence[Row], wanted: int) -> Goal:
         return Goal(figure, goal)
     writes = {row["writes_per_namespace"] for row in rows}
     reads = {row["reads_per_namespace"] for row in rows}
-    told = f"{'; '.join(map(number, sorted(writes)))} / {'; '.join(map(number, sorted(reads)))}"
-    return Goal(figure, goal, told, writes == {float(wanted)} and reads == {0.0})
+    measured = f"{'; '.join(map(number, sorted(writes)))} / {'; '.join(map(number, sorted(reads)))}"
+    return Goal(figure, goal, measured, writes == {float(wanted)} and reads == {0.0})
 
 
 def _speed(results: Results) -> Iterator[Goal]:
@@ -72,15 +72,15 @@ def _speed(results: Results) -> Iterator[Goal]:
             bare, mine_ms = row.get("yardstick", {}).get(mark), row.get("from_account", {}).get(mark)
             ratios = [mine_ms / bare] if bare and mine_ms else []
             figure = f"trickle {rate:g}/s over {results.deep:,}, ServiceAccount seen → done, {mark}"
-            yield _limited(figure, f"{factor:g} x one locked PATCH", ratios, factor, " x")
+            yield _limited(figure, f"{factor:g} x one PATCH with optimistic locking", ratios, factor, " x")
 
 
-def _upkeep(results: Results) -> Iterator[Goal]:
-    fresh = results.values("rotation", OURS, results.deep, "fresh", "from_account", "p99")
+def _maintenance(results: Results) -> Iterator[Goal]:
+    new = results.values("rotation", OURS, results.deep, "fresh", "from_account", "p99")
     rate = results.content["program"]["arrivals"]
     trickled = results.trickle(OURS, rate).get("from_account", {}).get("p99")
-    ratios = [value / trickled for value in fresh] if trickled else []
-    yield _limited("fresh namespaces during a rotation, p99", "2 x the trickle's p99", ratios, 2.0, " x")
+    ratios = [value / trickled for value in new] if trickled else []
+    yield _limited("new namespaces during a rotation, p99", "2 x the trickle's p99", ratios, 2.0, " x")
     for kind, name in REPAIRS.items():
         values = results.values("repair", OURS, results.deep, kind, "p99")
         yield _limited(f"repair: {name}, p99", "100 ms", values, 100, " ms")
@@ -90,7 +90,7 @@ def _upkeep(results: Results) -> Iterator[Goal]:
         yield _limited(f"{what} left behind after deletion", "0", values, 0)
 
 
-def _appetite(results: Results) -> Iterator[Goal]:
+def _resource_usage(results: Results) -> Iterator[Goal]:
     size = results.sizes[-1]
     yield _limited(f"RSS at {size:,} namespaces", "120 MiB", results.values("rest", OURS, size, "rss_mib"), 120, " MiB")
     growth = [row["growth_mib"] for row in results.rows("churn", OURS)]

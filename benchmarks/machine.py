@@ -1,4 +1,4 @@
-"""On what it was measured."""
+"""The machine of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROGRAMS = {"kube-apiserver": ["--version"], "etcd": ["--version"]}
 
 
 def describe() -> dict[str, str]:
-    """Returns what a reader must know to compare; nothing that names the machine."""
+    """Returns the facts that a comparison needs, without the name of the machine."""
     versions = {name: _first_line([str(program(name)), *flags]) for name, flags in PROGRAMS.items()}
     memory = Path("/proc/meminfo").read_text().split()[1]
     return {
@@ -24,8 +24,8 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         **versions,
         "fsync": "off (etcd --unsafe-no-fsync)",
-        "service accounts": "made by kube-controller-manager (--kube-api-qps=500), in flood and backlog by the driver",
-        "audit log": "on, Metadata, blocking: the same price for everybody",
+        "service accounts": "created by kube-controller-manager (--kube-api-qps=500); flood and backlog: by the driver",
+        "audit log": "on, Metadata, blocking: the same cost for every injector",
     }
 
 

@@ -1,22 +1,22 @@
-"""Any other injector as a contender: a YAML file says how to run it, its binary comes from outside.
+"""Another injector: a YAML file describes how to run it; its binary is supplied from outside.
 
     name: example                      # also its name in the results
     title: owner/example v1
-    business: Secret and ServiceAccount | Secret only
+    scope: Secret and ServiceAccount | Secret only
     limits: 1 worker; client limit 20/s, burst 30
-    settings: what differs from its defaults, and why
-    secretName: the name of the Secret it makes
+    settings: the settings that differ from its defaults, and why
+    secretName: the name of the Secret that it creates
     binary: example                    # file in BENCH_PEERS
     arguments: ["-kubeconfig", "${kubeconfig}"]
     environment: {NAME: value}
-    inCluster: false                   # true: it knows only the files of a pod; needs root, for a mount of its own
+    inCluster: false                   # true: it reads only the files of a pod; needs root for a private mount
     manifests: []                      # applied before its first start
-    rotation: []                       # applied to give it another credential while it runs; absent = it cannot
-    rotationFile: ""                   # or: a file that is rewritten, named ${credentialFile} in its arguments
-    retirement: []                     # deleted to make it take everything back; absent = it has no way to
+    rotation: []                       # applied to change its credential while it runs; absent = not supported
+    rotationFile: ""                   # or: a file that is rewritten; its arguments name it as ${credentialFile}
+    uninstall: []                     # deleted to make it delete all its objects; absent = not supported
 
-In every text: ${kubeconfig} ${secretName} ${namespace} ${dockerconfigjson} ${dockerconfigjsonBase64} ${host} ${port}
-${credentialFile} ${portA} ${portB}.
+Variables in every text: ${kubeconfig} ${secretName} ${namespace} ${dockerconfigjson} ${dockerconfigjsonBase64} ${host}
+${port} ${credentialFile} ${portA} ${portB}.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from benchmarks.contender import Business, Card
+from benchmarks.injector import InjectorInfo, Scope
 from benchmarks.users import NAMESPACE, User
 from lab.lab import Lab
 from lab.process import LabError, Process, free_port, wait_until
 
 FILES = Path(__file__).parent / "peers"
 MOUNT = "/run/secrets/kubernetes.io/serviceaccount"
-"""Where a pod finds its account; /var/run is a link to /run."""
+"""The directory of a pod's service account; /var/run is a link to /run."""
 
 
 class PeerFile(BaseModel):
@@ -52,7 +52,7 @@ class PeerFile(BaseModel):
 
     name: str
     title: str
-    business: Business
+    scope: Scope
     limits: str
     settings: str
     secret_name: str
@@ -63,24 +63,24 @@ class PeerFile(BaseModel):
     manifests: list[dict[str, Any]] = Field(default_factory=list)
     rotation: list[dict[str, Any]] = Field(default_factory=list)
     rotation_file: bool = False
-    retirement: list[dict[str, Any]] = Field(default_factory=list)
+    uninstall: list[dict[str, Any]] = Field(default_factory=list)
 
-    def card(self) -> Card:
-        """What must be known of it to read its numbers."""
+    def info(self) -> InjectorInfo:
+        """Returns the facts that explain its numbers."""
         texts = {"limits": self.limits, "settings": self.settings, "rights": "cluster-admin"}
-        return Card(self.name, self.title, self.secret_name, self.business, **texts)
+        return InjectorInfo(self.name, self.title, self.secret_name, self.scope, **texts)
 
 
 def read_files(directory: Path = FILES) -> list[PeerFile]:
-    """Returns every contender that is described."""
+    """Returns the descriptions of all peers."""
     return [PeerFile.model_validate(yaml.safe_load(path.read_text())) for path in sorted(directory.glob("*.yaml"))]
 
 
 class Peer:
-    """Contender: the injector of a file, from a binary of `binaries`."""
+    """The injector of a file, with its binary in `binaries`."""
 
     def __init__(self, lab: Lab, file: PeerFile, binaries: Path) -> None:
-        self.card = file.card()
+        self.info = file.info()
         self._lab = lab
         self._file = file
         self._binary = (binaries / file.binary).resolve()
@@ -91,13 +91,13 @@ class Peer:
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Its process id."""
         if self._process is None:
             raise LabError(f"'{self._file.name}' was not started")
         return self._process.pid
 
     def start(self) -> None:
-        """Starts it; the first time its manifests are applied before."""
+        """Starts it; before the first start its manifests are applied."""
         if not self._values:
             self._set_up()
         argv = [str(self._binary), *self._filled(self._file.arguments)]
@@ -112,24 +112,24 @@ class Peer:
         self._process = self._lab.processes.start(self._file.name, argv, env=env)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops it."""
         if self._process is not None:
             self._process.stop(timeout=20)
 
     def rotate(self) -> bool:
-        """Rewrites its file or applies what its own documentation says to."""
+        """Changes the credential as its documentation describes."""
         self._renew()
         if self._file.rotation:
             self._lab.control_plane.apply(*self._filled(self._file.rotation))
         return bool(self._file.rotation or self._file.rotation_file)
 
-    def retire(self) -> bool:
-        """Deletes what its own documentation says to."""
-        for manifest in self._filled(self._file.retirement):
+    def uninstall(self) -> bool:
+        """Deletes the objects that its documentation names."""
+        for manifest in self._filled(self._file.uninstall):
             self._lab.control_plane.kubectl(
                 "delete", "--wait=false", "--ignore-not-found", "-f", "-", input=json.dumps(manifest)
             )
-        return bool(self._file.retirement)
+        return bool(self._file.uninstall)
 
     def _set_up(self) -> None:
         plane = self._lab.control_plane
@@ -147,11 +147,11 @@ class Peer:
         self._renew()
         for manifest in self._filled(self._file.manifests):
             wait_until(
-                partial(self._is_taken, manifest), f"the manifests of '{self._file.name}' are taken", deadline=30
+                partial(self._is_applied, manifest), f"the manifests of '{self._file.name}' are applied", deadline=30
             )
 
-    def _is_taken(self, manifest: dict[str, Any]) -> bool:
-        """Applies one; a definition takes a moment before the API server knows objects of it."""
+    def _is_applied(self, manifest: dict[str, Any]) -> bool:
+        """Applies one manifest; the API server needs a moment to serve a new CRD."""
         try:
             self._lab.control_plane.apply(manifest)
         except LabError as error:
@@ -168,7 +168,7 @@ class Peer:
         Path(self._values["credentialFile"]).write_text(content)
 
     def _in_pod(self, argv: list[str]) -> list[str]:
-        """Wraps a command so that it finds its account where a pod does, in a mount namespace of its own."""
+        """Wraps a command so that it finds its service account files as in a pod, in a private mount namespace."""
         directory = self._lab.control_plane.directory / f"{self._file.name}-account"
         directory.mkdir(exist_ok=True)
         (directory / "token").write_text(self._account.token())
@@ -179,7 +179,7 @@ class Peer:
         return ["unshare", "--mount", "sh", "-c", script]
 
     def _filled(self, shape: Any) -> Any:
-        """Returns the same shape with every text filled in."""
+        """Returns the same structure with variables substituted in every text."""
         if isinstance(shape, str):
             return Template(shape).substitute(self._values)
         if isinstance(shape, list):

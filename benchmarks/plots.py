@@ -1,4 +1,4 @@
-"""Results as SVG, written by hand: two small pictures do not need a plotting library among the dependencies."""
+"""Results as SVG, generated without a plotting library, because there are only two small pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = 'font-family="sans-serif" font-size="12" fill="#1f2328"'
 
 @dataclass(frozen=True)
 class Line:
-    """One contender's line in a panel."""
+    """The line of one injector in a panel."""
 
     label: str
     points: Sequence[Point]
@@ -38,7 +38,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to pixels."""
+    """Maps values to pixels."""
 
     low: float
     high: float
@@ -57,7 +57,7 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Returns the values that are written at the axis."""
+        """Returns the values of the axis labels."""
         if self.log:
             powers = range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)
             return [10.0**power for power in powers]

@@ -1,4 +1,4 @@
-"""Which loads at which size, how often, and in which order."""
+"""Which loads run, at which size, how often, and in which order."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.arena import Arena, arena, wipe
 from benchmarks.baseline import Baseline
-from benchmarks.contender import Contender
+from benchmarks.environment import BenchmarkEnvironment, open_environment, reset_cluster
+from benchmarks.injector import Injector
 from benchmarks.loads.arrivals import Row, backlog, burst, trickle
-from benchmarks.loads.quiet import churn, deletion, rest, restart
-from benchmarks.loads.upkeep import foreign_writer, repair, rotation
+from benchmarks.loads.maintenance import foreign_writer, repair, rotation
+from benchmarks.loads.steady_state import churn, deletion, rest, restart
 from lab.lab import Lab
 from lab.process import LabError
 
-FLOORS = (8, 16, 32, 64)
+FLOOR_CONCURRENCIES = (8, 16, 32, 64)
 LOADS = ("burst", "flood", "backlog")
 FLOOR_RUNS = 2
-WARM_UP = 100
+WARM_UP_NAMESPACES = 100
 
 
 @dataclass(frozen=True)
 class Round:
-    """Burst, flood and backlog at one size: how often, and in how many of these runs the peers take part."""
+    """Burst, flood and backlog at one size: the number of runs, and the number of runs that include the peers."""
 
     size: int
     runs: int
@@ -36,25 +36,25 @@ class Round:
 
 @dataclass(frozen=True)
 class Program:
-    """How much of everything; seconds and namespaces a second."""
+    """The size of each load, in namespaces, seconds, and namespaces per second."""
 
     name: str
     rounds: tuple[Round, ...]
     deep: int
-    """How many namespaces there are already while the loads other than burst and backlog are done."""
+    """The number of existing namespaces during the loads other than burst, flood and backlog."""
     trickles: tuple[tuple[float, float], ...]
     repairs: int
     foreign_seconds: float
     rest_seconds: float
     churn_seconds: float
-    patience: float
-    """How long a burst may take before a contender counts as not finished; a second more for each fifty namespaces."""
+    timeout_seconds: float
+    """The time limit of a burst, plus one second for each fifty namespaces."""
     arrivals: float = 20.0
-    """Namespaces a second that come beside a rotation and beside a foreign writer."""
+    """New namespaces per second during a rotation and beside a foreign writer."""
 
-    def patience_for(self, size: int) -> float:
-        """How many seconds a load of so many namespaces may take."""
-        return self.patience + size / 50
+    def timeout_for(self, size: int) -> float:
+        """Returns the time limit in seconds for a load of this size."""
+        return self.timeout_seconds + size / 50
 
 
 QUICK = Program(
@@ -66,7 +66,7 @@ QUICK = Program(
     foreign_seconds=5,
     rest_seconds=10,
     churn_seconds=0,
-    patience=40,
+    timeout_seconds=40,
 )
 FULL = Program(
     name="full",
@@ -77,7 +77,7 @@ FULL = Program(
     foreign_seconds=15,
     rest_seconds=30,
     churn_seconds=0,
-    patience=40,
+    timeout_seconds=40,
 )
 CHURN = Program(
     name="churn",
@@ -88,152 +88,154 @@ CHURN = Program(
     foreign_seconds=0,
     rest_seconds=0,
     churn_seconds=1800,
-    patience=600,
+    timeout_seconds=600,
 )
-"""Only whether memory grows: nobody is compared, so it may run beside other work."""
+"""Measures only memory growth and compares nothing, so it can run beside other work."""
 
 
 @dataclass
 class Record:
-    """Everything that was measured, one row per load and run; `say` is told each as it comes in."""
+    """All results, one row per load and run; `say` prints each new row."""
 
     say: Callable[[str], None]
     rows: list[Row] = field(default_factory=list)
 
-    def add(self, contender: str, load: str, size: int, row: Row) -> None:
-        """Notes a row."""
-        self.rows.append({"contender": contender, "load": load, "size": size, **row})
-        self.say(f"{contender:>16}  {load:<9} {size:>6}  {_digest(row)}")
+    def add(self, injector: str, load: str, size: int, row: Row) -> None:
+        """Adds a row."""
+        self.rows.append({"injector": injector, "load": load, "size": size, **row})
+        self.say(f"{injector:>16}  {load:<9} {size:>6}  {_digest(row)}")
 
-    def select(self, contender: str, load: str, size: int | None = None) -> list[Row]:
-        """Returns the rows of one contender and load."""
-        wanted = {"contender": contender, "load": load} | ({} if size is None else {"size": size})
+    def select(self, injector: str, load: str, size: int | None = None) -> list[Row]:
+        """Returns the rows of one injector and load."""
+        wanted = {"injector": injector, "load": load} | ({} if size is None else {"size": size})
         return [row for row in self.rows if wanted.items() <= row.items()]
 
 
 class Bench:
-    """Carries a program out on a lab; contenders take turns in every run, so that all meet the same weather."""
+    """Runs a program on a lab; injectors alternate within each run, so that all see the same state of the machine."""
 
     def __init__(self, lab: Lab, program: Program, record: Record) -> None:
         self._lab = lab
         self.program = program
         self._record = record
-        self._lost: set[str] = set()
+        self._excluded: set[str] = set()
 
-    async def run(self, ours: Contender, peers: Sequence[Contender], by_policy: Contender) -> None:
-        """Everything: the floor, then size by size arrivals and, at the size that is `deep`, everything else.
+    async def run(self, ours: Injector, peers: Sequence[Injector], by_policy: Injector) -> None:
+        """Runs everything: the floor, then the arrivals for each size, and all other loads at the size `deep`.
 
-        `by_policy` is the same as `ours` with the admission policy: it only shows what a burst costs then.
+        `by_policy` is `ours` with the admission policy; only its burst is measured.
         """
         floor = await self.find_floor()
-        for stint in self.program.rounds:
-            for run in range(stint.runs):
-                some = peers if run < stint.peer_runs else ()
-                for contender in (floor, ours, *some):
+        for round_ in self.program.rounds:
+            for run in range(round_.runs):
+                some = peers if run < round_.peer_runs else ()
+                for injector in (floor, ours, *some):
                     for load in LOADS:
-                        await self._attempt(contender, load, stint.size, with_restart=run == 0)
-            await self._attempt(by_policy, "burst", stint.size)
-            if stint.size == self.program.deep:
-                for contender in (ours, *peers):
-                    await self._attempt(contender, "deep", stint.size)
+                        await self._attempt(injector, load, round_.size, with_restart=run == 0)
+            await self._attempt(by_policy, "burst", round_.size)
+            if round_.size == self.program.deep:
+                for injector in (ours, *peers):
+                    await self._attempt(injector, "deep", round_.size)
 
-    async def run_churn(self, ours: Contender) -> None:
-        """Only the coming and going, over `deep` namespaces."""
+    async def run_churn(self, ours: Injector) -> None:
+        """Runs only the churn, with `deep` existing namespaces."""
         await self._attempt(ours, "churn", self.program.deep)
 
     async def find_floor(self) -> Baseline:
-        """Returns the trivial client at its best concurrency."""
+        """Returns the floor with the best concurrency."""
         await self._warm_up()
         size = min(1000, self.program.rounds[-1].size)
-        floors = [Baseline(self._lab, concurrency) for concurrency in FLOORS]
+        floors = [Baseline(self._lab, concurrency) for concurrency in FLOOR_CONCURRENCIES]
         for floor in floors:
             for _ in range(FLOOR_RUNS):
                 await self._attempt(floor, "backlog", size)
         return min(floors, key=lambda floor: median(self._seconds(floor, size)))
 
     def _seconds(self, floor: Baseline, size: int) -> list[float]:
-        rows = self._record.select(floor.card.name, "backlog", size)
+        rows = self._record.select(floor.info.name, "backlog", size)
         return [row["seconds"] for row in rows if row["finished"]] or [float("inf")]
 
     async def _warm_up(self) -> None:
-        async with self._turn(Baseline(self._lab, FLOORS[0])) as stage:
-            await stage.start()
-            await burst(stage, WARM_UP, self.program.patience_for(WARM_UP))
+        async with self._turn(Baseline(self._lab, FLOOR_CONCURRENCIES[0])) as environment:
+            await environment.start()
+            await burst(environment, WARM_UP_NAMESPACES, self.program.timeout_for(WARM_UP_NAMESPACES))
 
-    async def _attempt(self, contender: Contender, load: str, size: int, *, with_restart: bool = False) -> None:
-        """One contender's turn; one that fails is out of it, and the others go on."""
-        name = contender.card.name
-        if name in self._lost:
+    async def _attempt(self, injector: Injector, load: str, size: int, *, with_restart: bool = False) -> None:
+        """Runs one load for one injector; an injector that does not finish is excluded from later runs."""
+        name = injector.info.name
+        if name in self._excluded:
             return
         try:
-            async with self._turn(contender) as stage:
+            async with self._turn(injector) as environment:
                 match load:
                     case "burst" | "flood":
-                        await self._burst(stage, size, flood=load == "flood")
-                        if load == "burst" and with_restart and not isinstance(contender, Baseline):
-                            await self._quiet(stage, size)
+                        await self._burst(environment, size, flood=load == "flood")
+                        if load == "burst" and with_restart and not isinstance(injector, Baseline):
+                            await self._steady_state(environment, size)
                     case "backlog":
-                        self._record.add(name, load, size, await backlog(stage, size, self.program.patience_for(size)))
+                        self._record.add(
+                            name, load, size, await backlog(environment, size, self.program.timeout_for(size))
+                        )
                     case "churn":
-                        await self._fill(stage, size)
-                        self._record.add(name, load, size, await churn(stage, self.program.churn_seconds))
+                        await self._fill(environment, size)
+                        self._record.add(name, load, size, await churn(environment, self.program.churn_seconds))
                     case _:
-                        await self._deep(stage, size)
+                        await self._deep(environment, size)
         except LabError as error:
             self._record.add(name, "failed", size, {"during": load, "error": str(error).splitlines()[0]})
         if any(not row.get("finished", True) for row in self._record.select(name, load)):
-            self._lost.add(name)
-            self._record.add(name, "gave up", size, {"during": load})
+            self._excluded.add(name)
+            self._record.add(name, "excluded", size, {"during": load})
 
     @asynccontextmanager
-    async def _turn(self, contender: Contender) -> AsyncIterator[Arena]:
+    async def _turn(self, injector: Injector) -> AsyncIterator[BenchmarkEnvironment]:
         try:
-            async with arena(self._lab, contender) as stage:
+            async with open_environment(self._lab, injector) as environment:
                 try:
-                    yield stage
+                    yield environment
                 finally:
-                    await stage.stop()
+                    await environment.stop()
         finally:
-            await asyncio.to_thread(wipe, self._lab.control_plane)
+            await asyncio.to_thread(reset_cluster, self._lab.control_plane)
 
-    async def _burst(self, stage: Arena, size: int, *, flood: bool) -> None:
-        await stage.start()
-        await stage.awake()
-        row = await burst(stage, size, self.program.patience_for(size), flood=flood)
-        self._record.add(stage.contender.card.name, "flood" if flood else "burst", size, row)
+    async def _burst(self, environment: BenchmarkEnvironment, size: int, *, flood: bool) -> None:
+        await environment.start()
+        await environment.wait_serving()
+        row = await burst(environment, size, self.program.timeout_for(size), flood=flood)
+        self._record.add(environment.injector.info.name, "flood" if flood else "burst", size, row)
 
-    async def _quiet(self, stage: Arena, size: int) -> None:
-        name = stage.contender.card.name
-        served = [one for one in stage.sightings.names() if stage.sightings[one].done is not None]
-        self._record.add(name, "restart", size, await restart(stage, served))
-        self._record.add(name, "rest", size, await rest(stage, self.program.rest_seconds))
+    async def _steady_state(self, environment: BenchmarkEnvironment, size: int) -> None:
+        name = environment.injector.info.name
+        served = [one for one in environment.observations.names() if environment.observations[one].done is not None]
+        self._record.add(name, "restart", size, await restart(environment, served))
+        self._record.add(name, "rest", size, await rest(environment, self.program.rest_seconds))
 
-    async def _deep(self, stage: Arena, size: int) -> None:
-        program, name = self.program, stage.contender.card.name
-        names = await self._fill(stage, size)
+    async def _deep(self, environment: BenchmarkEnvironment, size: int) -> None:
+        program, name = self.program, environment.injector.info.name
+        names = await self._fill(environment, size)
         for rate, seconds in program.trickles:
-            self._record.add(name, "trickle", size, await trickle(stage, rate, seconds))
-        row = await rotation(stage, names, program.arrivals, program.patience_for(size))
+            self._record.add(name, "trickle", size, await trickle(environment, rate, seconds))
+        row = await rotation(environment, names, program.arrivals, program.timeout_for(size))
         self._record.add(name, "rotation", size, row)
-        self._record.add(name, "repair", size, await repair(stage, names, program.repairs))
-        row = await foreign_writer(stage, program.arrivals, program.foreign_seconds)
+        self._record.add(name, "repair", size, await repair(environment, names, program.repairs))
+        row = await foreign_writer(environment, program.arrivals, program.foreign_seconds)
         self._record.add(name, "foreign", size, row)
-        self._record.add(name, "deletion", size, await deletion(stage, program.patience_for(size)))
+        self._record.add(name, "deletion", size, await deletion(environment, program.timeout_for(size)))
 
-    async def _fill(self, stage: Arena, size: int) -> list[str]:
-        """Starts the contender and has it serve so many namespaces; returns their names."""
-        await stage.start()
-        await stage.awake()
-        names = stage.fresh_names(size)
-        await stage.create(names, with_accounts=False)
-        if not await stage.until_done(names, self.program.patience_for(size)):
-            raise LabError(f"{stage.sightings.count_done(names)} of {size} namespaces were served in time")
-        await stage.awake()  # the controller manager, too, has caught up with what was made
+    async def _fill(self, environment: BenchmarkEnvironment, size: int) -> list[str]:
+        """Starts the injector, lets it serve `size` namespaces, and returns their names. Raises LabError."""
+        await environment.start()
+        await environment.wait_serving()
+        names = environment.new_names(size)
+        await environment.create(names, with_accounts=False)
+        if not await environment.until_done(names, self.program.timeout_for(size)):
+            raise LabError(f"{environment.observations.count_done(names)} of {size} namespaces were served in time")
+        await environment.wait_serving()  # the controller manager has also processed all namespaces
         return names
 
 
 def _digest(row: Row) -> str:
-    """The gist of a row for whoever watches."""
+    """Returns a one-line summary of a row for the console."""
     parts = []
     for key, value in row.items():
         if isinstance(value, dict) and "p50" in value:
@@ -246,7 +248,7 @@ def _digest(row: Row) -> str:
 
 
 def started_at() -> str:
-    """The day of the run, as it is shown."""
+    """Returns the date of the run."""
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 

@@ -1,6 +1,6 @@
-"""Puts results in their place: JSON, plots, and the tables between the marks of a page.
+"""Writes results: JSON, plots, and the tables between two markers of a page.
 
-`python -m benchmarks.report` writes plots and tables anew from docs/benchmarks/latest.json.
+`python -m benchmarks.report` writes plots and tables again from docs/benchmarks/latest.json.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ END = "<!-- end of what `make bench` writes -->"
 
 
 def write(content: dict[str, Any], folder: Path, page: Path) -> None:
-    """Writes everything; a page without marks is made to hold the tables alone.
+    """Writes JSON, plots and tables; a new page contains the tables only.
 
-    The churn, which takes long and compares nobody, has a file of its own, so that neither costs the other.
+    The churn is slow and compares nothing. It has a separate file, so that either can be repeated alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = CHURN if content["program"]["name"] == "churn" else LATEST
@@ -50,10 +50,10 @@ def render(folder: Path, page: Path) -> None:
 
 
 def _latency(results: Results) -> list[Panel]:
-    """How many per cent of the namespaces were done within how many milliseconds."""
+    """The percentage of namespaces that were done within a time in milliseconds."""
     size = results.sizes[-1]
     rates = [rate for rate, _ in results.content["program"]["trickles"]]
-    names = [results.floor, *(card["name"] for card in results.cards)]
+    names = [results.floor, *(info["name"] for info in results.infos)]
     panels = [
         Panel(
             f"Burst of {size:,}: ServiceAccount seen → done",
@@ -70,10 +70,14 @@ def _latency(results: Results) -> list[Panel]:
         )
     ]
     for rate in rates[-1:]:
-        found = [(card["name"], results.trickle(card["name"], rate).get("from_account", {})) for card in results.cards]
-        bare = results.trickle(results.cards[0]["name"], rate).get("yardstick", {})
+        found = [(info["name"], results.trickle(info["name"], rate).get("from_account", {})) for info in results.infos]
+        bare = results.trickle(results.infos[0]["name"], rate).get("yardstick", {})
         title = f"{rate:g}/s over {results.deep:,}: ServiceAccount seen → done"
-        panels.append(Panel(title, "milliseconds", "% of namespaces", _curves([*found, ("one locked PATCH", bare)])))
+        panels.append(
+            Panel(
+                title, "milliseconds", "% of namespaces", _curves([*found, ("one PATCH with optimistic locking", bare)])
+            )
+        )
     return panels
 
 
@@ -87,7 +91,7 @@ def _curves(found: list[tuple[str, dict[str, Any]]]) -> list[Line]:
 
 def _cost(results: Results) -> list[Panel]:
     def panel(title: str, up: str, load: str, *path: str) -> Panel:
-        names = [results.floor, *(card["name"] for card in results.cards)]
+        names = [results.floor, *(info["name"] for info in results.infos)]
         lines = [Line(name, _medians(results, load, name, path)) for name in names]
         return Panel(title, "namespaces", up, [line for line in lines if line.points])
 

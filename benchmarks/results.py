@@ -1,4 +1,4 @@
-"""What was measured, as tables and plots ask for it."""
+"""Queries of the results, for tables and plots."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ class Results:
     content: dict[str, Any]
 
     @property
-    def cards(self) -> list[dict[str, str]]:
-        """Everybody who was measured, but for the floor."""
-        return list(self.content["contenders"])
+    def infos(self) -> list[dict[str, str]]:
+        """All measured injectors except the floor."""
+        return list(self.content["injectors"])
 
     @property
     def peers(self) -> list[str]:
-        """The names of those that are not ours."""
-        return [card["name"] for card in self.cards if card["name"] not in {OURS, BY_POLICY}]
+        """The names of the other injectors."""
+        return [info["name"] for info in self.infos if info["name"] not in {OURS, BY_POLICY}]
 
     @property
     def sizes(self) -> list[int]:
-        """How many namespaces came at once."""
-        return [stint["size"] for stint in self.content["program"]["rounds"]]
+        """The sizes of the rounds, in namespaces."""
+        return [round_["size"] for round_ in self.content["program"]["rounds"]]
 
     @property
     def deep(self) -> int:
-        """How many namespaces there were during the loads that are done at one size only."""
+        """The number of existing namespaces during the loads that run at one size only."""
         return int(self.content["program"]["deep"])
 
     @property
     def floor(self) -> str:
-        """The name of the floor at its best concurrency: the only one that had every run."""
-        names = {row["contender"] for row in self.rows("burst") if row["contender"].startswith(FLOOR)}
+        """The name of the floor with the best concurrency: the only one with all runs."""
+        names = {row["injector"] for row in self.rows("burst") if row["injector"].startswith(FLOOR)}
         return max(sorted(names), key=lambda name: len(self.rows("burst", name)), default=FLOOR)
 
-    def rows(self, load: str, contender: str | None = None, size: int | None = None) -> list[Row]:
-        """The rows of a load, as far as they are asked for."""
+    def rows(self, load: str, injector: str | None = None, size: int | None = None) -> list[Row]:
+        """Returns the rows of a load, optionally of one injector and size."""
         return [
             row
             for row in self.content["rows"]
-            if row["load"] == load and contender in {None, row["contender"]} and size in {None, row["size"]}
+            if row["load"] == load and injector in {None, row["injector"]} and size in {None, row["size"]}
         ]
 
-    def values(self, load: str, contender: str, size: int, *path: str) -> list[float]:
-        """One number out of every run in which it was measured."""
-        found = [_dig(row, path) for row in self.rows(load, contender, size) if row.get("finished", True)]
+    def values(self, load: str, injector: str, size: int, *path: str) -> list[float]:
+        """Returns one number of every run that has it."""
+        found = [_dig(row, path) for row in self.rows(load, injector, size) if row.get("finished", True)]
         return [float(value) for value in found if value is not None]
 
     def floor_seconds(self, load: str, size: int) -> float | None:
-        """T*: the median of the floor."""
+        """Returns T*, the median of the floor, or None."""
         seconds = self.values(load, self.floor, size, "seconds")
         return median(seconds) if seconds else None
 
-    def trickle(self, contender: str, rate: float) -> Row:
-        """The row of a trickle at this rate, if there is one."""
-        return next((row for row in self.rows("trickle", contender) if row["rate"] == rate), {})
+    def trickle(self, injector: str, rate: float) -> Row:
+        """Returns the row of a trickle at this rate, or an empty mapping."""
+        return next((row for row in self.rows("trickle", injector) if row["rate"] == rate), {})
 
 
 def _dig(row: Row, path: Sequence[str]) -> Any:

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.figures import NOTHING, number, spread
-from benchmarks.goals import REPAIRS, judge
+from benchmarks.comparison import compare_all
+from benchmarks.figures import NO_VALUE, median_and_range, number
+from benchmarks.goals import REPAIRS, evaluate_goals
 from benchmarks.loads.arrivals import Row
 from benchmarks.results import Results
-from benchmarks.rivals import duels
 
-VERDICTS = {True: "yes", False: "**no**", None: NOTHING}
+YES_NO = {True: "yes", False: "**no**", None: NO_VALUE}
 Cell = Callable[[Results, str], str]
 
 
 def page(results: Results, folder: str) -> str:
-    """Returns everything that stands between the marks of the page; `folder` is where the pictures are from there."""
+    """Returns the text between the markers of the page; `folder` is the relative path of the pictures."""
     name, minutes = results.content["program"]["name"], results.content["minutes"]
     begin = f"Run of {results.content['date']}, program '{name}', {minutes:g} minutes."
     parts = [
-        f"{begin} The median of all runs, and the least and the most of them in brackets.",
+        f"{begin} Values are medians of all runs, with minimum and maximum in brackets.",
         "### Goals",
-        _table(("figure", "goal", "measured", "held"), _goals(results)),
-        "### Against the best of the others",
-        _table(("figure", "ours", "the best of the others", "who", "ahead"), _duels(results)),
+        _table(("figure", "goal", "measured", "met"), _goals(results)),
+        "### Compared with the best peer",
+        _table(("figure", "harbor-operator", "best peer", "peer", "better"), _comparisons(results)),
         "### Side by side",
         _comparison(results),
-        "### Cost against the number of namespaces",
+        "### Cost by number of namespaces",
         _table(
-            ("namespaces", "contender", "burst", "flood", "backlog", "CPU, burst", "RSS at rest", "CPU at rest"),
+            ("namespaces", "injector", "burst", "flood", "backlog", "CPU, burst", "RSS at rest", "CPU at rest"),
             _sizes(results),
         ),
         f"![latencies]({folder}/latency.svg)",
-        f"![cost against the number of namespaces]({folder}/cost.svg)",
-        "### Contenders",
-        _table(("contender", "business", "limits", "settings", "rights"), _cards(results)),
+        f"![cost by number of namespaces]({folder}/cost.svg)",
+        "### Injectors",
+        _table(("injector", "scope", "limits", "settings", "rights"), _cards(results)),
         _absent(results),
         "### Machine",
-        _table(("what", "how"), results.content["machine"].items()),
+        _table(("property", "value"), results.content["machine"].items()),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -48,15 +48,18 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _goals(results: Results) -> list[Sequence[str]]:
-    return [(goal.figure, goal.goal, goal.measured, VERDICTS[goal.held]) for goal in judge(results)]
+    return [(goal.figure, goal.goal, goal.measured, YES_NO[goal.met]) for goal in evaluate_goals(results)]
 
 
-def _duels(results: Results) -> list[Sequence[str]]:
-    return [(duel.figure, duel.ours, duel.theirs, duel.rival, VERDICTS[duel.ahead]) for duel in duels(results)]
+def _comparisons(results: Results) -> list[Sequence[str]]:
+    return [
+        (comparison.figure, comparison.ours, comparison.theirs, comparison.best_peer, YES_NO[comparison.is_better])
+        for comparison in compare_all(results)
+    ]
 
 
 def _comparison(results: Results) -> str:
-    names = [card["name"] for card in results.cards]
+    names = [info["name"] for info in results.infos]
     cells = _cells(results)
     rows = [(figure, *(cell(results, name) for name in names)) for figure, cell in cells.items()]
     floors = [
@@ -79,15 +82,15 @@ def _cells(results: Results) -> dict[str, Cell]:
         cells[f"restart over {size:,}: reads inside"] = _runs("restart", size, "reads")
     for rate, _ in results.content["program"]["trickles"]:
         cells[f"trickle {rate:g}/s: account → done p50 / p99"] = _trickle(rate, "from_account")
-        cells[f"trickle {rate:g}/s: one locked PATCH p50 / p99"] = _trickle(rate, "yardstick")
+        cells[f"trickle {rate:g}/s: one PATCH with optimistic locking p50 / p99"] = _trickle(rate, "yardstick")
     smallest, deep = results.sizes[0], results.deep
     for what in ("writes", "reads"):
-        cells[f"{what} per fresh namespace, burst of {smallest:,}"] = _runs("burst", smallest, f"{what}_per_namespace")
+        cells[f"{what} per new namespace, burst of {smallest:,}"] = _runs("burst", smallest, f"{what}_per_namespace")
     cells[f"rotation of {deep:,}"] = _runs("rotation", deep, "seconds", unit=" s")
-    cells["fresh during rotation: account → done p50 / p99"] = _pair("rotation", deep, "fresh", "from_account")
+    cells["new during rotation: account → done p50 / p99"] = _pair("rotation", deep, "fresh", "from_account")
     for kind, name in REPAIRS.items():
         cells[f"repair, {name}: p50 / p99"] = _repair(kind)
-    cells["entries of others lost"] = _lost
+    cells["entries of others lost"] = _excluded
     cells["left behind after deletion: Secrets / references"] = _left
     return cells
 
@@ -97,7 +100,7 @@ def _runs(load: str, size: int, *path: str, unit: str = "") -> Cell:
         rows = results.rows(load, name, size)
         if any(not row.get("finished", True) for row in rows):
             return f"{rows[-1]['done']} of {size:,} in time"
-        return spread(results.values(load, name, size, *path), unit)
+        return median_and_range(results.values(load, name, size, *path), unit)
 
     return cell
 
@@ -105,7 +108,7 @@ def _runs(load: str, size: int, *path: str, unit: str = "") -> Cell:
 def _pair(load: str, size: int, *path: str) -> Cell:
     def cell(results: Results, name: str) -> str:
         marks = [results.values(load, name, size, *path, mark) for mark in ("p50", "p99")]
-        return " / ".join(spread(values) for values in marks) + " ms" if all(marks) else NOTHING
+        return " / ".join(median_and_range(values) for values in marks) + " ms" if all(marks) else NO_VALUE
 
     return cell
 
@@ -113,7 +116,7 @@ def _pair(load: str, size: int, *path: str) -> Cell:
 def _trickle(rate: float, what: str) -> Cell:
     def cell(results: Results, name: str) -> str:
         found = results.trickle(name, rate).get(what, {})
-        return f"{number(found['p50'])} / {number(found['p99'])} ms" if "p50" in found else NOTHING
+        return f"{number(found['p50'])} / {number(found['p99'])} ms" if "p50" in found else NO_VALUE
 
     return cell
 
@@ -123,26 +126,26 @@ def _repair(kind: str) -> Cell:
         found: Row = next((row.get(kind, {}) for row in results.rows("repair", name)), {})
         if found.get("not_repaired"):
             return f"not within {found['waited_seconds']:g} s"
-        return f"{number(found['p50'])} / {number(found['p99'])} ms" if "p50" in found else NOTHING
+        return f"{number(found['p50'])} / {number(found['p99'])} ms" if "p50" in found else NO_VALUE
 
     return cell
 
 
-def _lost(results: Results, name: str) -> str:
+def _excluded(results: Results, name: str) -> str:
     rows = results.rows("foreign", name)
-    return f"{rows[0]['lost']} of {rows[0]['added']:,}" if rows else NOTHING
+    return f"{rows[0]['lost']} of {rows[0]['added']:,}" if rows else NO_VALUE
 
 
 def _left(results: Results, name: str) -> str:
     rows = results.rows("deletion", name)
     if not rows:
-        return NOTHING
-    left = f"{rows[0]['left']['secrets']:,} / {rows[0]['left'].get('references', NOTHING)}"
-    return left if rows[0]["possible"] else f"{left} (has no way to)"
+        return NO_VALUE
+    left = f"{rows[0]['left']['secrets']:,} / {rows[0]['left'].get('references', NO_VALUE)}"
+    return left if rows[0]["possible"] else f"{left} (not supported)"
 
 
 def _sizes(results: Results) -> list[Sequence[str]]:
-    names = [results.floor, *(card["name"] for card in results.cards)]
+    names = [results.floor, *(info["name"] for info in results.infos)]
     return [
         (
             f"{size:,}",
@@ -160,15 +163,13 @@ def _sizes(results: Results) -> list[Sequence[str]]:
 
 
 def _cards(results: Results) -> list[Sequence[str]]:
-    return [
-        (card["title"], card["business"], card["limits"], card["settings"], card["rights"]) for card in results.cards
-    ]
+    return [(info["title"], info["scope"], info["limits"], info["settings"], info["rights"]) for info in results.infos]
 
 
 def _absent(results: Results) -> str:
-    lines = [f"- {card['title']} ({card['business']}): {card['limits']}" for card in results.content["absent"]]
-    return "Absent, because no binary was given:\n\n" + "\n".join(lines) if lines else ""
+    lines = [f"- {info['title']} ({info['scope']}): {info['limits']}" for info in results.content["absent"]]
+    return "Not measured, because no binary was given:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _seconds(value: float | None) -> str:
-    return NOTHING if value is None else f"{number(value)} s"
+    return NO_VALUE if value is None else f"{number(value)} s"

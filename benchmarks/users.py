@@ -1,4 +1,4 @@
-"""An account per contender, so that the audit log tells them apart."""
+"""A service account per injector, so that the audit log distinguishes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMESPACE = "bench-users"
 
 
 class User:
-    """A ServiceAccount with all rights: what a contender may do is not what is measured here."""
+    """A service account with all rights: rights are not part of the measurement."""
 
     def __init__(self, plane: ControlPlane, account: str) -> None:
         self.account = account
@@ -19,9 +19,9 @@ class User:
         self._kubeconfig: Path | None = None
 
     def kubeconfig(self) -> Path:
-        """Returns a file to act as this account, which is made the first time."""
+        """Returns a kubeconfig for this account; the first call creates the account."""
         if self._kubeconfig is None:
-            self._make()
+            self._create()
             self._kubeconfig = self._plane.kubeconfig_for_service_account(NAMESPACE, self.account)
         return self._kubeconfig
 
@@ -30,7 +30,7 @@ class User:
         self.kubeconfig()
         return self._plane.kubectl("create", "token", self.account, "-n", NAMESPACE, "--duration=24h").strip()
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         metadata = {"name": self.account, "namespace": NAMESPACE}
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
         self._plane.apply(

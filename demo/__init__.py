@@ -1,1 +1,1 @@
-"""`make demo`: the main job, seen by a person, on real servers."""
+"""`make demo`: shows the main job on real servers."""

@@ -1,4 +1,4 @@
-"""Runs the demo; with --keep it leaves everything up in the background until `make lab-down`."""
+"""Runs the demo; with --keep the lab stays up in the background until `python -m lab down`."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo.scenes import play
+from demo.steps import run_demo
 from lab import state
 from lab.lab import Lab
 from lab.process import LabError
 
 ROOT = Path(__file__).parents[1]
-WIDE = 200
+WIDTH_COLUMNS = 200
 
 
 def main() -> int:
-    """Returns 0 only if everything the demo promises was seen."""
+    """Returns 0 only if every step of the demo succeeds."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the lab and the operator running")
-    parser.add_argument("--tell", type=int, metavar="FD", help=argparse.SUPPRESS)
+    parser.add_argument("--ready-fd", type=int, metavar="FD", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    return _detach() if options.keep else _perform(options.tell)
+    return _detach() if options.keep else _run(options.ready_fd)
 
 
-def _perform(tell: int | None) -> int:
-    """Plays the demo; with a pipe to tell, reports the result there and stays until it is told to go."""
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+def _run(ready_fd: int | None) -> int:
+    """Runs the demo; with `ready_fd`, writes there on success and keeps the lab running until SIGTERM."""
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_COLUMNS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with console.status("starting real servers: Kubernetes, PostgreSQL, Redis, Ceph RGW"):
             lab = Lab.start()
         with lab:
-            play(lab, console)
-            if tell is not None:
-                _stay(lab, console, tell)
+            run_demo(lab, console)
+            if ready_fd is not None:
+                _keep_running(lab, console, ready_fd)
     except LabError as error:
         console.print(f"[bold red]failed[/]: {error}", markup=True, soft_wrap=True)
         return 1
     return 0
 
 
-def _stay(lab: Lab, console: Console, tell: int) -> None:
+def _keep_running(lab: Lab, console: Console, ready_fd: int) -> None:
     running = state.describe(lab)
     state.write(running)
-    console.print("\nEverything stays up; `make lab-down` ends it.\n" + running.shell_lines(), markup=False)
-    os.write(tell, b"\0")
-    os.close(tell)
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), sys.stdout.fileno())
-        os.dup2(nothing.fileno(), sys.stderr.fileno())
+    console.print("\nEverything stays up; `python -m lab down` stops it.\n" + running.shell_lines(), markup=False)
+    os.write(ready_fd, b"\0")
+    os.close(ready_fd)
+    with Path(os.devnull).open("wb") as null_device:
+        os.dup2(null_device.fileno(), sys.stdout.fileno())
+        os.dup2(null_device.fileno(), sys.stderr.fileno())
     signal.pause()
 
 
 def _detach() -> int:
-    """Starts the demo in a session of its own, so that it outlives this terminal, and waits for its result."""
-    ours, theirs = os.pipe()
-    command = [sys.executable, "-m", "demo", "--tell", str(theirs)]
-    with subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs], start_new_session=True) as child:
-        os.close(theirs)
-        told = os.read(ours, 1)
-        if not told:
+    """Starts the demo in its own session, so that it outlives this terminal, and waits for its result."""
+    read_fd, write_fd = os.pipe()
+    command = [sys.executable, "-m", "demo", "--ready-fd", str(write_fd)]
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[write_fd], start_new_session=True) as child:
+        os.close(write_fd)
+        ready = os.read(read_fd, 1)
+        if not ready:
             return child.wait() or 1
-        os._exit(0)  # leaving in the ordinary way would wait for the child, which is meant to stay
+        os._exit(0)  # a normal exit would wait for the child, which stays
 
 
 if __name__ == "__main__":

@@ -1,39 +1,43 @@
-"""The lab: every server the operator talks to, as ordinary local processes.
+"""The lab: every server that the operator uses, as local processes.
 
-No container engine, loopback only; one folder holds all state and logs, and everything ends with the parent. Root is
-needed for the real node alone.
+It needs no container engine and listens on loopback only. One folder has all state and logs. All processes end with the
+parent process. Only the real node needs root.
 
-What everything else stands on:
+Foundations:
 
-- `cache`      where built and unpacked programs are kept
+- `cache`      the directory of built and unpacked programs, and its locks
 - `progress`   a spinner on a terminal, plain lines elsewhere
-- `process`    children, their logs, waiting with a deadline, free ports
+- `process`    child processes, their logs, polling with a deadline, free ports
 - `certs`      the certificate authority of the lab
-- `debian`     programs from PATH, else from Debian packages unpacked into the cache
+- `debian`     programs from PATH, else from Debian packages that are unpacked into the cache
 - `gotools`    programs from PATH, else built once from pinned Go modules
 
-The cluster, and all of it together:
+The cluster:
 
-- `controlplane`, `apiserver`, `kubeconfig`   a real control plane
-- `audit`      the API server's own record of every request
-- `badroad`    a way to the API server on which requests fail and watches break off, as a test wants it
-- `node`       a real node, on which pods run, and the choice between it and the next
-- `kwok`       a node whose pods only pretend
-- `ingress`    what leads from outside to the pods of a real node: an nginx that does what Ingress objects say
+- `controlplane`, `apiserver`   a real control plane
+- `kubernetes_client`           the client of its API, and the kubeconfig files
+- `audit`      the API server's audit log: counts requests exactly
+- `fault_proxy`  a proxy to the API server that injects faults
+- `observer`   measures when a namespace has its pull Secret
+- `node`       a real node on which pods run, and the choice between it and KWOK
+- `kwok`       a simulated node: pods become Ready but do not run
+- `ingress`    an ingress controller for the real node
 - `chart`      which Harbor chart is installed
 - `harbor`     a stand-in for Harbor's core, in front of the real docker-registry
-- `lab`        everything started together; `cli` and `state` keep it in the background
+- `operator`, `in_cluster`   the operator as a local process, or as pods
+- `registries`, `registry_fixture`   HarborRegistry objects and everything that they reference
+- `lab`        starts all of it; `cli` and `state` keep it in the background
 
 The backing services, started together by `services`:
 
 - `postgres`   PostgreSQL with TLS, and a log of every statement that changes something
-- `redis`      Redis, standalone or in the shapes that Harbor cannot use
-- `ceph`       monitor, OSD and the RADOS gateway with its Swift dialect
-- `nginx`      TLS front of the gateway and of Harbor, and a log of every request
+- `redis`      Redis, standalone or in a mode that Harbor cannot use
+- `ceph`       monitor, OSD and the RADOS gateway with its Swift API
+- `nginx`      a TLS proxy in front of the gateway and of Harbor, with a request log
 
-What images need:
+Images:
 
-- `registry`   docker-registry from a given configuration
-- `skopeo`     push and pull with proof by digest
-- `images`     a small image made on the spot
+- `registry`   docker-registry with a given configuration
+- `skopeo`     push and pull, verified by digest
+- `images`     creates a small image
 """

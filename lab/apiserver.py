@@ -1,4 +1,4 @@
-"""Command lines and files of the API server and of the two controllers that every cluster has."""
+"""Command lines and files of the API server, the controller manager and the scheduler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SERVICE_RANGE = "10.0.0.0/16"
 HOSTS = ("127.0.0.1", "localhost", "10.0.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 ISSUER = "https://kubernetes.default.svc"
-ROTATE_NEVER_MIB = 1_000_000
+MAX_AUDIT_LOG_MIB = 1_000_000
 
 COMPONENT_USERS = {
     "admin": ("admin", "system:masters"),
@@ -24,14 +24,14 @@ COMPONENT_USERS = {
     "controller-manager": ("system:kube-controller-manager", ""),
     "scheduler": ("system:kube-scheduler", ""),
 }
-"""Who holds a token: the user's name and group as the API server, and so the audit log, sees them."""
+"""User name and group of each token, as they appear in the audit log."""
 
 
 def prepare_apiserver(
-    directory: Path, authority: Authority, tokens: dict[str, str], places: tuple[str, int]
+    directory: Path, authority: Authority, tokens: dict[str, str], endpoints: tuple[str, int]
 ) -> list[str]:
-    """Write the API server's files and return its flags; `places` are etcd's URL and the port to listen on."""
-    etcd_url, port = places
+    """Writes the API server's files and returns its flags; `endpoints` are etcd's URL and the port to listen on."""
+    etcd_url, port = endpoints
     serving = authority.issue("kube-apiserver", hosts=HOSTS)
     signing = authority.client("service-accounts")
     (directory / "service-accounts.key").symlink_to(signing.key_path.resolve())
@@ -52,14 +52,14 @@ def prepare_apiserver(
         "service-account-signing-key-file": signing.key_path,
         "audit-policy-file": directory / "audit-policy.json",
         "audit-log-path": directory / "audit.jsonl",
-        "audit-log-mode": "blocking-strict",  # a batch could still be in memory when somebody counts
-        "audit-log-maxsize": ROTATE_NEVER_MIB,
+        "audit-log-mode": "blocking-strict",  # a batch could be in memory while a test counts
+        "audit-log-maxsize": MAX_AUDIT_LOG_MIB,
     }
     return [f"--{flag}={value}" for flag, value in flags.items()]
 
 
 def controller_manager_argv(directory: Path, ca_path: Path, kubeconfig: Path) -> list[str]:
-    """Flags of the controller manager, with room for thousands of namespaces."""
+    """Returns the flags of the controller manager, with client limits for thousands of namespaces."""
     return [
         f"--kubeconfig={kubeconfig}",
         f"--root-ca-file={ca_path}",
@@ -74,7 +74,7 @@ def controller_manager_argv(directory: Path, ca_path: Path, kubeconfig: Path) ->
 
 
 def scheduler_argv(kubeconfig: Path) -> list[str]:
-    """Flags of the scheduler."""
+    """Returns the flags of the scheduler."""
     return [f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0"]
 
 

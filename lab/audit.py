@@ -1,14 +1,17 @@
-"""The API server's own record of who asked what: the means to count requests exactly.
+"""Reads the API server's audit log, so that tests count requests exactly.
 
     log = control_plane.audit
     mark = log.mark()
-    ...                                     # let something happen
+    ...                                     # the requests to count
     log.writes_since(mark, user="system:serviceaccount:harbor-operator:harbor-operator")   -> list[AuditEvent]
     log.since(mark, user=None, verbs={"list", "watch"})
 
-A write is recorded twice, when it arrives (before it is carried out) and when it is answered, so the reader can wait
-for the second line of each: a write that a client knows to be done is never missed. Reads are recorded only once,
-when answered.
+The log has two records of a write: on arrival, before the server executes it, and after the answer. The reader waits
+for the second record of each, so it never misses a write that a client knows to be done. A read has one record, after
+the answer.
+
+A client receives an answer before its record is in the log. The size of the log therefore does not separate requests
+before a mark from requests after it: `since` compares the time at which the server received each request.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lab.process import LabError
@@ -37,12 +40,15 @@ POLICY: dict[str, Any] = {
         {"level": "Metadata", "omitStages": ["RequestReceived", "ResponseStarted"]},
     ],
 }
-"""Metadata only: no Secret's content ever reaches the log."""
+"""Metadata only: the log never contains the content of a Secret."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """One answered request."""
+    """One answered request; `received` is the time at which the API server received it."""
 
     verb: str
     resource: str
@@ -62,21 +68,25 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._killed_at = 0
+        self._sizes: dict[int, int] = {}
 
     def mark(self) -> int:
-        """This moment; a request under way now counts as after it."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        """Returns the present time in microseconds; requests that the server received earlier are before the mark."""
+        size = self._size()  # before the time: the records of all later requests begin after this size
+        mark = (datetime.now(UTC) - EPOCH) // MICROSECOND
+        self._sizes.setdefault(mark, size)
+        return mark
 
     def server_killed(self) -> None:
-        """Take note that the server was killed just now: what it had not answered will never be."""
+        """Notes that the server was just killed: requests without an answer never get one."""
         with self.path.open("ab") as log:
-            log.write(b"\n")  # ends the line that was perhaps being written
-        self._killed_at = self.mark()
+            log.write(b"\n")  # ends an incomplete line
+        self._killed_at = self._size()
 
     def since(
         self, mark: int = 0, *, user: str | None = None, verbs: AbstractSet[str] | None = None
     ) -> list[AuditEvent]:
-        """Requests answered since `mark`, oldest first; of `user` only and with one of `verbs` only, where given."""
+        """Returns the requests received since `mark` and answered by now, optionally of one user or some verbs."""
         return [
             event
             for event in map(_event, self._settled(mark))
@@ -84,38 +94,52 @@ class AuditLog:
         ]
 
     def writes_since(self, mark: int = 0, user: str | None = None) -> list[AuditEvent]:
-        """Requests since `mark` that change something (or, if refused, would have)."""
+        """Returns the writes received since `mark`, including rejected ones."""
         return self.since(mark, user=user, verbs=WRITES)
 
     def _settled(self, mark: int) -> list[dict[str, Any]]:
-        """The answered requests since `mark`, once every write that had arrived when we began is answered."""
-        end = time.monotonic() + SETTLE_SECONDS
+        """Returns the records of answered requests, after every write that is in the log by now is answered."""
+        deadline = time.monotonic() + SETTLE_SECONDS
         lines = list(self._lines(mark))
         lost = {line["auditID"] for line in self._lines(mark, self._killed_at)}
-        awaited = {line["auditID"] for line in lines if line["stage"] == "RequestReceived"} - lost
-        while awaited - {line["auditID"] for line in lines if line["stage"] != "RequestReceived"}:
-            if time.monotonic() > end:
-                raise LabError(f"{len(awaited)} writes in '{self.path}' are still unanswered after {SETTLE_SECONDS} s")
+        pending = {line["auditID"] for line in lines if line["stage"] == "RequestReceived"} - lost
+        while pending - {line["auditID"] for line in lines if line["stage"] != "RequestReceived"}:
+            if time.monotonic() > deadline:
+                raise LabError(f"{len(pending)} writes in '{self.path}' are still unanswered after {SETTLE_SECONDS} s")
             time.sleep(0.02)
             lines = list(self._lines(mark))
         return [line for line in lines if line["stage"] in {"ResponseComplete", "Panic"}]
 
     def _lines(self, mark: int, end: float = float("inf")) -> Iterator[dict[str, Any]]:
-        """The records that begin between two places; half a record of a killed server is passed over."""
+        """Yields the records of requests received since `mark`, up to an offset of the file."""
+        earliest = EPOCH + mark * MICROSECOND
+        for line in self._records(self._sizes.get(mark, 0), end):
+            if _received(line) >= earliest:
+                yield line
+
+    def _records(self, start: int, end: float) -> Iterator[dict[str, Any]]:
+        """Yields the records that begin between two offsets; skips the incomplete record of a killed server."""
         if not self.path.exists():
             return
         with self.path.open("rb") as log:
-            log.seek(mark)
-            at = mark
+            log.seek(start)
+            offset = start
             for line in log:
-                begin, at = at, at + len(line)
-                if begin >= end or not line.endswith(b"\n"):  # the last line may still be under way
+                begin, offset = offset, offset + len(line)
+                if begin >= end or not line.endswith(b"\n"):  # the server is still writing the last line
                     return
                 try:
                     yield json.loads(line)
                 except json.JSONDecodeError:
                     if begin >= self._killed_at:
                         raise
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+
+def _received(line: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(line["requestReceivedTimestamp"])
 
 
 def _event(line: dict[str, Any]) -> AuditEvent:
@@ -130,5 +154,5 @@ def _event(line: dict[str, Any]) -> AuditEvent:
         code=line.get("responseStatus", {}).get("code", 0),
         uri=line["requestURI"],
         user_agent=line.get("userAgent", ""),
-        received=datetime.fromisoformat(line["requestReceivedTimestamp"]),
+        received=_received(line),
     )

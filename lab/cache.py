@@ -1,4 +1,4 @@
-"""Where the lab keeps what is costly to make: built programs, unpacked packages, package lists."""
+"""The cache of the lab: built programs, unpacked packages, package lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = "harbor-operator-lab"
 
 
 def cache_dir() -> Path:
-    """The per-user cache directory of the lab, made when it is missing."""
+    """Returns the per-user cache directory of the lab; creates it if necessary."""
     chosen = os.environ.get("HARBOR_LAB_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     path = Path(chosen) if chosen else Path(base) / FOLDER
@@ -25,9 +25,9 @@ def cache_dir() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[Path]:
-    """Hold the lock called `name`, against threads and other processes alike, and yield the cache directory.
+    """Holds a named lock against threads and other processes, and yields the cache directory.
 
-    The kernel drops the lock with its holder, so a killed build never blocks the next one.
+    The kernel releases the lock when its holder ends, so a killed build never blocks the next one.
     """
     root = cache_dir()
     locks = root / "locks"

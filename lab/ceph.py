@@ -1,7 +1,7 @@
-"""Ceph: one monitor, one OSD that keeps everything in memory, and the RADOS gateway with its Swift dialect.
+"""Ceph: one monitor, one OSD with an in-memory store, and the RADOS gateway with its Swift API.
 
-The gateway listens on an address of its own, 127.0.0.2, so that a wrong X-Storage-Url fails honestly: the gateway
-builds it from its own port and the name the client used, and at that name nothing listens on that port.
+The gateway listens on a separate address, 127.0.0.2, so that a wrong X-Storage-Url fails: the gateway builds it from
+its port and the host name of the request, and nothing listens on that port at that host name.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ rgw frontends = beast endpoint={gateway_host}:{gateway_port}
 rgw enable apis = s3, swift, swift_auth, admin
 rgw cache enabled = false
 """
-"""Without the cache no change is announced to other gateways; announcing waits 30 s for a gateway that was killed."""
+"""The cache is disabled: with it, a change waits 30 s for the acknowledgement of a gateway that was killed."""
 
 KEYS = {
     "mon.": {"mon": "allow *"},
@@ -82,14 +82,14 @@ KEYS = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as it lies in a container."""
+    """An object in a container."""
 
     name: str
     size: int
 
 
 class Ceph:
-    """A running cluster with its gateway."""
+    """A running Ceph cluster with its gateway."""
 
     def __init__(self, directory: Path, processes: Processes) -> None:
         self._directory = directory
@@ -104,7 +104,7 @@ class Ceph:
 
     @classmethod
     def start(cls, directory: Path, processes: Processes, *, swift_url: str | None = None) -> Ceph:
-        """A new, empty cluster in `directory`, its gateway telling clients `swift_url` if one is given."""
+        """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given."""
         cluster = cls(directory, processes)
         fsid = cluster._configure()
         cluster._start_monitor(fsid)
@@ -117,26 +117,26 @@ class Ceph:
 
     @property
     def rgw_host(self) -> str:
-        """The address at which the gateway listens."""
+        """The address of the gateway."""
         return GATEWAY_HOST
 
     @property
     def rgw_url(self) -> str:
-        """The gateway without TLS, as its front sees it."""
+        """The URL of the gateway without TLS, for a proxy in front of it."""
         return f"http://{GATEWAY_HOST}:{self.rgw_port}"
 
     def restart_rgw(self, swift_url: str | None) -> None:
-        """Start the gateway anew with `swift_url` as the base of every X-Storage-Url, or with none."""
+        """Restarts the gateway with `swift_url` as the base of every X-Storage-Url, or without one."""
         self.stop_rgw()
         self._start_gateway(swift_url)
 
     def stop_rgw(self) -> None:
-        """End the gateway; what it stored stays."""
+        """Stops the gateway; its data stay."""
         if self._gateway is not None:
             self._gateway.stop()
 
     def create_swift_user(self, uid: str, subuser: str, key: str) -> str:
-        """Make user `uid` with a Swift `subuser` and its `key`, and give the name to log in with."""
+        """Creates user `uid` with a Swift `subuser` and its `key`, and returns the login name."""
         name = f"{uid}:{subuser}"
         self.admin("user", "create", f"--uid={uid}", f"--display-name={uid}")
         wanted = ("--access=full", "--key-type=swift", f"--secret-key={key}")
@@ -144,16 +144,16 @@ class Ceph:
         return name
 
     def containers(self) -> list[str]:
-        """The names of all containers."""
+        """Returns the names of all containers."""
         return [str(name) for name in self.admin("bucket", "list")]
 
     def objects(self, container: str) -> list[StoredObject]:
-        """What lies in `container`, in the order of names."""
+        """Returns the objects in `container`, sorted by name."""
         listed = self.admin("bucket", "list", f"--bucket={container}", "--max-entries=100000")
         return [StoredObject(entry["name"], entry["meta"]["size"]) for entry in listed]
 
     def admin(self, *arguments: str) -> Any:
-        """What `radosgw-admin` answers."""
+        """Returns the decoded output of `radosgw-admin`. Raises LabError."""
         return json.loads(self._output("radosgw-admin", "-n", "client.rgw", *arguments))
 
     def _configure(self) -> str:
@@ -195,7 +195,7 @@ class Ceph:
 
     def _daemon(self, program: str, *arguments: str) -> Process:
         child = self._processes.start(program, [self._program(program), *arguments], env=self._env)
-        child.stop_signal = signal.SIGKILL  # an orderly end takes two seconds and saves nothing
+        child.stop_signal = signal.SIGKILL  # a graceful end takes two seconds and saves nothing
         return child
 
     def _program(self, name: str) -> Path:
@@ -207,7 +207,7 @@ class Ceph:
         return found
 
     def _interpreter(self, program: str) -> list[Path]:
-        """The Python for the `ceph` command where Debian's own is not installed but came with the packages."""
+        """Returns the unpacked Python for the `ceph` command if the machine has no Debian Python."""
         if program != "ceph" or self._tool.prefix is None or Path("/usr/bin/python3").exists():
             return []
         return [self._tool.prefix / "usr/bin/python3"]
@@ -242,20 +242,20 @@ class Ceph:
 
 
 def _prefix_lines(prefix: Path | None) -> str:
-    """Where Ceph finds its plugins when it is not installed but unpacked into `prefix`."""
+    """Returns configuration lines with the plugin paths of an unpacked Ceph."""
     if prefix is None:
         return ""
     home = next(prefix.glob("usr/lib/*/ceph"))
-    places = {
+    paths = {
         "plugin dir": home,
         "osd class dir": home.parent / "rados-classes",
         "erasure code dir": home / "erasure-code",
     }
-    return "\n".join(f"{name} = {place}" for name, place in places.items())
+    return "\n".join(f"{name} = {path}" for name, path in paths.items())
 
 
 def _key(name: str, caps: dict[str, str]) -> str:
-    """A keyring entry with a fresh key in Ceph's own encoding: type, time of creation, length, secret."""
+    """Returns a keyring entry with a new key in Ceph's encoding: type, creation time, length, secret."""
     key = struct.pack("<hiih", 1, int(time.time()), 0, KEY_BYTES) + secrets.token_bytes(KEY_BYTES)
     lines = [f"[{name}]", f"key = {base64.b64encode(key).decode()}"]
     return "\n".join([*lines, *(f'caps {service} = "{granted}"' for service, granted in caps.items())]) + "\n"

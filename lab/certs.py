@@ -30,7 +30,7 @@ class Issued:
 
 
 class Authority:
-    """A certificate authority whose files lie in one directory."""
+    """A certificate authority with its files in one directory."""
 
     def __init__(self, directory: Path, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self.directory = directory
@@ -39,7 +39,7 @@ class Authority:
 
     @classmethod
     def create(cls, directory: Path) -> Authority:
-        """A new authority, its certificate in `directory`; its key stays in memory."""
+        """Creates an authority with its certificate in `directory`; its key stays in memory."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("harbor-operator-lab CA", ())
         cert = (
@@ -55,25 +55,25 @@ class Authority:
 
     @property
     def ca_dir(self) -> Path:
-        """A directory with nothing but the authority's own certificate, as skopeo and containerd want it."""
+        """A directory with the authority's certificate only, as skopeo and containerd require."""
         return self.directory / "ca"
 
     @property
     def ca_path(self) -> Path:
-        """The file with the authority's own certificate."""
+        """The file with the authority's certificate."""
         return self.ca_dir / "ca.crt"
 
     @property
     def ca_pem(self) -> str:
-        """The authority's own certificate."""
+        """The authority's certificate as PEM."""
         return self._cert.public_bytes(Encoding.PEM).decode()
 
     def issue(self, name: str, *, hosts: Sequence[str] = ("localhost", "127.0.0.1")) -> Issued:
-        """A certificate for a server reached as any of `hosts` (names or addresses), in `NAME.crt` and `NAME.key`."""
+        """Issues a server certificate for `hosts` (names or addresses) as `NAME.crt` and `NAME.key`."""
         return self._sign(name, _name(name, ()), hosts)
 
     def client(self, common_name: str, organizations: Sequence[str] = ()) -> Issued:
-        """A certificate that proves `common_name`, member of `organizations`, to a server."""
+        """Issues a client certificate for `common_name` in `organizations`."""
         return self._sign(f"client-{common_name.replace(':', '-')}", _name(common_name, organizations), ())
 
     def _sign(self, file_name: str, subject: x509.Name, hosts: Sequence[str]) -> Issued:

@@ -1,12 +1,12 @@
-"""Which Harbor chart the lab installs, and where it came from.
+"""Selects the Harbor chart that the lab installs.
 
     chart = resolve()          # ResolvedChart(reference, version, origin); reference is a directory or a .tgz
-    chart.describe()           # "Harbor chart 1.19.1 from HARBOR_CHART (…)": print this, always
-    chart.official             # False for the lab's own chart
+    chart.describe()           # "Harbor chart 1.19.1 from HARBOR_CHART (…)", to be printed
+    chart.official             # False for the lab's chart
 
-Looked for in this order: `HARBOR_CHART` (a directory or a .tgz), `charts/harbor-VERSION.tgz` in the lab's cache,
-`helm pull` of the official chart (its repository is the operator's default; no network is normal and costs a few
-seconds once), and at last the lab's own chart, which takes the same values and refuses all others.
+Sources, in this order: `HARBOR_CHART` (a directory or a .tgz); `charts/harbor-VERSION.tgz` in the lab's cache; `helm
+pull` of the official chart from the operator's default repository (without a network this costs a few seconds); the
+lab's chart, which accepts the same values and rejects all others.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PULL_SECONDS = 10
 
 @dataclass(frozen=True)
 class ResolvedChart:
-    """A chart that can be given to helm."""
+    """A chart for helm."""
 
     reference: str
     version: str
@@ -44,18 +44,18 @@ class ResolvedChart:
 
     @property
     def official(self) -> bool:
-        """Whether this is a chart made by the Harbor project (or given by the user) and not the lab's own."""
+        """Whether this is the Harbor project's chart (or the user's), not the lab's."""
         return self.reference != str(LAB_CHART)
 
     def describe(self) -> str:
-        """What it is and where it came from, to be printed wherever it is used."""
+        """Returns version and origin, to be printed."""
         return f"Harbor chart {self.version} from {self.origin}"
 
 
 def resolve(version: str = VERSION, *, pull: Callable[[str], str | None] | None = None) -> ResolvedChart:
-    """The chart of this version from the first source that has it.
+    """Returns the chart of this version from the first source that has it. Raises LabError for a bad `HARBOR_CHART`.
 
-    `pull` fetches the official chart into the cache and returns what went wrong, or nothing; the default asks helm.
+    `pull` downloads the official chart into the cache and returns the error, or None; the default runs helm.
     """
     given = os.environ.get(VARIABLE)
     if given:
@@ -78,7 +78,7 @@ def source_directories() -> list[Path]:
 
 
 def cached(version: str = VERSION) -> Path:
-    """Where the cache keeps the official chart of this version; a file put here by hand is used too."""
+    """Returns the path of the official chart in the cache; a file that was placed there manually is used too."""
     return cache_dir() / "charts" / f"harbor-{version}.tgz"
 
 
@@ -111,7 +111,7 @@ def _chart_yaml(chart: Path) -> bytes:
 
 def _pull(version: str) -> str | None:
     try:
-        from harbor_operator.api.v1alpha1 import Release  # noqa: PLC0415 - the lab also runs where it is not installed
+        from harbor_operator.api.v1alpha1 import Release  # noqa: PLC0415 - the lab also runs without the operator
     except ModuleNotFoundError:
         return "the operator, which knows the repository, is not installed here"
     repository = str(Release.model_fields["repository"].default)

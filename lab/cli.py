@@ -1,9 +1,9 @@
-"""The lab for people who want to play: it stays up in the background until it is told to go.
+"""Runs the lab in the background.
 
-python -m lab up        start it, and print shell lines: eval "$(python -m lab up)"
-python -m lab status    say whether it runs, and print the same lines
-python -m lab down      end it and remove what it kept
-python -m lab build     only build and unpack what the lab is made of
+python -m lab up        starts it, and prints shell lines: eval "$(python -m lab up)"
+python -m lab status    prints whether it runs, and the same lines
+python -m lab down      stops it and removes its directory
+python -m lab build     only builds and unpacks its programs
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ STOP_SECONDS = 20.0
 
 
 def main() -> int:
-    """Run one of the commands and return its exit status."""
+    """Runs one of the commands and returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m lab", description="Real servers for the Harbor operator.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("up", "start the lab in the background"),
-        ("down", "end it"),
-        ("status", "say whether it runs"),
+        ("down", "stop it"),
+        ("status", "print whether it runs"),
         ("build", "only build and unpack its programs"),
     ):
         commands.add_parser(name, help=text)
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def up() -> int:
-    """Start the lab, unless it runs, and print how to use it."""
+    """Starts the lab, unless it runs, and prints how to use it."""
     running = state.read()
     if running is None:
         gotools.build(programs(frozenset(Part), choose()))
@@ -63,7 +63,7 @@ def up() -> int:
 
 
 def down() -> int:
-    """End the lab that runs in the background."""
+    """Stops the lab that runs in the background."""
     running = state.read()
     if running is None:
         print("lab: not running", file=sys.stderr)
@@ -73,15 +73,15 @@ def down() -> int:
     while state.is_alive(running) and time.monotonic() < end:
         time.sleep(0.05)
     if state.is_alive(running):
-        os.kill(running.pid, signal.SIGKILL)  # its children are tied to its life
+        os.kill(running.pid, signal.SIGKILL)  # its children end with it
     state.forget()
     shutil.rmtree(running.directory, ignore_errors=True)
-    print("lab: ended", file=sys.stderr)
+    print("lab: stopped", file=sys.stderr)
     return 0
 
 
 def status() -> int:
-    """Print how to use the running lab; fail when there is none."""
+    """Prints how to use the running lab; returns 1 if none runs."""
     running = state.read()
     if running is None:
         print("lab: not running; start it with `python -m lab up`", file=sys.stderr)
@@ -91,14 +91,14 @@ def status() -> int:
 
 
 def build() -> int:
-    """Build the Go programs, and start the lab once, which unpacks and makes the rest."""
+    """Builds the Go programs, and starts the lab once, which unpacks the other programs and creates the images."""
     gotools.build(programs(frozenset(Part), choose()))
     Lab.start().stop()
     return 0
 
 
 def supervise(directory: Path) -> int:
-    """Be the process that owns the lab: start it, tell where it is, and wait for the signal to end."""
+    """Runs as the process that owns the lab: starts it, writes the state file, and waits for SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Lab.start(frozenset(Part), directory=directory) as lab:
         state.write(state.describe(lab))
@@ -107,7 +107,7 @@ def supervise(directory: Path) -> int:
 
 
 def _launch() -> state.Running:
-    """Start the supervisor, free of this terminal, and pass on what it says until the lab is up."""
+    """Starts the supervisor in its own session, and shows its progress until the lab is up. Raises LabError."""
     directory = Path(tempfile.mkdtemp(prefix="harbor-operator-lab-"))
     directory.chmod(0o711)
     log = directory / "supervisor.log"
@@ -125,15 +125,15 @@ def _launch() -> state.Running:
 
 
 def _await(child: subprocess.Popen[bytes], log: Path, shown: Task) -> state.Running:
-    end, said = time.monotonic() + START_SECONDS, ""
+    deadline, shown_line = time.monotonic() + START_SECONDS, ""
     while (running := state.read()) is None:
         text = log.read_text()
-        if child.poll() is not None or time.monotonic() > end:
+        if child.poll() is not None or time.monotonic() > deadline:
             child.kill()
-            raise LabError(f"the lab did not come up; its log is '{log}':\n{text[-4000:]}")
+            raise LabError(f"the lab did not start; its log is '{log}':\n{text[-4000:]}")
         last = text.strip().rpartition("\n")[2]
-        if last != said:
-            said = last
+        if last != shown_line:
+            shown_line = last
             shown.update(last)
         time.sleep(0.1)
     return running

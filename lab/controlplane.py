@@ -1,12 +1,12 @@
 """A real Kubernetes control plane as local processes: etcd, API server, controller manager and scheduler.
 
     plane = ControlPlane.start(lab_dir, processes, authority)
-    plane.url, plane.ca_path, plane.admin_token, plane.kubeconfig        # the administrator's
+    plane.url, plane.ca_path, plane.kubeconfig                            # the administrator's kubeconfig
+    plane.client                                                          # lab.kubernetes_client.KubernetesClient
     plane.kubectl("get", "ns", "-o", "name")                              -> str; LabError when kubectl fails
     plane.kubectl("apply", "-f", "-", input=manifest)
-    plane.kubectl("get", "secrets", kubeconfig=path)                      # as somebody else; helm likewise
-    plane.apply({...}, {...})                                             # objects instead of text
-    plane.read("/api/v1/namespaces/default")                              # -> dict, or None if it is not there
+    plane.kubectl("get", "secrets", kubeconfig=path)                      # as another user; helm likewise
+    plane.apply({...}, {...})                                             # server-side apply of objects
     plane.helm("install", "cr", chart, "--wait=watcher")                  -> str
     plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator") -> Path, file mode 0600
     plane.audit                                                           # lab.audit.AuditLog
@@ -14,8 +14,8 @@
     plane.restart_apiserver()                                             # same port and data; downtime=, more flags=
     plane.stop()
 
-RBAC and the ServiceAccount admission plugin are on, as in any cluster: a pod whose ServiceAccount does not exist yet is
-refused. etcd does not flush to disk (`--unsafe-no-fsync`): a measurement that compares writes must say so.
+RBAC and the ServiceAccount admission plugin are enabled: the API server rejects a pod whose ServiceAccount does not
+exist yet. etcd does not flush to disk (`--unsafe-no-fsync`): a measurement that compares writes must say so.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from lab import kubeconfig
 from lab.apiserver import COMPONENT_USERS, controller_manager_argv, prepare_apiserver, scheduler_argv
 from lab.audit import AuditLog
 from lab.gotools import build, program
+from lab.kubernetes_client import KubernetesClient, write_kubeconfig
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
@@ -51,7 +48,7 @@ COMMAND_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach the API server."""
+    """URL, CA certificate and the token of each of `COMPONENT_USERS`."""
 
     url: str
     ca_path: Path
@@ -65,19 +62,18 @@ class ControlPlane:
         self.directory = directory
         self.url = access.url
         self.ca_path = access.ca_path
-        self.admin_token = access.tokens["admin"]
         self.audit_log = directory / "audit.jsonl"
         self.audit = AuditLog(self.audit_log)
         self._tokens = access.tokens
         self._processes = processes
         self._apiserver_argv = apiserver_argv
         self._running: list[Process] = []
-        self.kubeconfig = self.kubeconfig_for("admin", self.admin_token)
-        self._tls = ssl.create_default_context(cafile=str(self.ca_path))
+        self.kubeconfig = self.component_kubeconfig("admin")
+        self.client = KubernetesClient(self.kubeconfig)
 
     @classmethod
     def start(cls, lab_dir: Path, processes: Processes, authority: Authority) -> ControlPlane:
-        """A control plane that answers, with its controllers at work, and its files in `lab_dir`/control-plane."""
+        """Returns a ready control plane with running controllers; its files are in `lab_dir`/control-plane."""
         programs = build(PROGRAMS)
         directory = lab_dir / "control-plane"
         directory.mkdir(parents=True)
@@ -93,86 +89,68 @@ class ControlPlane:
         return plane
 
     def kubectl(self, *args: str, input: str | None = None, kubeconfig: Path | None = None) -> str:  # noqa: A002
-        """Run kubectl, as the administrator if nobody else is named, and return what it prints."""
+        """Runs kubectl, by default as the administrator, and returns its standard output. Raises LabError."""
         return self._run("kubectl", [*args], input, {"KUBECONFIG": str(kubeconfig or self.kubeconfig)})
 
     def helm(self, *args: str, kubeconfig: Path | None = None) -> str:
-        """Run helm, as the administrator if nobody else is named, with caches of its own; return what it prints."""
+        """Runs helm, by default as the administrator, with private caches; returns its output. Raises LabError."""
         homes = {
             f"HELM_{kind}_HOME": str(self.directory / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")
         }
         return self._run("helm", [*args], None, {**homes, "KUBECONFIG": str(kubeconfig or self.kubeconfig)})
 
     def apply(self, *objects: dict[str, Any]) -> None:
-        """Apply Kubernetes objects, by server-side apply."""
+        """Applies objects with server-side apply. Raises LabError with kubectl's message."""
         bundle = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(bundle))
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
-        """A kubeconfig that acts as this ServiceAccount, with a token good for a day."""
+        """Writes a kubeconfig for a service account, with a token that is valid for one day."""
         token = self.kubectl("create", "token", name, "-n", namespace, "--duration=24h").strip()
         return self.kubeconfig_for(f"{namespace}.{name}", token)
 
     def kubeconfig_for(self, user: str, token: str) -> Path:
-        """A kubeconfig for whoever holds `token`."""
+        """Writes a kubeconfig with this token."""
         path = self.directory / f"{user.replace(':', '-')}.kubeconfig"
-        kubeconfig.write(path, self.url, self.ca_path, token)
+        write_kubeconfig(path, self.url, self.ca_path, token)
         return path
 
     def component_kubeconfig(self, user: str) -> Path:
-        """A kubeconfig for one of `COMPONENT_USERS`, so that the audit log tells them apart."""
+        """Writes a kubeconfig for one of `COMPONENT_USERS`, so that the audit log distinguishes them."""
         return self.kubeconfig_for(user, self._tokens[user])
 
-    def answers(self, path: str = "/readyz") -> bool:
-        """Whether the API server answers a GET of `path` with success."""
-        try:
-            self._get(path)
-        except OSError:
-            return False
-        return True
-
-    def read(self, path: str) -> dict[str, Any] | None:
-        """The object or list at a path of the API, or nothing; to ask again and again, kubectl costs too much.
-
-        An OSError when the API server does not answer, or answers with another error.
-        """
-        try:
-            found: dict[str, Any] = json.loads(self._get(path))
-        except urllib.error.HTTPError as error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return found
-
     def is_node_ready(self, name: str) -> bool:
-        """Whether there is a node of that name, and it says that it is Ready."""
-        node = self.read(f"/api/v1/nodes/{name}") or {}
+        """Whether a node of this name exists and has condition Ready=True. Raises ApiServerError."""
+        node = self.client.read(f"/api/v1/nodes/{name}") or {}
         conditions = node.get("status", {}).get("conditions", [])
         return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
     def restart_apiserver(self, *, downtime: float = 0.0, flags: Sequence[str] = ()) -> None:
-        """Kill the API server, keep it down for so many seconds, and start it again on the same port and data.
+        """Kills the API server and starts it again on the same port and data after `downtime` seconds.
 
-        `flags` are added to its command line for good.
+        `flags` are added to its command line permanently.
         """
         self._apiserver_argv += flags
         self._apiserver.kill()
         self.audit.server_killed()
         time.sleep(downtime)
         self._start_apiserver()
-        wait_until(self.answers, "the API server is ready again", deadline=START_SECONDS, process=self._apiserver)
+        wait_until(
+            self.client.answers, "the API server is ready again", deadline=START_SECONDS, process=self._apiserver
+        )
 
     def stop(self) -> None:
-        """End everything, abruptly: nothing of it is kept."""
+        """Kills every process of the control plane and closes the client."""
         for process in (*reversed(self._running), self._apiserver):
             process.kill()
+        self.client.close()
 
     def _start_apiserver(self) -> None:
         self._apiserver = self._processes.start("kube-apiserver", self._apiserver_argv)
 
     def _start_controllers(self, programs: dict[str, Path]) -> None:
         wait_until(
-            lambda: self.answers("/healthz/ping"),
+            lambda: self.client.answers("/healthz/ping"),
             "the API server answers",
             deadline=START_SECONDS,
             process=self._apiserver,
@@ -183,22 +161,16 @@ class ControlPlane:
             self._running.append(self._processes.start(name, [str(programs[name]), *argv]))
 
     def _await_ready(self) -> None:
-        wait_until(self.answers, "the API server is ready", deadline=START_SECONDS, process=self._apiserver)
+        wait_until(self.client.answers, "the API server is ready", deadline=START_SECONDS, process=self._apiserver)
         wait_until(
-            lambda: self.answers("/api/v1/namespaces/default/serviceaccounts/default"),
-            "the controller manager makes ServiceAccounts",
+            lambda: self.client.answers("/api/v1/namespaces/default/serviceaccounts/default"),
+            "the controller manager creates ServiceAccounts",
             deadline=START_SECONDS,
             process=self._running[1],
         )
 
-    def _get(self, path: str) -> bytes:
-        headers = {"Authorization": f"Bearer {self.admin_token}"}
-        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 - always https
-        with urllib.request.urlopen(request, timeout=5, context=self._tls) as answer:  # noqa: S310
-            return bytes(answer.read())
-
     def _run(self, name: str, args: list[str], text: str | None, env: dict[str, str]) -> str:
-        """Run a client with a discovery cache of its own: a later lab on the same port would find a stale one."""
+        """Runs a client with a private discovery cache: a shared one can be stale when a port is reused."""
         argv = [str(program(name)), *args]
         full_env = {**os.environ, "KUBECACHEDIR": str(self.directory / "client-cache"), **env}
         done = subprocess.run(

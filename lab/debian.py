@@ -1,7 +1,7 @@
-"""Programs of the lab: from PATH, else from Debian packages unpacked into the cache.
+"""Programs of the lab: from PATH, else from Debian packages that are unpacked into the cache.
 
-Unpacking needs neither root nor the package manager's lock and changes nothing outside the cache. Only packages that
-are not installed are fetched, so a prefix belongs to one machine image: its name carries the release and the set.
+Unpacking needs neither root nor the package manager's lock, and changes nothing outside the cache. Only packages that
+are not installed are downloaded, so a prefix is valid for one machine image: its name includes release and packages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from lab.process import LabError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-USUAL_PLACES = ("usr/local/sbin", "usr/sbin", "sbin", "usr/bin", "usr/lib/postgresql/*/bin")
-LISTS_LIVE = 60 * 60
-"""Seconds for which package lists serve; older ones name archives that the mirrors may have dropped."""
+STANDARD_PATHS = ("usr/local/sbin", "usr/sbin", "sbin", "usr/bin", "usr/lib/postgresql/*/bin")
+LISTS_MAX_AGE_SECONDS = 60 * 60
+"""Older package lists can name archives that the mirrors have removed."""
 
 APT_CONFIG = """
 Dir::State::lists "{home}/lists";
@@ -35,42 +35,42 @@ APT::Sandbox::User "";
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 """
-"""Everything private, and none of the hooks by which the machine's own configuration reaches beyond the cache."""
+"""Private directories only, without the machine's hooks, which would change files outside the cache."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that can be started, and what must be added to its environment."""
+    """A program, and the variables that it needs in its environment."""
 
     path: Path
     env: Mapping[str, str] = field(default_factory=dict)
     prefix: Path | None = None
-    """Where its packages are unpacked; nothing when the program is installed on this machine."""
+    """The directory of its unpacked packages; None if the program is installed on this machine."""
 
     def beside(self, name: str) -> Path:
-        """Another program of the same package, in the same directory once links are followed."""
+        """Returns another program in the same directory, after links are resolved."""
         return self.path.resolve().parent / name
 
 
 def locate(program: str, packages: Sequence[str]) -> Tool:
-    """`program` from PATH or its usual places, else from `packages`, unpacked into the cache on first use."""
+    """Returns `program` from PATH or a standard path, else from `packages`, unpacked on first use. Raises LabError."""
     if installed := find_installed(program):
         return Tool(installed)
     prefix = _unpacked(program, tuple(sorted(packages)))
     found = _search(prefix, program)
     if found is None:
-        raise LabError(f"the Debian packages {', '.join(packages)} do not bring '{program}' (looked in {prefix})")
+        raise LabError(f"the Debian packages {', '.join(packages)} do not contain '{program}' (looked in {prefix})")
     return Tool(found, _environment(prefix), prefix)
 
 
 def find_installed(program: str) -> Path | None:
-    """The program on PATH or in a usual place of this machine."""
+    """Returns the program on PATH or in a standard path, or None."""
     on_path = shutil.which(program)
     return Path(on_path) if on_path else _search(Path("/"), program)
 
 
 def _search(root: Path, program: str) -> Path | None:
-    candidates = (found for place in USUAL_PLACES for found in sorted(root.glob(f"{place}/{program}"), reverse=True))
+    candidates = (found for path in STANDARD_PATHS for found in sorted(root.glob(f"{path}/{program}"), reverse=True))
     return next((found for found in candidates if os.access(found, os.X_OK)), None)
 
 
@@ -86,18 +86,18 @@ def _unpacked(program: str, packages: tuple[str, ...]) -> Path:
 
 
 def _release(program: str, packages: tuple[str, ...]) -> str:
-    """The distribution, its release and the architecture."""
+    """Returns distribution, release and architecture. Raises LabError without apt."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise LabError(
-            f"'{program}' is not on PATH, and this machine ({platform.system()}) has no apt-get to fetch it with; "
-            f"install what Debian calls {', '.join(packages)} and try again"
+            f"'{program}' is not on PATH, and this machine ({platform.system()}) has no apt-get to download it; "
+            f"install the equivalent of the Debian packages {', '.join(packages)} and try again"
         )
     seen = platform.freedesktop_os_release()
     return f"{seen.get('ID', '')} {seen.get('VERSION_ID', seen.get('VERSION_CODENAME', ''))} {platform.machine()}"
 
 
 def _unpack(home: Path, prefix: Path, packages: tuple[str, ...], task: progress.Task) -> None:
-    """Fill `prefix`, which appears only when complete, so that an interrupted run leaves nothing half done."""
+    """Fills `prefix`, which appears only when it is complete."""
     apt = Apt(home)
     task.update("package lists")
     apt.update()
@@ -113,25 +113,25 @@ def _unpack(home: Path, prefix: Path, packages: tuple[str, ...], task: progress.
 
 
 class Apt:
-    """apt-get with its lists and archives in a private directory."""
+    """apt-get with private lists and archives."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._config = home / "apt.conf"
 
     def update(self) -> None:
-        """Bring the private package lists up to date, unless that was done within the hour."""
+        """Updates the private package lists, unless they are recent."""
         stamp = self._home / "lists.stamp"
         with locked("debian-lists"):
             for directory in ("lists/partial", "apt"):
                 (self._home / directory).mkdir(parents=True, exist_ok=True)
             self._config.write_text(APT_CONFIG.format(home=self._home))
-            if not stamp.exists() or time.time() - stamp.stat().st_mtime > LISTS_LIVE:
+            if not stamp.exists() or time.time() - stamp.stat().st_mtime > LISTS_MAX_AGE_SECONDS:
                 self._apt("update")
                 stamp.touch()
 
     def download(self, name: str, packages: Sequence[str]) -> list[Path]:
-        """The archives of `packages` and of what they need, as far as it is not installed on this machine."""
+        """Downloads `packages` and their missing dependencies, and returns the archives. Raises LabError."""
         archives = self._home / f"{name}.archives"
         (archives / "partial").mkdir(parents=True, exist_ok=True)
         self._apt(
@@ -155,7 +155,7 @@ class Apt:
 
 
 def _environment(prefix: Path) -> dict[str, str]:
-    """What makes the programs of a prefix find their own libraries and Python modules."""
+    """Returns variables with the library and Python module paths of a prefix."""
     libraries = [
         found
         for place in ("usr/lib", "lib")

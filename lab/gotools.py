@@ -1,12 +1,12 @@
-"""Programs of the lab that are written in Go: found, or built once from the modules pinned under `tools/`.
+"""Go programs of the lab: found, or built once from the modules that are pinned in `tools/`.
 
-    program("kubectl")          -> Path, built on the spot if need be
-    build(("etcd", "helm"))     -> {name: Path}; all of `PROGRAMS` when nothing is named
-    kept("helm")                -> Path in the cache, or nothing; never builds
+    program("kubectl")          -> Path, built if necessary
+    build(("etcd", "helm"))     -> {name: Path}; by default all of `PROGRAMS`
+    kept("helm")                -> Path in the cache, or None; never builds
 
-Looked for in this order: the directory `KUBEBUILDER_ASSETS` (chosen by the user, so taken as it is), what was built
-earlier into the cache, PATH (only at the pinned version or newer: an old kubectl misunderstands a new API server in
-ways that look like a fault of what is tested), and at last a build with the Go toolchain.
+Sources, in this order: the directory `KUBEBUILDER_ASSETS` (any version); the cache; PATH (only the pinned version or
+newer, because an old kubectl fails against a new API server in ways that look like errors of the operator); a build
+with the Go toolchain.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 TOOLS = Path(__file__).parent / "tools"
 SHIPPED = Path(__file__).parents[1] / "build"
-"""Pins of the programs that the operator's image contains as well."""
+"""The pins of programs that are also in the operator's image."""
 KUBERNETES_STAMP = "-X k8s.io/component-base/version.git"
 GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
 ASSETS = "KUBEBUILDER_ASSETS"
-SECONDS_BETWEEN_LINES = 20.0
+LINE_INTERVAL_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Program:
-    """One program: the pinned module it comes from, its package, and how it tells its version."""
+    """One program: its pinned module, its package, and the arguments that print its version."""
 
     module: str
     release: str
     package: str
-    ask: tuple[str, ...] = ("--version",)
+    version_arguments: tuple[str, ...] = ("--version",)
 
     @property
     def pins(self) -> Path:
@@ -58,15 +58,15 @@ class Program:
         """The pinned version, without its leading 'v'."""
         found = re.search(rf"^\s*(?:require )?{re.escape(self.release)} v(\S+)", self._text("go.mod"), re.MULTILINE)
         if found is None:
-            message = f"'{self.pins / 'go.mod'}' pins no version of '{self.release}'"
+            message = f"'{self.pins / 'go.mod'}' does not pin a version of '{self.release}'"
             raise LabError(message)
         return found[1]
 
     @property
     def ldflags(self) -> str:
-        """Linker flags: small, and stamped with the version where the source alone does not know it.
+        """Linker flags: no debug information, and the version where the source does not contain it.
 
-        Helm charts ask the API server for its version, and an unstamped one makes them fail.
+        Helm charts read the version of the API server and fail without it.
         """
         major, minor = self.version.split(".")[:2]
         stamps = {
@@ -78,7 +78,7 @@ class Program:
 
     @property
     def home(self) -> Path:
-        """Where in the cache the built program lies; another pin, flag or platform is another place."""
+        """The directory of the built program in the cache; it depends on pins, flags and platform."""
         parts = (
             self._text("go.mod"),
             self._text("go.sum"),
@@ -94,8 +94,10 @@ class Program:
         return (self.pins / name).read_text()
 
 
-def _kubernetes(name: str, *ask: str) -> Program:
-    return Program("kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}", ask or ("--version",))
+def _kubernetes(name: str, *version_arguments: str) -> Program:
+    return Program(
+        "kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}", version_arguments or ("--version",)
+    )
 
 
 PROGRAMS = {
@@ -107,22 +109,22 @@ PROGRAMS = {
     "kwok": Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
 }
-"""In building order: what makes an API server answer comes first."""
+"""In build order: the programs of the API server are first."""
 
 
 def program(name: str) -> Path:
-    """The program called `name`, ready to run."""
+    """Returns the program `name`, built if necessary. Raises LabError."""
     return kept(name) or _on_path(name) or _built(name)
 
 
 def build(names: Iterable[str] = PROGRAMS) -> dict[str, Path]:
-    """All programs of these names, in the order in which they become useful."""
+    """Returns all programs of these names, built if necessary. Raises LabError."""
     wanted = set(names)
     return {name: program(name) for name in PROGRAMS if name in wanted}
 
 
 def kept(name: str) -> Path | None:
-    """The program from `KUBEBUILDER_ASSETS` or from the cache, if it is there."""
+    """Returns the program from `KUBEBUILDER_ASSETS` or from the cache, or None."""
     folders = [Path(os.environ[ASSETS])] if os.environ.get(ASSETS) else []
     for folder in (*folders, PROGRAMS[name].home):
         candidate = folder / name
@@ -135,16 +137,18 @@ def _on_path(name: str) -> Path | None:
     found = shutil.which(name)
     if found is None:
         return None
-    wanted, seen = PROGRAMS[name].version, _version_of(found, PROGRAMS[name].ask)
+    wanted, seen = PROGRAMS[name].version, _version_of(found, PROGRAMS[name].version_arguments)
     if seen is not None and _numbers(seen) >= _numbers(wanted):
         return Path(found)
-    print(f"lab: not using '{found}': it is version {seen or 'unknown'}, wanted is {wanted} or newer", file=sys.stderr)
+    print(
+        f"lab: not using '{found}': it is version {seen or 'unknown'}, required is {wanted} or newer", file=sys.stderr
+    )
     return None
 
 
-def _version_of(path: str, ask: tuple[str, ...]) -> str | None:
+def _version_of(path: str, arguments: tuple[str, ...]) -> str | None:
     try:
-        answer = subprocess.run([path, *ask], capture_output=True, text=True, timeout=20, check=False)
+        answer = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"\bv?(\d+\.\d+\.\d+)", answer.stdout + answer.stderr)
@@ -176,17 +180,18 @@ def _run_go(name: str, argv: list[str], spec: Program, shown: Task) -> None:
     env = {**os.environ, **GO_ENV}
     directory = spec.pins
     with subprocess.Popen(argv, cwd=directory, env=env, stderr=subprocess.PIPE, text=True) as child:
-        tail = _narrate(child, shown)
+        tail = _show_progress(child, shown)
     if child.returncode:
         raise LabError(
             f"building '{name}' with Go failed; the modules come from the Go module proxy or the local module cache.\n"
-            f"  Try it by hand: cd {directory} && go build {spec.package}\n" + "\n".join(f"    {line}" for line in tail)
+            f"  To reproduce it: cd {directory} && go build {spec.package}\n"
+            + "\n".join(f"    {line}" for line in tail)
         )
 
 
-def _narrate(child: subprocess.Popen[str], shown: Task) -> list[str]:
-    """Show what Go is at, seldom enough for a log file, and keep the last lines for a message."""
-    pause = 0.2 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
+def _show_progress(child: subprocess.Popen[str], shown: Task) -> list[str]:
+    """Shows the progress of Go at intervals, and returns its last lines for a message."""
+    pause = 0.2 if sys.stderr.isatty() else LINE_INTERVAL_SECONDS
     shown_at, packages, tail = time.monotonic(), 0, list[str]()
     for line in child.stderr or ():
         tail = [*tail[-14:], line.rstrip()]
@@ -199,7 +204,7 @@ def _narrate(child: subprocess.Popen[str], shown: Task) -> list[str]:
 
 
 def _go_for(spec: Program) -> str:
-    """The Go command, once it is known to be able to build `spec`."""
+    """Returns the Go command. Raises LabError if there is none or if it is too old for `spec`."""
     found = re.search(r"^go (\S+)", (spec.pins / "go.mod").read_text(), re.MULTILINE)
     wanted = found[1] if found else "1.26"
     go = shutil.which("go")
@@ -214,5 +219,7 @@ def _go_for(spec: Program) -> str:
     )
     if answer.returncode or _numbers(answer.stdout) < _numbers(wanted):
         seen = answer.stdout.strip() or answer.stderr.strip()
-        raise LabError(f"'{go}' is too old to build '{spec.module}': it says '{seen}', needed is Go {wanted} or newer")
+        raise LabError(
+            f"'{go}' is too old to build '{spec.module}': its version is '{seen}', required is Go {wanted} or newer"
+        )
     return go

@@ -1,4 +1,4 @@
-"""A small image made on the spot, because the lab pulls nothing from anywhere."""
+"""Creates small images, because the lab pulls nothing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def make_image(directory: Path, *, size: int = 1 << 20, content: bytes | None = None) -> str:
-    """Write an image of one layer as OCI layout into `directory` and give the digest of its manifest.
+    """Writes an image with one layer as OCI layout to `directory`, and returns the digest of its manifest.
 
-    The layer holds `content`, or `size` random bytes, which no compression and no earlier push can shorten.
+    The layer contains `content`, or `size` random bytes, which cannot be compressed or deduplicated.
     """
     (directory / "blobs/sha256").mkdir(parents=True, exist_ok=True)
     raw = _archive(os.urandom(size) if content is None else content)

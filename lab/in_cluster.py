@@ -1,9 +1,9 @@
-"""The operator as its users run it: `kubectl apply -k` on the lab's own cluster, with an image of their own name.
+"""Runs the operator as its users do: `kubectl apply -k` on the lab's cluster, with a custom image name.
 
-operator = InCluster.deploy(lab)    -> two replicas, both Ready by their own probes; needs the real node
-operator.lease()                    -> who acts, since when, and when it said so last
+operator = InCluster.deploy(lab)    -> two Ready replicas; needs the real node
+operator.lease()                    -> holder, times and transitions
 operator.kill_process("pod")        SIGKILL; the pod stays, and its container starts again
-operator.lose("pod")                as if its node had gone: no last word, and no coming back
+operator.lose("pod")                simulates the loss of its node: no graceful end, and no restart
 operator.restart()                  kubectl rollout restart
 """
 
@@ -56,7 +56,7 @@ ROLLOUT_SECONDS = 110
 
 @dataclass(frozen=True)
 class Lease:
-    """What the Lease says, in its own times."""
+    """The content of the Lease."""
 
     holder: str
     acquired: datetime
@@ -84,9 +84,9 @@ class InCluster:
 
     @classmethod
     def deploy(cls, lab: Lab) -> InCluster:
-        """Applies `deploy/` and returns once the CRD is served and every replica is Ready."""
+        """Applies `deploy/`, and waits until the CRD is served and every replica is Ready. Raises LabError."""
         if lab.kubelet is None:
-            raise LabError("the operator runs as pods only where pods run: start the lab with `kubelet=True`")
+            raise LabError("the operator needs a node that runs pods: start the lab with `kubelet=True`")
         lab.kubelet.import_images(operator_image(f"{REPOSITORY}:{TAG}"))
         overlay = lab.directory / "overlay"
         overlay.mkdir()
@@ -97,23 +97,23 @@ class InCluster:
         operator = cls(lab, lab.kubelet)
         operator._plane.kubectl("apply", "-k", str(overlay))
         operator.wait_rolled_out()
-        wait_until(lambda: operator._plane.answers(SERVED), "the API server serves the CRD", deadline=30)
+        wait_until(lambda: operator._plane.client.answers(SERVED), "the API server serves the CRD", deadline=30)
         return operator
 
     def wait_rolled_out(self) -> None:
-        """Returns once as many replicas as wanted are Ready, and all of them are of the newest kind."""
+        """Waits until all replicas are Ready and up to date. Raises LabError."""
         try:
             self._kubectl("rollout", "status", DEPLOYMENT, f"--timeout={ROLLOUT_SECONDS}s")
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 
     def replicas(self) -> dict[str, Replica]:
-        """Every pod of the operator that is there, also one that is on its way out, by its name."""
+        """Returns all pods of the operator by name, including terminating ones."""
         pods = json.loads(self._kubectl("get", "pods", "-o", "json"))["items"]
         return {replica.name: replica for replica in map(_replica, pods)}
 
     def lease(self) -> Lease:
-        """The Lease as it is now."""
+        """Returns the current Lease."""
         spec = json.loads(self._kubectl("get", "lease", NAMESPACE, "-o", "json"))["spec"]
         return Lease(
             spec["holderIdentity"],
@@ -124,34 +124,34 @@ class InCluster:
         )
 
     def leader(self) -> str:
-        """The name of the pod that acts."""
+        """Waits for a leader and returns the name of its pod."""
         return wait_until(lambda: self.lease().holder, "a replica holds the Lease", deadline=60)
 
     def kill_process(self, pod: str) -> None:
-        """Ends the operator in a pod by SIGKILL."""
+        """Kills the operator's process in a pod with SIGKILL."""
         os.kill(self._process(pod), signal.SIGKILL)
 
     def lose(self, pod: str) -> None:
-        """Ends a replica as the loss of its node would: without a signal it could act on, and for good."""
+        """Ends a replica as the loss of its node would: without a signal that it can handle, and permanently."""
         process = self._process(pod)
-        os.kill(process, signal.SIGSTOP)  # what the kubelet sends it from here on, it never reads
+        os.kill(process, signal.SIGSTOP)  # it cannot react to the kubelet's SIGTERM
         self._kubectl("delete", "pod", pod, "--force", "--grace-period=0")
         os.kill(process, signal.SIGKILL)
 
     def restart(self) -> None:
-        """Replaces every replica, as a person would."""
+        """Replaces every replica with a rollout."""
         self._kubectl("rollout", "restart", DEPLOYMENT)
 
     def describe(self) -> str:
-        """Pods, events and the ends of the logs, for a message."""
+        """Returns pods, events and the ends of the logs, for a message."""
         return self._node.describe(NAMESPACE)
 
     def _process(self, pod: str) -> int:
-        """The id, as it is outside of the node, of the operator's process in a pod."""
+        """Returns the process id, outside the node, of the operator in a pod. Raises LabError."""
         uid = self.replicas()[pod].uid
         found = [pid for pid in _pids() if uid in _text(pid, "cgroup") and "harbor_operator" in _text(pid, "cmdline")]
         if len(found) != 1:
-            raise LabError(f"pod '{pod}' runs {len(found)} operators\n{self.describe()}")
+            raise LabError(f"pod '{pod}' runs {len(found)} operator processes\n{self.describe()}")
         return found[0]
 
     def _kubectl(self, *arguments: str) -> str:

@@ -1,10 +1,10 @@
-"""A node whose pods only pretend: they are scheduled and become Ready, but nothing runs.
+"""A simulated node: pods are scheduled and become Ready, but do not run.
 
     node = Kwok.start(control_plane, processes)      # one Ready node 'lab', a default StorageClass 'lab'
     node.stop()
 
-Deployments, StatefulSets and Jobs come to their end as on a real node, so `helm install --wait` works; images are never
-pulled, so a wrong pull secret goes unnoticed here.
+Deployments, StatefulSets and Jobs complete as on a real node, so `helm install --wait` works. Images are not pulled, so
+a wrong pull Secret has no effect.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lab.process import Process, Processes, wait_until
 if TYPE_CHECKING:
     from lab.controlplane import ControlPlane
 
-STAGES = Path(__file__).parent / "stages.yaml"
+STAGES = Path(__file__).parent / "kwok_stages.yaml"
 NODE_NAME = "lab"
-PRETENDED = "kwok.x-k8s.io/node=fake"
+KWOK_ANNOTATION = "kwok.x-k8s.io/node=fake"
 LEASE_SECONDS = 40
 START_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ NODE: dict[str, Any] = {
     "metadata": {
         "name": NODE_NAME,
         "labels": {"kubernetes.io/os": "linux", "kubernetes.io/hostname": NODE_NAME},
-        "annotations": dict([PRETENDED.split("=")]),
+        "annotations": dict([KWOK_ANNOTATION.split("=")]),
     },
     "spec": {"podCIDR": "10.244.0.0/16"},
 }
@@ -44,19 +44,19 @@ STORAGE_CLASS: dict[str, Any] = {
 
 
 class Kwok:
-    """The program that plays the node."""
+    """The running KWOK controller."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
     @classmethod
     def start(cls, plane: ControlPlane, processes: Processes) -> Kwok:
-        """A Ready node, and storage that is granted to whoever claims it."""
+        """Starts a Ready node and a default storage class. Raises LabError."""
         argv = [
             str(program("kwok")),
             f"--kubeconfig={plane.component_kubeconfig('node')}",
             f"--config={STAGES}",
-            f"--manage-nodes-with-annotation-selector={PRETENDED}",  # a real node beside it is left alone
+            f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}",  # other nodes are not managed
             "--cidr=10.244.0.1/16",
             "--node-ip=127.0.0.1",
             f"--node-lease-duration-seconds={LEASE_SECONDS}",
@@ -65,12 +65,12 @@ class Kwok:
         plane.apply(NODE, STORAGE_CLASS)
         wait_until(
             lambda: plane.is_node_ready(NODE_NAME),
-            "the pretended node is Ready",
+            "the KWOK node is Ready",
             deadline=START_SECONDS,
             process=process,
         )
         return cls(process)
 
     def stop(self) -> None:
-        """Let the node fall silent: its pods stay as they are, new ones stay Pending."""
+        """Stops the controller: existing pods stay unchanged, new ones stay Pending."""
         self._process.stop()

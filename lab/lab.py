@@ -4,16 +4,16 @@
     with Lab.start(parts={Part.CONTROL_PLANE}) as lab:         # only what a test needs
         lab.control_plane      lab.controlplane.ControlPlane
         lab.node               lab.node.kubelet.KubeletNode where it can run, else lab.kwok.Kwok
-        lab.kubelet            the former or nothing: whether pods run here or only pretend
-        lab.choice             which of the two it is, and why: lab.node.choice.Choice
+        lab.kubelet            the KubeletNode, or None where pods do not run
+        lab.choice             lab.node.choice.Choice: which of the two, and why
         lab.services           lab.services.Services (Part.POSTGRES, Part.REDIS, Part.CEPH: any or all)
         lab.chart              lab.chart.ResolvedChart
-        lab.authority          lab.certs.Authority, which signed every certificate of the lab
-        lab.processes          lab.process.Processes; what a test starts here ends with the lab
+        lab.authority          lab.certs.Authority, which signs every certificate of the lab
+        lab.processes          lab.process.Processes; processes that a test starts with it end with the lab
         lab.directory          state and, in logs/, one log per server
 
-A part that was not asked for raises LabError when it is used. The directory is removed at the end, unless the caller
-named it; after a failed start its logs are quoted in the error.
+Using a part that was not started raises LabError. The directory is removed at the end, unless the caller named it. The
+error of a failed start quotes the logs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Part(StrEnum):
-    """What can be started by itself."""
+    """A part that can be started separately."""
 
     CONTROL_PLANE = "control plane"
     NODE = "node"
@@ -63,11 +63,11 @@ NEEDS: dict[Part, tuple[str, ...]] = {
     Part.NODE: PROGRAMS,
     Part.CHART: ("helm",),
 }
-"""The Go programs that each part runs, besides those of the node that is chosen."""
+"""The Go programs of each part, besides those of the selected node."""
 
 
 def programs(parts: AbstractSet[Part], choice: Choice) -> set[str]:
-    """The Go programs that a lab of these parts runs."""
+    """Returns the Go programs of a lab with these parts."""
     return {name for part in parts for name in NEEDS.get(part, ())} | {*(choice.programs if Part.NODE in parts else ())}
 
 
@@ -95,17 +95,17 @@ class Lab:
         kubelet: bool | None = None,
         core_image: Path | None = None,
     ) -> Lab:
-        """A lab with these parts, all ready; what is not in the cache yet is built first.
+        """Returns a lab with these parts, all ready; missing programs are built first. Raises LabError.
 
-        `kubelet` says whether the node is a real one; nobody saying so, `HARBOR_LAB_NODE` or the machine decides.
-        `core_image`, else what `HARBOR_CORE_IMAGE` names, is an archive with an image to run in the place of core.
+        `kubelet` selects the real node or KWOK; None lets `HARBOR_LAB_NODE` or the machine decide. `core_image`, by
+        default the value of `HARBOR_CORE_IMAGE`, is an archive with an image that replaces the stand-in for core.
         """
         choice = choose(kubelet if Part.NODE in parts else False)
         core_image = core_image or supplied_core_image()
         if core_image and kubelet is None and {Part.NODE, Part.CHART} <= parts and not choice.kubelet:
-            raise LabError(f"no pod would run core from '{core_image}'. {choice.describe()}")
+            raise LabError(f"pods do not run, so core cannot run from '{core_image}'. {choice.describe()}")
         build(programs(parts, choice))
-        lab = cls(directory or _scratch(), choice, owned=directory is None)
+        lab = cls(directory or _temporary_directory(), choice, owned=directory is None)
         lab._core_image = core_image
         try:
             lab._start(parts)
@@ -121,17 +121,17 @@ class Lab:
 
     @property
     def node(self) -> Kwok | KubeletNode:
-        """The node on which pods run, or pretend to."""
+        """The node, real or simulated."""
         return cast("Kwok | KubeletNode", _part(self._node, Part.NODE))
 
     @property
     def kubelet(self) -> KubeletNode | None:
-        """The node, if pods really run there."""
+        """The node if it is real, else None."""
         return self._node if isinstance(self._node, KubeletNode) else None
 
     @property
     def services(self) -> Services:
-        """PostgreSQL, Redis and Ceph, as far as they were asked for."""
+        """PostgreSQL, Redis and Ceph, if they were started."""
         return _part(self._services, Part.POSTGRES)
 
     @property
@@ -140,11 +140,11 @@ class Lab:
         return _part(self._chart, Part.CHART)
 
     def stop(self) -> None:
-        """End every process, and remove the directory if the lab made it."""
+        """Ends every process, and removes the directory if the lab created it."""
         if self.kubelet is not None:
             self.kubelet.stop()
         if self._control_plane is not None:
-            self._control_plane.stop()  # an API server that is asked politely takes seconds to go
+            self._control_plane.stop()  # a graceful end of the API server takes seconds
         self.processes.stop_all()
         if self._owned:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -158,7 +158,7 @@ class Lab:
         self.stop()
 
     def _start(self, parts: AbstractSet[Part]) -> None:
-        """Start the independent parts side by side; the first failure is the one to be told."""
+        """Starts independent parts in parallel; raises the first failure."""
         with ThreadPoolExecutor(max_workers=len(Part)) as pool:
             chart = pool.submit(self._resolve_chart) if Part.CHART in parts else None
             tasks: list[Future[Any]] = [chart] if chart else []
@@ -185,7 +185,7 @@ class Lab:
         try:
             return KubeletNode.start(self.directory, plane, self.processes, self.authority, meanwhile=meanwhile)
         except LabError as error:
-            raise LabError(f"{error}\n{self.choice.describe()}; `{VARIABLE}={KWOK}` does without it") from error
+            raise LabError(f"{error}\n{self.choice.describe()}; `{VARIABLE}={KWOK}` uses KWOK instead") from error
 
     def _start_services(self, parts: set[str]) -> None:
         self._services = Services.start(self.directory, self.processes, self.authority, parts=parts)
@@ -201,8 +201,8 @@ def _part(value: T | None, part: Part) -> T:
     return value
 
 
-def _scratch() -> Path:
+def _temporary_directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="harbor-operator-lab-"))
     if os.geteuid() == 0:
-        directory.chmod(0o711)  # servers that refuse to run as root must be able to reach their own folder in it
+        directory.chmod(0o711)  # servers that cannot run as root need access to their folder
     return directory

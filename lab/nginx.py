@@ -1,4 +1,4 @@
-"""A front with TLS, as an ingress would be: nginx before the RADOS gateway or before Harbor."""
+"""A TLS proxy, in the role of an ingress: nginx in front of the RADOS gateway or of Harbor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HTTP = """
     access_log off;
     return 204;
   }}"""
-"""What every nginx of the lab has in its `http` section."""
+"""Common lines of the `http` section of every nginx in the lab."""
 CONFIG = """
 daemon off;
 master_process off;
@@ -65,7 +65,7 @@ LOGGED = re.compile(r"^(?P<method>\S+) (?P<status>\d+) (?P<path>.*)$", re.MULTIL
 
 @dataclass(frozen=True)
 class Request:
-    """A request that passed the front, without its query, which may hold secrets."""
+    """A logged request, without its query, which can contain secrets."""
 
     method: str
     status: int
@@ -73,19 +73,19 @@ class Request:
 
 
 class AccessLog:
-    """What an nginx that has one worker was asked."""
+    """The access log of an nginx with one worker."""
 
     def __init__(self, path: Path, control_port: int) -> None:
         self.path = path
         self._control_port = control_port
 
     def mark(self) -> int:
-        """The present point in the log, for `since`."""
+        """Returns the current position in the log, for `since`."""
         self.settle()
         return self.path.stat().st_size
 
     def since(self, mark: int) -> list[Request]:
-        """The requests since `mark` whose answers were received, in the order of their ends."""
+        """Returns the requests since `mark` that were answered, in the order of completion."""
         self.settle()
         with self.path.open("rb") as log:
             log.seek(mark)
@@ -93,33 +93,33 @@ class AccessLog:
         return [Request(seen["method"], int(seen["status"]), seen["path"]) for seen in LOGGED.finditer(text)]
 
     def settle(self) -> None:
-        """Wait until every request answered so far is in the log, which nginx writes after the answer.
+        """Waits until every answered request is in the log, which nginx writes after the answer.
 
-        One thread does all the work, so when it answers another request it has finished with those before. An nginx
-        that has ended has nothing left to write.
+        nginx has one thread: when it answers another request, it has logged all earlier ones. A stopped nginx has
+        logged everything.
         """
-        with suppress(ConnectionRefusedError), closing(self._ask()) as connection:
+        with suppress(ConnectionRefusedError), closing(self._control_connection()) as connection:
             connection.request("GET", "/")
             connection.getresponse().read()
 
-    def _ask(self) -> HTTPConnection:
+    def _control_connection(self) -> HTTPConnection:
         return HTTPConnection(HOST, self._control_port, timeout=5)
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a front serves."""
+    """The upstream and settings of a proxy."""
 
     upstream: str
     hosts: tuple[str, ...] = ("localhost", HOST)
     max_body: str = "0"
-    """The largest request body as nginx writes it, such as '1m'; '0' means no limit."""
+    """The body size limit in nginx syntax, such as '1m'; '0' means no limit."""
     host_header: str = "$host"
-    """What the upstream sees as Host; the default drops the port, as ingress controllers do."""
+    """The Host header for the upstream; the default omits the port, as ingress controllers do."""
 
 
 class Front:
-    """A running front; its state lies in `directory`, whose name is its name."""
+    """A running proxy with its state in `directory`, whose name is the name of the proxy."""
 
     def __init__(self, directory: Path, processes: Processes, authority: Authority, site: Site, port: int) -> None:
         self.name = directory.name
@@ -138,35 +138,35 @@ class Front:
     def start(
         cls, directory: Path, processes: Processes, authority: Authority, site: Site, *, port: int | None = None
     ) -> Front:
-        """A front for `site` with a certificate of `authority`, on `port` or a free one."""
+        """Starts a proxy for `site` with a certificate of `authority`, on `port` or a free one."""
         front = cls(directory, processes, authority, site, port or free_port(HOST))
         front._run()
         return front
 
     @property
     def url(self) -> str:
-        """Where clients find it, by the first of its hosts."""
+        """The URL for clients, with the first of the hosts."""
         return f"https://{self.site.hosts[0]}:{self.port}"
 
     def reconfigure(self, *, max_body: str) -> None:
-        """Serve the same on the same port with another limit of the request body."""
+        """Restarts on the same port with another body size limit."""
         self.site = replace(self.site, max_body=max_body)
         self.stop()
         self._run()
 
     def stop(self) -> None:
-        """End the front; clients are refused from now on."""
+        """Stops the proxy."""
         if self._process is not None:
             self._log.settle()
             self._process.stop()
             self._process = None
 
     def mark(self) -> int:
-        """The present point in the access log, for `requests_since`."""
+        """Returns the current position in the access log, for `requests_since`."""
         return self._log.mark()
 
     def requests_since(self, mark: int) -> list[Request]:
-        """The requests since `mark` whose answers were received, in the order of their ends."""
+        """Returns the requests since `mark` that were answered, in the order of completion."""
         return self._log.since(mark)
 
     def _run(self) -> None:

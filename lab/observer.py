@@ -1,65 +1,52 @@
-"""Somebody who is not the operator and looks at the API server: how soon is a namespace ready to pull?"""
+"""An independent observer of the API server: measures when a namespace has its pull Secret."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import ssl
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
+from lab.kubernetes_client import KubernetesClient
 from lab.process import LabError
 
 if TYPE_CHECKING:
     from lab.controlplane import ControlPlane
+    from lab.kubernetes_client import Manifest
 
-LOOK_EVERY = 0.005
-PATIENCE = 30.0
+POLL_SECONDS = 0.005
+TIMEOUT_SECONDS = 30.0
 
 
 class Observer:
-    """One connection of its own to the API server, as the administrator."""
+    """A client with its own connections, acting as the administrator."""
 
     def __init__(self, plane: ControlPlane) -> None:
-        address = urlsplit(plane.url)
-        tls = ssl.create_default_context(cafile=str(plane.ca_path))
-        self._connection = http.client.HTTPSConnection(address.hostname or "", address.port, context=tls, timeout=10)
-        self._headers = {"Authorization": f"Bearer {plane.admin_token}"}
+        self._client = KubernetesClient(plane.kubeconfig)
 
-    def read(self, path: str) -> dict[str, Any] | None:
-        """Returns the object at a path of the API, or None if there is none."""
-        self._connection.request("GET", path, headers=self._headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
-        return json.loads(body) if answer.status == http.client.OK else None
+    def read(self, path: str) -> Manifest | None:
+        """Returns the object at a path of the API, or None if it does not exist."""
+        return self._client.read(path)
 
     def create_namespace(self, name: str, labels: dict[str, str] | None = None) -> float:
-        """Makes a namespace and returns the moment at which the server had it."""
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}}
-        headers = {**self._headers, "Content-Type": "application/json"}
-        self._connection.request("POST", "/api/v1/namespaces", json.dumps(body), headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status != http.client.CREATED:
-            raise LabError(f"namespace '{name}' was not created: {text.decode()}")
+        """Creates a namespace and returns the monotonic time at which the API server confirmed it."""
+        metadata = {"name": name, "labels": labels or {}}
+        self._client.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         return time.monotonic()
 
-    def holds(self, namespace: str, secret: str = "harbor-pull", account: str = "default") -> bool:
-        """Whether the namespace holds the Secret and its service account refers to it."""
+    def is_injected(self, namespace: str, secret: str = "harbor-pull", account: str = "default") -> bool:
+        """Whether the namespace contains the Secret and the service account references it."""
         found = self.read(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}") or {}
         references = [entry["name"] for entry in found.get("imagePullSecrets", [])]
         return secret in references and self.read(f"/api/v1/namespaces/{namespace}/secrets/{secret}") is not None
 
-    def wait_holds(self, namespace: str) -> float:
-        """Returns the moment at which the namespace holds both."""
-        end = time.monotonic() + PATIENCE
-        while not self.holds(namespace):
-            if time.monotonic() > end:
-                raise LabError(f"namespace '{namespace}' has no pull Secret after {PATIENCE:.0f} seconds")
-            time.sleep(LOOK_EVERY)
+    def wait_injected(self, namespace: str) -> float:
+        """Waits for Secret and reference, and returns the monotonic time at which both were seen. Raises LabError."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not self.is_injected(namespace):
+            if time.monotonic() > deadline:
+                raise LabError(f"namespace '{namespace}' has no pull Secret after {TIMEOUT_SECONDS:.0f} seconds")
+            time.sleep(POLL_SECONDS)
         return time.monotonic()
 
     def close(self) -> None:
-        """Closes the connection."""
-        self._connection.close()
+        """Closes the connections."""
+        self._client.close()

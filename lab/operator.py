@@ -1,4 +1,4 @@
-"""The operator as a process of its own, acting with exactly the rights that `deploy/` ships."""
+"""Runs the operator as a local process, with exactly the RBAC rights of `deploy/`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEASE_SECONDS = 4
 
 
 class Operator:
-    """A replica of the operator; several may run at once, and the Lease says which one acts."""
+    """A replica of the operator; several can run, and the Lease selects the leader."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.process = process
@@ -40,7 +40,7 @@ class Operator:
         identity: str = "operator-0",
         log_level: str = "INFO",
     ) -> Operator:
-        """Starts a replica and returns once it answers its probes; it may have to wait for the Lease."""
+        """Starts a replica and waits until it answers its probes; it can still be a standby. Raises LabError."""
         port = free_port()
         settings = {
             "KUBECONFIG": plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE),
@@ -63,11 +63,11 @@ class Operator:
 
     @property
     def log(self) -> str:
-        """Everything it has logged."""
+        """The complete log."""
         return self.process.log.read_text()
 
     def get(self, path: str) -> str:
-        """Returns what its own port answers; the text of an error answer as well."""
+        """Returns the body of a GET request to its HTTP port, also for an error status."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
@@ -75,7 +75,7 @@ class Operator:
             return error.read().decode()
 
     def metric(self, name: str, **labels: str) -> float:
-        """Returns the present value of one series; LabError if there is none."""
+        """Returns the current value of one series. Raises LabError if it does not exist."""
         for family in text_string_to_metric_families(self.get("/metrics")):
             for sample in family.samples:
                 if sample.name == name and sample.labels == labels:
@@ -83,17 +83,17 @@ class Operator:
         raise LabError(f"/metrics has no series '{name}' with the labels {labels}")
 
     def is_leading(self) -> bool:
-        """Whether it holds the Lease."""
+        """Whether the replica holds the Lease."""
         return "harbor_operator_leader_election_master_status 1.0" in self.get("/metrics")
 
     def wait_leading(self) -> None:
-        """Returns once it holds the Lease."""
+        """Waits until the replica holds the Lease. Raises LabError."""
         wait_until(self.is_leading, "the operator holds the Lease", deadline=30, process=self.process)
 
     def stop(self) -> None:
-        """Ends it as a node would: SIGTERM, and time to finish."""
+        """Stops the replica with SIGTERM and a grace period."""
         self.process.stop(timeout=40)
 
     def kill(self) -> None:
-        """Ends it with SIGKILL, wherever it is."""
+        """Kills the replica with SIGKILL."""
         self.process.kill()

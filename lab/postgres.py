@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SUPERUSER = "postgres"
 PROVISIONER = "provisioner"
+UNPRIVILEGED_USER = pwd.getpwuid(65534).pw_name  # the account that every Linux has for programs without rights
 
 CONFIG = """
 listen_addresses = '127.0.0.1'
@@ -52,7 +53,7 @@ LOGGED = re.compile(
 
 @dataclass(frozen=True)
 class Change:
-    """A statement that changes definitions or data, with who sent it and where."""
+    """A statement that changes definitions or data, with its user and database."""
 
     user: str
     database: str
@@ -60,7 +61,7 @@ class Change:
 
 
 class Postgres:
-    """A running server, with a superuser for tests and a lesser administrator for the operator."""
+    """A running server, with a superuser for tests and a less privileged administrator for the operator."""
 
     host = "127.0.0.1"
     admin_user = SUPERUSER
@@ -71,7 +72,7 @@ class Postgres:
         self._processes = processes
         self._authority = authority
         self._tool: Tool = locate("postgres", ["postgresql"])
-        self._user = "nobody" if os.geteuid() == 0 else None
+        self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._process: Process | None = None
         self.directory = directory
         self.port = free_port()
@@ -80,7 +81,7 @@ class Postgres:
 
     @classmethod
     def start(cls, directory: Path, processes: Processes, authority: Authority) -> Postgres:
-        """A new, empty server in `directory`."""
+        """Starts an empty server in `directory`."""
         server = cls(directory, processes, authority)
         server._initialise()
         server._run()
@@ -89,17 +90,17 @@ class Postgres:
 
     @property
     def ca_path(self) -> Path:
-        """The certificate authority that clients must trust."""
+        """The CA certificate for clients."""
         return self._authority.ca_path
 
     def query(self, sql: str, *, dbname: str = "postgres") -> list[tuple[Any, ...]]:
-        """What `sql` gives to the superuser in `dbname`, each statement in a transaction of its own."""
+        """Runs `sql` as the superuser in `dbname` with autocommit, and returns the rows."""
         with self.connect(SUPERUSER, self.admin_password, dbname=dbname) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
     def connect(self, user: str, password: str, *, dbname: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection with verified TLS that commits by itself."""
+        """Returns a connection with verified TLS and autocommit."""
         return psycopg.connect(
             host=self.host,
             port=self.port,
@@ -113,11 +114,11 @@ class Postgres:
         )
 
     def mark(self) -> int:
-        """The present point in the log, for `changes_since`."""
+        """Returns the current position in the log, for `changes_since`; a statement is logged before it runs."""
         return self._log.stat().st_size
 
     def changes_since(self, mark: int) -> list[Change]:
-        """Every statement since `mark` that changes definitions or data, whoever sent it, tried ones included."""
+        """Returns every statement since `mark` that changes definitions or data, including failed ones."""
         with self._log.open("rb") as log:
             log.seek(mark)
             text = log.read().decode(errors="replace")
@@ -127,12 +128,12 @@ class Postgres:
         ]
 
     def stop(self) -> None:
-        """Disconnect every client and end the server; its data stay."""
+        """Disconnects every client and stops the server; its data stay."""
         if self._process is not None:
             self._process.stop()
 
     def restart(self) -> None:
-        """Stop and start the server on the same port with the same data."""
+        """Restarts the server on the same port with the same data."""
         self.stop()
         self._run()
 

@@ -1,4 +1,4 @@
-"""Children of the lab: started with their log in one folder, watched, stopped, and never left behind."""
+"""Child processes of the lab: start, logs, polling, stop. No child outlives the lab."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TAIL_LINES = 25
+MAX_TAIL_LINES = 25
 PORTS = range(15000, 30000)
-"""Below the range from which the kernel takes ports for outgoing connections, so that none is lost to those."""
+"""Below the kernel's range for outgoing connections, so that these never take one of our ports."""
 
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-spawner")
-"""The one thread that starts children: Linux ties a child's death signal to the thread that made it, not to the
-process, so a child started by a short-lived thread would die with that thread."""
+"""The single thread that starts children: on Linux the parent-death signal depends on the thread that created the
+child, so a child of a short-lived thread would end with that thread."""
 
-_given_ports: set[int] = set()
+_used_ports: set[int] = set()
 _ports_lock = threading.Lock()
 
 
 class LabError(Exception):
-    """Part of the lab cannot be had, started or used; the message says which and what to do."""
+    """A part of the lab cannot be found, started or used; the message names it and the remedy."""
 
 
 class Process:
-    """A running child with its log."""
+    """A child process with its log."""
 
     def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
@@ -49,48 +49,48 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id, which is also the id of the child's own process group."""
+        """The process id, which is also the id of the child's process group."""
         return self._popen.pid
 
     @property
     def returncode(self) -> int | None:
-        """The exit status (negative: the signal that ended it), or nothing while it runs."""
+        """The exit status (negative: the signal that ended it), or None while it runs."""
         return self._popen.poll()
 
     def alive(self) -> bool:
-        """Whether the child still runs."""
+        """Whether the child runs."""
         return self._popen.poll() is None
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the child by its `stop_signal`, and by SIGKILL when it has not gone after `timeout` seconds."""
-        self.ask_to_stop()
+        """Ends the child with its `stop_signal`, and with SIGKILL after `timeout` seconds."""
+        self.send_stop_signal()
         self.finish(timeout)
 
-    def ask_to_stop(self) -> None:
-        """Send the `stop_signal` and do not wait."""
+    def send_stop_signal(self) -> None:
+        """Sends the `stop_signal` and does not wait."""
         self._popen.send_signal(self.stop_signal)
 
     def finish(self, timeout: float) -> None:
-        """Wait for the end that was asked for, and enforce it after `timeout` seconds."""
+        """Waits for the end of the child, and kills it after `timeout` seconds."""
         try:
             self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End the child, and what it left in its process group, at once."""
+        """Kills the child and its process group."""
         if self.alive():
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
 
     def tail(self) -> str:
-        """The last lines of the log, for messages."""
-        lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        """Returns the last lines of the log, for messages."""
+        lines = self.log.read_text(errors="replace").splitlines()[-MAX_TAIL_LINES:]
         return "\n".join(f"    {line}" for line in lines) or "    (the log is empty)"
 
 
 class Processes:
-    """All children of one lab, with a log file each in `log_dir`."""
+    """All children of one lab; each has a log file in `log_dir`."""
 
     def __init__(self, log_dir: Path) -> None:
         self.log_dir = log_dir
@@ -106,10 +106,10 @@ class Processes:
         user: str | int | None = None,
         cwd: Path | None = None,
     ) -> Process:
-        """Start `argv` as a child that dies with this program; `env` is added to the inherited environment.
+        """Starts `argv` as a child that ends with this program; `env` is added to the inherited environment.
 
-        The log is `NAME.log` and is continued by a later child of the same name. With `user` (for root only) the child
-        runs as that user, for servers that refuse to be root, yet may still enter our directories.
+        The log is `NAME.log`; a later child of the same name appends to it. With `user` (root only) the child runs as
+        that user, for servers that refuse to run as root, and can still access the lab's directories. Raises LabError.
         """
         log = self.log_dir / f"{name}.log"
         command = [*_prefix(user), *map(str, argv)]
@@ -124,16 +124,16 @@ class Processes:
     def run(
         self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, user: str | None = None
     ) -> None:
-        """Run `argv` to its end, which must be success and come within a minute."""
+        """Runs `argv` to completion. Raises LabError if it fails or takes more than a minute."""
         child = self.start(name, argv, env=env, user=user)
         wait_until(lambda: not child.alive(), f"the end of '{name}'", deadline=60, interval=0.01)
         if child.returncode:
             raise LabError(f"'{name}' failed with status {child.returncode}; the end of {child.log}:\n{child.tail()}")
 
     def stop_all(self, timeout: float = 5.0) -> None:
-        """Stop every child, the youngest first to be told, all within about `timeout` seconds."""
+        """Stops every child, the latest first, within about `timeout` seconds."""
         for child in reversed(self._children):
-            child.ask_to_stop()
+            child.send_stop_signal()
         end = time.monotonic() + timeout
         for child in self._children:
             child.finish(max(0.0, end - time.monotonic()))
@@ -141,7 +141,7 @@ class Processes:
 
 
 def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None) -> subprocess.Popen[bytes]:
-    """The child in a session of its own, so that Ctrl-C at the terminal reaches us alone and we stop it in order."""
+    """Starts the child in its own session, so that Ctrl-C reaches only this program, which stops it in order."""
     with log.open("ab") as out:
         return subprocess.Popen(
             command,
@@ -155,9 +155,9 @@ def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path 
 
 
 def _prefix(user: str | int | None) -> list[str]:
-    """What precedes the command: `setpriv`, which ties the child's life to ours and may change its user.
+    """Returns a `setpriv` command that ends the child with this program and optionally changes its user.
 
-    The changed user keeps the capability to pass closed directories, because root's cache and scratch are closed.
+    The user keeps the capability to read closed directories, because root's cache and temporary directories are closed.
     """
     setpriv = _setpriv()
     if setpriv is None:
@@ -177,7 +177,7 @@ def _setpriv() -> str | None:
     found = shutil.which("setpriv")
     if found is None:
         print(
-            "lab: 'setpriv' (util-linux) is not on PATH; if this program is killed, its servers must be ended by hand",
+            "lab: 'setpriv' (util-linux) is not on PATH; if this program is killed, its servers keep running",
             file=sys.stderr,
         )
     return found
@@ -198,10 +198,10 @@ def wait_until(
     process: Process | None = None,
     interval: float = 0.05,
 ) -> T:
-    """Poll until `probe` gives something true, and return that.
+    """Polls until `probe` returns a true value, and returns that value.
 
-    An OSError of the probe counts as "not yet". After `deadline` seconds, or when `process` has died, a LabError
-    says what was waited for and shows the end of the log.
+    An OSError of the probe means "not yet". Raises LabError after `deadline` seconds, or when `process` has ended; the
+    message names the condition and shows the end of the log.
     """
     end = time.monotonic() + deadline
     while True:
@@ -214,25 +214,25 @@ def wait_until(
             if seen:
                 return seen
         if process is not None and not process.alive():
-            raise _given_up(f"'{process.name}' ended ({process.returncode}) before: {what}", process) from cause
+            raise _timeout_error(f"'{process.name}' ended ({process.returncode}) before: {what}", process) from cause
         if time.monotonic() > end:
-            raise _given_up(f"waited {deadline:g} s in vain for: {what}", process) from cause
+            raise _timeout_error(f"waited {deadline:g} s without success for: {what}", process) from cause
         time.sleep(interval)
 
 
-def _given_up(reason: str, process: Process | None) -> LabError:
+def _timeout_error(reason: str, process: Process | None) -> LabError:
     if process is None:
         return LabError(reason)
     return LabError(f"{reason}; the end of {process.log}:\n{process.tail()}")
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nothing on this machine uses, never given out twice by this program."""
+    """Returns an unused TCP port; this program never returns the same port twice. Raises LabError."""
     with _ports_lock:
         for _ in range(1000):
             port = secrets.choice(PORTS)
-            if port not in _given_ports and all(_bindable(address, port) for address in (host, "")):
-                _given_ports.add(port)
+            if port not in _used_ports and all(_bindable(address, port) for address in (host, "")):
+                _used_ports.add(port)
                 return port
     raise LabError(f"no free TCP port found on '{host}' between {PORTS.start} and {PORTS.stop}")
 

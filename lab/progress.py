@@ -1,6 +1,6 @@
-"""Progress of long work: a spinner with elapsed time on a terminal, plain lines everywhere else.
+"""Progress of long tasks: a spinner with elapsed time on a terminal, plain lines elsewhere.
 
-Everything goes to the standard error stream, so that the standard output of a command stays usable.
+All output goes to standard error, so that the standard output of a command stays usable.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """Work under way, which may say what it is doing now."""
+    """A running task that can show its current step."""
 
     def update(self, text: str) -> None:
-        """Show `text` beside the title."""
+        """Shows `text` beside the title."""
 
 
 class _Display:
-    """The one live display of the program: rich allows no second one, yet tasks run in several threads."""
+    """The single live display of the program: rich allows only one, and tasks run in several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class _Lines:
 
 @contextmanager
 def task(title: str) -> Iterator[Task]:
-    """Show `title` as work under way until the block ends, and then how it ended and how long it took."""
+    """Shows `title` as a running task until the block ends, then its result and duration."""
     console = Console(stderr=True)
     live = console.is_terminal
     shown = _Spinner(_DISPLAY.enter(console), title) if live else _Lines(console, title)

@@ -1,4 +1,4 @@
-"""Redis: standalone as Harbor wants it, or in one of the shapes that the operator must tell apart."""
+"""Redis: standalone as Harbor needs it, or in one of the modes that the operator must distinguish."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Node:
         self._process: Process | None = None
 
     def configure(self, lines: list[str], *, sentinel: bool = False) -> None:
-        """Write the configuration: a file, because an argument would show the password to everybody."""
+        """Writes the configuration to a file, because process arguments would expose the password."""
         self._sentinel = sentinel
         self._directory.mkdir(parents=True, exist_ok=True)
         own = [f"bind {self.host}", f"port {self.port}", f"dir {self._directory}", "daemonize no"]
@@ -45,7 +45,7 @@ class Node:
         config.write_text("\n".join([*own, *secret, *lines]) + "\n")
 
     def run(self) -> None:
-        """Start the process and wait until it answers."""
+        """Starts the process and waits until it answers."""
         argv: list[str | Path] = [self._tool.path, self._directory / "redis.conf"]
         name = f"{self._directory.parent.name}-{self._directory.name}"
         extra = ["--sentinel"] if self._sentinel else []
@@ -53,12 +53,12 @@ class Node:
         wait_until(self._answers, f"Redis '{name}' answers", deadline=10, process=self._process, interval=0.01)
 
     def stop(self) -> None:
-        """End the process; nothing is kept."""
+        """Stops the process; its data are lost."""
         if self._process is not None:
             self._process.stop()
 
     def client(self, database: int = 0) -> redis.Redis:
-        """A client that neither retries nor waits long."""
+        """Returns a client without retries and with a short timeout."""
         return redis.Redis(
             host=self.host, port=self.port, db=database, password=self.password, socket_timeout=5, decode_responses=True
         )
@@ -72,7 +72,7 @@ class Node:
 
 
 class Redis:
-    """One or more nodes; `host` and `port` are what a user would put into the resource."""
+    """One or more nodes; `host` and `port` are the values for `spec.cache.addresses`."""
 
     master_name = MASTER_NAME
 
@@ -91,7 +91,7 @@ class Redis:
         password: str | None = None,
         databases: int = 16,
     ) -> Redis:
-        """A new Redis without persistence: alone, three cluster nodes, a replica, or master, replica and sentinel."""
+        """Starts a Redis without persistence: standalone, three cluster nodes, a replica, or a Sentinel with both."""
         nodes = [Node(directory / f"{number}", processes, password) for number in range(SIZES[mode])]
         _configure(mode, nodes, databases)
         for node in nodes:
@@ -104,30 +104,30 @@ class Redis:
 
     @property
     def host(self) -> str:
-        """The address to talk to."""
+        """The address for clients."""
         return self.front.host
 
     @property
     def port(self) -> int:
-        """The port to talk to."""
+        """The port for clients."""
         return self.front.port
 
     @property
     def password(self) -> str | None:
-        """The password, if one was wanted."""
+        """The password, if one is set."""
         return self.front.password
 
     def client(self, database: int = 0) -> redis.Redis:
-        """A client of what a user would talk to."""
+        """Returns a client of the address for clients."""
         return self.front.client(database)
 
     def stop(self) -> None:
-        """End every node."""
+        """Stops every node."""
         for node in self.nodes:
             node.stop()
 
     def restart(self) -> None:
-        """End every node and start it again, empty, on its port."""
+        """Restarts every node, empty, on its port."""
         self.stop()
         for node in self.nodes:
             node.run()
@@ -164,7 +164,7 @@ def _sentinel(master: Node) -> list[str]:
 
 
 def _join(nodes: list[Node]) -> None:
-    """Share the hash slots among the nodes and introduce them to each other."""
+    """Distributes the hash slots and joins the nodes."""
     share = HASH_SLOTS // len(nodes)
     for number, node in enumerate(nodes):
         last = HASH_SLOTS - 1 if node is nodes[-1] else (number + 1) * share - 1
@@ -175,7 +175,7 @@ def _join(nodes: list[Node]) -> None:
         for node in nodes[1:]:
             client.execute_command("CLUSTER", "MEET", node.host, node.port, node.bus)
     for node in nodes:
-        wait_until(partial(_cluster_ok, node), "the Redis cluster is whole", deadline=20)
+        wait_until(partial(_cluster_ok, node), "the Redis cluster state is ok", deadline=20)
 
 
 def _cluster_ok(node: Node) -> bool:

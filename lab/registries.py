@@ -1,4 +1,4 @@
-"""HarborRegistry objects on a lab: made from `deploy/examples`, applied, watched and taken away."""
+"""HarborRegistry objects in a lab: built from `deploy/examples`, applied, observed and deleted."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "deploy" / "examples"
 KIND = "harborregistries"
 API = {"secrets": "/api/v1", KIND: "/apis/harbor-operator.io/v1alpha1"}
-PATIENCE = 240.0
-"""Seconds for what a release may be part of: real pods come up at the pace of the chart's probes."""
+CONDITION_SECONDS = 240.0
+"""The default timeout: real pods of a release become ready at the pace of the chart's probes."""
 
 Manifest = dict[str, Any]
 
@@ -33,7 +33,7 @@ def example(name: str) -> list[Manifest]:
 
 
 def merged(base: Manifest, changes: Manifest) -> Manifest:
-    """Returns `base` with `changes` laid over it; None removes a key."""
+    """Returns `base` merged with `changes`; None removes a key."""
     result = copy.deepcopy(base)
     for key, value in changes.items():
         if value is None:
@@ -46,7 +46,7 @@ def merged(base: Manifest, changes: Manifest) -> Manifest:
 
 
 class Registry:
-    """One HarborRegistry in one namespace, and the means to read what became of it."""
+    """One HarborRegistry in one namespace."""
 
     def __init__(self, plane: ControlPlane, namespace: str, name: str) -> None:
         self.namespace = namespace
@@ -54,7 +54,7 @@ class Registry:
         self._plane = plane
 
     def prepare(self) -> None:
-        """Makes the namespace in which the operator may run a registry."""
+        """Creates the namespace with the rights that the operator needs there."""
         documents = example("registry-namespace.yaml")
         for document in documents:
             key = "name" if document["kind"] == "Namespace" else "namespace"
@@ -66,20 +66,20 @@ class Registry:
         self._plane.apply(*documents)
 
     def put_secret(self, name: str, values: Mapping[str, str]) -> None:
-        """Makes a Secret in the registry's namespace hold these values."""
+        """Applies a Secret with these values in the registry's namespace."""
         self.put_secrets({name: values})
 
     def put_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
-        """Makes Secrets of these names in the registry's namespace hold these values."""
+        """Applies Secrets with these values in the registry's namespace."""
         self._plane.apply(*(self._secret(name, values) for name, values in secrets.items()))
 
     def secret(self, name: str, namespace: str | None = None) -> dict[str, str]:
-        """Returns the values of a Secret in the clear."""
+        """Returns the decoded values of a Secret. Raises LabError if it does not exist."""
         found = self._get("secrets", name, namespace or self.namespace)
         return {key: base64.b64decode(value).decode() for key, value in found.get("data", {}).items()}
 
     def apply(self, spec: Manifest) -> None:
-        """Makes the registry's spec this."""
+        """Applies the registry with this spec. Raises LabError with the API server's message."""
         metadata = {"name": self.name, "namespace": self.namespace}
         kind = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry"}
         self._plane.apply({**kind, "metadata": metadata, "spec": spec})
@@ -90,11 +90,11 @@ class Registry:
         self._plane.kubectl("-n", self.namespace, "patch", "hreg", self.name, "--type=merge", "-p", patch)
 
     def read(self) -> Manifest:
-        """Returns the whole object."""
+        """Returns the object. Raises LabError if it does not exist."""
         return self._get(KIND, self.name, self.namespace)
 
     def status(self) -> Manifest:
-        """Returns its status."""
+        """Returns the status."""
         status: Manifest = self.read().get("status", {})
         return status
 
@@ -104,14 +104,14 @@ class Registry:
         return next((condition for condition in conditions if condition["type"] == kind), {})
 
     def is_settled(self) -> bool:
-        """Whether the newest spec has been looked at and everything is True."""
+        """Whether the status is about the current generation and Ready is True."""
         found = self.read()
         status = found.get("status", {})
         ready = {item["type"]: item["status"] for item in status.get("conditions", [])}.get("Ready")
         return bool(status.get("observedGeneration") == found["metadata"]["generation"] and ready == "True")
 
-    def wait_ready(self, deadline: float = PATIENCE) -> None:
-        """Returns once everything is True; LabError with the conditions otherwise."""
+    def wait_ready(self, deadline: float = CONDITION_SECONDS) -> None:
+        """Waits until the registry is ready. Raises LabError with its conditions."""
         try:
             wait_until(
                 self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline, interval=0.2
@@ -119,21 +119,21 @@ class Registry:
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 
-    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = PATIENCE) -> Manifest:
-        """Returns the condition once it has that status (and reason)."""
+    def wait_condition(self, kind: str, status: str, reason: str = "", deadline: float = CONDITION_SECONDS) -> Manifest:
+        """Waits for a condition with this status and reason, and returns it. Raises LabError with all conditions."""
 
-        def holds() -> bool:
+        def is_reached() -> bool:
             found = self.condition(kind)
             return found.get("status") == status and (not reason or found.get("reason") == reason)
 
         try:
-            wait_until(holds, f"{kind} is {status} {reason}", deadline=deadline, interval=0.2)
+            wait_until(is_reached, f"{kind} is {status} {reason}", deadline=deadline, interval=0.2)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
         return self.condition(kind)
 
     def describe(self) -> str:
-        """Returns the conditions as a person reads them."""
+        """Returns the conditions as text."""
         lines = [
             f"  {item['type']:20} {item['status']:8} {item['reason']:28} {item['message']}"
             for item in self.status().get("conditions", [])
@@ -141,7 +141,7 @@ class Registry:
         return "\n".join(lines) or "  no conditions yet"
 
     def delete(self, deadline: float = 90) -> None:
-        """Deletes it and returns once it is gone."""
+        """Deletes the registry and waits until it no longer exists. Raises LabError with its conditions."""
         self._plane.kubectl("-n", self.namespace, "delete", "hreg", self.name, "--wait=false", "--ignore-not-found")
         try:
             wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline, interval=0.2)
@@ -159,8 +159,8 @@ class Registry:
     def _get(self, kind: str, name: str, namespace: str) -> Manifest:
         found = self._find(kind, name, namespace)
         if found is None:
-            raise LabError(f"there is no '{name}' among the {kind} of namespace '{namespace}'")
+            raise LabError(f"'{kind}/{name}' does not exist in namespace '{namespace}'")
         return found
 
     def _find(self, kind: str, name: str, namespace: str) -> Manifest | None:
-        return self._plane.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")
+        return self._plane.client.read(f"{API[kind]}/namespaces/{namespace}/{kind}/{name}")

@@ -1,4 +1,4 @@
-"""The real docker-registry, from a configuration that somebody else wrote."""
+"""The real docker-registry with a given configuration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ADDRESS_VARIABLE = "REGISTRY_HTTP_ADDR"
-UNWANTED = {"AWS_CA_BUNDLE": ""}
-"""What a person may have in the environment and the S3 driver does not survive."""
+UNSET_VARIABLES = {"AWS_CA_BUNDLE": ""}
+"""Variables of the user's environment with which the S3 driver fails."""
 
 
 class Registry:
@@ -31,10 +31,10 @@ class Registry:
     def start(
         cls, config_path: Path, env: Mapping[str, str], processes: Processes, *, name: str = "docker-registry"
     ) -> Registry:
-        """A registry that runs `config_path`, each value open to be overridden by a REGISTRY_... variable in `env`."""
+        """Starts a registry with `config_path`; REGISTRY_... variables in `env` override its values."""
         tool = locate("docker-registry", ["docker-registry"])
         host, port = _address(config_path, env)
-        full_env = {**UNWANTED, **tool.env, **env}
+        full_env = {**UNSET_VARIABLES, **tool.env, **env}
         process = processes.start(name, [tool.path, "serve", config_path], env=full_env)
         registry = cls(process, host, port)
         wait_until(registry._listens, "docker-registry listens", deadline=30, process=process, interval=0.02)
@@ -42,11 +42,11 @@ class Registry:
 
     @property
     def address(self) -> str:
-        """Host and port, as an image reference begins."""
+        """Host and port, the first part of an image reference."""
         return f"{self.host}:{self.port}"
 
     def stop(self) -> None:
-        """End the registry; what it stored stays."""
+        """Stops the registry; its data stay."""
         self.process.stop()
 
     def _listens(self) -> bool:
@@ -59,5 +59,5 @@ def _address(config_path: Path, env: Mapping[str, str]) -> tuple[str, int]:
     address = env.get(ADDRESS_VARIABLE) or config.get("http", {}).get("addr", "")
     host, _, port = str(address).rpartition(":")
     if not port.isdigit():
-        raise LabError(f"`http.addr` in {config_path} is '{address}', which names no port to wait for")
+        raise LabError(f"`http.addr` in {config_path} is '{address}', which contains no port")
     return host.strip("[]") or "127.0.0.1", int(port)

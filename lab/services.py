@@ -1,4 +1,4 @@
-"""The backing services together: PostgreSQL, Redis, and Ceph behind a front with TLS, started side by side."""
+"""The backing services: PostgreSQL, Redis, and Ceph behind a TLS proxy, started in parallel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALL = frozenset({POSTGRES, REDIS, CEPH})
 
 
 class Services:
-    """The running services; asking for a part that was not started is an error."""
+    """The running services; using a part that was not started raises LabError."""
 
     def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
         self._directory = directory
@@ -41,7 +41,7 @@ class Services:
     def start(
         cls, directory: Path, processes: Processes, authority: Authority, *, parts: Collection[str] = ALL
     ) -> Services:
-        """The `parts` wanted, all ready: Redis with a password, and a gateway that tells clients its front's URL."""
+        """Starts the given parts: Redis with a password, and a gateway that advertises the URL of its proxy."""
         services = cls(directory, processes, authority)
         starters: dict[str, Callable[[], None]] = {
             POSTGRES: services._start_postgres,
@@ -70,12 +70,12 @@ class Services:
 
     @property
     def rgw_front(self) -> Front:
-        """The gateway as clients see it, with TLS."""
+        """The TLS proxy in front of the gateway."""
         return _present(self._front, CEPH)
 
     @property
     def auth_url(self) -> str:
-        """Where Swift clients log in."""
+        """The auth URL for Swift clients."""
         return f"{self.rgw_front.url}/auth/v1.0"
 
     def _start_postgres(self) -> None:
@@ -93,5 +93,5 @@ class Services:
 
 def _present(part: T | None, name: str) -> T:
     if part is None:
-        raise LabError(f"part '{name}' of the backing services was not started: name it in `parts`")
+        raise LabError(f"part '{name}' of the backing services was not started: add it to `parts`")
     return part

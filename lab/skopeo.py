@@ -1,4 +1,4 @@
-"""Push and pull with skopeo, each proven by the digest of the manifest."""
+"""Push and pull with skopeo, verified by the digest of the manifest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
-DEADLINE = 300.0
+TIMEOUT_SECONDS = 300.0
 
 
 class Skopeo:
-    """skopeo with its own policy, credentials and caches in `directory`, so that it never looks at the user's."""
+    """skopeo with policy, credentials and caches in `directory`, independent of the user's."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -31,9 +31,9 @@ class Skopeo:
     def copy_in(
         self, image_dir: Path, reference: str, *, authfile: Path | None = None, ca_dir: Path | None = None
     ) -> str:
-        """Push the OCI layout `image_dir` as `reference` (`host:port/name:tag`) and give the manifest's digest.
+        """Pushes the OCI layout `image_dir` as `reference` (`host:port/name:tag`), and returns the manifest's digest.
 
-        `authfile` is a `.dockerconfigjson`; without `ca_dir` the registry may speak plain HTTP.
+        `authfile` is a `.dockerconfigjson`; without `ca_dir` plain HTTP is allowed. Raises LabError.
         """
         digest_file = self._directory / "digest"
         tls = _tls("dest", ca_dir)
@@ -43,7 +43,7 @@ class Skopeo:
     def copy_out(
         self, reference: str, directory: Path, *, authfile: Path | None = None, ca_dir: Path | None = None
     ) -> str:
-        """Pull `reference` into `directory` and give the digest of the manifest that arrived."""
+        """Pulls `reference` into `directory`, and returns the digest of the received manifest. Raises LabError."""
         self._copy(authfile, [*_tls("src", ca_dir), f"docker://{reference}", f"dir:{directory}"])
         return "sha256:" + hashlib.sha256((directory / "manifest.json").read_bytes()).hexdigest()
 
@@ -52,19 +52,19 @@ class Skopeo:
         command = [str(self._tool.path), f"--policy={self._directory / 'policy.json'}", "copy", "--quiet"]
         done = subprocess.run(
             [*command, f"--authfile={credentials}", *arguments],
-            env={**os.environ, **self._tool.env, **self._private_places()},
+            env={**os.environ, **self._tool.env, **self._private_directories()},
             capture_output=True,
             text=True,
             check=False,
-            timeout=DEADLINE,
+            timeout=TIMEOUT_SECONDS,
         )
         if done.returncode:
             raise LabError(f"skopeo cannot copy {' to '.join(arguments[-2:])}:\n{done.stderr.strip()}")
 
-    def _private_places(self) -> dict[str, str]:
-        """Variables that keep its cache of known blobs in our directory, for root as well.
+    def _private_directories(self) -> dict[str, str]:
+        """Returns variables that keep the blob cache in the private directory, also for root.
 
-        A shared cache would let it skip blobs that an earlier registry on the same port had.
+        With a shared cache skopeo would skip blobs that an earlier registry on the same port had.
         """
         return {"XDG_DATA_HOME": str(self._directory), "_CONTAINERS_ROOTLESS_UID": "1000"}
 

@@ -1,4 +1,4 @@
-"""What is remembered of a lab in the background: who owns it, and how to reach its servers."""
+"""The state file of a background lab: its owner process, and how to reach its servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "harbor-operator-lab.json"
 START_TIME_FIELD = 19
-"""Place of the start time in /proc/PID/stat, counted after the parenthesised command name."""
+"""Position of the start time in /proc/PID/stat, counted after the parenthesised command name."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Running:
     notes: list[str]
 
     def shell_lines(self) -> str:
-        """Lines for a shell: variables to set, and what to know as comments."""
+        """Returns shell lines: exported variables, and notes as comments."""
         exports = [f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()]
         return "\n".join([*exports, *(f"# {note}" for note in self.notes)])
 
 
 def describe(lab: Lab) -> Running:
-    """What there is to know about `lab`, which this process owns."""
+    """Describes `lab`, which this process owns."""
     services = lab.services
     notes = [
         f"API server     {lab.control_plane.url}",
@@ -55,7 +55,7 @@ def describe(lab: Lab) -> Running:
 
 
 def write(running: Running) -> None:
-    """Remember `running`; readable by its owner only."""
+    """Writes the state file, readable by its owner only."""
     part = _path().with_suffix(".part")
     part.touch(mode=0o600)
     part.write_text(json.dumps(asdict(running)))
@@ -63,7 +63,7 @@ def write(running: Running) -> None:
 
 
 def read() -> Running | None:
-    """The lab in the background, if one was started and still lives."""
+    """Returns the running background lab, or None."""
     try:
         running = Running(**json.loads(_path().read_text()))
     except FileNotFoundError:
@@ -72,12 +72,12 @@ def read() -> Running | None:
 
 
 def forget() -> None:
-    """Remember nothing."""
+    """Deletes the state file."""
     _path().unlink(missing_ok=True)
 
 
 def is_alive(running: Running) -> bool:
-    """Whether the very process that owned the lab still lives, and not another one that got its number."""
+    """Whether the owner process runs; its start time excludes another process with the same id."""
     return _start_time(running.pid) == running.started
 
 

@@ -1,4 +1,4 @@
-"""What every run of the tests says of itself."""
+"""The header of a test run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.process import LabError
 
 
 def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str:
-    """Says on which node the end-to-end tests run, if there are any among the tests."""
+    """Reports the kind of node if the run contains end-to-end tests."""
     if not any(item.get_closest_marker("e2e") for item in items):
         return ""
     try:

@@ -1,1 +1,1 @@
-"""What is done to a contender; each load returns what was measured as plain data, latencies in milliseconds."""
+"""The loads; each returns its measurements as plain data, with latencies in milliseconds."""

@@ -1,7 +1,7 @@
-"""Namespaces that come: all at once (burst, flood), before the contender (backlog), or a few a second (trickle).
+"""New namespaces: all at once (burst, flood), before the injector starts (backlog), or at a steady rate (trickle).
 
-In a burst the controller manager makes the accounts, one after the other as it does in every cluster; in a flood the
-driver makes them too, so that the server is the only limit.
+In a burst the controller manager creates the service accounts, one after the other as in every cluster. In a flood the
+driver creates them too, so that the API server is the only limit.
 """
 
 from __future__ import annotations
@@ -11,104 +11,110 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.api import CONFLICT, MERGE, Api, locked
-from benchmarks.arena import Arena
+from benchmarks.api import CONFLICT, MERGE, Api, optimistic_patch
+from benchmarks.environment import BenchmarkEnvironment
 from benchmarks.figures import summary
 
 Row = dict[str, Any]
 
 YARDSTICK = "/api/v1/namespaces/kube-public/serviceaccounts"
-"""Where nobody who is measured has any business."""
+"""A namespace that no injector serves."""
 
 
-async def burst(arena: Arena, size: int, patience: float, *, flood: bool = False) -> Row:
-    """Creates so many namespaces as fast as the server lets us, and waits until all is in place."""
-    names = arena.fresh_names(size)
-    mark, before = arena.mark(), arena.usage()
+async def burst(environment: BenchmarkEnvironment, size: int, timeout_seconds: float, *, flood: bool = False) -> Row:
+    """Creates `size` namespaces as fast as the server allows, and waits until all are done."""
+    names = environment.new_names(size)
+    mark, before = environment.mark(), environment.usage()
     began = time.monotonic()
-    await arena.create(names, with_accounts=flood)
+    await environment.create(names, with_accounts=flood)
     created = time.monotonic() - began
-    finished = await arena.until_done(names, patience)
-    row = {"finished": finished, "creation_seconds": created, **_speed(arena, names, began)}
-    return {**row, **await _cost(arena, names, mark, before.cpu_seconds), **latencies(arena, names)}
+    finished = await environment.until_done(names, timeout_seconds)
+    row = {"finished": finished, "creation_seconds": created, **_speed(environment, names, began)}
+    return {**row, **await _cost(environment, names, mark, before.cpu_seconds), **latencies(environment, names)}
 
 
-async def backlog(arena: Arena, size: int, patience: float) -> Row:
-    """Starts the contender on a cluster that has so many namespaces already; counted from its first write."""
-    names = arena.fresh_names(size)
-    await arena.create(names)
-    await arena.until_accounts(names)
-    mark = arena.mark()
+async def backlog(environment: BenchmarkEnvironment, size: int, timeout_seconds: float) -> Row:
+    """Starts the injector on a cluster with `size` namespaces; measured from its first write."""
+    names = environment.new_names(size)
+    await environment.create(names)
+    await environment.until_accounts(names)
+    mark = environment.mark()
     began = time.monotonic()
-    await arena.start()
-    finished = await arena.until_done(names, patience)
-    seen = [arena.sightings[name] for name in names]
-    first = min((sight.rewritten for sight in seen if sight.rewritten), default=began)
-    row = {"finished": finished, **_speed(arena, names, first), "seconds_from_start": _last(arena, names) - began}
-    return {**row, **await _cost(arena, names, mark, 0.0)}
+    await environment.start()
+    finished = await environment.until_done(names, timeout_seconds)
+    seen = [environment.observations[name] for name in names]
+    first = min((observation.rewritten for observation in seen if observation.rewritten), default=began)
+    row = {
+        "finished": finished,
+        **_speed(environment, names, first),
+        "seconds_from_start": _last(environment, names) - began,
+    }
+    return {**row, **await _cost(environment, names, mark, 0.0)}
 
 
-async def trickle(arena: Arena, rate: float, seconds: float) -> Row:
-    """Creates namespaces at a steady rate, and beside it times one bare locked PATCH at the same rate."""
-    names = arena.fresh_names(round(rate * seconds))
-    mark, before = arena.mark(), arena.usage()
-    measuring = asyncio.create_task(yardstick(arena.api, rate, len(names)))
-    await paced(arena, names, rate)
-    finished = await arena.until_done(names, 60)
-    row = {"rate": rate, "finished": finished, "yardstick": summary(await measuring), **latencies(arena, names)}
-    return {**row, **await _cost(arena, names, mark, before.cpu_seconds)}
+async def trickle(environment: BenchmarkEnvironment, rate: float, seconds: float) -> Row:
+    """Creates namespaces at a steady rate, and measures one raw PATCH with optimistic locking at the same rate."""
+    names = environment.new_names(round(rate * seconds))
+    mark, before = environment.mark(), environment.usage()
+    measuring = asyncio.create_task(yardstick(environment.api, rate, len(names)))
+    await create_at_rate(environment, names, rate)
+    finished = await environment.until_done(names, 60)
+    row = {"rate": rate, "finished": finished, "yardstick": summary(await measuring), **latencies(environment, names)}
+    return {**row, **await _cost(environment, names, mark, before.cpu_seconds)}
 
 
-async def paced(arena: Arena, names: Iterable[str], rate: float) -> None:
-    """Creates the namespaces by a timetable, as long as there are names; a slow answer delays none that follow."""
+async def create_at_rate(environment: BenchmarkEnvironment, names: Iterable[str], rate: float) -> None:
+    """Creates the namespaces on a schedule; a slow answer does not delay later ones."""
     began = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         for index, name in enumerate(names):
             await asyncio.sleep(max(0.0, began + index / rate - time.monotonic()))
-            tasks.create_task(arena.create_one(name))
+            tasks.create_task(environment.create_one(name))
 
 
 async def yardstick(api: Api, rate: float, count: int) -> list[float]:
-    """Times a locked PATCH of a service account that nobody else touches, between two namespaces of the trickle."""
+    """Measures a PATCH with optimistic locking of an unused service account, between two namespaces of the trickle."""
     await api.send("POST", YARDSTICK, {"metadata": {"name": "yardstick"}})
     path = f"{YARDSTICK}/yardstick"
-    revision = (await api.must("GET", path))["metadata"]["resourceVersion"]
+    revision = (await api.request("GET", path))["metadata"]["resourceVersion"]
     began = time.monotonic() + 0.5 / rate
-    took = []
+    durations = []
     for index in range(count):
         await asyncio.sleep(max(0.0, began + index / rate - time.monotonic()))
         sent = time.monotonic()
-        status, answer = await api.send("PATCH", path, locked(revision, [f"bench-{index}"]), MERGE)
-        took.append(time.monotonic() - sent)
+        status, answer = await api.send("PATCH", path, optimistic_patch(revision, [f"bench-{index}"]), MERGE)
+        durations.append(time.monotonic() - sent)
         if status == CONFLICT:
-            answer = await api.must("GET", path)
+            answer = await api.request("GET", path)
         revision = answer["metadata"]["resourceVersion"]
-    return took
+    return durations
 
 
-def latencies(arena: Arena, names: Sequence[str]) -> Row:
-    """How long each namespace waited: from its own first sight, and from the sight of its account."""
-    seen = [arena.sightings[name] for name in names]
-    whole = [(sight.created, sight.account, sight.done) for sight in seen]
+def latencies(environment: BenchmarkEnvironment, names: Sequence[str]) -> Row:
+    """How long each namespace waited: from its own first observation, and from the observation of its account."""
+    seen = [environment.observations[name] for name in names]
+    whole = [(observation.created, observation.account, observation.done) for observation in seen]
     from_namespace = [done - created for created, _, done in whole if done is not None and created is not None]
     from_account = [max(0.0, done - at) for _, at, done in whole if done is not None and at is not None]
     row: Row = {"from_namespace": summary(from_namespace)}
-    return {**row, "from_account": summary(from_account)} if arena.needs_reference else row
+    return {**row, "from_account": summary(from_account)} if environment.needs_reference else row
 
 
-def _last(arena: Arena, names: Sequence[str]) -> float:
-    return max((done for name in names if (done := arena.sightings[name].done) is not None), default=time.monotonic())
+def _last(environment: BenchmarkEnvironment, names: Sequence[str]) -> float:
+    return max(
+        (done for name in names if (done := environment.observations[name].done) is not None), default=time.monotonic()
+    )
 
 
-def _speed(arena: Arena, names: Sequence[str], began: float) -> Row:
-    seconds = _last(arena, names) - began
-    done = arena.sightings.count_done(names)
+def _speed(environment: BenchmarkEnvironment, names: Sequence[str], began: float) -> Row:
+    seconds = _last(environment, names) - began
+    done = environment.observations.count_done(names)
     return {"done": done, "seconds": seconds, "per_second": done / seconds if seconds > 0 else 0.0}
 
 
-async def _cost(arena: Arena, names: Sequence[str], mark: int, cpu_before: float) -> Row:
-    usage = arena.usage()
-    all_requests = await arena.requests(mark)
+async def _cost(environment: BenchmarkEnvironment, names: Sequence[str], mark: int, cpu_before: float) -> Row:
+    usage = environment.usage()
+    all_requests = await environment.requests(mark)
     inside = all_requests.within(names)
     return {
         "writes_per_namespace": inside.writes / len(names),

@@ -16,7 +16,7 @@ from lab.harbor.state import DirtyDatabase
 
 
 def main() -> int:
-    """Serve until told to stop; like core, end at once when the environment or the database will not do."""
+    """Serves until SIGTERM; like core, ends at once if the environment or the database is unusable."""
     parser = argparse.ArgumentParser(prog="python -m lab.harbor", description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT")
     host, _, port = parser.parse_args().listen.rpartition(":")

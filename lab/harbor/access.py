@@ -1,4 +1,4 @@
-"""Who asks, and what that may do. Robot secrets and the admin's password are kept as salted SHA-256 only."""
+"""Authentication and authorisation. Robot secrets and the admin's password are stored as salted SHA-256 only."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from lab.harbor.state import Document
 
 ITERATIONS = 4096
-SECRET_LENGTH = 32
-NEVER = -1
-ANYBODY_MAY = {("repository", "pull"), ("repository", "list"), ("repository", "read"), ("project", "read")}
-"""What a public project allows to everybody."""
+SECRET_CHARACTERS = 32
+NEVER_EXPIRES = -1
+PUBLIC_RIGHTS = {("repository", "pull"), ("repository", "list"), ("repository", "read"), ("project", "read")}
+"""The rights of every user on a public project."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The sender of a request. The default is nobody in particular."""
+    """The sender of a request; the default is anonymous."""
 
     name: str = ""
     admin: bool = False
     robot: Document | None = field(default=None, repr=False)
     grants: Mapping[str, frozenset[str]] | None = None
-    """With a bearer token: the actions per project that the token carries, and no others."""
+    """With a bearer token: the only allowed actions, per project."""
 
     @property
     def authenticated(self) -> bool:
-        """Whether somebody has proven who it is."""
+        """Whether the sender is authenticated."""
         return bool(self.name)
 
     def may(self, project: Document, resource: str, action: str) -> bool:
-        """Whether this sender may do `action` on `resource` of the project."""
+        """Whether the sender is allowed `action` on `resource` of the project."""
         if self.grants is not None:
             allowed = self.grants.get(project["name"], frozenset())
             return resource == "repository" and bool({action, "*"} & allowed)
-        if self.admin or (project["metadata"].get("public") == "true" and (resource, action) in ANYBODY_MAY):
+        if self.admin or (project["metadata"].get("public") == "true" and (resource, action) in PUBLIC_RIGHTS):
             return True
         return any(
             permission["kind"] == "project" and permission["namespace"] in {"*", project["name"]}
@@ -54,22 +54,22 @@ class Principal:
         )
 
     def may_in_system(self, resource: str, action: str) -> bool:
-        """Whether this sender may do `action` on `resource` of the whole Harbor."""
+        """Whether the sender is allowed `action` on `resource` of the system."""
         return self.admin or any(one["kind"] == "system" for one in self._permissions(resource, action))
 
     def require_login(self) -> None:
-        """401 unless somebody is logged in."""
+        """Raises 401 unless the sender is authenticated."""
         if not self.authenticated:
             raise unauthorized()
 
     def require_system(self, resource: str, action: str) -> None:
-        """401 or 403 unless this sender has the right in the whole Harbor."""
+        """Raises 401 or 403 unless the sender has the right in the system."""
         self.require_login()
         if not self.may_in_system(resource, action):
             raise forbidden()
 
     def require(self, project: Document, resource: str, action: str) -> None:
-        """401 or 403 unless this sender has the right in the project."""
+        """Raises 401 or 403 unless the sender has the right in the project."""
         if not self.may(project, resource, action):
             self.require_login()
             raise forbidden()
@@ -84,7 +84,7 @@ class Principal:
 
 
 def basic_credentials(header: str) -> tuple[str, str] | None:
-    """User name and password of a basic Authorization header, or nothing."""
+    """Returns user name and password of a basic Authorization header, or None."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -95,15 +95,15 @@ def basic_credentials(header: str) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
-def seal(secret: str) -> dict[str, str]:
-    """What is stored of a secret."""
+def hash_secret(secret: str) -> dict[str, str]:
+    """Returns the stored form of a secret."""
     salt = secrets.token_hex(16)
-    return {"salt": salt, "sealed": _digest(secret, salt)}
+    return {"salt": salt, "hash": _digest(secret, salt)}
 
 
-def opens(secret: str, document: Document) -> bool:
-    """Whether `secret` is the one sealed in the document."""
-    return hmac.compare_digest(document["sealed"], _digest(secret, document["salt"]))
+def verifies(secret: str, document: Document) -> bool:
+    """Whether `secret` matches the hash in the document."""
+    return hmac.compare_digest(document["hash"], _digest(secret, document["salt"]))
 
 
 def _digest(secret: str, salt: str) -> str:
@@ -111,8 +111,8 @@ def _digest(secret: str, salt: str) -> str:
 
 
 def usable(robot: Document) -> bool:
-    """Whether a robot can log in at all: enabled and not expired."""
-    return not robot["disable"] and (robot["expires_at"] == NEVER or robot["expires_at"] > time.time())
+    """Whether a robot is enabled and not expired."""
+    return not robot["disable"] and (robot["expires_at"] == NEVER_EXPIRES or robot["expires_at"] > time.time())
 
 
 def is_strong(secret: str) -> bool:
@@ -122,8 +122,8 @@ def is_strong(secret: str) -> bool:
 
 
 def new_secret() -> str:
-    """A random secret that Harbor itself would accept."""
+    """Returns a random secret that meets Harbor's rule."""
     while True:
-        candidate = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(SECRET_LENGTH))
+        candidate = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(SECRET_CHARACTERS))
         if is_strong(candidate):
             return candidate

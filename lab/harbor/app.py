@@ -1,4 +1,4 @@
-"""Joins the parts of the stand-in: the routes, what is made at the first boot, and what is closed at the end."""
+"""The application: routes, first boot, and cleanup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BASE = "/api/v2.0"
 
 
 def make_app(settings: Settings) -> web.Application:
-    """The stand-in, ready to be served."""
+    """Returns the stand-in as an application."""
     app = web.Application(client_max_size=1 << 20)
     session.install(app)
     app.router.add_get("/api/version", system.version)
@@ -59,7 +59,7 @@ def make_app(settings: Settings) -> web.Application:
 
 
 async def _first_boot(core: Core) -> None:
-    """The admin and the project `library`; on any later boot the password in the environment counts for nothing."""
+    """Creates the admin and the project `library`; later boots ignore the password in the environment."""
     if await core.state.get("user", ADMIN_ID) is not None:
         return
     number = await core.state.next_id("project")

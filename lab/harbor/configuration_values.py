@@ -1,4 +1,4 @@
-"""The settings of a fresh Harbor, and how what was set and what the environment fixes lie over them."""
+"""The default settings of Harbor, and their precedence: environment, stored, default."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ DEFAULTS: dict[str, Any] = {
     "uaa_verify_cert": False,
 }
 SECRETS = {"ldap_search_password": "", "oidc_client_secret": "", "uaa_client_secret": ""}
-"""Can be set; never given back."""
+"""Can be set; never returned."""
 
 
 def current(stored: Document | None, overwrite: str) -> dict[str, Any]:
-    """Every setting with its present value: what the environment fixes, else what was set, else the default."""
+    """Returns all settings: the value of the environment, else the stored value, else the default."""
     return {**DEFAULTS, **SECRETS, **(stored or {}), **(json.loads(overwrite) if overwrite else {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from lab.harbor.access import seal
+from lab.harbor.access import hash_secret
 from lab.harbor.configuration_values import DEFAULTS, SECRETS
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import bad_request, forbidden
@@ -15,7 +15,7 @@ FIXED = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it canno
 
 
 async def read(request: web.Request) -> web.Response:
-    """All settings but the secret ones."""
+    """Returns all settings except the secret ones."""
     core = core_of(request)
     sender_of(request).require_system("configuration", "read")
     values, editable = await core.configuration(), not core.settings.config_overwrite
@@ -23,7 +23,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def update(request: web.Request) -> web.Response:
-    """Set some; unknown ones are ignored, and what is known is hardly looked at."""
+    """Sets some settings; unknown ones are ignored, and most values are not validated."""
     core = core_of(request)
     sender_of(request).require_system("configuration", "update")
     if core.settings.config_overwrite:
@@ -34,7 +34,7 @@ async def update(request: web.Request) -> web.Response:
         raise bad_request(f"invalid auth mode: {body['auth_mode']}")
     stored = await core.state.get("configuration", "all") or {}
     changes = {name: value for name, value in body.items() if name in known and value is not None}
-    # Harbor encrypts these; nobody here needs them back, and PostgreSQL's log would show them.
-    changes |= {name: seal(changes[name]) for name in SECRETS if name in changes}
+    # Harbor encrypts these; the stand-in never reads them, and PostgreSQL's log would show them.
+    changes |= {name: hash_secret(changes[name]) for name in SECRETS if name in changes}
     await core.state.put("configuration", "all", {**stored, **changes})
     return web.Response()

@@ -1,4 +1,4 @@
-"""What every part of the API shares: settings, state, and the answer to 'who is that'."""
+"""What all parts of the API share: settings, state, and login."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
-from lab.harbor.access import Principal, basic_credentials, opens, usable
+from lab.harbor.access import Principal, basic_credentials, usable, verifies
 from lab.harbor.configuration_values import current
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ class Core:
     http: aiohttp.ClientSession
 
     async def configuration(self) -> dict[str, Any]:
-        """All settings with their present values."""
+        """Returns all settings with their current values."""
         return current(await self.state.get("configuration", "all"), self.settings.config_overwrite)
 
     async def project(self, name: str) -> Document | None:
-        """The project of that name, or nothing."""
+        """Returns the project of this name, or None."""
         return await self.state.find("project", "name", name)
 
     async def login(self, header: str) -> Principal:
-        """Who sends this basic Authorization header; nobody when it is wrong."""
+        """Returns the sender of a basic Authorization header; anonymous if it is wrong."""
         credentials = basic_credentials(header)
         if credentials is None:
             return Principal()
@@ -43,10 +43,10 @@ class Core:
         prefix = (await self.configuration())["robot_name_prefix"]
         if name.startswith(prefix):
             robot = await self.state.find("robot", "name", name.removeprefix(prefix))
-            good = robot is not None and usable(robot) and opens(password, robot)
+            good = robot is not None and usable(robot) and verifies(password, robot)
             return Principal(name=name, robot=robot) if good else Principal()
         admin = await self.state.get("user", ADMIN_ID)
-        good = admin is not None and name == admin["username"] and opens(password, admin)
+        good = admin is not None and name == admin["username"] and verifies(password, admin)
         return Principal(name=name, admin=True) if good else Principal()
 
 
@@ -55,10 +55,10 @@ PRINCIPAL = web.RequestKey("principal", Principal)
 
 
 def core_of(request: web.Request) -> Core:
-    """The stand-in that serves this request."""
+    """Returns the stand-in that serves this request."""
     return request.app[CORE]
 
 
 def sender_of(request: web.Request) -> Principal:
-    """Who sent this request."""
+    """Returns the sender of this request."""
     return request[PRINCIPAL]

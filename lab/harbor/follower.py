@@ -1,4 +1,4 @@
-"""Follows the Deployments of a Harbor release and keeps a local process for each that matters."""
+"""Watches the Deployments of a Harbor release, and runs a local process for core and registry."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from lab.process import LabError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.harbor.cluster import Cluster, Object
+    from lab.harbor.cluster import Cluster
+    from lab.kubernetes_client import Manifest
     from lab.process import Processes
 
 LOG = logging.getLogger(__name__)
 LAUNCHERS = {"registry": launches.registry, "core": launches.core}
 STATUS = "status.json"
 REREAD_SECONDS = 2.0
-"""How soon a changed ConfigMap or Secret is seen whose Deployment has not changed."""
+"""The interval at which ConfigMaps and Secrets of an unchanged Deployment are read again."""
 
 
 class Follower:
-    """The node that runs the pods of one release as local processes."""
+    """Runs the pods of one release as local processes."""
 
     def __init__(self, cluster: Cluster, directory: Path, processes: Processes, addresses: launches.Addresses) -> None:
         self._cluster = cluster
@@ -38,33 +39,33 @@ class Follower:
         self._status = ""
 
     def tick(self, namespace: str, release: str) -> None:
-        """Look once at the cluster and at the processes."""
+        """Reads the cluster once, and updates the processes."""
         try:
             found = {_component(one): one for one in self._cluster.deployments(namespace, release)}
             for name, supervisor in self._supervisors.items():
-                self._converge(name, supervisor, found.get(name))
+                self._reconcile(name, supervisor, found.get(name))
         except (OSError, LabError) as error:
-            LOG.warning("cannot read the cluster, going on with what runs: %s", error)
+            LOG.warning("cannot read the cluster, keeping the running processes: %s", error)
         for supervisor in self._supervisors.values():
             supervisor.tick()
         self._write_status()
 
-    def _converge(self, name: str, supervisor: Supervisor, deployment: Object | None) -> None:
+    def _reconcile(self, name: str, supervisor: Supervisor, deployment: Manifest | None) -> None:
         if deployment is None or not deployment["spec"].get("replicas", 1):
             self._seen.pop(name, None)
-            supervisor.want_nothing("no Deployment" if deployment is None else "no replicas")
+            supervisor.set_stopped("no Deployment" if deployment is None else "no replicas")
             return
         version, now = deployment["metadata"]["resourceVersion"], time.monotonic()
         seen_version, seen_at = self._seen.get(name, ("", 0.0))
         if version == seen_version and now - seen_at < REREAD_SECONDS:
             return
         try:
-            supervisor.want(self._launch(name, deployment))
-        except (Missing, Unsupported) as obstacle:
-            supervisor.wait_for(str(obstacle))
+            supervisor.set_desired(self._launch(name, deployment))
+        except (Missing, Unsupported) as cause:
+            supervisor.set_waiting(str(cause))
         self._seen[name] = (version, now)
 
-    def _launch(self, name: str, deployment: Object) -> launches.Launch:
+    def _launch(self, name: str, deployment: Manifest) -> launches.Launch:
         namespace = deployment["metadata"]["namespace"]
         spec = deployment["spec"]["template"]["spec"]
         pod = Pod(spec, lambda kind, wanted: self._cluster.read(namespace, kind, wanted))

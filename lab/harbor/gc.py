@@ -1,4 +1,4 @@
-"""Garbage collection: `/system/gc`. Nothing is collected; a run started by hand succeeds after a moment."""
+"""Garbage collection: `/system/gc`. Nothing is collected; a manual run succeeds after a short time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ RECURRING = {"Hourly", "Daily", "Weekly", "Custom", "Schedule"}
 
 
 async def read_schedule(request: web.Request) -> web.Response:
-    """The schedule, or an empty 200 when there is none."""
+    """Returns the schedule, or an empty 200 if there is none."""
     sender_of(request).require_system(RIGHT, "read")
     schedule = await core_of(request).state.get("schedule", "gc")
     return web.json_response(schedule) if schedule else web.Response()
 
 
 async def create_schedule(request: web.Request) -> web.Response:
-    """Set the schedule, or start a run at once; a schedule that exists is replaced."""
+    """Sets the schedule, or starts a run; an existing schedule is replaced."""
     core = core_of(request)
     sender_of(request).require_system(RIGHT, "create")
     number = await _set(core, await read_json(request, {"schedule": dict, "parameters": dict}))
@@ -40,14 +40,14 @@ async def create_schedule(request: web.Request) -> web.Response:
 
 
 async def update_schedule(request: web.Request) -> web.Response:
-    """Set the schedule, whether or not there is one."""
+    """Sets the schedule, whether or not there is one."""
     sender_of(request).require_system(RIGHT, "update")
     await _set(core_of(request), await read_json(request, {"schedule": dict, "parameters": dict}))
     return web.Response()
 
 
 async def _set(core: Core, body: dict[str, Any]) -> int:
-    """The number of the run that was started, or 0."""
+    """Returns the number of the started run, or 0."""
     schedule, parameters = body.get("schedule"), body.get("parameters") or {}
     if not schedule:
         raise HarborError(500, "UNKNOWN", INTERNAL)
@@ -94,14 +94,14 @@ async def _start(core: Core, parameters: dict[str, Any]) -> int:
 
 
 async def history(request: web.Request) -> web.Response:
-    """All runs, the newest first."""
+    """Returns all runs, newest first."""
     sender_of(request).require_system(RIGHT, "list")
     runs = await core_of(request).state.all("gc")
     return page(request, [_shown(run) for run in reversed(runs)])
 
 
 async def read(request: web.Request) -> web.Response:
-    """One run."""
+    """Returns one run."""
     sender_of(request).require_system(RIGHT, "read")
     number = read_id(request, "run", "garbage collection")
     run = await core_of(request).state.get("gc", number)

@@ -1,8 +1,8 @@
-"""`/health`: always 200, and what is wrong is in the body.
+"""`/health`: always 200; errors are in the body.
 
-The database, Redis and the registry are looked at on each request; Harbor looks every ten seconds. The portal, the job
-service and the registry controller do not run here and are always reported healthy. Like Harbor's, the check of the
-registry never touches the storage.
+Database, Redis and registry are checked on each request; Harbor checks every ten seconds. Portal, job service and
+registry controller do not run here and are always reported healthy. As in Harbor, the check of the registry does not
+access the storage.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from lab.harbor.core import Core
 
-TIMEOUT = 10
+TIMEOUT_SECONDS = 10
 NOT_RUN = ("jobservice", "portal", "registryctl")
 FAILURES = (psycopg.Error, exceptions.RedisError, aiohttp.ClientError, OSError, TimeoutError)
 
 
 async def health(request: web.Request) -> web.Response:
-    """The health of each part, and of all together."""
+    """Returns the health of each component, and of the system."""
     core = core_of(request)
     checks = {
         "database": core.state.ping(),
@@ -47,7 +47,7 @@ async def health(request: web.Request) -> web.Response:
 
 async def _component(name: str, check: Awaitable[None]) -> dict[str, str]:
     try:
-        await asyncio.wait_for(check, TIMEOUT)
+        await asyncio.wait_for(check, TIMEOUT_SECONDS)
     except FAILURES as error:
         return {"name": name, "status": "unhealthy", "error": f"failed to check {name}: {error}"}
     return {"name": name, "status": "healthy"}
@@ -62,7 +62,7 @@ async def _ping_redis(url: str, ca_file: str | None) -> None:
     if "+sentinel" in url:
         await _ping_sentinel_master(url)
         return
-    plain = urlsplit(url)._replace(query="").geturl()  # the options that Harbor puts there are none of redis-py's
+    plain = urlsplit(url)._replace(query="").geturl()  # redis-py does not support Harbor's query options
     trust: dict[str, Any] = {"ssl_ca_certs": ca_file} if plain.startswith("rediss") else {}
     async with aioredis.Redis.from_url(plain, **trust) as client:
         await client.ping()

@@ -1,7 +1,7 @@
-"""From a container to a local process: what exists only inside a container is replaced, everything else is kept.
+"""Turns a container into a local process: addresses and paths are replaced, everything else is kept.
 
-The registry runs with the unmodified configuration file of the release; addresses and paths are set over it by
-environment variables, as its documentation provides.
+The registry runs with the unmodified configuration file of the release; environment variables override addresses and
+paths, as its documentation describes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REGISTRY_CONFIG = "/etc/registry/config.yml"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where things listen, for the life of the lab."""
+    """The addresses of the processes, fixed for the life of the lab."""
 
     core: str
     registry: str
@@ -40,7 +40,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Launch:
-    """A process to run, with the files it wants to find."""
+    """A process to run, with its files."""
 
     argv: list[str]
     env: Mapping[str, str] = field(repr=False)
@@ -49,18 +49,18 @@ class Launch:
 
     @property
     def digest(self) -> str:
-        """Changes whenever the process must be started anew."""
+        """A digest that changes when the process must be restarted."""
         files = {str(path): hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
         text = json.dumps([self.argv, dict(self.env), files], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Unsupported(Exception):  # noqa: N818 - it is a statement about the release
-    """The release wants something that cannot be had outside containers."""
+class Unsupported(Exception):  # noqa: N818 - describes the release
+    """The release needs something that is not possible outside containers."""
 
 
 def core(container: Container, root: Path, addresses: Addresses) -> Launch:
-    """The stand-in in place of core."""
+    """Returns the stand-in for core."""
     _refuse_internal_tls(container)
     overrides = {
         "REGISTRY_URL": f"http://{addresses.registry}",
@@ -74,7 +74,7 @@ def core(container: Container, root: Path, addresses: Addresses) -> Launch:
 
 
 def registry(container: Container, root: Path, addresses: Addresses) -> Launch:
-    """The real docker-registry with the configuration of the release."""
+    """Returns the real docker-registry with the configuration of the release."""
     _refuse_internal_tls(container)
     tool = locate("docker-registry", ["docker-registry"])
     config: dict[str, Any] = yaml.safe_load(container.files.get(REGISTRY_CONFIG, b"")) or {}
@@ -84,7 +84,7 @@ def registry(container: Container, root: Path, addresses: Addresses) -> Launch:
 
 
 def registry_overrides(config: Mapping[str, Any], root: Path, addresses: Addresses) -> dict[str, str]:
-    """The settings of the registry that make sense in its container only."""
+    """Returns replacements for the settings that are valid in the container only."""
     overrides = {
         "REGISTRY_HTTP_ADDR": addresses.registry,
         "REGISTRY_HTTP_DEBUG_ADDR": addresses.registry_debug,
@@ -95,7 +95,7 @@ def registry_overrides(config: Mapping[str, Any], root: Path, addresses: Address
         overrides["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(data)
     redis = config.get("redis") or {}
     if redis.get("enableTLS") or redis.get("sentinelMasterSet"):
-        # Harbor's own build of the registry knows TLS and Sentinel, the plain one does not.
+        # Harbor's build of the registry supports TLS and Sentinel, the plain one does not.
         overrides["REGISTRY_STORAGE_CACHE_LAYERINFO"] = "inmemory"
     return overrides
 
@@ -123,4 +123,6 @@ def _local(root: Path, path: str) -> Path:
 
 def _refuse_internal_tls(container: Container) -> None:
     if container.env.get("INTERNAL_TLS_ENABLED") == "true":
-        raise Unsupported("the release has `internalTLS.enabled`; outside containers the parts talk in clear only")
+        raise Unsupported(
+            "the release has `internalTLS.enabled`; outside containers the components use plain HTTP only"
+        )

@@ -1,4 +1,4 @@
-"""What a robot can be allowed at all: the resources and actions that Harbor knows, per kind of permission."""
+"""The resources and actions that Harbor accepts for robots, per kind of permission."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ KINDS = {"system": SYSTEM, "project": PROJECT}
 
 
 def known(kind: str, resource: str, action: str) -> bool:
-    """Whether Harbor knows this action on this resource; `*` stands for all."""
+    """Whether Harbor accepts this action on this resource; `*` means all."""
     resources = KINDS.get(kind, {})
     if resource == "*":
         return bool(resources) and action == "*"

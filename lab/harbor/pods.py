@@ -1,4 +1,4 @@
-"""What a kubelet would hand to a container: environment and files. Pure, but for the reader it is given."""
+"""The environment and files that a kubelet gives to a container. Pure, except for the injected reader."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Object = dict[str, Any]
 REFERENCE = re.compile(r"\$\((\w+)\)")
 
 
-class Missing(Exception):  # noqa: N818 - it is a statement about the cluster
-    """A ConfigMap, Secret or key that the pod needs is not there (yet)."""
+class Missing(Exception):  # noqa: N818 - describes the cluster
+    """A ConfigMap, Secret or key that the pod needs does not exist (yet)."""
 
 
 @dataclass
 class Container:
-    """The environment, the files by their path in the container, and the directories that it may write to."""
+    """The environment, the files by path, and the writable directories of a container."""
 
     env: dict[str, str] = field(default_factory=dict, repr=False)
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -28,14 +28,14 @@ class Container:
 
 
 class Pod:
-    """A pod template together with a way to read the objects it names."""
+    """A pod template with a function that reads the objects that it references."""
 
     def __init__(self, spec: Object, read: Callable[[str, str], Object | None]) -> None:
         self._spec = spec
         self._read = read
 
     def container(self, name: str) -> Container:
-        """What the container of that name gets; Missing when the cluster does not hold all of it."""
+        """Returns environment and files of a container. Raises Missing if an object or key does not exist."""
         raw = next((one for one in self._spec["containers"] if one["name"] == name), None)
         if raw is None:
             raise Missing(f"container '{name}' of the pod template")
@@ -64,7 +64,7 @@ class Pod:
             return str(one.get("value") or "")
         reference = source.get("secretKeyRef") or source.get("configMapKeyRef")
         if reference is None:
-            return ""  # the downward API: nothing here depends on it
+            return ""  # the downward API is not supported
         kind = "secrets" if "secretKeyRef" in source else "configmaps"
         optional = bool(reference.get("optional"))
         found = self._data(kind, reference["name"], optional=optional).get(reference["key"])
@@ -83,7 +83,7 @@ class Pod:
             container.files |= {f"{path}/{name}": content for name, content in files.items()}
 
     def _files(self, volume: Object) -> dict[str, bytes] | None:
-        """The files of a volume; nothing when it is one to write to."""
+        """Returns the files of a volume, or None for a writable one."""
         sources = (volume.get("projected") or {}).get("sources") or [volume]
         files: dict[str, bytes] = {}
         for source in sources:

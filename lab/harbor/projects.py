@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from lab.harbor.state import Document
 
 NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-NAME_LIMIT = 255
+MAX_NAME_CHARACTERS = 255
 UNLIMITED = -1
 BODY = {"project_name": str, "public": bool, "metadata": dict, "storage_limit": int}
 
 
 def new_project(number: int, name: str, metadata: dict[str, str], storage: int) -> Document:
-    """What is stored of a new project."""
+    """Returns the stored form of a new project."""
     now = timestamp()
     return {
         "project_id": number,
@@ -38,7 +38,7 @@ def new_project(number: int, name: str, metadata: dict[str, str], storage: int) 
 
 
 async def named_in_path(request: web.Request) -> Document:
-    """The project in the path: digits are an id, unless the header says that they are a name."""
+    """Returns the project in the path; digits are an id, unless a header declares a name."""
     core, wanted = core_of(request), request.match_info["project"]
     by_name = request.headers.get("X-Is-Resource-Name", "false").lower() == "true"
     if wanted.isdigit() and not by_name:
@@ -52,7 +52,7 @@ async def named_in_path(request: web.Request) -> Document:
 
 
 async def exists(request: web.Request) -> web.Response:
-    """Whether a project of that name exists; only for those who are logged in, even if it is public."""
+    """Whether a project of this name exists; requires a login, even for a public project."""
     name = request.query.get("project_name")
     if not name:
         raise unprocessable("project_name in query is required")
@@ -63,13 +63,13 @@ async def exists(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a project."""
+    """Creates a project."""
     core = core_of(request)
     sender_of(request).require_system("project", "create")
     body = await read_json(request, BODY)
     name = body.get("project_name", "")
-    if len(name) > NAME_LIMIT:
-        raise unprocessable(f"project_name in body should be at most {NAME_LIMIT} chars long")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise unprocessable(f"project_name in body should be at most {MAX_NAME_CHARACTERS} chars long")
     if not NAME.fullmatch(name):
         raise bad_request(f"project name {name} is not in lower case or contains illegal characters")
     storage = await _wanted_storage(core, body)
@@ -91,14 +91,14 @@ async def _wanted_storage(core: Core, body: dict[str, Any]) -> int:
 
 
 def valid_storage(storage: int) -> int:
-    """The limit, or 400."""
+    """Returns the limit. Raises 400 if it is invalid."""
     if storage < UNLIMITED or storage == 0:
         raise bad_request(f"invalid hard limits: storage limit {storage} must be a positive integer or -1")
     return storage
 
 
 async def index(request: web.Request) -> web.Response:
-    """The projects that the sender may see."""
+    """Returns the projects that the sender is allowed to read."""
     core, sender = core_of(request), sender_of(request)
     filters = read_q(request)
     if name := request.query.get("name"):
@@ -115,7 +115,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One project."""
+    """Returns one project."""
     project = await named_in_path(request)
     sender_of(request).require(project, "project", "read")
     return web.json_response(await _shown(core_of(request), project))
@@ -127,12 +127,12 @@ async def _shown(core: Core, project: Document) -> Document:
 
 
 async def repositories_of(core: Core, project: Document) -> list[Document]:
-    """What was pushed to the project."""
+    """Returns the repositories of the project."""
     return [one for one in await core.state.all("repository") if one["project_id"] == project["project_id"]]
 
 
 async def update(request: web.Request) -> web.Response:
-    """Change the metadata; a storage limit given here is ignored, it belongs to the quota."""
+    """Changes the metadata; a storage limit is ignored, because it belongs to the quota."""
     project = await named_in_path(request)
     sender_of(request).require(project, "project", "update")
     body = await read_json(request, BODY)
@@ -143,7 +143,7 @@ async def update(request: web.Request) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Delete an empty project, and its robots with it."""
+    """Deletes an empty project with its robots."""
     core, project = core_of(request), await named_in_path(request)
     sender_of(request).require(project, "project", "delete")
     if await repositories_of(core, project):
@@ -156,7 +156,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def metadata(request: web.Request) -> web.Response:
-    """The metadata alone."""
+    """Returns the metadata."""
     project = await named_in_path(request)
     sender_of(request).require(project, "metadata", "read")
     return web.json_response(project["metadata"])

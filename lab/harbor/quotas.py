@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def index(request: web.Request) -> web.Response:
-    """The quotas, or the one of the project that is asked for."""
+    """Returns all quotas, or the quota of one project."""
     sender_of(request).require_system("quota", "list")
     wanted = request.query.get("reference_id")
     projects = await core_of(request).state.all("project")
@@ -24,13 +24,13 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One quota."""
+    """Returns one quota."""
     sender_of(request).require_system("quota", "read")
     return web.json_response(_quota(await _project_of_quota(request)))
 
 
 async def update(request: web.Request) -> web.Response:
-    """Set the limit."""
+    """Sets the limit."""
     sender_of(request).require_system("quota", "update")
     project = await _project_of_quota(request)
     body = await read_json(request, {"hard": dict})

@@ -1,4 +1,4 @@
-"""Reading requests and paging answers, as Harbor's API description has it."""
+"""Parses requests and pages answers as in Harbor's API description."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from lab.harbor.state import Document
 
-PAGE_SIZE_LIMIT = 100
+MAX_PAGE_SIZE = 100
 PAIR = re.compile(r"(\w+)=(~?)(.*)")
 
 
 async def read_json(request: web.Request, types: Mapping[str, type]) -> dict[str, Any]:
-    """The body, an object whose known fields have the right type; 422 otherwise."""
+    """Returns the body, an object with correct types of known fields. Raises 422 otherwise."""
     try:
         body = await request.json()
     except ValueError as error:
         raise unprocessable(f"parsing body from '' failed, because {error}") from error
     if not isinstance(body, dict):
-        raise unprocessable("parsing body from '' failed, because it is no object")
+        raise unprocessable("parsing body from '' failed, because it is not an object")
     for name, kind in types.items():
         value = body.get(name)
         wrong = value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool)))
@@ -37,7 +37,7 @@ async def read_json(request: web.Request, types: Mapping[str, type]) -> dict[str
 
 
 def read_id(request: web.Request, name: str, what: str) -> int:
-    """The number in the path."""
+    """Returns the number in the path. Raises 422 or 404."""
     value = request.match_info[name]
     if not value.lstrip("-").isdigit():
         raise unprocessable(f'{name} in path must be of type int64: "{value}"')
@@ -54,7 +54,7 @@ def _number(request: web.Request, name: str, default: int) -> int:
 
 
 def read_q(request: web.Request) -> dict[str, tuple[str, bool]]:
-    """The filters in `q`: name -> (value, whether it is fuzzy). `q` is decoded once more than the rest of the query."""
+    """Returns the filters in `q`: name -> (value, fuzzy). As in Harbor, `q` is URL-decoded twice."""
     text = unquote_plus(request.query.get("q", ""))
     filters: dict[str, tuple[str, bool]] = {}
     for pair in filter(None, text.split(",")):
@@ -77,7 +77,7 @@ def matches(document: Document, filters: Mapping[str, tuple[str, bool]], known: 
 
 
 def sorted_by(request: web.Request, documents: list[Document], known: Sequence[str]) -> list[Document]:
-    """The documents in the order that `sort` asks for; unknown fields are ignored."""
+    """Returns the documents in the order of `sort`; unknown fields are ignored."""
     for one in reversed(request.query.get("sort", "").split(",")):
         name = one.lstrip("-+")
         if name in known:
@@ -86,11 +86,11 @@ def sorted_by(request: web.Request, documents: list[Document], known: Sequence[s
 
 
 def page(request: web.Request, items: Sequence[Any]) -> web.Response:
-    """One page of the items with the headers that lead to the others."""
+    """Returns one page of the items, with links to the previous and next page."""
     number, size = _number(request, "page", 1), _number(request, "page_size", 10)
-    if size > PAGE_SIZE_LIMIT:
-        raise unprocessable(f"page_size in query should be less than or equal to {PAGE_SIZE_LIMIT}")
-    size = size if size > 0 else PAGE_SIZE_LIMIT
+    if size > MAX_PAGE_SIZE:
+        raise unprocessable(f"page_size in query should be less than or equal to {MAX_PAGE_SIZE}")
+    size = size if size > 0 else MAX_PAGE_SIZE
     start = max(0, number - 1) * size
     links = [(number - 1, "prev")] if number > 1 else []
     if start + size < len(items):

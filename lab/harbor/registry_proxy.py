@@ -1,12 +1,12 @@
-"""`/v2/`: who may, then through to the real registry with the registry credential of the release.
+"""`/v2/`: checks authorisation, then forwards to the real registry with the registry credential of the release.
 
-As in Harbor, the registry sees the client's own Host and forwarding headers, so an upload Location is whatever the
-registry makes of them.
+As in Harbor, the registry receives the client's Host and forwarding headers, and builds the upload Location from them.
 """
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
 
 import aiohttp
@@ -16,7 +16,7 @@ from yarl import URL
 
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import HarborError
-from lab.harbor.repositories import note_manifest
+from lab.harbor.repositories import record_manifest
 from lab.harbor.tokens import SERVICE
 
 if TYPE_CHECKING:
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "authorization", "expect"}
 REPOSITORY = re.compile(r"/v2/(?P<name>.+?)/(?P<part>manifests|blobs|tags)/(?P<rest>.*)")
 ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
-CHUNK = 1 << 18
-CREATED = 201
+CHUNK_BYTES = 1 << 18
 
 
 async def serve(request: web.Request) -> web.StreamResponse:
-    """The registry's answer, or why the sender may not have it."""
+    """Returns the registry's answer, or an authorisation error."""
     core, match = core_of(request), REPOSITORY.fullmatch(request.path)
     if match is not None:
         await _require_repository(request, match["name"])
@@ -75,33 +74,33 @@ def _challenge(core: Core, wanted: Iterable[tuple[str, str]]) -> str:
 
 
 def _refuse(message: str, challenge: str) -> NoReturn:
-    """401 with the header that tells a client where to get a token."""
+    """Raises 401 with the challenge that names the token service."""
     headers = {"Docker-Distribution-Api-Version": "registry/2.0", "Www-Authenticate": challenge}
     raise HarborError(401, "UNAUTHORIZED", message, headers)
 
 
 async def _forward(core: Core, request: web.Request, match: re.Match[str] | None) -> web.StreamResponse:
-    """Stream the request to the registry and its answer back."""
+    """Streams the request to the registry and the answer back."""
     url = URL(core.settings.registry_url + request.raw_path, encoded=True)
     body = request.content if request.body_exists else b""
-    headers = _passed_on(request.headers)
+    headers = _forwarded(request.headers)
     headers["Authorization"] = aiohttp.encode_basic_auth(*core.settings.registry_credential)
     try:
         answer = await core.http.request(request.method, url, headers=headers, data=body, allow_redirects=False)
     except aiohttp.ClientConnectionError:
         return web.Response(status=502)
     async with answer:
-        if match is not None and match["part"] == "manifests" and answer.status == CREATED:
-            await note_manifest(core, match["name"], answer.headers.get("Docker-Content-Digest", match["rest"]))
-        response = web.StreamResponse(status=answer.status, headers=_passed_on(answer.headers))
+        if match is not None and match["part"] == "manifests" and answer.status == HTTPStatus.CREATED:
+            await record_manifest(core, match["name"], answer.headers.get("Docker-Content-Digest", match["rest"]))
+        response = web.StreamResponse(status=answer.status, headers=_forwarded(answer.headers))
         await response.prepare(request)
         if request.method != "HEAD":
-            async for chunk in answer.content.iter_chunked(CHUNK):
+            async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                 await response.write(chunk)
         await response.write_eof()
         return response
 
 
-def _passed_on(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    """The headers for the other side; clients repeat some, such as Accept."""
+def _forwarded(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    """Returns the headers to forward; clients repeat some, such as Accept."""
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP)

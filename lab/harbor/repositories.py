@@ -1,4 +1,4 @@
-"""The repositories of a project: noted when a manifest is pushed, so that a project knows whether it is empty."""
+"""The repositories of a project, recorded when a manifest is pushed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lab.harbor.core import Core
 
 
-async def note_manifest(core: Core, name: str, digest: str) -> None:
-    """Remember that the repository holds this manifest."""
+async def record_manifest(core: Core, name: str, digest: str) -> None:
+    """Records that the repository contains this manifest."""
     known = await core.state.get("repository", name)
     project = await core.project(name.partition("/")[0])
     if project is None:
@@ -38,7 +38,7 @@ async def note_manifest(core: Core, name: str, digest: str) -> None:
 
 
 async def index(request: web.Request) -> web.Response:
-    """The repositories of a project."""
+    """Returns the repositories of a project."""
     core, project = core_of(request), await named_in_path(request)
     sender_of(request).require(project, "repository", "list")
     own = [one for one in await core.state.all("repository") if one["project_id"] == project["project_id"]]
@@ -52,7 +52,7 @@ def _shown(repository: dict[str, object]) -> dict[str, object]:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Delete a repository with its manifests; the layers stay until garbage is collected."""
+    """Deletes a repository with its manifests; layers stay until garbage collection."""
     core, project = core_of(request), await named_in_path(request)
     sender_of(request).require(project, "repository", "delete")
     name = f"{project['name']}/{unquote(request.match_info['repository'])}"

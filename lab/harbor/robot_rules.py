@@ -1,4 +1,4 @@
-"""What a robot must look like to be accepted. Pure: bodies in, an error or nothing out."""
+"""The validation of robots. Pure: a body in, an error or nothing out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lab.harbor.access import NEVER
+from lab.harbor.access import NEVER_EXPIRES
 from lab.harbor.errors import bad_request
 from lab.harbor.permissions import known
 
@@ -19,9 +19,9 @@ BODY = {"name": str, "description": str, "level": str, "disable": bool, "duratio
 
 
 def check_robot(body: dict[str, Any]) -> None:
-    """400 unless duration, level and permissions are in order."""
+    """Raises 400 unless duration, level and permissions are valid."""
     duration = body.get("duration") or 0
-    if duration != NEVER and duration <= 0:
+    if duration != NEVER_EXPIRES and duration <= 0:
         raise bad_request(f"bad request error duration input: {duration}")
     level = body.get("level") or ""
     if level not in LEVELS:
@@ -49,18 +49,18 @@ def _check_permission(level: str, permission: dict[str, Any]) -> None:
 
 
 def check_name(name: str) -> None:
-    """400 unless the name is one that Harbor takes for a new robot."""
+    """Raises 400 unless the name is valid for a new robot."""
     if not NAME.fullmatch(name):
         raise bad_request("robot name is not in lower case or contains illegal characters")
 
 
 def expiry(created: datetime, duration: int) -> int:
-    """When a robot of that duration (days, counted from its creation) expires, or -1."""
-    return NEVER if duration == NEVER else int((created + timedelta(days=duration)).timestamp())
+    """Returns when a robot with this duration (days since its creation) expires, or -1."""
+    return NEVER_EXPIRES if duration == NEVER_EXPIRES else int((created + timedelta(days=duration)).timestamp())
 
 
 def namespaces(body: dict[str, Any]) -> list[str]:
-    """The projects that the permissions name."""
+    """Returns the projects in the permissions."""
     return [
         one.get("namespace", "")
         for one in body["permissions"]

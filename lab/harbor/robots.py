@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from lab.harbor.access import is_strong, new_secret, seal
+from lab.harbor.access import hash_secret, is_strong, new_secret
 from lab.harbor.core import ADMIN_ID, core_of, sender_of
 from lab.harbor.errors import bad_request, conflict, forbidden, not_found
 from lab.harbor.reading import matches, page, read_id, read_json, read_q, sorted_by
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab.harbor.state import Document
 
 SYSTEM = 0
-"""The project number of a robot that belongs to no project."""
+"""The project number of a system robot."""
 WEAK = (
     "the secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, "
     "1 lowercase letter and 1 number"
@@ -28,7 +28,7 @@ WEAK = (
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a robot; its secret is ours and shown this once, whatever the body says."""
+    """Creates a robot; its secret is generated, even if the body has one, and returned only here."""
     core, sender = core_of(request), sender_of(request)
     sender.require_login()
     body = await read_json(request, BODY)
@@ -41,7 +41,7 @@ async def create(request: web.Request) -> web.Response:
     if await core.state.find("robot", "name", name):
         raise conflict(f"robot account {project}:{name} already exists")
     secret, now = new_secret(), datetime.now(UTC)
-    robot = _new_robot(number, name, project, body, now) | seal(secret)
+    robot = _new_robot(number, name, project, body, now) | hash_secret(secret)
     await core.state.put("robot", number, robot)
     shown = {
         "id": number,
@@ -70,7 +70,7 @@ def _new_robot(number: int, name: str, project: int, body: dict[str, Any], now: 
 
 
 async def _named_projects(core: Core, body: dict[str, Any]) -> int:
-    """The number of the project a project robot belongs to; 404 when any project in the body is absent."""
+    """Returns the project number of a project robot. Raises 404 if a project in the body does not exist."""
     number = SYSTEM
     for name in namespaces(body):
         project = await core.project(name)
@@ -104,14 +104,14 @@ async def _in_path(request: web.Request, action: str) -> Document:
 
 
 def _shown(robot: Document, prefix: str) -> Document:
-    hidden = {"salt", "sealed", "project_id"}
+    hidden = {"salt", "hash", "project_id"}
     shown = {name: value for name, value in robot.items() if name not in hidden}
     editable = {"editable": True, "creator_type": "local", "creator_ref": ADMIN_ID}
     return {**shown, "name": prefix + robot["name"], **editable}
 
 
 async def index(request: web.Request) -> web.Response:
-    """The robots of the system, or with `q=Level=project,ProjectID=N` those of one project."""
+    """Returns the system robots, or with `q=Level=project,ProjectID=N` those of one project."""
     core, sender = core_of(request), sender_of(request)
     sender.require_login()
     filters = read_q(request)
@@ -134,13 +134,13 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    """One robot."""
+    """Returns one robot."""
     robot = await _in_path(request, "read")
     return web.json_response(_shown(robot, await _prefix(core_of(request))))
 
 
 async def update(request: web.Request) -> web.Response:
-    """Replace what can be replaced; name (with its prefix) and level must be the old ones."""
+    """Replaces the changeable fields; name (with prefix) and level must be unchanged."""
     core, robot = core_of(request), await _in_path(request, "update")
     body = await read_json(request, BODY)
     check_robot(body)
@@ -161,7 +161,7 @@ async def update(request: web.Request) -> web.Response:
 
 
 async def refresh(request: web.Request) -> web.Response:
-    """Set the secret that the body chooses, or a new one when it chooses none; the old one is dead at once."""
+    """Sets the secret of the body, or a generated one; the old secret is invalid at once."""
     core, robot = core_of(request), await _in_path(request, "update")
     if sender_of(request).robot is not None:
         raise forbidden()
@@ -169,12 +169,12 @@ async def refresh(request: web.Request) -> web.Response:
     if chosen and not is_strong(chosen):
         raise bad_request(WEAK)
     secret = chosen or new_secret()
-    await core.state.put("robot", robot["id"], {**robot, **seal(secret), "update_time": timestamp()})
+    await core.state.put("robot", robot["id"], {**robot, **hash_secret(secret), "update_time": timestamp()})
     return web.json_response({} if chosen else {"secret": secret})
 
 
 async def delete(request: web.Request) -> web.Response:
-    """Remove the robot; its logins fail at once."""
+    """Deletes the robot; its logins fail at once."""
     robot = await _in_path(request, "delete")
     await core_of(request).state.remove("robot", robot["id"])
     return web.Response()

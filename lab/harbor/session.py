@@ -1,4 +1,4 @@
-"""What happens to every request: session cookie, CSRF, login, read-only mode, and errors in Harbor's words."""
+"""Middlewares of every request: session cookie, CSRF, login, read-only mode, and error format."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ COOKIE = "sid"
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 READ_ONLY = "The system is in read only mode. Any modification is prohibited."
 WITHOUT_LOGIN = {"/api/v2.0/ping", "/api/v2.0/health", "/api/version"}
-"""Answered even when the database is gone."""
+"""Answered even without the database."""
 _WRITES = web.AppKey("writes", asyncio.Lock)
 
 
 def install(app: web.Application) -> None:
-    """Make every request of the app pass through here."""
+    """Adds the middlewares to the application."""
     app[_WRITES] = asyncio.Lock()
     app.middlewares.extend([errors, csrf, login, read_only, one_write_at_a_time])
-    app.on_response_prepare.append(give_cookie)
+    app.on_response_prepare.append(set_cookie)
 
 
-async def give_cookie(request: web.Request, response: web.StreamResponse) -> None:
-    """A session for whoever has none: Harbor does so even for basic auth."""
+async def set_cookie(request: web.Request, response: web.StreamResponse) -> None:
+    """Sets a session cookie if the request has none; Harbor does so even with basic auth."""
     response.headers["X-Request-Id"] = request.headers.get("X-Request-Id", secrets.token_hex(16))
     if COOKIE not in request.cookies:
         response.headers.add("Set-Cookie", f"{COOKIE}={secrets.token_hex(16)}; Path=/; HttpOnly")
@@ -44,7 +44,7 @@ async def give_cookie(request: web.Request, response: web.StreamResponse) -> Non
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors in the one shape they have; surprises tell nothing."""
+    """Converts errors to Harbor's format; unexpected errors have no details."""
     try:
         return await handler(request)
     except HarborError as error:
@@ -60,7 +60,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whoever sends a session cookie is taken for a browser and must show a token; we never give one."""
+    """Rejects a write with a session cookie: it would need a CSRF token, which the stand-in never issues."""
     if request.method not in SAFE and COOKIE in request.cookies:
         raise forbidden("CSRF token not found in request")
     return await handler(request)
@@ -68,7 +68,7 @@ async def csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def login(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Note who asks; wrong credentials are as good as none."""
+    """Stores the sender in the request; wrong credentials mean anonymous."""
     header = request.headers.get("Authorization", "")
     if not header or request.path in WITHOUT_LOGIN:
         request[PRINCIPAL] = Principal()
@@ -81,7 +81,7 @@ async def login(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def read_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """In read-only mode no project is made and nothing is pushed."""
+    """Rejects new projects and pushes in read-only mode."""
     guarded = request.path == "/api/v2.0/projects" or request.path.startswith("/v2/")
     writes = request.method not in SAFE
     if guarded and writes and (await core_of(request).configuration())["read_only"]:
@@ -91,7 +91,7 @@ async def read_only(request: web.Request, handler: Handler) -> web.StreamRespons
 
 @web.middleware
 async def one_write_at_a_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Changes through the API read a document, then write it: one at a time, so that none is lost."""
+    """Serialises API writes, because they read and then write a document."""
     if request.method in SAFE or not request.path.startswith("/api/"):
         return await handler(request)
     async with request.app[_WRITES]:

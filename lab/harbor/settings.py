@@ -1,4 +1,4 @@
-"""What Harbor's core reads from its environment, and the addresses only the stand-in needs."""
+"""The environment of Harbor's core container."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SECRET_KEY_LENGTH = 16
+SECRET_KEY_CHARACTERS = 16
 
 
-class BadSettings(Exception):  # noqa: N818 - it is a statement about the settings
-    """The environment does not make a Harbor; the message names the variable."""
+class BadSettings(Exception):  # noqa: N818 - describes the settings
+    """A variable is missing or invalid; the message names it."""
 
 
 @dataclass(frozen=True, repr=False)
 class Settings:
-    """The environment of one core container, without defaults that a real core does not have."""
+    """The parsed environment, with the same defaults as a real core."""
 
     postgresql: Mapping[str, Any]
     redis_url: str
@@ -39,7 +39,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings in `environ`; BadSettings when one is missing or useless."""
+    """Parses the environment. Raises BadSettings if a variable is missing or invalid."""
     _check_secrets(environ)
     return Settings(
         postgresql=_postgresql(environ),
@@ -68,12 +68,12 @@ def _need(environ: Mapping[str, str], name: str) -> str:
 
 
 def _check_secrets(environ: Mapping[str, str]) -> None:
-    """Core encrypts with the file at KEY_PATH and shares two secrets with the jobservice; here they must only exist."""
+    """Checks the encryption key and the two secrets that core shares with the jobservice; they are not used."""
     _need(environ, "CORE_SECRET")
     _need(environ, "JOBSERVICE_SECRET")
     path = Path(environ.get("KEY_PATH", "/etc/core/key"))
-    if not path.exists() or len(path.read_text().strip()) != SECRET_KEY_LENGTH:
-        raise BadSettings(f"`KEY_PATH` ({path}) must be a file of exactly {SECRET_KEY_LENGTH} characters")
+    if not path.exists() or len(path.read_text().strip()) != SECRET_KEY_CHARACTERS:
+        raise BadSettings(f"`KEY_PATH` ({path}) must be a file of exactly {SECRET_KEY_CHARACTERS} characters")
 
 
 def _postgresql(environ: Mapping[str, str]) -> Mapping[str, Any]:
@@ -94,11 +94,11 @@ def _postgresql(environ: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _token_key(path: Path) -> rsa.RSAPrivateKey:
     if not path.exists():
-        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must be a file that holds an RSA private key")
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must be a file with an RSA private key")
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except ValueError as error:
-        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) holds no private key in PEM form") from error
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) contains no private key in PEM format") from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must hold an RSA key: tokens are signed with RS256")
+        raise BadSettings(f"`TOKEN_PRIVATE_KEY_PATH` ({path}) must contain an RSA key: tokens are signed with RS256")
     return key

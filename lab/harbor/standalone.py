@@ -1,4 +1,4 @@
-"""The stand-in by itself: with a PostgreSQL, a Redis and a registry on the file system, but without any cluster."""
+"""The stand-in without a cluster: with PostgreSQL, Redis, and a registry on the file system."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ validation: {{disabled: true}}
 
 
 class Standalone:
-    """A running stand-in at `url`, whose admin has `admin_password`."""
+    """A running stand-in at `url`; its admin has `admin_password`."""
 
     def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
         self.admin_password = new_secret()
@@ -52,7 +52,7 @@ class Standalone:
 
     @classmethod
     def start(cls, directory: Path, processes: Processes, authority: Authority) -> Standalone:
-        """A fresh Harbor in `directory`."""
+        """Starts a new Harbor in `directory`."""
         standalone = cls(directory, processes, authority)
         standalone._prepare()
         standalone.start_core()
@@ -60,17 +60,17 @@ class Standalone:
 
     @property
     def url(self) -> str:
-        """What clients type."""
+        """The URL for clients."""
         return f"http://127.0.0.1:{self._port}"
 
     def start_core(self) -> None:
-        """Start the core alone, with the present environment."""
+        """Starts core with the current environment. Raises LabError."""
         argv = [sys.executable, "-m", "lab.harbor", "--listen", f"127.0.0.1:{self._port}"]
         self._core = self._processes.start("harbor-core", argv, env=self.environment, cwd=PROJECT_ROOT)
         wait_until(lambda: _answers(f"{self.url}/api/v2.0/ping"), "core answers", deadline=20, process=self._core)
 
     def stop_core(self) -> None:
-        """Stop the core alone; its state stays in the database."""
+        """Stops core; its state stays in the database."""
         if self._core is not None:
             self._core.stop()
 

@@ -1,8 +1,8 @@
 """The state of the stand-in: JSON documents in the PostgreSQL database of the release.
 
-The tables are made at start with the credentials handed to core, so a role that cannot log in, or does not own the
-database, shows at once. `schema_migrations` is where golang-migrate notes a half-done migration; like the real core,
-the stand-in refuses to start on a dirty one.
+The tables are created at start with core's credentials, so a role that cannot log in, or does not own the database,
+fails at once. golang-migrate records an incomplete migration in `schema_migrations`; like the real core, the stand-in
+does not start with a dirty one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 SCHEMA_VERSION = 1
-WAIT_SECONDS, WAIT_PAUSE = 60, 0.5
+WAIT_SECONDS, POLL_SECONDS = 60, 0.5
 KINDS = ("project", "robot", "gc")
 TABLES = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
@@ -32,12 +32,12 @@ CREATE SEQUENCE IF NOT EXISTS gc_id;
 """
 
 
-class DirtyDatabase(Exception):  # noqa: N818 - it is a statement about the database
-    """A migration ended half-way; a real core refuses to start too."""
+class DirtyDatabase(Exception):  # noqa: N818 - describes the database
+    """A migration is incomplete; a real core does not start either."""
 
 
 class State:
-    """The documents, by kind and key. Every call may raise psycopg.Error; the next call connects anew."""
+    """The documents, by kind and key. Every call can raise psycopg.Error; the next call reconnects."""
 
     def __init__(self, postgresql: Mapping[str, Any]) -> None:
         self._arguments = postgresql
@@ -45,11 +45,11 @@ class State:
         self._lock = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Make the tables; DirtyDatabase if somebody left a migration half-done.
+        """Creates the tables. Raises DirtyDatabase if a migration is incomplete.
 
-        Like core, it waits for the server to listen: in a release with a database of its own, both start together.
+        Like core, it waits for the server to listen: in a release with an internal database, both start together.
         """
-        with suppress(TimeoutError):  # who asks next is told what is wrong
+        with suppress(TimeoutError):  # the next request reports the error
             await asyncio.wait_for(self._listening(), WAIT_SECONDS)
         await self._run(TABLES)
         if await self._run("SELECT version FROM schema_migrations WHERE dirty"):
@@ -60,33 +60,33 @@ class State:
         )
 
     async def ping(self) -> None:
-        """Return if the database answers."""
+        """Raises psycopg.Error unless the database answers."""
         await self._run("SELECT 1")
 
     async def next_id(self, kind: str) -> int:
-        """A fresh number; one that is not used afterwards is lost, as in Harbor."""
+        """Returns a new number; an unused number is lost, as in Harbor."""
         if kind not in KINDS:
             raise KeyError(kind)
         rows = await self._run(f"SELECT nextval('{kind}_id')")
         return int(rows[0][0])
 
     async def get(self, kind: str, key: object) -> Document | None:
-        """The document, or nothing."""
+        """Returns the document, or None."""
         rows = await self._run("SELECT body FROM documents WHERE kind = %s AND key = %s", kind, str(key))
         return rows[0][0] if rows else None
 
     async def find(self, kind: str, field: str, value: str) -> Document | None:
-        """The document whose `field` has `value`, or nothing."""
+        """Returns the document whose `field` has `value`, or None."""
         rows = await self._run("SELECT body FROM documents WHERE kind = %s AND body->>%s = %s", kind, field, value)
         return rows[0][0] if rows else None
 
     async def all(self, kind: str) -> list[Document]:
-        """All documents of a kind, in the order of their keys (numbers as numbers)."""
+        """Returns all documents of a kind, sorted by key (numerically)."""
         rows = await self._run("SELECT body FROM documents WHERE kind = %s ORDER BY length(key), key", kind)
         return [row[0] for row in rows]
 
     async def put(self, kind: str, key: object, body: Document) -> None:
-        """Store, replacing what was there."""
+        """Creates or replaces a document."""
         await self._run(
             "INSERT INTO documents VALUES (%s, %s, %s) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
             kind,
@@ -95,18 +95,18 @@ class State:
         )
 
     async def remove(self, kind: str, key: object) -> None:
-        """Remove; nothing happens when it is gone already."""
+        """Deletes a document; idempotent."""
         await self._run("DELETE FROM documents WHERE kind = %s AND key = %s", kind, str(key))
 
     async def close(self) -> None:
-        """Give the connection back."""
+        """Closes the connection."""
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
 
     async def _listening(self) -> None:
-        while not await _listens(self._arguments["host"], self._arguments["port"]):  # noqa: ASYNC110 - nobody tells us
-            await asyncio.sleep(WAIT_PAUSE)
+        while not await _listens(self._arguments["host"], self._arguments["port"]):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _run(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         async with self._lock:
@@ -126,7 +126,7 @@ class State:
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """A moment as Harbor writes it."""
+    """Returns a time in Harbor's format."""
     return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""Keeps one local process in the place of a pod: restarts it when it changes, and with a growing pause when it dies."""
+"""Runs one local process instead of a pod: restarts it after a change, and with back-off after a failure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 PROJECT_ROOT = Path(__file__).parents[2]
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 8.0
 STEADY_SECONDS = 30
-"""Whoever has run for so long starts again with the first pause."""
+"""After this time without a failure the back-off is reset."""
 
 
 class Supervisor:
-    """One process that should run, or should not."""
+    """One process and its desired state."""
 
     def __init__(self, name: str, processes: Processes) -> None:
         self.name = name
@@ -28,47 +28,47 @@ class Supervisor:
         self._launch: Launch | None = None
         self._waiting = ""
         self._starts = self._restarts = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = MIN_BACKOFF_SECONDS
         self._started = self._not_before = 0.0
         self._last_exit: dict[str, Any] = {}
 
-    def want(self, launch: Launch) -> None:
-        """Run this; a change of anything in it means a fresh start."""
+    def set_desired(self, launch: Launch) -> None:
+        """Sets the desired process; any change restarts it."""
         self._waiting = ""
         if self._launch is not None and self._launch.digest == launch.digest:
             return
-        LOG.info("%s: %s", self.name, "starting" if self._launch is None else "changed, starting anew")
+        LOG.info("%s: %s", self.name, "starting" if self._launch is None else "changed, restarting")
         self._stop()
         self._launch = launch
-        self._pause, self._not_before, self._last_exit = FIRST_PAUSE, 0.0, {}
+        self._backoff, self._not_before, self._last_exit = MIN_BACKOFF_SECONDS, 0.0, {}
 
-    def want_nothing(self, why: str) -> None:
-        """Run nothing: the Deployment is gone or has no replicas."""
+    def set_stopped(self, why: str) -> None:
+        """Stops the process: the Deployment does not exist or has no replicas."""
         if self._launch is not None:
             LOG.info("%s: stopping, %s", self.name, why)
         self._stop()
         self._launch = None
         self._waiting = why
 
-    def wait_for(self, what: str) -> None:
-        """What is needed is not there: go on with what runs, as a kubelet does, and say so."""
+    def set_waiting(self, what: str) -> None:
+        """Records a missing object; a running process continues, as with a kubelet."""
         if what != self._waiting:
             LOG.warning("%s: waiting for %s", self.name, what)
         self._waiting = what
 
     def tick(self) -> None:
-        """Start what should run, and note what has died."""
+        """Starts the desired process, and records a failed one."""
         if self._launch is None:
             return
         if self._process is not None and not self._process.alive():
-            self._note_death(self._process)
+            self._record_exit(self._process)
             self._process = None
         if self._process is None and time.monotonic() >= self._not_before:
             self._start(self._launch)
 
     @property
     def status(self) -> dict[str, Any]:
-        """What a person would ask `kubectl get pod` for."""
+        """The state, as in `kubectl get pod`."""
         running = self._process is not None and self._process.alive()
         state = "Running" if running else "CrashLoopBackOff" if self._last_exit else "Waiting"
         digest = self._launch.digest if self._launch else ""
@@ -90,15 +90,15 @@ class Supervisor:
         self._started = time.monotonic()
         self._starts += 1
 
-    def _note_death(self, process: Process) -> None:
+    def _record_exit(self, process: Process) -> None:
         if time.monotonic() - self._started > STEADY_SECONDS:
-            self._pause = FIRST_PAUSE
+            self._backoff = MIN_BACKOFF_SECONDS
         self._restarts += 1
-        self._not_before = time.monotonic() + self._pause
+        self._not_before = time.monotonic() + self._backoff
         code, tail = process.returncode, process.tail()
         self._last_exit = {"code": code, "cause": _cause(process), "log": tail}
-        LOG.error("%s: ended with %s, next try in %.1f s:\n%s", self.name, code, self._pause, tail)
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        LOG.error("%s: ended with %s, next try in %.1f s:\n%s", self.name, code, self._backoff, tail)
+        self._backoff = min(self._backoff * 2, MAX_BACKOFF_SECONDS)
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -107,10 +107,10 @@ class Supervisor:
 
 
 def _cause(process: Process) -> str:
-    """The line of the log that a person would look for: the last panic or fatal one, else the last of all."""
+    """Returns the last line of the log with a panic or fatal error, else the last line."""
     lines = process.log.read_text(errors="replace").splitlines() or [""]
-    telling = [line for line in lines if line.startswith("panic:") or "level=fatal" in line or "cannot start" in line]
-    return [*lines[-1:], *telling][-1]
+    fatal = [line for line in lines if line.startswith("panic:") or "level=fatal" in line or "cannot start" in line]
+    return [*lines[-1:], *fatal][-1]
 
 
 def _write_private(path: Path, content: bytes) -> None:

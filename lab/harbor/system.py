@@ -1,4 +1,4 @@
-"""What Harbor says of itself: `/ping`, `/health`, `/systeminfo`, `/statistics`, and the version of the API."""
+"""System information: `/ping`, `/systeminfo`, `/statistics`, and the version of the API."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ VERSION = "v2.15.2-080b0220"
 
 
 async def version(request: web.Request) -> web.Response:
-    """The one version of the API there is."""
+    """Returns the version of the API."""
     return web.json_response({"version": "v2.0"})
 
 
 async def ping(request: web.Request) -> web.Response:
-    """Always well, whatever else is down."""
+    """Always succeeds."""
     return web.json_response("Pong")
 
 
 async def info(request: web.Request) -> web.Response:
-    """Five fields for anybody, the rest for those who are logged in; a wrong password makes anybody."""
+    """Returns five fields for anonymous users, all fields after login; a wrong password means anonymous."""
     core = core_of(request)
     values = await core.configuration()
     public = {
@@ -54,7 +54,7 @@ async def info(request: web.Request) -> web.Response:
 
 
 async def statistics(request: web.Request) -> web.Response:
-    """How many projects and repositories there are; storage is not counted."""
+    """Returns the numbers of projects and repositories; storage is not counted."""
     core, sender = core_of(request), sender_of(request)
     sender.require_login()
     counts = await _counts(core)

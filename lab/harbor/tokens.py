@@ -1,4 +1,4 @@
-"""The token service: `/service/token`, and the reading of its tokens."""
+"""The token service: `/service/token`, and the verification of its tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTIONS = ("pull", "push", "delete")
 
 
 async def issue(request: web.Request) -> web.Response:
-    """A token with as much of the wanted scopes as the sender may have, which can be nothing at all."""
+    """Returns a token with the allowed part of the requested scopes, which can be empty."""
     sender, core = sender_of(request), core_of(request)
     if request.query.get("service") != SERVICE:
         raise bad_request(f"unable to handle service: {request.query.get('service', '')}")
@@ -44,16 +44,16 @@ async def issue(request: web.Request) -> web.Response:
 
 
 async def _allowed(core: Core, sender: Principal, scope: str) -> dict[str, Any]:
-    """One scope (`repository:project/name:pull,push`) cut down to what is allowed."""
+    """Returns the allowed part of one scope (`repository:project/name:pull,push`)."""
     parts = scope.split(":")
     if len(parts) < len(("kind", "name", "actions")):
         raise bad_request(f"invalid scope: {scope}")
     kind, name, wanted = parts[0], ":".join(parts[1:-1]), parts[-1].split(",")
-    actions = await _cut(core, sender, (kind, name), wanted)
+    actions = await _allowed_actions(core, sender, (kind, name), wanted)
     return {"type": kind, "class": "", "name": name, "actions": actions}
 
 
-async def _cut(core: Core, sender: Principal, target: tuple[str, str], wanted: Iterable[str]) -> list[str]:
+async def _allowed_actions(core: Core, sender: Principal, target: tuple[str, str], wanted: Iterable[str]) -> list[str]:
     kind, name = target
     if kind == "registry":
         return [action for action in wanted if sender.admin]
@@ -82,7 +82,7 @@ def _sign(key: rsa.RSAPrivateKey, subject: str, access: list[dict[str, Any]], no
 
 
 def bearer_principal(key: rsa.RSAPrivateKey, token: str) -> Principal:
-    """Who holds the token and what it allows; nobody when it is not ours, or too old."""
+    """Returns the subject and rights of a token; anonymous if it is invalid or expired."""
     try:
         claims = jwt.decode(token, key.public_key(), algorithms=["RS256"], audience=SERVICE, issuer=ISSUER)
     except jwt.InvalidTokenError:

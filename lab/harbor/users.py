@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from lab.harbor.access import is_strong, opens, seal
+from lab.harbor.access import hash_secret, is_strong, verifies
 from lab.harbor.core import ADMIN_ID, core_of, sender_of
 from lab.harbor.errors import bad_request, forbidden, not_found, precondition
 from lab.harbor.reading import read_id, read_json
@@ -22,25 +22,25 @@ WEAK = (
 
 
 def first_admin(password: str) -> Document:
-    """What is stored of the admin at the first boot."""
+    """Returns the stored form of the admin at the first boot."""
     now = timestamp()
-    return {"user_id": ADMIN_ID, "username": "admin", "creation_time": now, "update_time": now} | seal(password)
+    return {"user_id": ADMIN_ID, "username": "admin", "creation_time": now, "update_time": now} | hash_secret(password)
 
 
 async def current(request: web.Request) -> web.Response:
-    """Who the sender is; a robot is no user."""
+    """Returns the sender; fails for a robot, which is not a user."""
     sender = sender_of(request)
     sender.require_login()
     if not sender.admin:
         raise precondition(f"get current user not available for security context: robot, {sender.name}")
     admin = await core_of(request).state.get("user", ADMIN_ID) or {}
-    shown = {name: value for name, value in admin.items() if name not in {"salt", "sealed"}}
+    shown = {name: value for name, value in admin.items() if name not in {"salt", "hash"}}
     more = {"email": "", "realname": "system admin", "comment": "admin user", "admin_role_in_auth": False}
     return web.json_response({**shown, **more, "sysadmin_flag": True})
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """Change the admin's password, which needs the old one."""
+    """Changes the admin's password; requires the old one."""
     core, sender = core_of(request), sender_of(request)
     sender.require_login()
     if not sender.admin:
@@ -49,12 +49,12 @@ async def change_password(request: web.Request) -> web.Response:
     admin = await core.state.get("user", read_id(request, "user", "user"))
     if admin is None:
         raise not_found(f"user {request.match_info['user']} not found")
-    if not opens(body.get("old_password") or "", admin):
+    if not verifies(body.get("old_password") or "", admin):
         raise forbidden("Current password is incorrect")
     new = body.get("new_password") or ""
-    if opens(new, admin):
+    if verifies(new, admin):
         raise bad_request("the new password can not be same with the old one")
     if not is_strong(new):
         raise bad_request(WEAK)
-    await core.state.put("user", ADMIN_ID, {**admin, **seal(new), "update_time": timestamp()})
+    await core.state.put("user", ADMIN_ID, {**admin, **hash_secret(new), "update_time": timestamp()})
     return web.Response()

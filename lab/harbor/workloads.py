@@ -1,8 +1,8 @@
-"""The node that runs the pods of a Harbor release as local processes, because a KWOK node only pretends.
+"""Runs the pods of a Harbor release as local processes, because pods on a KWOK node do not run.
 
-It runs in a process of its own (`python -m lab.harbor.workloads`): the lab's program may be busy or stopped in a
-debugger without Harbor noticing, the container environments never mix with the lab's own, and its log is one file.
-Core listens at one address for the life of the lab, so that a TLS front can stand before it.
+It is a separate process (`python -m lab.harbor.workloads`): a busy or paused lab does not affect Harbor, the container
+environments are separate from the lab's, and there is one log file. Core has a fixed address for the life of the lab,
+so that a TLS proxy can forward to it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,22 @@ if TYPE_CHECKING:
 PROJECT_ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 INTERVAL_SECONDS = 0.25
-KEPT = {"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "VIRTUAL_ENV", "XDG_CACHE_HOME"}
-"""All that a workload inherits from us: a container has no more than this either."""
+INHERITED_VARIABLES = {
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONPATH",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "XDG_CACHE_HOME",
+}
+"""The only variables that workloads inherit, as in a container."""
 
 
 class Workloads:
-    """The running node of one release, as the lab sees it."""
+    """The running workloads of one release."""
 
     def __init__(self, directory: Path, process: Process, port: int) -> None:
         self.port = port
@@ -45,7 +55,7 @@ class Workloads:
     def start(
         cls, directory: Path, processes: Processes, kubeconfig: Path, *, namespace: str, release: str
     ) -> Workloads:
-        """Follow the release, whether or not it exists yet."""
+        """Starts to watch the release, which need not exist yet. Raises LabError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         ports = [free_port() for _ in range(3)]
         options = {
@@ -59,32 +69,32 @@ class Workloads:
         words = [str(word) for pair in options.items() for word in pair]
         argv = [sys.executable, "-m", "lab.harbor.workloads", *words]
         process = processes.start(directory.name, argv, cwd=PROJECT_ROOT)
-        wait_until((directory / STATUS).exists, "the Harbor workloads are followed", deadline=20, process=process)
+        wait_until((directory / STATUS).exists, "the Harbor workloads are watched", deadline=20, process=process)
         return cls(directory, process, ports[0])
 
     @property
     def url(self) -> str:
-        """Where core answers while the release is installed; a TLS front passes Host and X-Forwarded-Proto on."""
+        """The URL of core; a TLS proxy must forward Host and X-Forwarded-Proto."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """State, restarts, last exit and pid of `core` and `registry`."""
+        """Returns state, restarts, last exit and pid of `core` and `registry`."""
         status: dict[str, dict[str, Any]] = json.loads((self._directory / STATUS).read_text())
         return status
 
     def wait_running(self, deadline: float = 60) -> None:
-        """Return when both run and core calls everything healthy; LabError with what is wrong otherwise."""
+        """Waits until both run and core reports every component as healthy. Raises LabError with the errors."""
         try:
             wait_until(
-                lambda: all(one["state"] == "Running" for one in self.status().values()) and not self._complaints(),
+                lambda: all(one["state"] == "Running" for one in self.status().values()) and not self._errors(),
                 "Harbor's core and registry run",
                 deadline=deadline,
                 process=self._process,
             )
         except LabError as error:
-            raise LabError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self._complaints()}") from error
+            raise LabError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self._errors()}") from error
 
-    def _complaints(self) -> list[str]:
+    def _errors(self) -> list[str]:
         try:
             with urllib.request.urlopen(f"{self.url}/api/v2.0/health", timeout=20) as answer:  # noqa: S310 - loopback
                 components = json.load(answer)["components"]
@@ -93,25 +103,25 @@ class Workloads:
         return [one["error"] for one in components if one["status"] != "healthy"]
 
     def stop(self) -> None:
-        """Stop following, and all workloads."""
+        """Stops all workloads."""
         self._process.stop()
 
 
 def main() -> int:
-    """Follow the release until told to stop."""
+    """Watches the release until SIGTERM."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for name in set(os.environ) - KEPT:
+    for name in set(os.environ) - INHERITED_VARIABLES:
         del os.environ[name]
     core, registry, debug = (f"{LOOPBACK}:{port}" for port in options.ports.split(","))
     processes = Processes(options.log_dir)
     follower = Follower(Cluster(options.kubeconfig), options.directory, processes, Addresses(core, registry, debug))
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
-        while not over.is_set():
+        while not stopped.is_set():
             follower.tick(options.namespace, options.release)
-            over.wait(INTERVAL_SECONDS)
+            stopped.wait(INTERVAL_SECONDS)
     finally:
         processes.stop_all()
     return 0
@@ -122,7 +132,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--release", required=True)
-    parser.add_argument("--directory", type=Path, required=True, help="private directory for what the pods mount")
+    parser.add_argument(
+        "--directory", type=Path, required=True, help="private directory for the mounted files of the pods"
+    )
     parser.add_argument("--log-dir", type=Path, required=True)
     parser.add_argument("--ports", required=True, metavar="CORE,REGISTRY,DEBUG")
     return parser.parse_args()

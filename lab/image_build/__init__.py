@@ -1,18 +1,18 @@
-"""The operator's image, built from the repository's Dockerfile as it is shipped, without pulling anything.
+"""Builds the operator's image from the repository's Dockerfile, unchanged, without pulling anything.
 
     archive = operator_image("cr.example.com/platform/harbor-operator:1")    # for KubeletNode.import_images
 
-What the Dockerfile takes from outside is put in its way under the names it uses itself:
+The inputs of the Dockerfile are provided locally, under the names that it uses:
 
-- its two bases are one Debian with Python of the same releases, made by mmdebstrap;
-- Go is this machine's, mounted with its module and build caches where the official image has them: the Dockerfile
-  really builds helm, yet nothing is compiled again that the lab has compiled for itself;
-- the Python packages are fetched beforehand with this machine's own settings of pip, which so enter neither the
-  Dockerfile nor the image, and are mounted together with a configuration that knows no index.
+- both base images are one Debian with Python of the same releases, created by mmdebstrap;
+- Go comes from this machine and is mounted with its module and build caches, at the paths of the official image: the
+  Dockerfile really builds helm, and reuses what the lab has compiled;
+- the Python packages are downloaded first with this machine's pip settings. They are mounted together with a pip
+  configuration without an index, so the settings enter neither the Dockerfile nor the image.
 
-The build itself needs no network. A change of the operator's sources costs its last layers; one of the Dockerfile or of
-a lock costs a build from the bases, which are kept.
+The build needs no network. A change of the operator's sources rebuilds the last layers only. A change of the Dockerfile
+or of a lock rebuilds everything from the cached bases.
 
-The map: `bases` reads what the Dockerfile stands on and makes it; `buildah` builds; `operator` puts both together and
-keeps the result in the lab's cache. It needs Linux, root, and apt; `operator.obstacle()` says what is missing.
+Modules: `bases` reads and creates the base images; `buildah` runs the build; `operator` combines both and caches the
+result. Requirements: Linux, root, and apt; `operator.missing_requirement()` names what is missing.
 """

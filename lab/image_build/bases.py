@@ -1,4 +1,4 @@
-"""What the Dockerfile takes from outside, made on this machine: Debian with Python, the locked packages, and Go."""
+"""The inputs of the Dockerfile, created on this machine: Debian with Python, the locked packages, and Go."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ GO_ENV = {
     "GOPATH": "/go",
     "GOCACHE": GO_CACHE,
 }
-"""As in the official images, but for a build cache that lies in nobody's home."""
+"""As in the official images, except for the location of the build cache."""
 GO_PLACES = {"GOROOT": "/usr/local/go:ro", "GOMODCACHE": "/go/pkg/mod", "GOCACHE": GO_CACHE}
 ARGUMENT = re.compile(r"^ARG (\w+)_IMAGE=(\S+)$", re.MULTILINE)
 PYTHON_NAME = re.compile(r".*/python:(?P<version>\d+\.\d+)-slim-(?P<suite>\w+)")
 MARKER = re.compile(r" ; .*(?= \\$)", re.MULTILINE)
-SHOWN_LINES = 15
+MAX_SHOWN_LINES = 15
 
 
 @dataclass(frozen=True)
 class Bases:
-    """The images on which the Dockerfile stands, and what their names promise."""
+    """The base images of the Dockerfile, and the releases in their names."""
 
     go: str
     python: str
@@ -46,7 +46,7 @@ class Bases:
 
     @classmethod
     def read(cls, dockerfile: str) -> Bases:
-        """Those of this Dockerfile."""
+        """Parses the text of a Dockerfile. Raises LabError if an argument is missing."""
         names = dict(ARGUMENT.findall(dockerfile))
         promised = PYTHON_NAME.fullmatch(names.get("PYTHON", ""))
         if promised is None or "GO" not in names:
@@ -55,7 +55,7 @@ class Bases:
 
 
 def debian_root(folder: Path, suite: str) -> Path:
-    """A whole Debian with its Python, in tar form; made once."""
+    """Returns a tar file with a Debian and its Python; created once."""
     recipe = (suite, DEBIAN_PACKAGES, UNWANTED, platform.machine())
     target = folder / f"debian-{_digest(recipe)}.tar"
     if not target.exists():
@@ -70,7 +70,7 @@ def debian_root(folder: Path, suite: str) -> Path:
 
 
 def wheels(folder: Path, lock: str, python_version: str) -> Path:
-    """A directory with every package that the lock names; which of them are needed, pip in the image says."""
+    """Returns a directory with every package of the lock; pip in the image selects from it."""
     target = folder / f"wheels-{_digest((lock, python_version, platform.machine()))}"
     if not target.exists():
         partial = target.with_suffix(".partial")
@@ -91,13 +91,13 @@ def wheels(folder: Path, lock: str, python_version: str) -> Path:
 
 
 def pip_configuration(path: Path) -> Path:
-    """A configuration by which pip installs from `/wheels` and asks nobody."""
+    """Writes a pip configuration that installs from `/wheels` without an index."""
     path.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
     return path
 
 
 def go_mounts() -> dict[Path, str]:
-    """This machine's Go with its caches, in which nothing is missing that helm is made of."""
+    """Returns mounts for this machine's Go and its caches, which contain all modules of helm."""
     spec = PROGRAMS["helm"]
     _run(["go", "list", "-deps", spec.package], {"GOFLAGS": "-mod=readonly", "GOWORK": "off"}, spec.pins)
     places = _run(["go", "env", *GO_PLACES]).split()
@@ -105,7 +105,7 @@ def go_mounts() -> dict[Path, str]:
 
 
 def go_version() -> str:
-    """The release of this machine's Go."""
+    """Returns the Go version of this machine."""
     return _run(["go", "env", "GOVERSION"]).strip()
 
 
@@ -117,6 +117,6 @@ def _run(command: list[str], env: Mapping[str, str] | None = None, cwd: Path | N
     full_env = {**os.environ, **(env or {})}
     done = subprocess.run(command, env=full_env, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()[-SHOWN_LINES:]
+        lines = (done.stdout + done.stderr).splitlines()[-MAX_SHOWN_LINES:]
         raise LabError(f"`{' '.join(command)}` ended with status {done.returncode}:\n" + "\n".join(lines))
     return done.stdout

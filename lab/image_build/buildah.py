@@ -1,7 +1,7 @@
-"""Images built from a Dockerfile without an engine and without a pull: buildah, with settings and storage of its own.
+"""Builds images from a Dockerfile with buildah, without an engine or a pull, with private settings and storage.
 
-Steps run by `--isolation chroot`, which asks nothing of the machine but root. Everything happens in a private mount
-namespace, so that no mount outlives a build that was killed.
+Steps run with `--isolation chroot`, which needs only root. Each command runs in a private mount namespace, so that no
+mount remains after a killed build.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from lab.process import LabError
 STORAGE = '[storage]\ndriver = "overlay"\ngraphroot = "{home}/storage"\nrunroot = "{home}/run"\n'
 POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 LOADER_CACHE = "/etc/ld.so.cache"
-SECONDS = 900.0
-SHOWN_LINES = 30
+TIMEOUT_SECONDS = 900.0
+MAX_SHOWN_LINES = 30
 
 
 class Buildah:
-    """buildah with everything it keeps in `home`; another one there goes on with the layers that are found."""
+    """buildah with its storage in `home`; a later instance reuses the layers there."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -31,39 +31,39 @@ class Buildah:
         home.mkdir(parents=True, exist_ok=True)
         policy = home / "policy.json"
         policy.write_text(json.dumps(POLICY))
-        self._trusting = f"--signature-policy={policy}"
+        self._signature_policy = f"--signature-policy={policy}"
         (home / "storage.conf").write_text(STORAGE.format(home=home))
         (home / "registries.conf").touch()
         self._loader_cache = self._make_loader_cache()
 
     def commit(self, name: str, env: Mapping[str, str], *, base: str = "scratch", root: Path | None = None) -> None:
-        """Make an image of another one, of a file system in tar form, and of what its processes find in `env`."""
-        container = self._buildah("from", "--pull-never", self._trusting, base)
+        """Creates an image from a base image, a root file system as a tar file, and environment variables."""
+        container = self._buildah("from", "--pull-never", self._signature_policy, base)
         if root is not None:
             self._buildah("add", "--quiet", container, str(root), "/")
         self._buildah("config", *(f"--env={key}={value}" for key, value in env.items()), container)
-        self._buildah("commit", "--quiet", "--rm", self._trusting, container, name)
+        self._buildah("commit", "--quiet", "--rm", self._signature_policy, container, name)
 
     def build(self, context: Path, name: str, mounts: Mapping[Path, str]) -> None:
-        """Build the Dockerfile in `context`; while its steps run, and only then, `mounts` lie where they say."""
+        """Builds the Dockerfile in `context`; `mounts` (source to target) exist during its steps only."""
         volumes = (f"--volume={source}:{target}" for source, target in mounts.items())
-        options = ("--isolation=chroot", "--layers", "--pull-never", self._trusting)
+        options = ("--isolation=chroot", "--layers", "--pull-never", self._signature_policy)
         self._buildah("build", *options, *volumes, f"--tag={name}", str(context))
 
     def save(self, name: str, archive: Path) -> Path:
-        """Write an image with its name into a docker archive, which appears only when it is complete."""
+        """Writes a named image to a docker archive; the file appears only when it is complete."""
         partial = archive.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         target = f"docker-archive:{partial}:{name}"
-        self._buildah("push", "--quiet", self._trusting, name, target)
+        self._buildah("push", "--quiet", self._signature_policy, name, target)
         return partial.replace(archive)
 
     def count(self) -> int:
-        """How many images it keeps, those included that lost their name to a later build."""
+        """Returns the number of stored images, including unnamed ones."""
         return len(self._buildah("images", "--quiet").splitlines())
 
     def _make_loader_cache(self) -> Path | None:
-        """What the loader must know of an unpacked buildah, which starts itself anew without its environment."""
+        """Writes a loader cache for an unpacked buildah, which re-executes itself without its environment."""
         libraries = self._tool.env.get("LD_LIBRARY_PATH")
         if libraries is None:
             return None
@@ -80,7 +80,7 @@ class Buildah:
         return _run(command, self._environment()).strip()
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of the user's: neither settings nor credentials."""
+        """Returns an environment without the user's settings and credentials."""
         return {
             "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
             "HOME": str(self._home),
@@ -92,8 +92,8 @@ class Buildah:
 
 
 def _run(command: list[str], env: Mapping[str, str]) -> str:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=SECONDS)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()[-SHOWN_LINES:]
+        lines = (done.stdout + done.stderr).splitlines()[-MAX_SHOWN_LINES:]
         raise LabError(f"`{' '.join(command)}` ended with status {done.returncode}:\n" + "\n".join(lines))
     return done.stdout

@@ -21,14 +21,14 @@ SOURCES = PROJECT_ROOT / "operator"
 PINS = PROJECT_ROOT / "build/helm"
 NEEDED = {"go": "Go", "apt-get": "apt", "dpkg-deb": "dpkg", "perl": "perl"}
 DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-KEPT = 2
-MOST_IMAGES = 60
-"""Each change of the sources leaves two behind, of some megabytes; then it is time to begin anew."""
+MAX_KEPT = 2
+MAX_IMAGES = 60
+"""Each change of the sources leaves two images of a few megabytes; beyond this number the storage is recreated."""
 
 
-def obstacle() -> str:
-    """Why the image cannot be built and run here; empty when it can."""
-    if reason := programs.obstacle():
+def missing_requirement() -> str:
+    """Returns why the image cannot be built and run on this machine, or an empty string."""
+    if reason := programs.missing_requirement():
         return reason
     missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if missing:
@@ -37,7 +37,7 @@ def obstacle() -> str:
 
 
 def operator_image(name: str) -> Path:
-    """A docker archive with the image of this checkout under `name`."""
+    """Returns a docker archive with the image of this checkout under `name`."""
     with locked("operator-image") as root:
         folder = root / "operator-image"
         folder.mkdir(exist_ok=True)
@@ -50,19 +50,19 @@ def operator_image(name: str) -> Path:
                 Buildah(home).save(name, archive)
         for used in (home, archive):
             os.utime(used)
-        _forget_old(folder)
+        _remove_old(folder)
     return archive
 
 
 def _build(folder: Path, home: Path, name: str, shown: Task) -> None:
-    """Build into the storage of `home`, which is filled with the bases when it is new."""
+    """Builds in the storage of `home`, after adding the base images to a new one."""
     wanted = Bases.read(DOCKERFILE.read_text())
-    if home.exists() and Buildah(home).count() > MOST_IMAGES:
+    if home.exists() and Buildah(home).count() > MAX_IMAGES:
         shutil.rmtree(home)
     shown.update("fetching Python packages")
     wheels = bases.wheels(folder, LOCK.read_text(), wanted.python_version)
     if not home.exists():
-        shown.update(f"making a Debian '{wanted.suite}' with Python")
+        shown.update(f"creating a Debian '{wanted.suite}' with Python")
         _fill(home, wanted, bases.debian_root(folder, wanted.suite))
     mounts = bases.go_mounts()
     mounts[wheels] = "/wheels:ro"
@@ -72,7 +72,7 @@ def _build(folder: Path, home: Path, name: str, shown: Task) -> None:
 
 
 def _fill(home: Path, wanted: Bases, debian: Path) -> None:
-    """Give a new storage its bases; it appears only when it is complete."""
+    """Creates a storage with the base images; it appears only when it is complete."""
     partial = home.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     buildah = Buildah(partial)
@@ -86,17 +86,17 @@ def _sources() -> list[Path]:
 
 
 def _digest(*parts: str | Path) -> str:
-    """The digest of texts, and of files with their places."""
-    told = [
+    """Returns a digest of texts, and of files with their paths."""
+    contents = [
         (str(part.relative_to(PROJECT_ROOT)), part.read_bytes()) if isinstance(part, Path) else part for part in parts
     ]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr(contents).encode()).hexdigest()[:12]
 
 
-def _forget_old(folder: Path) -> None:
-    """Keep the newest few of each kind: other checkouts have theirs here too."""
+def _remove_old(folder: Path) -> None:
+    """Keeps the newest few of each kind, because other checkouts share the cache."""
     for kind in ("buildah-*", "debian-*.tar", "operator-*.tar", "wheels-*"):
-        for old in sorted(folder.glob(kind), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        for old in sorted(folder.glob(kind), key=lambda path: path.stat().st_mtime)[:-MAX_KEPT]:
             if old.is_dir():
                 shutil.rmtree(old)
             else:

@@ -1,4 +1,4 @@
-"""The lab's handle on an ingress controller."""
+"""Starts and stops an ingress controller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.certs import Authority
 from lab.debian import locate
-from lab.ingress.nginx_conf import UNTRUSTED, Place
+from lab.ingress.nginx_conf import UNTRUSTED, ControllerSettings
 from lab.nginx import HOST, AccessLog, Request
 from lab.process import Process, Processes, free_port, wait_until
 
@@ -17,23 +17,23 @@ START_SECONDS = 20.0
 
 
 class IngressFront:
-    """A running controller with its nginx."""
+    """A running ingress controller."""
 
-    def __init__(self, place: Place, processes: Processes) -> None:
-        self.port = place.port
-        self._log = AccessLog(Path(place.access_log), place.control_port)
-        argv: list[str | Path] = [sys.executable, "-m", "lab.ingress.controller", place.write()]
-        self._process: Process = processes.start(Path(place.home).name, argv, cwd=PROJECT_ROOT)
+    def __init__(self, settings: ControllerSettings, processes: Processes) -> None:
+        self.port = settings.port
+        self._log = AccessLog(Path(settings.access_log), settings.control_port)
+        argv: list[str | Path] = [sys.executable, "-m", "lab.ingress.controller", settings.write()]
+        self._process: Process = processes.start(Path(settings.home).name, argv, cwd=PROJECT_ROOT)
 
     @classmethod
     def start(
         cls, directory: Path, processes: Processes, namespace: str, kubeconfig: Path, node_pid: int
     ) -> IngressFront:
-        """A controller for the Ingress objects of a namespace, which need not exist yet."""
+        """Starts a controller for the Ingress objects of a namespace, which need not exist yet."""
         tool, control_port = locate("nginx", ["nginx-light"]), free_port(HOST)
         directory.mkdir()
-        _show_a_certificate_that_nobody_trusts(directory)
-        place = Place(
+        _write_untrusted_certificate(directory)
+        settings = ControllerSettings(
             home=str(directory),
             access_log=str(processes.log_dir / f"{directory.name}-access.log"),
             port=free_port(HOST),
@@ -44,25 +44,25 @@ class IngressFront:
             nginx_env=dict(tool.env),
             node_pid=node_pid,
         )
-        front = cls(place, processes)
+        front = cls(settings, processes)
         wait_until(front._answers, f"'{directory.name}' serves", deadline=START_SECONDS, process=front._process)
         return front
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return f"https://localhost:{self.port}"
 
     def mark(self) -> int:
-        """The present point in the access log, for `requests_since`."""
+        """Returns the current position in the access log, for `requests_since`."""
         return self._log.mark()
 
     def requests_since(self, mark: int) -> list[Request]:
-        """The requests since `mark` whose answers were received, in the order of their ends."""
+        """Returns the requests since `mark` that were answered, in the order of completion."""
         return self._log.since(mark)
 
     def stop(self) -> None:
-        """End the controller and its nginx; clients are refused from now on."""
+        """Ends the controller and its nginx."""
         self._log.settle()
         self._process.stop()
 
@@ -71,7 +71,7 @@ class IngressFront:
         return self._log.path.exists()
 
 
-def _show_a_certificate_that_nobody_trusts(directory: Path) -> None:
-    issued = Authority.create(directory / "nobody").issue(UNTRUSTED, hosts=["ingress.local"])
+def _write_untrusted_certificate(directory: Path) -> None:
+    issued = Authority.create(directory / "untrusted-ca").issue(UNTRUSTED, hosts=["ingress.local"])
     for path in (issued.cert_path, issued.key_path):
         shutil.copy(path, directory)

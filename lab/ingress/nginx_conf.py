@@ -1,4 +1,4 @@
-"""What leads where, as nginx reads it."""
+"""Renders hosts and routes as an nginx configuration."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ PROXIED = """
       proxy_set_header X-Forwarded-Port $server_port;
       proxy_set_header X-Forwarded-Proto https;
     }}"""
-ANSWERED = """
+FIXED_STATUS = """
     location {path} {{ return {status}; }}"""
 CERTIFICATES = "certificates"
 UNTRUSTED = "untrusted"
-"""The certificate that is shown where no Secret brings one."""
+"""The name of the certificate for hosts without a Secret."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the controller works; written for it by the lab."""
+class ControllerSettings:
+    """The settings of the controller; the lab writes them to a file."""
 
     home: str
     access_log: str
@@ -64,34 +64,36 @@ class Place:
     node_pid: int
 
     def write(self) -> Path:
-        """Leave it where the controller reads it."""
-        path = Path(self.home) / "place.json"
+        """Writes the file that the controller reads, and returns its path."""
+        path = Path(self.home) / "settings.json"
         path.write_text(json.dumps(asdict(self)))
         return path
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` left."""
+        """Reads the file of `write`."""
         return cls(**json.loads(path.read_text()))
 
 
-def nginx_conf(hosts: Iterable[Host], place: Place) -> str:
-    """The whole configuration; certificates lie in the home, under the names of their Secrets."""
+def nginx_conf(hosts: Iterable[Host], settings: ControllerSettings) -> str:
+    """Returns the configuration; certificates are files in `home`, named after their Secrets."""
     found = list(hosts)
     if all(host.name for host in found):
         found.append(Host("", (), None))
-    http = HTTP.format(home=place.home, access_log=place.access_log, host=HOST, control_port=place.control_port)
-    return MAIN.format(home=place.home, http=http, servers="".join(_server(host, place) for host in found))
+    http = HTTP.format(
+        home=settings.home, access_log=settings.access_log, host=HOST, control_port=settings.control_port
+    )
+    return MAIN.format(home=settings.home, http=http, servers="".join(_server(host, settings) for host in found))
 
 
-def _server(host: Host, place: Place) -> str:
+def _server(host: Host, settings: ControllerSettings) -> str:
     routes = list(host.routes)
-    missing = "" if any(route.path == "/" for route in routes) else ANSWERED.format(path="/", status=404)
+    missing = "" if any(route.path == "/" for route in routes) else FIXED_STATUS.format(path="/", status=404)
     return SERVER.format(
-        address=f"{HOST}:{place.port}",
+        address=f"{HOST}:{settings.port}",
         default="" if host.name else " default_server",
         name=host.name or "_",
-        home=place.home,
+        home=settings.home,
         certificate=f"{CERTIFICATES}/{host.certificate.name}" if host.certificate else UNTRUSTED,
         locations="".join(map(_location, routes)) + missing,
     )
@@ -100,7 +102,7 @@ def _server(host: Host, place: Place) -> str:
 def _location(route: Route) -> str:
     path = f'{"= " if route.exact else ""}"{route.path}"'
     if not route.upstream:
-        return ANSWERED.format(path=path, status=503)
+        return FIXED_STATUS.format(path=path, status=503)
     return PROXIED.format(
         path=path,
         upstream=route.upstream,

@@ -1,4 +1,4 @@
-"""What leads where, according to the Ingress objects, Services and Secrets of a namespace."""
+"""Computes hosts, routes and certificates from the Ingress objects, Services and Secrets of a namespace."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CLASS = "nginx"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 PREFIX = "nginx.ingress.kubernetes.io/"
 ANNOTATIONS = {"proxy-body-size": "1m", "upstream-vhost": "$http_host", "proxy-request-buffering": "on"}
-"""The annotations of ingress-nginx that are obeyed, and what holds without them."""
+"""The supported annotations of ingress-nginx, with their defaults."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The objects of one namespace by their names."""
+class NamespaceObjects:
+    """The objects of one namespace, by name."""
 
     ingresses: Mapping[str, Object] = field(default_factory=dict)
     services: Mapping[str, Object] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Route:
-    """A path of a host; without an upstream nothing is there to answer."""
+    """A path of a host; an empty upstream means that the Service does not exist."""
 
     path: str
     exact: bool
@@ -37,7 +37,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its key, as PEM, and the Secret that holds it."""
+    """A certificate and its key as PEM, and the name of their Secret."""
 
     name: str
     cert: bytes
@@ -46,34 +46,34 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Host:
-    """A host, its paths and, if a Secret has it, its certificate; the empty name is every host not named elsewhere."""
+    """A host with its routes and its certificate, if there is one; the empty name matches all other hosts."""
 
     name: str
     routes: tuple[Route, ...]
     certificate: Certificate | None
 
 
-def plan_hosts(seen: Seen) -> list[Host]:
-    """All hosts, each once; of two Ingresses that claim a path of a host the older has it."""
+def plan_hosts(objects: NamespaceObjects) -> list[Host]:
+    """Returns all hosts, each once; of two Ingresses with the same path of a host the older wins."""
     ours = sorted(
-        filter(_is_ours, seen.ingresses.values()), key=lambda one: one["metadata"].get("creationTimestamp", "")
+        filter(_has_our_class, objects.ingresses.values()), key=lambda one: one["metadata"].get("creationTimestamp", "")
     )
     routes: dict[str, dict[tuple[str, bool], Route]] = {}
     for ingress in ours:
-        for name, route in _routes(ingress, seen.services):
+        for name, route in _routes(ingress, objects.services):
             routes.setdefault(name, {}).setdefault((route.path, route.exact), route)
-    certificates = dict(_certificates(reversed(ours), seen.secrets))
+    certificates = dict(_certificates(reversed(ours), objects.secrets))
     return [Host(name, tuple(found.values()), certificates.get(name)) for name, found in sorted(routes.items())]
 
 
-def _is_ours(ingress: Object) -> bool:
+def _has_our_class(ingress: Object) -> bool:
     named = ingress["metadata"].get("annotations", {}).get(CLASS_ANNOTATION)
     return bool(ingress["spec"].get("ingressClassName", named) == CLASS)
 
 
 def _routes(ingress: Object, services: Mapping[str, Object]) -> Iterator[tuple[str, Route]]:
     annotations = ingress["metadata"].get("annotations", {})
-    settings = {name: annotations.get(f"{PREFIX}{name}", usual) for name, usual in ANNOTATIONS.items()}
+    settings = {name: annotations.get(f"{PREFIX}{name}", default) for name, default in ANNOTATIONS.items()}
     for rule in ingress["spec"].get("rules", []):
         for path in rule.get("http", {}).get("paths", []):
             upstream = _upstream(path["backend"].get("service", {}), services)
@@ -82,7 +82,7 @@ def _routes(ingress: Object, services: Mapping[str, Object]) -> Iterator[tuple[s
 
 
 def _locations(path: str, kind: str) -> list[tuple[str, bool]]:
-    """The places of nginx that a path means: a prefix matches whole elements, with or without a slash at the end."""
+    """Returns nginx locations for a path; a prefix matches whole elements, with or without a trailing slash."""
     if kind == "Exact":
         return [(path, True)]
     bare = path.rstrip("/")

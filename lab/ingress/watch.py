@@ -1,89 +1,61 @@
-"""Follows the objects of one namespace, and says when something has changed."""
+"""Keeps a copy of the objects of one namespace up to date, and notifies the event loop of changes."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+import time
 from pathlib import Path
-from typing import Self
 
-import aiohttp
-
-from lab import kubeconfig
-from lab.ingress.routes import Object, Seen
+from lab.ingress.routes import NamespaceObjects
+from lab.kubernetes_client import ApiServerError, KubernetesClient, Manifest
 
 PATHS = {
     "ingresses": "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
     "services": "/api/v1/namespaces/{}/services",
-    "secrets": "/api/v1/namespaces/{}/secrets",
+    "secrets": "/api/v1/namespaces/{}/secrets?fieldSelector=type!=helm.sh/release.v1",
 }
-NO_RELEASES = "type!=helm.sh/release.v1"
-LONGEST_LINE = 1 << 23
-PAUSE_SECONDS = 0.2
+RESTART_DELAY_SECONDS = 0.2
 
 
-class Watch:
-    """The objects as they are now; `changed` is set whenever they are not what they were."""
+class NamespaceWatch:
+    """The current objects; `changed` is set after each change. One daemon thread watches each kind."""
 
-    def __init__(self, session: aiohttp.ClientSession, namespace: str) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
         self.changed = asyncio.Event()
-        self._session = session
-        self._namespace = namespace
-        self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in PATHS}
-        self._tasks = [asyncio.create_task(self._follow(kind)) for kind in PATHS]
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, config: Path, namespace: str) -> AsyncIterator[Self]:
-        """Follows until the end of the block."""
-        url, authority, token = kubeconfig.read(config)
-        tls = aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority))
-        headers = {"Authorization": f"Bearer {token}"}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
-        async with aiohttp.ClientSession(
-            url, connector=tls, headers=headers, timeout=timeout, read_bufsize=LONGEST_LINE, raise_for_status=True
-        ) as session:
-            watch = cls(session, namespace)
-            yield watch
-            for task in watch._tasks:
-                task.cancel()
+        self._loop = asyncio.get_running_loop()
+        self._client = KubernetesClient(kubeconfig)
+        self._objects: dict[str, dict[str, Manifest]] = {kind: {} for kind in PATHS}
+        for kind, path in PATHS.items():
+            threading.Thread(target=self._watch_forever, args=(kind, path.format(namespace)), daemon=True).start()
 
     @property
-    def seen(self) -> Seen:
-        """All objects, by kind and name."""
-        return Seen(**self._objects)
+    def objects(self) -> NamespaceObjects:
+        """A copy of all objects, by kind and name."""
+        return NamespaceObjects(**self._objects)
 
-    async def _follow(self, kind: str) -> None:
-        """List, then watch; begin again whenever the server has ended it, or was not there."""
-        path = PATHS[kind].format(self._namespace)
-        selector = {"fieldSelector": NO_RELEASES} if kind == "secrets" else {}
+    def _watch_forever(self, kind: str, path: str) -> None:
+        """Lists and watches; starts again when the watch ends or the API server does not answer."""
         while True:
             try:
-                version = await self._list(kind, path, selector)
-                await self._watch(kind, path, {**selector, "watch": "1", "resourceVersion": version})
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                print(f"ingress: cannot read {kind}, going on with what is known: {error!r}", flush=True)
-            await asyncio.sleep(PAUSE_SECONDS)
+                self._list_and_watch(kind, path)
+            except ApiServerError as error:
+                print(f"ingress: cannot read {kind}, keeping the last known state: {error}", flush=True)
+            time.sleep(RESTART_DELAY_SECONDS)
 
-    async def _list(self, kind: str, path: str, query: dict[str, str]) -> str:
-        async with self._session.get(path, params=query) as answer:
-            found = await answer.json()
-        self._objects[kind] = {item["metadata"]["name"]: item for item in found["items"]}
-        self.changed.set()
-        return str(found["metadata"]["resourceVersion"])
+    def _list_and_watch(self, kind: str, path: str) -> None:
+        listing = self._client.read(path) or {"items": [], "metadata": {"resourceVersion": "0"}}
+        objects = {item["metadata"]["name"]: item for item in listing["items"]}
+        self._replace(kind, objects)
+        for event in self._client.watch(path, listing["metadata"]["resourceVersion"]):
+            if event["type"] == "ERROR":
+                return
+            name = event["object"]["metadata"]["name"]
+            objects = {key: item for key, item in objects.items() if key != name}
+            if event["type"] != "DELETED":
+                objects[name] = event["object"]
+            self._replace(kind, objects)
 
-    async def _watch(self, kind: str, path: str, query: dict[str, str]) -> None:
-        async with self._session.get(path, params=query) as answer:
-            async for line in answer.content:
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    return
-                name = event["object"]["metadata"]["name"]
-                if event["type"] == "DELETED":
-                    self._objects[kind].pop(name, None)
-                else:
-                    self._objects[kind][name] = event["object"]
-                self.changed.set()
+    def _replace(self, kind: str, objects: dict[str, Manifest]) -> None:
+        self._objects[kind] = objects
+        self._loop.call_soon_threadsafe(self.changed.set)

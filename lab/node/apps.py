@@ -1,4 +1,4 @@
-"""Small applications for the node: images that run, Deployments that say nothing of Secrets, and waiting for pods."""
+"""Small applications for the node: images that run, Deployments without pull Secrets, and waiting for pods."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lab.node.kubelet import KubeletNode
 from lab.node.programs import busybox
 from lab.process import LabError, wait_until
 
-REFUSED = ("ErrImagePull", "ImagePullBackOff")
-"""What the kubelet says, in turns, of an image that it may not have."""
+PULL_FAILED = ("ErrImagePull", "ImagePullBackOff")
+"""The reasons of the kubelet for an image that it cannot pull; they alternate."""
 
 
 def write_app(directory: Path) -> Path:
-    """An image, as OCI layout, that runs for ever and that nobody has had before."""
+    """Writes an image that runs indefinitely and has a unique digest, and returns its OCI layout."""
     directory.mkdir()
     salt = directory / "salt.tar"
     with tarfile.open(salt, "w") as archive:
@@ -29,7 +29,7 @@ def write_app(directory: Path) -> Path:
 
 
 def deployment(namespace: str, image: str, name: str = "app") -> dict[str, Any]:
-    """One replica of `image`, without any mention of a Secret."""
+    """Returns a Deployment with one replica of `image`, without `imagePullSecrets`."""
     labels = {"app": name}
     pod = {"terminationGracePeriodSeconds": 0, "containers": [{"name": name, "image": image}]}
     return {
@@ -41,28 +41,28 @@ def deployment(namespace: str, image: str, name: str = "app") -> dict[str, Any]:
 
 
 def wait_running(plane: ControlPlane, node: KubeletNode, namespace: str, count: int = 1) -> None:
-    """Return once so many pods run in the namespace, and no other; LabError with what is known of them otherwise."""
+    """Waits until the namespace has exactly `count` pods and all run. Raises LabError with their state."""
     _wait(plane, node, namespace, [["Running"] * count])
 
 
 def wait_refused(plane: ControlPlane, node: KubeletNode, namespace: str) -> None:
-    """Return once the only pod of the namespace is refused its image."""
-    _wait(plane, node, namespace, [[reason] for reason in REFUSED])
+    """Waits until the only pod of the namespace fails to pull its image. Raises LabError with its state."""
+    _wait(plane, node, namespace, [[reason] for reason in PULL_FAILED])
 
 
 def _wait(plane: ControlPlane, node: KubeletNode, namespace: str, wanted: list[list[str]]) -> None:
-    def arrived() -> bool:
-        pods = plane.read(f"/api/v1/namespaces/{namespace}/pods") or {}
+    def reached() -> bool:
+        pods = plane.client.read(f"/api/v1/namespaces/{namespace}/pods") or {}
         return [_state(pod["status"]) for pod in pods.get("items", [])] in wanted
 
     try:
-        wait_until(arrived, f"pods of '{namespace}' are {' '.join(wanted[0])}", deadline=60, interval=0.1)
+        wait_until(reached, f"pods of '{namespace}' are {' '.join(wanted[0])}", deadline=60, interval=0.1)
     except LabError as error:
         raise LabError(f"{error}\n{node.describe(namespace)}") from None
 
 
 def _state(status: dict[str, Any]) -> str:
-    """Why a container waits, if one does, else the phase of the pod."""
+    """Returns the reason of a waiting container, else the phase of the pod."""
     states = [container["state"] for container in status.get("containerStatuses", [])]
     reasons = [state["waiting"].get("reason", "") for state in states if "waiting" in state]
     return reasons[0] if reasons else str(status.get("phase"))

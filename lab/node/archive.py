@@ -1,4 +1,4 @@
-"""Images as containerd imports them: a docker archive, in which images share layers, made without any registry."""
+"""Writes images as docker archives and OCI layouts, without a registry; images of an archive share layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.images import ARCHITECTURES, MEDIA_TYPE
 
 @dataclass(frozen=True)
 class Image:
-    """What runs, and on which layers (files in tar form) it stands."""
+    """The layers (tar files), command, environment and user of an image."""
 
     layers: Sequence[Path]
     entrypoint: Sequence[str]
@@ -25,7 +25,7 @@ class Image:
 
 
 def write_archive(path: Path, images: Mapping[str, Image]) -> Path:
-    """Write `images`, by their full names, into one archive, which appears only when it is complete."""
+    """Writes `images`, by their full names, to one archive; the file appears only when it is complete."""
     partial = path.with_suffix(".partial")
     digests = {layer: _digest(layer) for image in images.values() for layer in image.layers}
     manifest = []
@@ -43,14 +43,14 @@ def write_archive(path: Path, images: Mapping[str, Image]) -> Path:
 
 
 def add_file(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    """Put a file that exists nowhere else into an archive; always in the same way, so that digests stay."""
+    """Adds a file with fixed metadata to an archive, so that digests are reproducible."""
     member = tarfile.TarInfo(name)
     member.size, member.mode = len(content), mode
     archive.addfile(member, io.BytesIO(content))
 
 
 def busybox_layer(path: Path, busybox: Path) -> Path:
-    """A layer with nothing but a static busybox as `/bin/busybox`, and as `/bin/sh`."""
+    """Writes a layer with a static busybox as `/bin/busybox` and `/bin/sh` only."""
     with tarfile.open(path, "w") as archive:
         add_file(archive, "bin/busybox", busybox.read_bytes(), 0o755)
         link = tarfile.TarInfo("bin/sh")
@@ -81,7 +81,7 @@ def _digest(path: Path) -> str:
 
 
 def write_layout(directory: Path, image: Image) -> None:
-    """Write one image as an OCI layout, which is how it is pushed."""
+    """Writes one image as an OCI layout, for a push."""
     blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 

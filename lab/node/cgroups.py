@@ -1,7 +1,6 @@
-"""The control group in which all pods of one node run, made before the node and removed after it.
+"""The control group of all pods of one node, created before the node and removed after it.
 
-Its name carries the process id of the lab, so that the group of a lab that was killed is recognised and removed by the
-next one.
+Its name contains the process id of the lab, so that a later lab recognises and removes the group of a killed one.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from lab.process import wait_until
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "harbor-lab-"
 INHERITED = ("cpuset.cpus", "cpuset.mems")
-"""Version 1 leaves these empty in a new group, and then nothing may run in it."""
+"""Version 1 leaves these files empty in a new group, which then cannot run processes."""
 
 
 def make() -> str:
-    """A new group in every hierarchy; its name as the kubelet wants it."""
+    """Creates a group in every hierarchy and returns its name for the kubelet."""
     sweep()
     name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
     for hierarchy in hierarchies():
@@ -33,12 +32,12 @@ def make() -> str:
 
 
 def remove(name: str) -> None:
-    """Remove the group with all below it, once its last process is gone."""
+    """Removes the group with its descendants after its last process has ended. Raises LabError after 15 seconds."""
     wait_until(lambda: _removed(name), f"the control group '{name}' is gone", deadline=15)
 
 
 def sweep() -> None:
-    """Remove the groups of labs that were killed."""
+    """Removes the groups of labs that were killed."""
     for hierarchy in hierarchies():
         for group in hierarchy.glob(f"{PREFIX}*"):
             owner = group.name.removeprefix(PREFIX).partition("-")[0]
@@ -47,7 +46,7 @@ def sweep() -> None:
 
 
 def hierarchies() -> Iterator[Path]:
-    """Where groups are made: version 2 has one place, the root; version 1 one for each controller."""
+    """Yields the hierarchies: the root in version 2, one per controller in version 1."""
     if (ROOT / "cgroup.controllers").exists():
         yield ROOT
         return

@@ -1,4 +1,4 @@
-"""The files that the daemons of a node read."""
+"""The configuration files of the daemons of a node."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ COREFILE = """
   }}
 }}
 """
-"""Whatever is not of the cluster does not exist, because nothing leads out."""
+"""All other names are NXDOMAIN, because the network has no uplink."""
 
 BORDER = """
 table ip lab {{
@@ -73,7 +73,7 @@ table ip lab {{
 
 
 def write_configs(plan: Plan) -> None:
-    """Write everything below the home of the node."""
+    """Writes all files below the home directory of the node."""
     for folder in ("cni", "cni-bin", "certs.d", "opt", "var-lib", "var-lib-work", "var-log"):
         plan.path(folder).mkdir(parents=True, exist_ok=True)
     texts = {
@@ -93,11 +93,11 @@ def write_configs(plan: Plan) -> None:
     }
     for name, text in texts.items():
         plan.path(name).write_text(text)
-    _gather_cni_plugins(plan)
+    _link_cni_plugins(plan)
 
 
 def hosts_toml(host: str, ca_path: Path) -> str:
-    """What makes containerd pull from `host` with TLS that this authority signed."""
+    """Returns the `hosts.toml` with which containerd trusts this authority for `host`."""
     url = f"https://{host}"
     return f'server = "{url}"\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n  ca = "{ca_path}"\n'
 
@@ -110,24 +110,24 @@ def _cni(plan: Plan) -> dict[str, Any]:
         "hairpinMode": True,
         "ipam": {"type": "host-local", "ranges": [[{"subnet": POD_RANGE}]], "dataDir": f"{plan.home}/cni-state"},
     }
-    ours = {
+    plugin = {
         "type": LOOPBACK_PLUGIN,
         "nft": plan.programs["nft"],
         "node": NODE_IP,
         "ports": f"{plan.first_port}-{plan.last_port}",
     }
-    return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, ours]}
+    return {"cniVersion": "0.4.0", "name": "lab", "plugins": [bridge, plugin]}
 
 
-def _gather_cni_plugins(plan: Plan) -> None:
-    """One directory for the packaged plugins and ours, because containerd looks in one only."""
+def _link_cni_plugins(plan: Plan) -> None:
+    """Links packaged plugins and the lab's plugin into one directory, because containerd reads only one."""
     target = plan.path("cni-bin")
     for source in Path(plan.cni_dir).iterdir():
         (target / source.name).symlink_to(source)
     script = Path(__file__).with_name("loopback.py")
-    ours = target / LOOPBACK_PLUGIN
-    ours.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I -S '{script}'\n")
-    ours.chmod(0o755)
+    plugin = target / LOOPBACK_PLUGIN
+    plugin.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I -S '{script}'\n")
+    plugin.chmod(0o755)
 
 
 def _kubelet(plan: Plan) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _kubelet(plan: Plan) -> dict[str, Any]:
         "clusterDomain": CLUSTER_DOMAIN,
         "resolvConf": f"{plan.home}/resolv.conf",
         "serializeImagePulls": False,
-        "imageGCHighThresholdPercent": 100,  # the disk is the machine's, and how full it is no business of the lab
+        "imageGCHighThresholdPercent": 100,  # the disk belongs to the machine: the lab must not delete images
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
@@ -164,7 +164,7 @@ def _kube_proxy(plan: Plan) -> dict[str, Any]:
 
 
 def _yaml(content: dict[str, Any], indent: int = 0) -> str:
-    """Block YAML: the kubelet takes a file that starts with a brace for something else."""
+    """Renders block YAML: the kubelet does not accept a file that starts with a brace."""
     lines = []
     for key, value in content.items():
         if isinstance(value, dict):

@@ -1,9 +1,9 @@
-"""The images of a Harbor release, made here under the names the chart gives them; nothing is pulled.
+"""Creates the images of a Harbor release under the names of the chart; nothing is pulled.
 
-The registry is the real docker-registry, the portal and the front of `expose.type: clusterIP` are the real nginx, each
-with the configuration of the release as mounted; the chart's own database and cache are the real PostgreSQL and Redis.
-Core is the stand-in of `lab.harbor`; jobservice, registryctl, Trivy and the exporter answer the probes of the
-chart and do nothing else. All stand on the same layers, kept in the cache until anything in them changes.
+The registry is the real docker-registry. The portal and the proxy of `expose.type: clusterIP` are the real nginx. Both
+use the configuration that the release mounts. The chart's internal database and cache are real PostgreSQL and Redis.
+Core is the stand-in of `lab.harbor`. jobservice, registryctl, Trivy and the exporter only answer the probes of the
+chart. All images share the same layers, which are cached until their contents change.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PACKAGES = (
     "pyyaml",
     "redis",
 )
-SOURCES = ("tests/__init__.py", "lab/__init__.py", "lab/harbor/*.py", "lab/node/standin.py")
+SOURCES = ("lab/__init__.py", "lab/harbor/*.py", "lab/node/http_stub.py")
 FILES = {
     "entry.sh": "app/entry.sh",
     "database.sh": "app/database.sh",
@@ -50,10 +50,10 @@ FILES = {
     "index.html": "usr/share/nginx/html/index.html",
     "redis.conf": "etc/redis.conf",
 }
-"""Files of the folder `image`, and where the images have them."""
+"""Files of the folder `image`, and their paths in the images."""
 HARBOR_USER, SERVER_USER = "10000", "999"
-KEPT = 3
-STANDIN = ("/usr/bin/python3", "/app/lab/node/standin.py")
+MAX_KEPT = 3
+HTTP_STUB = ("/usr/bin/python3", "/app/lab/node/http_stub.py")
 NGINX = ("/usr/sbin/nginx", "-e", "stderr", "-g", "daemon off;")
 REDIS = ("/usr/bin/redis-server", "/etc/redis.conf")
 COMMANDS = {
@@ -61,23 +61,23 @@ COMMANDS = {
     "harbor-core": ("/usr/bin/python3", "-m", "lab.harbor", "--listen", "0.0.0.0:8080"),
     "harbor-portal": NGINX,
     "nginx-photon": NGINX,
-    "harbor-jobservice": (*STANDIN, "8080", "{}", "/api/v1/stats"),
-    "harbor-registryctl": (*STANDIN, "8080", "{}", "/api/health"),
-    "harbor-exporter": (*STANDIN, "8001", "", "/", "/metrics"),
-    "trivy-adapter-photon": (*STANDIN, "8080", "", "/probe/healthy", "/probe/ready"),
+    "harbor-jobservice": (*HTTP_STUB, "8080", "{}", "/api/v1/stats"),
+    "harbor-registryctl": (*HTTP_STUB, "8080", "{}", "/api/health"),
+    "harbor-exporter": (*HTTP_STUB, "8001", "", "/", "/metrics"),
+    "trivy-adapter-photon": (*HTTP_STUB, "8080", "", "/probe/healthy", "/probe/ready"),
     "harbor-db": ("/usr/bin/sh", "/app/database.sh"),
     "redis-photon": REDIS,
     "valkey-photon": REDIS,
 }
-"""What runs in the images, by the last part of their names."""
+"""The commands of the images, by the last part of their names."""
 SERVERS = {"harbor-db", "redis-photon", "valkey-photon"}
-"""Those that the chart runs as a user of their own."""
+"""Images that the chart runs as a different user."""
 PYTHON_IMAGE = "localhost/python:1"
-"""The layers of the others without a command of their own, for pods of tests."""
+"""An image with the same layers and plain Python, for pods of tests."""
 
 
 def harbor_images(chart: ResolvedChart) -> Path:
-    """An archive with the images that this chart names."""
+    """Returns an archive with the images of this chart."""
     names = image_names(chart)
     sources = _sources()
     digest = _digest(names, sources)
@@ -85,11 +85,11 @@ def harbor_images(chart: ResolvedChart) -> Path:
         folder = root / "images"
         archive = folder / f"harbor-{digest}.tar"
         if not archive.exists():
-            with task("Making the images of the release (once)"):
+            with task("Creating the images of the release (once)"):
                 folder.mkdir(exist_ok=True)
                 _make(archive, names, sources)
         archive.touch()
-        _forget_old(folder)
+        _remove_old(folder)
     return archive
 
 
@@ -111,7 +111,7 @@ def _user(part: str) -> str:
 
 
 def _machine_layers(folder: Path) -> list[Path]:
-    """The costly layers, each made anew only when that changes of the machine which is in it."""
+    """Returns the slow layers; each is recreated only when its contents on this machine change."""
     python, servers = folder / f"python-{_packages_digest()}.layer", folder / f"servers-{servers_digest()}.layer"
     if not python.exists():
         write_python_layer(python.with_suffix(".partial"), PACKAGES, busybox()).replace(python)
@@ -120,10 +120,10 @@ def _machine_layers(folder: Path) -> list[Path]:
     return [python, servers]
 
 
-def _forget_old(folder: Path) -> None:
-    """Keep what was used last: other checkouts have theirs here too."""
+def _remove_old(folder: Path) -> None:
+    """Keeps the most recently used files, because other checkouts share the cache."""
     for kind in ("harbor-*.tar", "python-*.layer", "servers-*.layer"):
-        for old in sorted(folder.glob(kind), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        for old in sorted(folder.glob(kind), key=lambda path: path.stat().st_mtime)[:-MAX_KEPT]:
             old.unlink()
 
 
@@ -135,7 +135,7 @@ def _app_layer(path: Path, sources: dict[str, bytes]) -> Path:
 
 
 def image_names(chart: ResolvedChart) -> dict[str, str]:
-    """The full names of what we can make, with the registry and the tag, by their last part."""
+    """Returns the full names of the supported images of a chart, by their last part."""
     argv = [str(program("helm")), "show", "values", chart.reference]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -145,7 +145,7 @@ def image_names(chart: ResolvedChart) -> dict[str, str]:
 
 
 def _named(values: Any) -> Iterator[str]:
-    """Every image in the values of a chart, wherever it is."""
+    """Yields every image in the values of a chart."""
     if isinstance(values, dict):
         if {"repository", "tag"} <= values.keys():
             yield f"{values['repository']}:{values['tag']}"
@@ -154,7 +154,7 @@ def _named(values: Any) -> Iterator[str]:
 
 
 def _sources() -> dict[str, bytes]:
-    """Everything of this project that the images hold, by its name there."""
+    """Returns the files of this project in the images, by their path there."""
     code = {path for pattern in SOURCES for path in PROJECT_ROOT.glob(pattern)}
     found = {f"app/{path.relative_to(PROJECT_ROOT)}": path.read_bytes() for path in sorted(code)}
     folder = Path(__file__).with_name("image")

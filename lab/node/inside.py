@@ -1,6 +1,6 @@
-"""The first process inside the node's namespaces: sets up network and mounts, runs the daemons, buries the dead.
+"""The first process in the node's namespaces: sets up mounts and network, starts the daemons, reaps child processes.
 
-When it ends, the kernel ends everything else inside.
+When it ends, the kernel ends all other processes in the namespaces.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SOCKET_SECONDS = 20.0
 
 
 def main() -> int:
-    """Run until a daemon dies, which is a fault: whoever wants the node to end kills this process."""
+    """Runs until a daemon ends, which is a failure; to stop the node, kill this process."""
     plan = Plan.read(Path(sys.argv[1]))
     _mounts(plan)
     _network(plan)
@@ -32,12 +32,12 @@ def main() -> int:
 
 
 def _mounts(plan: Plan) -> None:
-    """Private places for what the daemons keep where a machine keeps it; none of it exists outside."""
+    """Mounts private directories over the standard paths of the daemons."""
     _run("mount", "--make-rprivate", "/")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     _run("mount", "--bind", str(plan.path("var-log")), "/var/log")
     layers = f"lowerdir=/var/lib,upperdir={plan.path('var-lib')},workdir={plan.path('var-lib-work')}"
-    _run("mount", "-t", "overlay", "-o", layers, "overlay", "/var/lib")  # programs may be at home there
+    _run("mount", "-t", "overlay", "-o", layers, "overlay", "/var/lib")  # some machines have programs there
     _run("mount", "--make-rshared", "/")
 
 
@@ -47,9 +47,8 @@ def _network(plan: Plan) -> None:
     _run("ip", "link", "add", "node0", "type", "bridge")
     _run("ip", "address", "add", f"{NODE_IP}/24", "dev", "node0")
     _run("ip", "link", "set", "node0", "up")
-    _run(
-        "ip", "route", "add", SERVICE_RANGE, "dev", "node0"
-    )  # a Service's address must lead somewhere to be translated
+    # A Service address needs a route before kube-proxy's rules translate it.
+    _run("ip", "route", "add", SERVICE_RANGE, "dev", "node0")
     for setting in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
         path = Path("/proc/sys/net", setting)
         if path.exists():
@@ -58,7 +57,7 @@ def _network(plan: Plan) -> None:
 
 
 def _start_daemons(plan: Plan) -> dict[int, str]:
-    """All daemons by their process ids; the kubelet gives up unless containerd answers."""
+    """Starts all daemons and returns their names by process id; the kubelet needs a running containerd."""
     programs, home = plan.programs, plan.home
     folders = dict.fromkeys(str(Path(path).parent) for path in programs.values())
     path = ":".join([*folders, os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")])
@@ -86,7 +85,7 @@ def _await(path: Path) -> None:
     end = time.monotonic() + SOCKET_SECONDS
     while not path.exists():
         if time.monotonic() > end:
-            raise SystemExit(f"containerd has not made '{path}' within {SOCKET_SECONDS:g} s; see its log")
+            raise SystemExit(f"containerd has not created '{path}' within {SOCKET_SECONDS:g} s; see its log")
         time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""The lab's handle on its node: starts it, brings images in, publishes Services, and ends it without a trace."""
+"""Starts and stops the node, imports images, and serves Ingress objects."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lab.node.archive import Image, busybox_layer, write_archive
 from lab.node.configs import PAUSE_IMAGE, hosts_toml, write_configs
 from lab.node.objects import node_objects
 from lab.node.plan import CAPTURE_PORT, NODE_IP, NODE_NAME, Plan
-from lab.node.programs import NAMESPACES, busybox, node_programs, obstacle
+from lab.node.programs import NAMESPACES, busybox, missing_requirement, node_programs
 from lab.process import PORTS, LabError, Process, Processes, free_port, wait_until
 
 PROJECT_ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 IMPORT_SECONDS = 120.0
-LOG_LINES = 15
-EVENTS = 40
+MAX_LOG_LINES = 15
+MAX_EVENTS = 40
 
 
 class KubeletNode:
@@ -52,12 +52,12 @@ class KubeletNode:
         *,
         meanwhile: Callable[[KubeletNode], None] | None = None,
     ) -> KubeletNode:
-        """A Ready node on which pods run; LabError when this machine cannot carry one.
+        """Returns a Ready node on which pods run. Raises LabError if this machine cannot run one.
 
-        `meanwhile` is called with it as soon as it takes images, which is before it is Ready.
+        `meanwhile` is called with the node as soon as it can import images, before it is Ready.
         """
-        if reason := obstacle():
-            raise LabError(f"no real node here: {reason}")
+        if reason := missing_requirement():
+            raise LabError(f"no real node on this machine: {reason}")
         plan = _plan(lab_dir / "node", plane, processes)
         node = cls(plan, plane, processes, authority)
         try:
@@ -69,24 +69,24 @@ class KubeletNode:
         return node
 
     def import_images(self, archive: Path) -> None:
-        """Give containerd the images of a docker archive, under the names in it; a second time costs nothing."""
+        """Imports the images of a docker archive under their names; a repeated import does nothing."""
         if archive not in self._imported:
             self._ctr("images", "import", str(archive))
             self._imported.add(archive)
 
     def import_as(self, archive: Path, name: str) -> None:
-        """Give containerd the one image of an archive, OCI or docker, under this name, whatever its own is."""
-        names = ["--index-name", name, "--base-name", name.rpartition(":")[0]]  # without the second it makes one up
+        """Imports the single image of an OCI or docker archive under this name."""
+        names = ["--index-name", name, "--base-name", name.rpartition(":")[0]]  # without the second it generates a name
         self._ctr("images", "import", *names, str(archive))
 
     def trust(self, host: str) -> None:
-        """Make containerd pull from `host` (with its port) by TLS that the lab's authority signed."""
+        """Makes containerd trust the lab's authority for `host` (with port)."""
         folder = self.plan.certs_dir / host
         folder.mkdir(exist_ok=True)
         (folder / "hosts.toml").write_text(hosts_toml(host, self._authority.ca_path))
 
     def ingress(self, namespace: str) -> IngressFront:
-        """Serve the Ingress objects of a namespace, which need not exist yet, with TLS on loopback."""
+        """Serves the Ingress objects of a namespace, which need not exist yet, with TLS on loopback."""
         home = self.plan.path(f"ingress-{namespace}")
         kubeconfig = self._plane.component_kubeconfig("ingress")
         front = IngressFront.start(home, self._processes, namespace, kubeconfig, self._first_inside())
@@ -94,22 +94,22 @@ class KubeletNode:
         return front
 
     def describe(self, namespace: str) -> str:
-        """Pods, the last events and the ends of all container logs of a namespace, for a message."""
-        told = [self._plane.kubectl("-n", namespace, "get", "pods", "-o", "wide")]
+        """Returns pods, recent events and the ends of all container logs of a namespace, for a message."""
+        parts = [self._plane.kubectl("-n", namespace, "get", "pods", "-o", "wide")]
         events = self._plane.kubectl("-n", namespace, "get", "events", "--sort-by=.lastTimestamp")
-        told += ["", *events.splitlines()[-EVENTS:]]
+        parts += ["", *events.splitlines()[-MAX_EVENTS:]]
         logs = sorted(self.plan.pod_logs.glob(f"{namespace}_*/*/*.log"))
-        return "\n".join([*told, *(_end(log, f"{log.parent.parent.name}/{log.parent.name}") for log in logs)])
+        return "\n".join([*parts, *(_end(log, f"{log.parent.parent.name}/{log.parent.name}") for log in logs)])
 
     def health(self) -> str:
-        """Whether the node is Ready, and the ends of the logs of its daemons if it is not, for a message."""
+        """Returns whether the node is Ready, with the ends of its daemons' logs if it is not, for a message."""
         if self._is_ready():
             return "the node is Ready"
         logs = sorted(Path(self.plan.logs).glob("node*.log"))
         return "\n".join(["the node is not Ready", *(_end(log, log.name) for log in logs)])
 
     def stop(self) -> None:
-        """End the node with all its pods, and remove what the kernel still holds of it."""
+        """Ends the node with all its pods, and removes its control group."""
         for process in filter(None, (self._relay, self._process)):
             process.kill()
         cgroups.remove(self.plan.cgroup)
@@ -118,7 +118,7 @@ class KubeletNode:
         write_configs(self.plan)
         inside: list[str | Path] = [sys.executable, "-m", "lab.node.inside", self.plan.write()]
         node = self._processes.start("node", ["unshare", *NAMESPACES, *inside], cwd=PROJECT_ROOT)
-        # Politer signals are ignored by unshare, and its death takes everything inside along.
+        # unshare ignores other signals; its end kills every process in the namespaces.
         node.stop_signal = signal.SIGKILL
         self._process = node
         self._wait(self.plan.network_up.exists, "the node has a network")
@@ -137,14 +137,18 @@ class KubeletNode:
 
     def _start_relay(self) -> None:
         network, port = f"/proc/{self._first_inside()}/ns/net", self.plan.kubelet_port
-        orders = (f"capture:{CAPTURE_PORT}", f"here:{NODE_IP}:{self.plan.api_port}", f"publish:{port}={NODE_IP}:{port}")
-        argv = [sys.executable, "-m", "lab.node.relay", network, *orders]
+        forwards = (
+            f"capture:{CAPTURE_PORT}",
+            f"here:{NODE_IP}:{self.plan.api_port}",
+            f"publish:{port}={NODE_IP}:{port}",
+        )
+        argv = [sys.executable, "-m", "lab.node.relay", network, *forwards]
         relay = self._processes.start("relay", argv, cwd=PROJECT_ROOT)
         self._relay = relay
         wait_until(lambda: "relay: ready" in relay.log.read_text(), "the relay is ready", deadline=20, process=relay)
 
     def _first_inside(self) -> int:
-        """The first process inside, as it is numbered outside."""
+        """Returns the process id of the first process inside, as seen from outside."""
         pid = self._process.pid if self._process else 0
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
@@ -166,7 +170,7 @@ class KubeletNode:
 
 
 def _end(log: Path, name: str) -> str:
-    return "\n".join([f"--- {name}", *log.read_text(errors="replace").splitlines()[-LOG_LINES:]])
+    return "\n".join([f"--- {name}", *log.read_text(errors="replace").splitlines()[-MAX_LOG_LINES:]])
 
 
 def _plan(home: Path, plane: ControlPlane, processes: Processes) -> Plan:

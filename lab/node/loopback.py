@@ -1,6 +1,6 @@
-"""A CNI plugin: in a pod, the lab's ports of 127.0.0.1 lead to the node, which leads them to the lab's servers.
+"""A CNI plugin: forwards the lab's ports of 127.0.0.1 in a pod to the node, which forwards them to the lab's servers.
 
-Runs alone, with nothing but the standard library, at the making of each pod.
+containerd runs it for each new pod; it uses the standard library only.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ table ip lab {{
 
 
 def main() -> int:
-    """Do what the runtime asks for by the environment."""
+    """Executes the CNI command in the environment."""
     command = os.environ.get("CNI_COMMAND", "")
     if command == "VERSION":
         print(json.dumps({"cniVersion": "0.4.0", "supportedVersions": ["0.3.1", "0.4.0"]}))

@@ -1,4 +1,4 @@
-"""What the cluster must know about the node besides what its kubelet tells."""
+"""Cluster objects of the node that its kubelet does not create."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from lab.ingress.routes import CLASS
 from lab.node.plan import NODE_IP, Plan
 
 STORAGE_CLASS = "lab"
-VOLUMES = 24
-"""How many claims can be granted; each directory is given once."""
+MAX_VOLUMES = 24
+"""The number of claims that can be bound; each directory is used once."""
 
 
 def node_objects(plan: Plan) -> list[dict[str, Any]]:
-    """The address of the API server for pods, a class of ingress, and storage that is granted to whoever claims it."""
+    """Returns the API server's endpoint for pods, an ingress class, a storage class, and volumes."""
     return [_api_endpoint(plan.api_port), _ingress_class(), _storage_class(), *map(_volume, _directories(plan))]
 
 
 def _api_endpoint(port: int) -> dict[str, Any]:
-    """Where pods find the API server, which itself announces nothing because it listens on loopback."""
+    """The endpoint of the API server for pods; the server publishes none, because it listens on loopback."""
     labels = {"kubernetes.io/service-name": "kubernetes"}
     return {
         "apiVersion": "discovery.k8s.io/v1",
@@ -51,8 +51,8 @@ def _storage_class() -> dict[str, Any]:
 
 
 def _directories(plan: Plan) -> list[Path]:
-    """Directories that any user may write to, because a volume of this kind is handed over as it is."""
-    directories = [plan.path(f"volumes/{number}") for number in range(VOLUMES)]
+    """Creates directories that any user can write to: a hostPath volume keeps its ownership."""
+    directories = [plan.path(f"volumes/{number}") for number in range(MAX_VOLUMES)]
     for directory in directories:
         directory.mkdir(parents=True)
         directory.chmod(0o777)

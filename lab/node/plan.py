@@ -1,4 +1,4 @@
-"""What is where on the node: one value, written for the processes inside and read by them."""
+"""Paths and programs of the node, written to a file for the processes inside."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 NODE_NAME = "localhost"
-"""The API server dials a node by its name, and this is the one name that leads to loopback everywhere."""
+"""The API server connects to a node by its name; this name resolves to loopback on every machine."""
 NODE_IP = "192.168.77.1"
 POD_RANGE = "10.88.0.0/16"
 CLUSTER_DOMAIN = "cluster.local"
 CAPTURE_PORT = 14999
-"""Where the relay takes what was meant for a server of the lab; just below the range of those."""
+"""The port of the relay for connections to the lab's servers; just below their range."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Places and programs; every path is the same inside and outside."""
+    """All paths are the same inside and outside."""
 
     home: str
     logs: str
@@ -33,35 +33,35 @@ class Plan:
 
     @property
     def socket(self) -> Path:
-        """The socket of containerd, in the file system both sides share."""
+        """The socket of containerd, on the shared file system."""
         return Path(self.home) / "containerd.sock"
 
     @property
     def network_up(self) -> Path:
-        """A file that exists once the network inside is there."""
+        """A file that exists after the network inside is set up."""
         return self.path("network-up")
 
     @property
     def certs_dir(self) -> Path:
-        """Where containerd looks for the hosts it trusts, at each pull."""
+        """The directory that containerd reads at each pull for trusted registries."""
         return Path(self.home) / "certs.d"
 
     @property
     def pod_logs(self) -> Path:
-        """Where the logs of all containers lie."""
+        """The directory with the logs of all containers."""
         return Path(self.home) / "var-log" / "pods"
 
     def path(self, name: str) -> Path:
-        """A file of ours."""
+        """Returns a path below the home directory."""
         return Path(self.home) / name
 
     def write(self) -> Path:
-        """Leave it where the first process inside reads it."""
+        """Writes the file that the first process inside reads, and returns its path."""
         path = self.path("plan.json")
         path.write_text(json.dumps(asdict(self)))
         return path
 
     @classmethod
     def read(cls, path: Path) -> Plan:
-        """What `write` left."""
+        """Reads the file of `write`."""
         return cls(**json.loads(path.read_text()))

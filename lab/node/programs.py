@@ -1,4 +1,4 @@
-"""Where the programs of a node come from, and whether this machine can run one at all."""
+"""Finds the programs of a node, and checks whether this machine can run one."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ mkdir /run/lower /run/upper /run/work /run/merged
 mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work overlay /run/merged
 ip link add node0 type bridge
 """
-"""What a node does first inside; in a container, root is often not allowed to."""
+"""The first steps of a node; root in a container often lacks the rights for them."""
 
 
-def obstacle() -> str:
-    """Why this machine cannot carry a node; empty when it can."""
+def missing_requirement() -> str:
+    """Returns why this machine cannot run a node, or an empty string."""
     if sys.platform != "linux":
         return "the kubelet needs Linux"
     if os.geteuid() != 0:
@@ -45,16 +45,16 @@ def obstacle() -> str:
         return f"the node needs '{missing[0]}' on PATH"
     absent = [name for name in FROM_PACKAGES if find_installed(name) is None]
     if absent and not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        return f"the node needs '{absent[0]}', and this machine has no apt-get to fetch it with"
+        return f"the node needs '{absent[0]}', and this machine has no apt-get to download it"
     if closed := [str(path) for path in cgroups.hierarchies() if not os.access(path, os.W_OK)]:
-        return f"control groups cannot be made in '{closed[0]}'"
+        return f"control groups cannot be created in '{closed[0]}'"
     probe = ["unshare", *NAMESPACES, "sh", "-ec", PROBE]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
-    return f"namespaces cannot be made and furnished here: {done.stderr.strip()}" if done.returncode else ""
+    return f"namespaces cannot be created and set up: {done.stderr.strip()}" if done.returncode else ""
 
 
 def node_programs() -> tuple[dict[str, str], str, str]:
-    """Paths by name, the directory of the CNI plugins, and the library path that some of them need."""
+    """Returns paths by name, the directory of the CNI plugins, and the library path for unpacked programs."""
     tools = {name: locate(name, PACKAGES) for name in FROM_PACKAGES}
     paths = {name: str(tool.path) for name, tool in tools.items()}
     paths |= {name: str(program(name)) for name in GO_PROGRAMS}
@@ -63,12 +63,12 @@ def node_programs() -> tuple[dict[str, str], str, str]:
 
 
 def busybox() -> Path:
-    """A busybox that needs no libraries."""
+    """Returns a statically linked busybox. Raises LabError if there is none."""
     tool = locate("containerd", PACKAGES)
     candidates = [root / "bin" / "busybox" for root in (tool.prefix, Path("/usr"), Path("/")) if root is not None]
     found = next((path for path in candidates if os.access(path, os.X_OK)), None)
     if found is None:
-        raise LabError("'busybox' is missing: install what Debian calls busybox-static and try again")
+        raise LabError("'busybox' is missing: install the Debian package busybox-static and try again")
     return found
 
 
@@ -76,5 +76,5 @@ def _cni_dir(tool: Tool) -> str:
     candidates = [(tool.prefix or Path("/")) / place for place in CNI_PLACES]
     found = next((str(path) for path in candidates if os.access(path / "host-local", os.X_OK)), None)
     if found is None:
-        raise LabError("the CNI plugins are missing: install what Debian calls containernetworking-plugins")
+        raise LabError("the CNI plugins are missing: install the Debian package containernetworking-plugins")
     return found

@@ -1,11 +1,11 @@
-"""Carries connections across the border of the node's network: `python -m lab.node.relay NETWORK ORDER...`.
+"""Forwards connections across the border of the node's network: `python -m lab.node.relay NETWORK FORWARD...`.
 
-    capture:PORT             inside, take what was meant for a port of the machine's loopback, and connect it there
-    here:IP:PORT             inside, listen on IP and PORT for that one port of the machine's loopback
-    publish:PORT=IP:PORT     outside on loopback, listen for an address inside
+    capture:PORT             inside, accept redirected connections; connect to the original port on loopback outside
+    here:IP:PORT             inside, listen on IP and PORT; connect to this port on loopback outside
+    publish:PORT=IP:PORT     outside, listen on loopback; connect to an address inside
 
-A socket belongs for ever to the network in which it was made, whoever uses it: threads that have entered the node's
-network make the sockets, and one loop outside does the rest.
+A socket stays in the network namespace in which it was created. Threads that have entered the node's network create the
+sockets inside; one event loop outside does the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLONE_NEWNET = 0x40000000
 SO_ORIGINAL_DST = 80
 LOOPBACK = "127.0.0.1"
 CONNECT_SECONDS = 5.0
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 RESET = struct.pack("ii", 1, 0)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -33,36 +33,36 @@ Dial = Callable[[asyncio.StreamWriter], Awaitable[Streams]]
 
 
 class Inside:
-    """The other network."""
+    """The network namespace of the node."""
 
     def __init__(self, path: Path) -> None:
         self._threads = ThreadPoolExecutor(8, initializer=_enter, initargs=(path,))
 
     def listen(self, host: str, port: int) -> socket.socket:
-        """A listening socket in there."""
+        """Returns a listening socket inside."""
         return self._threads.submit(socket.create_server, (host, port), backlog=512).result()
 
     async def dial(self, target: str) -> Streams:
-        """A connection to an address in there."""
+        """Connects to an address inside."""
         host, _, port = target.rpartition(":")
         loop = asyncio.get_running_loop()
-        made = await loop.run_in_executor(self._threads, _connect, host, int(port))
-        return await asyncio.open_connection(sock=made)
+        connection = await loop.run_in_executor(self._threads, _connect, host, int(port))
+        return await asyncio.open_connection(sock=connection)
 
 
-async def serve(inside: Inside, orders: list[str]) -> None:
-    """Carry out the orders until the end of the process."""
+async def serve(inside: Inside, forwards: list[str]) -> None:
+    """Runs the forwards until the process ends."""
     servers = []
-    for order in orders:
-        verb, _, rest = order.partition(":")
+    for forward in forwards:
+        verb, _, rest = forward.partition(":")
         listener, dial = {"capture": _capture, "here": _here, "publish": _publish}[verb](inside, rest)
-        servers.append(await asyncio.start_server(_carrier(dial), sock=listener))
-    print(f"relay: ready, {' '.join(orders)}", flush=True)
+        servers.append(await asyncio.start_server(_handler(dial), sock=listener))
+    print(f"relay: ready, {' '.join(forwards)}", flush=True)
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 def _capture(inside: Inside, port: str) -> tuple[socket.socket, Dial]:
-    return inside.listen("", int(port)), lambda writer: _outside(_meant_for(writer))
+    return inside.listen("", int(port)), lambda writer: _outside(_original_port(writer))
 
 
 def _here(inside: Inside, address: str) -> tuple[socket.socket, Dial]:
@@ -79,14 +79,14 @@ async def _outside(port: int) -> Streams:
     return await asyncio.open_connection(LOOPBACK, port)
 
 
-def _meant_for(writer: asyncio.StreamWriter) -> int:
-    """The port before the kernel redirected the connection to us."""
+def _original_port(writer: asyncio.StreamWriter) -> int:
+    """Returns the destination port before the kernel redirected the connection."""
     address = writer.get_extra_info("socket").getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16)
     return int(struct.unpack_from("!H", address, 2)[0])
 
 
-def _carrier(dial: Dial) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _handler(dial: Dial) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await dial(writer)
         except OSError as error:
@@ -101,11 +101,11 @@ def _carrier(dial: Dial) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
         for one in (writer, far_writer):
             one.transport.abort()
 
-    return carry
+    return forward
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while chunk := await reader.read(CHUNK):
+    while chunk := await reader.read(CHUNK_BYTES):
         writer.write(chunk)
         await writer.drain()
     if writer.can_write_eof():
@@ -120,9 +120,9 @@ def _enter(network: Path) -> None:
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    made = socket.create_connection((host, port), CONNECT_SECONDS)
-    made.setblocking(False)  # noqa: FBT003 - the name is the standard library's
-    return made
+    connection = socket.create_connection((host, port), CONNECT_SECONDS)
+    connection.setblocking(False)  # noqa: FBT003 - a parameter of the standard library
+    return connection
 
 
 if __name__ == "__main__":

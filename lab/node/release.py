@@ -1,7 +1,7 @@
-"""Brings the images of a Harbor release to the node: those that the lab makes, and core from outside if it is given.
+"""Imports the images of a Harbor release to the node: those that the lab creates, and optionally a supplied core.
 
-`HARBOR_CORE_IMAGE` names an archive, OCI or docker, as `skopeo copy` and `docker save` write it, of one image, which
-takes the place of the stand-in for core.
+`HARBOR_CORE_IMAGE` names an OCI or docker archive of one image, as `skopeo copy` and `docker save` write it. This image
+replaces the stand-in for core.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 VARIABLE = "HARBOR_CORE_IMAGE"
 OCI, DOCKER = "index.json", "manifest.json"
-"""Where an archive lists its images; some have both."""
+"""The files in which an archive lists its images; some archives have both."""
 
 
 def import_release(node: KubeletNode, chart: ResolvedChart, core_image: Path | None) -> None:
-    """Give the node everything that this chart runs, with core from its own archive if there is one."""
+    """Imports all images of this chart, with core from its own archive if there is one."""
     node.import_images(harbor_images(chart))
     if core_image is not None:
         node.import_as(core_image, image_names(chart)["harbor-core"])
 
 
 def supplied_core_image() -> Path | None:
-    """The archive that `HARBOR_CORE_IMAGE` names, if it names one."""
+    """Returns the archive in `HARBOR_CORE_IMAGE`, if the variable is set. Raises LabError if it is invalid."""
     given = os.environ.get(VARIABLE)
     return checked(Path(given).expanduser().resolve()) if given else None
 
 
 def checked(path: Path) -> Path:
-    """The path of an archive of one image; LabError if it is anything else."""
+    """Returns the path of an archive of one image. Raises LabError for anything else."""
     if not path.is_file():
-        raise LabError(f"`{VARIABLE}` names '{path}', which is no file; name an archive of one image, or unset it")
+        raise LabError(f"`{VARIABLE}` names '{path}', which is not a file; name an archive of one image, or unset it")
     count = len(_images(path))
     if count != 1:
-        raise LabError(f"`{VARIABLE}` names '{path}', which holds {count} images; it must be an archive of one")
+        raise LabError(f"`{VARIABLE}` names '{path}', which holds {count} images; it must contain exactly one")
     return path
 
 
@@ -52,10 +52,10 @@ def _images(path: Path) -> list[Any]:
     try:
         with tarfile.open(path) as archive:
             names = {name.removeprefix("./"): name for name in archive.getnames()}
-            way = OCI if OCI in names else DOCKER
-            listed: Any = json.load(archive.extractfile(names[way]) or io.BytesIO())
-            return list(listed["manifests"] if way == OCI else listed)
+            index = OCI if OCI in names else DOCKER
+            listed: Any = json.load(archive.extractfile(names[index]) or io.BytesIO())
+            return list(listed["manifests"] if index == OCI else listed)
     except (tarfile.TarError, ValueError, KeyError, TypeError, OSError) as error:
         raise LabError(
-            f"`{VARIABLE}` names '{path}', which is no archive of an image, OCI or docker: {error!r}"
+            f"`{VARIABLE}` names '{path}', which is not an image archive (OCI or docker): {error!r}"
         ) from error

@@ -1,7 +1,6 @@
-"""A file system in which this very Python runs, collected from the machine: interpreter, libraries, some packages.
+"""Collects a file system that runs the current Python: interpreter, libraries, and some packages of this machine.
 
-Nothing is fetched. Everything lies in the image where it lies here, so that what refers to each other still finds
-itself; all of it is readable by any user.
+Nothing is downloaded. Files keep their paths, so that references between them stay valid; any user can read them.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from lab.node.archive import add_file
 from lab.process import LabError
 
 SITE = "app/site"
-"""Where the packages lie, which is not where they lie here: that may be anywhere."""
+"""The path of the packages in the image; unlike other files, they do not keep the path of this machine."""
 UNWANTED = re.compile(
     r"(^|/)(tests?|idlelib|tkinter|turtledemo|ensurepip|lib2to3|distutils|pydoc_data|site-packages|config-[^/]*)(/|$)"
     r"|\.opt-\d\.pyc$"
@@ -29,7 +28,7 @@ UNWANTED = re.compile(
 LINKS = ("bin", "sbin", "lib", "lib64")
 APPLETS = ("cat", "chmod", "ls", "rm", "sh", "sleep")
 USERS = {"root": 0, "postgres": 999, "harbor": 10000}
-"""By the numbers that the chart gives to its pods; PostgreSQL will not run as a number without a name."""
+"""The user ids of the chart's pods; PostgreSQL does not run with an id that has no name."""
 FILES = {
     "etc/passwd": "".join(f"{name}:x:{number}:{number}::/tmp:/bin/sh\n" for name, number in USERS.items()).encode(),
     "etc/group": "".join(f"{name}:x:{number}:\n" for name, number in USERS.items()).encode(),
@@ -40,7 +39,7 @@ MISSING = re.compile(r"(\S+) => not found")
 
 
 def write_python_layer(target: Path, packages: Iterable[str], busybox: Path) -> Path:
-    """A layer with Python, these packages with all they require, and a busybox with a few names."""
+    """Writes a layer with Python, these packages with their requirements, and a busybox with a few applets."""
     with tarfile.open(target, "w") as archive:
         for name in LINKS:
             if Path("/", name).is_symlink():
@@ -49,46 +48,46 @@ def write_python_layer(target: Path, packages: Iterable[str], busybox: Path) -> 
             add_file(archive, name, content)
         add_directory(archive, "tmp", 0o1777)
         interpreter = Path(sys.executable).resolve()
-        members = {_place(path): path for path in (interpreter, *_stdlib())}
+        members = {_image_path(path): path for path in (interpreter, *_stdlib())}
         members |= {f"{SITE}/{name}": path for name, path in _package_files(packages)}
         add_files(archive, with_libraries({**members, "usr/bin/busybox": busybox}))
-        add_link(archive, "usr/bin/python3", f"/{_place(interpreter)}")
+        add_link(archive, "usr/bin/python3", f"/{_image_path(interpreter)}")
         for name in APPLETS:
             add_link(archive, f"usr/bin/{name}", "busybox")
     return target
 
 
 def with_libraries(members: Mapping[str, Path], tool: Tool | None = None) -> dict[str, Path]:
-    """Files by their names in the image, and the libraries that they load.
+    """Returns files by their paths in the image, with the libraries that they load.
 
-    A library lies where its package puts it: what a tool of the cache has in its prefix loses the prefix.
+    A library has the path of its Debian package: the prefix of a tool in the cache is removed.
     """
     libraries = _libraries(members.values(), tool.env.get("LD_LIBRARY_PATH", "") if tool else "")
-    return {**members, **{_place(path, tool.prefix if tool else None): path for path in libraries}}
+    return {**members, **{_image_path(path, tool.prefix if tool else None): path for path in libraries}}
 
 
 def add_files(archive: tarfile.TarFile, members: Mapping[str, Path]) -> None:
-    """Add files of the machine by their names in the image; a link is followed."""
+    """Adds files of the machine by their paths in the image; symbolic links are followed."""
     for name, path in sorted(members.items()):
         archive.add(path.resolve(), name, filter=_readable)
 
 
 def add_link(archive: tarfile.TarFile, name: str, target: str) -> None:
-    """Add a symbolic link."""
+    """Adds a symbolic link."""
     link = tarfile.TarInfo(name)
     link.type, link.linkname = tarfile.SYMTYPE, target
     archive.addfile(link)
 
 
 def add_directory(archive: tarfile.TarFile, name: str, mode: int) -> None:
-    """Add an empty directory."""
+    """Adds an empty directory."""
     folder = tarfile.TarInfo(name)
     folder.type, folder.mode = tarfile.DIRTYPE, mode
     archive.addfile(folder)
 
 
 def requirements(roots: Iterable[str]) -> list[str]:
-    """The distributions of this environment that `roots` require, themselves included, in order."""
+    """Returns the distributions of this environment that `roots` require, including `roots`, sorted."""
     wanted, found = list(roots), dict[str, None]()
     while wanted:
         name = re.split(r"[^\w.-]", wanted.pop(), maxsplit=1)[0].lower().replace("_", "-")
@@ -119,7 +118,7 @@ def _package_files(packages: Iterable[str]) -> Iterator[tuple[str, Path]]:
 
 
 def _libraries(paths: Iterable[Path], search: str) -> set[Path]:
-    """The shared libraries that these programs and modules load, as the loader of this machine finds them."""
+    """Returns the shared libraries that the loader of this machine finds for these programs and modules."""
     binaries = [str(path) for path in paths if path.suffix == ".so" or ".so." in path.name or _is_program(path)]
     env = {**os.environ, "LD_LIBRARY_PATH": search}
     done = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False, env=env)
@@ -136,8 +135,8 @@ def _is_program(path: Path) -> bool:
         return content.read(4) == b"\x7fELF"
 
 
-def _place(path: Path, prefix: Path | None = None) -> str:
-    """The path in the image; of the directories that are links here, the target, because they are links there too."""
+def _image_path(path: Path, prefix: Path | None = None) -> str:
+    """Returns the path in the image, with symbolic links of top-level directories resolved."""
     if prefix is None or prefix not in path.parents:
         return str(path.parent.resolve() / path.name).lstrip("/")
     inside = path.relative_to(prefix)
@@ -145,7 +144,7 @@ def _place(path: Path, prefix: Path | None = None) -> str:
 
 
 def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same for every user; times stay, because compiled modules are held against those of their sources."""
+    """Makes a member readable for every user; keeps times, because compiled modules are checked against sources."""
     member.mode |= 0o555 if member.mode & 0o100 else 0o444
     member.uid = member.gid = 0
     member.uname = member.gname = ""

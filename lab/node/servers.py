@@ -1,7 +1,6 @@
-"""A layer with the servers that really run in pods of a release: docker-registry, nginx, PostgreSQL and Redis.
+"""A layer with the servers that run in pods of a release: docker-registry, nginx, PostgreSQL and Redis.
 
-They are the machine's own, or those that the lab has unpacked from Debian packages, and lie in the image where their
-packages put them.
+They come from this machine, or from Debian packages in the lab's cache, and have the paths of their packages.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ PACKAGES = {
 }
 POSTGRES_PROGRAMS = ("initdb", "postgres", "psql")
 POSTGRES_MODULES = ("dict_snowball.so", "plpgsql.so")
-"""All that a new cluster loads."""
+"""The modules that a new database cluster loads."""
 UNWANTED = {"locale", "man"}
 MIME_TYPES = "etc/nginx/mime.types"
 POSTGRES_SHARE = "usr/share/postgresql"
 
 
 def write_servers_layer(target: Path) -> Path:
-    """The layer, which stands on that of `rootfs`."""
+    """Writes the layer, which extends the layer of `rootfs`."""
     tools = _tools()
     members: dict[str, Path] = {}
     for name, tool in tools.items():
@@ -45,7 +44,7 @@ def write_servers_layer(target: Path) -> Path:
 
 
 def servers_digest() -> str:
-    """Changes with the servers of this machine, and with the way in which the layer is made of them."""
+    """Returns a digest of the servers of this machine and of the code that creates the layer."""
     parts: list[object] = [Path(module).read_text() for module in (__file__, rootfs.__file__)]
     for tool in _tools().values():
         found = tool.path.resolve().stat()
@@ -58,7 +57,7 @@ def _tools() -> dict[str, Tool]:
 
 
 def _files(name: str, tool: Tool) -> dict[str, Path]:
-    """What of a server is needed, by its names in the image."""
+    """Returns the files of a server, by their paths in the image."""
     if name == "postgres":
         return {_inside(path, tool): path for path in _postgres(tool)}
     if name == "nginx":
@@ -71,7 +70,7 @@ def _postgres(tool: Tool) -> list[Path]:
     share = _root(tool) / POSTGRES_SHARE / home.name
     files = [*map(tool.beside, POSTGRES_PROGRAMS), *(home / "lib" / name for name in POSTGRES_MODULES)]
     if missing := [str(path) for path in [*files, share] if not path.exists()]:
-        raise LabError(f"the PostgreSQL of this machine is not laid out as Debian's: '{missing[0]}' is missing")
+        raise LabError(f"the PostgreSQL of this machine does not have the layout of Debian: '{missing[0]}' is missing")
     shared = (path for path in share.rglob("*") if not UNWANTED & {*path.relative_to(share).parts})
     return [*files, *(path for path in shared if path.is_file())]
 

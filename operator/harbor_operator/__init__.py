@@ -1,17 +1,20 @@
-"""The Harbor operator: one HarborRegistry becomes a working registry, and every namespace holds its pull Secret.
+"""The Harbor operator: one HarborRegistry becomes a working registry, and every namespace gets its pull Secret.
 
-The map of the house, from the ground up; who may import whom is checked (`make contracts`):
+The packages, from the ground up; which one may import which is checked (`make contracts`):
 
-- `api`          what a user writes, as frozen models, and the CRD made from them
-- `reasons`      every word a condition may give as its reason; `outcomes` what a step can report
-- `diagnosis`    pure judges (observed -> finding) and the catalogue of problems and remedies
-- `plan`         pure wishes (registry -> what should exist), names and Helm values
-- `ports`        what we may ask of the outside; `adapters` the same made real
-- `steps`        one class per condition: look, decide by the plan, write the difference, report
-- `injector`     the path from a new namespace to its pull Secret
-- `status`       outcomes become conditions; `reconciler` runs one pass
-- `metrics`      what is counted, and the catalogue of it; `readings` what is read off when somebody asks
-- `handlers`     Kopf rings the bell; `app` wires everything; `cli` is the front door
+- `reasons`      every reason that a condition may give
+- `api`          spec and status of a HarborRegistry as frozen models, and the CRD generated from them
+- `model`        desired and observed types, one file per concern
+- `checks`       pure checks (observed -> Blocked or None), and the catalogue of problems and remedies
+- `plan`         pure desired state (registry -> what should exist), names and Helm values
+- `ports`        narrow protocols of the systems outside; `adapters` implement them
+- `steps`        one class per condition: read, check, write the difference, report
+- `injector`     from a new namespace to its pull Secret and imagePullSecrets entry
+- `status`       outcomes become conditions; `metrics` the catalogue of metrics and their values
+- `reconciler`   one pass over all steps
+- `handlers`     Kopf handlers; `gauges` values that are read when Prometheus asks
+- `kopf_runtime` Kopf's settings, login and tasks; `leader` leader election and the tasks of the leader
+- `app`          the composition root; `log_format` the log; `settings` the environment; `cli` the command line
 """
 
 __version__ = "0.1.0"

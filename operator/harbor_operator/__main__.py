@@ -1,4 +1,4 @@
-"""`python -m harbor_operator`."""
+"""Runs `python -m harbor_operator`."""
 
 from harbor_operator.cli import main
 

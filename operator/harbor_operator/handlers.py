@@ -1,7 +1,7 @@
-"""Kopf rings the bell: a daemon per registry runs passes, an event wakes it, a deletion dismantles.
+"""Kopf handlers: a daemon per registry runs passes, an event wakes it, a deletion runs the teardown.
 
-Nothing is decided here. Kopf's change handlers are not used: they cost two to three writes per retry and hide the
-flow in annotations, while a daemon sees the newest object in its next pass anyway (docs/architecture.md).
+Nothing is decided here. Kopf's change handlers are not used: they cost two or three writes per retry and keep their
+progress in annotations, while a daemon sees the newest object in its next pass anyway (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -15,38 +15,52 @@ import kopf
 from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.metrics import Metrics
 from harbor_operator.reconciler import Reconciler
+from harbor_operator.wakeups import Wakeups
 
 TEARDOWN_RETRY_SECONDS = 1.0
+MAX_TEARDOWN_RETRY_SECONDS = 30.0
 
 
 class RegistryRuntime:
-    """What is remembered of one registry while this process lives; Kopf copies one for each object."""
+    """In-memory state of one registry; Kopf copies it for each object, and each copy starts empty."""
 
     def __init__(self) -> None:
         self.wakeup = asyncio.Event()
         self.lock = asyncio.Lock()
         self.generation = 0
+        self._teardown_message = ""
+        self._teardown_delay_seconds = TEARDOWN_RETRY_SECONDS
 
     def __copy__(self) -> RegistryRuntime:
         return RegistryRuntime()
+
+    def teardown_delay(self, message: str) -> float:
+        """Returns the seconds until the next attempt; it doubles while the message, and so the cause, is the same."""
+        if message == self._teardown_message:
+            self._teardown_delay_seconds = min(2 * self._teardown_delay_seconds, MAX_TEARDOWN_RETRY_SECONDS)
+        else:
+            self._teardown_message, self._teardown_delay_seconds = message, TEARDOWN_RETRY_SECONDS
+        return self._teardown_delay_seconds
 
 
 class Handlers:
     """Binds the reconciler to Kopf."""
 
-    def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
+    def __init__(self, reconciler: Reconciler, metrics: Metrics, wakeups: Wakeups) -> None:
         self._reconciler = reconciler
         self._metrics = metrics
+        self._wakeups = wakeups
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Adds the three handlers; nothing is registered at import."""
         kind = (GROUP, VERSION, PLURAL)
-        kopf.on.event(*kind, registry=registry, id="ring")(self.notify)
-        kopf.daemon(*kind, registry=registry, id="passes", cancellation_timeout=60)(self.run_reconciler)
-        kopf.on.delete(*kind, registry=registry, id="dismantle")(self.dismantle)
+        kopf.on.event(*kind, registry=registry, id="notify")(self.notify)
+        kopf.daemon(*kind, registry=registry, id="reconcile", cancellation_timeout=60)(self.run_reconciler)
+        # The identifier stands in annotations of registries that are being deleted.
+        kopf.on.delete(*kind, registry=registry, id="teardown")(self.teardown)
 
     async def notify(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
-        """Wakes the daemon when the spec changed; our own status writes leave the generation alone."""
+        """Wakes the daemon when the spec changed; status writes do not change the generation."""
         generation = body["metadata"].get("generation", 0)
         if generation != memo.generation:
             memo.generation = generation
@@ -56,31 +70,34 @@ class Handlers:
         self, body: kopf.Body, memo: RegistryRuntime, stopped: kopf.DaemonStopped, **_: Any
     ) -> None:
         """Runs passes until the registry is deleted or the operator stops."""
-        registry = body["metadata"]["namespace"], body["metadata"]["name"]
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         failures = 0
         try:
-            while not stopped:
-                memo.wakeup.clear()
-                async with memo.lock:
-                    with self._metrics.reconcile_duration.time():
-                        result = await self._reconciler.result(copy.deepcopy(dict(body)), failures)
-                failures = failures + 1 if result.failed else 0
-                self._metrics.reconcile_errors.inc(1 if result.failed else 0)
-                self._metrics.record_status(*registry, result.status)
-                await _sleep(memo.wakeup, stopped, result.requeue_after)
+            with self._wakeups.subscribe(namespace, memo.wakeup) as subscription:
+                while not stopped:
+                    memo.wakeup.clear()
+                    subscription.begin_pass()
+                    async with memo.lock:
+                        with self._metrics.reconcile_duration.time():
+                            result = await self._reconciler.reconcile(copy.deepcopy(dict(body)), failures)
+                    subscription.end_pass(result.secret_versions)
+                    failures = failures + 1 if result.failed else 0
+                    self._metrics.reconcile_errors.inc(1 if result.failed else 0)
+                    self._metrics.record_status(namespace, name, result.status)
+                    await _sleep(memo.wakeup, stopped, result.requeue_after)
         finally:
-            self._metrics.forget(*registry)
+            self._metrics.forget(namespace, name)
 
-    async def dismantle(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
-        """Keeps the finalizer until nothing is left to undo: the one place where an exception is the message."""
+    async def teardown(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
+        """Keeps the finalizer until nothing is left to remove: Kopf retries a handler that raises TemporaryError."""
         async with memo.lock:
-            waiting = await self._reconciler.finalize(copy.deepcopy(dict(body)))
-        if waiting:
-            raise kopf.TemporaryError(waiting, delay=TEARDOWN_RETRY_SECONDS)
+            remaining = await self._reconciler.finalize(copy.deepcopy(dict(body)))
+        if remaining:
+            raise kopf.TemporaryError(remaining, delay=memo.teardown_delay(remaining))
 
 
 async def _sleep(wakeup: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
-    """Returns at the bell, when the daemon must stop, or when the time is up."""
+    """Returns at a wake-up, when the daemon must stop, or when the time is up."""
     waits = {asyncio.ensure_future(wakeup.wait()), asyncio.ensure_future(stopped.wait(seconds))}
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

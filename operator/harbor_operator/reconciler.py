@@ -1,10 +1,13 @@
-"""One pass over one registry: parse, every step in order, one place that catches, status written if it changed."""
+"""One pass over one registry: parse, run every step in order, write the status if it changed.
+
+`attempt` is the only place that turns exceptions of a step into an outcome.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
@@ -18,6 +21,8 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
 from harbor_operator.steps import DegradedStep, Step, SuspendableStep
+from harbor_operator.steps.outcomes import outcome_of
+from harbor_operator.steps.secret_cache import one_pass
 
 log = logging.getLogger(__name__)
 
@@ -26,32 +31,44 @@ Outcomes = dict[ConditionType, Outcome]
 CanAbandon = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
 MAX_BACKOFF_DOUBLINGS = 6
 SUSPENDED_RECHECK_SECONDS = 300.0
+WAITING_RECHECK_SECONDS = 60.0
 REMOVED_WITH_NAMESPACE = frozenset(
     {Reason.RIGHTS_MISSING, Reason.RELEASE_SERVICE_ACCOUNT_MISSING, Reason.SECRET_MISSING, Reason.SECRET_KEY_MISSING}
 )
-"""Reasons whose cause is a Role binding, service account or Secret of the registry's own namespace."""
+"""Reasons whose cause is a RoleBinding, service account or Secret of the registry's own namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileResult:
-    """What a pass leaves behind: when to look again in seconds, what it says, and whether something was not seen."""
+    """The end of a pass; `requeue_after` is in seconds.
+
+    `failed` means that something could not be observed. `secret_versions` are the resource versions of the Secrets that
+    the pass read or wrote, by namespace and name; empty for a Secret that does not exist.
+    """
 
     requeue_after: float
     status: status.Status
     failed: bool = False
+    secret_versions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _WrittenStatus:
+    status: status.Status
+    resource_version: str
 
 
 class Reconciler:
-    """Runs passes; one object, one pass at a time (the caller's lock says so)."""
+    """Runs passes; the caller makes sure that no two passes over one registry overlap."""
 
     def __init__(self, steps: Sequence[Step], registries: RegistryStatusApi, clock: Callable[[], datetime]) -> None:
         self._steps = steps
         self._registries = registries
         self._clock = clock
-        self._written: dict[str, status.Status] = {}
+        self._written: dict[str, _WrittenStatus] = {}
 
-    async def result(self, body: Body, failures: int = 0) -> ReconcileResult:
-        """Converges a registry once and writes what was seen; `failures` counts the failed passes before this one."""
+    async def reconcile(self, body: Body, failures: int = 0) -> ReconcileResult:
+        """Runs one pass and writes the status; `failures` counts the failed passes in a row before this one."""
         generation = body["metadata"]["generation"]
         previous = self._previous(body)
         try:
@@ -67,34 +84,33 @@ class Reconciler:
             current = status.render_suspended(previous, generation, self._clock())
             await self._write(body, previous, current)
             return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
-        outcomes = await reconcile_steps(self._steps, registry)
+        with one_pass() as cache:
+            outcomes = await reconcile_steps(self._steps, registry)
         current = status.render(previous, outcomes, generation, self._clock())
         await self._write(body, previous, current)
         delay = requeue_after(outcomes, registry.spec.check_interval_seconds, failures)
-        return ReconcileResult(delay, current, failed(outcomes))
+        return ReconcileResult(delay, current, failed(outcomes), cache.versions())
 
     async def finalize(self, body: Body) -> str | None:
-        """Dismantles a deleted registry; returns what is still in the way, or None when nothing is left to do."""
+        """Runs the teardown of a deleted registry; returns what remains, or None when nothing does."""
         try:
             registry = HarborRegistry.parse(body)
         except ValidationError:
-            # What cannot be read cannot be undone, and a finalizer that nobody can remove would help nobody.
-            log.warning("%s goes without being dismantled: its spec does not parse", body["metadata"]["name"])
+            # Without a valid spec nothing can be removed, and a finalizer that stays would block the deletion for good.
+            log.warning("%s is deleted without a teardown: its spec is invalid", body["metadata"]["name"])
             return None
-        outcomes = await teardown_steps(self._steps, registry, self._can_abandon)
-        waiting = [
-            f"{condition_type}: {outcome.message}"
-            for condition_type, outcome in outcomes.items()
-            if not _is_done(outcome)
-        ]
-        if not waiting:
+        with one_pass():
+            outcomes = await teardown_steps(self._steps, registry, self._can_abandon)
+        remaining = _describe(outcomes, is_done=False)
+        if not remaining:
             self._written.pop(registry.metadata.uid, None)
+            await self._report_teardown(registry.metadata, _describe(outcomes, is_done=True))
             return None
         previous = self._previous(body)
         kept = {condition_type: _kept(previous, condition_type) for condition_type in ConditionType} | outcomes
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
         await self._write(body, previous, current)
-        return "; ".join(waiting)
+        return remaining
 
     async def _can_abandon(self, registry: HarborRegistry, outcome: Outcome) -> bool:
         """Whether a teardown lacks what the deletion of its namespace has removed, and no one can create again."""
@@ -106,32 +122,45 @@ class Reconciler:
             return False
 
     def _previous(self, body: Body) -> status.Status:
-        # The watch may lag behind our own write; what we wrote last is what is there.
-        return self._written.get(body["metadata"]["uid"]) or dict(body.get("status") or {})
+        """Returns the status in the API server as far as it is known.
+
+        The watch may lag behind the last write: until it delivers that write, the written status counts. From then on
+        the object's own status counts, so that a change by another client is found and overwritten.
+        """
+        metadata = body["metadata"]
+        written = self._written.get(metadata["uid"])
+        if written and _is_older(metadata.get("resourceVersion", ""), written.resource_version):
+            return written.status
+        return dict(body.get("status") or {})
 
     async def _write(self, body: Body, previous: status.Status, current: status.Status) -> None:
-        if current == previous:
+        if status.is_same(previous, current):
             return
         metadata = Metadata.parse(body["metadata"])
         try:
-            await self._registries.write_status(metadata, current)
-            self._written[metadata.uid] = current
+            version = await self._registries.write_status(metadata, current)
+            self._written[metadata.uid] = _WrittenStatus(current, version)
             for event in status.events(previous, current):
                 await self._registries.post_event(metadata, event.type, event.reason, event.message)
         except (Unavailable, Refused) as error:
             log.warning("the status of %s/%s was not written: %s", metadata.namespace, metadata.name, error)
 
+    async def _report_teardown(self, metadata: Metadata, message: str) -> None:
+        """Posts what was removed and what was retained; the status disappears with the object."""
+        try:
+            await self._registries.post_event(metadata, "Normal", Reason.CONVERGED, f"teardown finished: {message}")
+        except (Unavailable, Refused) as error:
+            log.warning("no event about the deletion of %s/%s: %s", metadata.namespace, metadata.name, error)
+
 
 async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry: HarborRegistry) -> Outcome:
-    """Returns the outcome of one verb of one step; the only place in the house that catches everything."""
+    """Returns the outcome of one verb of one step, whatever it raises."""
     try:
         return await act(registry)
-    except Unavailable as error:
-        return Unknown(error.reason, str(error), requeue_after=error.retry_after or 10.0)
-    except Refused as error:
-        return Blocked(error.reason, str(error))
+    except (Unavailable, Refused) as error:
+        return outcome_of(error)
     except Exception as error:
-        # A message may quote a value, a place cannot: the log gets the traceback without the words.
+        # A message may quote a value, a traceback does not: the log gets the traceback without the message.
         log.exception("a step failed on %s", registry.key, exc_info=_without_message(error))
         return Unknown(
             Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback"
@@ -139,43 +168,44 @@ async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry:
 
 
 async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
-    """Runs every step whose needs are Done and returns an outcome for each aspect, in reading order."""
+    """Runs every step whose dependencies are Done and returns one outcome per condition, in reading order."""
     outcomes: Outcomes = {}
     for step in steps:
-        missing = [need for need in step.depends_on if not _is_done(outcomes.get(need))]
-        act = partial(_wait_for, step, missing) if missing else step.reconcile
+        missing = [needed for needed in step.depends_on if not isinstance(outcomes.get(needed), Done)]
+        act = partial(_reconcile_degraded, step, missing) if missing else step.reconcile
         outcomes[step.condition_type] = await attempt(act, registry)
     return outcomes
 
 
 async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_abandon: CanAbandon) -> Outcomes:
-    """Undoes the steps in reverse order and stops at the first that is not Done yet.
+    """Runs the teardown of the steps in reverse order and stops at the first that is not Done.
 
-    A step for which `can_abandon` holds counts as Done: the log says what it leaves behind.
+    A step for which `can_abandon` holds counts as Done; the log says what it leaves behind.
     """
     outcomes: Outcomes = {}
     for step in reversed(steps):
         outcome = await attempt(step.teardown, registry)
-        if not _is_done(outcome) and await can_abandon(registry, outcome):
+        if not isinstance(outcome, Done) and await can_abandon(registry, outcome):
             log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
-            outcome = Done("not undone: the namespace is being deleted")
+            outcome = Done("not undone, because the namespace is being deleted")
         outcomes[step.condition_type] = outcome
-        if not _is_done(outcome):
+        if not isinstance(outcome, Done):
             break
     return outcomes
 
 
 def requeue_after(outcomes: Outcomes, interval: float, failures: int) -> float:
-    """Returns the seconds until the next pass; waits longer after each failure in a row, at most the interval.
+    """Returns the seconds until the next pass: doubled after each failure in a row, at most the interval.
 
-    A Blocked outcome is looked at on the interval: the somebody may mend the server rather than the spec.
+    A Blocked outcome is checked again at the interval, because the remedy may be a change of a server, which wakes no
+    one.
     """
     waits = [_wait(outcome, interval, failures) for outcome in outcomes.values()]
     return min([interval, *waits])
 
 
 def failed(outcomes: Outcomes) -> bool:
-    """Whether the pass could not see something for a reason other than an unmet need."""
+    """Whether a step could not observe something, other than because it depends on another step."""
     return any(
         isinstance(outcome, Unknown) and outcome.reason != Reason.WAITING_FOR_DEPENDENCY
         for outcome in outcomes.values()
@@ -195,21 +225,33 @@ def _wait(outcome: Outcome, interval: float, failures: int) -> float:
             assert_never(outcome)
 
 
-async def _wait_for(step: Step, missing: Sequence[ConditionType], registry: HarborRegistry) -> Outcome:
+async def _reconcile_degraded(step: Step, missing: Sequence[ConditionType], registry: HarborRegistry) -> Outcome:
     facts = await step.reconcile_degraded(registry) if isinstance(step, DegradedStep) else NOTHING
-    return Unknown(Reason.WAITING_FOR_DEPENDENCY, f"waits for {', '.join(missing)}", requeue_after=60.0, facts=facts)
+    message = f"waits for {', '.join(missing)}"
+    return Unknown(Reason.WAITING_FOR_DEPENDENCY, message, requeue_after=WAITING_RECHECK_SECONDS, facts=facts)
 
 
-def _is_done(outcome: Outcome | None) -> bool:
-    return isinstance(outcome, Done)
+def _describe(outcomes: Outcomes, *, is_done: bool) -> str:
+    """Returns the messages of all outcomes that are Done, or of all that are not."""
+    return "; ".join(
+        f"{condition_type}: {outcome.message}"
+        for condition_type, outcome in outcomes.items()
+        if isinstance(outcome, Done) is is_done and outcome.reason != Reason.NOT_REQUESTED
+    )
 
 
 def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
-    """Returns what the status last said of an aspect that is still untouched by the deletion."""
+    """Returns what the status last said of a condition that the teardown has not reached."""
     for condition in previous.get("conditions", []):
         if condition["type"] == condition_type and condition["status"] == "True":
-            return Done(condition["message"], Reason(condition["reason"]))
-    return Unknown(Reason.NOT_YET_SEEN, "not looked at during deletion")
+            reason = condition["reason"]
+            return Done(condition["message"], Reason(reason) if reason in set(Reason) else Reason.CONVERGED)
+    return Unknown(Reason.NOT_YET_SEEN, "not checked during deletion")
+
+
+def _is_older(seen: str, written: str) -> bool:
+    """Whether the seen resource version precedes the written one; False if they cannot be compared."""
+    return seen.isdigit() and written.isdigit() and int(seen) < int(written)
 
 
 def _explain(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from harbor_operator.log_format import LogFormat
 from harbor_operator.model.chart_sources import ChartSources
 
 PREFIX = "HARBOR_OPERATOR_"
@@ -25,7 +26,8 @@ class Settings(BaseModel):
 
     namespace: str = Field(default="harbor-operator", description="Namespace of the Lease that elects the leader.")
     identity: str = Field(
-        default="harbor-operator", min_length=1, description="Holder identity in the Lease; the name of the pod."
+        default="",
+        description="Holder identity in the Lease: the name of the pod; empty = the host name and a random UUID.",
     )
     kubeconfig: Path | None = Field(
         default=None, description="Path of a kubeconfig; empty = the service account of the pod."
@@ -39,7 +41,9 @@ class Settings(BaseModel):
         le=300,
         description="Lease duration: seconds until another replica takes over from a lost leader.",
     )
-    listen_host: str = Field(default="0.0.0.0", description="Address of /livez, /readyz and /metrics.")  # noqa: S104 - probes come from the node
+    listen_host: str = Field(
+        default="::", description="Address of /livez, /readyz and /metrics; `::` = every IPv4 and IPv6 address."
+    )
     listen_port: int = Field(
         default=8080, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; 0 = any free port."
     )
@@ -60,6 +64,9 @@ class Settings(BaseModel):
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level of the operator."
     )
+    log_format: LogFormat = Field(
+        default=LogFormat.TEXT, description="Log format: `text`, or `json` for one JSON object a line."
+    )
 
 
 class SettingsError(Exception):
@@ -67,14 +74,13 @@ class SettingsError(Exception):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Returns the settings; KUBECONFIG, KUBERNETES_SERVICE_* and HOSTNAME are the fallbacks."""
+    """Returns the settings; KUBECONFIG and KUBERNETES_SERVICE_* are the fallbacks."""
     ours = {key: value for key, value in environment.items() if key.startswith(PREFIX) and value}
     given = {key.removeprefix(PREFIX).lower(): value for key, value in ours.items()}
     fallbacks = {
         "kubeconfig": "KUBECONFIG",
         "api_host": "KUBERNETES_SERVICE_HOST",
         "api_port": "KUBERNETES_SERVICE_PORT",
-        "identity": "HOSTNAME",
     }
     for field, variable in fallbacks.items():
         if environment.get(variable):

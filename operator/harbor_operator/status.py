@@ -1,8 +1,7 @@
-"""Outcomes become what users read: conditions, facts, warnings and events, in one pure place.
+"""Renders outcomes into the status that users read (conditions, facts, warnings) and into events; pure.
 
 The rules are those of the Kubernetes API conventions and of kstatus: every condition is present from the first pass, a
-transition time moves only when the status flips, and `Reconciling` and `Stalled` exist only while true and never
-together.
+transition time changes only with the status, and `Reconciling` and `Stalled` exist only while true and never together.
 """
 
 from __future__ import annotations
@@ -31,12 +30,13 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 ABNORMAL = (RECONCILING, STALLED)
-SHOWN_FAILURES = 20
+MAX_LISTED_FAILURES = 20
+MAX_MESSAGE_CHARACTERS = 32768
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A transition a person cares about."""
+    """An event about the registry; `type` is Normal or Warning."""
 
     type: str
     reason: str
@@ -45,7 +45,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class ConditionUpdate:
-    """A condition before it knows its history."""
+    """A condition without generation and transition time."""
 
     type: str
     status: str
@@ -54,57 +54,69 @@ class ConditionUpdate:
 
 
 def render(previous: Status, outcomes: Mapping[ConditionType, Outcome], generation: int, now: datetime) -> Status:
-    """Returns the whole status after a pass; equal to `previous` when nothing a user reads has changed."""
-    verdicts = [_condition(condition_type, outcome) for condition_type, outcome in outcomes.items()]
-    verdicts += _summary(outcomes, verdicts)
-    status: Status = {"observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+    """Returns the complete status after a pass; the same as `previous` when nothing that a user reads has changed."""
+    updates = [_condition(condition_type, outcome) for condition_type, outcome in outcomes.items()]
+    updates += _summary(outcomes, updates)
+    status: Status = {"observedGeneration": generation, "conditions": _dated(previous, updates, generation, now)}
     status["warnings"] = [
-        {"code": str(caution.code), "message": caution.message}
+        {"code": str(warning.code), "message": warning.message}
         for outcome in outcomes.values()
-        for caution in outcome.warnings
+        for warning in outcome.warnings
     ]
     status.update(_facts(previous, outcomes))
     return status
 
 
 def render_invalid(previous: Status, message: str, generation: int, now: datetime) -> Status:
-    """Returns the status of an object whose spec does not parse: nothing was looked at."""
-    unseen = [
-        ConditionUpdate(condition_type, "Unknown", Reason.INVALID_SPEC, "the spec does not parse")
+    """Returns the status of an object whose spec is invalid: nothing was observed."""
+    unknown = [
+        ConditionUpdate(condition_type, "Unknown", Reason.INVALID_SPEC, "the spec is invalid")
         for condition_type in ConditionType
     ]
-    verdicts = [*unseen, ConditionUpdate(READY, "False", Reason.INVALID_SPEC, message)]
-    verdicts.append(ConditionUpdate(STALLED, "True", Reason.INVALID_SPEC, message))
-    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+    updates = [*unknown, ConditionUpdate(READY, "False", Reason.INVALID_SPEC, message)]
+    updates.append(ConditionUpdate(STALLED, "True", Reason.INVALID_SPEC, message))
+    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, updates, generation, now)}
 
 
 def render_suspended(previous: Status, generation: int, now: datetime) -> Status:
-    """Returns the status of a suspended registry: what was last seen stays, Ready says why nobody looks."""
+    """Returns the status of a suspended registry: the last observed conditions stay, Ready is Unknown."""
     kept = [
         ConditionUpdate(old["type"], old["status"], old["reason"], old["message"])
         for old in previous.get("conditions", [])
         if old["type"] in set(ConditionType)
     ]
     message = "`spec.suspend` is true: nothing is checked or changed"
-    verdicts = [*kept, ConditionUpdate(READY, "Unknown", Reason.SUSPENDED, message)]
-    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, verdicts, generation, now)}
+    updates = [*kept, ConditionUpdate(READY, "Unknown", Reason.SUSPENDED, message)]
+    return {**previous, "observedGeneration": generation, "conditions": _dated(previous, updates, generation, now)}
+
+
+def is_same(previous: Status, current: Status) -> bool:
+    """Whether nothing has to be written; conditions of other clients, their order and empty lists do not count."""
+    return _comparable(previous) == _comparable(current)
 
 
 def events(previous: Status, current: Status) -> list[Event]:
-    """Returns one event for each condition whose status flipped and each new kind of warning, and nothing else."""
+    """Returns one event for each condition whose status changed and for each new kind of warning."""
     before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
-    told = []
+    changed = []
     for condition in current["conditions"]:
-        first_look = condition["type"] not in before
+        is_new = condition["type"] not in before
         if condition["type"] in ABNORMAL or before.get(condition["type"]) == condition["status"]:
             continue
-        if first_look and condition["status"] != "False":
-            continue  # the first pass over a healthy or unseen world is no news
+        if is_new and condition["status"] != "False":
+            continue  # the first pass reports problems only
         severity = "Normal" if condition["status"] == "True" else "Warning"
-        told.append(Event(severity, condition["reason"], f"{condition['type']}: {condition['message']}"))
+        changed.append(Event(severity, condition["reason"], f"{condition['type']}: {condition['message']}"))
     known = {warning["code"] for warning in previous.get("warnings", [])}
     fresh = [warning for warning in current.get("warnings", []) if warning["code"] not in known]
-    return told + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
+    return changed + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
+
+
+def _comparable(status: Status) -> Status:
+    own = {*ConditionType, READY, *ABNORMAL}
+    conditions = {item["type"]: item for item in status.get("conditions", []) if item["type"] in own}
+    rest = {key: value for key, value in status.items() if key != "conditions" and value not in ([], None)}
+    return {**rest, "conditions": conditions}
 
 
 def _condition(condition_type: ConditionType, outcome: Outcome) -> ConditionUpdate:
@@ -119,14 +131,14 @@ def _condition(condition_type: ConditionType, outcome: Outcome) -> ConditionUpda
             assert_never(outcome)
 
 
-def _summary(outcomes: Mapping[ConditionType, Outcome], verdicts: list[ConditionUpdate]) -> list[ConditionUpdate]:
-    unhappy = [verdict for verdict in verdicts if verdict.status != "True"]
+def _summary(outcomes: Mapping[ConditionType, Outcome], updates: list[ConditionUpdate]) -> list[ConditionUpdate]:
+    unhappy = [update for update in updates if update.status != "True"]
     if not unhappy:
-        return [ConditionUpdate(READY, "True", Reason.CONVERGED, "everything the spec asks for is there")]
-    status = "False" if any(verdict.status == "False" for verdict in unhappy) else "Unknown"
-    first = next(verdict for verdict in unhappy if verdict.status == status)
-    told = [verdict for verdict in unhappy if verdict.reason != Reason.WAITING_FOR_DEPENDENCY] or unhappy
-    message = "; ".join(f"{verdict.type}: {verdict.message}" for verdict in told)
+        return [ConditionUpdate(READY, "True", Reason.CONVERGED, "everything that the spec asks for is in place")]
+    status = "False" if any(update.status == "False" for update in unhappy) else "Unknown"
+    first = next(update for update in unhappy if update.status == status)
+    causes = [update for update in unhappy if update.reason != Reason.WAITING_FOR_DEPENDENCY] or unhappy
+    message = "; ".join(f"{update.type}: {update.message}" for update in causes)
     stalled = any(isinstance(outcome, Blocked) for outcome in outcomes.values())
     return [
         ConditionUpdate(READY, status, first.reason, message),
@@ -134,19 +146,19 @@ def _summary(outcomes: Mapping[ConditionType, Outcome], verdicts: list[Condition
     ]
 
 
-def _dated(previous: Status, verdicts: list[ConditionUpdate], generation: int, now: datetime) -> list[Condition]:
+def _dated(previous: Status, updates: list[ConditionUpdate], generation: int, now: datetime) -> list[Condition]:
     before = {condition["type"]: condition for condition in previous.get("conditions", [])}
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
         {
-            "type": str(verdict.type),
-            "status": verdict.status,
-            "reason": str(verdict.reason),
-            "message": verdict.message[:32768],
+            "type": str(update.type),
+            "status": update.status,
+            "reason": str(update.reason),
+            "message": update.message[:MAX_MESSAGE_CHARACTERS],
             "observedGeneration": generation,
-            "lastTransitionTime": _transition(before.get(str(verdict.type)), verdict.status, stamp),
+            "lastTransitionTime": _transition(before.get(str(update.type)), update.status, stamp),
         }
-        for verdict in verdicts
+        for update in updates
     ]
 
 
@@ -155,15 +167,15 @@ def _transition(before: Condition | None, status: str, stamp: str) -> str:
 
 
 def _facts(previous: Status, outcomes: Mapping[ConditionType, Outcome]) -> Status:
-    """Merges what the steps report over what was known; what nobody requests any more is forgotten."""
-    told: Status = {}
-    for field, (aspects, read) in _FACTS.items():
-        asked = [outcomes[condition_type] for condition_type in aspects if condition_type in outcomes]
-        requested = [outcome for outcome in asked if outcome.reason != Reason.NOT_REQUESTED]
+    """Merges the facts of the steps over the known ones; facts of a section that the spec dropped are removed."""
+    facts: Status = {}
+    for field, (condition_types, read) in _FACTS.items():
+        reported = [outcomes[condition_type] for condition_type in condition_types if condition_type in outcomes]
+        requested = [outcome for outcome in reported if outcome.reason != Reason.NOT_REQUESTED]
         values = [read(outcome.facts) for outcome in requested] + [previous.get(field)] * bool(requested)
         if known := [value for value in values if value is not None]:
-            told[field] = known[0]
-    return told
+            facts[field] = known[0]
+    return facts
 
 
 def _pull_secrets(facts: Facts) -> Status | None:
@@ -177,7 +189,7 @@ def _pull_secrets(facts: Facts) -> Status | None:
         "summary": f"{observed.ready}/{observed.namespaces}",
         "failures": [
             {"namespace": failure.namespace, "reason": str(failure.reason), "message": failure.message}
-            for failure in sorted(observed.failures, key=lambda failure: failure.namespace)[:SHOWN_FAILURES]
+            for failure in sorted(observed.failures, key=lambda failure: failure.namespace)[:MAX_LISTED_FAILURES]
         ],
         "secretName": observed.secret_name,
         "serviceAccounts": list(observed.service_accounts),

@@ -10,7 +10,7 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
-from lab.stage import install
+from lab.registry_fixture import install
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,8 @@ from harbor_operator.injector.injector import Injector
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.namespace import ObservedServiceAccount
 from harbor_operator.model.watch import Source, Synced, WatchEvent
-from lab.badroad import BadRoad
 from lab.controlplane import ControlPlane
+from lab.fault_proxy import FaultProxy
 from lab.operator import NAMESPACE
 from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
 from tests.unit.injector.rules import Key, Snapshot
@@ -111,12 +111,12 @@ async def running(plane: ControlPlane) -> AsyncIterator[Injector]:
 
 
 @asynccontextmanager
-async def run_injector_through_faults(plane: ControlPlane) -> AsyncIterator[tuple[BadRoad, RunningInjector]]:
+async def run_injector_through_faults(plane: ControlPlane) -> AsyncIterator[tuple[FaultProxy, RunningInjector]]:
     """An injector behind a proxy that injects faults."""
-    async with BadRoad.open(plane.url, plane.ca_path) as road:
-        kubeconfig = road.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
+    async with FaultProxy.open(plane.url, plane.ca_path) as proxy:
+        kubeconfig = proxy.kubeconfig(plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE))
         async with run_injector(plane, kubeconfig) as running_injector:
-            yield road, running_injector
+            yield proxy, running_injector
 
 
 @contextmanager
@@ -149,7 +149,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def until_server_answers(request: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Returns once the API server answers this; the injector may not have received the last event yet."""
+    """Returns once the API server answers this; the injector possibly receives the last event later."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while await request() != wanted:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The Admission port: the same cases against the fake and a real API server under the shipped rights."""
+"""The port AdmissionPolicyApi: the same cases against the fake and a real API server under the shipped rights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
-from lab.stage import allow_admission_policy, install
-from tests.fakes.admission import FakeAdmission, wishes
+from lab.registry_fixture import allow_admission_policy, install
+from tests.fakes.admission import FakeAdmission, desired_policies
 
 NAME = "harbor-operator.intra.cr"
 PATHS = {
@@ -39,13 +39,13 @@ def granted(plane: ControlPlane) -> Iterator[ControlPlane]:
     plane.kubectl("delete", "clusterrole,clusterrolebinding", "harbor-operator-admission-policy")
 
 
-class Hand(Protocol):
-    """Somebody else who works on the same cluster."""
+class OtherClient(Protocol):
+    """Another client of the same cluster."""
 
     async def put(self, desired: DesiredPolicy) -> None: ...
 
 
-class FakeHand:
+class FakeOtherClient:
     def __init__(self, admission: FakeAdmission) -> None:
         self._admission = admission
 
@@ -53,7 +53,7 @@ class FakeHand:
         self._admission.put(desired)
 
 
-class RealHand:
+class RealOtherClient:
     def __init__(self, http: KubernetesClient) -> None:
         self._http = http
 
@@ -66,29 +66,29 @@ class RealHand:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[AdmissionPolicyApi, Hand]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[AdmissionPolicyApi, OtherClient]]:
     if request.param == "fake":
         fake = FakeAdmission()
-        yield fake, FakeHand(fake)
+        yield fake, FakeOtherClient(fake)
         return
     plane: ControlPlane = request.getfixturevalue("granted")
     operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     async with KubernetesClient(operator) as ours, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as theirs:
-        yield KubernetesAdmissionPolicyApi(ours), RealHand(theirs)
+        yield KubernetesAdmissionPolicyApi(ours), RealOtherClient(theirs)
     plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
 
 
 @pytest.fixture
-def admission(both: tuple[AdmissionPolicyApi, Hand]) -> AdmissionPolicyApi:
+def admission(both: tuple[AdmissionPolicyApi, OtherClient]) -> AdmissionPolicyApi:
     return both[0]
 
 
 @pytest.fixture
-def hand(both: tuple[AdmissionPolicyApi, Hand]) -> Hand:
+def other(both: tuple[AdmissionPolicyApi, OtherClient]) -> OtherClient:
     return both[1]
 
 
-async def made(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> ObservedPolicy:
+async def created(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> ObservedPolicy:
     await admission.create(desired)
     observed = await admission.read(desired.kind, desired.name)
     assert observed is not None
@@ -96,7 +96,7 @@ async def made(admission: AdmissionPolicyApi, desired: DesiredPolicy) -> Observe
 
 
 @pytest.mark.parametrize("kind", AdmissionKind)
-async def test_what_was_made_is_read_back_as_it_was_wished(admission: AdmissionPolicyApi, kind: AdmissionKind) -> None:
+async def test_a_created_object_is_read_back_as_desired(admission: AdmissionPolicyApi, kind: AdmissionKind) -> None:
     every: dict[str, Any] = {
         "serviceAccounts": ["builder", "default"],
         "namespaces": {
@@ -109,18 +109,18 @@ async def test_what_was_made_is_read_back_as_it_was_wished(admission: AdmissionP
             }
         },
     }
-    for desired in (*wishes(), *wishes(**every)):
+    for desired in (*desired_policies(), *desired_policies(**every)):
         if desired.kind is kind:
             assert await admission.read(desired.kind, desired.name) is None
-            observed = await made(admission, desired)
+            observed = await created(admission, desired)
             assert desired.owns(observed)
             assert observed.spec == desired.spec
             await admission.remove(desired, observed)
 
 
-async def test_nothing_is_made_over_what_has_come_to_the_name(admission: AdmissionPolicyApi, hand: Hand) -> None:
-    policy, _ = wishes()
-    await hand.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
+async def test_create_overwrites_no_object_of_another_client(admission: AdmissionPolicyApi, other: OtherClient) -> None:
+    policy, _ = desired_policies()
+    await other.put(replace(policy, labels={}, spec={**policy.spec, "failurePolicy": "Fail"}))
     theirs = await admission.read(policy.kind, policy.name)
     assert theirs is not None
     assert not policy.owns(theirs)
@@ -129,12 +129,12 @@ async def test_nothing_is_made_over_what_has_come_to_the_name(admission: Admissi
     assert await admission.read(policy.kind, policy.name) == theirs
 
 
-async def test_a_correction_leaves_nothing_of_what_was_added(admission: AdmissionPolicyApi, hand: Hand) -> None:
-    policy, _ = wishes()
+async def test_a_correction_removes_added_fields(admission: AdmissionPolicyApi, other: OtherClient) -> None:
+    policy, _ = desired_policies()
     rules = policy.spec["matchConstraints"]
     excluded = {**rules, "excludeResourceRules": [{**rules["resourceRules"][0], "resourceNames": ["default"]}]}
     added = {**policy.spec, "failurePolicy": "Fail", "matchConstraints": excluded}
-    await hand.put(replace(policy, spec=added))
+    await other.put(replace(policy, spec=added))
     before = await admission.read(policy.kind, policy.name)
     assert before is not None
     assert not policy.is_met_by(before)
@@ -150,15 +150,15 @@ async def test_a_correction_leaves_nothing_of_what_was_added(admission: Admissio
 
 
 async def test_removing_succeeds_on_what_is_gone(admission: AdmissionPolicyApi) -> None:
-    _, binding = wishes()
-    observed = await made(admission, binding)
+    _, binding = desired_policies()
+    observed = await created(admission, binding)
     await admission.remove(binding, observed)
     assert await admission.read(binding.kind, binding.name) is None
     await admission.remove(binding, observed)
 
 
-async def test_what_the_server_does_not_take_is_refused_in_its_words(admission: AdmissionPolicyApi) -> None:
-    policy, _ = wishes(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
+async def test_an_object_that_the_server_rejects_is_refused(admission: AdmissionPolicyApi) -> None:
+    policy, _ = desired_policies(namespaces={"selector": {"matchLabels": {"a b": "c"}}})
     with pytest.raises(Refused) as caught:
         await admission.create(policy)
     assert caught.value.reason is Reason.ADMISSION_POLICY_REFUSED
@@ -169,7 +169,7 @@ async def test_rights_are_missing_for_every_other_name(granted: ControlPlane) ->
     operator = from_kubeconfig(granted.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
     async with KubernetesClient(operator) as http:
         admission = KubernetesAdmissionPolicyApi(http)
-        for desired in wishes("other"):
+        for desired in desired_policies("other"):
             with pytest.raises(Refused, match="deploy/components/admission-policy") as caught:
                 await admission.create(desired)
             assert caught.value.reason is Reason.RIGHTS_MISSING
@@ -185,7 +185,7 @@ async def test_a_server_without_such_policies_says_so_with_and_without_rights() 
         install(lab)
         plane.restart_apiserver(flags=SWITCHED_OFF)
         operator = from_kubeconfig(plane.kubeconfig_for_service_account("harbor-operator", "harbor-operator"))
-        policy, _ = wishes()
+        policy, _ = desired_policies()
         async with KubernetesClient(operator) as http, KubernetesClient(from_kubeconfig(plane.kubeconfig)) as granted:
             with pytest.raises(Refused, match=r"Kubernetes 1\.36") as caught:
                 await KubernetesAdmissionPolicyApi(http).read(policy.kind, policy.name)

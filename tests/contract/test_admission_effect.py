@@ -17,7 +17,7 @@ from harbor_operator.model.admission import DesiredPolicy
 from harbor_operator.plan.admission import plan_admission
 from harbor_operator.plan.selection import is_selected
 from lab.controlplane import ControlPlane
-from tests.fakes.admission import asking, wishes
+from tests.fakes.admission import asking, desired_policies
 
 pytestmark = pytest.mark.lab
 
@@ -79,7 +79,7 @@ async def dry_runs(plane: ControlPlane) -> AsyncIterator[DryRuns]:
 
 
 async def test_a_new_account_gets_reference_and_annotation(dry_runs: DryRuns) -> None:
-    dry_runs.put(*wishes(serviceAccounts=["builder"], secretName="pull"))
+    dry_runs.put(*desired_policies(serviceAccounts=["builder"], secretName="pull"))
     await dry_runs.wait_for("pull")
     plain = await dry_runs.create("canary")
     assert (references(plain), annotation(plain)) == (["pull"], "pull")
@@ -96,7 +96,7 @@ async def test_a_new_account_gets_reference_and_annotation(dry_runs: DryRuns) ->
     [("", "pull"), ("other", "other,pull"), ("other,,pull,third", "other,third,pull"), ("pull", "pull")],
 )
 async def test_an_existing_annotation_is_extended(dry_runs: DryRuns, before: str, after: str) -> None:
-    dry_runs.put(*wishes(serviceAccounts=["*"], secretName="pull"))
+    dry_runs.put(*desired_policies(serviceAccounts=["*"], secretName="pull"))
     await dry_runs.wait_for("pull")
     account = await dry_runs.create("canary", metadata={"annotations": {ANNOTATION: before, "theirs": "kept"}})
     assert annotation(account) == after
@@ -104,8 +104,8 @@ async def test_an_existing_annotation_is_extended(dry_runs: DryRuns, before: str
 
 
 async def test_two_registries_attach_both_secrets(dry_runs: DryRuns) -> None:
-    dry_runs.put(*wishes(serviceAccounts=["*"], secretName="one"))
-    dry_runs.put(*wishes("other", serviceAccounts=["*"], secretName="two"))
+    dry_runs.put(*desired_policies(serviceAccounts=["*"], secretName="one"))
+    dry_runs.put(*desired_policies("other", serviceAccounts=["*"], secretName="two"))
     await dry_runs.wait_for("one")
     await dry_runs.wait_for("two")
     account = await dry_runs.create("canary", imagePullSecrets=[{"name": "theirs"}])
@@ -155,7 +155,7 @@ async def test_the_server_selects_the_namespaces_that_the_injector_selects(dry_r
 
 
 async def test_an_error_in_the_policy_does_not_block_accounts(dry_runs: DryRuns) -> None:
-    policy, binding = wishes(serviceAccounts=["*"], secretName="pull")
+    policy, binding = desired_policies(serviceAccounts=["*"], secretName="pull")
     patch = '[JSONPatch{op: "add", path: "/nowhere/at/all", value: 1}]'
     spoiled = {"mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}]}
     broken = {"matchConditions": [{"name": "broken", "expression": "[1][2] == 3"}]}
@@ -163,6 +163,6 @@ async def test_an_error_in_the_policy_does_not_block_accounts(dry_runs: DryRuns)
     for number, error in enumerate(errors):
         dry_runs.put(replace(policy, spec={**policy.spec, **error}), binding)
         # A policy that is created later becomes active no sooner.
-        dry_runs.put(*wishes("later", serviceAccounts=["*"], secretName=f"later-{number}"))
+        dry_runs.put(*desired_policies("later", serviceAccounts=["*"], secretName=f"later-{number}"))
         await dry_runs.wait_for(f"later-{number}")
         assert references(await dry_runs.create("canary")) == [f"later-{number}"]

@@ -18,8 +18,8 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.limits import UNANSWERED_WRITE_SECONDS
 from harbor_operator.model.injection import Claim, DesiredInjection
-from lab.badroad import BadRoad, Luck
 from lab.controlplane import ControlPlane
+from lab.fault_proxy import FaultMix, FaultProxy
 from lab.operator import USER
 from tests.contract.concurrent_writers import ConcurrentWriter, ExpectedEntries
 from tests.contract.injection import (
@@ -107,20 +107,20 @@ class Registries:
 class Chaos:
     """Injects faults, cuts watches, lets the history expire and changes registries, until cancelled."""
 
-    def __init__(self, road: BadRoad, registries: Registries, random: random.Random) -> None:
-        self._road = road
+    def __init__(self, proxy: FaultProxy, registries: Registries, random: random.Random) -> None:
+        self._proxy = proxy
         self._registries = registries
         self._random = random
 
     async def run(self) -> None:
-        self._road.luck = Luck(self._random)
-        actions = [self._road.cut, self._road.expire, self._change, self._registries.withdraw_old_claims]
+        self._proxy.fault_mix = FaultMix(self._random)
+        actions = [self._proxy.cut, self._proxy.expire, self._change, self._registries.withdraw_old_claims]
         try:
             while True:
                 await asyncio.sleep(self._random.uniform(0, 0.2))
                 self._random.choice(actions)()
         finally:
-            self._road.luck = None
+            self._proxy.fault_mix = None
 
     def _change(self) -> None:
         self._registries.change(self._random.choice(["uid-a", "uid-b"]))
@@ -139,16 +139,16 @@ async def test_after_chaos_the_cluster_is_in_the_required_state(
     expected = ExpectedEntries(NAMES)
     seeds = [seed * 10 + number for number in range(WRITERS)]
     writers = [ConcurrentWriter(http, random.Random(each), expected, f"storm-{each}") for each in seeds]  # noqa: S311 - a seed makes it repeatable
-    async with run_injector_through_faults(plane) as (road, running_injector):
+    async with run_injector_through_faults(plane) as (proxy, running_injector):
         registries = Registries(running_injector, random.Random(seed))  # noqa: S311 - a seed makes it repeatable
-        chaos = Chaos(road, registries, random.Random(seed + 100))  # noqa: S311 - a seed makes it repeatable
+        chaos = Chaos(proxy, registries, random.Random(seed + 100))  # noqa: S311 - a seed makes it repeatable
         await run_all(writers, chaos)
         # A new credential resets every back-off, also that of conflicts.
         for uid in ("uid-a", "uid-b"):
             registries.change(uid)
         await until_right(http, registries, expected)
         running_injector.clock.offset += UNANSWERED_WRITE_SECONDS  # by then, no write without answer is in flight
-        road.expire()
+        proxy.expire()
         await until(registries.is_clean)
         assert expected.losses(await listed(http, "serviceaccounts")) == []
         taken = {
@@ -157,7 +157,7 @@ async def test_after_chaos_the_cluster_is_in_the_required_state(
             if observed.uid in expected.foreign_secrets
         }
         assert taken <= {""}
-        await check_relist_writes_nothing(plane, road, running_injector)
+        await check_relist_writes_nothing(plane, proxy, running_injector)
         registries.remove_all()
         await until_right(http, registries, expected)
         await until(registries.is_clean)
@@ -199,14 +199,15 @@ def rules(registries: Registries, expected: ExpectedEntries) -> DesiredCluster:
     return DesiredCluster(list(registries.declared.values()), owners, NAMES, taken=frozenset(expected.taken))
 
 
-async def check_relist_writes_nothing(plane: ControlPlane, road: BadRoad, running_injector: RunningInjector) -> None:
+async def check_relist_writes_nothing(
+    plane: ControlPlane, proxy: FaultProxy, running_injector: RunningInjector
+) -> None:
     """Makes the operator list everything again: it must write nothing."""
     mark = plane.audit.mark()
     before = dict(running_injector.cluster.listed)
-    road.expire()
-    await until(
-        lambda: all(
-            running_injector.cluster.listed[source] > before[source] for source in running_injector.injector.sources()
-        )
-    )
+    listed_since, sources = running_injector.cluster.listed, running_injector.injector.sources
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not all(listed_since[source] > before[source] for source in sources()):
+            proxy.expire()  # again, because it does not reach a watch that is reconnecting
+            await asyncio.sleep(1.0)
     assert plane.audit.writes_since(mark, user=USER) == []

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from pydantic import SecretStr
 
-from harbor_operator.adapters.kube_api import ApiError, RequestBody
+from harbor_operator.adapters.kube_api import ApiError, ApiRequest, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_objects import PartialObject
@@ -70,11 +70,8 @@ class RealClusterDriver:
 
     async def add_namespace(self, name: str) -> None:
         await self._create("/api/v1/namespaces", {"metadata": {"name": name}})
-        path = f"/api/v1/namespaces/{name}/serviceaccounts"
-        async with (
-            asyncio.timeout(20),
-            self._http.watch(path, {"fieldSelector": "metadata.name=default"}) as lines,
-        ):
+        accounts = ApiRequest("watch", ResourceRef("v1", "serviceaccounts", name, "default"))
+        async with asyncio.timeout(20), self._http.watch(accounts) as lines:
             assert not isinstance(lines, ApiError)
             await anext(aiter(lines))  # the controller manager has created the account
 

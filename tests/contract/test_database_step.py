@@ -28,7 +28,7 @@ DELETE = {"deletionPolicy": {"database": "Delete"}}
 
 
 @dataclass
-class World:
+class DatabaseFixture:
     """A real server, a registry of the test's own in it, and the step under test."""
 
     server: Postgres
@@ -88,107 +88,107 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, server: Postgres) -> World:
-    return World(server, request.node.name.removeprefix("test_").replace("_", "")[:30])
+def fixture(request: pytest.FixtureRequest, server: Postgres) -> DatabaseFixture:
+    return DatabaseFixture(server, request.node.name.removeprefix("test_").replace("_", "")[:30])
 
 
-async def test_a_second_pass_sends_no_statement_that_changes_anything(world: World) -> None:
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    assert world.changes()
-    world.mark = world.server.mark()
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    assert world.changes() == []
+async def test_a_second_pass_sends_no_statement_that_changes_anything(fixture: DatabaseFixture) -> None:
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    assert fixture.changes()
+    fixture.mark = fixture.server.mark()
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    assert fixture.changes() == []
 
 
-async def test_two_operators_at_once_make_everything_once(world: World) -> None:
-    outcomes = await asyncio.gather(*(world.step.reconcile(world.registry()) for _ in range(3)))
+async def test_two_operators_at_once_create_everything_once(fixture: DatabaseFixture) -> None:
+    outcomes = await asyncio.gather(*(fixture.step.reconcile(fixture.registry()) for _ in range(3)))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert len([statement for statement in world.changes() if statement.startswith("CREATE")]) == 2
+    assert len([statement for statement in fixture.changes() if statement.startswith("CREATE")]) == 2
 
 
-async def test_harbor_can_make_tables_with_the_secret_it_is_handed(world: World) -> None:
-    await world.step.reconcile(world.registry())
-    login = world.kube.values("intra", f"hreg-{world.name}-database-login")
-    with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}") as connection:
+async def test_harbor_can_make_tables_with_its_secret(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(fixture.registry())
+    login = fixture.kube.values("intra", f"hreg-{fixture.name}-database-login")
+    with fixture.server.connect(login["username"], login["password"], dbname=f"core_{fixture.name}") as connection:
         connection.execute("CREATE TABLE probe (id int)")
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
 
 
-async def test_a_password_that_drifted_is_set_again(world: World) -> None:
-    await world.step.reconcile(world.registry())
-    world.server.query(f"ALTER ROLE \"{world.role}\" PASSWORD 'drifted'")
-    world.mark = world.server.mark()
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    (statement,) = world.changes()
+async def test_a_password_that_drifted_is_set_again(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(fixture.registry())
+    fixture.server.query(f"ALTER ROLE \"{fixture.role}\" PASSWORD 'drifted'")
+    fixture.mark = fixture.server.mark()
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    (statement,) = fixture.changes()
     assert "SCRAM-SHA-256$" in statement
 
 
-async def test_a_wrong_admin_password(world: World) -> None:
-    world.give_admin(world.server.provisioner_user, "wrong0secret")
+async def test_a_wrong_admin_password(fixture: DatabaseFixture) -> None:
+    fixture.give_admin(fixture.server.provisioner_user, "wrong0secret")
     with pytest.raises(Refused) as refusal:
-        await world.step.reconcile(world.registry())
+        await fixture.step.reconcile(fixture.registry())
     assert refusal.value.reason is Reason.DATABASE_CREDENTIALS_REJECTED
     assert "Secret 'pg-admin'" in str(refusal.value)
     assert "wrong0secret" not in str(refusal.value)
 
 
-async def test_a_foreign_database_and_the_remedy_of_the_message(world: World) -> None:
-    world.server.query(f"CREATE DATABASE core_{world.name}")
-    world.mark = world.server.mark()
-    refused = await world.step.reconcile(world.registry())
+async def test_a_foreign_database_and_the_remedy_of_the_message(fixture: DatabaseFixture) -> None:
+    fixture.server.query(f"CREATE DATABASE core_{fixture.name}")
+    fixture.mark = fixture.server.mark()
+    refused = await fixture.step.reconcile(fixture.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_OWNED_BY_OTHER
-    assert world.changes() == []
+    assert fixture.changes() == []
 
-    world.run(refused.message.split("(", 1)[1].split(")", 1)[0])
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
+    fixture.run(refused.message.split("(", 1)[1].split(")", 1)[0])
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
 
 
-async def test_a_role_of_somebody_else(world: World) -> None:
-    world.server.query(f'CREATE ROLE "{world.role}" LOGIN')
-    refused = await world.step.reconcile(world.registry())
+async def test_a_role_of_another_owner(fixture: DatabaseFixture) -> None:
+    fixture.server.query(f'CREATE ROLE "{fixture.role}" LOGIN')
+    refused = await fixture.step.reconcile(fixture.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_ROLE_TAKEN
-    world.run(refused.message.split("run: ", 1)[1].split(" Otherwise", 1)[0])
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
+    fixture.run(refused.message.split("run: ", 1)[1].split(" Otherwise", 1)[0])
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
 
 
-async def test_a_recreated_registry_takes_up_what_was_kept(world: World) -> None:
-    await world.step.reconcile(world.registry())
-    assert isinstance(await world.step.teardown(world.registry()), Done)
-    world.uid = "uid-2"
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
-    assert not world.exists(f"core_{world.name}")
+async def test_a_recreated_registry_takes_up_what_was_retained(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(fixture.registry())
+    assert isinstance(await fixture.step.teardown(fixture.registry()), Done)
+    fixture.uid = "uid-2"
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    assert isinstance(await fixture.step.teardown(fixture.registry(**DELETE)), Done)
+    assert not fixture.exists(f"core_{fixture.name}")
 
 
-async def test_a_role_in_use_elsewhere_keeps_its_password(world: World) -> None:
-    await world.step.reconcile(world.registry())
-    login = world.kube.values("intra", f"hreg-{world.name}-database-login")
-    other = World(world.server, world.name, uid="uid-of-another-cluster")
+async def test_a_role_in_use_elsewhere_keeps_its_password(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(fixture.registry())
+    login = fixture.kube.values("intra", f"hreg-{fixture.name}-database-login")
+    other = DatabaseFixture(fixture.server, fixture.name, uid="uid-of-another-cluster")
     other.step = DatabaseStep(other.kube, PsycopgPostgres(), lambda: SecretStr("another0password"))
-    with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}"):
+    with fixture.server.connect(login["username"], login["password"], dbname=f"core_{fixture.name}"):
         refused = await other.step.reconcile(other.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_ROLE_TAKEN
     assert other.changes() == []
 
 
-async def test_delete_drops_even_what_is_in_use(world: World) -> None:
-    await world.step.reconcile(world.registry(release={"version": "1.5.0"}))
-    login = world.kube.values("intra", f"hreg-{world.name}-database-login")
-    with world.server.connect(login["username"], login["password"], dbname=f"core_{world.name}"):
-        assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
-    assert not world.exists(f"core_{world.name}")
-    assert not world.exists(f"clair_{world.name}")
-    assert (world.role,) not in world.server.query("SELECT rolname FROM pg_roles")
+async def test_delete_drops_even_what_is_in_use(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(fixture.registry(release={"version": "1.5.0"}))
+    login = fixture.kube.values("intra", f"hreg-{fixture.name}-database-login")
+    with fixture.server.connect(login["username"], login["password"], dbname=f"core_{fixture.name}"):
+        assert isinstance(await fixture.step.teardown(fixture.registry(**DELETE)), Done)
+    assert not fixture.exists(f"core_{fixture.name}")
+    assert not fixture.exists(f"clair_{fixture.name}")
+    assert (fixture.role,) not in fixture.server.query("SELECT rolname FROM pg_roles")
 
 
-async def test_a_superuser_will_do_as_well(world: World) -> None:
-    world.give_admin(world.server.admin_user, world.server.admin_password)
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    world.mark = world.server.mark()
-    assert isinstance(await world.step.reconcile(world.registry()), Done)
-    assert world.changes() == []
-    assert isinstance(await world.step.teardown(world.registry(**DELETE)), Done)
-    assert not world.exists(f"core_{world.name}")
+async def test_a_superuser_works_as_well(fixture: DatabaseFixture) -> None:
+    fixture.give_admin(fixture.server.admin_user, fixture.server.admin_password)
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    fixture.mark = fixture.server.mark()
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+    assert fixture.changes() == []
+    assert isinstance(await fixture.step.teardown(fixture.registry(**DELETE)), Done)
+    assert not fixture.exists(f"core_{fixture.name}")

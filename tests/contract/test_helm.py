@@ -30,11 +30,11 @@ from lab.chart import source_directories
 from lab.controlplane import ControlPlane
 from lab.gotools import program
 from lab.registries import Registry
-from tests.contract.helm_world import (
-    FakeWorld,
-    RealWorld,
-    Site,
-    World,
+from tests.contract.helm_fixture import (
+    FakeHelmFixture,
+    HelmFixture,
+    RealHelmFixture,
+    ReleaseOnClusterFixture,
     ended,
     now,
     put_user_secrets,
@@ -71,11 +71,11 @@ def chart(tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])
-def world(request: pytest.FixtureRequest, chart: str) -> Iterator[World]:
+def fixture(request: pytest.FixtureRequest, chart: str) -> Iterator[HelmFixture]:
     if request.param == "fake":
-        yield FakeWorld(chart)
+        yield FakeHelmFixture(chart)
         return
-    real = RealWorld(chart, request.getfixturevalue("kube"), request.getfixturevalue("real_helm"))
+    real = RealHelmFixture(chart, request.getfixturevalue("kube"), request.getfixturevalue("real_helm"))
     yield real
     request.getfixturevalue("plane").helm("uninstall", "cr", "-n", NAMESPACE, "--ignore-not-found")
 
@@ -98,25 +98,25 @@ def desired(chart: str, **values: Any) -> DesiredRelease:
     )
 
 
-async def revisions(world: World) -> list[tuple[int, str, str]]:
-    found = await world.kube.read_secrets(NAMESPACE, release_selector("cr"))
+async def revisions(fixture: HelmFixture) -> list[tuple[int, str, str]]:
+    found = await fixture.kube.read_secrets(NAMESPACE, release_selector("cr"))
     return [(r.number, r.status, r.digest) for r in read_revisions((s.name, s.labels) for s in found)]
 
 
-async def run(world: World, asked: DesiredRelease) -> RunResult:
-    await world.helm.start_upgrade(asked)
-    await world.settle(asked)
-    result = world.helm.result(NAMESPACE, "cr")
+async def run(fixture: HelmFixture, asked: DesiredRelease) -> RunResult:
+    await fixture.helm.start_upgrade(asked)
+    await fixture.settle(asked)
+    result = fixture.helm.result(NAMESPACE, "cr")
     assert result
     return result
 
 
-async def test_install_leaves_a_record_that_says_what_was_wished(world: World) -> None:
-    asked = desired(world.chart)
-    result = await run(world, asked)
+async def test_install_leaves_a_record_that_says_what_was_desired(fixture: HelmFixture) -> None:
+    asked = desired(fixture.chart)
+    result = await run(fixture, asked)
     assert result.succeeded, result.message
-    assert await revisions(world) == [(1, "deployed", "digest-1")]
-    newest = (await world.kube.read_secrets(NAMESPACE, release_selector("cr")))[0]
+    assert await revisions(fixture) == [(1, "deployed", "digest-1")]
+    newest = (await fixture.kube.read_secrets(NAMESPACE, release_selector("cr")))[0]
     stored = read_payload(newest.values["release"])
     assert stored.chart_version == "1.19.1"
     assert stored.harbor_version == "2.15.1"
@@ -125,51 +125,59 @@ async def test_install_leaves_a_record_that_says_what_was_wished(world: World) -
     assert abs((now() - stored.changed_at).total_seconds()) < 60
 
 
-async def test_upgrade_supersedes_and_relabels(world: World) -> None:
-    await run(world, desired(world.chart))
-    await run(world, desired(world.chart, size=2))
-    assert await revisions(world) == [(1, "superseded", "digest-1"), (2, "deployed", "digest-2")]
+async def test_ambiguous_strings_are_stored_as_sent(fixture: HelmFixture) -> None:
+    words = ["n", "y", "no", "7e12", "08", "1_000", "12:30:45", "~", "2026-01-02", "", "a\u0085b", "\U0001f600"]
+    asked = desired(fixture.chart, list=words, number=3, ratio=0.5)
+    assert (await run(fixture, asked)).succeeded
+    newest = (await fixture.kube.read_secrets(NAMESPACE, release_selector("cr")))[0]
+    assert read_payload(newest.values["release"]).config == unwrap_secrets(asked.values)
 
 
-async def test_a_run_is_seen_and_a_second_start_changes_nothing(world: World) -> None:
-    asked = desired(world.chart)
-    await world.helm.start_upgrade(asked)
-    await world.helm.start_upgrade(desired(world.chart, size=2))
-    progress = world.helm.running(NAMESPACE, "cr")
+async def test_upgrade_supersedes_and_relabels(fixture: HelmFixture) -> None:
+    await run(fixture, desired(fixture.chart))
+    await run(fixture, desired(fixture.chart, size=2))
+    assert await revisions(fixture) == [(1, "superseded", "digest-1"), (2, "deployed", "digest-2")]
+
+
+async def test_a_run_is_seen_and_a_second_start_changes_nothing(fixture: HelmFixture) -> None:
+    asked = desired(fixture.chart)
+    await fixture.helm.start_upgrade(asked)
+    await fixture.helm.start_upgrade(desired(fixture.chart, size=2))
+    progress = fixture.helm.running(NAMESPACE, "cr")
     assert progress
     assert progress.digest == "digest-1"
-    assert world.helm.running(NAMESPACE, "other") is None
-    await world.settle(asked)
-    assert world.helm.running(NAMESPACE, "cr") is None
-    assert await revisions(world) == [(1, "deployed", "digest-1")]
+    assert fixture.helm.running(NAMESPACE, "other") is None
+    await fixture.settle(asked)
+    assert fixture.helm.running(NAMESPACE, "cr") is None
+    assert await revisions(fixture) == [(1, "deployed", "digest-1")]
 
 
-async def test_failures_are_counted_and_told_without_secrets(world: World) -> None:
-    asked = desired(world.chart, boom=True)
-    first, second = await run(world, asked), await run(world, asked)
+async def test_failures_are_counted_and_reported_without_secrets(fixture: HelmFixture) -> None:
+    asked = desired(fixture.chart, boom=True)
+    first, second = await run(fixture, asked), await run(fixture, asked)
     assert (first.succeeded, first.failures, second.failures) == (False, 1, 2)
     assert "no luck with ***" in second.message
     assert SECRET not in second.message
-    mended = await run(world, desired(world.chart))
-    assert (mended.succeeded, mended.failures) == (True, 0)
+    corrected = await run(fixture, desired(fixture.chart))
+    assert (corrected.succeeded, corrected.failures) == (True, 0)
 
 
-async def test_a_chart_that_is_not_there_is_refused_by_name(world: World) -> None:
+async def test_a_chart_that_is_not_there_is_refused_by_name(fixture: HelmFixture) -> None:
     with pytest.raises(Refused, match="-absent'") as caught:
-        await world.helm.start_upgrade(desired(f"{world.chart}-absent"))
+        await fixture.helm.start_upgrade(desired(f"{fixture.chart}-absent"))
     assert caught.value.reason is Reason.CHART_UNAVAILABLE
 
 
-async def test_uninstall_forgets_and_may_be_repeated(world: World) -> None:
-    await run(world, desired(world.chart))
+async def test_uninstall_removes_the_release_and_is_idempotent(fixture: HelmFixture) -> None:
+    await run(fixture, desired(fixture.chart))
     for _ in range(2):
-        await world.helm.start_uninstall(NAMESPACE, "cr", "harbor-release", 60)
-        await world.settle()
-        result = world.helm.result(NAMESPACE, "cr")
+        await fixture.helm.start_uninstall(NAMESPACE, "cr", "harbor-release", 60)
+        await fixture.settle()
+        result = fixture.helm.result(NAMESPACE, "cr")
         assert result
         assert result.succeeded, result.message
         assert result.digest == ""
-    assert await revisions(world) == []
+    assert await revisions(fixture) == []
 
 
 @pytest.mark.lab
@@ -180,9 +188,11 @@ async def test_another_version_than_asked_for_is_refused(chart: str, real_helm: 
 
 
 @pytest.fixture
-def site(plane: ControlPlane, kube: KubernetesNamespaceResources, real_helm: SubprocessHelm) -> Iterator[Site]:
+def cluster(
+    plane: ControlPlane, kube: KubernetesNamespaceResources, real_helm: SubprocessHelm
+) -> Iterator[ReleaseOnClusterFixture]:
     put_user_secrets(plane)
-    yield Site(kube, real_helm)
+    yield ReleaseOnClusterFixture(kube, real_helm)
     plane.helm("uninstall", "cr", "-n", NAMESPACE, "--ignore-not-found", "--no-hooks")
     plane.kubectl("delete", "jobs", "--all", "-n", NAMESPACE)
 
@@ -190,42 +200,44 @@ def site(plane: ControlPlane, kube: KubernetesNamespaceResources, real_helm: Sub
 @pytest.mark.lab
 @pytest.mark.parametrize("before", [[], ["deployed"]], ids=["install", "upgrade"])
 async def test_a_lock_left_by_a_killed_helm_is_cleared_and_the_run_repeated(
-    site: Site, chart: str, before: list[str]
+    cluster: ReleaseOnClusterFixture, chart: str, before: list[str]
 ) -> None:
     if before:
-        await site.reconcile(chart)
-    await site.step.reconcile(wanted(chart, {"logLevel": "debug"}))
-    os.killpg(await site.at_work(), signal.SIGKILL)
-    await ended(site.helm, "cr")
+        await cluster.reconcile(chart)
+    await cluster.step.reconcile(wanted(chart, {"logLevel": "debug"}))
+    os.killpg(await cluster.at_work(), signal.SIGKILL)
+    await ended(cluster.helm, "cr")
 
-    outcome = await site.reconcile(chart)
+    outcome = await cluster.reconcile(chart)
     assert outcome.reason is Reason.RELEASE_LOCKED, outcome
-    assert await site.statuses() in ([*before, "pending-upgrade"], [*before, "pending-install"])
-    site.late = timedelta(seconds=700)
-    outcome = await site.reconcile(chart)
+    assert await cluster.statuses() in ([*before, "pending-upgrade"], [*before, "pending-install"])
+    cluster.late = timedelta(seconds=700)
+    outcome = await cluster.reconcile(chart)
     assert outcome.reason is Reason.RELEASE_LOCKED, outcome
-    assert await site.statuses() == [*before, "failed"]
+    assert await cluster.statuses() == [*before, "failed"]
 
-    outcome = await site.reconcile(chart)
+    outcome = await cluster.reconcile(chart)
     assert outcome.reason is (Reason.RELEASE_UPGRADING if before else Reason.RELEASE_INSTALLING), outcome
-    assert (await site.statuses())[-1] == "deployed"
+    assert (await cluster.statuses())[-1] == "deployed"
 
 
 @pytest.mark.lab
-async def test_helm_writes_down_that_it_was_stopped(site: Site, chart: str) -> None:
-    await site.step.reconcile(wanted(chart, {"logLevel": "debug"}))
-    await site.at_work()
-    await site.helm.aclose()
-    assert await site.statuses() == ["failed"]
+async def test_helm_writes_down_that_it_was_stopped(cluster: ReleaseOnClusterFixture, chart: str) -> None:
+    await cluster.step.reconcile(wanted(chart, {"logLevel": "debug"}))
+    await cluster.at_work()
+    await cluster.helm.aclose()
+    assert await cluster.statuses() == ["failed"]
 
 
 @pytest.mark.lab
 @pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
-async def test_official_chart_is_installed_once_and_shows_no_secret(plane: ControlPlane, site: Site) -> None:
-    outcomes = [await site.reconcile(HARBOR_CHART) for _ in range(2)]
+async def test_official_chart_is_installed_once_and_shows_no_secret(
+    plane: ControlPlane, cluster: ReleaseOnClusterFixture
+) -> None:
+    outcomes = [await cluster.reconcile(HARBOR_CHART) for _ in range(2)]
     written = secret_versions(plane)
-    outcomes.append(await site.reconcile(HARBOR_CHART))
-    assert secret_versions(plane) == written, "a pass over an unchanged world wrote a Secret"
+    outcomes.append(await cluster.reconcile(HARBOR_CHART))
+    assert secret_versions(plane) == written, "a pass over an unchanged fixture wrote a Secret"
     reasons = [Reason.RELEASE_INSTALLING, Reason.WORKLOADS_NOT_READY, Reason.WORKLOADS_NOT_READY]
     assert [outcome.reason for outcome in outcomes] == reasons, outcomes
     assert outcomes[-1].facts.release_revision == 1
@@ -235,11 +247,11 @@ async def test_official_chart_is_installed_once_and_shows_no_secret(plane: Contr
 
     before = replica_sets(plane)
     for _ in range(2):
-        await site.reconcile(HARBOR_CHART, {"portal": {"replicas": 2}})
-    assert await site.statuses() == ["superseded", "deployed"]
+        await cluster.reconcile(HARBOR_CHART, {"portal": {"replicas": 2}})
+    assert await cluster.statuses() == ["superseded", "deployed"]
     assert replica_sets(plane) == before, "an upgrade that concerns one component restarted another"
-    assert isinstance(await site.dismantled(), Done)
-    assert await site.statuses() == []
+    assert isinstance(await cluster.torn_down(), Done)
+    assert await cluster.statuses() == []
 
 
 def replica_sets(plane: ControlPlane) -> set[str]:

@@ -1,4 +1,4 @@
-"""How Helm is started, fed, heard and ended: with a script in its place, so that no server is needed."""
+"""How Helm is started, gets its values, reports and ends: with a script in its place, so that no server is needed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ sleep 60 & child=$!
 touch "$here/$2/waits"
 wait $child
 """
-WISH = DesiredRelease(
+DESIRED = DesiredRelease(
     namespace="intra",
     name="cr",
     service_account="harbor-release",
@@ -63,7 +63,7 @@ WISH = DesiredRelease(
 
 
 @dataclass
-class Lab:
+class HelmProcessFixture:
     """A Helm whose program is a script, and the folder where the script leaves its traces."""
 
     folder: Path
@@ -88,7 +88,7 @@ class Lab:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
     program = tmp_path / "helm"
     program.write_text(SCRIPT)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -101,16 +101,16 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
     identity = FakeReleaseIdentity()
-    made = Lab(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
+    made = HelmProcessFixture(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
     made.then("exit 0")
     yield made
     await made.helm.aclose()
 
 
-async def test_arguments_say_everything_but_the_values(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    arguments = lab.trace("arguments").read_text()
+async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    arguments = fixture.trace("arguments").read_text()
     assert arguments.split()[:5] == ["upgrade", "cr", "harbor", "--install", "--namespace"]
     for words in (
         "--namespace intra",
@@ -123,35 +123,35 @@ async def test_arguments_say_everything_but_the_values(lab: Lab) -> None:
         "--kubeconfig /proc/self/fd/",
     ):
         assert words in arguments
-    assert SECRET not in arguments + lab.trace("environment").read_text()
+    assert SECRET not in arguments + fixture.trace("environment").read_text()
 
 
-async def test_values_come_by_standard_input(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    assert yaml.safe_load(lab.trace("input").read_text()) == {
+async def test_values_come_by_standard_input(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    assert yaml.safe_load(fixture.trace("input").read_text()) == {
         "password": SECRET,
         "chunksize": "20971520",
         "umlaut": "ü",
     }
-    assert SECRET not in "".join(p.read_text() for p in (lab.folder / "home").rglob("*") if p.is_file())
+    assert SECRET not in "".join(p.read_text() for p in (fixture.folder / "home").rglob("*") if p.is_file())
 
 
-async def test_environment_is_what_was_given_and_homes_of_its_own(lab: Lab) -> None:
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    environment = lab.trace("environment").read_text()
+async def test_environment_is_what_was_given_and_homes_of_its_own(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    environment = fixture.trace("environment").read_text()
     assert "HTTPS_PROXY=http://proxy.example.com" in environment
-    assert f"HELM_CACHE_HOME={lab.folder / 'home' / 'cache'}" in environment
-    assert stat.S_IMODE((lab.folder / "home").stat().st_mode) == 0o700
+    assert f"HELM_CACHE_HOME={fixture.folder / 'home' / 'cache'}" in environment
+    assert stat.S_IMODE((fixture.folder / "home").stat().st_mode) == 0o700
 
 
-async def test_message_is_the_end_of_stderr_without_secrets(lab: Lab) -> None:
+async def test_message_is_the_end_of_stderr_without_secrets(fixture: HelmProcessFixture) -> None:
     encoded = base64.b64encode(SECRET.encode()).decode()
-    lab.then(f"yes noise | head -c 5000 >&2; echo 'Error: {SECRET} and {encoded} and no' >&2; exit 1")
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+    fixture.then(f"yes noise | head -c 5000 >&2; echo 'Error: {SECRET} and {encoded} and no' >&2; exit 1")
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert not result.succeeded
     assert result.message.endswith("Error: *** and *** and no")
@@ -161,27 +161,27 @@ async def test_message_is_the_end_of_stderr_without_secrets(lab: Lab) -> None:
 async def test_program_that_is_not_there_is_a_failed_run(tmp_path: Path) -> None:
     settings = HelmSettings(str(tmp_path / "absent"), tmp_path / "home", CONNECTION, SOURCES)
     identity = FakeReleaseIdentity()
-    lab = Lab(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+    fixture = HelmProcessFixture(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert "absent' could not be started: No such file" in result.message
 
 
-async def test_closing_asks_helm_to_stop_and_hears_it_out(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
+async def test_closing_asks_helm_to_stop_and_waits_for_its_end(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
     async with asyncio.timeout(DEADLINE):
-        await lab.helm.aclose()
-    assert lab.trace("stopped").exists()
-    assert lab.helm.running("intra", "cr") is None
-    result = lab.helm.result("intra", "cr")
+        await fixture.helm.aclose()
+    assert fixture.trace("stopped").exists()
+    assert fixture.helm.running("intra", "cr") is None
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert not result.succeeded
-    await lab.helm.start_upgrade(WISH)
-    assert lab.helm.running("intra", "cr") is None, "nothing starts after closing"
+    await fixture.helm.start_upgrade(DESIRED)
+    assert fixture.helm.running("intra", "cr") is None, "nothing starts after closing"
 
 
 STUBBORN = """
@@ -192,41 +192,41 @@ while :; do sleep 1; done
 
 
 @pytest.mark.parametrize("script", [WAIT, STUBBORN])
-async def test_a_run_without_end_is_stopped(tmp_path: Path, lab: Lab, script: str) -> None:
-    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", CONNECTION, SOURCES, grace=0.3)
-    lab.helm = SubprocessHelm(settings, lab.identity, lambda: datetime.now(UTC))
-    lab.then(script)
-    await lab.helm.start_upgrade(replace(WISH, timeout_seconds=0))
-    await lab.ended()
-    result = lab.helm.result("intra", "cr")
+async def test_a_run_without_end_is_stopped(tmp_path: Path, fixture: HelmProcessFixture, script: str) -> None:
+    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", CONNECTION, SOURCES, grace_seconds=0.3)
+    fixture.helm = SubprocessHelm(settings, fixture.identity, lambda: datetime.now(UTC))
+    fixture.then(script)
+    await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=0))
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert "did not end within" in result.message
 
 
-async def test_runs_take_turns(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
-    await lab.helm.start_upgrade(replace(WISH, name="other"))
-    assert lab.helm.running("intra", "other")
-    await lab.helm.aclose()
-    assert not lab.trace("arguments", "other").exists()
-    result = lab.helm.result("intra", "other")
+async def test_runs_take_turns(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    assert fixture.helm.running("intra", "other")
+    await fixture.helm.aclose()
+    assert not fixture.trace("arguments", "other").exists()
+    result = fixture.helm.result("intra", "other")
     assert result
     assert result.message == "the run was stopped"
 
 
-async def test_uninstall_tolerates_what_is_gone(lab: Lab) -> None:
-    await lab.helm.start_uninstall("intra", "cr", "harbor-release", 30)
-    await lab.ended()
-    assert "uninstall cr --namespace intra --ignore-not-found --timeout 30s" in lab.trace("arguments").read_text()
+async def test_uninstall_tolerates_what_is_gone(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_uninstall("intra", "cr", "harbor-release", 30)
+    await fixture.ended()
+    assert "uninstall cr --namespace intra --ignore-not-found --timeout 30s" in fixture.trace("arguments").read_text()
 
 
-async def test_helm_acts_as_the_account_of_the_release(lab: Lab) -> None:
+async def test_helm_acts_as_the_account_of_the_release(fixture: HelmProcessFixture) -> None:
     """The kubeconfig can be read more than once, and holds the account's token and no credential of the operator."""
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    text = lab.trace("kubeconfig").read_text()
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    text = fixture.trace("kubeconfig").read_text()
     config = json.loads(text[: len(text) // 2])
     assert text == json.dumps(config) * 2
     assert config["users"][0]["user"] == {"token": "token-1-of-intra-harbor-release"}
@@ -235,61 +235,61 @@ async def test_helm_acts_as_the_account_of_the_release(lab: Lab) -> None:
     assert base64.b64decode(cluster["certificate-authority-data"]) == b"-----CA-----"
 
 
-async def test_the_token_is_in_no_argument_variable_or_named_file(lab: Lab) -> None:
-    lab.then('cat "$here/$2/kubeconfig" >&2; exit 1')
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    named = [path for path in lab.folder.rglob("*") if path.is_file() and path != lab.trace("kubeconfig")]
-    assert lab.trace("environment") in named
+async def test_the_token_is_in_no_argument_variable_or_named_file(fixture: HelmProcessFixture) -> None:
+    fixture.then('cat "$here/$2/kubeconfig" >&2; exit 1')
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    named = [path for path in fixture.folder.rglob("*") if path.is_file() and path != fixture.trace("kubeconfig")]
+    assert fixture.trace("environment") in named
     assert not [path for path in named if b"token-1" in path.read_bytes()]
-    result = lab.helm.result("intra", "cr")
+    result = fixture.helm.result("intra", "cr")
     assert result
     assert '"token": "***"' in result.message
 
 
-async def test_the_token_outlives_the_longest_end_of_its_run(lab: Lab) -> None:
-    await lab.helm.start_upgrade(replace(WISH, timeout_seconds=900))
-    await lab.ended()
-    assert lab.identity.issued == [("intra/harbor-release", 900 + 30 + 30 + 60)]
+async def test_the_token_outlives_the_longest_end_of_its_run(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=900))
+    await fixture.ended()
+    assert fixture.identity.issued == [("intra/harbor-release", 900 + 30 + 30 + 60)]
 
 
-async def test_a_run_that_had_to_wait_gets_a_fresh_token(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
-    await lab.helm.start_upgrade(replace(WISH, name="other"))
-    lab.then("exit 0")
-    os.killpg(_child(lab.helm, "cr"), signal.SIGKILL)
-    await lab.ended("other")
-    assert "token-3" in lab.trace("kubeconfig", "other").read_text()
+async def test_a_run_that_had_to_wait_gets_a_fresh_token(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    fixture.then("exit 0")
+    os.killpg(_child(fixture.helm, "cr"), signal.SIGKILL)
+    await fixture.ended("other")
+    assert "token-3" in fixture.trace("kubeconfig", "other").read_text()
 
 
-async def test_a_run_that_gets_no_fresh_token_fails_by_name(lab: Lab) -> None:
-    lab.then(WAIT)
-    await lab.helm.start_upgrade(WISH)
-    await lab.until(lab.trace("waits"))
-    await lab.helm.start_upgrade(replace(WISH, name="other"))
-    lab.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "the account is gone")
-    os.killpg(_child(lab.helm, "cr"), signal.SIGKILL)
-    await lab.ended("other")
-    result = lab.helm.result("intra", "other")
+async def test_a_run_that_gets_no_fresh_token_fails_by_name(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    fixture.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "the account is gone")
+    os.killpg(_child(fixture.helm, "cr"), signal.SIGKILL)
+    await fixture.ended("other")
+    result = fixture.helm.result("intra", "other")
     assert result
     assert (result.succeeded, result.message) == (False, "the account is gone")
 
 
-async def test_without_a_token_nothing_starts(lab: Lab) -> None:
-    lab.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "no such account")
+async def test_without_a_token_nothing_starts(fixture: HelmProcessFixture) -> None:
+    fixture.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "no such account")
     with pytest.raises(Refused, match="no such account"):
-        await lab.helm.start_upgrade(WISH)
-    assert lab.helm.running("intra", "cr") is None
-    assert not lab.trace("arguments").exists()
+        await fixture.helm.start_upgrade(DESIRED)
+    assert fixture.helm.running("intra", "cr") is None
+    assert not fixture.trace("arguments").exists()
 
 
-async def test_helm_works_where_no_name_of_a_chart_is_an_entry(lab: Lab) -> None:
+async def test_helm_works_where_no_name_of_a_chart_is_an_entry(fixture: HelmProcessFixture) -> None:
     """Helm prefers a directory of its working directory to a chart of the same name in the repository."""
-    await lab.helm.start_upgrade(WISH)
-    await lab.ended()
-    assert lab.trace("entries").read_text() == ""
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    assert fixture.trace("entries").read_text() == ""
 
 
 def _child(helm: SubprocessHelm, name: str) -> int:

@@ -71,7 +71,7 @@ def test_remote_storage_needs_no_volume_and_shows_no_password(chart: str, tmp_pa
     assert [word for word in GIVEN if word in rendered] == []
 
 
-def test_registry_is_told_version_and_chunk_size_as_plain_numbers(chart: str, tmp_path: Path) -> None:
+def test_registry_gets_version_and_chunk_size_as_plain_numbers(chart: str, tmp_path: Path) -> None:
     config = next(o for o in objects(render(chart, tmp_path)) if o["kind"] == "ConfigMap" and "config.yml" in o["data"]
                   and "swift:" in o["data"]["config.yml"])  # fmt: skip
     text = config["data"]["config.yml"]

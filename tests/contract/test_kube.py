@@ -1,4 +1,4 @@
-"""The same cases against the fake and a real API server, so that the fake cannot lie."""
+"""The port NamespaceResources: the same cases against the fake and a real API server."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def plain(secret: StoredSecret | None) -> dict[str, str]:
     return {key: value.get_secret_value() for key, value in secret.values.items()}
 
 
-async def test_what_is_not_there_is_none(kube: NamespaceResources) -> None:
+async def test_a_missing_object_is_none(kube: NamespaceResources) -> None:
     assert await kube.read_secret(NAMESPACE, "absent") is None
     assert await kube.read_config_map(NAMESPACE, "absent") is None
     assert await kube.read_workloads(NAMESPACE, "release=absent") == []
 
 
-async def test_a_secret_is_made_once_and_read_ever_after(kube: NamespaceResources, name: str) -> None:
-    made = await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
-    requeue_after = await kube.ensure_secret(NAMESPACE, name, lambda: word("second"), OWNER)
-    assert plain(made) == plain(requeue_after) == {"password": "first"}
-    assert made.resource_version == requeue_after.resource_version
-    assert made.labels == OWNER
+async def test_a_secret_is_created_once_and_then_only_read(kube: NamespaceResources, name: str) -> None:
+    created = await kube.ensure_secret(NAMESPACE, name, lambda: word("first"), OWNER)
+    again = await kube.ensure_secret(NAMESPACE, name, lambda: word("second"), OWNER)
+    assert plain(created) == plain(again) == {"password": "first"}
+    assert created.resource_version == again.resource_version
+    assert created.labels == OWNER
 
 
 async def test_keys_that_are_missing_are_added(kube: NamespaceResources, name: str) -> None:
@@ -76,9 +76,9 @@ async def test_applying_writes_only_a_difference(kube: NamespaceResources, name:
     assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "b"}
 
 
-async def test_a_secret_of_somebody_else_is_refused_and_kept(kube: NamespaceResources, name: str) -> None:
-    somebody = {"app.kubernetes.io/managed-by": "somebody"}
-    await kube.apply_secret(NAMESPACE, name, word("theirs"), somebody)
+async def test_a_secret_of_another_owner_is_refused_and_kept(kube: NamespaceResources, name: str) -> None:
+    other = {"app.kubernetes.io/managed-by": "other"}
+    await kube.apply_secret(NAMESPACE, name, word("theirs"), other)
     with pytest.raises(Refused) as refused:
         await kube.ensure_secret(NAMESPACE, name, lambda: word("ours"), OWNER)
     assert refused.value.reason == Reason.SECRET_INVALID
@@ -106,16 +106,16 @@ async def test_a_patch_is_locked_by_the_version(kube: NamespaceResources, name: 
 
 
 async def test_the_content_has_a_date_of_its_own(kube: NamespaceResources, name: str) -> None:
-    born = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
-    assert born.changed_at is not None
-    assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).changed_at == born.changed_at
-    later, number = born, 0
+    created = await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)
+    assert created.changed_at is not None
+    assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).changed_at == created.changed_at
+    later, number = created, 0
     async with asyncio.timeout(30):
-        while later.changed_at == born.changed_at:  # the server dates by the second
+        while later.changed_at == created.changed_at:  # the server dates writes with a resolution of one second
             number += 1
             later = await kube.apply_secret(NAMESPACE, name, word(str(number)), OWNER)
     assert later.changed_at is not None
-    assert later.changed_at > born.changed_at
+    assert later.changed_at > created.changed_at
 
 
 async def test_secrets_are_listed_by_label(kube: NamespaceResources, name: str) -> None:
@@ -133,7 +133,7 @@ async def test_there_are_no_registries_yet(kube: NamespaceResources) -> None:
 
 
 async def patiently(ask: Callable[[], Awaitable[list[Manifest]]]) -> list[Manifest]:
-    """Asks again as a pass would: a server whose CRD is seconds old asks to slow down while it warms up."""
+    """Retries as the reconciler would: a server whose CRD is seconds old answers 429 until it is ready."""
     while True:
         try:
             return await ask()

@@ -25,7 +25,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.pod_eviction import PodEvictionApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
-from lab.stage import allow_evictions, forbid_evictions
+from lab.registry_fixture import allow_evictions, forbid_evictions
 from tests.fakes.pods import FakePods
 
 APP = "cr.example.com:8443/team/app:1"

@@ -63,7 +63,7 @@ class DatabaseFixture:
             assert await session.lock()
             await session.apply(changes)
 
-    async def converge(self) -> None:
+    async def reconcile(self) -> None:
         await self.apply(*plan_changes(self.desired, await self.read(), PASSWORD))
 
 
@@ -122,7 +122,7 @@ async def test_an_empty_server_holds_nothing_of_ours(db: DatabaseFixture) -> Non
 
 
 async def test_the_desired_state_is_reached_and_a_second_read_finds_no_difference(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     before = db.changed()
     observed = await db.read()
 
@@ -140,14 +140,14 @@ async def test_the_desired_state_is_reached_and_a_second_read_finds_no_differenc
 
 
 async def test_the_role_logs_in_with_its_password_and_can_create_tables(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     for name in db.names:
         login = await db.postgres.try_login(db.server, db.login, name)
         assert (login.result, login.may_create) == (LoginResult.ACCEPTED, True)
 
 
 async def test_a_login_with_another_password_is_an_answer(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     wrong = replace(db.login, password=SecretStr("wrong"))
     login = await db.postgres.try_login(db.server, wrong, db.names[0])
     assert login.result is LoginResult.WRONG_PASSWORD
@@ -155,7 +155,7 @@ async def test_a_login_with_another_password_is_an_answer(db: DatabaseFixture) -
 
 
 async def test_a_password_is_set_again(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     other = SecretStr("another0password")
     await db.apply(SetPassword(db.desired.role, other))
     login = await db.postgres.try_login(db.server, replace(db.login, password=other), db.names[0])
@@ -163,7 +163,7 @@ async def test_a_password_is_set_again(db: DatabaseFixture) -> None:
 
 
 async def test_a_login_into_a_database_that_is_not_there_is_refused(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     login = await db.postgres.try_login(db.server, db.login, "nowhere")
     assert login.result is LoginResult.REFUSED
 
@@ -178,33 +178,33 @@ async def test_a_wrong_admin_password_is_refused_by_name(db: DatabaseFixture) ->
 
 
 async def test_a_new_uid_is_written_over_the_old_one(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     db.desired = replace(db.desired, marker=Marker("intra/cr", "uid-2"))
-    await db.converge()
+    await db.reconcile()
     observed = await db.read()
     assert observed.role
     assert {observed.role.comment, *(d.comment for d in observed.databases)} == {db.desired.marker.comment}
 
 
 async def test_a_limit_that_drifted_is_set_again(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     await db.apply(AlterRole(db.desired.role, 7, ()))
     assert (observed := (await db.read()).role)
     assert observed.connection_limit == 7
-    await db.converge()
+    await db.reconcile()
     assert (observed := (await db.read()).role)
     assert observed.connection_limit == 50
 
 
 async def test_removal_takes_what_is_marked(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     await db.apply(*plan_removal(db.desired, await db.read()))
     observed = await db.read()
     assert (observed.role, observed.databases) == (None, ())
 
 
 async def test_removal_for_another_uid_takes_nothing(db: DatabaseFixture) -> None:
-    await db.converge()
+    await db.reconcile()
     other = replace(db.desired, marker=Marker("intra/cr", "uid-9"))
     assert plan_removal(other, await db.read()) == ()
 
@@ -216,7 +216,7 @@ async def test_an_admin_without_rights_is_refused(db: DatabaseFixture) -> None:
         db.lab.query(f"CREATE ROLE weak_{db.desired.role} LOGIN PASSWORD '{db.admin.password.get_secret_value()}'")
         db.admin = replace(db.admin, username=f"weak_{db.desired.role}")
     with pytest.raises(Refused) as refusal:
-        await db.converge()
+        await db.reconcile()
     assert refusal.value.reason is Reason.DATABASE_RIGHTS_MISSING
 
 
@@ -237,7 +237,7 @@ async def test_the_lock_keeps_the_second_session_out(real: DatabaseFixture) -> N
 async def test_the_clear_password_never_reaches_the_server(real: DatabaseFixture) -> None:
     assert real.lab
     mark = real.lab.mark()
-    await real.converge()
+    await real.reconcile()
     await real.apply(SetPassword(real.desired.role, PASSWORD))
     statements = [change.statement for change in real.lab.changes_since(mark)]
     assert any("SCRAM-SHA-256$" in statement for statement in statements)
@@ -247,7 +247,7 @@ async def test_the_clear_password_never_reaches_the_server(real: DatabaseFixture
 @pytest.mark.lab
 async def test_another_role_cannot_connect(real: DatabaseFixture) -> None:
     assert real.lab
-    await real.converge()
+    await real.reconcile()
     real.lab.query(f"CREATE ROLE other_{real.desired.role} LOGIN PASSWORD 'x'")
     other = PostgresLogin(f"other_{real.desired.role}", SecretStr("x"), "Secret 'other'")
     assert (await real.postgres.try_login(real.server, other, real.names[0])).result is LoginResult.REFUSED
@@ -256,11 +256,11 @@ async def test_another_role_cannot_connect(real: DatabaseFixture) -> None:
 @pytest.mark.lab
 async def test_rights_that_the_role_must_not_have_are_found_and_revoked(real: DatabaseFixture) -> None:
     assert real.lab
-    await real.converge()
+    await real.reconcile()
     real.lab.query(f"ALTER ROLE {real.desired.role} CREATEDB NOLOGIN VALID UNTIL '2020-01-01'")
     assert (role := (await real.read()).role)
     assert set(role.missing_attributes) == {Attribute.NO_CREATEDB, Attribute.LOGIN, Attribute.NO_EXPIRY}
-    await real.converge()
+    await real.reconcile()
     assert (role := (await real.read()).role)
     assert role.missing_attributes == ()
 

@@ -30,7 +30,7 @@ from lab.gotools import program
 from lab.operator import NAMESPACE as OPERATOR
 from lab.process import LabError
 from lab.registries import Registry
-from tests.contract.helm_world import Site, ended, now, put_user_secrets, write_chart
+from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, put_user_secrets, write_chart
 from tests.fakes.release import NAMESPACE, registry
 
 pytestmark = pytest.mark.lab
@@ -84,7 +84,7 @@ class Attack:
     """One registry whose owner attacks another one; `lives` says which objects of the victim are as they were."""
 
     plane: ControlPlane
-    site: Site
+    site: ReleaseOnClusterFixture
     folder: Path
     uids: dict[str, str]
 
@@ -137,7 +137,7 @@ async def attack(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Attack]:
     async with KubernetesClient(connection) as http:
         settings = HelmSettings(str(program("helm")), tmp_path / "helm", connection, ChartSources((), (str(tmp_path),)))
         helm = SubprocessHelm(settings, KubernetesReleaseIdentity(http), now)
-        attack = Attack(plane, Site(KubernetesNamespaceResources(http), helm), tmp_path, {})
+        attack = Attack(plane, ReleaseOnClusterFixture(KubernetesNamespaceResources(http), helm), tmp_path, {})
         attack.uids = {name: attack.read(name)["metadata"]["uid"] for name in CANARIES}
         yield attack
         await helm.aclose()

@@ -146,7 +146,7 @@ async def test_an_unknown_user_gets_no_login(rgw: RgwAdminFixture) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"access_key": "NOBODY"}, "`accessKey` in Secret 'rgw-admin' is unknown"),
+        ({"access_key": "UNKNOWN"}, "`accessKey` in Secret 'rgw-admin' is unknown"),
         ({"secret_key": SecretStr("n0tTheKey")}, "`secretKey` in Secret 'rgw-admin' does not belong"),
     ],
 )

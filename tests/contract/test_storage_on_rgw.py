@@ -27,7 +27,7 @@ NAMESPACE = "intra"
 READS = {"GET", "HEAD"}
 
 
-class Site:
+class GatewayFixture:
     """A registry of its own on the shared gateway: Secrets in a fake API server, everything else real."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -39,12 +39,12 @@ class Site:
         self.step = StorageStep(self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made))
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
 
-    def with_login(self, key: str = KEY) -> Site:
+    def with_login(self, key: str = KEY) -> GatewayFixture:
         username = self.gateway.ceph.create_swift_user(self.uid, "swift", KEY)
         self.kube.put(NAMESPACE, "swift", {"username": username, "password": key})
         return self
 
-    def with_admin(self) -> Site:
+    def with_admin(self) -> GatewayFixture:
         """An admin that has the one capability our documentation asks for."""
         ceph = self.gateway.ceph
         named = (f"--uid=a{self.uid}", "--display-name=admin", "--caps=users=*")
@@ -88,122 +88,128 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def site(gateway: Gateway) -> Site:
-    return Site(gateway)
+def fixture(gateway: Gateway) -> GatewayFixture:
+    return GatewayFixture(gateway)
 
 
-async def test_a_store_is_proven_once_and_then_only_looked_at(site: Site) -> None:
-    site.with_login()
-    first = await site.reconcile()
-    mark = site.gateway.front.mark()
+async def test_a_store_is_probed_once(fixture: GatewayFixture) -> None:
+    fixture.with_login()
+    first = await fixture.reconcile()
+    mark = fixture.gateway.front.mark()
 
     assert isinstance(first, Done)
-    assert site.objects() == [PROOF_OBJECT]
-    assert await site.reconcile() == first
-    observed = site.gateway.front.requests_since(mark)
+    assert fixture.objects() == [PROOF_OBJECT]
+    assert await fixture.reconcile() == first
+    observed = fixture.gateway.front.requests_since(mark)
     assert [(request.method, request.status) for request in observed] == [("GET", 204), ("HEAD", 204), ("HEAD", 200)]
 
 
-async def test_a_wrong_storage_url_is_named_and_heals_when_the_gateway_is_told(site: Site) -> None:
-    site.with_login()
-    site.gateway.announce_nothing()
+async def test_a_wrong_storage_url_is_named_and_recovers_when_the_gateway_is_configured(
+    fixture: GatewayFixture,
+) -> None:
+    fixture.with_login()
+    fixture.gateway.announce_nothing()
     try:
-        outcome = await site.reconcile()
+        outcome = await fixture.reconcile()
     finally:
-        site.gateway.announce_front()
+        fixture.gateway.announce_front()
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.STORAGE_URL_MISMATCH
-    wrong = f"http://localhost:{site.gateway.ceph.rgw_port}/swift/v1"
-    for words in (f"X-Storage-Url is '{wrong}'", "the scheme is 'http'", f"`rgw swift url = {site.gateway.front.url}`"):
+    wrong = f"http://localhost:{fixture.gateway.ceph.rgw_port}/swift/v1"
+    for words in (
+        f"X-Storage-Url is '{wrong}'",
+        "the scheme is 'http'",
+        f"`rgw swift url = {fixture.gateway.front.url}`",
+    ):
         assert words in outcome.message
-    assert isinstance(await site.reconcile(), Done)
+    assert isinstance(await fixture.reconcile(), Done)
 
 
-async def test_a_trailing_slash_in_rgw_swift_url_is_seen(site: Site) -> None:
-    site.with_login()
-    site.gateway.ceph.restart_rgw(f"{site.gateway.front.url}/")
+async def test_a_trailing_slash_in_rgw_swift_url_is_seen(fixture: GatewayFixture) -> None:
+    fixture.with_login()
+    fixture.gateway.ceph.restart_rgw(f"{fixture.gateway.front.url}/")
     try:
-        outcome = await site.reconcile()
+        outcome = await fixture.reconcile()
     finally:
-        site.gateway.announce_front()
+        fixture.gateway.announce_front()
 
     assert isinstance(outcome, Blocked)
     assert "double slash" in outcome.message
 
 
-async def test_a_body_limit_below_a_chunk_is_found_and_heals(site: Site) -> None:
-    site.with_login()
-    site.gateway.front.reconfigure(max_body="2m")
+async def test_a_body_limit_below_a_chunk_is_found_and_heals(fixture: GatewayFixture) -> None:
+    fixture.with_login()
+    fixture.gateway.front.reconfigure(max_body="2m")
     try:
         with pytest.raises(Refused, match="3 MiB") as refusal:
-            await site.reconcile()
+            await fixture.reconcile()
     finally:
-        site.gateway.front.reconfigure(max_body="0")
+        fixture.gateway.front.reconfigure(max_body="0")
 
     assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT
-    assert site.objects() == []
-    assert isinstance(await site.reconcile(), Done)
+    assert fixture.objects() == []
+    assert isinstance(await fixture.reconcile(), Done)
 
 
-async def test_a_default_chunk_passes(site: Site) -> None:
-    assert isinstance(await site.with_login().reconcile(chunkSizeMiB=20), Done)
+async def test_a_default_chunk_passes(fixture: GatewayFixture) -> None:
+    assert isinstance(await fixture.with_login().reconcile(chunkSizeMiB=20), Done)
 
 
-async def test_a_wrong_key_is_refused_and_heals(site: Site) -> None:
-    site.with_login("wr0ngkey")
+async def test_a_wrong_key_is_refused_and_heals(fixture: GatewayFixture) -> None:
+    fixture.with_login("wr0ngkey")
 
     with pytest.raises(Refused, match="Secret 'swift'") as refusal:
-        await site.reconcile()
+        await fixture.reconcile()
 
     assert refusal.value.reason is Reason.STORAGE_CREDENTIALS_REJECTED
     assert "wr0ngkey" not in str(refusal.value)
-    values = {"username": f"{site.uid}:swift", "password": KEY}
-    site.kube.put(NAMESPACE, "swift", values)
-    assert isinstance(await site.reconcile(), Done)
+    values = {"username": f"{fixture.uid}:swift", "password": KEY}
+    fixture.kube.put(NAMESPACE, "swift", values)
+    assert isinstance(await fixture.reconcile(), Done)
 
 
-async def test_a_login_is_provisioned_once_and_set_again_when_it_differs(site: Site) -> None:
-    site.with_admin()
-    first = await site.reconcile(provision=site.provision)
-    fronts = (site.gateway.front, site.gateway.admin_front)
+async def test_a_login_is_provisioned_once_and_set_again_when_it_differs(fixture: GatewayFixture) -> None:
+    fixture.with_admin()
+    first = await fixture.reconcile(provision=fixture.provision)
+    fronts = (fixture.gateway.front, fixture.gateway.admin_front)
     marks = [front.mark() for front in fronts]
 
     assert isinstance(first, Done)
-    assert site.kube.values(NAMESPACE, "swift") == {"username": f"{site.uid}:intra.cr", "password": site.made}
-    assert await site.reconcile(provision=site.provision) == first
+    assert fixture.kube.values(NAMESPACE, "swift") == {"username": f"{fixture.uid}:intra.cr", "password": fixture.made}
+    assert await fixture.reconcile(provision=fixture.provision) == first
     for front, mark in zip(fronts, marks, strict=True):
         assert {request.method for request in front.requests_since(mark)} <= READS
 
-    username = f"{site.uid}:intra.cr"
+    username = f"{fixture.uid}:intra.cr"
     meddle = ("--key-type=swift", "--secret-key=meddled")
-    site.gateway.ceph.admin("key", "create", f"--uid={site.uid}", f"--subuser={username}", *meddle)
-    assert isinstance(await site.reconcile(provision=site.provision), Done)
+    fixture.gateway.ceph.admin("key", "create", f"--uid={fixture.uid}", f"--subuser={username}", *meddle)
+    assert isinstance(await fixture.reconcile(provision=fixture.provision), Done)
 
 
-async def test_a_proxy_that_changes_the_signed_host_is_named(site: Site) -> None:
-    site.with_admin()
-    provision = {**site.provision, "adminURL": site.gateway.front.url}
+async def test_a_proxy_that_changes_the_signed_host_is_named(fixture: GatewayFixture) -> None:
+    fixture.with_admin()
+    provision = {**fixture.provision, "adminURL": fixture.gateway.front.url}
 
     with pytest.raises(Refused, match="a proxy changes the Host header"):
-        await site.reconcile(provision=provision)
+        await fixture.reconcile(provision=provision)
 
 
-async def test_delete_takes_everything_back_in_bites(site: Site) -> None:
-    site.with_admin()
-    assert isinstance(await site.reconcile(provision=site.provision), Done)
+async def test_delete_takes_everything_back_in_bites(fixture: GatewayFixture) -> None:
+    fixture.with_admin()
+    assert isinstance(await fixture.reconcile(provision=fixture.provision), Done)
     store = SwiftObjectStore()
-    account = site.gateway.account(f"{site.uid}:intra.cr", site.made)
-    at = Container(await store.login(account), site.container)
+    account = fixture.gateway.account(f"{fixture.uid}:intra.cr", fixture.made)
+    at = Container(await store.login(account), fixture.container)
     for number in range(30):
         await store.write_object(at, f"files/{number}", b"x", {})
     outcomes: list[Outcome] = []
     while not outcomes or isinstance(outcomes[-1], Pending):
-        outcomes.append(await site.step.teardown(site.registry(provision=site.provision)))
+        outcomes.append(await fixture.step.teardown(fixture.registry(provision=fixture.provision)))
         assert len(outcomes) < 10
 
     assert len(outcomes) > 1
     assert isinstance(outcomes[-1], Done)
-    assert site.container not in site.gateway.ceph.containers()
-    assert await HttpRgwAdmin().read_user(site.gateway.endpoint(), site.uid) is None
-    assert (NAMESPACE, "swift") not in site.kube.secrets
+    assert fixture.container not in fixture.gateway.ceph.containers()
+    assert await HttpRgwAdmin().read_user(fixture.gateway.endpoint(), fixture.uid) is None
+    assert (NAMESPACE, "swift") not in fixture.kube.secrets

@@ -1,1 +1,1 @@
-"""The whole operator against the whole lab, under exactly the rights that `deploy/` ships."""
+"""End-to-end tests: the operator on the complete lab, with exactly the RBAC rights of `deploy/`."""

@@ -1,4 +1,4 @@
-"""One lab, one operator and one full registry for all end-to-end tests; small registries for what must go wrong."""
+"""One lab, one operator and one full registry for all end-to-end tests; small registries for tests of failures."""
 
 from __future__ import annotations
 
@@ -9,51 +9,13 @@ import pytest
 
 from lab.lab import Lab
 from lab.observer import Observer
-from lab.operator import Operator
 from lab.registries import Registry
-from lab.stage import Stage, install
-from tests.e2e.evidence import ON_DUTY, evidence
+from lab.registry_fixture import RegistryFixture, install
+from tests.e2e.failure_report import failure_sections
+from tests.e2e.queries import remove_namespace
+from tests.e2e.running_operator import RunningOperator
 
 MakeRegistry = Callable[[str], Registry]
-
-
-class Shift:
-    """The operator that is on duty; it can be killed and replaced."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self._count = 0
-        self.logs: list[str] = []
-        self.operator = self.begin()
-        ON_DUTY.append(self)
-
-    def begin(self) -> Operator:
-        """Starts another replica under a name of its own."""
-        identity = f"operator-{self._count}"
-        self._count += 1
-        plane = self.lab.control_plane
-        self.operator = Operator.start(plane, self.lab.processes, identity=identity)
-        return self.operator
-
-    def replace(self, *, sigkill: bool = False) -> Operator:
-        """Ends the one on duty and returns the next, which leads."""
-        self.logs.append(self.operator.log)
-        if sigkill:
-            self.operator.kill()
-        else:
-            self.operator.stop()
-        self.begin()
-        self.operator.wait_leading()
-        return self.operator
-
-    def end(self) -> None:
-        """Ends the one on duty, and the shift."""
-        self.operator.stop()
-        ON_DUTY.remove(self)
-
-    def all_logs(self) -> str:
-        """Everything any replica of this shift has logged."""
-        return "\n".join([*self.logs, self.operator.log])
 
 
 @pytest.fixture(scope="session")
@@ -64,20 +26,20 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def shift(lab: Lab) -> Iterator[Shift]:
-    shift = Shift(lab)
-    shift.operator.wait_leading()
-    yield shift
-    shift.end()
+def running_operator(lab: Lab) -> Iterator[RunningOperator]:
+    running_operator = RunningOperator(lab)
+    running_operator.operator.wait_leading()
+    yield running_operator
+    running_operator.end()
 
 
 @pytest.fixture(scope="session")
-def stage(lab: Lab, shift: Shift) -> Stage:
-    """The full registry of deploy/examples, with everything True."""
-    stage = Stage.set_up(lab)
-    stage.registry.apply(stage.spec)
-    stage.registry.wait_ready()
-    return stage
+def full_registry(lab: Lab, running_operator: RunningOperator) -> RegistryFixture:
+    """The full registry of deploy/examples, ready."""
+    fixture = RegistryFixture.set_up(lab)
+    fixture.registry.apply(fixture.spec)
+    fixture.registry.wait_ready()
+    return fixture
 
 
 @pytest.fixture
@@ -88,8 +50,8 @@ def observer(lab: Lab) -> Iterator[Observer]:
 
 
 @pytest.fixture
-def make_registry(lab: Lab, shift: Shift) -> Iterator[MakeRegistry]:
-    """Makes registries in prepared namespaces of their own; they and their namespaces go with the test."""
+def make_registry(lab: Lab, running_operator: RunningOperator) -> Iterator[MakeRegistry]:
+    """Creates registries, each in its own prepared namespace; the end of the test deletes both."""
     made: list[Registry] = []
 
     def make(name: str) -> Registry:
@@ -104,10 +66,18 @@ def make_registry(lab: Lab, shift: Shift) -> Iterator[MakeRegistry]:
         lab.control_plane.kubectl("delete", "namespace", registry.namespace, "--wait=false")
 
 
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
+    """A namespace name that is derived from the test; the namespace is deleted at the end."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
+    yield name
+    remove_namespace(lab, name)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Adds to a failure what anybody would ask for first."""
+    """Adds logs and the state of pods and node to the report of a failed test."""
     report = yield
     if report.failed:
-        report.sections += evidence(getattr(item, "funcargs", {}))
+        report.sections += failure_sections(getattr(item, "funcargs", {}))
     return report

@@ -1,4 +1,4 @@
-"""A Redis that Harbor cannot use: refused by name before Harbor finds out, and taken as soon as it is mended."""
+"""A Redis that Harbor cannot use: the condition names the cause, and becomes True after the fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ StartRedis = Callable[[Mode, str | None], Redis]
 
 @pytest.fixture
 def start_redis(lab: Lab, request: pytest.FixtureRequest) -> Iterator[StartRedis]:
-    """Starts a Redis of any shape, which ends with the test."""
+    """Starts a Redis in any mode; it stops at the end of the test."""
     started: list[Redis] = []
 
     def start(mode: Mode, password: str | None) -> Redis:
@@ -37,10 +37,10 @@ def spec_for(redis: Redis, **changes: Any) -> dict[str, Any]:
     return {"externalURL": "https://localhost:1", "checkIntervalSeconds": 5, "cache": cache}
 
 
-def test_a_cluster_is_refused_with_the_error_harbor_would_get(
+def test_cluster_mode_is_rejected_with_the_error_that_harbor_would_get(
     lab: Lab, start_redis: StartRedis, make_registry: MakeRegistry
 ) -> None:
-    registry, cluster, alone = make_registry("cache-cluster"), start_redis("cluster", PASSWORD), lab.services.redis
+    registry, cluster, standalone = make_registry("cache-cluster"), start_redis("cluster", PASSWORD), lab.services.redis
     registry.put_secret("redis", {"password": PASSWORD})
     registry.apply(spec_for(cluster))
 
@@ -49,12 +49,12 @@ def test_a_cluster_is_refused_with_the_error_harbor_would_get(
     assert "'MOVED'" in seen["message"]
     assert "use one primary" in seen["message"]
 
-    registry.put_secret("redis", {"password": alone.password or ""})
-    registry.patch(spec_for(alone))
+    registry.put_secret("redis", {"password": standalone.password or ""})
+    registry.patch(spec_for(standalone))
     registry.wait_condition("CacheReady", "True", "Converged")
 
 
-def test_a_replica_names_its_primary_and_is_taken_once_promoted(
+def test_a_replica_is_rejected_with_its_primary_and_accepted_after_promotion(
     start_redis: StartRedis, make_registry: MakeRegistry
 ) -> None:
     registry, replica = make_registry("cache-replica"), start_redis("replica", PASSWORD)
@@ -68,16 +68,16 @@ def test_a_replica_names_its_primary_and_is_taken_once_promoted(
 
     with replica.client() as client:
         client.replicaof("NO", "ONE")
-    healed = registry.wait_condition("CacheReady", "True", "Converged")
-    assert f"at '{replica.host}:{replica.port}' is a primary" in healed["message"]
+    recovered = registry.wait_condition("CacheReady", "True", "Converged")
+    assert f"at '{replica.host}:{replica.port}' is a primary" in recovered["message"]
 
 
-def test_a_sentinel_wants_the_name_of_its_master_set(start_redis: StartRedis, make_registry: MakeRegistry) -> None:
+def test_a_sentinel_needs_the_name_of_its_master_set(start_redis: StartRedis, make_registry: MakeRegistry) -> None:
     registry, sentinel = make_registry("cache-sentinel"), start_redis("sentinel", None)
     registry.put_secret("redis", {"password": PASSWORD})
     registry.apply(spec_for(sentinel))
 
-    # A Sentinel without a password of its own refuses any that it is given, before it says what it is.
+    # A Sentinel without a password rejects any password before it can be identified as a Sentinel.
     seen = registry.wait_condition("CacheReady", "False", "CacheCredentialsRejected")
     assert "if it is a Sentinel, keep the Secret for its primary and set `spec.cache.sentinelMaster`" in seen["message"]
 
@@ -85,17 +85,17 @@ def test_a_sentinel_wants_the_name_of_its_master_set(start_redis: StartRedis, ma
     seen = registry.wait_condition("CacheReady", "False", "CacheIsSentinel")
     assert "is a Sentinel: set `spec.cache.sentinelMaster` to the name of its master set" in seen["message"]
 
-    registry.patch({"cache": {"sentinelMaster": "nobody"}})
+    registry.patch({"cache": {"sentinelMaster": "absent"}})
     seen = registry.wait_condition("CacheReady", "False", "SentinelMasterUnknown")
-    assert "knows no master set 'nobody': correct `spec.cache.sentinelMaster`" in seen["message"]
+    assert "knows no master set 'absent': correct `spec.cache.sentinelMaster`" in seen["message"]
 
     registry.patch({"cache": {"sentinelMaster": sentinel.master_name}})
-    healed = registry.wait_condition("CacheReady", "True", "Converged")
+    recovered = registry.wait_condition("CacheReady", "True", "Converged")
     primary = sentinel.nodes[0]
-    assert f"'{primary.host}:{primary.port}', found through master set '{sentinel.master_name}'" in healed["message"]
+    assert f"'{primary.host}:{primary.port}', found through master set '{sentinel.master_name}'" in recovered["message"]
 
 
-def test_a_sentinel_with_a_password_is_refused_because_harbor_cannot_give_one(
+def test_a_sentinel_with_a_password_is_rejected_because_harbor_cannot_send_one(
     start_redis: StartRedis, make_registry: MakeRegistry
 ) -> None:
     registry, sentinel = make_registry("cache-locked"), start_redis("sentinel", PASSWORD)
@@ -106,13 +106,13 @@ def test_a_sentinel_with_a_password_is_refused_because_harbor_cannot_give_one(
     assert "take `requirepass` out of the Sentinels' configuration" in seen["message"]
 
 
-def test_a_wrong_password_names_its_secret_and_heals_with_it(lab: Lab, make_registry: MakeRegistry) -> None:
-    registry, alone = make_registry("cache-password"), lab.services.redis
+def test_a_wrong_password_names_its_secret_and_recovers_after_the_fix(lab: Lab, make_registry: MakeRegistry) -> None:
+    registry, standalone = make_registry("cache-password"), lab.services.redis
     registry.put_secret("redis", {"password": "notThePassword0123"})
-    registry.apply(spec_for(alone))
+    registry.apply(spec_for(standalone))
 
     seen = registry.wait_condition("CacheReady", "False", "CacheCredentialsRejected")
     assert "correct key 'password' of Secret 'redis' (`spec.cache.passwordSecretRef`)" in seen["message"]
 
-    registry.put_secret("redis", {"password": alone.password or ""})
+    registry.put_secret("redis", {"password": standalone.password or ""})
     registry.wait_condition("CacheReady", "True", "Converged")

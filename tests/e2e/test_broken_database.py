@@ -1,4 +1,4 @@
-"""PostgreSQL as it should not be: the condition names the remedy, and the remedy, followed to the letter, heals it."""
+"""PostgreSQL faults: the condition names the remedy, and following the remedy literally resolves it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.conftest import MakeRegistry
 pytestmark = pytest.mark.e2e
 
 TAKEN = "e2e_taken"
-OTHER = "e2e_somebody"
+OTHER = "e2e_other"
 WEAK = "e2e_weak"
 WEAK_PASSWORD = "weakPassword0123456789"
 
@@ -29,7 +29,7 @@ def postgres(lab: Lab) -> Postgres:
 
 @pytest.fixture
 def taken(postgres: Postgres) -> Iterator[str]:
-    """A database of another role; it goes with the test, whoever owns it by then."""
+    """A database of another role; the end of the test drops it, with any owner."""
     postgres.query(f"CREATE ROLE {OTHER}")
     postgres.query(f"CREATE DATABASE {TAKEN} OWNER {OTHER}")
     yield TAKEN
@@ -41,7 +41,7 @@ def taken(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def weak(postgres: Postgres) -> Iterator[str]:
-    """A role that may log in and do nothing else."""
+    """A role that can log in and has no other right."""
     with postgres.connect(postgres.admin_user, postgres.admin_password) as connection:
         verifier = connection.pgconn.encrypt_password(WEAK_PASSWORD.encode(), WEAK.encode()).decode()
     postgres.query(f"CREATE ROLE {WEAK} LOGIN PASSWORD '{verifier}'")
@@ -60,7 +60,7 @@ def give_admin(registry: Registry, username: str, password: str) -> None:
 
 
 def spec_for(postgres: Postgres, core: str, **changes: Any) -> dict[str, Any]:
-    """Only the database is asked for, and it goes with the registry."""
+    """A spec with a database only, which is deleted with the registry."""
     database = {
         "host": postgres.host,
         "port": postgres.port,
@@ -78,11 +78,13 @@ def spec_for(postgres: Postgres, core: str, **changes: Any) -> dict[str, Any]:
 
 
 def owners(postgres: Postgres) -> dict[str, str]:
-    """Who owns which database."""
+    """Returns the owner of each database."""
     return dict(postgres.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database"))
 
 
-def test_a_wrong_password_names_its_secret_and_heals_with_it(postgres: Postgres, make_registry: MakeRegistry) -> None:
+def test_a_wrong_password_names_its_secret_and_recovers_after_the_fix(
+    postgres: Postgres, make_registry: MakeRegistry
+) -> None:
     registry = prepared(make_registry("db-password"), postgres)
     give_admin(registry, postgres.provisioner_user, "notThePassword0123")
     registry.apply(spec_for(postgres, "e2e_password"))
@@ -93,14 +95,14 @@ def test_a_wrong_password_names_its_secret_and_heals_with_it(postgres: Postgres,
     assert registry.condition("Stalled")["reason"] == "DatabaseCredentialsRejected"
 
     give_admin(registry, postgres.provisioner_user, postgres.provisioner_password)
-    healed = registry.wait_condition("DatabaseReady", "True", "Converged")
-    assert "'e2e_password'" in healed["message"]
+    recovered = registry.wait_condition("DatabaseReady", "True", "Converged")
+    assert "'e2e_password'" in recovered["message"]
     assert registry.condition("Stalled") == {}
     registry.delete()
     assert "e2e_password" not in owners(postgres)
 
 
-def test_a_database_of_another_role_is_left_alone_until_it_is_handed_over(
+def test_a_database_of_another_role_is_not_changed_until_its_owner_changes(
     taken: str, postgres: Postgres, make_registry: MakeRegistry
 ) -> None:
     registry = prepared(make_registry("db-handover"), postgres)
@@ -119,10 +121,10 @@ def test_a_database_of_another_role_is_left_alone_until_it_is_handed_over(
         postgres.query(statement)
     registry.wait_condition("DatabaseReady", "True", "Converged")
     registry.delete()
-    assert taken in owners(postgres), "what was handed over is never dropped"
+    assert taken in owners(postgres), "a database that the operator did not create is never dropped"
 
 
-def test_another_name_is_a_way_out_as_well(taken: str, postgres: Postgres, make_registry: MakeRegistry) -> None:
+def test_another_database_name_also_resolves_it(taken: str, postgres: Postgres, make_registry: MakeRegistry) -> None:
     registry = prepared(make_registry("db-rename"), postgres)
     registry.apply(spec_for(postgres, taken))
     registry.wait_condition("DatabaseReady", "False", "DatabaseOwnedByOther")
@@ -133,7 +135,7 @@ def test_another_name_is_a_way_out_as_well(taken: str, postgres: Postgres, make_
     assert owners(postgres)["e2e_free"] not in {OTHER, postgres.provisioner_user, postgres.admin_user}
 
 
-def test_an_admin_without_rights_is_told_which_and_by_whom(
+def test_missing_rights_are_named_with_the_statement_that_grants_them(
     weak: str, postgres: Postgres, make_registry: MakeRegistry
 ) -> None:
     registry = prepared(make_registry("db-rights"), postgres)

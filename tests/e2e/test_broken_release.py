@@ -1,4 +1,4 @@
-"""A Helm release that is not as the operator left it, and values that must not reach Helm."""
+"""A Helm release that another process changed, and values that must not reach Helm."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Registry, merged
 from tests.e2e.conftest import MakeRegistry
-from tests.e2e.world import PROMPT
+from tests.e2e.dedicated import FAST_PROBES
 
 pytestmark = pytest.mark.e2e
 
 Manifest = dict[str, Any]
 
-TIMEOUT = 120
-LONG_AGO = timedelta(seconds=TIMEOUT + 60)
+TIMEOUT_SECONDS = 120
+LONG_AGO = timedelta(seconds=TIMEOUT_SECONDS + 60)
 
 
 def spec_for(lab: Lab, values: Manifest | None = None) -> Manifest:
-    """The smallest release there is: everything inside the cluster, nobody outside who must be there first."""
-    release = {"chart": lab.chart.reference, "version": lab.chart.version, "timeoutSeconds": TIMEOUT}
+    """The smallest release: all backends inside the cluster."""
+    release = {"chart": lab.chart.reference, "version": lab.chart.version, "timeoutSeconds": TIMEOUT_SECONDS}
     return {
         "externalURL": "https://localhost:1",
         "checkIntervalSeconds": 5,
-        "release": {**release, "values": merged(PROMPT, values or {})},
+        "release": {**release, "values": merged(FAST_PROBES, values or {})},
         "storage": {"filesystem": {"size": "1Gi"}},
         "expose": {"type": "clusterIP"},
     }
 
 
 class Releases:
-    """The Secrets in which Helm keeps a release, read and written as a Helm that was killed would leave them."""
+    """Reads and writes the Secrets in which Helm stores a release, to simulate a Helm process that was killed."""
 
     def __init__(self, lab: Lab, registry: Registry) -> None:
         self._plane = lab.control_plane
         self._namespace = registry.namespace
 
     def revisions(self) -> list[Manifest]:
-        """The Secrets, oldest first."""
+        """Returns the Secrets, oldest first."""
         found = self._plane.kubectl("-n", self._namespace, "get", "secret", "-l", "owner=helm", "-o", "json")
         items: list[Manifest] = json.loads(found)["items"]
         return sorted(items, key=lambda item: int(item["metadata"]["labels"]["version"]))
 
     def statuses(self) -> list[str]:
-        """The status of each revision, oldest first."""
+        """Returns the status of each revision, oldest first."""
         return [item["metadata"]["labels"]["status"] for item in self.revisions()]
 
     def leave_pending(self, age: timedelta) -> None:
-        """Leaves the next revision half done, or makes the one that is left older."""
+        """Writes the next revision as pending with this age, or changes the age of one that is pending."""
         newest = self.revisions()[-1]
         labels, release = newest["metadata"]["labels"], _unpacked(newest["data"]["release"])
         if labels["status"] == "deployed":
@@ -88,7 +88,7 @@ def _packed(release: Manifest) -> str:
     return base64.b64encode(packed).decode()
 
 
-def test_a_lock_is_respected_while_young_and_cleared_when_old(lab: Lab, make_registry: MakeRegistry) -> None:
+def test_a_release_lock_is_respected_until_it_times_out(lab: Lab, make_registry: MakeRegistry) -> None:
     registry = make_registry("rel-lock")
     releases = Releases(lab, registry)
     registry.apply(spec_for(lab))
@@ -98,17 +98,17 @@ def test_a_lock_is_respected_while_young_and_cleared_when_old(lab: Lab, make_reg
     releases.leave_pending(timedelta())
     seen = registry.wait_condition("ReleaseReady", "False", "ReleaseLocked")
     assert "release 'cr' is 'pending-upgrade'" in seen["message"]
-    assert f"the lock is cleared after {TIMEOUT} s (`spec.release.timeoutSeconds`)" in seen["message"]
+    assert f"the lock is cleared after {TIMEOUT_SECONDS} s (`spec.release.timeoutSeconds`)" in seen["message"]
     assert releases.statuses() == ["deployed", "pending-upgrade"]
 
     releases.leave_pending(LONG_AGO)
-    healed = registry.wait_condition("ReleaseReady", "True", "Converged")
-    assert "is deployed as revision 3 of 'cr'" in healed["message"]
+    recovered = registry.wait_condition("ReleaseReady", "True", "Converged")
+    assert "is deployed as revision 3 of 'cr'" in recovered["message"]
     assert registry.status()["releaseRevision"] == 3
     assert releases.statuses() == ["superseded", "failed", "deployed"]
 
 
-def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_registry: MakeRegistry) -> None:
+def test_conflicting_and_unknown_values_never_reach_helm(lab: Lab, make_registry: MakeRegistry) -> None:
     registry = make_registry("rel-values")
     releases = Releases(lab, registry)
     registry.apply(spec_for(lab, {"database": {"type": "external"}}))
@@ -118,11 +118,11 @@ def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_regis
 
     registry.patch({"release": {"values": {"database": None, "portall": {"replicas": 2}}}})
     seen = registry.wait_condition("ReleaseReady", "False", "ValuesInvalid")
-    assert "`portall` in `spec.release.values` means nothing to charts 1." in seen["message"]
+    assert "`portall` in `spec.release.values` is not a key of charts 1." in seen["message"]
 
     registry.patch({"release": {"values": {"portall": None, "harborAdminPassword": "inTheClear0123456789"}}})
     wait_until(
-        lambda: "harborAdminPassword" in registry.condition("ReleaseReady")["message"], "the next finding", deadline=20
+        lambda: "harborAdminPassword" in registry.condition("ReleaseReady")["message"], "the next error", deadline=20
     )
     seen = registry.condition("ReleaseReady")
     assert "holds a secret: put it into a Secret and use `spec.adminPasswordSecretRef`" in seen["message"]
@@ -137,7 +137,7 @@ def test_values_that_clash_or_mean_nothing_never_reach_helm(lab: Lab, make_regis
     assert [item["spec"]["replicas"] for item in json.loads(portal)["items"]] == [2]
 
 
-def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
+def test_a_release_of_another_owner_is_not_changed(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
     registry, plane = make_registry("rel-foreign"), lab.control_plane
     releases = Releases(lab, registry)
     plane.helm("install", "cr", _tiny_chart(tmp_path), "--namespace", registry.namespace)
@@ -146,8 +146,8 @@ def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeR
     registry.apply(spec_for(lab))
 
     seen = registry.wait_condition("ReleaseReady", "False", "ReleaseForeign")
-    assert f"Helm release 'cr' in namespace '{registry.namespace}' was not made for this registry" in seen["message"]
-    assert "leave `spec.release` out" in seen["message"]
+    assert f"Helm release 'cr' in namespace '{registry.namespace}' was not created for this registry" in seen["message"]
+    assert "remove `spec.release`" in seen["message"]
     assert "another `spec.release.name`" in seen["message"]
 
     registry.delete()
@@ -156,7 +156,9 @@ def test_a_release_of_somebody_else_is_left_alone(lab: Lab, make_registry: MakeR
     assert releases.revisions() == [before]
 
 
-def test_a_foreign_release_that_is_uninstalled_makes_way(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
+def test_the_release_is_installed_after_the_foreign_one_is_uninstalled(
+    lab: Lab, make_registry: MakeRegistry, tmp_path: Path
+) -> None:
     registry, plane = make_registry("rel-way"), lab.control_plane
     plane.helm("install", "cr", _tiny_chart(tmp_path), "--namespace", registry.namespace)
     registry.apply(spec_for(lab))
@@ -166,7 +168,7 @@ def test_a_foreign_release_that_is_uninstalled_makes_way(lab: Lab, make_registry
     registry.wait_condition("ReleaseReady", "True", "Converged")
 
 
-def test_a_chart_that_cannot_be_had_is_named(lab: Lab, make_registry: MakeRegistry) -> None:
+def test_an_unavailable_chart_is_named(lab: Lab, make_registry: MakeRegistry) -> None:
     registry = make_registry("rel-chart")
     spec = spec_for(lab)
     absent = str(source_directories()[0] / "absent")
@@ -181,7 +183,7 @@ def test_a_chart_that_cannot_be_had_is_named(lab: Lab, make_registry: MakeRegist
 
 
 def _tiny_chart(folder: Path) -> str:
-    """A chart of one ConfigMap, which somebody else might have installed."""
+    """A chart with one ConfigMap, for a release of another owner."""
     (folder / "templates").mkdir()
     (folder / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "theirs", "version": "0.1.0"}))
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs"}, "data": {"a": "b"}}

@@ -1,4 +1,4 @@
-"""Object stores that look well and would lose images: caught before Harbor writes to them, and healed by the remedy."""
+"""Object store faults: detected before Harbor writes images, and resolved by the remedy in the message."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ OTHER_KEY = "anotherSwiftKey0123456789"
 
 @dataclass(frozen=True)
 class Store:
-    """A gateway of these tests' own behind a front with TLS, for what they break must not hurt others."""
+    """A dedicated gateway behind a TLS proxy, which these tests can break without affecting others."""
 
     ceph: Ceph
     front: Front
     ca: str
 
     def prepare(self, registry: Registry) -> Registry:
-        """Gives the registry what its spec refers to: the CA, and a Swift user of its own."""
+        """Creates the Secrets that the spec references: the CA, and the login of a dedicated Swift user."""
         registry.put_secret("s3-ca", {"ca.crt": self.ca})
         user = self.ceph.create_swift_user(registry.namespace, "swift", KEY)
         registry.put_secret("swift", {"username": user, "password": KEY})
@@ -60,7 +60,7 @@ def store(lab: Lab) -> Iterator[Store]:
     ceph.stop_rgw()
 
 
-def test_a_wrong_key_names_its_secret_and_heals_with_it(store: Store, make_registry: MakeRegistry) -> None:
+def test_a_wrong_key_names_its_secret_and_recovers_after_the_fix(store: Store, make_registry: MakeRegistry) -> None:
     registry = store.prepare(make_registry("swift-key"))
     right = registry.secret("swift")
     registry.put_secret("swift", {"password": OTHER_KEY})
@@ -72,11 +72,11 @@ def test_a_wrong_key_names_its_secret_and_heals_with_it(store: Store, make_regis
     assert OTHER_KEY not in str(registry.status())
 
     registry.put_secret("swift", right)
-    healed = registry.wait_condition("StorageReady", "True", "Converged")
-    assert f"container 'c-{registry.namespace}'" in healed["message"]
+    recovered = registry.wait_condition("StorageReady", "True", "Converged")
+    assert f"container 'c-{registry.namespace}'" in recovered["message"]
 
 
-def test_nothing_is_written_while_somebody_is_awaited(lab: Lab, store: Store, make_registry: MakeRegistry) -> None:
+def test_nothing_is_written_while_the_registry_is_stalled(lab: Lab, store: Store, make_registry: MakeRegistry) -> None:
     registry, postgres = store.prepare(make_registry("all-broken")), lab.services.postgres
     registry.put_secret("swift", {"password": OTHER_KEY})
     registry.put_secret("pg-admin", {"username": postgres.provisioner_user, "password": OTHER_KEY})
@@ -91,24 +91,24 @@ def test_nothing_is_written_while_somebody_is_awaited(lab: Lab, store: Store, ma
     registry.wait_condition("StorageReady", "False", "StorageCredentialsRejected")
 
     seen, audit_mark, front_mark = registry.read(), lab.control_plane.audit.mark(), store.front.mark()
-    # The second look at the store proves that the pass of the first came to its end.
+    # The second request to the store proves that the pass with the first one has ended.
     wait_until(lambda: len(store.front.requests_since(front_mark)) > 1, "two more passes", deadline=30)
     writes = lab.control_plane.audit.writes_since(audit_mark, USER)
     assert [write for write in writes if write.namespace == registry.namespace] == []
     assert registry.read() == seen
 
 
-def test_an_unknown_user_is_told_from_a_wrong_key(store: Store, make_registry: MakeRegistry) -> None:
+def test_an_unknown_user_is_distinguished_from_a_wrong_key(store: Store, make_registry: MakeRegistry) -> None:
     registry = store.prepare(make_registry("swift-user"))
-    registry.put_secret("swift", {"username": "nobody:swift"})
+    registry.put_secret("swift", {"username": "absent:swift"})
     registry.apply(store.spec_for(registry))
 
     seen = registry.wait_condition("StorageReady", "False", "StorageCredentialsRejected")
-    assert "does not know user 'nobody:swift' from Secret 'swift'" in seen["message"]
+    assert "does not know user 'absent:swift' from Secret 'swift'" in seen["message"]
     assert "radosgw-admin subuser create" in seen["message"]
 
 
-def test_a_gateway_that_tells_its_own_address_is_refused_until_it_tells_the_fronts(
+def test_a_gateway_that_advertises_its_own_address_is_rejected_until_it_is_reconfigured(
     store: Store, make_registry: MakeRegistry
 ) -> None:
     registry = store.prepare(make_registry("swift-url"))
@@ -126,15 +126,13 @@ def test_a_gateway_that_tells_its_own_address_is_refused_until_it_tells_the_fron
     assert "restart radosgw" in message
     remedy = re.search(r"Set `rgw swift url = (\S+)`", message)
     assert remedy is not None
-    assert remedy[1] == store.front.url, "what the message says is what the gateway was restarted with"
+    assert remedy[1] == store.front.url, "the message names the value with which the gateway was restarted"
 
     registry.wait_condition("StorageReady", "True", "Converged")
     assert registry.status()["storageURL"] == f"{store.front.url}/swift/v1"
 
 
-def test_a_proxy_that_refuses_a_chunk_is_found_before_a_push_finds_it(
-    store: Store, make_registry: MakeRegistry
-) -> None:
+def test_a_proxy_body_limit_is_detected_before_a_push_fails(store: Store, make_registry: MakeRegistry) -> None:
     registry = store.prepare(make_registry("swift-body"))
     store.front.reconfigure(max_body="2m")
     try:
@@ -177,7 +175,7 @@ def test_two_registries_do_not_share_a_container(store: Store, make_registry: Ma
     assert "choose another `spec.storage.swift.container`" in seen["message"]
 
 
-def test_a_user_is_made_in_the_gateway_and_goes_with_its_data(store: Store, make_registry: MakeRegistry) -> None:
+def test_a_provisioned_user_is_created_and_deleted_with_its_data(store: Store, make_registry: MakeRegistry) -> None:
     registry, ceph, uid = make_registry("swift-made"), store.ceph, "made-by-operator"
     registry.put_secret("s3-ca", {"ca.crt": store.ca})
     keys = ceph.admin("user", "create", "--uid=e2e-admin", "--display-name=admin", "--caps=users=*")["keys"][0]
@@ -204,7 +202,7 @@ def test_a_user_is_made_in_the_gateway_and_goes_with_its_data(store: Store, make
     assert f"c-{registry.namespace}" not in ceph.containers()
 
 
-def test_a_smaller_chunk_is_a_way_round_a_limit(store: Store, make_registry: MakeRegistry) -> None:
+def test_a_smaller_chunk_size_resolves_a_body_limit(store: Store, make_registry: MakeRegistry) -> None:
     registry = store.prepare(make_registry("swift-chunk"))
     store.front.reconfigure(max_body="2m")
     try:
@@ -215,4 +213,4 @@ def test_a_smaller_chunk_is_a_way_round_a_limit(store: Store, make_registry: Mak
     finally:
         store.front.reconfigure(max_body="0")
     left = [stored.name for stored in store.ceph.objects(f"c-{registry.namespace}")]
-    wait_until(lambda: left == ["harbor-operator/proof"], f"nothing but the marker is left, not {left}", deadline=1)
+    wait_until(lambda: left == ["harbor-operator/proof"], f"only the marker remains, not {left}", deadline=1)

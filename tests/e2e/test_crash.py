@@ -1,4 +1,4 @@
-"""The operator is killed with SIGKILL, wherever it is, and the next one makes everything right."""
+"""The operator is killed with SIGKILL at many points, and its successor reaches the desired state."""
 
 from __future__ import annotations
 
@@ -11,67 +11,68 @@ import pytest
 
 from lab.observer import Observer
 from lab.process import wait_until
-from lab.stage import Stage
-from tests.e2e.conftest import Shift
-from tests.e2e.world import PULL_SECRET, World, descendants, listed, own_world, references, revisions, robots
+from lab.registry_fixture import RegistryFixture
+from tests.e2e.dedicated import DedicatedLab, dedicated_lab
+from tests.e2e.queries import PULL_SECRET, descendants, listed, references, revisions, robots
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
 TIMEOUT_SECONDS = 30
-"""The shortest that the spec allows; a lock that Helm left is cleared after it."""
-MADE = {f"hreg-cr-{what}" for what in ("admin-password", "ca-bundle", "database-login", "pins", "pull-robot")} | {
-    f"hreg-cr-{what}" for what in ("redis-urls", "storage-login")
-}
+"""The minimum of the spec; a release lock that Helm left is cleared after it."""
+CREATED_SECRETS = {
+    f"hreg-cr-{what}" for what in ("admin-password", "ca-bundle", "database-login", "pins", "pull-robot")
+} | {f"hreg-cr-{what}" for what in ("redis-urls", "storage-login")}
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with own_world() as world:
-        yield world
+def dedicated() -> Iterator[DedicatedLab]:
+    with dedicated_lab() as dedicated:
+        yield dedicated
 
 
 @pytest.fixture(scope="module")
-def shift(world: World) -> Shift:
-    return world.shift
+def running_operator(dedicated: DedicatedLab) -> RunningOperator:
+    return dedicated.running_operator
 
 
 @pytest.fixture(scope="module")
-def stage(world: World) -> Stage:
-    return world.stage
+def full_registry(dedicated: DedicatedLab) -> RegistryFixture:
+    return dedicated.fixture
 
 
 @pytest.fixture
-def installed(stage: Stage) -> Stage:
-    """The registry with everything True, as a test may begin."""
-    if stage.registry.is_gone():
-        stage.registry.apply(stage.spec)
-    stage.registry.wait_ready()
-    return stage
+def installed(full_registry: RegistryFixture) -> RegistryFixture:
+    """The full registry, installed and ready."""
+    if full_registry.registry.is_gone():
+        full_registry.registry.apply(full_registry.spec)
+    full_registry.registry.wait_ready()
+    return full_registry
 
 
 @pytest.fixture
-def observer(world: World) -> Iterator[Observer]:
-    observer = Observer(world.lab.control_plane)
+def observer(dedicated: DedicatedLab) -> Iterator[Observer]:
+    observer = Observer(dedicated.lab.control_plane)
     yield observer
     observer.close()
 
 
-def assert_sound(stage: Stage) -> None:
-    """Nothing is there twice, nothing is left over, nothing is missing."""
-    states = list(revisions(stage).values())
+def assert_consistent(full_registry: RegistryFixture) -> None:
+    """Asserts that nothing is duplicated, left over or missing."""
+    states = list(revisions(full_registry).values())
     assert states.count("deployed") == 1
     assert not [state for state in states if state.startswith("pending")]
-    assert [robot["name"] for robot in robots(stage)] == ["robot$intra-cr-pull"]
+    assert [robot["name"] for robot in robots(full_registry)] == ["robot$intra-cr-pull"]
     ours = "app.kubernetes.io/managed-by=harbor-operator,owner!=helm"
-    found = listed(stage.lab, "-n", "intra", "secrets", "-l", ours)
-    assert {item["metadata"]["name"] for item in found} - {PULL_SECRET} == MADE
-    roles = stage.lab.services.postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'harbor%'")
+    found = listed(full_registry.lab, "-n", "intra", "secrets", "-l", ours)
+    assert {item["metadata"]["name"] for item in found} - {PULL_SECRET} == CREATED_SECRETS
+    roles = full_registry.lab.services.postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'harbor%'")
     assert roles == [("harbor_intra_cr",)]
 
 
-def wait_moment(moment: Callable[[], object], what: str) -> None:
-    """Returns as soon as something is there: the next writes of the operator have hardly begun."""
-    wait_until(moment, what, deadline=60, interval=0.002)
+def wait_for_state(state: Callable[[], object], what: str) -> None:
+    """Polls at a short interval, so that the operator has barely started its next step."""
+    wait_until(state, what, deadline=60, interval=0.002)
 
 
 def is_stored(observer: Observer, name: str) -> bool:
@@ -88,89 +89,101 @@ def is_uninstalling(observer: Observer) -> bool:
     return bool((observer.read(f"/api/v1/namespaces/intra/secrets?{selector}") or {})["items"])
 
 
-def kill_container(shift: Shift) -> None:
-    """Kills the operator and all that it has started, as the death of its container would."""
-    children = descendants(shift.operator.process.pid)
-    shift.operator.kill()
+def kill_container(running_operator: RunningOperator) -> None:
+    """Kills the operator and all its child processes, as the end of its container would."""
+    children = descendants(running_operator.operator.process.pid)
+    running_operator.operator.kill()
     for child in children:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
 
 
-def test_killed_again_and_again_during_the_installation(stage: Stage, shift: Shift, observer: Observer) -> None:
-    stage.registry.apply(stage.spec)
-    wait_moment(lambda: is_stored(observer, "hreg-cr-database-login"), "the login is stored, the role not yet made")
-    shift.replace(sigkill=True)
-    wait_moment(lambda: is_pending(observer, 1), "Helm installs")
-    shift.replace(sigkill=True)  # Helm itself goes on, as it does on a node that is not in a container
-    wait_moment(lambda: is_stored(observer, "hreg-cr-pull-robot"), "the robot's secret is stored, Harbor not yet told")
-    shift.replace(sigkill=True)
-    stage.registry.wait_ready()
-    assert_sound(stage)
-    assert revisions(stage) == {"sh.helm.release.v1.cr.v1": "deployed"}
+def test_killed_several_times_during_the_installation(
+    full_registry: RegistryFixture, running_operator: RunningOperator, observer: Observer
+) -> None:
+    full_registry.registry.apply(full_registry.spec)
+    wait_for_state(
+        lambda: is_stored(observer, "hreg-cr-database-login"), "the login is stored, the role does not exist yet"
+    )
+    running_operator.replace(sigkill=True)
+    wait_for_state(lambda: is_pending(observer, 1), "Helm installs")
+    running_operator.replace(sigkill=True)  # Helm continues: it is a process of its own
+    wait_for_state(
+        lambda: is_stored(observer, "hreg-cr-pull-robot"), "the robot's secret is stored, the robot does not exist yet"
+    )
+    running_operator.replace(sigkill=True)
+    full_registry.registry.wait_ready()
+    assert_consistent(full_registry)
+    assert revisions(full_registry) == {"sh.helm.release.v1.cr.v1": "deployed"}
 
 
-def test_killed_right_after_a_change_of_the_spec(installed: Stage, shift: Shift) -> None:
+def test_killed_right_after_a_change_of_the_spec(installed: RegistryFixture, running_operator: RunningOperator) -> None:
     installed.registry.patch({"projects": [{"name": "library", "public": True}, {"name": "team-b"}]})
-    shift.replace(sigkill=True)
+    running_operator.replace(sigkill=True)
     installed.registry.wait_ready()
     assert "2 projects" in installed.registry.condition("Configured")["message"]
-    assert_sound(installed)
+    assert_consistent(installed)
 
 
-def test_killed_while_namespaces_are_made(installed: Stage, shift: Shift, observer: Observer) -> None:
-    names = [f"crowd-{number}" for number in range(40)]
+def test_killed_while_namespaces_are_created(
+    installed: RegistryFixture, running_operator: RunningOperator, observer: Observer
+) -> None:
+    names = [f"burst-{number}" for number in range(40)]
     for name in names[:20]:
         observer.create_namespace(name)
-    shift.operator.kill()
+    running_operator.operator.kill()
     for name in names[20:]:
         observer.create_namespace(name)
-    shift.replace(sigkill=True)
+    running_operator.replace(sigkill=True)
     for name in names:
-        observer.wait_holds(name)
+        observer.wait_injected(name)
         assert references(observer, name) == [PULL_SECRET]
     installed.registry.wait_ready()
     installed.lab.control_plane.kubectl("delete", "namespace", *names, "--wait=false")
-    assert_sound(installed)
+    assert_consistent(installed)
 
 
 def test_killed_together_with_helm_in_the_middle_of_an_upgrade(
-    installed: Stage, shift: Shift, observer: Observer
+    installed: RegistryFixture, running_operator: RunningOperator, observer: Observer
 ) -> None:
     newest = len(revisions(installed))
     installed.registry.patch({"release": {"timeoutSeconds": TIMEOUT_SECONDS, "values": {"logLevel": "debug"}}})
-    wait_moment(lambda: is_pending(observer, newest + 1), "Helm upgrades")
-    kill_container(shift)
+    wait_for_state(lambda: is_pending(observer, newest + 1), "Helm upgrades")
+    kill_container(running_operator)
     assert is_pending(observer, newest + 1)
-    shift.replace(sigkill=True)
+    running_operator.replace(sigkill=True)
 
     condition = installed.registry.wait_condition("ReleaseReady", "False", "ReleaseLocked")
     assert f"the lock is cleared after {TIMEOUT_SECONDS} s (`spec.release.timeoutSeconds`)" in condition["message"]
     installed.registry.wait_ready(deadline=TIMEOUT_SECONDS + 60)
-    assert_sound(installed)
+    assert_consistent(installed)
     assert revisions(installed)[f"sh.helm.release.v1.cr.v{newest + 2}"] == "deployed"
     assert installed.registry.status()["releaseRevision"] == newest + 2
 
 
-def test_told_to_stop_in_the_middle_of_an_upgrade(installed: Stage, shift: Shift, observer: Observer) -> None:
+def test_stopped_in_the_middle_of_an_upgrade(
+    installed: RegistryFixture, running_operator: RunningOperator, observer: Observer
+) -> None:
     newest = len(revisions(installed))
     installed.registry.patch({"release": {"values": {"logLevel": "warning"}}})
-    wait_moment(lambda: is_pending(observer, newest + 1), "Helm upgrades")
-    stopped = shift.operator
-    shift.replace()
+    wait_for_state(lambda: is_pending(observer, newest + 1), "Helm upgrades")
+    stopped = running_operator.operator
+    running_operator.replace()
     assert stopped.process.returncode == 0
-    assert not is_pending(observer, newest + 1)  # Helm was given the time to write down how it ended
+    assert not is_pending(observer, newest + 1)  # Helm had time to store its result
     installed.registry.wait_ready()
-    assert_sound(installed)
+    assert_consistent(installed)
 
 
-def test_killed_in_the_middle_of_the_deletion(installed: Stage, shift: Shift, observer: Observer) -> None:
+def test_killed_in_the_middle_of_the_deletion(
+    installed: RegistryFixture, running_operator: RunningOperator, observer: Observer
+) -> None:
     installed.lab.control_plane.kubectl("-n", "intra", "delete", "hreg", "cr", "--wait=false")
-    wait_moment(lambda: not is_stored(observer, PULL_SECRET), "the first pull Secrets are gone")
-    shift.replace(sigkill=True)
-    wait_moment(lambda: is_uninstalling(observer), "Helm uninstalls")
-    kill_container(shift)
-    shift.replace(sigkill=True)
+    wait_for_state(lambda: not is_stored(observer, PULL_SECRET), "the first pull Secrets are gone")
+    running_operator.replace(sigkill=True)
+    wait_for_state(lambda: is_uninstalling(observer), "Helm uninstalls")
+    kill_container(running_operator)
+    running_operator.replace(sigkill=True)
     wait_until(installed.registry.is_gone, "the registry is gone", deadline=60)
     assert revisions(installed) == {}
     assert listed(installed.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []

@@ -1,4 +1,4 @@
-"""What one object can decide by itself is decided at `kubectl apply`: a bad object never gets in."""
+"""The API server rejects invalid objects at `kubectl apply`, by the schema and CEL rules of the CRD."""
 
 from __future__ import annotations
 
@@ -103,17 +103,17 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
 
 
 def refusal(registry: Registry, spec: Spec) -> str:
-    """What the person at kubectl reads."""
+    """Returns the message that kubectl prints."""
     with pytest.raises(LabError) as refused:
         registry.apply(spec)
     return str(refused.value)
 
 
-def test_a_bad_object_is_refused_and_told_why(make_registry: MakeRegistry) -> None:
+def test_an_invalid_object_is_rejected_with_the_reason(make_registry: MakeRegistry) -> None:
     registry = make_registry("rules-bad")
     for name, (changes, expected) in REFUSED.items():
-        said = refusal(registry, merged(SUSPENDED, changes))
-        assert [words for words in expected if words not in said] == [], f"{name}: {said}"
+        message = refusal(registry, merged(SUSPENDED, changes))
+        assert [text for text in expected if text not in message] == [], f"{name}: {message}"
         assert registry.is_gone(), name
 
 
@@ -129,7 +129,7 @@ def test_an_object_with_ipv6_literals_is_accepted(make_registry: MakeRegistry) -
     assert registry.read()["spec"]["database"]["host"] == "fd00::2"
 
 
-def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry) -> None:
+def test_the_storage_location_is_immutable(make_registry: MakeRegistry) -> None:
     registry = make_registry("rules-storage")
     swift = merged(SUSPENDED, {"storage": {"swift": SWIFT}})
     registry.apply(swift)
@@ -139,7 +139,7 @@ def test_where_images_lie_cannot_be_changed_any_more(make_registry: MakeRegistry
     other_container = merged(swift, {"storage": {"swift": {"container": "other"}}})
     assert "`container` is immutable: it contains the images" in refusal(registry, other_container)
     no_container = merged(swift, {"storage": {"swift": {"container": None}}})
-    registry.apply(no_container)  # the default is the name it had
+    registry.apply(no_container)  # the default equals the current name
     assert "`storage` cannot be removed: the chart would start Harbor on an empty volume" in refusal(
         registry, SUSPENDED
     )

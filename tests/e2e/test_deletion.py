@@ -1,4 +1,4 @@
-"""Deleting a registry: what was spread goes first, then the release; data and other people's things stay."""
+"""Deleting a registry: injected objects first, then the release; data and objects of other owners stay."""
 
 from __future__ import annotations
 
@@ -11,70 +11,69 @@ from lab.observer import Observer
 from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Manifest, Registry
-from lab.stage import SWIFT_KEY, Stage
-from tests.e2e.conftest import Shift
-from tests.e2e.world import (
+from lab.registry_fixture import SWIFT_KEY, RegistryFixture
+from tests.e2e.dedicated import DedicatedLab, dedicated_lab
+from tests.e2e.queries import (
     PULL_SECRET,
-    World,
     create_namespace,
     listed,
-    own_world,
     pull_secret,
     references,
     remove_namespace,
     revisions,
 )
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
-GIVEN = {"cr-ca", "cr-tls", "pg-admin", "pg-ca", "redis", "s3-ca", "swift"}
-KEPT = {"hreg-cr-admin-password", "hreg-cr-database-login", "hreg-cr-pins"}
+USER_SECRETS = {"cr-ca", "cr-tls", "pg-admin", "pg-ca", "redis", "s3-ca", "swift"}
+RETAINED_SECRETS = {"hreg-cr-admin-password", "hreg-cr-database-login", "hreg-cr-pins"}
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with own_world() as world:
-        yield world
+def dedicated() -> Iterator[DedicatedLab]:
+    with dedicated_lab() as dedicated:
+        yield dedicated
 
 
 @pytest.fixture(scope="module")
-def shift(world: World) -> Shift:
-    return world.shift
+def running_operator(dedicated: DedicatedLab) -> RunningOperator:
+    return dedicated.running_operator
 
 
 @pytest.fixture
-def observer(world: World) -> Iterator[Observer]:
-    observer = Observer(world.lab.control_plane)
+def observer(dedicated: DedicatedLab) -> Iterator[Observer]:
+    observer = Observer(dedicated.lab.control_plane)
     yield observer
     observer.close()
 
 
 @pytest.fixture(scope="module")
-def deleted(world: World) -> Iterator[Deleted]:
-    """A registry that was spread among other people's things and then deleted."""
-    observer = Observer(world.lab.control_plane)
-    deleted = Deleted(world.stage, observer)
-    deleted.put_foreign_things()
-    world.stage.registry.apply(world.stage.spec)
-    wait_until(lambda: observer.holds("mixed"), "the Secret is spread", deadline=60)
-    world.stage.registry.wait_condition("PullSecretsReady", "False", "NamespacesFailed")
+def deleted(dedicated: DedicatedLab) -> Iterator[Deleted]:
+    """A registry that was injected beside objects of other owners and then deleted."""
+    observer = Observer(dedicated.lab.control_plane)
+    deleted = Deleted(dedicated.fixture, observer)
+    deleted.create_foreign_objects()
+    dedicated.fixture.registry.apply(dedicated.fixture.spec)
+    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected", deadline=60)
+    dedicated.fixture.registry.wait_condition("PullSecretsReady", "False", "NamespacesFailed")
     deleted.delete()
     yield deleted
     observer.close()
 
 
 class Deleted:
-    """How the registry went: the writes of the operator and of Helm in order, and what Harbor was asked."""
+    """The deletion of the registry: the writes of operator and Helm in order, and the requests to Harbor."""
 
-    def __init__(self, stage: Stage, observer: Observer) -> None:
-        self.stage = stage
+    def __init__(self, fixture: RegistryFixture, observer: Observer) -> None:
+        self.fixture = fixture
         self.writes: list[AuditEvent] = []
         self.requests: list[str] = []
         self._observer = observer
 
-    def put_foreign_things(self) -> None:
-        """Three namespaces: a Secret and references that are not ours, entries beside ours, and one that is stuck."""
-        lab, kubectl = self.stage.lab, self.stage.lab.control_plane.kubectl
+    def create_foreign_objects(self) -> None:
+        """Creates namespaces with a foreign Secret and references, with foreign references, and one that cannot end."""
+        lab, kubectl = self.fixture.lab, self.fixture.lab.control_plane.kubectl
         for name in ("foreign", "mixed", "stuck"):
             create_namespace(lab, self._observer, name)
         kubectl("-n", "foreign", "create", "secret", "generic", PULL_SECRET, "--from-literal=a=theirs")
@@ -85,22 +84,22 @@ class Deleted:
             kubectl("-n", name, "patch", "serviceaccount", "default", "-p", f'{{"imagePullSecrets":{wanted}}}')
 
     def delete(self) -> None:
-        """Deletes the registry while a namespace, with our Secret in it, is Terminating and cannot end."""
-        lab, kubectl = self.stage.lab, self.stage.lab.control_plane.kubectl
-        self._observer.wait_holds("stuck")
+        """Deletes the registry while a namespace with its Secret is Terminating and cannot end."""
+        lab, kubectl = self.fixture.lab, self.fixture.lab.control_plane.kubectl
+        self._observer.wait_injected("stuck")
         kubectl(
             "-n", "stuck", "patch", "secret", PULL_SECRET, "-p", '{"metadata":{"finalizers":["example.com/never"]}}'
         )
         remove_namespace(lab, "stuck")
-        audit, front = lab.control_plane.audit, self.stage.front
+        audit, front = lab.control_plane.audit, self.fixture.front
         mark, front_mark = audit.mark(), front.mark()
-        self.stage.registry.delete()
-        release = f"system:serviceaccount:{self.stage.registry.namespace}:harbor-release"
+        self.fixture.registry.delete()
+        release = f"system:serviceaccount:{self.fixture.registry.namespace}:harbor-release"
         self.writes = [event for event in audit.writes_since(mark) if event.user in {USER, release}]
         self.requests = [f"{seen.method} {seen.path} {seen.status}" for seen in front.requests_since(front_mark)]
 
     def last(self, verb: str, resource: str, namespace: str = "", name: str = "") -> int:
-        """Returns the place of the last such write among all."""
+        """Returns the position of the last matching write."""
         return max(
             place
             for place, event in enumerate(self.writes)
@@ -110,7 +109,7 @@ class Deleted:
         )
 
 
-def test_references_go_before_secrets_and_the_release_goes_last(deleted: Deleted) -> None:
+def test_references_are_removed_before_secrets_and_the_release_is_last(deleted: Deleted) -> None:
     for namespace in ("default", "intra", "mixed"):
         unreferred = deleted.last("patch", "serviceaccounts", namespace)
         assert unreferred < deleted.last("delete", "secrets", namespace, PULL_SECRET)
@@ -122,9 +121,9 @@ def test_references_go_before_secrets_and_the_release_goes_last(deleted: Deleted
     assert removed.endswith(" 200")
 
 
-def test_nothing_of_ours_is_left_in_the_namespaces(deleted: Deleted, observer: Observer) -> None:
-    assert deleted.stage.registry.is_gone()
-    holders = {item["metadata"]["namespace"] for item in pull_secrets(deleted.stage)}
+def test_no_injected_object_remains(deleted: Deleted, observer: Observer) -> None:
+    assert deleted.fixture.registry.is_gone()
+    holders = {item["metadata"]["namespace"] for item in pull_secrets(deleted.fixture)}
     assert holders == {"foreign", "stuck"}
     assert references(observer, "mixed") == ["theirs"]
     assert references(observer, "default") == references(observer, "intra") == []
@@ -132,42 +131,50 @@ def test_nothing_of_ours_is_left_in_the_namespaces(deleted: Deleted, observer: O
     assert "harbor-operator.io/attached" not in account["metadata"].get("annotations", {})
 
 
-def pull_secrets(stage: Stage) -> list[Manifest]:
-    return listed(stage.lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}")
+def pull_secrets(full_registry: RegistryFixture) -> list[Manifest]:
+    return listed(full_registry.lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}")
 
 
-def test_what_is_not_ours_stays(deleted: Deleted, observer: Observer) -> None:
-    assert deleted.stage.registry.secret(PULL_SECRET, "foreign") == {"a": "theirs"}
+def test_objects_of_other_owners_stay(deleted: Deleted, observer: Observer) -> None:
+    assert deleted.fixture.registry.secret(PULL_SECRET, "foreign") == {"a": "theirs"}
     assert references(observer, "foreign") == ["theirs", PULL_SECRET]
     assert not {event.namespace for event in deleted.writes} & {"foreign", "stuck"}
-    found = {item["metadata"]["name"] for item in listed(deleted.stage.lab, "-n", "intra", "secrets")}
-    assert found == GIVEN | KEPT
+    found = {item["metadata"]["name"] for item in listed(deleted.fixture.lab, "-n", "intra", "secrets")}
+    assert found == USER_SECRETS | RETAINED_SECRETS
 
 
-def test_the_release_is_gone_and_the_data_stay(deleted: Deleted) -> None:
-    stage, services = deleted.stage, deleted.stage.lab.services
-    assert revisions(stage) == {}
-    assert listed(stage.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []
+def test_the_release_is_removed_and_the_data_stay(deleted: Deleted) -> None:
+    full_registry, services = deleted.fixture, deleted.fixture.lab.services
+    assert revisions(full_registry) == {}
+    assert listed(full_registry.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []
     databases = services.postgres.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database")
     assert ("registry_intra", "harbor_intra_cr") in databases
-    assert stage.container in services.ceph.containers()
-    assert services.ceph.objects(stage.container)
+    assert full_registry.container in services.ceph.containers()
+    assert services.ceph.objects(full_registry.container)
 
 
-def test_a_registry_made_again_takes_up_what_was_kept(deleted: Deleted, observer: Observer) -> None:
-    stage = deleted.stage
-    before = stage.registry.secret("hreg-cr-database-login"), stage.registry.secret("hreg-cr-admin-password")
-    stage.registry.apply(stage.spec)
-    wait_until(lambda: observer.holds("mixed"), "the Secret is spread again", deadline=60)
-    after = stage.registry.secret("hreg-cr-database-login"), stage.registry.secret("hreg-cr-admin-password")
+def test_a_recreated_registry_uses_the_retained_secrets(deleted: Deleted, observer: Observer) -> None:
+    full_registry = deleted.fixture
+    before = (
+        full_registry.registry.secret("hreg-cr-database-login"),
+        full_registry.registry.secret("hreg-cr-admin-password"),
+    )
+    full_registry.registry.apply(full_registry.spec)
+    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected again", deadline=60)
+    after = (
+        full_registry.registry.secret("hreg-cr-database-login"),
+        full_registry.registry.secret("hreg-cr-admin-password"),
+    )
     assert before == after
     assert references(observer, "mixed") == ["theirs", PULL_SECRET]
-    stage.registry.delete()
+    full_registry.registry.delete()
     assert pull_secret(observer, "mixed") is None
 
 
-def test_database_role_and_container_go_where_the_spec_says_so(world: World, shift: Shift) -> None:
-    lab, services = world.lab, world.lab.services
+def test_database_role_and_container_are_deleted_if_the_spec_says_so(
+    dedicated: DedicatedLab, running_operator: RunningOperator
+) -> None:
+    lab, services = dedicated.lab, dedicated.lab.services
     registry = Registry(lab.control_plane, "t-gone", "cr")
     registry.prepare()
     user = services.ceph.create_swift_user("gone", "swift", SWIFT_KEY)
@@ -175,7 +182,7 @@ def test_database_role_and_container_go_where_the_spec_says_so(world: World, shi
     registry.put_secret("swift", {"username": user, "password": SWIFT_KEY})
     postgres = services.postgres
     registry.put_secret("pg", {"username": postgres.provisioner_user, "password": postgres.provisioner_password})
-    registry.apply(disposable(world))
+    registry.apply(disposable(dedicated))
     registry.wait_condition("DatabaseReady", "True")
     registry.wait_condition("StorageReady", "True")
     assert ("gone",) in postgres.query("SELECT datname FROM pg_database")
@@ -188,9 +195,9 @@ def test_database_role_and_container_go_where_the_spec_says_so(world: World, shi
     assert {item["metadata"]["name"] for item in listed(lab, "-n", "t-gone", "secrets")} == {"ca", "swift", "pg"}
 
 
-def disposable(world: World) -> Manifest:
-    """A database and a container, both to be deleted with their registry."""
-    services, ca = world.lab.services, {"name": "ca"}
+def disposable(dedicated: DedicatedLab) -> Manifest:
+    """A spec whose database and container are deleted with the registry."""
+    services, ca = dedicated.lab.services, {"name": "ca"}
     return {
         "externalURL": "https://localhost:1",
         "checkIntervalSeconds": 5,

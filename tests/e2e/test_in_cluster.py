@@ -1,4 +1,4 @@
-"""The operator in the cluster: its own image, `deploy/` as shipped, and replicas that die, vanish and are replaced."""
+"""The operator in the cluster: its image, `deploy/` unchanged, and replicas that crash, are lost or are replaced."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from datetime import timedelta
 
 import pytest
 
-from lab.image_build.operator import obstacle
+from lab.image_build.operator import missing_requirement
 from lab.in_cluster import InCluster, Lease
 from lab.lab import Lab
 from lab.observer import Observer
 from lab.operator import NAMESPACE
 from lab.process import LabError, wait_until
 from lab.registries import merged
-from lab.stage import Stage
+from lab.registry_fixture import RegistryFixture
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(obstacle()), reason=f"no operator in a cluster: {obstacle()}")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(bool(missing_requirement()), reason=f"no operator in a cluster: {missing_requirement()}"),
+]
 
 TAKEOVER_SECONDS = 60
 GRACE_SECONDS = 60
-"""What a replica gets to end in order; one that is not listening ends only after them."""
+"""The termination grace period of a replica."""
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +38,13 @@ def operator(lab: Lab) -> InCluster:
 
 
 @pytest.fixture(scope="module")
-def stage(lab: Lab, operator: InCluster) -> Stage:
-    """The full registry of deploy/examples, its chart from the operator's `CHARTS_DIR`, with everything True."""
-    stage = Stage.set_up(lab)
+def full_registry(lab: Lab, operator: InCluster) -> RegistryFixture:
+    """The full registry of deploy/examples, ready, with its chart from the operator's `CHARTS_DIR`."""
+    fixture = RegistryFixture.set_up(lab)
     chart = {"release": {"chart": "harbor"}}
-    stage.registry.apply(merged(stage.spec, chart))
-    stage.registry.wait_ready(deadline=300)
-    return stage
+    fixture.registry.apply(merged(fixture.spec, chart))
+    fixture.registry.wait_ready(deadline=300)
+    return fixture
 
 
 def create(observer: Observer, prefix: str, count: int = 5) -> list[str]:
@@ -52,78 +55,82 @@ def create(observer: Observer, prefix: str, count: int = 5) -> list[str]:
 
 
 def wait_lease(operator: InCluster, former: Lease) -> Lease:
-    """The Lease once another replica holds it."""
+    """Waits until another replica holds the Lease, and returns it."""
 
-    def taken() -> bool:
+    def is_taken() -> bool:
         return operator.lease().holder not in {"", former.holder}
 
-    wait_until(taken, "another replica holds the Lease", deadline=TAKEOVER_SECONDS)
+    wait_until(is_taken, "another replica holds the Lease", deadline=TAKEOVER_SECONDS)
     return operator.lease()
 
 
-def test_both_replicas_are_ready_and_one_acts(operator: InCluster) -> None:
+def test_both_replicas_are_ready_and_one_leads(operator: InCluster) -> None:
     replicas = operator.replicas()
     assert [replica.ready for replica in replicas.values()] == [True, True]
     assert [replica.restarts for replica in replicas.values()] == [0, 0]
     assert operator.leader() in replicas
 
 
-def test_nothing_less_restricted_is_let_in(lab: Lab, operator: InCluster) -> None:
+def test_a_less_restricted_pod_is_rejected(lab: Lab, operator: InCluster) -> None:
     run = ("run", "loose", "--image=localhost/pause:1", "--dry-run=server")
     with pytest.raises(LabError, match="violates PodSecurity"):
         lab.control_plane.kubectl("-n", NAMESPACE, *run)
 
 
-def test_helm_in_the_pod_makes_the_release(lab: Lab, stage: Stage) -> None:
-    status = stage.registry.status()
+def test_helm_in_the_pod_installs_the_release(lab: Lab, full_registry: RegistryFixture) -> None:
+    status = full_registry.registry.status()
     assert {item["status"] for item in status["conditions"]} == {"True"}
     assert status["chartVersion"] == lab.chart.version
 
 
-def test_a_new_namespace_holds_the_secret_and_the_reference(stage: Stage, observer: Observer) -> None:
+def test_a_new_namespace_has_the_secret_and_the_reference(full_registry: RegistryFixture, observer: Observer) -> None:
     observer.create_namespace("fresh")
-    observer.wait_holds("fresh")
+    observer.wait_injected("fresh")
 
 
-def test_a_leader_whose_process_dies_goes_on_in_its_place(
-    stage: Stage, operator: InCluster, observer: Observer
+def test_a_leader_whose_process_crashes_keeps_the_lease(
+    full_registry: RegistryFixture, operator: InCluster, observer: Observer
 ) -> None:
     before, leader = operator.lease(), operator.leader()
     operator.kill_process(leader)
     names = create(observer, "died")
     wait_until(lambda: operator.replicas()[leader].restarts == 1, "its container starts again", deadline=60)
     for name in names:
-        observer.wait_holds(name)
+        observer.wait_injected(name)
     after = operator.lease()
     assert (after.holder, after.transitions) == (leader, before.transitions)
 
 
-def test_another_takes_over_from_a_leader_that_is_lost(stage: Stage, operator: InCluster, observer: Observer) -> None:
+def test_a_standby_takes_over_from_a_lost_leader(
+    full_registry: RegistryFixture, operator: InCluster, observer: Observer
+) -> None:
     operator.lose(operator.leader())
     last = operator.lease()
     names = create(observer, "lost")
     after = wait_lease(operator, last)
     assert after.transitions == last.transitions + 1
     lease = timedelta(seconds=last.duration)
-    # Never before the Lease has run out, and then within a few looks at it; the rest is for a machine under load.
+    # Never before the Lease has expired, and soon after; the upper bound allows for a machine under load.
     assert lease < after.acquired - last.renewed < 2 * lease
     for name in names:
-        observer.wait_holds(name)
+        observer.wait_injected(name)
     operator.wait_rolled_out()
 
 
-def test_a_rollout_misses_nothing_and_ends_in_order(stage: Stage, operator: InCluster, observer: Observer) -> None:
+def test_a_rollout_misses_no_namespace_and_ends_gracefully(
+    full_registry: RegistryFixture, operator: InCluster, observer: Observer
+) -> None:
     former, before = set(operator.replicas()), operator.lease()
     operator.restart()
     names = create(observer, "early")
     operator.wait_rolled_out()
     names += create(observer, "late")
-    gone = "the former replicas end before they must be killed"
+    gone = "the former replicas end before their grace period"
     wait_until(lambda: not former & set(operator.replicas()), gone, deadline=GRACE_SECONDS / 2)
     names += create(observer, "after")
     for name in names:
-        observer.wait_holds(name)
+        observer.wait_injected(name)
     after = wait_lease(operator, before)
     assert after.holder in operator.replicas()
     assert [replica.restarts for replica in operator.replicas().values()] == [0, 0]
-    stage.registry.wait_ready()
+    full_registry.registry.wait_ready()

@@ -1,4 +1,4 @@
-"""Two replicas: one acts, the other waits, and takes over when the first is killed, stopped or frozen."""
+"""Leader election: the standby takes over when the leader is killed, stopped or paused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lab.observer import Observer
 from lab.operator import LEASE_SECONDS, NAMESPACE, Operator
 from lab.process import wait_until
 from lab.registries import Manifest
-from lab.stage import Stage
-from tests.e2e.conftest import Shift
-from tests.e2e.world import remove_namespace
+from lab.registry_fixture import RegistryFixture
+from tests.e2e.queries import remove_namespace
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
@@ -24,16 +24,16 @@ NO_PASSES = "harbor_operator_reconcile_duration_seconds_count 0.0"
 
 
 @pytest.fixture
-def pair(stage: Stage, shift: Shift) -> Iterator[tuple[Operator, Operator]]:
-    """The leader and its standby; whatever happens to them, one leads in the end and the other is gone."""
-    leader = shift.operator
-    standby = shift.begin()
+def pair(full_registry: RegistryFixture, running_operator: RunningOperator) -> Iterator[tuple[Operator, Operator]]:
+    """The leader and its standby; after the test one of them leads and the other has ended."""
+    leader = running_operator.operator
+    standby = running_operator.start_replica()
     yield leader, standby
     if leader.process.alive():
-        shift.operator = leader
+        running_operator.operator = leader
         standby.stop()
-    shift.logs.append((standby if leader.process.alive() else leader).log)
-    shift.operator.wait_leading()
+    running_operator.logs.append((standby if leader.process.alive() else leader).log)
+    running_operator.operator.wait_leading()
 
 
 def lease(lab: Lab) -> Manifest:
@@ -46,15 +46,15 @@ def lease(lab: Lab) -> Manifest:
 
 def wait_takeover(standby: Operator) -> None:
     deadline = LEASE_SECONDS + MARGIN_SECONDS
-    wait_until(standby.is_leading, "the other replica leads", deadline=deadline, process=standby.process)
+    wait_until(standby.is_leading, "the standby leads", deadline=deadline, process=standby.process)
 
 
-def test_one_leads_and_the_other_only_waits(
-    stage: Stage, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
+def test_one_replica_leads_and_the_standby_writes_nothing(
+    full_registry: RegistryFixture, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
     observer.create_namespace("under-the-leader")
-    observer.wait_holds("under-the-leader")
+    observer.wait_injected("under-the-leader")
     remove_namespace(lab, "under-the-leader")
     assert (leader.is_leading(), standby.is_leading()) == (True, False)
     assert lease(lab)["holderIdentity"] == leader.process.name
@@ -62,43 +62,43 @@ def test_one_leads_and_the_other_only_waits(
     assert NO_PASSES in standby.get("/metrics")
 
 
-def test_the_other_takes_over_from_a_leader_that_was_killed(
-    stage: Stage, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
+def test_the_standby_takes_over_from_a_killed_leader(
+    full_registry: RegistryFixture, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
     leader.kill()
     observer.create_namespace("without-a-leader")
-    assert not observer.holds("without-a-leader")
+    assert not observer.is_injected("without-a-leader")
     wait_takeover(standby)
-    observer.wait_holds("without-a-leader")
+    observer.wait_injected("without-a-leader")
     remove_namespace(lab, "without-a-leader")
     assert lease(lab)["holderIdentity"] == standby.process.name
-    stage.registry.wait_ready(deadline=30)
+    full_registry.registry.wait_ready(deadline=30)
 
 
-def test_a_leader_that_is_stopped_hands_over(
-    stage: Stage, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
+def test_a_stopped_leader_releases_the_lease(
+    full_registry: RegistryFixture, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
     leader.stop()
     assert leader.process.returncode == 0
-    # Given back and not left to die: whoever has it by now, it is not the one that has stopped.
+    # The Lease was released: its holder is empty or already the standby.
     assert lease(lab)["holderIdentity"] in {"", standby.process.name}
     wait_takeover(standby)
     observer.create_namespace("after-the-leader")
-    observer.wait_holds("after-the-leader")
+    observer.wait_injected("after-the-leader")
     remove_namespace(lab, "after-the-leader")
 
 
-def test_a_standby_that_is_stopped_waits_for_nothing(stage: Stage, pair: tuple[Operator, Operator]) -> None:
+def test_a_stopped_standby_ends_at_once(full_registry: RegistryFixture, pair: tuple[Operator, Operator]) -> None:
     leader, standby = pair
     standby.stop()
     assert standby.process.returncode == 0
     assert leader.is_leading()
 
 
-def test_a_leader_that_was_frozen_gives_up_when_it_wakes(
-    stage: Stage, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
+def test_a_paused_leader_ends_when_it_resumes(
+    full_registry: RegistryFixture, observer: Observer, lab: Lab, pair: tuple[Operator, Operator]
 ) -> None:
     leader, standby = pair
     os.kill(leader.process.pid, signal.SIGSTOP)
@@ -110,6 +110,6 @@ def test_a_leader_that_was_frozen_gives_up_when_it_wakes(
     assert leader.process.returncode == 1
     assert "another replica goes on" in leader.log
     assert lease(lab)["holderIdentity"] == standby.process.name
-    observer.create_namespace("after-the-frost")
-    observer.wait_holds("after-the-frost")
-    remove_namespace(lab, "after-the-frost")
+    observer.create_namespace("after-the-pause")
+    observer.wait_injected("after-the-pause")
+    remove_namespace(lab, "after-the-pause")

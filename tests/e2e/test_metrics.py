@@ -1,4 +1,4 @@
-"""What /metrics of a running operator says is what the catalogue promises, and agrees with the status."""
+"""The /metrics endpoint exposes every family of the catalogue, with values that match the status."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harbor_operator.metrics.catalogue import FAMILIES
-from lab.stage import Stage
-from tests.e2e.conftest import Shift
-from tests.e2e.world import wait_spread
+from lab.registry_fixture import RegistryFixture
+from tests.e2e.queries import wait_all_injected
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
 
-def test_everything_that_is_promised_is_there(stage: Stage, shift: Shift) -> None:
-    exposed = {family.name for family in text_string_to_metric_families(shift.operator.get("/metrics"))}
+def test_every_family_of_the_catalogue_is_exposed(
+    full_registry: RegistryFixture, running_operator: RunningOperator
+) -> None:
+    exposed = {family.name for family in text_string_to_metric_families(running_operator.operator.get("/metrics"))}
     assert {family.name.removesuffix("_total") for family in FAMILIES} <= exposed
 
 
-def test_the_series_of_a_registry_agree_with_its_status(stage: Stage, shift: Shift) -> None:
-    wait_spread(stage)
-    registry = {"registry_namespace": stage.registry.namespace, "registry_name": stage.registry.name}
-    metric = shift.operator.metric
-    spread = stage.registry.status()["pullSecrets"]
+def test_the_series_of_a_registry_match_its_status(
+    full_registry: RegistryFixture, running_operator: RunningOperator
+) -> None:
+    wait_all_injected(full_registry)
+    registry = {"registry_namespace": full_registry.registry.namespace, "registry_name": full_registry.registry.name}
+    metric = running_operator.operator.metric
+    counts_in_status = full_registry.registry.status()["pullSecrets"]
     counts = {
         state: metric("harbor_operator_namespaces", **registry, state=state) for state in ("ready", "pending", "failed")
     }
-    assert counts == {"ready": spread["ready"], "pending": 0, "failed": 0}
-    for condition in stage.registry.status()["conditions"]:
+    assert counts == {"ready": counts_in_status["ready"], "pending": 0, "failed": 0}
+    for condition in full_registry.registry.status()["conditions"]:
         for status in ("True", "False", "Unknown"):
             labels = {**registry, "type": condition["type"], "status": status.lower()}
             assert metric("harbor_operator_registry_condition", **labels) == (status == condition["status"])
     assert metric("harbor_operator_credential_age_seconds", **registry) >= 0
-    assert spread["rotatedAt"]
+    assert counts_in_status["rotatedAt"]
     for resource in ("namespaces", "secrets", "serviceaccounts"):
         assert metric("harbor_operator_watch_last_event_age_seconds", resource=resource) >= 0
     assert metric("harbor_operator_leader_election_master_status") == 1

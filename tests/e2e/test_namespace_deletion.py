@@ -9,8 +9,8 @@ import pytest
 from lab.lab import Lab
 from lab.process import wait_until
 from lab.registries import Manifest, Registry
-from tests.e2e.conftest import Shift
-from tests.e2e.world import PROMPT
+from tests.e2e.dedicated import FAST_PROBES
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
@@ -23,14 +23,14 @@ def spec(lab: Lab) -> Manifest:
     return {
         "externalURL": "https://localhost:1",
         "checkIntervalSeconds": 5,
-        "release": {"chart": lab.chart.reference, "version": lab.chart.version, "values": PROMPT},
+        "release": {"chart": lab.chart.reference, "version": lab.chart.version, "values": FAST_PROBES},
         "storage": {"filesystem": {"size": "1Gi"}},
         "expose": {"type": "clusterIP"},
     }
 
 
 @pytest.fixture
-def registry(lab: Lab, shift: Shift) -> Iterator[Registry]:
+def registry(lab: Lab, running_operator: RunningOperator) -> Iterator[Registry]:
     registry = Registry(lab.control_plane, NAMESPACE, "cr")
     registry.prepare()
     registry.apply(spec(lab))
@@ -43,7 +43,7 @@ def delete_namespace(lab: Lab) -> None:
     lab.control_plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     path = f"/api/v1/namespaces/{NAMESPACE}"
     gone = "the namespace is gone"
-    wait_until(lambda: lab.control_plane.read(path) is None, gone, deadline=DELETION_SECONDS, interval=0.2)
+    wait_until(lambda: lab.control_plane.client.read(path) is None, gone, deadline=DELETION_SECONDS, interval=0.2)
 
 
 def test_a_namespace_with_a_release_can_be_deleted(lab: Lab, registry: Registry) -> None:
@@ -52,7 +52,7 @@ def test_a_namespace_with_a_release_can_be_deleted(lab: Lab, registry: Registry)
 
 
 def test_an_account_that_is_gone_blocks_the_registry_and_not_its_namespace(
-    lab: Lab, shift: Shift, registry: Registry
+    lab: Lab, running_operator: RunningOperator, registry: Registry
 ) -> None:
     """Finding S1: Helm acts as no other account, and the remedy is possible until the namespace terminates."""
     kubectl = lab.control_plane.kubectl
@@ -61,7 +61,7 @@ def test_an_account_that_is_gone_blocks_the_registry_and_not_its_namespace(
     seen = registry.wait_condition("ReleaseReady", "False", "ReleaseServiceAccountMissing")
     assert f"`kubectl -n {NAMESPACE} create serviceaccount harbor-release`" in seen["message"]
     delete_namespace(lab)
-    assert f"ReleaseReady of {NAMESPACE}/cr is not undone" in shift.operator.log
+    assert f"ReleaseReady of {NAMESPACE}/cr is not undone" in running_operator.operator.log
 
 
 def test_an_account_that_comes_back_lets_the_registry_go(lab: Lab, registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Looking again at a world that is right: nothing is written anywhere."""
+"""Looking again at a dedicated that is right: nothing is written anywhere."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 
 from lab.operator import USER, Operator
 from lab.process import wait_until
-from lab.stage import Stage
-from tests.e2e.conftest import Shift
-from tests.e2e.world import revisions, wait_spread
+from lab.registry_fixture import RegistryFixture
+from tests.e2e.queries import revisions, wait_all_injected
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
-CHANGING = {"PUT", "POST", "DELETE", "PATCH", "COPY"}
+WRITE_METHODS = {"PUT", "POST", "DELETE", "PATCH", "COPY"}
 PASSES = re.compile(r"^harbor_operator_reconcile_duration_seconds_count (\d+)", re.MULTILINE)
 PASS_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class Written:
-    """What has been written since a moment, by whom it may concern."""
+    """The writes since a mark, per system."""
 
     kubernetes: list[str]
     postgres: list[str]
@@ -33,27 +33,32 @@ class Written:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment in the records of every server."""
+    """A position in the logs of every server."""
 
-    stage: Stage
+    full_registry: RegistryFixture
     audit: int
     postgres: int
     swift: int
 
     @classmethod
-    def now(cls, stage: Stage) -> Self:
-        services = stage.lab.services
-        return cls(stage, stage.lab.control_plane.audit.mark(), services.postgres.mark(), services.rgw_front.mark())
+    def now(cls, full_registry: RegistryFixture) -> Self:
+        services = full_registry.lab.services
+        return cls(
+            full_registry,
+            full_registry.lab.control_plane.audit.mark(),
+            services.postgres.mark(),
+            services.rgw_front.mark(),
+        )
 
     def written(self) -> Written:
-        lab = self.stage.lab
+        lab = self.full_registry.lab
         writes = lab.control_plane.audit.writes_since(self.audit, USER)
         requests = lab.services.rgw_front.requests_since(self.swift)
         return Written(
             [f"{event.verb} {event.uri}" for event in writes if event.resource != "leases"],
             [change.statement for change in lab.services.postgres.changes_since(self.postgres)],
-            [f"{request.method} {request.path}" for request in requests if request.method in CHANGING],
-            revisions(self.stage),
+            [f"{request.method} {request.path}" for request in requests if request.method in WRITE_METHODS],
+            revisions(self.full_registry),
         )
 
 
@@ -63,26 +68,26 @@ def passes(operator: Operator) -> int:
 
 
 def wait_passes(operator: Operator, number: int) -> None:
-    """Returns when so many more passes have ended, each of which began after the one under way now."""
+    """Waits for this number of further passes, each of which starts after the current one."""
     wanted = passes(operator) + number + 1
     wait_until(lambda: passes(operator) >= wanted, f"{number} more passes", deadline=PASS_SECONDS * number)
 
 
-def test_further_passes_write_nothing(stage: Stage, shift: Shift) -> None:
-    wait_spread(stage)  # what earlier tests have made and removed is noticed and told
-    before = revisions(stage)
-    mark = Mark.now(stage)
-    wait_passes(shift.operator, 2)
-    assert stage.registry.is_settled()
+def test_further_passes_write_nothing(full_registry: RegistryFixture, running_operator: RunningOperator) -> None:
+    wait_all_injected(full_registry)  # the status reflects the namespaces of earlier tests
+    before = revisions(full_registry)
+    mark = Mark.now(full_registry)
+    wait_passes(running_operator.operator, 2)
+    assert full_registry.registry.is_settled()
     assert mark.written() == Written([], [], [], before)
 
 
-def test_a_new_operator_finds_everything_done(stage: Stage, shift: Shift) -> None:
-    wait_spread(stage)
-    before = revisions(stage)
-    status = stage.registry.status()
-    mark = Mark.now(stage)
-    shift.replace()
-    wait_passes(shift.operator, 1)
-    assert stage.registry.status() == status
+def test_a_new_operator_writes_nothing(full_registry: RegistryFixture, running_operator: RunningOperator) -> None:
+    wait_all_injected(full_registry)
+    before = revisions(full_registry)
+    status = full_registry.registry.status()
+    mark = Mark.now(full_registry)
+    running_operator.replace()
+    wait_passes(running_operator.operator, 1)
+    assert full_registry.registry.status() == status
     assert mark.written() == Written([], [], [], before)

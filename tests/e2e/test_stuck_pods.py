@@ -1,6 +1,6 @@
-"""Pods that were created before their service account had the reference: who they are, and what becomes of them.
+"""Pods that were created before their service account had the reference are evicted or reported.
 
-Those that pull need the real node. `HARBOR_RACE_NAMESPACES` says how many namespaces race (default 20).
+Tests that pull images need the real node. `HARBOR_RACE_NAMESPACES` sets the number of namespaces (default 20).
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from lab.node.apps import deployment, write_app
 from lab.observer import Observer
 from lab.operator import USER
 from lab.process import wait_until
-from lab.stage import Stage, allow_admission_policy, allow_evictions, forbid_evictions
-from tests.e2e.racing import Manifest, Track, has_reference, is_refused, is_running, name_of
-from tests.e2e.world import create_namespace, listed, remove_namespace
+from lab.registry_fixture import RegistryFixture, allow_admission_policy, allow_evictions, forbid_evictions
+from tests.e2e.first_pods import Manifest, PodLauncher, has_reference, is_pull_refused, is_running, name_of
+from tests.e2e.queries import create_namespace, listed
 
 pytestmark = pytest.mark.e2e
 
-RACERS = int(os.environ.get("HARBOR_RACE_NAMESPACES", "20"))
+NAMESPACE_COUNT = int(os.environ.get("HARBOR_RACE_NAMESPACES", "20"))
 POLICY_ROLE = "harbor-operator-admission-policy"
 
 
 @contextmanager
-def having(stage: Stage, **fields: object) -> Iterator[None]:
-    """Has some fields of `spec.pullSecrets` for a while."""
-    stage.registry.patch({"pullSecrets": fields})
+def pull_secrets_with(full_registry: RegistryFixture, **fields: object) -> Iterator[None]:
+    """Sets fields of `spec.pullSecrets` until the block ends."""
+    full_registry.registry.patch({"pullSecrets": fields})
     try:
-        stage.registry.wait_ready(deadline=60)
+        full_registry.registry.wait_ready(deadline=60)
         yield
     finally:
-        stage.registry.patch({"pullSecrets": dict.fromkeys(fields)})
-        stage.registry.wait_ready(deadline=60)
+        full_registry.registry.patch({"pullSecrets": dict.fromkeys(fields)})
+        full_registry.registry.wait_ready(deadline=60)
 
 
 @contextmanager
-def granting(lab: Lab) -> Iterator[None]:
-    """The optional role, for a while."""
+def eviction_role(lab: Lab) -> Iterator[None]:
+    """Binds the optional role until the block ends."""
     allow_evictions(lab.control_plane)
     try:
         yield
@@ -51,95 +51,93 @@ def granting(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture
 def granted(lab: Lab) -> Iterator[None]:
-    with granting(lab):
+    with eviction_role(lab):
         yield
 
 
-@pytest.fixture
-def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
-    """A name for the test's namespace, which goes with the test."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
-    yield name
-    remove_namespace(lab, name)
-
-
 @pytest.fixture(scope="module")
-def track(stage: Stage, lab: Lab) -> Track:
-    """The real node, and a private image that nobody has, pushed a moment ago."""
+def launcher(full_registry: RegistryFixture, lab: Lab) -> PodLauncher:
+    """The real node, and a new private image that was just pushed."""
     if lab.kubelet is None:
-        pytest.skip("pods only pretend to run here; `HARBOR_LAB_NODE=kubelet`")
-    layout = write_app(lab.directory / "racer")
-    reference = f"{stage.front.url.removeprefix('https://')}/team-a/racer:1"
-    stage.skopeo.copy_in(layout, reference, authfile=stage.admin_credential(), ca_dir=lab.authority.ca_dir)
-    return Track(lab, lab.kubelet, reference)
+        pytest.skip("KWOK does not run pods; set `HARBOR_LAB_NODE=kubelet`")
+    layout = write_app(lab.directory / "private-app")
+    reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/private-app:1"
+    full_registry.skopeo.copy_in(
+        layout, reference, authfile=full_registry.admin_credential(), ca_dir=lab.authority.ca_dir
+    )
+    return PodLauncher(lab, lab.kubelet, reference)
 
 
-def warnings(stage: Stage) -> dict[str, str]:
-    return {warning["code"]: warning["message"] for warning in stage.registry.status()["warnings"]}
+def warnings(full_registry: RegistryFixture) -> dict[str, str]:
+    return {warning["code"]: warning["message"] for warning in full_registry.registry.status()["warnings"]}
 
 
 def watches_pods(lab: Lab, mark: int) -> bool:
-    asked = lab.control_plane.audit.since(mark, user=USER, verbs={"list", "watch"})
-    return any(event.resource == "pods" for event in asked)
+    requests = lab.control_plane.audit.since(mark, user=USER, verbs={"list", "watch"})
+    return any(event.resource == "pods" for event in requests)
 
 
-def test_without_the_role_it_is_told_and_everything_else_goes_on(
-    stage: Stage, lab: Lab, observer: Observer, namespace: str
+def test_without_the_role_a_warning_names_it_and_injection_continues(
+    full_registry: RegistryFixture, lab: Lab, observer: Observer, namespace: str
 ) -> None:
-    with having(stage, stuckPods="Evict"):
-        wait_until(lambda: "EvictionRightsMissing" in warnings(stage), "the warning is there", deadline=30)
-        assert "`kubectl apply -k deploy/components/evict-stuck-pods`" in warnings(stage)["EvictionRightsMissing"]
+    with pull_secrets_with(full_registry, stuckPods="Evict"):
+        wait_until(lambda: "EvictionRightsMissing" in warnings(full_registry), "the warning appears", deadline=30)
+        assert (
+            "`kubectl apply -k deploy/components/evict-stuck-pods`" in warnings(full_registry)["EvictionRightsMissing"]
+        )
         observer.create_namespace(namespace)
-        observer.wait_holds(namespace)
-        assert stage.registry.condition("PullSecretsReady")["status"] == "True"
-        with granting(lab):
-            wait_until(lambda: "EvictionRightsMissing" not in warnings(stage), "the warning is gone", deadline=90)
+        observer.wait_injected(namespace)
+        assert full_registry.registry.condition("PullSecretsReady")["status"] == "True"
+        with eviction_role(lab):
+            wait_until(
+                lambda: "EvictionRightsMissing" not in warnings(full_registry), "the warning disappears", deadline=90
+            )
 
 
-def test_pods_are_nobodys_business_unless_the_spec_says_so(
-    stage: Stage, lab: Lab, observer: Observer, namespace: str, granted: None
+def test_pods_are_not_watched_unless_the_spec_says_so(
+    full_registry: RegistryFixture, lab: Lab, observer: Observer, namespace: str, granted: None
 ) -> None:
     mark = lab.control_plane.audit.mark()
     observer.create_namespace(namespace)
-    observer.wait_holds(namespace)
+    observer.wait_injected(namespace)
     assert not watches_pods(lab, mark)
-    with having(stage, stuckPods="Evict"):
+    with pull_secrets_with(full_registry, stuckPods="Evict"):
         wait_until(lambda: watches_pods(lab, mark), "pods are watched", deadline=30)
 
 
-def test_a_pod_that_came_too_early_is_replaced_and_a_bare_one_is_told(
-    stage: Stage, track: Track, observer: Observer, namespace: str, granted: None
+def test_a_stuck_pod_is_evicted_and_a_pod_without_controller_is_reported(
+    full_registry: RegistryFixture, launcher: PodLauncher, observer: Observer, namespace: str, granted: None
 ) -> None:
-    """In a namespace that is not selected at first, every pod comes too early."""
-    plane = track.lab.control_plane
-    with having(stage, stuckPods="Evict"):
-        with having(stage, namespaces={"exclude": ["kube-*", namespace]}):
-            create_namespace(track.lab, observer, namespace)
-            plane.apply(deployment(namespace, track.image), bare_pod(namespace, track.image), budget(namespace))
-            track.await_pods(namespace, lambda found: len(found) == 2 and all(map(is_refused, found)))
-            early = set(map(name_of, track.pods("-n", namespace)))
-        track.await_pods(namespace, lambda found: sorted(map(is_running, found)) == [False, True])
-        wait_until(lambda: "PodsStuck" in warnings(stage), "the bare pod is told", deadline=30)
-        assert f"pod '{namespace}/bare': no controller would create another pod" in warnings(stage)["PodsStuck"]
-        left, fresh = sorted(track.pods("-n", namespace), key=is_running)
+    """In a namespace that is not selected at first, every pod starts without the reference."""
+    plane = launcher.lab.control_plane
+    with pull_secrets_with(full_registry, stuckPods="Evict"):
+        with pull_secrets_with(full_registry, namespaces={"exclude": ["kube-*", namespace]}):
+            create_namespace(launcher.lab, observer, namespace)
+            plane.apply(deployment(namespace, launcher.image), bare_pod(namespace, launcher.image), budget(namespace))
+            launcher.wait_pods(namespace, lambda found: len(found) == 2 and all(map(is_pull_refused, found)))
+            early = set(map(name_of, launcher.pods("-n", namespace)))
+        launcher.wait_pods(namespace, lambda found: sorted(map(is_running, found)) == [False, True])
+        wait_until(lambda: "PodsStuck" in warnings(full_registry), "the bare pod is reported", deadline=30)
+        assert f"pod '{namespace}/bare': no controller would create another pod" in warnings(full_registry)["PodsStuck"]
+        left, fresh = sorted(launcher.pods("-n", namespace), key=is_running)
         assert name_of(left) == "bare"
         assert name_of(fresh) not in early
         assert has_reference(fresh)
-        told = {event["reason"] for event in listed(track.lab, "events", "-n", namespace)}
-        assert {"StuckPodEvicted", "PodsStuck"} <= told
+        reasons = {event["reason"] for event in listed(launcher.lab, "events", "-n", namespace)}
+        assert {"StuckPodEvicted", "PodsStuck"} <= reasons
         plane.kubectl("-n", namespace, "delete", "pod", "bare", "--now")
-        wait_until(lambda: "PodsStuck" not in warnings(stage), "the warning is gone", deadline=30)
+        wait_until(lambda: "PodsStuck" not in warnings(full_registry), "the warning disappears", deadline=30)
 
 
 def bare_pod(namespace: str, image: str) -> Manifest:
-    """A pod that nobody would make again."""
+    """A pod without a controller."""
     metadata = {"name": "bare", "namespace": namespace}
     spec = {"containers": [{"name": "only", "image": image}]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def budget(namespace: str) -> Manifest:
-    """Nothing may be disrupted; but Kubernetes asks no budget for a pod that has not started."""
+    """Forbids every disruption; the API server ignores it for a pod that has not started."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -148,26 +146,30 @@ def budget(namespace: str) -> Manifest:
     }
 
 
-def test_every_pod_of_a_race_runs_in_the_end(stage: Stage, track: Track, granted: None) -> None:
-    race = track.race("early", RACERS)
-    print(f"\nwatch alone: {race}")
+def test_every_stuck_pod_is_replaced_and_runs(
+    full_registry: RegistryFixture, launcher: PodLauncher, granted: None
+) -> None:
+    first_pods = launcher.launch("early", NAMESPACE_COUNT)
+    print(f"\nwatch only: {first_pods}")
     began = time.monotonic()
-    with having(stage, stuckPods="Evict"):
-        found = track.await_race("early", RACERS, is_running)
-        print(f"evicted and replaced: all run {time.monotonic() - began:.1f} s later")
+    with pull_secrets_with(full_registry, stuckPods="Evict"):
+        found = launcher.wait_all("early", NAMESPACE_COUNT, is_running)
+        print(f"evicted and replaced: all pods run {time.monotonic() - began:.1f} s later")
     assert all(map(has_reference, found))
     names = set(map(name_of, found))
-    assert names >= race.lucky
-    assert not names & race.unlucky
-    track.end("early")
+    assert names >= first_pods.with_secret
+    assert not names & first_pods.without_secret
+    launcher.end("early")
 
 
-def test_with_the_admission_policy_no_pod_comes_too_early(stage: Stage, track: Track) -> None:
-    allow_admission_policy(track.lab.control_plane, (stage.registry.namespace, stage.registry.name))
-    with having(stage, admissionPolicy="Enabled"):
-        race = track.race("policy", RACERS)
-        print(f"\nadmission policy: {race}")
-        assert race.unlucky == set()
-        track.await_race("policy", RACERS, is_running)
-        track.end("policy")
-    track.lab.control_plane.kubectl("delete", "clusterrole,clusterrolebinding", POLICY_ROLE)
+def test_with_the_admission_policy_every_pod_has_the_reference(
+    full_registry: RegistryFixture, launcher: PodLauncher
+) -> None:
+    allow_admission_policy(launcher.lab.control_plane, (full_registry.registry.namespace, full_registry.registry.name))
+    with pull_secrets_with(full_registry, admissionPolicy="Enabled"):
+        first_pods = launcher.launch("policy", NAMESPACE_COUNT)
+        print(f"\nadmission policy: {first_pods}")
+        assert first_pods.without_secret == set()
+        launcher.wait_all("policy", NAMESPACE_COUNT, is_running)
+        launcher.end("policy")
+    launcher.lab.control_plane.kubectl("delete", "clusterrole,clusterrolebinding", POLICY_ROLE)

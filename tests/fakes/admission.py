@@ -1,18 +1,21 @@
-"""The Admission port in memory: what an API server holds of policies and bindings, and what it says no to."""
+"""The port AdmissionPolicyApi in memory: policies and bindings, and the errors of an API server."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 from harbor_operator.plan.admission import plan_admission
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 
 
-class FakeAdmission:
-    """`objects` is what is there; a test sets `served`, `forbidden`, `down`, or `lost`: writes get no answer."""
+class FakeAdmission(AdmissionPolicyApi):
+    """`objects` are stored; a test sets `served`, `forbidden`, `down`, or `lost`: a write is done but not answered."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[AdmissionKind, str], ObservedPolicy] = {}
@@ -27,7 +30,7 @@ class FakeAdmission:
     # What a test prepares
 
     def put(self, desired: DesiredPolicy) -> ObservedPolicy:
-        """Puts an object into the world as somebody else would, in place of what is there."""
+        """Stores an object as another client would, in place of a present one."""
         self._revision += 1
         observed = ObservedPolicy(
             f"uid-{self._revision}", str(self._revision), dict(desired.labels), dict(desired.spec)
@@ -37,20 +40,23 @@ class FakeAdmission:
 
     # The port
 
+    @override
     async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
         self._answer()
         return self.objects.get((kind, name))
 
+    @override
     async def create(self, desired: DesiredPolicy) -> None:
         self._answer()
         if not self.served:
             raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, "not served")
         self._check(desired)
         if (desired.kind, desired.name) in self.objects:
-            raise Unavailable(f"{desired.kind} '{desired.name}' has come to that name")
+            raise Unavailable(f"{desired.kind} '{desired.name}' was created by another client")
         self.put(desired)
         self._record(f"create {desired.kind}")
 
+    @override
     async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         self._answer()
         self._check(desired)
@@ -63,6 +69,7 @@ class FakeAdmission:
             )
         self._record(f"correct {desired.kind}")
 
+    @override
     async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         self._answer()
         if (desired.kind, desired.name) not in self.objects:
@@ -81,7 +88,7 @@ class FakeAdmission:
 
     def _lock(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
         if self.objects[desired.kind, desired.name].revision != observed.revision:
-            raise Unavailable(f"{desired.kind} '{desired.name}' has moved on")
+            raise Unavailable(f"{desired.kind} '{desired.name}' has changed")
 
     def _check(self, desired: DesiredPolicy) -> None:
         selector = desired.spec.get("matchConstraints", {}).get("namespaceSelector", {})
@@ -101,7 +108,7 @@ def asking(name: str = "cr", namespace: str = "intra", /, **section: Any) -> Har
     return HarborRegistry.parse({"metadata": {"name": name, "namespace": namespace, "uid": "uid-1"}, "spec": spec})
 
 
-def wishes(name: str = "cr", /, **section: Any) -> tuple[DesiredPolicy, DesiredPolicy]:
+def desired_policies(name: str = "cr", /, **section: Any) -> tuple[DesiredPolicy, DesiredPolicy]:
     """Returns the policy and the binding that such a registry asks for."""
     registry = asking(name, **section)
     assert registry.spec.pull_secrets is not None

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from typing_extensions import override
+
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.helm_storage import read_revisions, revision_secret
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
+from harbor_operator.ports.helm import Helm
 from harbor_operator.reasons import Reason
 from tests.fakes.kube import FakeKube
 
@@ -27,7 +30,7 @@ class _Run:
     desired: DesiredRelease | None
 
 
-class FakeHelm:
+class FakeHelm(Helm):
     """The Helm port in memory; `finish` ends a run, `write_revision` is Helm's own bookkeeping."""
 
     def __init__(self, kube: FakeKube, clock: Callable[[], datetime]) -> None:
@@ -38,18 +41,22 @@ class FakeHelm:
         self._runs: dict[Key, _Run] = {}
         self._results: dict[Key, RunResult] = {}
 
+    @override
     async def start_upgrade(self, desired: DesiredRelease) -> None:
         if desired.chart in self.missing_charts:
             raise Refused(Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{desired.chart}', which is not there")
         self._start("upgrade", (desired.namespace, desired.name), _Run(desired.digest, self._clock(), desired))
 
+    @override
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
 
+    @override
     def running(self, namespace: str, name: str) -> Progress | None:
         run = self._runs.get((namespace, name))
         return Progress(run.started_at, run.digest) if run else None
 
+    @override
     def result(self, namespace: str, name: str) -> RunResult | None:
         return self._results.get((namespace, name))
 
@@ -66,6 +73,10 @@ class FakeHelm:
         elif recorded:
             status = "failed" if error else "deployed"
             self.write_revision(run.desired, status, description=error or "Upgrade complete")
+
+    def interrupt(self, namespace: str, name: str) -> None:
+        """Ends the run as after a restart of the operator: no result, no revision."""
+        del self._runs[namespace, name]
 
     def write_revision(self, desired: DesiredRelease, status: str, **changes: Any) -> None:
         """Writes the next revision as Helm would; `changes` replace labels or the facts of the payload."""

@@ -1,4 +1,4 @@
-"""An API server that holds one dictionary of Secrets: the Kube port in memory, with a counter of its writes."""
+"""The port NamespaceResources in memory, with a record of its writes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
+from typing_extensions import override
 
 from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 
 T = TypeVar("T")
-BIRTH = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FIRST_WRITE = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-class FakeKube:
-    """The world as dictionaries; `down` and `forbidden` make every call fail the way the real server does."""
+class FakeKube(NamespaceResources):
+    """Objects in dictionaries; `down` and `forbidden` make every call fail as the real server does."""
 
     def __init__(self) -> None:
         self.secrets: dict[tuple[str, str], StoredSecret] = {}
@@ -29,6 +31,7 @@ class FakeKube:
         self.down = False
         self.forbidden = False
         self.writes: list[str] = []
+        self.reads: list[str] = []
         self._version = 0
 
     # What a test prepares and looks at
@@ -41,7 +44,7 @@ class FakeKube:
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> StoredSecret:
-        """Puts a Secret into the world as somebody else would; not counted as a write of ours."""
+        """Stores a Secret as another client would; not recorded as a write of ours."""
         self._version += 1
         secret = StoredSecret(
             name,
@@ -60,29 +63,35 @@ class FakeKube:
 
     # The port
 
+    @override
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
         self._answer()
+        self.reads.append(f"{namespace}/{name}")
         return self.secrets.get((namespace, name))
 
+    @override
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
         self._answer()
         mine = [secret for (space, _), secret in self.secrets.items() if space == namespace]
         return [secret for secret in mine if _matches(secret.labels, label_selector)]
 
+    @override
     async def read_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
         self._answer()
         return self.config_maps.get((namespace, name))
 
+    @override
     async def ensure_secret(
         self, namespace: str, name: str, make: Callable[[], Mapping[str, SecretStr]], owner: Mapping[str, str]
     ) -> StoredSecret:
         self._answer()
         found = self._ours(namespace, name, owner)
-        fresh = make() if found is None else _lacking(found, make)
+        fresh = make() if found is None else _missing(found, make)
         if found is not None and not fresh:
             return found
         return self._store(namespace, name, {**fresh, **(found.values if found else {})}, owner, found)
 
+    @override
     async def apply_secret(
         self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
     ) -> StoredSecret:
@@ -92,11 +101,12 @@ class FakeKube:
             return found
         return self._store(namespace, name, values, owner, found)
 
+    @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
         self._answer()
         found = self.secrets.get((namespace, name))
         if found is None or found.resource_version != resource_version:
-            raise Unavailable(f"Secret '{namespace}/{name}' has moved on")
+            raise Unavailable(f"Secret '{namespace}/{name}' has changed")
         values: dict[str, SecretStr | None] = {
             key: None if value is None else SecretStr(b64decode(value).decode())
             for key, value in patch.get("data", {}).items()
@@ -117,24 +127,27 @@ class FakeKube:
             self._now(),
         )
 
+    @override
     async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
         self._answer()
         found = self.secrets.get((namespace, name))
-        if found is not None and _carries(found.labels, owner):
+        if found is not None and _has_labels(found.labels, owner):
             self.writes.append(f"remove {namespace}/{name}")
             del self.secrets[namespace, name]
 
+    @override
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
         self._answer()
         return list(self.workloads.get((namespace, label_selector), []))
 
+    @override
     async def read_registries(self) -> list[Manifest]:
         self._answer()
         return copy.deepcopy(self.registries)
 
     def _now(self) -> datetime:
-        # A second for each write: what was written later is seen to be later.
-        return BIRTH + timedelta(seconds=self._version)
+        # One second for each write, so that a later write has a later date.
+        return FIRST_WRITE + timedelta(seconds=self._version)
 
     def _answer(self) -> None:
         if self.down:
@@ -143,9 +156,10 @@ class FakeKube:
             raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
 
     def _ours(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
+        self.reads.append(f"{namespace}/{name}")
         found = self.secrets.get((namespace, name))
-        if found is not None and not _carries(found.labels, owner):
-            raise Refused(Reason.SECRET_INVALID, f"Secret '{namespace}/{name}' was not made for this registry")
+        if found is not None and not _has_labels(found.labels, owner):
+            raise Refused(Reason.SECRET_INVALID, f"Secret '{namespace}/{name}' was not created for this registry")
         return found
 
     def _store(
@@ -165,11 +179,11 @@ class FakeKube:
         return stored
 
 
-def _lacking(found: StoredSecret, make: Callable[[], Mapping[str, SecretStr]]) -> dict[str, SecretStr]:
+def _missing(found: StoredSecret, make: Callable[[], Mapping[str, SecretStr]]) -> dict[str, SecretStr]:
     return {key: value for key, value in make().items() if key not in found.values}
 
 
-def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+def _has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in wanted.items())
 
 

@@ -1,4 +1,4 @@
-"""Registries, Secrets and chance for the tests of the release."""
+"""Registries, Secrets and a deterministic generator for the tests of the release."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def registry(version: str = "1.19.1", **spec: Any) -> HarborRegistry:
     return HarborRegistry.parse(body)
 
 
-def random() -> SecretGenerator:
-    """Chance that counts: every password is different, and the same in every test."""
+def generator() -> SecretGenerator:
+    """Counts up: every password is different, and the same in every test."""
     counter = itertools.count(1)
 
     def password(length: int) -> SecretStr:
@@ -64,7 +64,7 @@ def release_secrets(*user: Tree | UserValues, **changes: Any) -> ReleaseSecrets:
     """What the Secrets of such a registry hold; positional arguments are the user's values."""
     sources = tuple(u if isinstance(u, UserValues) else UserValues("`spec.release.values`", u) for u in user)
     parts: dict[str, Any] = {
-        "generated": generate_secrets(random(), {}),
+        "generated": generate_secrets(generator(), {}),
         "admin_password": SecretStr(ADMIN_PASSWORD),
         "database_login": ReleaseLogin("harbor_intra_cr", SecretStr(DATABASE_PASSWORD)),
         "cache_password": SecretStr(CACHE_PASSWORD),

@@ -1,1 +1,1 @@
-"""Proofs that the lab itself works."""
+"""Tests of the lab itself, on real servers."""

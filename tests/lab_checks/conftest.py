@@ -1,4 +1,4 @@
-"""One lab with a real node for all tests that look at one; its core is an image brought from outside."""
+"""One lab with a real node, whose Harbor core comes from a supplied image archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lab.node.kubelet import KubeletNode
 
 @pytest.fixture(scope="package")
 def core_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in for core as somebody would bring it: in an archive of its own, under a name of their own."""
+    """The stand-in for core in a separate archive with its own image name, as a user would supply it."""
     return _extracted(harbor_images(resolve()), "harbor-core", tmp_path_factory.mktemp("core") / "core.tar")
 
 
@@ -36,7 +36,7 @@ def node(node_lab: Lab) -> KubeletNode:
 
 
 def _extracted(archive: Path, part: str, target: Path) -> Path:
-    """One image of a docker archive as an archive of its own, with a name and a digest of its own."""
+    """Copies one image of a docker archive to a new archive, with a different name and digest."""
     with tarfile.open(archive) as source, tarfile.open(target, "w") as copy:
         (entry,) = [one for one in json.loads(_read(source, "manifest.json")) if part in one["RepoTags"][0]]
         config = json.loads(_read(source, entry["Config"]))

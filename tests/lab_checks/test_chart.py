@@ -1,4 +1,4 @@
-"""Where the Harbor chart comes from, and that the lab's own chart is as strict and as shaped as it must be."""
+"""Where the Harbor chart comes from, and that the lab's chart matches the official one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plane() -> Iterator[ControlPlane]:
 
 
 def resolved(tmp_path: Path, pull: str, **env: str) -> tuple[str, str]:
-    """Reference and origin of the chart, as resolved by a process of its own with this environment."""
+    """Returns reference and origin of the chart, resolved in a subprocess with this environment."""
     code = f"from lab.chart import resolve; c = resolve(pull={pull}); print(c.reference, c.origin, sep='|')"
     clean = {key: value for key, value in os.environ.items() if key != chart.VARIABLE}
     done = subprocess.run(
@@ -54,7 +54,7 @@ def resolved(tmp_path: Path, pull: str, **env: str) -> tuple[str, str]:
     return reference, origin
 
 
-def test_a_chart_named_by_the_user_wins(tmp_path: Path) -> None:
+def test_the_chart_of_the_environment_variable_has_precedence(tmp_path: Path) -> None:
     reference, origin = resolved(tmp_path, "None", HARBOR_CHART=str(chart.LAB_CHART))
     assert (reference, chart.VARIABLE in origin) == (str(chart.LAB_CHART), True)
 
@@ -72,19 +72,19 @@ def test_a_chart_in_the_cache_is_used(tmp_path: Path) -> None:
     assert resolved(tmp_path, "lambda version: 1 / 0") == (str(kept), f"the cache ({kept})")
 
 
-def test_without_any_other_the_labs_own_chart_is_used_and_the_reason_told(tmp_path: Path) -> None:
+def test_the_labs_chart_is_the_fallback_and_the_reason_is_named(tmp_path: Path) -> None:
     reference, origin = resolved(tmp_path, "lambda version: 'no route'")
     assert reference == str(chart.LAB_CHART)
     assert "(no route)" in origin
 
 
 @pytest.mark.parametrize("key", ["surprise", "core.surprise", "persistence.imageChartStorage.swift.surprise"])
-def test_the_lab_chart_refuses_an_unknown_key(plane: ControlPlane, key: str) -> None:
+def test_the_lab_chart_rejects_an_unknown_key(plane: ControlPlane, key: str) -> None:
     with pytest.raises(LabError, match="'surprise' not allowed"):
         plane.helm("template", "cr", str(chart.LAB_CHART), "-f", str(VALUES), "--set", f"{key}=1")
 
 
-def test_the_lab_chart_makes_up_no_secret(plane: ControlPlane) -> None:
+def test_the_lab_chart_generates_no_secret(plane: ControlPlane) -> None:
     with pytest.raises(LabError, match="/core/existingSecret"):
         plane.helm("template", "cr", str(chart.LAB_CHART), "-f", str(VALUES), "--set", "core.existingSecret=")
 
@@ -113,7 +113,7 @@ def test_the_official_chart_installs_and_an_equal_upgrade_restarts_nothing(plane
         "caBundleSecretName=cr-ca,caSecretName=cr-ca",
     ],
 )
-def test_the_lab_chart_makes_the_objects_of_the_official_chart(plane: ControlPlane, change: str) -> None:
+def test_the_lab_chart_renders_the_objects_of_the_official_chart(plane: ControlPlane, change: str) -> None:
     ours, theirs = (shapes(plane, name, change) for name in (str(chart.LAB_CHART), os.environ[chart.VARIABLE]))
     assert ours == theirs
 
@@ -135,7 +135,7 @@ def replica_sets(plane: ControlPlane, namespace: str) -> list[str]:
 
 
 def shapes(plane: ControlPlane, reference: str, change: str) -> dict[str, Any]:
-    """What others rely on in the objects of a chart: names, labels, containers, secrets, registry settings."""
+    """Returns what other parts rely on: names, labels, containers, secrets, registry settings."""
     text = plane.helm("template", "cr", reference, "-f", str(VALUES), "--set", change)
     objects = [item for item in yaml.safe_load_all(text) if item]
     return {f"{item['kind']}/{item['metadata']['name']}": shape(item) for item in objects}

@@ -1,4 +1,4 @@
-"""The lab in the background: up, used, and gone."""
+"""The lab in the background: `up`, `status` and `down`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kubeconfig(lines: str) -> str:
 
 
 @pytest.mark.lab
-def test_a_lab_in_the_background_can_be_used_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_background_lab_works_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert lab("status", tmp_path).returncode == 1
     started = lab("up", tmp_path)
     try:

@@ -1,4 +1,4 @@
-"""The lab's control plane behaves as a cluster does, and counts exactly."""
+"""The lab's control plane behaves as a cluster does, and its audit log counts requests exactly."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def pod_template() -> dict[str, Any]:
     }
 
 
-def test_the_server_tells_the_pinned_version(plane: ControlPlane) -> None:
+def test_the_server_reports_the_pinned_version(plane: ControlPlane) -> None:
     seen = json.loads(plane.kubectl("version", "-o", "json"))
     assert seen["serverVersion"]["gitVersion"] == f"v{PROGRAMS['kube-apiserver'].version}"
 
 
-def test_a_pod_whose_service_account_is_missing_is_refused(plane: ControlPlane) -> None:
+def test_a_pod_without_its_service_account_is_rejected(plane: ControlPlane) -> None:
     pod: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", **pod_template()}
     pod["metadata"] = {"name": "orphan", "namespace": "default"}
     pod["spec"]["serviceAccountName"] = "ghost"
@@ -80,7 +80,7 @@ def test_the_audit_log_counts_each_write_of_one_user_once(plane: ControlPlane) -
     bundle = json.dumps({"apiVersion": "v1", "kind": "List", "items": maps})
     plane.kubectl("create", "-f", "-", input=bundle, kubeconfig=kubeconfig)
     plane.kubectl("get", "configmaps", "-n", "writers", kubeconfig=kubeconfig)
-    plane.kubectl("create", "configmap", "by-somebody-else", "-n", "writers")
+    plane.kubectl("create", "configmap", "by-another-user", "-n", "writers")
 
     writes = plane.audit.writes_since(mark, WRITER)
 
@@ -89,7 +89,7 @@ def test_the_audit_log_counts_each_write_of_one_user_once(plane: ControlPlane) -
     assert [event.code for event in plane.audit.since(mark, user=WRITER, verbs={"list"})] == [200]
 
 
-def test_a_refused_write_is_recorded_with_its_code(plane: ControlPlane) -> None:
+def test_a_rejected_write_is_recorded_with_its_code(plane: ControlPlane) -> None:
     make_writer(plane)
     kubeconfig = plane.kubeconfig_for_service_account("writers", "writer")
     mark = plane.audit.mark()
@@ -98,11 +98,11 @@ def test_a_refused_write_is_recorded_with_its_code(plane: ControlPlane) -> None:
     assert [(event.resource, event.code) for event in plane.audit.writes_since(mark, WRITER)] == [("secrets", 403)]
 
 
-def test_files_that_hold_a_token_are_their_owners_only(plane: ControlPlane) -> None:
+def test_kubeconfig_files_are_readable_by_their_owner_only(plane: ControlPlane) -> None:
     assert plane.kubeconfig.stat().st_mode & 0o077 == 0
 
 
-def test_a_deployment_becomes_available_on_the_pretended_node(plane: ControlPlane) -> None:
+def test_a_deployment_becomes_available_on_the_kwok_node(plane: ControlPlane) -> None:
     plane.kubectl("create", "deployment", "web", "--image=example.com/web:1", "--replicas=3")
     plane.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     seen = json.loads(plane.kubectl("get", "deployment", "web", "-o", "json"))
@@ -123,10 +123,10 @@ def test_a_job_completes_and_a_claim_is_bound(plane: ControlPlane) -> None:
     assert plane.kubectl("get", "pvc", "claim", "-o", "jsonpath={.status.phase}") == "Bound"
 
 
-def test_a_restarted_api_server_has_kept_everything(plane: ControlPlane) -> None:
+def test_a_restarted_api_server_keeps_its_data(plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", "before")
     plane.restart_apiserver()
     assert plane.kubectl("get", "namespace", "before", "-o", "name").strip() == "namespace/before"
     plane.kubectl("create", "namespace", "after")
     path = "/api/v1/namespaces/after/serviceaccounts/default"
-    wait_until(lambda: plane.answers(path), "the controllers are back at work", deadline=60)
+    wait_until(lambda: plane.client.answers(path), "the controller manager works again", deadline=60)

@@ -1,4 +1,4 @@
-"""What is shipped can be applied, and holds what it promises."""
+"""The manifests in `deploy/` build, and have the documented rights and settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def built(folder: str | Path) -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
-    """The same with the monitoring component, from a kustomization as a user would write it."""
+    """The same with the monitoring component, from a user's kustomization."""
     overlay = tmp_path_factory.mktemp("overlay").resolve()
     deploy = Path(os.path.relpath(ROOT / "deploy", overlay))
     content = {"resources": [str(deploy)], "components": [str(deploy / "monitoring")]}
@@ -46,13 +46,13 @@ def kind(shipped: list[Manifest], wanted: str) -> list[Manifest]:
     return [manifest for manifest in shipped if manifest["kind"] == wanted]
 
 
-def test_everything_is_there(shipped: list[Manifest]) -> None:
+def test_every_kind_is_present(shipped: list[Manifest]) -> None:
     kinds = {manifest["kind"] for manifest in shipped}
     expected = {"Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Deployment", "Service"}
     assert expected <= kinds
 
 
-def test_secrets_and_service_accounts_are_named_cluster_wide(shipped: list[Manifest]) -> None:
+def test_cluster_wide_rights_on_secrets_and_service_accounts_are_by_name(shipped: list[Manifest]) -> None:
     bound = {binding["roleRef"]["name"] for binding in kind(shipped, "ClusterRoleBinding")}
     assert bound == {"harbor-operator"}
     (role,) = [role for role in kind(shipped, "ClusterRole") if role["metadata"]["name"] in bound]
@@ -102,7 +102,7 @@ def test_only_tokens_of_the_named_account_can_be_issued(shipped: list[Manifest])
     assert issuing == [("harbor-operator-registry", ["harbor-release"])]
 
 
-def test_the_default_installation_may_not_touch_admission(shipped: list[Manifest]) -> None:
+def test_the_default_installation_has_no_right_on_admission_policies(shipped: list[Manifest]) -> None:
     for role in kind(shipped, "ClusterRole"):
         assert not [rule for rule in role["rules"] if "admissionregistration.k8s.io" in rule["apiGroups"]]
 
@@ -117,17 +117,17 @@ def test_the_optional_role_names_the_policy_of_the_examples() -> None:
     assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
-def test_pods_are_out_of_reach_unless_the_component_is_applied(shipped: list[Manifest]) -> None:
-    def reached(objects: list[Manifest]) -> set[str]:
+def test_rights_on_pods_need_the_component(shipped: list[Manifest]) -> None:
+    def rights(objects: list[Manifest]) -> set[str]:
         rules = [rule for role in kind(objects, "ClusterRole") for rule in role["rules"]]
         return {f"{verb} {resource}" for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
 
     pods = {"list pods", "watch pods", "create pods/eviction"}
-    assert not [right for right in reached(shipped) if "pods" in right]
-    assert reached(built("deploy/components/evict-stuck-pods")) == {*pods, "create events"}
+    assert not [right for right in rights(shipped) if "pods" in right]
+    assert rights(built("deploy/components/evict-stuck-pods")) == {*pods, "create events"}
 
 
-def test_no_role_flows_into_the_ordinary_ones(shipped: list[Manifest]) -> None:
+def test_no_role_is_aggregated_into_the_default_roles(shipped: list[Manifest]) -> None:
     for role in kind(shipped, "ClusterRole"):
         labels = role["metadata"].get("labels", {})
         assert not [label for label in labels if label.startswith("rbac.authorization.k8s.io/aggregate")]
@@ -139,18 +139,18 @@ def test_the_pod_is_restricted(shipped: list[Manifest]) -> None:
     assert deployment["spec"]["replicas"] == 2
     assert pod["securityContext"]["runAsNonRoot"] is True
     for container in pod["containers"]:
-        rights = container["securityContext"]
-        assert rights["readOnlyRootFilesystem"] is True
-        assert rights["allowPrivilegeEscalation"] is False
-        assert rights["capabilities"] == {"drop": ["ALL"]}
+        security = container["securityContext"]
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_no_service_becomes_a_setting(shipped: list[Manifest]) -> None:
+def test_service_environment_variables_are_disabled(shipped: list[Manifest]) -> None:
     (deployment,) = kind(shipped, "Deployment")
     assert deployment["spec"]["template"]["spec"]["enableServiceLinks"] is False
 
 
-def test_what_counts_the_pods_finds_them(shipped: list[Manifest]) -> None:
+def test_selectors_match_the_pod_labels(shipped: list[Manifest]) -> None:
     (deployment,) = kind(shipped, "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     (budget,) = kind(shipped, "PodDisruptionBudget")
@@ -172,9 +172,7 @@ def test_the_examples_parse(path: Path) -> None:
             HarborRegistry.parse(manifest)
 
 
-def test_monitoring_comes_beside_the_operator_and_scrapes_its_service(
-    shipped: list[Manifest], monitored: list[Manifest]
-) -> None:
+def test_monitoring_adds_objects_that_scrape_the_service(shipped: list[Manifest], monitored: list[Manifest]) -> None:
     added = [manifest for manifest in monitored if manifest not in shipped]
     assert {manifest["kind"] for manifest in added} == {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
     assert len(monitored) == len(shipped) + len(added)

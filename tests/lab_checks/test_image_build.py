@@ -1,4 +1,4 @@
-"""What the shipped Dockerfile stands on is understood, and an image is built anew only when something in it changed."""
+"""The base images of the Dockerfile, and the cached build of the operator's image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from lab.image_build.bases import MARKER, Bases
-from lab.image_build.operator import DOCKERFILE, LOCK, obstacle, operator_image
+from lab.image_build.operator import DOCKERFILE, LOCK, missing_requirement, operator_image
 from lab.in_cluster import REPOSITORY, TAG
 from lab.process import LabError
 
@@ -23,12 +23,12 @@ def test_the_bases_are_those_of_the_shipped_dockerfile() -> None:
     assert {f"ARG GO_IMAGE={bases.go}", f"ARG PYTHON_IMAGE={bases.python}"} <= set(text.splitlines())
 
 
-def test_a_dockerfile_without_bases_is_refused_by_name() -> None:
+def test_a_dockerfile_without_bases_is_rejected() -> None:
     with pytest.raises(LabError, match="ARG GO_IMAGE"):
         Bases.read("FROM scratch")
 
 
-def test_every_package_of_the_lock_is_fetched_whoever_needs_it() -> None:
+def test_every_package_of_the_lock_is_downloaded() -> None:
     lock = LOCK.read_text()
     everything = MARKER.sub("", lock)
     assert " ; " not in everything
@@ -37,8 +37,8 @@ def test_every_package_of_the_lock_is_fetched_whoever_needs_it() -> None:
 
 
 @pytest.mark.lab
-@pytest.mark.skipif(bool(obstacle()), reason=obstacle())
-def test_the_archive_holds_the_image_by_its_name_and_is_made_once() -> None:
+@pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
+def test_the_archive_contains_the_named_image_and_is_built_once() -> None:
     archive = operator_image(NAME)
     with tarfile.open(archive) as content:
         manifest = content.extractfile("manifest.json")

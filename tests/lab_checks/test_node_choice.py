@@ -1,4 +1,4 @@
-"""Which node a lab takes, as told by a process of its own: the environment, the user and the machine decide."""
+"""Which node a lab uses: the environment, the user and the machine decide. Each case runs in a subprocess."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from lab.node.choice import VARIABLE
-from lab.node.programs import obstacle
+from lab.node.programs import missing_requirement
 
 ROOT = Path(__file__).parents[2]
-NOBODY = 65534
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+UNPRIVILEGED_UID = 65534
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 
 
-def told(asked: str = "", *, user: int | None = None, path: str | None = None) -> str:
-    """What is said of the choice with this value of the variable, as this user, with this PATH."""
+def described(asked: str = "", *, user: int | None = None, path: str | None = None) -> str:
+    """Returns the description of the choice with this value of the variable, as this user, with this PATH."""
     become = "" if user is None else f"import os; os.setuid({user}); "
     code = f"from lab.node.choice import choose; {become}print(choose().describe())"
     env = {**os.environ, VARIABLE: asked, **({} if path is None else {"PATH": path})}
@@ -26,18 +26,18 @@ def told(asked: str = "", *, user: int | None = None, path: str | None = None) -
     return (done.stdout or done.stderr).strip().splitlines()[-1]
 
 
-def test_the_environment_decides_first() -> None:
-    assert told("kwok") == "Node: KWOK, pods only pretend: `HARBOR_LAB_NODE` asks for it"
-    assert told("kubelet") == "Node: real kubelet, pods run: `HARBOR_LAB_NODE` asks for it"
-    assert told("docker").endswith("`HARBOR_LAB_NODE` is 'docker'; it may be 'kwok' or 'kubelet'")
+def test_the_environment_variable_has_precedence() -> None:
+    assert described("kwok") == "Node: KWOK, pods do not run: `HARBOR_LAB_NODE` asks for it"
+    assert described("kubelet") == "Node: real kubelet, pods run: `HARBOR_LAB_NODE` asks for it"
+    assert described("docker").endswith("`HARBOR_LAB_NODE` is 'docker'; allowed are 'kwok' and 'kubelet'")
 
 
-@pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")
-def test_the_real_node_is_taken_where_nothing_stands_in_its_way() -> None:
-    assert told() == "Node: real kubelet, pods run: this machine has all that it needs"
+@pytest.mark.skipif(bool(missing_requirement()), reason=f"no real node here: {missing_requirement()}")
+def test_the_real_node_is_used_where_it_can_run() -> None:
+    assert described() == "Node: real kubelet, pods run: this machine meets all requirements"
 
 
 @AS_ROOT
-def test_what_stands_in_its_way_is_named(tmp_path: Path) -> None:
-    assert told(user=NOBODY) == "Node: KWOK, pods only pretend: the kubelet needs root"
-    assert told(path=str(tmp_path)) == "Node: KWOK, pods only pretend: the node needs 'unshare' on PATH"
+def test_the_missing_requirement_is_named(tmp_path: Path) -> None:
+    assert described(user=UNPRIVILEGED_UID) == "Node: KWOK, pods do not run: the kubelet needs root"
+    assert described(path=str(tmp_path)) == "Node: KWOK, pods do not run: the node needs 'unshare' on PATH"

@@ -1,4 +1,4 @@
-"""A release on the real node: its pods run, core can be brought from outside, and private images are pulled."""
+"""A release on the real node: its pods run, core can be supplied as an archive, and private images are pulled."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from lab.lab import Lab
 from lab.node.apps import deployment, wait_refused, wait_running, write_app
 from lab.node.images import harbor_images
 from lab.node.kubelet import KubeletNode
-from lab.node.programs import obstacle
+from lab.node.programs import missing_requirement
 from lab.node.release import checked
 from lab.observer import Observer
 from lab.operator import Operator
 from lab.process import LabError
-from lab.stage import Stage, install
-from tests.lab_checks.node_world import make_object, make_pod
+from lab.registry_fixture import RegistryFixture, install
+from tests.lab_checks.node_objects import make_object, make_pod
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(obstacle()), reason=f"no real node here: {obstacle()}")]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(bool(missing_requirement()), reason=f"no real node here: {missing_requirement()}"),
+]
 
 OPEN, CLOSED = "shop", "kube-closed"
 
@@ -32,38 +35,42 @@ def lab(node_lab: Lab) -> Lab:
 
 
 @pytest.fixture(scope="module")
-def stage(lab: Lab, node: KubeletNode) -> Iterator[Stage]:
-    """The full registry of deploy/examples, its pods on the node."""
+def full_registry(lab: Lab, node: KubeletNode) -> Iterator[RegistryFixture]:
+    """The full registry of deploy/examples, with its pods on the node."""
     install(lab)
-    stage = Stage.set_up(lab)
+    fixture = RegistryFixture.set_up(lab)
     operator = Operator.start(lab.control_plane, lab.processes)
-    stage.registry.apply(stage.spec)
+    fixture.registry.apply(fixture.spec)
     try:
-        stage.registry.wait_ready()
+        fixture.registry.wait_ready()
     except Exception as error:
         error.add_note(node.describe("intra"))
         raise
-    yield stage
+    yield fixture
     operator.stop()
 
 
 @pytest.fixture(scope="module")
-def image(lab: Lab, stage: Stage) -> str:
-    """A private image that nobody has, pushed a moment ago."""
+def image(lab: Lab, full_registry: RegistryFixture) -> str:
+    """A new private image that was just pushed."""
     layout = write_app(lab.directory / "app")
-    reference = f"{stage.front.url.removeprefix('https://')}/team-a/app:1"
-    stage.skopeo.copy_in(layout, reference, authfile=stage.admin_credential(), ca_dir=lab.authority.ca_dir)
+    reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/app:1"
+    full_registry.skopeo.copy_in(
+        layout, reference, authfile=full_registry.admin_credential(), ca_dir=lab.authority.ca_dir
+    )
     return reference
 
 
-def test_the_pods_of_the_release_run(lab: Lab, stage: Stage) -> None:
+def test_the_pods_of_the_release_run(lab: Lab, full_registry: RegistryFixture) -> None:
     template = "-ojsonpath={range .items[*].status.containerStatuses[*]}{.name}={.ready}/{.restartCount} {end}"
     seen = lab.control_plane.kubectl("-n", "intra", "get", "pods", template).split()
     parts = ("core", "jobservice", "portal", "registry", "registryctl")
     assert sorted(seen) == [f"{part}=true/0" for part in parts]
 
 
-def test_core_comes_from_the_archive_that_was_supplied(lab: Lab, stage: Stage, core_image: Path) -> None:
+def test_core_comes_from_the_archive_that_was_supplied(
+    lab: Lab, full_registry: RegistryFixture, core_image: Path
+) -> None:
     plane, field = lab.control_plane, "-ojsonpath={.items[*].status.containerStatuses[*]['image', 'imageID']}"
     name, identity = plane.kubectl("-n", "intra", "get", "pods", "-l", "component=core", field).split()
     assert name.startswith("docker.io/goharbor/harbor-core:")
@@ -71,13 +78,13 @@ def test_core_comes_from_the_archive_that_was_supplied(lab: Lab, stage: Stage, c
         assert identity.rpartition("sha256:")[2] == archive.getnames()[0].removesuffix(".json")
 
 
-def test_what_is_supplied_must_be_an_archive_of_one_image(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"`HARBOR_CORE_IMAGE` names '.*nothing\.tar', which is no file"):
+def test_the_supplied_file_must_be_an_archive_of_one_image(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"`HARBOR_CORE_IMAGE` names '.*nothing\.tar', which is not a file"):
         checked(tmp_path / "nothing.tar")
-    (tmp_path / "text.tar").write_text("no archive")
-    with pytest.raises(LabError, match="is no archive of an image"):
+    (tmp_path / "text.tar").write_text("not an archive")
+    with pytest.raises(LabError, match="is not an image archive"):
         checked(tmp_path / "text.tar")
-    with pytest.raises(LabError, match=r"holds \d+ images; it must be an archive of one"):
+    with pytest.raises(LabError, match=r"holds \d+ images; it must contain exactly one"):
         checked(harbor_images(resolve()))
 
 
@@ -90,18 +97,18 @@ def test_an_oci_archive_can_be_supplied_as_well(lab: Lab, node: KubeletNode, tmp
     wait_running(lab.control_plane, node, "kube-node-lease")
 
 
-def test_a_new_namespace_runs_a_private_image_without_mentioning_a_secret(
+def test_a_new_namespace_runs_a_private_image_without_a_secret_in_the_pod_template(
     lab: Lab, node: KubeletNode, image: str
 ) -> None:
     observer = Observer(lab.control_plane)
     observer.create_namespace(OPEN)
-    observer.wait_holds(OPEN)
+    observer.wait_injected(OPEN)
     observer.close()
     lab.control_plane.apply(deployment(OPEN, image))
     wait_running(lab.control_plane, node, OPEN)
 
 
-def test_an_excluded_namespace_may_not_even_use_what_the_node_has(lab: Lab, node: KubeletNode, image: str) -> None:
+def test_an_excluded_namespace_cannot_use_an_image_that_the_node_has(lab: Lab, node: KubeletNode, image: str) -> None:
     lab.control_plane.apply(make_object("v1", "Namespace", CLOSED, namespace=None))
     lab.control_plane.apply(deployment(CLOSED, image))
     wait_refused(lab.control_plane, node, CLOSED)

@@ -1,4 +1,4 @@
-"""The backing services are real, verified by TLS where they speak it, and misbehave on demand in the ways we need."""
+"""The backing services: TLS, logs of writes, and the fault modes that tests use."""
 
 from __future__ import annotations
 
@@ -60,24 +60,24 @@ def services(processes: Processes, authority: Authority) -> Services:
 
 
 def log_in(services: Services, authority: Authority, user: str, key: str) -> tuple[str, str]:
-    """Storage URL and token, as a Swift client gets them through the front."""
+    """Returns storage URL and token, as a Swift client gets them through the TLS proxy."""
     url, token = get_auth(services.auth_url, user, key, cacert=str(authority.ca_path))
     return str(url), str(token)
 
 
-def test_postgres_speaks_tls_that_clients_can_verify(services: Services, tmp_path: Path) -> None:
+def test_postgres_uses_tls_that_clients_can_verify(services: Services, tmp_path: Path) -> None:
     server = services.postgres
     encrypted = server.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
     assert encrypted == [(True,)]
-    stranger = Authority.create(tmp_path).ca_path
+    other_ca = Authority.create(tmp_path).ca_path
     with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
         psycopg.connect(
-            f"host=localhost port={server.port} user={server.admin_user} sslmode=verify-full sslrootcert={stranger}",
+            f"host=localhost port={server.port} user={server.admin_user} sslmode=verify-full sslrootcert={other_ca}",
             password=server.admin_password,
         )
 
 
-def test_postgres_has_an_administrator_who_is_no_superuser(services: Services) -> None:
+def test_postgres_has_an_administrator_without_superuser(services: Services) -> None:
     server = services.postgres
     with server.connect(server.provisioner_user, server.provisioner_password) as connection:
         role = connection.execute(
@@ -86,7 +86,7 @@ def test_postgres_has_an_administrator_who_is_no_superuser(services: Services) -
     assert role == (False, True, True)
 
 
-def test_postgres_tells_statements_that_change_from_those_that_look(services: Services) -> None:
+def test_postgres_logs_statements_that_change_something(services: Services) -> None:
     server = services.postgres
     mark = server.mark()
     server.query("SELECT rolname FROM pg_roles")
@@ -104,13 +104,13 @@ def test_postgres_tells_statements_that_change_from_those_that_look(services: Se
     assert changes[1].statement == "COMMENT ON DATABASE seen\nIS 'of two lines'"
 
 
-def test_postgres_keeps_its_data_over_a_restart(services: Services) -> None:
+def test_postgres_keeps_its_data_across_a_restart(services: Services) -> None:
     services.postgres.query("CREATE DATABASE kept")
     services.postgres.restart()
     assert services.postgres.query("SELECT 1 FROM pg_database WHERE datname = 'kept'") == [(1,)]
 
 
-def test_redis_serves_the_number_of_databases_wanted(processes: Processes, tmp_path: Path) -> None:
+def test_redis_has_the_configured_number_of_databases(processes: Processes, tmp_path: Path) -> None:
     server = Redis.start(tmp_path / "redis-few", processes, databases=3, password="open-sesame")
     with server.client(2) as client:
         assert client.set("key", "value")
@@ -120,19 +120,19 @@ def test_redis_serves_the_number_of_databases_wanted(processes: Processes, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("mode", "complaint"),
+    ("mode", "message"),
     [("cluster", "15495 127.0.0.1"), ("replica", "read only replica"), ("sentinel", "unknown command")],
 )
-def test_redis_refuses_a_plain_client_in_other_shapes(
-    processes: Processes, tmp_path: Path, mode: Mode, complaint: str
+def test_redis_rejects_a_plain_client_in_other_modes(
+    processes: Processes, tmp_path: Path, mode: Mode, message: str
 ) -> None:
     server = Redis.start(tmp_path / f"redis-{mode}", processes, mode=mode)
-    with server.client() as client, pytest.raises(redis.ResponseError, match=complaint):
+    with server.client() as client, pytest.raises(redis.ResponseError, match=message):
         client.set("a", "this key lives in hash slot 15495, on the last node")
     server.stop()
 
 
-def test_the_gateway_misleads_clients_unless_it_knows_its_front(services: Services, authority: Authority) -> None:
+def test_the_gateway_advertises_a_wrong_url_unless_it_is_configured(services: Services, authority: Authority) -> None:
     user = services.ceph.create_swift_user("mislead", "swift", "key-of-mislead")
     services.ceph.restart_rgw(None)
     wrong, token = log_in(services, authority, user, "key-of-mislead")
@@ -144,7 +144,7 @@ def test_the_gateway_misleads_clients_unless_it_knows_its_front(services: Servic
     assert right == f"{services.rgw_front.url}/swift/v1"
 
 
-def test_the_front_can_refuse_large_bodies_and_tells_what_passed(services: Services, authority: Authority) -> None:
+def test_the_proxy_can_limit_bodies_and_logs_requests(services: Services, authority: Authority) -> None:
     user = services.ceph.create_swift_user("large", "swift", "key-of-large")
     url, token = log_in(services, authority, user, "key-of-large")
     with closing(
@@ -162,7 +162,7 @@ def test_the_front_can_refuse_large_bodies_and_tells_what_passed(services: Servi
     assert [(entry.name, entry.size) for entry in services.ceph.objects("bodies")] == [("fits", 2048)]
 
 
-def test_an_image_survives_registry_swift_and_gateway(
+def test_an_image_is_pushed_to_and_pulled_from_swift(
     services: Services, processes: Processes, authority: Authority, tmp_path: Path
 ) -> None:
     user = services.ceph.create_swift_user("images", "swift", "key-of-images")

@@ -1,4 +1,4 @@
-"""The front door."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harbor_operator.cli import main
 SOURCE = Path(__file__).parents[2] / "operator"
 
 
-def test_crd_prints_what_can_be_applied(capsys: pytest.CaptureFixture[str]) -> None:
+def test_crd_prints_a_manifest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["crd"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["kind"] == "CustomResourceDefinition"
 
@@ -26,13 +26,13 @@ def run(**settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_a_wrong_setting_stops_it_at_once() -> None:
+def test_an_invalid_setting_ends_the_process() -> None:
     done = run(HARBOR_OPERATOR_WORKERS="many")
     assert done.returncode == 2
     assert "HARBOR_OPERATOR_WORKERS" in done.stderr
 
 
-def test_without_a_cluster_it_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_a_cluster_the_error_names_the_kubeconfig(tmp_path: Path) -> None:
     done = run(HARBOR_OPERATOR_KUBECONFIG=str(tmp_path / "absent"))
     assert done.returncode == 1
     assert "absent" in done.stderr

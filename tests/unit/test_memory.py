@@ -1,4 +1,4 @@
-"""What was freed goes back to the system, even from below what is still in use."""
+"""Freed memory returns to the system, even from between memory in use."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from harbor_operator.memory import malloc_trim
 
-MIB = 1024 * 1024
-SIZE = 5000
+MIB_BYTES = 1024 * 1024
+BLOCK_BYTES = 5000
 
 
 def resident() -> int:
@@ -19,12 +19,12 @@ def resident() -> int:
     return int(kib) * 1024
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")
-def test_holes_between_what_is_used_are_given_back() -> None:
-    crowd = [bytes([1]) * SIZE for _ in range(40 * MIB // SIZE)]
-    few = crowd[::20]
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is a function of glibc")
+def test_holes_between_used_blocks_are_returned() -> None:
+    blocks = [bytes([1]) * BLOCK_BYTES for _ in range(40 * MIB_BYTES // BLOCK_BYTES)]
+    kept = blocks[::20]
     before = resident()
-    crowd.clear()
+    blocks.clear()
     malloc_trim()
-    assert resident() < before - 10 * MIB
-    assert all(len(one) == SIZE for one in few)
+    assert resident() < before - 10 * MIB_BYTES
+    assert all(len(block) == BLOCK_BYTES for block in kept)

@@ -1,23 +1,27 @@
-"""A pass with scripted steps: order, needs, exceptions, and a second pass that writes nothing."""
+"""A pass with scripted steps: order, dependencies, exceptions, and a second pass that writes nothing."""
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
-from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome, Pending, Unknown
+from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Facts, Outcome, Pending, StatusWarning, Unknown
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
 from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after, teardown_steps
+from harbor_operator.steps.outcomes import BlockedError
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 BODY: dict[str, Any] = {
-    "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4},
+    "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4, "resourceVersion": "1"},
     "spec": {"externalURL": "https://cr.example.com"},
 }
 REGISTRY = HarborRegistry.parse(BODY)
@@ -33,7 +37,7 @@ def fail(error: Exception) -> Script:
 
 
 class ScriptedStep:
-    """Answers as told and remembers that it was asked."""
+    """Returns what the script says and records the call."""
 
     def __init__(
         self,
@@ -55,23 +59,35 @@ class ScriptedStep:
         return await self.reconcile(registry)
 
 
-class WrittenRegistries:
-    """Remembers what was written."""
+class RecordedStatuses(RegistryStatusApi):
+    """Records what was written; `body` is the object as a watch delivers it."""
 
     def __init__(self) -> None:
         self.statuses: list[dict[str, Any]] = []
         self.events: list[str] = []
+        self.messages: list[str] = []
         self.down = False
         self.terminating = False
+        self.version = 1
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
+    @override
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
         if self.down:
             raise Unavailable("the API server did not answer")
         self.statuses.append(status)
+        self.version += 1
+        return str(self.version)
 
+    def body(self) -> dict[str, Any]:
+        metadata = {**BODY["metadata"], "resourceVersion": str(self.version)}
+        return copy.deepcopy({**BODY, "metadata": metadata, "status": self.statuses[-1]})
+
+    @override
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         self.events.append(f"{kind} {reason}")
+        self.messages.append(message)
 
+    @override
     async def is_namespace_terminating(self, namespace: str) -> bool:
         return self.terminating
 
@@ -84,7 +100,7 @@ async def never(registry: HarborRegistry, outcome: Outcome) -> bool:
     return False
 
 
-async def test_steps_run_in_order_and_only_when_their_needs_are_done() -> None:
+async def test_steps_run_in_order_and_only_when_their_dependencies_are_done() -> None:
     asked: list[ConditionType] = []
     steps = [
         ScriptedStep(ConditionType.DATABASE, lambda: Blocked(Reason.DATABASE_OWNED_BY_OTHER, "bob has it"), asked),
@@ -103,6 +119,7 @@ async def test_steps_run_in_order_and_only_when_their_needs_are_done() -> None:
     [
         (Unavailable("down", Reason.DATABASE_UNREACHABLE), Unknown, Reason.DATABASE_UNREACHABLE),
         (Refused(Reason.RIGHTS_MISSING, "no"), Blocked, Reason.RIGHTS_MISSING),
+        (BlockedError(Blocked(Reason.SECRET_MISSING, "no")), Blocked, Reason.SECRET_MISSING),
         (KeyError("x"), Unknown, Reason.INTERNAL_ERROR),
     ],
 )
@@ -122,7 +139,7 @@ async def test_a_secret_in_an_exception_reaches_neither_log_nor_status(caplog: p
     assert "hunter2" not in outcomes[ConditionType.DATABASE].message
 
 
-async def test_dismantling_goes_backwards_and_stops_where_it_must_wait() -> None:
+async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_is_not_done() -> None:
     asked: list[ConditionType] = []
     steps = [
         ScriptedStep(ConditionType.DATABASE, done, asked),
@@ -134,90 +151,135 @@ async def test_dismantling_goes_backwards_and_stops_where_it_must_wait() -> None
 
 
 async def test_the_second_pass_writes_nothing() -> None:
-    written = WrittenRegistries()
+    written = RecordedStatuses()
     reconciler = Reconciler(
         [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON
     )
-    await reconciler.result(BODY)
-    await reconciler.result(BODY)
+    await reconciler.reconcile(BODY)
+    await reconciler.reconcile(BODY)
     assert len(written.statuses) == 1
 
 
 async def test_a_status_that_was_not_written_is_written_by_the_next_pass() -> None:
-    written = WrittenRegistries()
+    written = RecordedStatuses()
     reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
     written.down = True
-    await reconciler.result(BODY)
+    await reconciler.reconcile(BODY)
     written.down = False
-    await reconciler.result(BODY)
+    await reconciler.reconcile(BODY)
     assert len(written.statuses) == 1
 
 
-async def test_a_spec_that_does_not_parse_names_the_field_and_not_the_value() -> None:
-    written = WrittenRegistries()
+async def test_facts_and_warnings_of_a_blocked_error_reach_the_status() -> None:
+    warning = StatusWarning(Reason.SWIFT_SUNSET, "Swift ends")
+    blocked = Blocked(Reason.SECRET_MISSING, "create it", Facts(storage_url="https://s3"), (warning,))
+    outcomes = await reconcile_steps([ScriptedStep(ConditionType.STORAGE, fail(BlockedError(blocked)), [])], REGISTRY)
+    assert outcomes[ConditionType.STORAGE] == blocked
+
+
+def edit(status: dict[str, Any]) -> None:
+    status["conditions"][0]["message"] = "all is well"
+
+
+def remove(status: dict[str, Any]) -> None:
+    del status["conditions"][0]
+
+
+@pytest.mark.parametrize("change", [edit, remove, dict.clear])
+async def test_a_status_that_another_client_changed_is_written_again(change: Callable[[dict[str, Any]], None]) -> None:
+    written = RecordedStatuses()
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    await reconciler.reconcile(BODY)
+    body = written.body()
+    change(body["status"])
+    body["metadata"]["resourceVersion"] = "9"
+    await reconciler.reconcile(body)
+    assert written.statuses[1:] == [written.statuses[0]]
+
+
+async def test_a_watch_that_lags_behind_the_last_write_causes_no_write() -> None:
+    written = RecordedStatuses()
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    written.version = 7
+    body = copy.deepcopy(BODY)
+    body["metadata"]["resourceVersion"] = "7"
+    await reconciler.reconcile(body)
+    await reconciler.reconcile(body)
+    assert len(written.statuses) == 1
+
+
+async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> None:
+    written = RecordedStatuses()
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    await reconciler.reconcile(BODY)
+    body = written.body()
+    foreign = {**body["status"]["conditions"][0], "type": "Audited"}
+    body["status"]["conditions"] = [foreign, *reversed(body["status"]["conditions"])]
+    await reconciler.reconcile(body)
+    assert len(written.statuses) == 1
+
+
+async def test_the_end_of_a_teardown_is_reported_in_an_event() -> None:
+    written = RecordedStatuses()
+    step = ScriptedStep(ConditionType.DATABASE, lambda: Done("database 'registry' is retained"), [])
+    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) is None
+    assert written.messages == ["teardown finished: DatabaseReady: database 'registry' is retained"]
+
+
+async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
+    written = RecordedStatuses()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
-    await Reconciler([], written, lambda: NOON).result(body)
+    await Reconciler([], written, lambda: NOON).reconcile(body)
     ready = next(item for item in written.statuses[0]["conditions"] if item["type"] == "Ready")
     assert "`spec.cache.addresses.0`" in ready["message"]
     assert "hunter2" not in ready["message"]
 
 
-async def test_a_suspended_registry_is_left_alone() -> None:
+async def test_no_step_runs_for_a_suspended_registry() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    await Reconciler([ScriptedStep(ConditionType.DATABASE, done, asked)], WrittenRegistries(), lambda: NOON).result(
+    await Reconciler([ScriptedStep(ConditionType.DATABASE, done, asked)], RecordedStatuses(), lambda: NOON).reconcile(
         body
     )
     assert asked == []
 
 
-class RestingStep(ScriptedStep):
+class BackgroundStep(ScriptedStep):
     def suspend(self, registry: HarborRegistry) -> None:
         self._asked.append(self.condition_type)
 
 
-async def test_a_suspended_registry_has_nobody_act_between_passes() -> None:
+async def test_background_work_of_a_suspended_registry_stops() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    steps = [ScriptedStep(ConditionType.CACHE, done, asked), RestingStep(ConditionType.PULL_SECRETS, done, asked)]
-    await Reconciler(steps, WrittenRegistries(), lambda: NOON).result(body)
+    steps = [ScriptedStep(ConditionType.CACHE, done, asked), BackgroundStep(ConditionType.PULL_SECRETS, done, asked)]
+    await Reconciler(steps, RecordedStatuses(), lambda: NOON).reconcile(body)
     assert asked == [ConditionType.PULL_SECRETS]
 
 
-async def test_leaving_says_what_is_in_the_way() -> None:
+async def test_finalize_returns_what_remains() -> None:
     script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
     step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
-    reconciler = Reconciler([step], WrittenRegistries(), lambda: NOON)
+    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON)
     assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
     assert await reconciler.finalize(BODY) is None
 
 
-async def test_a_terminating_namespace_does_not_wait_for_what_it_removed_itself(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_a_terminating_namespace_waits_for_nothing_that_it_removed(caplog: pytest.LogCaptureFixture) -> None:
+    lost = fail(Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "ServiceAccount 'harbor-release' does not exist"))
+    left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
     asked: list[ConditionType] = []
-    missing = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "ServiceAccount 'harbor-release' does not exist")
     steps = [
-        ScriptedStep(ConditionType.DATABASE, done, asked),
-        ScriptedStep(ConditionType.RELEASE, fail(missing), asked),
+        ScriptedStep(ConditionType.DATABASE, lambda: left, asked),
+        ScriptedStep(ConditionType.RELEASE, lost, asked),
     ]
-    written = WrittenRegistries()
+    written = RecordedStatuses()
     reconciler = Reconciler(steps, written, lambda: NOON)
-    waiting = await reconciler.finalize(BODY)
-    assert waiting
-    assert "'harbor-release' does not exist" in waiting
+    assert await reconciler.finalize(BODY) == "ReleaseReady: ServiceAccount 'harbor-release' does not exist"
     written.terminating = True
-    assert await reconciler.finalize(BODY) is None
+    assert await reconciler.finalize(BODY) == "DatabaseReady: 3 namespaces left"
     assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
     assert "ReleaseReady of intra/cr is not undone: ServiceAccount 'harbor-release'" in caplog.text
-
-
-async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> None:
-    left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
-    written = WrittenRegistries()
-    written.terminating = True
-    step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: left, [])
-    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) == "PullSecretsReady: 3 namespaces left"
 
 
 @pytest.mark.parametrize(
@@ -231,5 +293,5 @@ async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> No
         (Unknown(Reason.CACHE_UNREACHABLE, "down", requeue_after=5), 50, 60),
     ],
 )
-def test_the_next_look_is_data(outcome: Outcome, failures: int, wait: float) -> None:
+def test_requeue_after_is_the_shortest_wait(outcome: Outcome, failures: int, wait: float) -> None:
     assert requeue_after({ConditionType.CACHE: outcome}, 60, failures) == wait

@@ -58,7 +58,7 @@ def test_pending_is_false_and_reconciling() -> None:
     assert "Stalled" not in types(status)
 
 
-def test_unseen_is_unknown() -> None:
+def test_what_was_not_observed_is_unknown() -> None:
     status = render({}, everything(Done("ok"), cache=Unknown(Reason.CACHE_UNREACHABLE, "no answer")), 1, NOON)
     assert condition(status, "CacheReady")["status"] == "Unknown"
     assert condition(status, "Ready")["status"] == "Unknown"
@@ -125,31 +125,31 @@ def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
     HarborRegistryStatus.model_validate(status)
 
 
-def test_cautions_become_warnings() -> None:
-    caution = StatusWarning(Reason.SWIFT_SUNSET, "Swift goes one day")
-    status = render({}, everything(Done("ok"), storage=Done("ok", warnings=(caution,))), 1, NOON)
-    assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift goes one day"}]
+def test_warnings_of_outcomes_are_in_the_status() -> None:
+    warning = StatusWarning(Reason.SWIFT_SUNSET, "Swift support ends")
+    status = render({}, everything(Done("ok"), storage=Done("ok", warnings=(warning,))), 1, NOON)
+    assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift support ends"}]
 
 
 def test_an_event_for_each_flip_and_nothing_else() -> None:
     healthy = render({}, HAPPY, 1, NOON)
     broken = render(healthy, everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED")), 1, LATER)
-    told = events(healthy, broken)
-    assert [(event.type, event.reason) for event in told] == [("Warning", "CacheIsCluster")] * 2
-    assert "MOVED" in told[0].message
+    posted = events(healthy, broken)
+    assert [(event.type, event.reason) for event in posted] == [("Warning", "CacheIsCluster")] * 2
+    assert "MOVED" in posted[0].message
     healed = events(broken, render(broken, HAPPY, 1, LATER))
     assert [event.type for event in healed] == ["Normal", "Normal"]
 
 
 def test_an_event_for_each_new_kind_of_warning() -> None:
     quiet = render({}, HAPPY, 1, NOON)
-    caution = StatusWarning(Reason.PULL_SECRETS_CONFLICT, "somebody keeps undoing")
-    loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", warnings=(caution,))), 1, LATER)
+    warning = StatusWarning(Reason.PULL_SECRETS_CONFLICT, "another client keeps reverting")
+    loud = render(quiet, everything(Done("ok"), pull_secrets=Done("ok", warnings=(warning,))), 1, LATER)
     assert [(event.type, event.reason) for event in events(quiet, loud)] == [("Warning", "PullSecretsConflict")]
     assert events(loud, loud) == []
 
 
-def test_the_first_pass_over_a_healthy_world_is_no_news() -> None:
+def test_the_first_pass_over_a_healthy_registry_posts_no_event() -> None:
     assert events({}, render({}, HAPPY, 1, NOON)) == []
 
 

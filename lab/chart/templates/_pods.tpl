@@ -49,7 +49,7 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* the probes of a container: dict "check" (what is asked, as text) "readiness" (values, if there are any) */ -}}
+{{- /* the probes of a container: dict "check" (the check, as text) "readiness" (optional values) */ -}}
 {{- define "lab.probes" -}}
 {{- $usual := dict "periodSeconds" 10 "timeoutSeconds" 1 "failureThreshold" 3 "successThreshold" 1 -}}
 livenessProbe: {{ merge (dict "initialDelaySeconds" 300) $usual (fromYaml .check) | toJson }}
@@ -60,7 +60,7 @@ readinessProbe: {{ merge (dict) (default dict .readiness) (dict "initialDelaySec
 httpGet: {path: {{ .path }}, port: {{ .port }}, scheme: {{ .scheme | default "HTTP" }}}
 {{- end }}
 
-{{- /* what every nginx.conf begins with: nothing is written but below /tmp */ -}}
+{{- /* the head of every nginx.conf: all writes are below /tmp */ -}}
 {{- define "lab.nginxConfiguration" -}}
 pid /tmp/nginx.pid;
 events {}

@@ -1,5 +1,5 @@
 #!/usr/bin/sh
-# What Harbor's own image of PostgreSQL does: the first start makes the cluster, its password and the database of core.
+# As Harbor's PostgreSQL image: the first start creates the cluster, its password and core's database.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   umask 077

@@ -1,5 +1,5 @@
 #!/usr/bin/sh
-# Harbor's own images add the certificates that are mounted here to those of the system when they start.
+# As Harbor's images: at start, the mounted certificates are added to the trusted ones.
 if [ -d /harbor_cust_cert ]; then
   cat /harbor_cust_cert/* > /tmp/ca-bundle.crt
   export SSL_CERT_FILE=/tmp/ca-bundle.crt

@@ -1,34 +1,46 @@
-"""The Admission port over the thin client; written so that RBAC can name the objects, the first write included."""
+"""Admission policies through the Kubernetes API; each write names its object, so that RBAC can limit the names."""
 
 from __future__ import annotations
 
 import json
 
-from harbor_operator.adapters.kube_api import ApiError, Invalid, Manifest, NotFound, Params, RequestBody, apply_params
+from typing_extensions import override
+
+from harbor_operator.adapters.kube_api import (
+    ApiError,
+    ApiRequest,
+    Invalid,
+    Manifest,
+    NotFound,
+    Params,
+    RequestBody,
+    ResourceRef,
+    apply_params,
+)
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.checks.admission import rights_missing, unsupported
 from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 from harbor_operator.plan.names import FIELD_MANAGER
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 
 VERSION = "admissionregistration.k8s.io/v1"
-_GROUP = f"/apis/{VERSION}"
 _PLURALS = {
     AdmissionKind.POLICY: "mutatingadmissionpolicies",
     AdmissionKind.BINDING: "mutatingadmissionpolicybindings",
 }
 
 
-class KubernetesAdmissionPolicyApi:
-    """Reads and writes admission policies; see ports/admission.py for what each call promises."""
+class KubernetesAdmissionPolicyApi(AdmissionPolicyApi):
+    """Reads and writes MutatingAdmissionPolicies and their bindings."""
 
-    def __init__(self, http: KubernetesClient) -> None:
-        self._http = http
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
 
+    @override
     async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
-        """Returns the object, or None if there is none."""
-        answer = await self._ask("GET", kind, name)
+        answer = await self._send("get", kind, name)
         if isinstance(answer, NotFound):
             return None
         found = _expect(answer, kind, name)
@@ -37,50 +49,57 @@ class KubernetesAdmissionPolicyApi:
             metadata["uid"], metadata["resourceVersion"], metadata.get("labels") or {}, found.get("spec") or {}
         )
 
+    @override
     async def create(self, desired: DesiredPolicy) -> None:
-        """Makes the object; never overwrites one that has come to its name."""
         metadata = {"name": desired.name, "labels": dict(desired.labels), "annotations": dict(desired.annotations)}
         manifest = {"apiVersion": VERSION, "kind": desired.kind, "metadata": metadata, "spec": desired.spec}
-        # An apply, and not a POST, which RBAC cannot tie to a name; without force it gives way to everybody.
+        # An apply instead of a POST, which RBAC cannot limit to a name; without force it overwrites no other client.
         params = apply_params(FIELD_MANAGER, force=False)
-        answer = await self._ask("PATCH", desired.kind, desired.name, RequestBody.apply(manifest), params)
+        answer = await self._send("patch", desired.kind, desired.name, RequestBody.apply(manifest), params)
         if isinstance(answer, NotFound):
             raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, unsupported())
         _expect(answer, desired.kind, desired.name)
 
+    @override
     async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
-        """Makes the spec of the object that was seen exactly as wished, if it is still at that revision."""
-        # An apply or a merge patch would leave in place what somebody else has added.
+        # An apply or a merge patch would keep the fields that another client has added.
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": observed.revision},
             {"op": "replace", "path": "/spec", "value": desired.spec},
         ]
         body = RequestBody(json.dumps(patch).encode(), "application/json-patch+json")
-        answer = await self._ask("PATCH", desired.kind, desired.name, body, {"fieldManager": FIELD_MANAGER})
+        answer = await self._send("patch", desired.kind, desired.name, body, {"fieldManager": FIELD_MANAGER})
         _expect(answer, desired.kind, desired.name)
 
+    @override
     async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
-        """Deletes the object that was seen, if it is still at that revision; a missing one is a success."""
         body = RequestBody.plain({"preconditions": {"uid": observed.uid, "resourceVersion": observed.revision}})
-        answer = await self._ask("DELETE", desired.kind, desired.name, body)
+        answer = await self._send("delete", desired.kind, desired.name, body)
         if not isinstance(answer, NotFound):
             _expect(answer, desired.kind, desired.name)
 
-    async def _ask(
-        self, method: str, kind: AdmissionKind, name: str, body: RequestBody | None = None, params: Params | None = None
+    async def _send(
+        self,
+        verb: str,
+        kind: AdmissionKind,
+        name: str,
+        body: RequestBody | None = None,
+        params: Params | None = None,
     ) -> Manifest | ApiError:
         try:
-            return await self._http.request(method, f"{_GROUP}/{_PLURALS[kind]}/{name}", params=params, body=body)
+            ref = ResourceRef(VERSION, _PLURALS[kind], name=name)
+            return await self._client.send_plain(ApiRequest(verb, ref, params or {}, body))
         except Refused as refused:
             if refused.reason is not Reason.RIGHTS_MISSING:
                 raise
-            # The server asks for rights before it notices that there is nothing to have rights to.
+            # The server checks rights before it notices that it does not serve the resource.
             if not await self._is_served(kind):
                 raise Refused(Reason.ADMISSION_POLICY_UNSUPPORTED, unsupported()) from refused
             raise Refused(Reason.RIGHTS_MISSING, rights_missing(name, str(refused))) from refused
 
     async def _is_served(self, kind: AdmissionKind) -> bool:
-        answer = await self._http.request("GET", _GROUP)
+        discovery = ResourceRef(VERSION, resource="")
+        answer = await self._client.send_plain(ApiRequest("get", discovery))
         resources = [] if isinstance(answer, ApiError) else answer.get("resources") or []
         return any(resource.get("name") == _PLURALS[kind] for resource in resources)
 
@@ -88,9 +107,8 @@ class KubernetesAdmissionPolicyApi:
 def _expect(answer: Manifest | ApiError, kind: AdmissionKind, name: str) -> Manifest:
     match answer:
         case Invalid():
-            raise Refused(
-                Reason.ADMISSION_POLICY_REFUSED, f"the API server does not take {kind} '{name}': {answer.message}"
-            )
+            text = f"the API server rejects {kind} '{name}': {answer.message}"
+            raise Refused(Reason.ADMISSION_POLICY_REFUSED, text)
         case ApiError():
             raise Unavailable(f"{kind} '{name}' changed while it was being written; it is read again")
         case _:

@@ -36,7 +36,7 @@ PAGE = {"page_size": "100"}
 
 # Without it Harbor takes a project named '42' for project number 42.
 _BY_NAME = {"X-Is-Resource-Name": "true"}
-_NO_EXPIRY = -1
+_NEVER_EXPIRES_DAYS = -1
 _MAX_REPOSITORIES_TRIED = 3
 _MAX_TAGS = {"n": "10"}
 
@@ -209,7 +209,7 @@ def _robot(robot: Mapping[str, Any]) -> ObservedRobot:
         login=robot["name"],
         description=robot.get("description", ""),
         grants=grants,
-        never_expires=robot.get("expires_at", _NO_EXPIRY) == _NO_EXPIRY,
+        never_expires=robot.get("expires_at", _NEVER_EXPIRES_DAYS) == _NEVER_EXPIRES_DAYS,
         is_enabled=not robot.get("disable", False),
     )
 
@@ -219,7 +219,7 @@ def _robot_body(desired: DesiredRobot) -> dict[str, Any]:
     return {
         "description": desired.description,
         "level": "system",
-        "duration": _NO_EXPIRY,
+        "duration": _NEVER_EXPIRES_DAYS,
         "disable": False,
         "permissions": [{"kind": "project", "namespace": project, "access": pull} for project in desired.projects],
     }

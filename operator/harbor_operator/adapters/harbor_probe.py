@@ -84,11 +84,9 @@ class HttpRegistryProbe(RegistryProbe):
 
     @override
     async def try_upload(self, endpoint: HarborEndpoint, repository: str, size: int) -> UploadResult:
-        """Tries the body limit first, on an upload that does not exist.
-
-        If that fails, nothing is started: a cancelled upload leaves a file of about a hundred bytes in the storage (the
-        registry saves its hash state once more after the deletion).
-        """
+        # The body limit is tried first, on an upload that does not exist. If that fails, no upload is started: a
+        # cancelled one leaves a file of about a hundred bytes in the storage, because the registry saves its hash
+        # state once more after the deletion.
         if await _is_too_large(endpoint, repository, size):
             return UploadResult(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         started = await send_raw(endpoint, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))

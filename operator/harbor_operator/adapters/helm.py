@@ -1,42 +1,48 @@
-"""Helm as a child process: one run per release, values on its standard input, nothing secret in its arguments."""
+"""Helm as a child process: one run per release, values on its standard input, no secret in its arguments."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import Any
 
-import yaml
 from pydantic import SecretStr
+from typing_extensions import override
 
+from harbor_operator.adapters.anonymous_file import anonymous_file, inherited_path
 from harbor_operator.adapters.helm_charts import locate_chart
 from harbor_operator.adapters.kube_connection import ClusterConnection
-from harbor_operator.adapters.release_kubeconfig import anonymous_file, inherited_path, release_kubeconfig
+from harbor_operator.adapters.release_kubeconfig import release_kubeconfig
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.release_identity import ReleaseIdentity
 
-_TAIL = 1500
-_HISTORY = "10"
+MAX_MESSAGE_CHARACTERS = 1500
+MAX_REVISIONS = 10
 TOKEN_MARGIN_SECONDS = 60
+
+# YAML refuses some of these characters, and the surrogate pairs by which JSON could escape those beyond.
+_NOT_ASCII = re.compile("[\u007f-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class HelmSettings:
-    """Which program runs, where it may write, how it reaches the API server, and where charts may come from.
+    """Which program runs, which folder it writes to, where the API server is, and where charts may come from.
 
-    `grace` is how many seconds Helm gets beyond its own timeout, and again to write down its end when asked to stop.
+    `grace_seconds` is what Helm gets beyond its own timeout, and again to record the end of the run after SIGTERM.
     """
 
     program: str
@@ -45,7 +51,7 @@ class HelmSettings:
     chart_sources: ChartSources
     charts_dir: Path | None = None
     parallel: int = 2
-    grace: float = 30.0
+    grace_seconds: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,21 +74,32 @@ class _Job:
     secrets: tuple[SecretStr, ...] = ()
 
 
-class SubprocessHelm:
-    """The Helm port by `create_subprocess_exec`; `aclose` gives running children 30 seconds to record their end."""
+def _ignore(namespace: str, name: str) -> None:
+    """Does nothing at the end of a run."""
 
-    def __init__(self, settings: HelmSettings, identity: ReleaseIdentity, clock: Callable[[], datetime]) -> None:
+
+class SubprocessHelm(Helm):
+    """Runs Helm by `create_subprocess_exec`; `on_finished` gets namespace and name of a release whose run ended."""
+
+    def __init__(
+        self,
+        settings: HelmSettings,
+        identity: ReleaseIdentity,
+        clock: Callable[[], datetime],
+        on_finished: Callable[[str, str], None] = _ignore,
+    ) -> None:
         self._settings = settings
         self._identity = identity
-        self._program = shutil.which(settings.program) or settings.program  # on our PATH, which Helm does not inherit
+        self._program = shutil.which(settings.program) or settings.program  # Helm does not inherit our PATH
         self._clock = clock
-        self._turn = asyncio.Semaphore(settings.parallel)
+        self._on_finished = on_finished
+        self._slots = asyncio.Semaphore(settings.parallel)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._results: dict[tuple[str, str], RunResult] = {}
         self._closing = False
 
+    @override
     async def start_upgrade(self, desired: DesiredRelease) -> None:
-        """Starts `helm upgrade --install`; the chart is looked at before, so that a wrong path fails by name."""
         settings = self._settings
         chart = await asyncio.to_thread(locate_chart, settings.charts_dir, settings.chart_sources, desired)
         repository = () if chart.is_complete else ("--repo", desired.repository)
@@ -90,40 +107,39 @@ class SubprocessHelm:
         arguments = (
             *("upgrade", desired.name, chart.reference, "--install", "--namespace", desired.namespace),
             *("--version", desired.version, *repository, "--values", "-", "--labels", labels),
-            *("--timeout", f"{desired.timeout_seconds}s", "--history-max", _HISTORY),
-            # Readiness is judged from the workloads in later passes; a pass does not wait for pods.
+            *("--timeout", f"{desired.timeout_seconds}s", "--history-max", str(MAX_REVISIONS)),
+            # Later passes read the readiness of the workloads; Helm does not wait for pods.
             *("--wait=hookOnly", "--force-conflicts"),
         )
-        text = yaml.safe_dump(unwrap_secrets(desired.values), sort_keys=True, allow_unicode=True).encode()
-        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + settings.grace
-        await self._start(
-            _Job(key, desired.digest, desired.service_account, arguments, text, deadline, desired.secrets)
-        )
+        text = values_text(unwrap_secrets(desired.values)).encode()
+        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + settings.grace_seconds
+        account = desired.service_account
+        await self._start(_Job(key, desired.digest, account, arguments, text, deadline, desired.secrets))
 
+    @override
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
-        """Starts `helm uninstall`."""
         timeout = f"{timeout_seconds}s"
         arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
-        deadline = timeout_seconds + self._settings.grace
+        deadline = timeout_seconds + self._settings.grace_seconds
         await self._start(_Job((namespace, name), "", service_account, arguments, b"", deadline))
 
+    @override
     def running(self, namespace: str, name: str) -> Progress | None:
-        """Returns the run on this release; one that waits for its turn counts."""
         run = self._runs.get((namespace, name))
         return Progress(run.started_at, run.digest) if run else None
 
+    @override
     def result(self, namespace: str, name: str) -> RunResult | None:
-        """Returns how the last run ended."""
         return self._results.get((namespace, name))
 
     async def aclose(self) -> None:
-        """Ends every run: asks Helm to stop, which records the release as failed, and kills it only if it will not."""
+        """Ends every run: SIGTERM, on which Helm records the release as failed, and SIGKILL after the grace period."""
         self._closing = True
         tasks = [run.task for run in self._runs.values() if run.task]
         for run in self._runs.values():
             _signal(run.child, signal.SIGTERM)
         if tasks:
-            await asyncio.wait(tasks, timeout=self._settings.grace)
+            await asyncio.wait(tasks, timeout=self._settings.grace_seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,24 +157,24 @@ class SubprocessHelm:
         run.task = asyncio.create_task(self._supervise(job, run, token), name=f"helm {'/'.join(job.key)}")
 
     async def _issue_token(self, job: _Job) -> SecretStr:
-        # The second grace is for recording the end of a run that is stopped at its deadline.
-        lifetime = int(job.deadline + self._settings.grace) + TOKEN_MARGIN_SECONDS
+        # The second grace period is for recording the end of a run that is stopped at its deadline.
+        lifetime = int(job.deadline + self._settings.grace_seconds) + TOKEN_MARGIN_SECONDS
         return await self._identity.issue_token(job.key[0], job.service_account, lifetime)
 
     async def _supervise(self, job: _Job, run: _Run, token: SecretStr) -> None:
         succeeded, message = False, "the run was stopped"
-        queued = self._turn.locked()
+        queued = self._slots.locked()
         try:
-            async with self._turn:
+            async with self._slots:
                 if not self._closing:
-                    # Waiting takes hours at worst, and the first token may have expired meanwhile.
+                    # A run can wait for hours, and the first token can expire meanwhile.
                     token = await self._issue_token(job) if queued else token
                     succeeded, message = await self._run(job, run, token)
         except (Refused, Unavailable) as error:
             message = str(error)
         finally:
             _signal(run.child, signal.SIGKILL)
-            self._settle(job, _tail(message, (*job.secrets, token)), succeeded=succeeded)
+            self._record(job, _message(message, (*job.secrets, token)), succeeded=succeeded)
 
     async def _run(self, job: _Job, run: _Run, token: SecretStr) -> tuple[bool, str]:
         try:
@@ -172,7 +188,7 @@ class SubprocessHelm:
         except TimeoutError:
             _signal(run.child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.child.wait(), self._settings.grace)
+                await asyncio.wait_for(run.child.wait(), self._settings.grace_seconds)
             return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
         return run.child.returncode == 0, stderr.decode(errors="replace")
 
@@ -181,8 +197,8 @@ class SubprocessHelm:
         content = await asyncio.to_thread(release_kubeconfig, settings.connection, token, job.key[0])
         homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         with (
-            await asyncio.to_thread(_whole_file, settings.home, job.text) as values,
-            anonymous_file(content, settings.home) as kubeconfig,
+            await asyncio.to_thread(anonymous_file, "values", job.text, settings.home) as values,
+            anonymous_file("kubeconfig", content, settings.home) as kubeconfig,
         ):
             return await asyncio.create_subprocess_exec(
                 self._program,
@@ -193,7 +209,7 @@ class SubprocessHelm:
                 stdin=values,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
-                # Discovery is cached per host and port; in a folder of others it could be that of another cluster.
+                # Discovery is cached per host and port; a shared folder could hold that of another cluster.
                 env={
                     "PATH": os.defpath,
                     "HOME": str(settings.home),
@@ -201,34 +217,32 @@ class SubprocessHelm:
                     **settings.environment,
                     **homes,
                 },
-                start_new_session=True,  # so that a signal for the operator does not reach Helm before we decide
+                start_new_session=True,  # a signal for the operator must not reach Helm directly
             )
 
-    def _settle(self, job: _Job, message: str, *, succeeded: bool) -> None:
+    def _record(self, job: _Job, message: str, *, succeeded: bool) -> None:
         last = self._results.get(job.key)
         before = last.failures if last and last.digest == job.digest and not last.succeeded else 0
         failures = 0 if succeeded else before + 1
         self._results[job.key] = RunResult(job.digest, succeeded, message, self._clock(), failures)
         del self._runs[job.key]
+        self._on_finished(*job.key)
 
 
-def _whole_file(home: Path, text: bytes) -> IO[bytes]:
-    """Returns a file without a name that holds the values.
+def values_text(values: Any) -> str:
+    """Returns the values as JSON that every YAML parser reads as the same strings and numbers.
 
-    Not a pipe: if the operator died before it had written all, Helm would take the half it got, or the chart's
-    defaults, for the user's wish. Not a file with a name: it would outlive the operator.
+    Not YAML: PyYAML writes `n`, `7e12` or `08` without quotes, which Helm's parser reads as booleans and numbers.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = tempfile.TemporaryFile(dir=home)  # noqa: SIM115 - the caller closes it, once Helm has it
-    file.write(text)
-    file.seek(0)
-    return file
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def _empty_directory(home: Path) -> Path:
     """Returns a directory without entries: Helm prefers an entry of its working directory to a chart of that name."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = home / "empty"
-    path.mkdir(parents=True, exist_ok=True, mode=0o500)
+    path.mkdir(exist_ok=True, mode=0o500)
     return path
 
 
@@ -238,6 +252,6 @@ def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) ->
             os.killpg(child.pid, number)
 
 
-def _tail(text: str, secrets: tuple[SecretStr, ...]) -> str:
-    """Returns the end of what Helm wrote, without the secrets, cut after the secrets are gone."""
-    return " ".join(redact(text, secrets).split())[-_TAIL:]
+def _message(text: str, secrets: tuple[SecretStr, ...]) -> str:
+    """Returns the end of Helm's output without the secrets; redacted first, so that none is cut in two."""
+    return " ".join(redact(text, secrets).split())[-MAX_MESSAGE_CHARACTERS:]

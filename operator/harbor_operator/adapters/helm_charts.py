@@ -1,4 +1,4 @@
-"""Which chart a reference means: a path, one baked into the image, an OCI reference or a name in a repository."""
+"""Resolves a chart reference: a path, a chart in the image, an OCI reference or a name in a repository."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from harbor_operator.checks.chart_sources import chart_path_refused, check_chart
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import DesiredRelease
-from harbor_operator.ports import Refused
+from harbor_operator.ports import Refused, as_error
 from harbor_operator.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class ChartReference:
-    """The argument that names the chart to Helm; `is_complete` if no repository goes with it."""
+    """The chart argument for Helm; `is_complete` if no `--repo` goes with it."""
 
     reference: str
     is_complete: bool
 
 
 def locate_chart(charts_dir: Path | None, sources: ChartSources, desired: DesiredRelease) -> ChartReference:
-    """Returns the chart of the release, from an allowed source.
+    """Returns the chart argument, from an allowed source; charts in `charts_dir` are always allowed.
 
-    Charts in `charts_dir` are always allowed. Raises Refused(CHART_SOURCE_REFUSED) for any other source, and
-    Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it.
+    Raises Refused(CHART_SOURCE_REFUSED) for any other source, and Refused(CHART_UNAVAILABLE) if a path holds no chart
+    or another version of it.
     """
     chart, version = desired.chart, desired.version
     if chart.startswith("oci://"):
-        _require_allowed(check_chart_url(sources, "spec.release.chart", chart))
+        _raise_if_refused(check_chart_url(sources, "spec.release.chart", chart))
         return ChartReference(chart, is_complete=True)
     if "/" in chart:
         return ChartReference(str(_local_chart(charts_dir, sources, chart, version)), is_complete=True)
-    for baked in _baked(charts_dir, chart, version):
-        if baked.exists():
-            _require_version(baked, version)
-            return ChartReference(str(baked), is_complete=True)
-    _require_allowed(check_chart_url(sources, "spec.release.repository", desired.repository))
+    for bundled in _bundled(charts_dir, chart, version):
+        if bundled.exists():
+            _require_version(bundled, version)
+            return ChartReference(str(bundled), is_complete=True)
+    _raise_if_refused(check_chart_url(sources, "spec.release.repository", desired.repository))
     return ChartReference(chart, is_complete=False)
 
 
@@ -51,35 +51,36 @@ def _local_chart(charts_dir: Path | None, sources: ChartSources, chart: str, ver
     resolved = Path(chart).resolve()
     allowed = ChartSources((), tuple(str(Path(directory).resolve()) for directory in directories))
     if not allowed.allows_path(str(resolved)):
-        _require_allowed(chart_path_refused(ChartSources(sources.urls, directories), chart))
+        _raise_if_refused(chart_path_refused(ChartSources(sources.urls, directories), chart))
     _require_version(resolved, version)
     return resolved
 
 
-def _require_allowed(finding: Blocked | None) -> None:
+def _raise_if_refused(finding: Blocked | None) -> None:
     if finding is not None:
-        raise Refused(finding.reason, finding.message)
+        raise as_error(finding)
 
 
-def _baked(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
+def _bundled(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
     if charts_dir is None:
         return ()
     return charts_dir / f"{chart}-{version}.tgz", charts_dir / f"{chart}-{version}", charts_dir / chart / version
 
 
 def _require_version(path: Path, version: str) -> None:
-    # Helm takes a path whatever `--version` says; then the release would never match the spec.
+    # Helm ignores `--version` for a path; the release would then never match the spec.
     try:
         found = _metadata(path).get("version")
     except (OSError, tarfile.TarError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise Refused(
-            Reason.CHART_UNAVAILABLE, f"`spec.release.chart` names '{path}', which the operator cannot read as a chart"
+            Reason.CHART_UNAVAILABLE,
+            f"`spec.release.chart` names '{path}', which the operator cannot read as a chart: correct the path",
         ) from error
     if found != version:
         raise Refused(
             Reason.CHART_UNAVAILABLE,
             f"`spec.release.chart` names '{path}', which is version '{found}', and `spec.release.version` says"
-            f" '{version}': make them agree",
+            f" '{version}': use the same version in both",
         )
 
 

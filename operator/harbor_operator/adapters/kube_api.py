@@ -1,10 +1,11 @@
-"""What a request to the API server asks for, and what its answers mean: pure, so that every code has a test."""
+"""Requests to the Kubernetes API and what its answers mean: pure, so that every status code has a test."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,12 +17,26 @@ from harbor_operator.reasons import Reason
 Manifest = dict[str, Any]
 Params = Mapping[str, str]
 
-TIMEOUT = 10.0
+REQUEST_TIMEOUT_SECONDS = 10.0
+LIST_TIMEOUT_SECONDS = 30.0
+JSON = "application/json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MAX_MESSAGE_CHARACTERS = 500
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_METHODS = {verb: method for method, verb in _VERBS.items()}
-_HINT = "apply the shipped roles (deploy/) again, or ask who took the right away"
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}
+_COLLECTION_VERBS = frozenset({"list", "watch", "create"})
+_WRITING_VERBS = frozenset({"create", "update", "patch"})
+_HINT = "apply the shipped roles (deploy/) again, or restore the right in the cluster"
 _POD_HINT = (
     "`spec.pullSecrets.stuckPods: Evict` needs more than the default roles: "
     "`kubectl apply -k deploy/components/evict-stuck-pods`"
@@ -32,19 +47,19 @@ _HARMLESS = re.compile(r"is forbidden: (User|exceeded quota)")
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """What is sent, and how the server shall take it."""
+    """The content of a request and its media type."""
 
     content: bytes
-    content_type: str = "application/json"
+    content_type: str = JSON
 
     @classmethod
     def plain(cls, manifest: Manifest) -> RequestBody:
-        """Returns a whole object, to create or to replace, or the options of a deletion."""
+        """Returns a whole object to create or replace, or the options of a deletion."""
         return cls(msgspec.json.encode(manifest))
 
     @classmethod
     def merge_patch(cls, manifest: Manifest) -> RequestBody:
-        """Returns the fields to change; a `metadata.resourceVersion` in it makes it a locked write."""
+        """Returns the fields to change; a `metadata.resourceVersion` in it makes the write conditional."""
         return cls(msgspec.json.encode(manifest), _MERGE_PATCH)
 
     @classmethod
@@ -60,7 +75,7 @@ def apply_params(field_manager: str, *, force: bool = True) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An expected no of the API server; its subclass says which one."""
+    """An expected error answer of the API server; the subclass says which one."""
 
     code: int
     message: str
@@ -72,7 +87,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """The object has moved on since it was read, or exists already."""
+    """The object has changed since it was read, or it exists already."""
 
 
 class Expired(ApiError):
@@ -92,109 +107,122 @@ _EXPECTED: Mapping[int, type[ApiError]] = {404: NotFound, 409: Conflict, 410: Ex
 
 @dataclass(frozen=True, slots=True)
 class ResourceRef:
-    """What a request is about, in the words of RBAC."""
+    """A resource type or one object of it, in the terms of an RBAC rule."""
 
-    verb: str
+    api_version: str
+    """Group and version, as in a manifest: "v1", "apps/v1"."""
+
     resource: str
-    name: str = ""
+    """Plural name; empty for the discovery document of the API group."""
+
     namespace: str = ""
+    name: str = ""
+    subresource: str = ""
 
     @property
-    def words(self) -> str:
-        """The request as a message names it."""
+    def qualified_resource(self) -> str:
+        """Resource and subresource as an RBAC rule names them."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+    def describe(self) -> str:
+        """Returns the object as a message names it."""
         name = f" '{self.name}'" if self.name else ""
-        place = f" in namespace '{self.namespace}'" if self.namespace else ""
-        return f"`{self.verb}` {self.resource}{name}{place}"
-
-    @property
-    def method(self) -> str:
-        """The method of HTTP that asks for it."""
-        return _METHODS.get(self.verb, "GET")
+        namespace = f" in namespace '{self.namespace}'" if self.namespace else ""
+        return f"{self.qualified_resource or self.api_version}{name}{namespace}"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request: what it is about, path and query, what is sent, and in which form the answer is wanted."""
+    """One request: a verb of RBAC, the object, the query, the body, and the wanted form of the answer.
 
-    target: ResourceRef
-    location: str
+    For `list` and `watch` the name becomes a field selector, from which the server's authorizer reads the object name.
+    """
+
+    verb: str
+    ref: ResourceRef
+    params: Params | None = None
     body: RequestBody | None = None
-    accept: str = "application/json"
-    deadline: float = TIMEOUT
+    accept: str = JSON
+    timeout_seconds: float = REQUEST_TIMEOUT_SECONDS
+
+    @property
+    def method(self) -> str:
+        """The HTTP method of the verb."""
+        return _METHODS[self.verb]
+
+    def describe(self) -> str:
+        """Returns the request as a message names it."""
+        return f"`{self.verb}` {self.ref.describe()}"
 
 
-def build_url(path: str, params: Params | None) -> str:
-    """Returns the path with its query."""
-    return f"{path}?{urlencode(params)}" if params else path
+def build_url(request: ApiRequest) -> str:
+    """Returns path and query, relative to the server's address."""
+    ref, params = request.ref, request.params or {}
+    parts = [f"/apis/{ref.api_version}" if "/" in ref.api_version else f"/api/{ref.api_version}"]
+    if ref.namespace:
+        parts.append(f"namespaces/{ref.namespace}")
+    if ref.resource:
+        parts.append(ref.resource)
+    if ref.name and (ref.subresource or request.verb not in _COLLECTION_VERBS):
+        parts.append(ref.name)
+    elif ref.name and request.verb != "create":
+        params = {**params, "fieldSelector": f"metadata.name={ref.name}"}
+    if ref.subresource:
+        parts.append(ref.subresource)
+    if request.verb == "watch":
+        params = {**params, "watch": "1"}
+    path = "/".join(parts)
+    return f"{path}?{_query(tuple(params.items()))}" if params else path
 
 
-def parse_resource(method: str, path: str, params: Params) -> ResourceRef:
-    """Returns what a request is about, as the server's authorizer reads it."""
-    parts = [part for part in path.split("/") if part]
-    rest = parts[3:] if parts[:1] == ["apis"] else parts[2:]
-    namespace = ""
-    if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004 - namespaces/<name>/<resource>
-        namespace, rest = rest[1], rest[2:]
-    resource, name = (rest[0] if rest else path), (rest[1] if len(rest) > 1 else "")
-    if len(rest) > 2:  # noqa: PLR2004 - <resource>/<name>/<subresource>
-        resource = f"{resource}/{rest[2]}"
-    verb = _VERBS.get(method) or ("get" if name else "watch" if params.get("watch") else "list")
-    return ResourceRef(verb, resource, name or _selected_name(params), namespace)
+@lru_cache(maxsize=64)
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    # The writes of the injector repeat two queries thousands of times.
+    return urlencode(params)
 
 
-def _selected_name(params: Params) -> str:
-    selector = params.get("fieldSelector", "")
-    return selector.removeprefix("metadata.name=") if selector.startswith("metadata.name=") else ""
-
-
-def classify_error(code: int, status: Manifest, target: ResourceRef, retry_after: str | None = None) -> ApiError:
-    """Returns the expected no behind an error answer; raises Unavailable or Refused for every other one."""
-    message = _message(status, target)
-    if expected := _expected(code, status, target, message):
+def classify_error(code: int, status: Manifest, request: ApiRequest, retry_after: str | None = None) -> ApiError:
+    """Returns the expected error of an answer; raises Unavailable or Refused for every other one."""
+    message = _message(status, request)
+    if expected := _expected(code, status, request.ref, message):
         return expected
+    what = request.describe()
     match code:
         case 401:
-            raise Unavailable(
-                f"the API server does not accept the operator's credential for {target.words}: is it expired?"
-            )
+            raise Unavailable(f"the API server does not accept the operator's credential for {what}: is it expired?")
         case 403:
-            hint = _POD_HINT if target.resource in {"pods", "pods/eviction"} else _HINT
-            raise Refused(
-                Reason.RIGHTS_MISSING, f"the API server does not allow {target.words}: {hint}. {message}".strip()
-            )
+            hint = _POD_HINT if request.ref.resource == "pods" else _HINT
+            raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow {what}: {hint}. {message}".strip())
         case 429 | 408:
-            raise Unavailable(f"the API server asks to slow down on {target.words}", retry_after=_seconds(retry_after))
+            raise Unavailable(f"the API server asks to slow down on {what}", retry_after=_seconds(retry_after))
         case _ if code >= 500:  # noqa: PLR2004 - the class of server errors
-            raise Unavailable(f"the API server failed with {code} on {target.words}", retry_after=_seconds(retry_after))
-    raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {target.words}. {message}".strip())
+            raise Unavailable(f"the API server failed with {code} on {what}", retry_after=_seconds(retry_after))
+    raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {what}. {message}".strip())
 
 
-def _expected(code: int, status: Manifest, target: ResourceRef, message: str) -> ApiError | None:
+def _expected(code: int, status: Manifest, ref: ResourceRef, message: str) -> ApiError | None:
     if kind := _EXPECTED.get(code):
         return kind(code, message, _fields(status))
-    causes = _causes(status) if code in {403, 429} else set()
+    causes = {str(cause.get("reason")) for cause in _causes(status)} if code in {403, 429} else set()
     if "NamespaceTerminating" in causes:
-        return NotFound(code, f"namespace '{target.namespace}' is being deleted")
+        return NotFound(code, f"namespace '{ref.namespace}' is being deleted")
     return DisruptionBudgetExceeded(code, message) if "DisruptionBudget" in causes else None
 
 
-def _causes(status: Manifest) -> set[str]:
-    causes = (status.get("details") or {}).get("causes") or []
-    return {str(cause.get("reason")) for cause in causes}
+def _causes(status: Manifest) -> list[Manifest]:
+    return list((status.get("details") or {}).get("causes") or [])
 
 
-def _message(status: Manifest, target: ResourceRef) -> str:
-    message = str(status.get("message", ""))[:500]
-    writes_secret = target.resource == "secrets" and target.verb in {"create", "update", "patch"}
-    if not writes_secret or _HARMLESS.search(message):
+def _message(status: Manifest, request: ApiRequest) -> str:
+    message = str(status.get("message", ""))[:MAX_MESSAGE_CHARACTERS]
+    if request.ref.resource != "secrets" or request.verb not in _WRITING_VERBS or _HARMLESS.search(message):
         return message
-    # The server may quote the value it did not like: a Secret's goes into no log, so only the field is named.
-    return " ".join([str(status.get("reason", "")), *(f"`{field}`" for field in _fields(status))]).strip()
+    # The server may quote a value that it refused. A Secret's value must not reach a log, so only the field is named.
+    return " ".join([str(status.get("reason", "")), *(f"`{name}`" for name in _fields(status))]).strip()
 
 
 def _fields(status: Manifest) -> tuple[str, ...]:
-    causes = (status.get("details") or {}).get("causes") or []
-    return tuple(str(cause["field"]) for cause in causes if cause.get("field"))
+    return tuple(str(cause["field"]) for cause in _causes(status) if cause.get("field"))
 
 
 def _seconds(header: str | None) -> float | None:

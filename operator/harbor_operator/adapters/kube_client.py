@@ -1,11 +1,13 @@
 """A thin client of the Kubernetes API: dictionaries in, dictionaries out, no models.
 
-Every request has a deadline, is counted, and ends in one of four ways: the object, an expected no (`Denial`),
-Unavailable or Refused. Nothing is retried here: who asks knows best when to ask again.
+Every request has a deadline, is counted, and ends in one of four ways: the object, an expected error (`ApiError`),
+Unavailable or Refused. Nothing is retried here: the caller knows best when to ask again.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +22,7 @@ import msgspec
 from yarl import URL
 
 from harbor_operator.adapters.kube_api import (
-    TIMEOUT,
+    REQUEST_TIMEOUT_SECONDS,
     ApiError,
     ApiRequest,
     Manifest,
@@ -29,27 +31,22 @@ from harbor_operator.adapters.kube_api import (
     ResourceRef,
     build_url,
     classify_error,
-    parse_resource,
 )
-from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.adapters.kube_connection import ClusterConnection, open_session, renew
 from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
-LIST_TIMEOUT = 30.0
-KEPT_SECONDS = 90.0
-TOKEN_LIFETIME = 60.0
-PLAIN = "application/json"
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_MAX_LINE = 8 * 1024 * 1024
+LOG = logging.getLogger(__name__)
+IDLE_TIMEOUT_SECONDS = 90.0
+RENEWAL_RETRY_SECONDS = 10.0
 
 Answer = TypeVar("Answer")
 Decode = Callable[[bytes], Answer]
-"""Makes something of an answer; raises msgspec.DecodeError on what is no such thing."""
+"""Decodes an answer; raises msgspec.DecodeError on anything else."""
 
 Counter = Callable[[str, str, int], None]
-"""Told of every request: verb, resource, HTTP code (0 = no answer)."""
+"""Called for every request with verb, resource and HTTP code (0 = no answer)."""
 
 
 def _ignore(verb: str, resource: str, code: int) -> None:
@@ -58,7 +55,7 @@ def _ignore(verb: str, resource: str, code: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What may differ between a test, the hot path and the cold one."""
+    """What differs between clients: the size of the connection pool, the clock and the counter of requests."""
 
     connections: int = 64
     clock: Callable[[], float] = time.monotonic
@@ -68,11 +65,12 @@ class ClientOptions:
 class KubernetesClient:
     """One session to one API server; open it with `async with`, or close it with `aclose`."""
 
-    def __init__(self, info: ClusterConnection, tuning: ClientOptions | None = None) -> None:
-        self._info = info
-        self._tuning = tuning or ClientOptions()
+    def __init__(self, connection: ClusterConnection, options: ClientOptions | None = None) -> None:
+        self._connection = connection
+        self._options = options or ClientOptions()
         self._session: aiohttp.ClientSession | None = None
-        self._token: tuple[str, float] | None = None
+        self._renewing = asyncio.Lock()
+        self._renew_at = self._next_renewal()
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -89,129 +87,128 @@ class KubernetesClient:
         if session is not None:
             await session.close()
 
+    async def send(self, request: ApiRequest, decode: Decode[Answer]) -> Answer | ApiError:
+        """Returns what `decode` makes of the server's answer, or its expected error."""
+        return await self._send(request, build_url(request), decode)
+
+    async def send_plain(self, request: ApiRequest) -> Manifest | ApiError:
+        """Returns the object of the server's answer as a dictionary, or its expected error."""
+        return await self._send(request, build_url(request), decode_object)
+
     async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        body: RequestBody | None = None,
-        deadline: float = TIMEOUT,
+        self, method: str, path: str, *, params: Params | None = None, body: RequestBody | None = None
     ) -> Manifest | ApiError:
-        """Returns the object the server answered with, or its expected no."""
-        target = parse_resource(method, path, params or {})
-        return await self.ask(ApiRequest(target, build_url(path, params), body, deadline=deadline), decode_object)
-
-    async def list_page(
-        self, path: str, params: Params, decode: Decode[Answer], *, metadata_only: bool = False
-    ) -> Answer | ApiError:
-        """Returns one page of a list; `Gone` means its continue token has expired."""
-        accept = METADATA_LIST if metadata_only else PLAIN
-        call = ApiRequest(
-            parse_resource("GET", path, params), build_url(path, params), accept=accept, deadline=LIST_TIMEOUT
-        )
-        return await self.ask(call, decode)
-
-    async def ask(self, call: ApiRequest, decode: Decode[Answer]) -> Answer | ApiError:
-        """Returns what `decode` makes of the server's answer, or its expected no."""
-        try:
-            options = self._options(call.accept, call.body)
-            request = self._open().request(
-                call.target.method, self._url(call.location), timeout=_total(call.deadline), **options
-            )
-            async with request as answer:
-                return await self._read(answer, call.target, decode)
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._explain(error, call.target, call.deadline) from error
+        """Sends a request to a path as it stands, like `kubectl get --raw`; for diagnosis and tests."""
+        verb = {"POST": "create", "PUT": "update"}.get(method, method.lower())
+        request = ApiRequest(verb, ResourceRef(path, ""), params or {}, body)
+        url = str(URL(path).with_query(params)) if params else path
+        return await self._send(request, url, decode_object)
 
     @asynccontextmanager
     async def watch(
-        self, path: str, params: Params, *, metadata_only: bool = False, idle: float = 90.0
+        self, request: ApiRequest, *, idle_seconds: float = IDLE_TIMEOUT_SECONDS
     ) -> AsyncIterator[AsyncIterator[bytes] | ApiError]:
-        """Yields the lines of a watch, or the no to it; ends as Unavailable when nothing comes for `idle` seconds."""
-        target = parse_resource("GET", path, {**params, "watch": "1"})
-        policy = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=idle)
+        """Yields the lines of a watch, or the error answer; ends as Unavailable after `idle_seconds` of silence."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_SECONDS, sock_read=idle_seconds)
         try:
-            options = self._options(METADATA_ONLY if metadata_only else PLAIN, None)
-            location = build_url(path, {**params, "watch": "1"})
-            async with self._open().get(self._url(location), timeout=policy, **options) as answer:
-                if answer.status >= 400:  # noqa: PLR2004 - the class of errors
-                    denial = await self._read(answer, target, decode_object)
-                    yield denial if isinstance(denial, ApiError) else _lines(answer)
+            if self._is_renewal_due():
+                await self._renew()
+            arguments = self._arguments(request)
+            url = self._url(build_url(request))
+            async with self._open().get(url, timeout=timeout, **arguments) as response:
+                if response.status >= 400:  # noqa: PLR2004 - the class of errors
+                    answer = await self._read(response, request, decode_object)
+                    yield answer if isinstance(answer, ApiError) else _lines(response)
                     return
-                self._tuning.count(target.verb, target.resource, answer.status)
+                self._options.count(request.verb, request.ref.qualified_resource, response.status)
                 try:
-                    yield _lines(answer)
+                    yield _lines(response)
                 finally:
-                    _hang_up(answer)
+                    _abort(response)
         except (aiohttp.ClientError, OSError) as error:
-            raise self._explain(error, target, idle) from error
+            raise self._explain(error, request, idle_seconds) from error
+
+    async def _send(self, request: ApiRequest, url: str, decode: Decode[Answer]) -> Answer | ApiError:
+        try:
+            if self._is_renewal_due():
+                await self._renew()
+            arguments = self._arguments(request)
+            timeout = _total(request.timeout_seconds)
+            async with self._open().request(request.method, self._url(url), timeout=timeout, **arguments) as response:
+                return await self._read(response, request, decode)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._explain(error, request, request.timeout_seconds) from error
 
     async def _read(
-        self, answer: aiohttp.ClientResponse, target: ResourceRef, decode: Decode[Answer]
+        self, response: aiohttp.ClientResponse, request: ApiRequest, decode: Decode[Answer]
     ) -> Answer | ApiError:
-        raw = await answer.read()
-        self._tuning.count(target.verb, target.resource, answer.status)
-        code = answer.status
+        raw = await response.read()
+        code = response.status
+        self._options.count(request.verb, request.ref.qualified_resource, code)
         if code < 400:  # noqa: PLR2004 - the class of errors
             try:
                 return decode(raw)
             except msgspec.DecodeError:
                 code = 502  # success without an object is a broken proxy
         elif code == 401:  # noqa: PLR2004 - unauthorized
-            self._token = None
-        return classify_error(code, _status(raw), target, answer.headers.get("Retry-After"))
+            self._reject_credential(response.request_info.headers.get("Authorization", ""))
+        return classify_error(code, _status(raw), request, response.headers.get("Retry-After"))
 
-    def _explain(self, error: Exception, target: ResourceRef, deadline: float) -> Unavailable | Refused:
+    def _explain(self, error: Exception, request: ApiRequest, timeout_seconds: float) -> Unavailable | Refused:
+        server = self._connection.server
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-            text = f"the certificate of '{self._info.server}' is not trusted: {error}"
-            return Refused(Reason.CERTIFICATE_UNTRUSTED, text)
-        self._tuning.count(target.verb, target.resource, 0)
+            return Refused(Reason.CERTIFICATE_UNTRUSTED, f"the certificate of '{server}' is not trusted: {error}")
+        self._options.count(request.verb, request.ref.qualified_resource, 0)
+        what = request.describe()
         if isinstance(error, TimeoutError):
-            return Unavailable(f"the API server did not answer {target.words} within {deadline:g} seconds")
-        kind = type(error).__name__
-        return Unavailable(f"the API server '{self._info.server}' could not be asked to {target.words}: {kind}")
+            return Unavailable(f"the API server did not answer {what} within {timeout_seconds:g} seconds")
+        return Unavailable(f"the request {what} to the API server '{server}' failed: {type(error).__name__}")
 
-    def _options(self, accept: str, body: RequestBody | None) -> dict[str, Any]:
-        headers = {"Accept": accept}
-        if token := self._bearer():
-            headers["Authorization"] = f"Bearer {token}"
-        if body:
-            headers["Content-Type"] = body.content_type
-        return {
-            "headers": headers,
-            "data": body.content if body else None,
-            "server_hostname": self._info.tls_server_name,
-            "allow_redirects": False,
-        }
+    def _arguments(self, request: ApiRequest) -> dict[str, Any]:
+        headers = {"Accept": request.accept}
+        if self._connection.authorization:
+            headers["Authorization"] = self._connection.authorization.get_secret_value()
+        if request.body:
+            headers["Content-Type"] = request.body.content_type
+        return {"headers": headers, "data": request.body.content if request.body else None, "allow_redirects": False}
 
-    def _bearer(self) -> str:
-        if self._info.token is not None:
-            return self._info.token.get_secret_value()
-        if self._info.token_path is None:
-            return ""
-        now = self._tuning.clock()
-        if self._token is None or now - self._token[1] >= TOKEN_LIFETIME:
-            # A projected token is renewed in place long before it expires; read once, it locks us out within hours.
-            self._token = (self._info.token_path.read_text(encoding="utf-8").strip(), now)
-        return self._token[0]
+    def _next_renewal(self) -> float | None:
+        valid = self._connection.valid_seconds
+        return None if valid is None else self._options.clock() + valid
+
+    def _reject_credential(self, sent: str) -> None:
+        """Asks for a renewal, unless a fresh credential has replaced the rejected one meanwhile."""
+        current = self._connection.authorization
+        if self._connection.reload and sent == (current.get_secret_value() if current else ""):
+            self._renew_at = self._options.clock()
+
+    def _is_renewal_due(self) -> bool:
+        return self._renew_at is not None and self._options.clock() >= self._renew_at
+
+    async def _renew(self) -> None:
+        """Replaces the credential; keeps the present one when no fresh one is to be had."""
+        async with self._renewing:
+            if not self._is_renewal_due():
+                return
+            try:
+                fresh = await renew(self._connection)
+            except (Refused, Unavailable, OSError) as error:
+                LOG.warning("the credential for the API server could not be renewed: %s", error)
+                self._renew_at = self._options.clock() + RENEWAL_RETRY_SECONDS
+                return
+            same_transport = fresh.has_same_transport(self._connection)
+            self._connection = fresh
+            self._renew_at = self._next_renewal()
+            if not same_transport:
+                await self.aclose()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            tls = self._info.tls()
-            # Kept long: a namespace after a quiet minute shall not pay for a TLS handshake.
-            connector = aiohttp.TCPConnector(
-                limit=self._tuning.connections, ssl=tls if tls is not None else True, keepalive_timeout=KEPT_SECONDS
-            )
-            # Compressing lists costs both sides more processor time than the network saves inside a cluster.
-            headers = {"User-Agent": "harbor-operator", "Accept-Encoding": "identity"}
-            self._session = aiohttp.ClientSession(
-                connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_MAX_LINE
-            )
+            self._session = open_session(self._connection, self._options.connections)
         return self._session
 
     def _url(self, location: str) -> URL:
-        return URL(f"{self._info.server}{location}", encoded=True)
+        return URL(f"{self._connection.server}{location}", encoded=True)
 
 
 @cache
@@ -226,16 +223,16 @@ def _status(raw: bytes) -> Manifest:
         return {}
 
 
-def _hang_up(answer: aiohttp.ClientResponse) -> None:
-    # Who stops listening does so in mid-stream: a polite TLS farewell would wait for a server that goes on talking.
-    if answer.connection is not None and answer.connection.transport is not None:
-        answer.connection.transport.abort()
+def _abort(response: aiohttp.ClientResponse) -> None:
+    # A watch is closed in mid-stream: a graceful TLS close would wait for the server to finish the stream.
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
-async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    # Cut by hand: readline() of aiohttp refuses lines longer than its buffer, and an object may have 1.5 MiB.
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    # Split here: readline() of aiohttp refuses lines longer than its buffer, and an object may have 1.5 MiB.
     rest = b""
-    async for chunk in answer.content.iter_any():
+    async for chunk in response.content.iter_any():
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             if line:

@@ -1,4 +1,4 @@
-"""The little of an object that is decoded for ten thousand namespaces; what is not declared here is skipped."""
+"""The fields that are decoded of the objects of ten thousand namespaces; undeclared fields are skipped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 
 
 class _WireStruct(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """Fields in the spelling of the API; trees without cycles, so the garbage collector need not look at them."""
+    """Fields in the spelling of the API; trees without cycles, which the garbage collector need not traverse."""
 
 
 class Metadata(_WireStruct, frozen=True):
-    """Who an object is."""
+    """The identity of an object, and what the operator reads of its metadata."""
 
     name: str = ""
     namespace: str = ""
@@ -39,7 +39,7 @@ class Reference(_WireStruct, frozen=True):
 
 
 class PartialObject(_WireStruct, frozen=True):
-    """A Namespace, a Secret, a ServiceAccount, or a Status where one of them was asked for."""
+    """A Namespace, a Secret, a ServiceAccount, or a Status in place of one."""
 
     kind: str = ""
     metadata: Metadata = Metadata()
@@ -50,19 +50,19 @@ class PartialObject(_WireStruct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Namespace and name; a Namespace lies in itself."""
+        """Namespace and name; the namespace of a Namespace is its own name."""
         return self.metadata.namespace or self.metadata.name, self.metadata.name
 
 
 class ListMetadata(_WireStruct, frozen=True):
-    """Where a list stands."""
+    """The position of a page in its list."""
 
     resource_version: str = ""
-    rest: str = msgspec.field(name="continue", default="")
+    continue_token: str = msgspec.field(name="continue", default="")
 
 
 class OwnerReference(_WireStruct, frozen=True):
-    """Whom an object belongs to."""
+    """The owner of an object."""
 
     kind: str = ""
     name: str = ""
@@ -71,7 +71,7 @@ class OwnerReference(_WireStruct, frozen=True):
 
 
 class PodMetadata(Metadata, frozen=True):
-    """Who a pod is, and whose."""
+    """The identity of a pod, and its owners."""
 
     owner_references: list[OwnerReference] | None = None
 
@@ -84,7 +84,7 @@ class Container(_WireStruct, frozen=True):
 
 
 class PodSpec(_WireStruct, frozen=True):
-    """What a pod asks for."""
+    """The desired state of a pod, as far as images and pull Secrets go."""
 
     service_account_name: str = ""
     image_pull_secrets: list[Reference] | None = None
@@ -99,27 +99,27 @@ class Waiting(_WireStruct, frozen=True):
 
 
 class ContainerState(_WireStruct, frozen=True):
-    """What a container does; only waiting matters here."""
+    """The state of a container; only waiting matters here."""
 
     waiting: Waiting | None = None
 
 
 class ContainerStatus(_WireStruct, frozen=True):
-    """How far a container is."""
+    """The observed state of a container."""
 
     name: str = ""
     state: ContainerState | None = None
 
 
 class PodStatus(_WireStruct, frozen=True):
-    """How far a pod is."""
+    """The observed state of a pod."""
 
     init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
 
 class Pod(PartialObject, frozen=True):
-    """A Pod, or a Status where one was asked for: its `status` is a word."""
+    """A Pod, or a Status in place of one: its `status` is a string."""
 
     metadata: PodMetadata = PodMetadata()
     spec: PodSpec | None = None
@@ -145,7 +145,7 @@ class Event(_WireStruct, Generic[ObjectT], frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ResourceDecoder(Generic[ObjectT]):
-    """How lists and watches of one sort of object are read."""
+    """Decodes the lists and watches of one kind of object."""
 
     page: Callable[[bytes], Page[ObjectT]]
     event: Callable[[bytes], Event[ObjectT]]

@@ -16,15 +16,14 @@ from harbor_operator.adapters.kube_api import (
     Invalid,
     Manifest,
     NotFound,
+    Params,
     RequestBody,
     ResourceRef,
     apply_params,
-    build_url,
 )
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import OBJECTS, Metadata, PartialObject, decode_partial
-from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import (
     MAX_REFERENCES,
@@ -40,9 +39,9 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 
-_PATCH = build_url("", {"fieldManager": names.FIELD_MANAGER})
-_APPLY = build_url("", apply_params(names.FIELD_MANAGER, force=False))
-_FORCED_APPLY = build_url("", apply_params(names.FIELD_MANAGER))
+_PATCH = {"fieldManager": names.FIELD_MANAGER}
+_APPLY = apply_params(names.FIELD_MANAGER, force=False)
+_FORCED_APPLY = apply_params(names.FIELD_MANAGER)
 MAX_SHARED_REFERENCES = 4
 MAX_SHARED_REFERENCES_BYTES = 256
 """Only tuples up to this size are shared between service accounts, so the cache stays below 1 MiB.
@@ -59,17 +58,17 @@ class KubernetesPullSecretApi(PullSecretApi):
 
     @override
     def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:
-        selector = f"metadata.name={source.name}" if source.name else ""
         # Namespaces come without spec and status. Secrets come with their content, because only that shows an edit.
         metadata_only = source.kind is Kind.NAMESPACES
-        resource = Resource(f"/api/v1/{source.kind}", OBJECTS, selector, metadata_only=metadata_only)
-        return view(Reflector(self._http, resource, self._options), partial(read_object, source.kind))
+        ref = ResourceRef("v1", source.kind, name=source.name)
+        resource = WatchedResource(ref, OBJECTS, metadata_only=metadata_only)
+        return Reflector(self._http, resource, partial(read_object, source.kind), self._options).events()
 
     @override
     async def apply_pull_secret(self, namespace: str, secret: PullSecret) -> ObservedSecret | None:
-        target = ResourceRef("patch", "secrets", secret.name, namespace)
-        query = _FORCED_APPLY if secret.replaces else _APPLY
-        answer = await self._request(target, query, RequestBody.apply(_secret_manifest(secret)))
+        ref = ResourceRef("v1", "secrets", namespace, secret.name)
+        params = _FORCED_APPLY if secret.replaces else _APPLY
+        answer = await self._send("patch", ref, params, RequestBody.apply(_secret_manifest(secret)))
         if isinstance(answer, NotFound | Conflict) or _has_another_uid(answer):
             return None
         return read_secret(_expect(answer, f"Secret '{secret.name}' in namespace '{namespace}'"))
@@ -77,7 +76,8 @@ class KubernetesPullSecretApi(PullSecretApi):
     @override
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
-        answer = await self._request(ResourceRef("delete", "secrets", name, namespace), "", RequestBody.plain(options))
+        ref = ResourceRef("v1", "secrets", namespace, name)
+        answer = await self._send("delete", ref, {}, RequestBody.plain(options))
         if isinstance(answer, NotFound | Conflict):
             return None
         left = _expect(answer, f"Secret '{name}' in namespace '{namespace}'")
@@ -94,15 +94,14 @@ class KubernetesPullSecretApi(PullSecretApi):
             },
             "imagePullSecrets": [{"name": reference} for reference in wanted.references],
         }
-        target = ResourceRef("patch", "serviceaccounts", wanted.name, wanted.namespace)
-        answer = await self._request(target, _PATCH, RequestBody.merge_patch(patch))
+        ref = ResourceRef("v1", "serviceaccounts", wanted.namespace, wanted.name)
+        answer = await self._send("patch", ref, _PATCH, RequestBody.merge_patch(patch))
         if isinstance(answer, NotFound | Conflict):
             return None
         return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
 
-    async def _request(self, target: ResourceRef, query: str, body: RequestBody) -> PartialObject | ApiError:
-        path = f"/api/v1/namespaces/{target.namespace}/{target.resource}/{target.name}{query}"
-        return await self._http.ask(ApiRequest(target, path, body), decode_partial)
+    async def _send(self, verb: str, ref: ResourceRef, params: Params, body: RequestBody) -> PartialObject | ApiError:
+        return await self._http.send(ApiRequest(verb, ref, params, body), decode_partial)
 
 
 def _has_another_uid(answer: PartialObject | ApiError) -> bool:

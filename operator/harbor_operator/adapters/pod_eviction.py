@@ -7,11 +7,18 @@ from collections.abc import AsyncGenerator
 from typing_extensions import override
 
 from harbor_operator.adapters.event_recorder import EventRecorder
-from harbor_operator.adapters.kube_api import ApiError, Conflict, DisruptionBudgetExceeded, NotFound, RequestBody
+from harbor_operator.adapters.kube_api import (
+    ApiError,
+    ApiRequest,
+    Conflict,
+    DisruptionBudgetExceeded,
+    NotFound,
+    RequestBody,
+    ResourceRef,
+)
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_events import view
 from harbor_operator.adapters.kube_objects import PODS, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
-from harbor_operator.adapters.reflector import Reflector, Resource, WatchOptions
+from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
 from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodEvent
 from harbor_operator.ports import Refused
 from harbor_operator.ports.pod_eviction import PodEvictionApi
@@ -33,7 +40,8 @@ class KubernetesPodEvictionApi(PodEvictionApi):
 
     @override
     def watch(self) -> AsyncGenerator[PodEvent, None]:
-        return view(Reflector(self._http, Resource("/api/v1/pods", PODS, NOT_STARTED), self._options), read_pod)
+        resource = WatchedResource(ResourceRef("v1", "pods"), PODS, NOT_STARTED)
+        return Reflector(self._http, resource, read_pod, self._options).events()
 
     @override
     async def evict(self, pod: ObservedPod) -> EvictionResult:
@@ -45,8 +53,8 @@ class KubernetesPodEvictionApi(PodEvictionApi):
             "metadata": {"name": pod.name, "namespace": pod.namespace},
             "deleteOptions": {"preconditions": preconditions},
         }
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
-        answer = await self._http.request("POST", path, body=RequestBody.plain(eviction))
+        ref = ResourceRef("v1", "pods", pod.namespace, pod.name, "eviction")
+        answer = await self._http.send_plain(ApiRequest("create", ref, body=RequestBody.plain(eviction)))
         match answer:
             case NotFound() | Conflict():
                 return EvictionResult.STALE

@@ -121,7 +121,7 @@ class _PsycopgSession(PostgresSession):
 
     @override
     async def lock(self) -> bool:
-        """The lock belongs to an open transaction of its own connection: CREATE DATABASE must run outside of one."""
+        # The lock belongs to an open transaction of its own connection: CREATE DATABASE must run outside of one.
         if self._is_locked:
             return True
         with _map_errors(self._server, self._admin):
@@ -235,7 +235,7 @@ def _require_auth() -> str | None:
     """Returns libpq's `require_auth`: every method but a password in clear text.
 
     The spec names the host, so verified TLS does not show that the server may learn the password. SCRAM and MD5 do not
-    reveal it; MD5 is permitted because older servers offer nothing else.
+    show it; MD5 is permitted because older servers offer nothing else.
     """
     return "!password" if pq.version() >= _MIN_LIBPQ_REQUIRE_AUTH else None
 

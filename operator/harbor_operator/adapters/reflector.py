@@ -1,7 +1,7 @@
-"""An endless list-watch: everything there is, then every change, and a new list whenever a change may have been missed.
+"""An endless list-watch, as client-go's Reflector: every object, then every change, and a new list when one was missed.
 
-Lists come in pages, watches ask for bookmarks and end after some minutes by themselves. Only 410 makes us list again;
-every other end resumes where it stopped, after a growing pause if nothing had come.
+Lists come in pages. Watches ask for bookmarks and end by themselves after some minutes. Only 410 makes the reflector
+list again; after every other end it resumes where it stopped, with a growing back-off if nothing had come.
 """
 
 from __future__ import annotations
@@ -11,191 +11,178 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from harbor_operator.adapters.kube_api import ApiError, Expired
-from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_api import (
+    JSON,
+    LIST_TIMEOUT_SECONDS,
+    METADATA_LIST,
+    METADATA_ONLY,
+    ApiError,
+    ApiRequest,
+    Expired,
+    Params,
+    ResourceRef,
+)
+from harbor_operator.adapters.kube_client import IDLE_TIMEOUT_SECONDS, KubernetesClient
 from harbor_operator.adapters.kube_objects import ObjectT, Page, ResourceDecoder, decode_object
+from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
 LOG = logging.getLogger(__name__)
-PAGE = 500
+MAX_PAGE_OBJECTS = 500
+MAX_BACKOFF_DOUBLINGS = 20
+
+UpsertT = TypeVar("UpsertT")
+Events: TypeAlias = AsyncGenerator[UpsertT | Deleted | Synced | Heartbeat, None]
 
 
 @dataclass(frozen=True, slots=True)
-class Appeared(Generic[ObjectT]):
-    """An object as it is now: new, changed, or listed."""
+class WatchedResource(Generic[ObjectT]):
+    """What is watched and how it is decoded; a name in `ref` limits the watch to objects of that name."""
 
-    thing: ObjectT
-
-
-@dataclass(frozen=True, slots=True)
-class Disappeared(Generic[ObjectT]):
-    """An object as it was when it was deleted, with the resourceVersion of the deletion."""
-
-    thing: ObjectT
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A list is complete: its resourceVersion, and (namespace, name) of everything in it."""
-
-    revision: str
-    keys: frozenset[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Bookmark:
-    """Nothing has changed up to here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The server took the watch; on a quiet resource it sends no bookmark for longer than we listen to silence."""
-
-
-News: TypeAlias = Appeared[ObjectT] | Disappeared[ObjectT] | Listed | Bookmark | Connected
-
-
-@dataclass(frozen=True, slots=True)
-class Resource(Generic[ObjectT]):
-    """What is watched, and how it is read."""
-
-    path: str
-    reading: ResourceDecoder[ObjectT]
+    ref: ResourceRef
+    decoder: ResourceDecoder[ObjectT]
     field_selector: str = ""
     metadata_only: bool = False
 
-    def params(self) -> dict[str, str]:
-        """Returns the query every list and watch of it carries."""
-        return {"fieldSelector": self.field_selector} if self.field_selector else {}
+    def request(self, verb: str, params: Params) -> ApiRequest:
+        """Returns a `list` or a `watch` of it."""
+        if self.field_selector:
+            params = {**params, "fieldSelector": self.field_selector}
+        accept = (METADATA_ONLY if verb == "watch" else METADATA_LIST) if self.metadata_only else JSON
+        return ApiRequest(verb, self.ref, params, accept=accept, timeout_seconds=LIST_TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """How long things may take, and who waits."""
+    """Timeouts and back-off of a reflector, and the sources of randomness and sleep; all times in seconds."""
 
     random: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    idle: float = 90.0
+    idle_seconds: float = IDLE_TIMEOUT_SECONDS
     watch_seconds: float = 300.0
-    first_pause: float = 0.2
-    longest_pause: float = 30.0
+    min_backoff_seconds: float = 0.2
+    max_backoff_seconds: float = 30.0
 
 
 class _Expired(Exception):  # noqa: N818 - not an error: the server keeps history for some minutes only
     pass
 
 
-class Reflector(Generic[ObjectT]):
-    """Follows one resource; iterate over `news`."""
+class Reflector(Generic[ObjectT, UpsertT]):
+    """Watches one resource; `decode` turns each listed or changed object into the event that is yielded for it."""
 
-    def __init__(self, http: KubernetesClient, resource: Resource[ObjectT], policy: WatchOptions) -> None:
-        self._http = http
+    def __init__(
+        self,
+        client: KubernetesClient,
+        resource: WatchedResource[ObjectT],
+        decode: Callable[[ObjectT], UpsertT],
+        options: WatchOptions,
+    ) -> None:
+        self._client = client
         self._resource = resource
-        self._policy = policy
+        self._decode = decode
+        self._options = options
         self._revision = ""
-        self._fruitless = 0
+        self._failures = 0
 
-    async def news(self) -> AsyncGenerator[News[ObjectT], None]:
-        """Yields what there is and what changes, for ever; raises Refused only."""
+    async def events(self) -> Events[UpsertT]:
+        """Yields every object, then Synced, then every change, endlessly; raises Refused only."""
         while True:
             try:
-                follow = self._watch() if self._revision else self._list()
-                async with aclosing(follow):
-                    async for news in follow:
-                        if not isinstance(news, Connected):
-                            self._fruitless = 0
-                        yield news
-                if self._fruitless == 0:
+                events = self._watch() if self._revision else self._list()
+                async with aclosing(events):
+                    async for event in events:
+                        yield event
+                if self._failures == 0:
                     continue
             except _Expired:
-                LOG.info("the history of %s is gone: listing again", self._resource.path)
+                LOG.info("the history of %s has expired: listing again", self._resource.ref.describe())
                 self._revision = ""
-            except Unavailable as unavailable:
-                LOG.info("%s: %s", self._resource.path, unavailable)
-                await self._pause(unavailable.retry_after)
+            except Unavailable as error:
+                LOG.info("the watch of %s ended: %s", self._resource.ref.describe(), error)
+                await self._back_off(error.retry_after)
                 continue
-            await self._pause(None)
+            await self._back_off(None)
 
-    async def _pause(self, retry_after: float | None) -> None:
-        policy = self._policy
-        pause = min(policy.longest_pause, policy.first_pause * 2.0 ** min(self._fruitless, 20))
-        self._fruitless += 1
-        await policy.sleep(max(pause * (0.5 + policy.random()), retry_after or 0.0))
+    async def _back_off(self, retry_after: float | None) -> None:
+        options = self._options
+        backoff = options.min_backoff_seconds * 2.0 ** min(self._failures, MAX_BACKOFF_DOUBLINGS)
+        self._failures += 1
+        backoff = min(options.max_backoff_seconds, backoff) * (0.5 + options.random())
+        await options.sleep(max(backoff, retry_after or 0.0))
 
-    async def _list(self) -> AsyncGenerator[News[ObjectT], None]:
+    async def _list(self) -> Events[UpsertT]:
         keys: set[tuple[str, str]] = set()
-        params = {**self._resource.params(), "limit": str(PAGE)}
+        params = {"limit": str(MAX_PAGE_OBJECTS)}
         while True:
             page = await self._page(params)
-            for thing in page.items or ():
-                keys.add(thing.key)
-                yield Appeared(thing)
-            if not page.metadata.rest:
+            self._failures = 0
+            for observed in page.items or ():
+                keys.add(observed.key)
+                yield self._decode(observed)
+            if not page.metadata.continue_token:
                 self._revision = page.metadata.resource_version
-                yield Listed(self._revision, frozenset(keys))
+                yield Synced(int(self._revision), frozenset(keys))
                 return
-            params["continue"] = page.metadata.rest
+            params["continue"] = page.metadata.continue_token
 
-    async def _page(self, params: dict[str, str]) -> Page[ObjectT]:
-        resource = self._resource
-        page = await self._http.list_page(
-            resource.path, params, resource.reading.page, metadata_only=resource.metadata_only
-        )
+    async def _page(self, params: Params) -> Page[ObjectT]:
+        page = await self._client.send(self._resource.request("list", params), self._resource.decoder.page)
         if isinstance(page, ApiError):
-            raise _judge(page, self._resource)
+            raise self._error(page)
         return page
 
-    async def _watch(self) -> AsyncGenerator[News[ObjectT], None]:
-        policy = self._policy
-        seconds = round(policy.watch_seconds * (1.0 + policy.random()))
+    async def _watch(self) -> Events[UpsertT]:
+        options = self._options
         params = {
-            **self._resource.params(),
             "resourceVersion": self._revision,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(seconds),
+            "timeoutSeconds": str(round(options.watch_seconds * (1.0 + options.random()))),
         }
-        self._fruitless += 1
-        stream = self._http.watch(
-            self._resource.path, params, metadata_only=self._resource.metadata_only, idle=policy.idle
-        )
-        async with stream as lines:
+        self._failures += 1
+        request = self._resource.request("watch", params)
+        async with self._client.watch(request, idle_seconds=options.idle_seconds) as lines:
             if isinstance(lines, ApiError):
-                raise _judge(lines, self._resource)
-            yield Connected()
+                raise self._error(lines)
+            # The server accepted the watch. On a quiet resource it sends no bookmark within the idle timeout.
+            yield Heartbeat()
             async for line in lines:
-                yield self._read(line)
+                event = self._read(line)
+                self._failures = 0
+                yield event
 
-    def _read(self, line: bytes) -> News[ObjectT]:
+    def _read(self, line: bytes) -> UpsertT | Deleted | Heartbeat:
         try:
-            event = self._resource.reading.event(line)
+            event = self._resource.decoder.event(line)
         except msgspec.DecodeError:
             raise Unavailable("a watch event was cut off") from None
         if event.type == "ERROR":
-            raise _trouble(line)
-        self._revision = event.object.metadata.resource_version or self._revision
+            raise _stream_error(line)
+        observed = event.object
+        self._revision = observed.metadata.resource_version or self._revision
         match event.type:
             case "BOOKMARK":
-                return Bookmark()
+                return Heartbeat()
             case "DELETED":
-                return Disappeared(event.object)
+                return Deleted(*observed.key, int(observed.metadata.resource_version))
             case _:
-                return Appeared(event.object)
+                return self._decode(observed)
+
+    def _error(self, error: ApiError) -> Exception:
+        if isinstance(error, Expired):
+            return _Expired()
+        what = self._resource.ref.describe()
+        return Refused(Reason.INTERNAL_ERROR, f"{what} cannot be watched: {error.code} {error.message}")
 
 
-def _trouble(line: bytes) -> Exception:
-    # Inside a stream everything but 410 is the server's own trouble ("leader changed", "too many requests").
+def _stream_error(line: bytes) -> Exception:
+    # Inside a stream every error but 410 concerns the server itself ("leader changed", "too many requests").
     status = decode_object(line).get("object") or {}
     if status.get("code") == 410:  # noqa: PLR2004 - gone
         return _Expired()
-    return Unavailable(f"the watch was ended by the server: {status.get('reason')} ({status.get('code')})")
-
-
-def _judge(denial: ApiError, resource: Resource[Any]) -> Exception:
-    if isinstance(denial, Expired):
-        return _Expired()
-    return Refused(Reason.INTERNAL_ERROR, f"'{resource.path}' cannot be watched: {denial.code} {denial.message}")
+    return Unavailable(f"the server ended the watch: {status.get('reason')} ({status.get('code')})")

@@ -1,55 +1,63 @@
-"""Status by server-side apply, and events, through the thin client."""
+"""The status of a HarborRegistry by server-side apply, and the Events about it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from harbor_operator.adapters.event_recorder import EventRecorder
-from harbor_operator.adapters.kube_api import ApiError, NotFound, RequestBody, apply_params
+from harbor_operator.adapters.kube_api import ApiError, ApiRequest, NotFound, RequestBody, ResourceRef, apply_params
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION, Metadata
 from harbor_operator.plan.names import FIELD_MANAGER
 from harbor_operator.ports import Unavailable
+from harbor_operator.ports.registry_status import RegistryStatusApi
+
+API_VERSION = f"{GROUP}/{VERSION}"
 
 
-class KubernetesRegistryStatusApi:
-    """Writes what users read about a registry; see ports/registries.py."""
+class KubernetesRegistryStatusApi(RegistryStatusApi):
+    """Writes status and Events through the Kubernetes API."""
 
-    def __init__(self, http: KubernetesClient, scribe: EventRecorder) -> None:
-        self._http = http
-        self._scribe = scribe
+    def __init__(self, client: KubernetesClient, events: EventRecorder) -> None:
+        self._client = client
+        self._events = events
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
-        """Applies our part of the status; `conditions` is a map by type, so foreign conditions survive."""
-        path = f"/apis/{GROUP}/{VERSION}/namespaces/{metadata.namespace}/{PLURAL}/{metadata.name}/status"
+    @override
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
         manifest = {
-            "apiVersion": f"{GROUP}/{VERSION}",
+            "apiVersion": API_VERSION,
             "kind": KIND,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace},
             "status": status,
         }
-        answer = await self._http.request(
-            "PATCH", path, params=apply_params(FIELD_MANAGER), body=RequestBody.apply(manifest)
-        )
-        if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
-            raise Unavailable(f"the status of '{metadata.namespace}/{metadata.name}' was not taken: {answer.message}")
+        ref = ResourceRef(API_VERSION, PLURAL, metadata.namespace, metadata.name, "status")
+        # `conditions` is a list-map keyed by type, so an apply keeps the conditions of other field managers.
+        request = ApiRequest("patch", ref, apply_params(FIELD_MANAGER), RequestBody.apply(manifest))
+        answer = await self._client.send_plain(request)
+        if isinstance(answer, NotFound):
+            return ""
+        if isinstance(answer, ApiError):
+            raise Unavailable(f"the API server rejected the {ref.describe()}: {answer.message}")
+        return str(answer["metadata"]["resourceVersion"])
 
+    @override
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
-        """Posts a core/v1 event, which `kubectl describe` shows."""
         about = {
-            "apiVersion": f"{GROUP}/{VERSION}",
+            "apiVersion": API_VERSION,
             "kind": KIND,
             "name": metadata.name,
             "namespace": metadata.namespace,
             "uid": metadata.uid,
         }
-        await self._scribe.post(about, kind, reason, message)
+        await self._events.post(about, kind, reason, message)
 
+    @override
     async def is_namespace_terminating(self, namespace: str) -> bool:
-        """Asks by a list of one: the shipped role has no `get` on namespaces."""
-        answer = await self._http.request(
-            "GET", "/api/v1/namespaces", params={"fieldSelector": f"metadata.name={namespace}"}
-        )
+        # A list of one: the shipped role has no `get` on namespaces.
+        ref = ResourceRef("v1", "namespaces", name=namespace)
+        answer = await self._client.send_plain(ApiRequest("list", ref))
         if isinstance(answer, ApiError):
-            raise Unavailable(f"namespace '{namespace}' was not read: {answer.message}")
+            raise Unavailable(f"the API server rejected the {ref.describe()}: {answer.message}")
         return all(item.get("status", {}).get("phase") == "Terminating" for item in answer.get("items") or [])

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
+from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 
@@ -26,12 +27,12 @@ class DatabaseNames(Model):
     """Names of the databases; the operator creates only those that the chart version needs."""
 
     core: Identifier = Field(default="registry", description="Database of Harbor's core; every chart version needs it.")
-    clair: Identifier = Field(default="clair", description="Database of Clair; created for charts 1.2 to 1.5.")
+    clair: Identifier = Field(default="clair", description=f"Database of Clair; created for charts {CLAIR_RANGE}.")
     notary_server: Identifier = Field(
-        default="notary_server", description="Database of the Notary server; created for charts up to 1.12."
+        default="notary_server", description=f"Database of the Notary server; created for charts {NOTARY_RANGE}."
     )
     notary_signer: Identifier = Field(
-        default="notary_signer", description="Database of the Notary signer; created for charts up to 1.12."
+        default="notary_signer", description=f"Database of the Notary signer; created for charts {NOTARY_RANGE}."
     )
 
 

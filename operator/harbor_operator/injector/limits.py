@@ -252,7 +252,7 @@ class Backoff:
         return max(0.0, failure.retry_at - self._clock()) if failure else 0.0
 
     def may_still_apply(self, failures: Iterable[Failure], last_event_at: float) -> bool:
-        """Whether the server may still apply, or has applied unseen, one of these writes after it gave no answer.
+        """Whether one of these unanswered writes may still take effect, or has taken effect without an event so far.
 
         `last_event_at` is the time at which every watch that would show the effect had delivered an event.
         """

@@ -130,7 +130,7 @@ class WorkQueue:
         now = self._clock()
         self._enqueue_due(now)
         if self._cooldown_until is not None and now >= self._cooldown_until:
-            self._cooldown_until = None  # only here: `next_due` must still report an end that nobody has seen
+            self._cooldown_until = None  # only here: `next_due` must still report an end that no caller has used
         if len(self._processing) >= limits.total:
             return None
         for priority, level in self._levels:

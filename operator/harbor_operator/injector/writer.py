@@ -64,7 +64,7 @@ class Writer:
         return min((self._wait(record, action) for action in plan.actions), default=None)
 
     def may_still_apply(self, record: NamespaceRecord, last_event_at: float) -> bool:
-        """Whether a write in the namespace that got no answer may still take effect, or has done so unseen."""
+        """Whether an unanswered write in the namespace may still take effect, or has done so without an event."""
         return self._backoff.may_still_apply((record.failures or {}).values(), last_event_at)
 
     def forget_account(self, record: NamespaceRecord, account: str) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
+Manifest = dict[str, Any]
+"""A Kubernetes object as decoded JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """A Secret as read: decoded values that do not print, what identifies this version, and when it was written."""
+    """A Secret as read; values are decoded and never printed, `changed_at` is when its data was last written."""
 
     name: str
     values: Mapping[str, SecretStr]
@@ -22,10 +25,23 @@ class StoredSecret:
     creation_timestamp: str = ""
     changed_at: datetime | None = None
 
+    def belongs_to(self, owner: Mapping[str, str]) -> bool:
+        """Whether it carries all these owner labels."""
+        return owner.items() <= self.labels.items()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretChange:
+    """A Secret that was listed, created or changed; the resource version is empty if it was deleted."""
+
+    namespace: str
+    name: str
+    resource_version: str
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How far a Deployment or StatefulSet has come, and what its controller says about the delay."""
+    """The progress of a Deployment or StatefulSet; `failure` is what its controller reports as failing."""
 
     kind: str
     name: str
@@ -33,12 +49,9 @@ class Workload:
     ready: int
     updated: int
     observed: bool
-    trouble: str = ""
+    failure: str = ""
 
     @property
     def is_ready(self) -> bool:
-        """Whether every wanted replica runs the newest template and is ready."""
+        """Whether every desired replica runs the newest template and is ready."""
         return self.observed and self.ready >= self.desired and self.updated >= self.desired
-
-
-Manifest = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What a step saw: four outcomes, and the facts and warnings that travel with them."""
+"""What a step returns: one of four outcomes, with the facts and warnings it observed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConditionType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusWarning:
-    """Something true that is fine today and will hurt one day; shown in `status.warnings`."""
+    """A non-blocking warning, shown in `status.warnings`."""
 
     code: Reason
     message: str
@@ -31,7 +31,7 @@ class StatusWarning:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceFailure:
-    """Why one namespace does not hold its pull Secret."""
+    """Why one namespace does not have its pull Secret."""
 
     namespace: str
     reason: Reason
@@ -40,7 +40,7 @@ class NamespaceFailure:
 
 @dataclass(frozen=True, slots=True)
 class PullSecretFacts:
-    """How far the pull Secrets have spread."""
+    """How many of the selected namespaces have the pull Secret."""
 
     namespaces: int
     ready: int
@@ -58,7 +58,7 @@ class PullSecretFacts:
 
 @dataclass(frozen=True, slots=True)
 class StuckPodFacts:
-    """Pods that were made too early and that nobody rescues; `unable` says what the server does not let us do."""
+    """Stuck pods that the operator does not evict; `unable` is the reason why it cannot."""
 
     left: tuple[str, ...] = ()
     unable: str = ""
@@ -66,7 +66,7 @@ class StuckPodFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What status reports beside conditions; None = this step has nothing to say about it."""
+    """What status reports beside conditions; None means that this step reports nothing about it."""
 
     chart_version: str | None = None
     harbor_version: str | None = None
@@ -80,7 +80,7 @@ NOTHING = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Looked, and it is right."""
+    """Observed, and as desired."""
 
     message: str
     reason: Reason = Reason.CONVERGED
@@ -90,7 +90,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Looked, and it is on its way; `again` is when to look next, in seconds."""
+    """Observed, and in progress; `requeue_after` is in seconds."""
 
     reason: Reason
     message: str
@@ -101,7 +101,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Could not look: the backend is down or an aspect it needs is not there yet."""
+    """Not observed: a backend is down, or a condition it depends on is not met; `requeue_after` is in seconds."""
 
     reason: Reason
     message: str
@@ -112,7 +112,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Will not happen until somebody changes something."""
+    """Observed, and needs a manual change."""
 
     reason: Reason
     message: str

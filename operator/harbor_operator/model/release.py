@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.model.kubernetes import StoredSecret
+from harbor_operator.model.outcomes import Facts
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run that has not ended, and since when it has been asked for."""
+    """A Helm run that has not ended, and when it was requested."""
 
     since: datetime
     digest: str
@@ -24,7 +27,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How the last run on a release ended; `failures` counts the failed runs for this digest in a row."""
+    """How the last run on a release ended; `failures` counts consecutive failures of this digest."""
 
     digest: str
     succeeded: bool
@@ -34,7 +37,7 @@ class RunResult:
 
 
 class ReleaseState(StrEnum):
-    """What there is, in one word."""
+    """The observed state of a release."""
 
     ABSENT = "Absent"
     DEPLOYED = "Deployed"
@@ -45,7 +48,7 @@ class ReleaseState(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done about it."""
+    """The one action that follows from a state."""
 
     INSTALL = "Install"
     UPGRADE = "Upgrade"
@@ -57,9 +60,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DesiredRelease:
-    """One Helm run that makes the release what the spec says; hidden leaves of `values` are SecretStr.
+    """The release that the spec asks for; leaves of `values` that must not be printed are SecretStr.
 
-    The run acts as `service_account` of the release's namespace.
+    Helm acts as `service_account` of the namespace.
     """
 
     namespace: str
@@ -77,7 +80,7 @@ class DesiredRelease:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What the labels of one release Secret say."""
+    """One revision of a release, from the labels of its Secret."""
 
     number: int
     status: str
@@ -85,13 +88,13 @@ class Revision:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def belongs_to(self, owner: Mapping[str, str]) -> bool:
-        """Whether it carries the labels of the registry it was made for."""
+        """Whether the revision has the labels of this owner."""
         return owner.items() <= self.labels.items()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRelease:
-    """What the payload of a release Secret says, as far as anybody here asks."""
+    """The part of the payload of a release Secret that the operator uses."""
 
     chart_version: str
     harbor_version: str
@@ -100,13 +103,37 @@ class StoredRelease:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class ObservedRelease:
+    """The revisions that matter, oldest first; `newest` and `stored` are Secret and payload of the last one.
+
+    `stored` is None for a release that does not belong to this registry: its payload is not read.
+    """
+
+    revisions: Sequence[Revision]
+    newest: StoredSecret | None = None
+    stored: StoredRelease | None = None
+
+    @property
+    def has_been_deployed(self) -> bool:
+        """Whether Harbor has run; before that, any change of the spec is safe."""
+        return any(revision.status in {"deployed", "superseded"} for revision in self.revisions)
+
+    @property
+    def facts(self) -> Facts:
+        """What status reports about the release."""
+        if self.stored is None or self.revisions[-1].status != "deployed":
+            return Facts()
+        return Facts(self.stored.chart_version, self.stored.harbor_version, self.revisions[-1].number)
+
+
 Tree = dict[str, Any]
-"""Chart values; a leaf that must not be seen is a SecretStr."""
+"""Chart values; a leaf that must not be printed is a SecretStr."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserValues:
-    """Values of the user's own and where they were read; what came out of a Secret stays hidden."""
+    """The user's own values and where they were read; text from a Secret is SecretStr."""
 
     origin: str
     tree: Tree
@@ -115,7 +142,7 @@ class UserValues:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLogin:
-    """A user and the password that fits."""
+    """A username and its password."""
 
     username: str
     password: SecretStr
@@ -123,7 +150,7 @@ class ReleaseLogin:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSecrets:
-    """What the Secrets hold that Harbor reads, as seen in this pass."""
+    """What the Secrets that Harbor reads contain, as read in this pass."""
 
     generated: Mapping[str, SecretStr]
     admin_password: SecretStr
@@ -135,7 +162,7 @@ class ReleaseSecrets:
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:
-        """All that must never be seen, for those who pass on what a foreign program wrote."""
+        """Every value that must not be printed, for redaction."""
         logins = (login.password for login in (self.database_login, self.storage_login) if login)
         cache = (self.cache_password,) if self.cache_password else ()
         public = {str(GeneratedSecret.TOKEN_CERTIFICATE)}
@@ -143,13 +170,13 @@ class ReleaseSecrets:
         return (*generated, self.admin_password, *logins, *cache)
 
     def keyed_digest(self, *contents: str) -> str:
-        """Returns a digest that changes with the contents and tells nothing about them: it is keyed by a pin."""
+        """Returns a digest that changes with the contents and does not show them: a generated secret keys it."""
         key = self.generated[GeneratedSecret.DIGEST_KEY].get_secret_value().encode()
         return hmac.new(key, "\0".join(contents).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class RedisKey(StrEnum):
-    """A key of the Secret with the Redis URLs; the words are the environment variables of Harbor's processes."""
+    """A key of the Secret with the Redis URLs; each is an environment variable of one of Harbor's processes."""
 
     CORE = "_REDIS_URL_CORE"
     REGISTRY = "_REDIS_URL_REG"
@@ -167,7 +194,7 @@ class KeyPair:
 
 
 class GeneratedSecret(StrEnum):
-    """A key of the pins Secret; the words are those the chart looks for, where it looks for any."""
+    """A key of the Secret with generated values, named as the chart expects it where it reads the key."""
 
     SECRET_KEY = "secretKey"
     CORE = "secret"
@@ -184,7 +211,7 @@ class GeneratedSecret(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretGenerator:
-    """Where unguessable things come from; a test passes predictable ones."""
+    """Generates passwords, key pairs and htpasswd lines; tests pass a deterministic one."""
 
     password: Callable[[int], SecretStr]
     key_pair: Callable[[], KeyPair]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import SecretStr
 
+from harbor_operator.api.charts import DatabaseKind, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.database import (
     AlterRole,
@@ -29,7 +30,6 @@ from harbor_operator.model.database import (
     WantedDatabase,
 )
 from harbor_operator.plan import names
-from harbor_operator.plan.charts import DatabaseKind, chart_era
 
 _MIN_VERSION_FOR_UNKNOWN_CHART = 12
 _MIN_VERSION_WITH_CLOSED_SCHEMA = 15
@@ -41,17 +41,17 @@ def plan_database(registry: HarborRegistry) -> DesiredDatabases:
     if database is None:
         raise ValueError("the registry has no `spec.database`")
     release = registry.spec.release
-    era = chart_era(release.version) if release else None
+    chart = find_chart(release.version) if release else None
     configured = database.names.model_dump(by_alias=True)
     # Without a release the version of Harbor is unknown: the operator creates what every version needs.
     # The release step refuses an unknown chart version with the reason.
-    kinds = era.databases if era else (DatabaseKind.CORE,)
+    kinds = chart.databases if chart else (DatabaseKind.CORE,)
     return DesiredDatabases(
         role=names.database_role(registry),
         databases=tuple(WantedDatabase(configured[kind], f"spec.database.names.{kind}") for kind in kinds),
         marker=Marker(registry.key, registry.metadata.uid),
         connection_limit=database.connection_limit,
-        min_version=era.min_postgres if era else _MIN_VERSION_FOR_UNKNOWN_CHART,
+        min_version=chart.min_postgres if chart else _MIN_VERSION_FOR_UNKNOWN_CHART,
     )
 
 

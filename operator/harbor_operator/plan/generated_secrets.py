@@ -1,4 +1,4 @@
-"""The Secrets that Harbor reads: what each holds, and how the part that nobody gave us is made."""
+"""The Secrets that Harbor reads: what each contains, and how generated values are derived."""
 
 # ruff: noqa: S105 - these are the names of keys, not what they hold
 from __future__ import annotations
@@ -15,8 +15,7 @@ from harbor_operator.model.release import GeneratedSecret, RedisKey, SecretGener
 REGISTRY_USER = "harbor_registry_user"
 PASSWORD_LENGTH = 32
 
-
-# secretKey and the XSRF key have exactly these lengths in Harbor; another length breaks logins, not the start.
+# secretKey and the XSRF key have exactly these lengths in Harbor; with another length it starts, but logins fail.
 _LENGTHS = {
     GeneratedSecret.SECRET_KEY: 16,
     GeneratedSecret.CORE: 16,
@@ -28,20 +27,24 @@ _LENGTHS = {
     GeneratedSecret.DIGEST_KEY: PASSWORD_LENGTH,
 }
 
-
 CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX = "0", "1", "2", "5"
 SWIFT_PASSWORD_KEY = "REGISTRY_STORAGE_SWIFT_PASSWORD"
 CA_KEY = "ca.crt"
-_SHORTEST_SECRET = 4
+_MIN_REDACTED_LENGTH = 4
+
+
+def placeholders() -> dict[str, SecretStr]:
+    """Returns a value for every generated secret, for a plan that is checked before anything is generated."""
+    return {str(generated_key): SecretStr("") for generated_key in GeneratedSecret}
 
 
 def has_all_generated(found: Mapping[str, SecretStr]) -> bool:
-    """Whether nothing has to be made."""
+    """Whether nothing has to be generated."""
     return all(generated_key in found for generated_key in GeneratedSecret)
 
 
 def generate_secrets(generator: SecretGenerator, found: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
-    """Returns a full set of pins that keeps what is there and makes the rest to fit it."""
+    """Returns a complete set that keeps what exists and generates the rest to match it."""
     generated = {
         str(generated_key): found.get(generated_key) or generator.password(length)
         for generated_key, length in _LENGTHS.items()
@@ -61,7 +64,7 @@ def _token_pair(generator: SecretGenerator, found: Mapping[str, SecretStr]) -> d
 
 
 def redis_urls(cache: Cache, password: SecretStr) -> dict[str, SecretStr]:
-    """Returns the complete URLs as the chart would have put them into ConfigMaps."""
+    """Returns the complete URLs, as the chart would write them into ConfigMaps."""
     base = _redis_base(cache, password)
     jobs = SecretStr(f"{base}/{JOBSERVICE_INDEX}")
     return {
@@ -82,16 +85,16 @@ def _redis_base(cache: Cache, password: SecretStr) -> str:
 
 
 def ca_bundle(pems: list[str]) -> str:
-    """Returns every different certificate text once, in the given order; empty if there is none."""
+    """Returns every distinct certificate text once, in the given order; empty if there is none."""
     distinct = dict.fromkeys(pem.strip() for pem in pems if pem.strip())
     return "".join(f"{pem}\n" for pem in distinct)
 
 
 def redact(text: str, secrets: Iterable[SecretStr]) -> str:
-    """Returns what a foreign program wrote without the secrets, plain or as base64; words too short to hide stay."""
+    """Returns the output of another program without the secrets, plain or as base64; very short ones stay."""
     plain = {secret.get_secret_value() for secret in secrets}
     encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
     for secret in sorted(plain | encoded, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
+        if len(secret) >= _MIN_REDACTED_LENGTH:
             text = text.replace(secret, "***")
     return text

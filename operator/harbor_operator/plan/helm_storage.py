@@ -1,4 +1,4 @@
-"""How Helm keeps a release: one Secret per revision, its state in labels, the rest gzipped JSON."""
+"""How Helm stores a release: one Secret per revision, its status in labels, the payload as gzipped JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from pydantic import SecretStr
 from harbor_operator.model.release import Revision, StoredRelease
 from harbor_operator.plan import names
 
+MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+"""Limit of a decompressed payload; a release of Harbor has about one MiB."""
+
 _NAME = re.compile(r"sh\.helm\.release\.v1\..+\.v(\d+)")
+_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
 def release_selector(name: str) -> str:
@@ -24,8 +28,8 @@ def release_selector(name: str) -> str:
     return f"owner=helm,name={name}"
 
 
-def living_selector(name: str) -> str:
-    """Returns the label selector of the revisions that still matter: a pass reads one Secret of 100 KB, not ten."""
+def current_selector(name: str) -> str:
+    """Returns the label selector of the revisions that are not superseded: a pass reads one of 100 KB, not ten."""
     return f"{release_selector(name)},status!=superseded"
 
 
@@ -56,7 +60,7 @@ def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Re
 
 
 def read_payload(payload: SecretStr) -> StoredRelease:
-    """Returns what a release Secret's `release` holds; ValueError if it is not Helm's format."""
+    """Returns what key `release` of a release Secret contains; ValueError if it is not Helm's format or too large."""
     release = _decode(payload.get_secret_value())
     info, chart = release.get("info", {}), release.get("chart", {}).get("metadata", {})
     changed = info.get("last_deployed") or ""
@@ -70,7 +74,7 @@ def read_payload(payload: SecretStr) -> StoredRelease:
 
 
 def unlock_patch(payload: SecretStr) -> dict[str, Any]:
-    """Returns the patch that turns a release Secret left pending into a failed one, as `helm` itself would write it."""
+    """Returns the patch that marks a pending release Secret as failed, as `helm` itself would write it."""
     release = _decode(payload.get_secret_value())
     note = "marked as failed: the Helm run that held the lock is gone"
     release["info"] = {**release.get("info", {}), "status": "failed", "description": note}
@@ -80,9 +84,18 @@ def unlock_patch(payload: SecretStr) -> dict[str, Any]:
 
 def _decode(payload: str) -> dict[str, Any]:
     try:
-        release = json.loads(gzip.decompress(base64.b64decode(payload)))
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+        release = json.loads(_decompress(base64.b64decode(payload)))
+    except (ValueError, zlib.error, RecursionError) as error:
         raise ValueError("not a release that Helm wrote") from error
     if not isinstance(release, dict):
         raise TypeError("not a release that Helm wrote")
     return release
+
+
+def _decompress(packed: bytes) -> bytes:
+    """Returns the content of a gzip stream; a few KiB can expand to gigabytes, so the output is bounded."""
+    decompressor = zlib.decompressobj(_GZIP_WINDOW_BITS)
+    text = decompressor.decompress(packed, MAX_PAYLOAD_BYTES)
+    if not decompressor.eof:
+        raise ValueError("the gzip stream is incomplete, or larger than a release can be")
+    return text

@@ -55,7 +55,7 @@ def plan_namespace(state: NamespaceState, claims: Sequence[NamespaceClaim]) -> N
 
 
 def mentions(state: NamespaceState, claim: Claim) -> bool:
-    """Whether the namespace has a Secret of the claim's name or a reference to it, whoever wrote them."""
+    """Whether the namespace has a Secret of the claim's name or a reference to it, from any writer."""
     name = claim.secret_name
     return name in state.secrets or any(name in account.references for account in state.accounts.values())
 

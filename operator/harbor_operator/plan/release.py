@@ -1,4 +1,8 @@
-"""The wish for the Helm release, the state of the one that is there, and the one action that follows."""
+"""The desired Helm release, the state of the observed one, and the one action that follows.
+
+Everything here is pure. A release is as desired if three things agree: the digest in the label of its newest revision,
+its chart version, and the values that Helm stored.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.api.charts import ChartSupport, Feature, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.checks.release import (
     check_cache_features,
@@ -16,27 +21,29 @@ from harbor_operator.checks.release import (
     check_storage_type,
     check_tls,
     check_upgrade,
+    foreign_release,
     unknown_chart,
 )
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     Action,
     DesiredRelease,
+    ObservedRelease,
     ReleaseSecrets,
     ReleaseState,
     Revision,
     StoredRelease,
 )
 from harbor_operator.plan import names
-from harbor_operator.plan.charts import chart_era
 from harbor_operator.plan.values import plan_values
-from harbor_operator.plan.values.eras import Era, Feature
 from harbor_operator.plan.values.inputs import Inputs
 
-_FIRST_RETRY, _LAST_RETRY = 10.0, 900.0
-_SHORTEST_HIDDEN = 8
-_PENDING = re.compile(r"pending-.*|uninstalling")
+INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS = 10.0, 900.0
+MAX_REPEATED_UPGRADES = 3
+"""Successful upgrades with one digest that may leave the release different from what was sent."""
 
+_MIN_REDACTED_LENGTH = 8
+_PENDING = re.compile(r"pending-.*|uninstalling")
 
 ACTION_FOR = {
     ReleaseState.ABSENT: Action.INSTALL,
@@ -49,14 +56,14 @@ ACTION_FOR = {
 
 
 def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSecrets) -> DesiredRelease | Blocked:
-    """Returns the wanted release, or why this spec cannot become one."""
-    era = select_chart(registry, release)
-    if isinstance(era, Blocked):
-        return era
-    values = plan_values(Inputs(registry, era, secrets))
+    """Returns the desired release, or why this spec cannot become one."""
+    chart = select_chart(registry, release)
+    if isinstance(chart, Blocked):
+        return chart
+    values = plan_values(Inputs(registry, chart, secrets))
     if isinstance(values, Blocked):
         return values
-    # The label tells whether the release is the one wished for; keyed, because it is derived from passwords as well.
+    # Keyed, because it is derived from passwords as well and stands in a label.
     digest = secrets.keyed_digest(
         release.chart, release.repository, release.version, json.dumps(unwrap_secrets(values), sort_keys=True)
     )
@@ -75,49 +82,53 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
     )
 
 
-def select_chart(registry: HarborRegistry, release: Release) -> Era | Blocked:
-    """Returns the era of the wanted chart, or why the chart is not for this registry."""
-    known = chart_era(release.version)
+def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | Blocked:
+    """Returns what the desired chart supports, or why this registry cannot use that chart."""
+    chart = find_chart(release.version)
     storage, url = registry.spec.storage, registry.spec.external_url
     swift = storage is not None and storage.swift is not None
-    if known is None or (swift and not known.swift_supported):
+    if chart is None or (swift and not chart.swift):
         return unknown_chart(release.version, swift=swift)
-    era = Era(known.minor)
     return (
         check_chart(release.version, url)
         or check_tls(url, registry.spec.expose.tls_secret_name)
-        or check_cache_features(too_old=_unsupported_fields(registry, era))
-        or era
+        or check_cache_features(_unsupported_fields(registry, chart))
+        or chart
     )
 
 
-def check_succession(before: StoredRelease, desired: DesiredRelease) -> Blocked | None:
-    """Returns why the wish must not follow what was deployed or tried before."""
-    return check_upgrade(before.chart_version, desired.version) or check_storage_type(
-        storage_type(before.config), storage_type(desired.values)
-    )
+def check_change(state: ReleaseState, observed: ObservedRelease, desired: DesiredRelease) -> Blocked | None:
+    """Returns why the observed release must not become the desired one."""
+    match ACTION_FOR[state]:
+        case Action.REFUSE:
+            return foreign_release(desired.name, desired.namespace)
+        case Action.INSTALL | Action.UPGRADE | Action.RETRY if observed.has_been_deployed and observed.stored:
+            stored = observed.stored
+            return check_upgrade(stored.chart_version, desired.version) or check_storage_type(
+                storage_type(stored.config), storage_type(desired.values)
+            )
+        case _:
+            return None
 
 
-def determine_state(
-    revisions: list[Revision], stored: StoredRelease | None, desired: DesiredRelease, owner: Mapping[str, str]
-) -> ReleaseState:
-    """Returns the state of the newest revision; `stored` is its payload."""
-    if not revisions or revisions[-1].status == "uninstalled":
+def determine_state(observed: ObservedRelease, desired: DesiredRelease, owner: Mapping[str, str]) -> ReleaseState:
+    """Returns the state of the newest revision."""
+    if not observed.revisions or observed.revisions[-1].status == "uninstalled":
         return ReleaseState.ABSENT
-    newest = revisions[-1]
+    newest = observed.revisions[-1]
     if not newest.belongs_to(owner):
         return ReleaseState.FOREIGN
     if _PENDING.fullmatch(newest.status):
         return ReleaseState.PENDING
     if newest.status == "failed":
         return ReleaseState.FAILED
-    return ReleaseState.DEPLOYED if _is_wished(newest, stored, desired) else ReleaseState.OUTDATED
+    return ReleaseState.DEPLOYED if _is_desired(newest, observed.stored, desired) else ReleaseState.OUTDATED
 
 
-def failures_in_a_row(revisions: list[Revision], digest: str) -> int:
-    """Returns how often this very wish has failed since it last changed."""
+def failures_in_a_row(observed: ObservedRelease, digest: str) -> int:
+    """Returns how many of the newest revisions failed with this digest."""
     count = 0
-    for revision in reversed(revisions):
+    for revision in reversed(observed.revisions):
         if revision.status != "failed" or revision.digest != digest:
             break
         count += 1
@@ -125,18 +136,18 @@ def failures_in_a_row(revisions: list[Revision], digest: str) -> int:
 
 
 def retry_delay(failures: int) -> float:
-    """Returns how many seconds to leave between failure and retry; doubles up to a quarter of an hour."""
-    return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 20), _LAST_RETRY) if failures else 0.0
+    """Returns the seconds between the last failure and the retry; it doubles up to a maximum."""
+    return min(INITIAL_RETRY_SECONDS * 2.0 ** min(failures - 1, 20), MAX_RETRY_SECONDS) if failures else 0.0
 
 
 def storage_type(values: Mapping[str, Any]) -> str:
-    """Returns the storage driver that chart values choose."""
+    """Returns the storage driver that chart values select."""
     images = (values.get("persistence") or {}).get("imageChartStorage") or {}
     return str(images.get("type", "filesystem"))
 
 
 def unwrap_secrets(value: Any) -> Any:
-    """Returns the values with their hidden leaves in the clear: for Helm's standard input and for digests only."""
+    """Returns the values with their SecretStr leaves in the clear: for Helm's standard input and for digests only."""
     if isinstance(value, dict):
         return {key: unwrap_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -144,11 +155,30 @@ def unwrap_secrets(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _is_wished(newest: Revision, stored: StoredRelease | None, desired: DesiredRelease) -> bool:
-    # The label alone would not do: Helm copies it to the revisions of whoever upgrades the release by hand.
+def first_difference(desired: DesiredRelease, stored: StoredRelease | None) -> str:
+    """Returns the path of the first value that Helm stored differently, without the value; empty if there is none."""
+    return ".".join(_difference(_without_nulls(unwrap_secrets(desired.values)), _stored_config(stored)) or ())
+
+
+def _is_desired(newest: Revision, stored: StoredRelease | None, desired: DesiredRelease) -> bool:
+    # The label is not enough: Helm copies it when another client upgrades the release by hand.
     if stored is None or newest.digest != desired.digest or stored.chart_version != desired.version:
         return False
-    return bool(_without_nulls(stored.config) == _without_nulls(unwrap_secrets(desired.values)))
+    return bool(_stored_config(stored) == _without_nulls(unwrap_secrets(desired.values)))
+
+
+def _stored_config(stored: StoredRelease | None) -> Any:
+    return _without_nulls(stored.config) if stored else {}
+
+
+def _difference(desired: Any, stored: Any) -> tuple[str, ...] | None:
+    if not isinstance(desired, Mapping) or not isinstance(stored, Mapping):
+        return None if desired == stored else ()
+    for key in sorted({*desired, *stored}):
+        found = _difference(desired.get(key), stored.get(key))
+        if found is not None:
+            return (key, *found)
+    return None
 
 
 def _without_nulls(value: Any) -> Any:
@@ -157,18 +187,18 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _unsupported_fields(registry: HarborRegistry, era: Era) -> list[str]:
+def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[str]:
     cache = registry.spec.cache
     if cache is None:
         return []
     needs = {"spec.cache.tls": (cache.tls, Feature.REDIS_TLS)}
     needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)
-    return [field for field, (wanted, feature) in needs.items() if wanted and not era.has(feature)]
+    return [field for field, (used, feature) in needs.items() if used and not chart.supports(feature)]
 
 
 def _secret_leaves(value: Any) -> Iterator[SecretStr]:
-    """Yields the hidden leaves; short ones of the user's are words like 'true', whose loss would garble a message."""
-    if isinstance(value, SecretStr) and len(value.get_secret_value()) >= _SHORTEST_HIDDEN:
+    """Yields the SecretStr leaves; short ones are words like 'true', and redacting those would garble a message."""
+    if isinstance(value, SecretStr) and len(value.get_secret_value()) >= _MIN_REDACTED_LENGTH:
         yield value
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for child in children:

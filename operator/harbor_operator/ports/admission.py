@@ -1,4 +1,4 @@
-"""What we may ask of the API server about its own admission: two kinds of objects, one of each per registry."""
+"""MutatingAdmissionPolicies of the API server: one policy and one binding per registry."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, Observ
 
 
 class AdmissionPolicyApi(Protocol):
-    """MutatingAdmissionPolicies and their bindings; every call has a deadline.
+    """Policies and their bindings, which are cluster-scoped.
 
-    Raises Unavailable when the server does not answer or the object has moved on, Refused(ADMISSION_POLICY_UNSUPPORTED)
-    where the cluster does not serve them, Refused(RIGHTS_MISSING) where it does and we may not, and
-    Refused(ADMISSION_POLICY_REFUSED) when it does not take what we wish.
+    Every call has a deadline. Raises Unavailable when the server does not answer or the object has changed since it
+    was read, Refused(ADMISSION_POLICY_UNSUPPORTED) where the cluster does not serve such policies,
+    Refused(RIGHTS_MISSING) on 403, and Refused(ADMISSION_POLICY_REFUSED) when the server rejects the object.
     """
 
     async def read(self, kind: AdmissionKind, name: str) -> ObservedPolicy | None:
@@ -20,13 +20,13 @@ class AdmissionPolicyApi(Protocol):
         ...
 
     async def create(self, desired: DesiredPolicy) -> None:
-        """Makes the object; never overwrites one that has come to its name."""
+        """Creates the object; Unavailable, and nothing written, if another client has created one of that name."""
         ...
 
     async def correct(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
-        """Makes the spec of the object that was seen exactly as wished, if it is still at that revision."""
+        """Replaces the spec of the observed object, if it is still at that revision; fields added to it are removed."""
         ...
 
     async def remove(self, desired: DesiredPolicy, observed: ObservedPolicy) -> None:
-        """Deletes the object that was seen, if it is still at that revision; a missing one is a success."""
+        """Deletes the observed object, if it is still at that revision; a missing one is a success."""
         ...

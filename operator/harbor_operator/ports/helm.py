@@ -1,4 +1,4 @@
-"""What the release step may ask of Helm: start a run, look at it, and hear how it ended."""
+"""Helm runs: start one, ask for its progress, and read how the last one ended."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 
 
 class Helm(Protocol):
-    """Runs Helm in the background, one run per release at a time; every call returns at once.
+    """Runs Helm in the background, at most one run per release; every call returns at once.
 
-    A run acts as the service account of the release and has no right of the operator. `start_*` raises Refused when
-    the operator gets no credential of that account (RELEASE_SERVICE_ACCOUNT_MISSING, RIGHTS_MISSING), when the chart
-    is not from an allowed source (CHART_SOURCE_REFUSED), or when it is known to be wrong before it is tried
-    (CHART_UNAVAILABLE); Unavailable when the API server does not answer. A start while a run is active changes nothing.
+    A run acts as the service account of the release and has no right of the operator. `start_*` raises
+    Refused(RELEASE_SERVICE_ACCOUNT_MISSING) or Refused(RIGHTS_MISSING) when the operator gets no credential of that
+    account, and Unavailable when the API server does not answer.
+
+    `start_*` is idempotent: while a run on the release is in progress, it does nothing. When a run ends, the adapter
+    calls back with namespace and name of the release (see its constructor), so that no one polls for the end.
     """
 
     async def start_upgrade(self, desired: DesiredRelease) -> None:
-        """Starts to install or upgrade; the values go to Helm's standard input, never to its arguments."""
+        """Starts an installation or upgrade; values go to Helm's standard input, never into its arguments.
+
+        Raises Refused(CHART_SOURCE_REFUSED) for a chart that is not from an allowed source, and
+        Refused(CHART_UNAVAILABLE) for a chart path that can be seen to be wrong.
+        """
         ...
 
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
-        """Starts to uninstall; a release that is gone is a success. Its digest is the empty string."""
+        """Starts to uninstall; a release that does not exist is a success. The digest of the run is empty."""
         ...
 
     def running(self, namespace: str, name: str) -> Progress | None:
-        """Returns the run on this release, or None."""
+        """Returns the run on this release, queued runs included, or None."""
         ...
 
     def result(self, namespace: str, name: str) -> RunResult | None:

@@ -1,4 +1,4 @@
-"""What steps may ask of the Kubernetes API in the registry's own namespace, and what the reconciler needs."""
+"""Kubernetes objects in the namespace of a HarborRegistry, for steps and reconciler."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
 
 
 class NamespaceResources(Protocol):
-    """The namespace-scoped side of the API server; every call has a deadline.
+    """Secrets, ConfigMaps, workloads and registries of the API server.
 
-    Raises Unavailable when the server does not answer and Refused(RIGHTS_MISSING) on 403.
+    Every call has a deadline. Raises Unavailable when the server does not answer or an object has changed since it was
+    read, and Refused(RIGHTS_MISSING) on 403.
     """
 
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
-        """Returns the Secret, or None if there is none."""
+        """Returns the Secret with decoded values, or None if there is none."""
         ...
 
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
-        """Returns the Secrets that carry the labels."""
+        """Returns the Secrets that match the label selector (`key=value,...`), with decoded values."""
         ...
 
     async def read_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
@@ -31,30 +32,34 @@ class NamespaceResources(Protocol):
     async def ensure_secret(
         self, namespace: str, name: str, make: Callable[[], Mapping[str, SecretStr]], owner: Mapping[str, str]
     ) -> StoredSecret:
-        """Returns the Secret, made once from `make` and read ever after; keys that are missing are added.
+        """Returns the Secret; creates it from `make` with the labels `owner`, or adds the keys that are missing.
 
-        `owner` are the labels it is made with. A Secret of that name without those labels is Refused(SECRET_INVALID).
+        Idempotent: values that exist are never replaced. Raises Refused(SECRET_INVALID) when a Secret of that name
+        lacks the labels.
         """
         ...
 
     async def apply_secret(
         self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
     ) -> StoredSecret:
-        """Makes the Secret hold exactly these values; writes only if it differs."""
+        """Makes the Secret contain exactly these values and returns it; writes only a difference.
+
+        Raises Refused(SECRET_INVALID) when a Secret of that name lacks the labels `owner`.
+        """
         ...
 
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
-        """Merge-patches a Secret if it is still at that version; Unavailable if it has moved on."""
+        """Applies a merge patch to a Secret that is still at that version; Unavailable if it has changed."""
         ...
 
     async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
-        """Deletes the Secret if it carries the owner's labels; a missing one is a success."""
+        """Deletes the Secret if it has the labels `owner`; a missing one is a success."""
         ...
 
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
-        """Returns Deployments and StatefulSets that carry the labels, with their progress."""
+        """Returns the Deployments, then the StatefulSets, that match the label selector, with their progress."""
         ...
 
     async def read_registries(self) -> list[Manifest]:
-        """Returns every HarborRegistry of the cluster as the API server holds it."""
+        """Returns every HarborRegistry of the cluster as the API server stores it."""
         ...

@@ -1,4 +1,4 @@
-"""What the reconciler writes: the status of a registry, and the events people see beside it."""
+"""What the reconciler writes about a HarborRegistry: its status, and the Events beside it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from harbor_operator.api.v1alpha1 import Metadata
 
 
 class RegistryStatusApi(Protocol):
-    """The registry objects themselves; a registry that is gone is no error."""
+    """Status and Events of HarborRegistry objects.
 
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> None:
-        """Makes our part of the status exactly this; other people's conditions stay."""
+    Every call has a deadline. Raises Unavailable when the server does not answer or rejects the write, and
+    Refused(RIGHTS_MISSING) on 403.
+    """
+
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
+        """Makes the operator's part of `status` exactly this, and returns the object's resourceVersion after it.
+
+        Conditions of other field managers stay. Idempotent: an equal status makes no new resourceVersion. A registry
+        that no longer exists is not created; the result is then empty.
+        """
         ...
 
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
-        """Posts an event about the registry; `kind` is 'Normal' or 'Warning'."""
+        """Posts an Event about the registry; `kind` is 'Normal' or 'Warning'. Every call makes a new Event."""
         ...
 
     async def is_namespace_terminating(self, namespace: str) -> bool:

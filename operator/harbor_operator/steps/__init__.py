@@ -1,4 +1,4 @@
-"""The act: each step converges one aspect of a registry and reports one outcome."""
+"""Each step reconciles one condition of a registry and reports one outcome."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from harbor_operator.model.outcomes import ConditionType, Facts, Outcome
 
 
 class Step(Protocol):
-    """Converges one aspect; idempotent and quick in both directions.
+    """Reconciles one condition; both verbs are idempotent and do not wait for pods or long jobs.
 
-    Raises Unavailable or Refused for what a port said; everything expected is an outcome.
+    A step returns an outcome for everything it expects. It raises Unavailable or Refused where a port raised it.
     """
 
     @property
     def condition_type(self) -> ConditionType:
-        """The condition this step owns."""
+        """The condition that this step owns."""
         ...
 
     @property
     def depends_on(self) -> tuple[ConditionType, ...]:
-        """Aspects that must be Done before this step is asked to converge."""
+        """The conditions that must be Done before `reconcile` is called."""
         ...
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        """Looks, decides by the plan, writes the difference, and says what it saw."""
+        """Observes, plans, writes the difference, and returns what it observed."""
         ...
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Undoes what the deletion policy does not keep; Done when nothing is left to do."""
+        """Removes what the deletion policy does not retain; Done when nothing is left to remove."""
         ...
 
 
 @runtime_checkable
 class DegradedStep(Protocol):
-    """A step whose earlier work must go on while its needs are not met, such as after a restart with Harbor down."""
+    """A step that keeps serving its last known good state while its dependencies are not ready."""
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
-        """Keeps up what was accepted before, from what is stored; asks no unmet need and makes nothing new."""
+        """Keeps up what was accepted before, from stored data; does not use the dependencies and creates nothing."""
         ...
 
 
 @runtime_checkable
 class SuspendableStep(Protocol):
-    """A step that has others act between passes, which a suspended registry does not want."""
+    """A step with background work between passes, which must stop for a suspended registry."""
 
     def suspend(self, registry: HarborRegistry) -> None:
-        """Has them stop; nothing is undone, and the next pass has them go on."""
+        """Stops the background work and removes nothing; the next pass starts it again."""
         ...

@@ -1,4 +1,4 @@
-"""The Cache step: proves that Harbor can use the Redis, and writes nothing to it."""
+"""The Cache step: checks that Harbor can use the Redis, and writes nothing to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PASSWORD = "spec.cache.passwordSecretRef"  # noqa: S105 - the path of a field
 
 
 class CacheStep:
-    """Looks at an existing Redis or Valkey with the eyes of Harbor."""
+    """Observes an existing Redis or Valkey as Harbor connects to it."""
 
     condition_type = ConditionType.CACHE
     depends_on: tuple[ConditionType, ...] = ()
@@ -37,15 +37,15 @@ class CacheStep:
             return found
         primary, warnings = found
         observed = await self._redis.read(primary, login)
-        if obstacle := checks.check_cache(primary, observed):
-            return obstacle
+        if blocked := checks.check_cache(primary, observed):
+            return blocked
         via = f", found through master set '{desired.sentinel_master}'," if desired.is_sentinel else ""
         message = f"{observed.product} at '{primary.text}'{via} is a primary with the logical databases Harbor needs"
         return Done(message, warnings=(*warnings, *checks.cache_warnings(primary, observed)))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Returns Done: nothing was made, so nothing is removed."""
-        return Done("nothing was made in the cache") if registry.spec.cache else NOT_REQUESTED
+        """Returns Done: nothing was created, so nothing is removed."""
+        return Done("nothing was created in the cache") if registry.spec.cache else NOT_REQUESTED
 
     async def _login(self, registry: HarborRegistry, cache: Cache) -> RedisLogin:
         ref = cache.password_secret_ref
@@ -64,15 +64,15 @@ class CacheStep:
         for address in desired.addresses:
             try:
                 observed = await self._redis.read_sentinel(address, desired.sentinel_master)
-            except Unavailable as trouble:
-                silent[address] = trouble
+            except Unavailable as error:
+                silent[address] = error
                 continue
-            if obstacle := checks.check_sentinel(address, desired.sentinel_master, observed):
-                return obstacle
+            if blocked := checks.check_sentinel(address, desired.sentinel_master, observed):
+                return blocked
             if observed.master:
                 masters[address] = observed.master
         if not masters:
             raise silent[desired.addresses[0]]
-        split = checks.check_sentinels_agree(masters)
-        warned = checks.silent_sentinel_warnings({address: str(trouble) for address, trouble in silent.items()})
-        return split or (next(iter(masters.values())), warned)
+        disagreement = checks.check_sentinels_agree(masters)
+        warnings = checks.silent_sentinel_warnings({address: str(error) for address, error in silent.items()})
+        return disagreement or (next(iter(masters.values())), warnings)

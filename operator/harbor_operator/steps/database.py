@@ -1,4 +1,4 @@
-"""The Database step: the role, the databases and the login Secret, proven by a login with that Secret."""
+"""The Database step: the role, the databases and the login Secret, verified by a login with that Secret."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from harbor_operator.steps.references import read_bundle, read_login
 _ADMIN = "spec.database.adminSecretRef"
 _BUSY = Pending(
     Reason.DATABASE_BUSY,
-    "another session holds the operator's lock on the PostgreSQL server of `spec.database.host`; looking again",
+    "another session holds the operator's lock on the PostgreSQL server of `spec.database.host`; it is tried again",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One server, and the admin who opens it."""
+    """One server with the admin login for it."""
 
     desired: DesiredDatabases
     server: PostgresServer
@@ -43,7 +43,7 @@ class _Target:
 
 
 class DatabaseStep:
-    """Makes Harbor's role and databases in an existing PostgreSQL server."""
+    """Creates Harbor's role and databases in an existing PostgreSQL server."""
 
     condition_type = ConditionType.DATABASE
     depends_on: tuple[ConditionType, ...] = ()
@@ -54,33 +54,32 @@ class DatabaseStep:
         self._make_password = make_password
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        """Returns Done once a login with the Secret handed to Harbor worked in every database."""
+        """Returns Done once a login with Harbor's Secret worked in every database."""
         if registry.spec.database is None:
             return NOT_REQUESTED
         target = await self._target(registry, registry.spec.database)
         desired = target.desired
         async with self._postgres.session(target.server, target.admin) as session:
             observed = await self._read(session, desired)
-            if obstacle := await self._obstacle(registry, target, observed):
-                return obstacle
+            if blocked := await self._check(registry, target, observed):
+                return blocked
             login = await self._ensure_login(registry, desired)
             if isinstance(login, Blocked):
                 return login
             if plan_changes(desired, observed, login.password) and (
-                held := await self._change(session, desired, login)
+                stopped := await self._change(session, desired, login)
             ):
-                return held
-            trouble = await self._prove(session, target, login)
-        return trouble or Done(_described(registry, desired), warnings=checks.server_warnings(desired, observed))
+                return stopped
+            failure = await self._verify_login(session, target, login)
+        return failure or Done(_describe(registry, desired), warnings=checks.server_warnings(desired, observed))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Returns Done; removes what carries this registry's marker, and only if the deletion policy says Delete."""
+        """Removes what carries this registry's marker if the deletion policy is Delete; Done in either case."""
         if registry.spec.database is None:
             return NOT_REQUESTED
         desired = plan_database(registry)
         if registry.spec.deletion_policy.database is DeletionPolicy.RETAIN:
-            kept = f"kept: {_parts(registry, desired)} (`spec.deletionPolicy.database` is 'Retain')"
-            return Done(kept)
+            return Done(f"retained: {_parts(registry, desired)} (`spec.deletionPolicy.database` is 'Retain')")
         target = await self._target(registry, registry.spec.database)
         return await self._remove(registry, target)
 
@@ -92,8 +91,8 @@ class DatabaseStep:
         server = PostgresServer(database.host, database.port, database.ssl_mode, ca)
         return _Target(plan_database(registry), server, admin)
 
-    async def _obstacle(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
-        """Judges; a role in use since before this registry was recreated needs the proof of a working login."""
+    async def _check(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
+        """Checks the server; a role that was in use before this registry was recreated needs a working login."""
         proven = False
         if checks.is_recreated_while_in_use(target.desired, observed):
             login = await self._find_login(registry)
@@ -110,7 +109,7 @@ class DatabaseStep:
         return _login(secret.name, secret.values["username"], secret.values["password"])
 
     async def _ensure_login(self, registry: HarborRegistry, desired: DesiredDatabases) -> PostgresLogin | Blocked:
-        # Stored before the role is made: a crash leaves a Secret without a role, never a role whose password is lost.
+        # Stored before the role is created: a crash leaves a Secret without a role, never a role with a lost password.
         secret = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.database_secret(registry),
@@ -126,18 +125,18 @@ class DatabaseStep:
     async def _change(
         self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin
     ) -> Outcome | None:
-        """Makes the changes that are still needed once the lock is held; returns what stopped it, if anything did."""
+        """Applies the changes that are still needed once the lock is held; returns what stopped it, or None."""
         if not await session.lock():
             return _BUSY
         observed = await self._read(session, desired)
-        # The login was proven before, or was not needed: what can have changed meanwhile is who owns what.
-        if obstacle := checks.check_server(desired, observed, login_proven=True):
-            return obstacle
+        # The login was verified before, or was not needed: only ownership can have changed meanwhile.
+        if blocked := checks.check_server(desired, observed, login_proven=True):
+            return blocked
         await session.apply(plan_changes(desired, observed, login.password))
         return None
 
-    async def _prove(self, session: PostgresSession, target: _Target, login: PostgresLogin) -> Outcome | None:
-        """Logs in as Harbor will, in every database; a password that drifted is set again, once."""
+    async def _verify_login(self, session: PostgresSession, target: _Target, login: PostgresLogin) -> Outcome | None:
+        """Logs in as Harbor does, in every database; a password that differs is set again, once."""
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
             if number == 0 and tried.result is LoginResult.WRONG_PASSWORD:
@@ -145,8 +144,8 @@ class DatabaseStep:
                     return _BUSY
                 await session.apply([SetPassword(target.desired.role, login.password)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
-            if trouble := checks.check_login(target.desired, database.name, tried, login.origin):
-                return trouble
+            if failure := checks.check_login(target.desired, database.name, tried, login.origin):
+                return failure
         return None
 
     async def _remove(self, registry: HarborRegistry, target: _Target) -> Outcome:
@@ -166,7 +165,7 @@ def _login(secret: str, username: SecretStr, password: SecretStr) -> PostgresLog
     return PostgresLogin(username.get_secret_value(), password, f"Secret '{secret}'")
 
 
-def _described(registry: HarborRegistry, desired: DesiredDatabases) -> str:
+def _describe(registry: HarborRegistry, desired: DesiredDatabases) -> str:
     return f"a login with {_parts(registry, desired)} worked"
 
 

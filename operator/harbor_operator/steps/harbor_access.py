@@ -1,20 +1,22 @@
-"""How the steps come to Harbor: with the CA of the spec, and as the administrator."""
+"""The endpoint of Harbor for the steps: with the CA of the spec, and with the administrator's login."""
 
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.references import describe_secret
 from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
-from harbor_operator.ports import Refused
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.references import read_bundle
 
 ADMIN = "admin"
 
 
 async def read_access(kube: NamespaceResources, registry: HarborRegistry) -> HarborEndpoint:
-    """Returns the way to `spec.externalURL`, as nobody; Refused if the CA it names is not there."""
+    """Returns the anonymous endpoint at `spec.externalURL`; BlockedError if its CA Secret cannot be used."""
     ca = await read_bundle(kube, registry, registry.spec.ca_secret_ref, "spec.caSecretRef")
     return HarborEndpoint(registry.spec.external_url, ca or "")
 
@@ -27,14 +29,13 @@ async def read_admin(kube: NamespaceResources, registry: HarborRegistry) -> Logi
 
 
 async def require_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login:
-    """Returns the administrator's login; Refused with what to do if there is none."""
+    """Returns the administrator's login; BlockedError if there is none."""
     login = await read_admin(kube, registry)
     if login is not None:
         return login
     name, key = names.admin_secret(registry), names.admin_secret_key(registry)
     message = (
-        f"Harbor can be set up by its administrator only, and Secret '{name}' in namespace "
-        f"'{registry.metadata.namespace}' has no key '{key}' with the password of 'admin': make it, or name another "
-        "one in `spec.adminPasswordSecretRef`"
+        f"{describe_secret(registry.metadata.namespace, name)} has no key '{key}' with the password of user 'admin', "
+        "who alone can configure Harbor: create it, or name another Secret in `spec.adminPasswordSecretRef`"
     )
-    raise Refused(Reason.SECRET_MISSING, message)
+    raise BlockedError(Blocked(Reason.SECRET_MISSING, message))

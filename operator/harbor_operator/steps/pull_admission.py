@@ -1,4 +1,4 @@
-"""The admission policy of a registry: made and kept right while the spec asks for it, taken away when it does not."""
+"""The admission policy of a registry: kept as desired while the spec asks for it, removed when it does not."""
 
 from __future__ import annotations
 
@@ -7,78 +7,77 @@ from collections.abc import Awaitable, Callable
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import foreign_policy, policy_settling
 from harbor_operator.model.admission import DesiredPolicy
-from harbor_operator.model.outcomes import Blocked, Done, Outcome, Unknown
+from harbor_operator.model.outcomes import Blocked, Done, Outcome
 from harbor_operator.plan import names
 from harbor_operator.plan.admission import plan_admission, plan_no_admission
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.outcomes import outcome_of
 
 SETTLE_SECONDS = 3.0
-"""API servers take new policies up once a second."""
+"""API servers load new policies once a second."""
 
 IN_FORCE = Done("the admission policy is in force")
 GONE = Done("there is no admission policy")
 
 
 class PullAdmission:
-    """Tells no by an outcome and never by an exception: Secrets are spread whatever becomes of the policy."""
+    """Reports every error as an outcome, because the injection of Secrets does not depend on the policy."""
 
     def __init__(self, admission: AdmissionPolicyApi, clock: Callable[[], float]) -> None:
         self._admission = admission
         self._clock = clock
-        # What this process knows better than the status: whether there may be a policy, and when it was last changed.
-        self._kept: dict[str, bool] = {}
+        # More recent than the status: whether the policy may exist, and when it was last changed.
+        self._exists: dict[str, bool] = {}
         self._changed: dict[str, float] = {}
 
     def name(self, registry: HarborRegistry) -> str:
-        """Name of the policy that there may be, for the status; empty if there is none."""
+        """Name of the policy for the status; empty if there is none."""
         return names.admission_policy(registry) if self._may_exist(registry) else ""
 
     def is_settling(self, registry: HarborRegistry) -> bool:
-        """Whether an API server may still act by what the policy said before."""
+        """Whether an API server may still apply an earlier version of the policy."""
         return self._settles_in(registry) > 0
 
     async def ensure(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
-        """Makes policy and binding right; Done once they are in force."""
+        """Creates or corrects policy and binding; Done once they are in force."""
         try:
             for desired in plan_admission(registry, section):
-                if obstacle := await self._ensure(registry, desired):
-                    return obstacle
-        except Unavailable as error:
-            return Unknown(error.reason, str(error))
-        except Refused as refused:
-            return Blocked(refused.reason, str(refused))
+                if blocked := await self._ensure(registry, desired):
+                    return blocked
+        except (Unavailable, Refused) as error:
+            return outcome_of(error)
         seconds = self._settles_in(registry)
         return policy_settling(names.admission_policy(registry), seconds) if seconds > 0 else IN_FORCE
 
     async def remove(self, registry: HarborRegistry) -> Outcome:
-        """Takes binding and policy away if they are ours; asks nothing where there was never any."""
-        if not self._may_exist(registry) and _wanting(registry) is None:
+        """Removes binding and policy if they belong to this registry; no request where there was never one."""
+        if not self._may_exist(registry) and _section_with_policy(registry) is None:
             return GONE
         try:
             for desired in plan_no_admission(registry):
                 await self._remove(registry, desired)
         except Unavailable as error:
-            return Unknown(error.reason, str(error))
+            return outcome_of(error)
         except Refused as refused:
-            # Whoever never had the rights has never made one.
+            # Without the rights, the operator cannot have created a policy.
             if refused.reason is not Reason.ADMISSION_POLICY_UNSUPPORTED and self._may_exist(registry):
-                return Blocked(refused.reason, str(refused))
-        self._kept[registry.metadata.uid] = False
+                return outcome_of(refused)
+        self._exists[registry.metadata.uid] = False
         return GONE
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> None:
-        """Keeps a policy right that is there, and takes away one that is not wanted any more; makes none."""
-        section = _wanting(registry)
+        """Corrects an existing policy, and removes one that the spec no longer asks for; creates none."""
+        section = _section_with_policy(registry)
         if section is None:
             await self.remove(registry)
         elif self._may_exist(registry):
             await self.ensure(registry, section)
 
     def forget(self, registry: HarborRegistry) -> None:
-        """Forgets a registry that is gone."""
-        self._kept.pop(registry.metadata.uid, None)
+        """Drops the state of a deleted registry."""
+        self._exists.pop(registry.metadata.uid, None)
         self._changed.pop(registry.metadata.uid, None)
 
     async def _ensure(self, registry: HarborRegistry, desired: DesiredPolicy) -> Blocked | None:
@@ -88,7 +87,7 @@ class PullAdmission:
             return None
         if not desired.owns(observed):
             return foreign_policy(desired.kind, desired.name)
-        self._kept[registry.metadata.uid] = True
+        self._exists[registry.metadata.uid] = True
         if not desired.is_met_by(observed):
             await self._change(registry, self._admission.correct(desired, observed))
         return None
@@ -102,23 +101,23 @@ class PullAdmission:
         try:
             await write
         except Unavailable:
-            self._note_change(registry)  # what got no answer may have been carried out
+            self._note_change(registry)  # a request without a response may have been executed
             raise
         self._note_change(registry)
 
     def _note_change(self, registry: HarborRegistry) -> None:
-        self._kept[registry.metadata.uid] = True
+        self._exists[registry.metadata.uid] = True
         self._changed[registry.metadata.uid] = self._clock()
 
     def _may_exist(self, registry: HarborRegistry) -> bool:
-        return self._kept.get(registry.metadata.uid, bool(registry.observed.admission_policy))
+        return self._exists.get(registry.metadata.uid, bool(registry.observed.admission_policy))
 
     def _settles_in(self, registry: HarborRegistry) -> float:
         changed = self._changed.get(registry.metadata.uid)
         return 0.0 if changed is None else SETTLE_SECONDS - (self._clock() - changed)
 
 
-def _wanting(registry: HarborRegistry) -> PullSecrets | None:
-    """The section that asks for a policy."""
+def _section_with_policy(registry: HarborRegistry) -> PullSecrets | None:
+    """Returns the section of the spec if it asks for a policy."""
     section = registry.spec.pull_secrets
     return section if section is not None and section.admission_policy is AdmissionPolicy.ENABLED else None

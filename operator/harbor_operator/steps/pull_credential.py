@@ -1,4 +1,4 @@
-"""The account that the pull Secrets hold: an account made by hand, checked, or our robot, made and kept."""
+"""The login in the pull Secrets: an existing account, which is checked, or a robot that the operator manages."""
 
 from __future__ import annotations
 
@@ -44,49 +44,49 @@ class PullCredential:
     async def read_account(
         self, registry: HarborRegistry, access: HarborEndpoint, ref: CredentialsRef
     ) -> Login | Blocked:
-        """Returns the login in the Secret, tried against the registry, or why it may not be spread."""
+        """Returns the login in the Secret, tried against the registry, or why it must not be injected."""
         username, password = await read_login(self._kube, registry, ref, FIELD)
-        if obstacle := check_account(ref.name, username, Identity.USER):
-            return obstacle
+        if blocked := check_account(ref.name, username, Identity.USER):
+            return blocked
         account = access.with_login(Login(username, password))
         if not await self._probe.try_login(account):
             return rejected_account(registry, ref.name, username)
-        obstacle = check_account(ref.name, username, await self._harbor.read_identity(account))
-        return obstacle or Login(username, password)
+        blocked = check_account(ref.name, username, await self._harbor.read_identity(account))
+        return blocked or Login(username, password)
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
-        """Returns the stored login without trying it; of a robot only one that the registry has accepted before."""
+        """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""
         stored = await self._read_stored(registry, section)
-        # The username is noted beside a robot's password only after a login succeeded.
+        # The username is stored next to a robot's password only after a login succeeded.
         if stored is None or "username" not in stored.values or "password" not in stored.values:
             return None
         return Login(stored.values["username"].get_secret_value(), stored.values["password"])
 
     async def read_changed_at(self, registry: HarborRegistry, section: PullSecrets) -> datetime | None:
-        """Returns when the stored login was last written; None if that is not known."""
+        """Returns when the stored login was last written, or None if that is unknown."""
         stored = await self._read_stored(registry, section)
         return stored.changed_at if stored else None
 
     async def ensure_robot(self, registry: HarborRegistry, access: HarborEndpoint, robot: Robot) -> Login | Blocked:
-        """Returns the login of the robot, which has the wished rights and the stored secret, or what is in the way."""
+        """Returns the login of the robot after setting its rights and secret as desired, or why it is blocked."""
         stored = await self._ensure_secret(registry)
         if not is_strong(stored):
             return weak_secret(names.robot_secret(registry))
         admin = access.with_login(await require_admin(self._kube, registry))
         identity = await self._harbor.read_identity(admin)
-        if obstacle := check_admin(registry, names.admin_secret(registry), identity):
-            return obstacle
+        if blocked := check_admin(registry, names.admin_secret(registry), identity):
+            return blocked
         found = await self._ensure_account(admin, plan_robot(registry, robot), stored)
         if isinstance(found, Blocked):
             return found
         login = Login(found.login, stored)
         if not await self._is_accepted(admin, found, login):
             return rejected_robot(registry, found.login)
-        await self._note_login(registry, login)
+        await self._store_login(registry, login)
         return login
 
-    async def retire_robot(self, registry: HarborRegistry) -> None:
-        """Deletes the robot if it is ours, then its Secret; nothing to do where there is no such Secret."""
+    async def remove_robot(self, registry: HarborRegistry) -> None:
+        """Deletes the robot if it belongs to this registry, then its Secret; does nothing without that Secret."""
         namespace, secret = registry.metadata.namespace, names.robot_secret(registry)
         if await self._kube.read_secret(namespace, secret) is None:
             return
@@ -96,10 +96,10 @@ class PullCredential:
         robot = await self._harbor.find_robot(admin, desired.name)
         if robot is not None and check_robot(desired, robot) is None:
             await self._harbor.remove_robot(admin, robot)
-        await self.forget_robot(registry)
+        await self.remove_robot_secret(registry)
 
-    async def forget_robot(self, registry: HarborRegistry) -> None:
-        """Deletes the Secret with the robot's login."""
+    async def remove_robot_secret(self, registry: HarborRegistry) -> None:
+        """Deletes the Secret with the login of the robot."""
         namespace, owner = registry.metadata.namespace, names.owner_labels(registry)
         await self._kube.remove_secret(namespace, names.robot_secret(registry), owner)
 
@@ -109,8 +109,7 @@ class PullCredential:
         return await self._kube.read_secret(registry.metadata.namespace, name)
 
     async def _ensure_secret(self, registry: HarborRegistry) -> SecretStr:
-        # Stored before Harbor learns it, so that a crash leaves a secret without a robot, never a robot whose secret
-        # nobody knows.
+        # Stored before it is set in Harbor: a crash leaves a secret without a robot, never a robot with a lost secret.
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.robot_secret(registry),
@@ -126,8 +125,8 @@ class PullCredential:
         if robot is None:
             robot = await self._harbor.create_robot(admin, desired)
             await self._harbor.set_robot_secret(admin, robot, secret)
-        elif obstacle := check_robot(desired, robot):
-            return obstacle
+        elif blocked := check_robot(desired, robot):
+            return blocked
         elif not desired.is_met_by(robot):
             await self._harbor.update_robot(admin, robot, desired)
         return robot
@@ -138,7 +137,7 @@ class PullCredential:
         await self._harbor.set_robot_secret(admin, robot, login.password)
         return await self._probe.try_login(admin.with_login(login))
 
-    async def _note_login(self, registry: HarborRegistry, login: Login) -> None:
+    async def _store_login(self, registry: HarborRegistry, login: Login) -> None:
         values = {"username": SecretStr(login.username), "password": login.password}
         owner = names.owner_labels(registry)
         await self._kube.apply_secret(registry.metadata.namespace, names.robot_secret(registry), values, owner)

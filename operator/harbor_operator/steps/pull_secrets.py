@@ -1,4 +1,4 @@
-"""PullSecretsReady: one pull-only login is held by every selected namespace; the injector does the spreading."""
+"""PullSecretsReady: every selected namespace has a Secret with one pull-only login; the injector writes them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 
 EVERY_ACCOUNT = "*"
-FIRST_LOOK_SECONDS = 5.0
-NONE_SPREAD = PullSecretFacts(namespaces=0, ready=0, failed=0)
+INITIAL_SYNC_SECONDS = 5.0
+NOTHING_INJECTED = PullSecretFacts(namespaces=0, ready=0, failed=0)
 
 Leftover = tuple[Claim, int | None]
 
 
 class PullSecretsStep:
-    """Finds the login, declares what shall be spread, takes back what was spread before, and reports how far it is."""
+    """Provides the login, declares the desired injection, withdraws earlier ones, and reports the progress."""
 
     condition_type = ConditionType.PULL_SECRETS
     depends_on = (ConditionType.REACHABILITY,)
@@ -44,46 +44,46 @@ class PullSecretsStep:
         self,
         kube: NamespaceResources,
         credential: PullCredential,
-        distribution: PullSecretInjection,
+        injection: PullSecretInjection,
         admission: PullAdmission,
-        rescue: StuckPodEviction,
+        stuck_pods: StuckPodEviction,
     ) -> None:
         self._kube = kube
         self._credential = credential
-        self._distribution = distribution
+        self._injection = injection
         self._admission = admission
-        self._rescue = rescue
-        # What this process has declared: the status names one claim only, and a quick second rename would lose another.
+        self._stuck_pods = stuck_pods
+        # Claims that this process has declared: the status names only one, and two renames in a row need both.
         self._claims: dict[str, set[Claim]] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        """Declares the wish and reports how far it has spread."""
+        """Declares the desired injection and reports its progress."""
         section = registry.spec.pull_secrets
         if section is None:
             return await self._clean_up(registry)
-        if obstacle := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
-            return obstacle
+        if blocked := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
+            return blocked
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
-        # Taking it away needs no login.
+        # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
         access = await read_access(self._kube, registry)
         login = await self._login(registry, section, access)
         if isinstance(login, Blocked):
             return login
-        # Before the wish is declared: under a new name, nobody shall be born with the old one while it is taken back.
+        # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._spread(registry, section, login), policy)
+        return combine(await self._inject(registry, section, login), policy)
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
-        """Goes on spreading the login that worked before: new namespaces need not wait until Harbor is back."""
+        """Continues to inject the login that worked before, so that new namespaces do not wait for Harbor."""
         section = registry.spec.pull_secrets
         await self._admission.reconcile_degraded(registry)
         if section is None or section.secret_name != registry.observed.secret_name:
             return Facts()
         claim = _claim(registry, section)
-        if self._distribution.read(claim) is None and (login := await self._credential.read_known(registry, section)):
+        if self._injection.read(claim) is None and (login := await self._credential.read_known(registry, section)):
             self._declare(registry, section, login)
-        observed = self._distribution.read(claim)
+        observed = self._injection.read(claim)
         if observed is None:
             return Facts()
         named = replace(
@@ -97,52 +97,54 @@ class PullSecretsStep:
         return Facts(pull_secrets=named)
 
     def suspend(self, registry: HarborRegistry) -> None:
-        """Leaves stuck pods alone, and everything that is spread where and as it is."""
-        self._rescue.withdraw(registry.metadata.uid)
-        self._distribution.abandon(registry.metadata.uid)
+        """Stops injection and eviction; what is injected stays."""
+        self._stuck_pods.withdraw(registry.metadata.uid)
+        self._injection.abandon(registry.metadata.uid)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Takes everything back unless it shall be kept: policy, references, Secrets, then the robot."""
-        self._rescue.withdraw(registry.metadata.uid)
-        # Never kept: it would go on giving new accounts a reference to a Secret that nobody makes any more.
+        """Removes policy, references, Secrets and then the robot, unless the deletion policy retains them."""
+        self._stuck_pods.withdraw(registry.metadata.uid)
+        # Never retained: it would continue to add references to a Secret that the operator no longer creates.
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy
         if registry.spec.deletion_policy.pull_secrets is DeletionPolicy.RETAIN:
-            self._distribution.abandon(registry.metadata.uid)
-            return Done("the pull Secrets, their references and the robot are kept (`spec.deletionPolicy.pullSecrets`)")
+            self._injection.abandon(registry.metadata.uid)
+            return Done(
+                "the pull Secrets, their references and the robot are retained (`spec.deletionPolicy.pullSecrets`)"
+            )
         section = registry.spec.pull_secrets
         spec_claim = (_claim(registry, section),) if section else ()
-        if leftovers := self._take_back(registry, None, *spec_claim):
-            return _still_cleaning(leftovers, NONE_SPREAD)
+        if leftovers := self._withdraw(registry, None, *spec_claim):
+            return _cleaning_up(leftovers, NOTHING_INJECTED)
         try:
-            await self._credential.retire_robot(registry)
+            await self._credential.remove_robot(registry)
         except (Unavailable, Refused) as error:
-            # A pull-only robot whose secret is nowhere any more does no harm; a registry that cannot be deleted does.
-            await self._credential.forget_robot(registry)
+            # A pull-only robot whose secret is deleted does no harm; a registry that cannot be deleted does.
+            await self._credential.remove_robot_secret(registry)
             return Done(robot_left_behind(names.robot(registry), str(error)))
         self._claims.pop(registry.metadata.uid, None)
         self._admission.forget(registry)
         return Done("pull Secrets, references and robot are gone")
 
-    async def _spread(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
+    async def _inject(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
         claim = _claim(registry, section)
         self._declare(registry, section, login)
-        # Else a restart would tell everybody for a moment that nothing is known of what has been True all along.
-        await self._distribution.wait_for_sync(claim, FIRST_LOOK_SECONDS)
+        # Without the wait, a restart would set a condition to Unknown that has been True all along.
+        await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
         outcome = self._report(registry, claim, await self._describe(registry, section, login))
         if isinstance(outcome, Done) and section.credential.robot is None:
-            await self._credential.retire_robot(registry)
-        stuck = stuck_pod_warnings(self._rescue.read(registry.metadata.uid))
+            await self._credential.remove_robot(registry)
+        stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
         return replace(outcome, warnings=(*outcome.warnings, *stuck))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
-        self._distribution.expect_policy_effect(registry.metadata.uid, attached=isinstance(policy, Done))
+        self._injection.expect_policy_effect(registry.metadata.uid, attached=isinstance(policy, Done))
         return policy
 
     async def _drop_policy(self, registry: HarborRegistry) -> Outcome:
-        self._distribution.expect_policy_effect(registry.metadata.uid, attached=False)
+        self._injection.expect_policy_effect(registry.metadata.uid, attached=False)
         return await self._admission.remove(registry)
 
     async def _login(self, registry: HarborRegistry, section: PullSecrets, access: HarborEndpoint) -> Login | Blocked:
@@ -151,60 +153,60 @@ class PullSecretsStep:
             return await self._credential.read_account(registry, access, given)
         if robot is not None:
             return await self._credential.ensure_robot(registry, access, robot)
-        raise ValueError("a credential is exactly one of robot and secretRef, as the resource's model makes sure")
+        raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
     def _declare(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> None:
-        self._distribution.declare(_wish(registry, section, login))
+        self._injection.declare(_desired_injection(registry, section, login))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
-            self._rescue.declare(StuckPodPolicy(uid, section.secret_name, image_host(registry)))
+            self._stuck_pods.declare(StuckPodPolicy(uid, section.secret_name, image_host(registry)))
         else:
-            self._rescue.withdraw(uid)
+            self._stuck_pods.withdraw(uid)
 
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
-        self._rescue.withdraw(registry.metadata.uid)
+        self._stuck_pods.withdraw(registry.metadata.uid)
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy
-        if leftovers := self._take_back(registry, None):
-            return _still_cleaning(leftovers, NONE_SPREAD)
-        await self._credential.retire_robot(registry)
+        if leftovers := self._withdraw(registry, None):
+            return _cleaning_up(leftovers, NOTHING_INJECTED)
+        await self._credential.remove_robot(registry)
         return NOT_REQUESTED
 
     async def _describe(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> PullSecretFacts:
-        """Returns what there is to tell beside the spreading."""
+        """Returns the facts besides the progress of the injection."""
         return replace(
-            NONE_SPREAD,
+            NOTHING_INJECTED,
             admission_policy=self._admission.name(registry),
             robot=login.username if section.credential.robot else None,
             rotated_at=await self._credential.read_changed_at(registry, section),
         )
 
     def _report(self, registry: HarborRegistry, claim: Claim, known: PullSecretFacts) -> Outcome:
-        leftovers = self._take_back(registry, claim)
-        observed = self._distribution.read(claim)
+        leftovers = self._withdraw(registry, claim)
+        observed = self._injection.read(claim)
         facts = replace(
-            observed or NONE_SPREAD,
+            observed or NOTHING_INJECTED,
             admission_policy=known.admission_policy,
             robot=known.robot,
             rotated_at=known.rotated_at,
         )
         if leftovers:
-            return _still_cleaning(leftovers, facts)
+            return _cleaning_up(leftovers, facts)
         named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
         return injection_outcome(claim.secret_name, observed, Facts(pull_secrets=named))
 
-    def _take_back(self, registry: HarborRegistry, present: Claim | None, *more: Claim) -> list[Leftover]:
-        """Withdraws every known claim that the present one does not cover; returns those of which something is left."""
+    def _withdraw(self, registry: HarborRegistry, present: Claim | None, *more: Claim) -> list[Leftover]:
+        """Withdraws every claim that the present one does not cover; returns those with something left to remove."""
         known = self._claims.setdefault(registry.metadata.uid, set())
         known.update(more, _observed_claim(registry))
-        # An account may still be born with what is taken back: as long as the claim is open, that goes as well.
+        # A new account may still get the old reference: it is removed as long as the claim is open.
         settled = not self._admission.is_settling(registry)
         leftovers: list[Leftover] = []
         for claim in sorted(known, key=lambda one: (one.secret_name, one.service_accounts)):
             if present is None or not _covers(present, claim):
-                self._distribution.withdraw(claim)
-                leftovers.append((claim, self._distribution.remaining(claim) if settled else None))
+                self._injection.withdraw(claim)
+                leftovers.append((claim, self._injection.remaining(claim) if settled else None))
         remaining = [leftover for leftover in leftovers if leftover[1] != 0]
         self._claims[registry.metadata.uid] = {claim for claim, _ in remaining} | ({present} if present else set())
         return remaining
@@ -229,7 +231,7 @@ def _covers(present: Claim, earlier: Claim) -> bool:
     return EVERY_ACCOUNT in present.service_accounts or set(earlier.service_accounts) <= set(present.service_accounts)
 
 
-def _wish(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
+def _desired_injection(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
     return DesiredInjection(
         claim=_claim(registry, section),
         registry_key=registry.key,
@@ -239,8 +241,8 @@ def _wish(registry: HarborRegistry, section: PullSecrets, login: Login) -> Desir
     )
 
 
-def _still_cleaning(leftovers: list[Leftover], facts: PullSecretFacts) -> Outcome:
-    """Reports the old names as long as something is left of them: after a restart only the status knows them."""
+def _cleaning_up(leftovers: list[Leftover], facts: PullSecretFacts) -> Outcome:
+    """Reports the old names while something is left of them: after a restart, only the status has them."""
     claim, count = leftovers[0]
-    held = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
-    return cleaning_up(claim.secret_name, count, Facts(pull_secrets=held))
+    named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
+    return cleaning_up(claim.secret_name, count, Facts(pull_secrets=named))

@@ -1,4 +1,4 @@
-"""RegistryReachable: `spec.externalURL` answers as a container runtime and a person with docker need it."""
+"""RegistryReachable: `spec.externalURL` answers as container runtimes and docker clients need it."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, read_admin
 
 MIB = 1 << 20
-RETRY_UPLOAD = timedelta(minutes=5)
-RETRY_UNWELL = timedelta(seconds=15)
+RETRY_BLOCKED = timedelta(minutes=5)
+RETRY_PENDING = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An upload that was really started, and what came of it."""
+    """An upload that was started, and its result."""
 
     key: TrialKey
     at: datetime
-    obstacle: Blocked | Pending | None
+    failure: Blocked | Pending | None
     wait: timedelta
 
     def holds(self, key: TrialKey, now: datetime) -> bool:
-        """Whether it need not be tried again yet."""
-        return self.key == key and (self.obstacle is None or now - self.at < self.wait)
+        """Whether the result still counts."""
+        return self.key == key and (self.failure is None or now - self.at < self.wait)
 
 
 class ReachabilityStep:
-    """Looks only, but for one upload that is cancelled again.
+    """Observes the registry as a client; the only write is one upload, which is cancelled.
 
-    The upload is tried once per wish, for even a cancelled one leaves some hundred bytes in the storage. What came of
-    it is kept in memory, and after a restart in the status. A failure is tried again after a while, so that the
-    condition turns True by itself.
+    The upload is tried once per spec, because even a cancelled one leaves some hundred bytes in the storage. Its result
+    is kept in memory, and the status has it after a restart. A failure is tried again after a while, so that the
+    condition becomes True without a change of the spec.
     """
 
     condition_type = ConditionType.REACHABILITY
@@ -64,30 +64,30 @@ class ReachabilityStep:
         self._trials: dict[str, Trial] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        """Walks the way of a client: handshake, entrance, health, token, upload; the first obstacle is the outcome."""
+        """Does what a client does: handshake, GET /v2/, health, token, upload; the first failure is the outcome."""
         access = await read_access(self._kube, registry)
         certificate = await self._probe.read_certificate(access)
-        if certificate and (obstacle := check_certificate(registry, certificate)):
-            return obstacle
-        if closed := check_v2_response(registry, await self._probe.read_v2_response(access)):
-            return closed
-        if ill := check_health(registry, await self._probe.read_health(access)):
-            return ill
+        if certificate and (blocked := check_certificate(registry, certificate)):
+            return blocked
+        if unexpected := check_v2_response(registry, await self._probe.read_v2_response(access)):
+            return unexpected
+        if unhealthy := check_health(registry, await self._probe.read_health(access)):
+            return unhealthy
         admin = await self._admin(registry, access)
-        if trouble := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
-            return trouble
+        if failure := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
+            return failure
         facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
         warnings = certificate_warnings(registry, certificate, self._clock()) if certificate else ()
         message = f"{registry.spec.external_url} answers /v2/ and /api/v2.0/health as a client sees it"
         return Done(message, facts=facts, warnings=warnings)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Forgets what was tried; there is nothing else."""
+        """Drops the result of the upload; there is nothing else."""
         self._trials.pop(registry.metadata.uid, None)
         return Done("nothing to undo")
 
     async def _admin(self, registry: HarborRegistry, access: HarborEndpoint) -> HarborEndpoint | None:
-        """The administrator, if we have a login that works; whether it must is the Configuration step's business."""
+        """Returns the administrator if the login works; the Configuration step reports a login that does not."""
         admin = access.with_login(await read_admin(self._kube, registry))
         if admin.login is None or await self._harbor.read_identity(admin) is not Identity.ADMIN:
             return None
@@ -97,7 +97,7 @@ class ReachabilityStep:
         self, registry: HarborRegistry, access: HarborEndpoint, admin: HarborEndpoint | None
     ) -> Blocked | Pending | None:
         client = access.with_login(await self._pull_login(registry))
-        # A rejected credential is left to the PullSecrets step, which can mend it only if this one lets it.
+        # A rejected credential is left to the PullSecrets step, which can replace it only if this one is Done.
         if client.login is None or not await self._probe.try_login(client):
             return None
         project = pull_project(registry, await self._harbor.read_projects(admin)) if admin else None
@@ -108,17 +108,17 @@ class ReachabilityStep:
         uid, key = registry.metadata.uid, trial_key(registry)
         known = self._trials.get(uid)
         if known and known.holds(key, self._clock()):
-            return known.obstacle
+            return known.failure
         if admin is None or (known is None and registry.observed.reachable):
             return None
         repository = upload_repository(registry, await self._harbor.read_projects(admin))
         if repository is None:
             return None
         observed = await self._probe.try_upload(admin, repository, PROBE_MIB * MIB)
-        obstacle = check_upload(registry, observed)
+        failure = check_upload(registry, observed)
         if observed.location:
-            self._trials[uid] = Trial(key, self._clock(), obstacle, _wait(known, key, obstacle))
-        return obstacle
+            self._trials[uid] = Trial(key, self._clock(), failure, _wait(known, key, failure))
+        return failure
 
     async def _pull_login(self, registry: HarborRegistry) -> Login | None:
         name = pull_login_secret(registry)
@@ -128,10 +128,10 @@ class ReachabilityStep:
         return Login(stored.values["username"].get_secret_value(), stored.values["password"])
 
 
-def _wait(known: Trial | None, key: TrialKey, obstacle: Blocked | Pending | None) -> timedelta:
-    """How long a failure holds: a registry that was just replaced is soon well again, one that stays ill costs."""
-    if not isinstance(obstacle, Pending):
-        return RETRY_UPLOAD
-    if known and known.key == key and isinstance(known.obstacle, Pending):
-        return min(2 * known.wait, RETRY_UPLOAD)
-    return RETRY_UNWELL
+def _wait(known: Trial | None, key: TrialKey, failure: Blocked | Pending | None) -> timedelta:
+    """Returns how long a failure counts; doubled while it repeats, because each upload leaves bytes behind."""
+    if not isinstance(failure, Pending):
+        return RETRY_BLOCKED
+    if known and known.key == key and isinstance(known.failure, Pending):
+        return min(2 * known.wait, RETRY_BLOCKED)
+    return RETRY_PENDING

@@ -1,4 +1,4 @@
-"""Reads what the spec's references to Secrets point at; Refused, by name, if it cannot serve."""
+"""Reads the Secrets that the spec refers to; BlockedError, with field and Secret, if one cannot be used."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from pydantic import SecretStr
 from harbor_operator.api.base import CaRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_ca_bundle, check_keys, describe_secret
-from harbor_operator.model.outcomes import Blocked
-from harbor_operator.ports import Refused
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.outcomes import raise_if_blocked
 
 
 async def read_values(
     kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str, keys: Sequence[str]
 ) -> list[SecretStr]:
-    """Returns the values of the keys; `field` is the place in the spec that holds the reference."""
+    """Returns the values of the keys; `field` is the path in the spec that holds the reference."""
     namespace = registry.metadata.namespace
     found = await kube.read_secret(namespace, ref.name)
     values = found.values if found else {}
@@ -41,9 +40,3 @@ async def read_bundle(kube: NamespaceResources, registry: HarborRegistry, ref: C
     text = found.get_secret_value()
     raise_if_blocked(check_ca_bundle(describe_secret(registry.metadata.namespace, ref.name), field, ref.key, text))
     return text
-
-
-def raise_if_blocked(finding: Blocked | None) -> None:
-    """Raises a finding as Refused, for callers that are not themselves asked for an outcome."""
-    if finding is not None:
-        raise Refused(finding.reason, finding.message)

@@ -1,4 +1,4 @@
-"""Storage: the Swift store is proven through the URL the registry will use; a volume is left to the chart."""
+"""Storage: probes the Swift store through the URL that the registry uses; a volume is left to the chart."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harbor_operator.steps.storage_removal import StorageRemoval
 
 
 class StorageStep:
-    """Owns StorageReady."""
+    """Probes the object store, provisions its user if the spec asks for it, and removes data if the policy says so."""
 
     condition_type: ClassVar[ConditionType] = ConditionType.STORAGE
     depends_on: ClassVar[tuple[ConditionType, ...]] = ()
@@ -36,41 +36,43 @@ class StorageStep:
         self._removal = StorageRemoval(kube, store, rgw, self._accounts)
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        """Looks at the store through the registry's own eyes; writes nothing once it was proven."""
+        """Returns Done once the store passed the probe; a store that passed is not probed again."""
         match plan_storage(registry):
             case None:
                 return NOT_REQUESTED
             case DesiredVolume() as desired:
                 return Done(_volume(desired))
             case DesiredSwift() as desired:
-                return await self._converge_swift(registry, desired)
+                return await self._reconcile_swift(registry, desired)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Keeps the data unless the deletion policy says Delete."""
+        """Retains the data unless the deletion policy is Delete."""
         desired = plan_storage(registry)
         if not isinstance(desired, DesiredSwift):
-            return Done("no object store to take back; a volume belongs to the Helm release")
+            return Done("there is no object store to remove; a volume belongs to the Helm release")
         if registry.spec.deletion_policy.storage is DeletionPolicy.RETAIN:
             kept = "with its RGW user and Secret " if desired.provision else ""
-            return Done(f"container '{desired.container}' is kept {kept}(`spec.deletionPolicy.storage` is Retain)")
+            return Done(f"container '{desired.container}' is retained {kept}(`spec.deletionPolicy.storage` is Retain)")
         return await self._removal.remove(registry, desired)
 
-    async def _converge_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
+    async def _reconcile_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
         account = await self._accounts.provide(registry, desired)
         if isinstance(account, Blocked):
-            return _warned(account)
+            return _with_warning(account)
         session = await self._store.login(account)
         facts = Facts(storage_url=session.storage_url)
         if mismatch := check_storage_url(desired.auth_url, session.storage_url):
-            return _warned(mismatch, facts)
+            return _with_warning(mismatch, facts)
         at = Container(session, desired.container)
-        if obstacle := await self._ensure_proven(registry, desired, at):
-            return _warned(obstacle, facts)
-        message = f"container '{desired.container}' at '{session.storage_url}' is proven for user '{account.username}'"
+        if blocked := await self._ensure_probed(registry, desired, at):
+            return _with_warning(blocked, facts)
+        message = (
+            f"container '{desired.container}' at '{session.storage_url}' passed the probe for user '{account.username}'"
+        )
         return Done(message, facts=facts, warnings=(SWIFT_SUNSET,))
 
-    async def _ensure_proven(self, registry: HarborRegistry, desired: DesiredSwift, at: Container) -> Blocked | None:
-        """Makes the container once, and proves it again whenever anything the proof depends on has changed."""
+    async def _ensure_probed(self, registry: HarborRegistry, desired: DesiredSwift, at: Container) -> Blocked | None:
+        """Creates the container once; probes it again when something that the result depends on has changed."""
         if await self._store.read_container(at) is None:
             await self._store.ensure_container(at)
         wanted = proof_metadata(desired, at.session.account.username, at.session.storage_url, registry.metadata.uid)
@@ -82,10 +84,10 @@ class StorageStep:
         )
 
     async def _find_other_owner(
-        self, registry: HarborRegistry, at: Container, marks: Mapping[str, str] | None
+        self, registry: HarborRegistry, at: Container, proof: Mapping[str, str] | None
     ) -> Blocked | None:
-        """Finds a living registry that marked the container: two would collect each other's layers as garbage."""
-        uid = (marks or {}).get(OWNER_UID, registry.metadata.uid)
+        """Returns another registry that uses the container: each would delete the other's layers as garbage."""
+        uid = (proof or {}).get(OWNER_UID, registry.metadata.uid)
         if uid == registry.metadata.uid:
             return None
         for other in await self._kube.read_registries():
@@ -100,10 +102,10 @@ class StorageStep:
         return None
 
 
-def _warned(obstacle: Blocked, facts: Facts | None = None) -> Blocked:
-    return Blocked(obstacle.reason, obstacle.message, facts or obstacle.facts, (SWIFT_SUNSET,))
+def _with_warning(blocked: Blocked, facts: Facts | None = None) -> Blocked:
+    return Blocked(blocked.reason, blocked.message, facts or blocked.facts, (SWIFT_SUNSET,))
 
 
 def _volume(desired: DesiredVolume) -> str:
     storage_class = f"storage class '{desired.storage_class}'" if desired.storage_class else "the default storage class"
-    return f"a volume of {desired.size} from {storage_class} will be claimed by the chart; nothing to probe before that"
+    return f"a volume of {desired.size} from {storage_class} is claimed by the chart, so there is nothing to probe"

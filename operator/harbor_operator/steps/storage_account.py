@@ -1,4 +1,4 @@
-"""From Secrets to logins: the Swift account to use, made in RGW where the spec asks for that."""
+"""Reads the logins for storage from Secrets, and provisions the Swift account in RGW if the spec asks for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.references import raise_if_blocked, read_bundle, read_values
+from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.references import read_bundle, read_values
 
 SPEC = "spec.storage.swift"
 SWIFT_KEYS = ("username", "password")
@@ -24,7 +25,7 @@ ADMIN_KEYS = ("accessKey", "secretKey")
 
 
 class StorageAccounts:
-    """Reads the logins a registry's spec names, and provisions the one for Swift."""
+    """Reads the logins that the spec refers to, and provisions the one for Swift."""
 
     def __init__(self, kube: NamespaceResources, rgw: RgwAdmin, make_password: Callable[[], SecretStr]) -> None:
         self._kube = kube
@@ -32,16 +33,16 @@ class StorageAccounts:
         self._make_password = make_password
 
     async def provide(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount | Blocked:
-        """Returns an account the store should know, after writing to RGW what it does not know yet."""
+        """Returns the Swift account, after creating or correcting it in RGW if the spec asks for provisioning."""
         if desired.provision is None:
             return await self.read_swift(registry, desired)
         access = await self.read_admin(registry, desired, desired.provision)
-        await self._choose(registry, desired, desired.provision)
+        await self._ensure_login(registry, desired, desired.provision)
         account = await self.read_swift(registry, desired)
         return await self._provision(access, desired.provision, account) or account
 
     async def read_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount:
-        """Returns the account as the Secrets tell it; Refused if they tell none."""
+        """Returns the account from its Secrets; BlockedError if they cannot be used."""
         field = f"{SPEC}.credentialsSecretRef"
         username, password = await self._read(registry, desired.secret, field, SWIFT_KEYS)
         authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
@@ -53,7 +54,7 @@ class StorageAccounts:
     async def read_admin(
         self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser
     ) -> RgwEndpoint:
-        """Returns the access to the Admin Ops API as the Secrets tell it; Refused if they tell none."""
+        """Returns the Admin Ops API with its login; BlockedError if its Secrets cannot be used."""
         field = f"{SPEC}.provision.adminSecretRef"
         access, secret = await self._read(registry, provision.admin_secret, field, ADMIN_KEYS)
         authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
@@ -62,8 +63,8 @@ class StorageAccounts:
             provision.admin_url, access.get_secret_value(), secret, provision.admin_secret, authorities, ca_secret
         )
 
-    async def _choose(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
-        """Makes the login's Secret if there is none; stored before it is set, so that a crash forgets no key."""
+    async def _ensure_login(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
+        """Creates the Secret with the login if there is none; stored before it is set, so that a crash loses no key."""
         if await self._kube.read_secret(registry.metadata.namespace, desired.secret) is None:
             await self._kube.ensure_secret(
                 registry.metadata.namespace,
@@ -73,7 +74,7 @@ class StorageAccounts:
             )
 
     async def _provision(self, access: RgwEndpoint, desired: DesiredRgwUser, account: SwiftAccount) -> Blocked | None:
-        """Looks at the RGW user and writes the difference."""
+        """Compares the RGW user with the spec and writes the difference."""
         uid, _, subuser = account.username.partition(":")
         if uid != desired.uid or not subuser:
             return Blocked(
@@ -85,7 +86,7 @@ class StorageAccounts:
         if observed is not None and observed.suspended:
             return Blocked(
                 Reason.STORAGE_PROVISIONING_REFUSED,
-                f"RGW user '{desired.uid}' is suspended: radosgw-admin user enable --uid={desired.uid}",
+                f"RGW user '{desired.uid}' is suspended: run `radosgw-admin user enable --uid={desired.uid}`",
             )
         plan = plan_provisioning(desired, account.username, account.password, observed)
         if plan.create_user:

@@ -1,4 +1,4 @@
-"""The proof that a store does what the registry's driver will ask of it: done once, remembered by a marker object."""
+"""Probes that a store does what the registry's driver needs: once, recorded in a proof object."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ JOINED = f"{PROBE_PREFIX}joined"
 CHUNK = f"{PROBE_PREFIX}chunk"
 BODY = b"harbor-operator was here\n"
 PARTS = (b"first segment, ", b"second segment")
-LEFTOVERS = 100
+MAX_LISTED_OBJECTS = 100
 
 
-async def probe(store: ObjectStore, at: Container, chunk_bytes: int, marks: dict[str, str]) -> Blocked | None:
-    """Writes, reads, lists and deletes as the registry will, and leaves only the marker with `marks` behind."""
-    # A pass that was killed in the middle may have left its objects: gone before anything is counted on.
-    await store.remove_objects(at, await store.list_objects(at, PROBE_PREFIX, LEFTOVERS))
-    if obstacle := await _prove_small(store, at) or await _prove_joined(store, at):
-        return obstacle
-    # One MiB more than a chunk, because headers and proxies round; last, because it costs most.
+async def probe(store: ObjectStore, at: Container, chunk_bytes: int, metadata: dict[str, str]) -> Blocked | None:
+    """Writes, reads, lists and deletes as the registry does; only the proof object with `metadata` remains."""
+    # An interrupted pass may have left its objects: removed first, so that the listings below are exact.
+    await store.remove_objects(at, await store.list_objects(at, PROBE_PREFIX, MAX_LISTED_OBJECTS))
+    if blocked := await _probe_small(store, at) or await _probe_joined(store, at):
+        return blocked
+    # One MiB more than a chunk, because proxies round their limits; last, because it costs most.
     await store.write_generated(at, CHUNK, chunk_bytes + MIB)
     await store.remove_objects(at, [CHUNK])
-    await store.write_object(at, PROOF_OBJECT, b"", marks)
+    await store.write_object(at, PROOF_OBJECT, b"", metadata)
     return None
 
 
-async def _prove_small(store: ObjectStore, at: Container) -> Blocked | None:
+async def _probe_small(store: ObjectStore, at: Container) -> Blocked | None:
     await store.write_object(at, SMALL, BODY, {})
     if await store.read_object(at, SMALL) != BODY:
         return _failed(at, f"'{SMALL}' read back differs from what was written")
-    if SMALL not in await store.list_objects(at, PROBE_PREFIX, LEFTOVERS):
-        return _failed(at, f"'{SMALL}' was written but is not listed: listings lag, and uploads would be 'unknown'")
+    if SMALL not in await store.list_objects(at, PROBE_PREFIX, MAX_LISTED_OBJECTS):
+        return _failed(
+            at,
+            f"'{SMALL}' was written but is not listed: listings are not consistent, so uploads would fail",
+        )
     await store.remove_objects(at, [SMALL])
-    if SMALL in await store.list_objects(at, PROBE_PREFIX, LEFTOVERS):
-        return _failed(at, f"'{SMALL}' was deleted but is still listed: listings lag")
+    if SMALL in await store.list_objects(at, PROBE_PREFIX, MAX_LISTED_OBJECTS):
+        return _failed(at, f"'{SMALL}' was deleted but is still listed: listings are not consistent")
     return None
 
 
-async def _prove_joined(store: ObjectStore, at: Container) -> Blocked | None:
+async def _probe_joined(store: ObjectStore, at: Container) -> Blocked | None:
     segments = [f"{SEGMENTS}{number:016d}" for number in range(1, len(PARTS) + 1)]
     for name, part in zip(segments, PARTS, strict=True):
         await store.write_object(at, name, part, {})

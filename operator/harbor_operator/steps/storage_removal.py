@@ -1,4 +1,4 @@
-"""Taking a container and its login back, in small bites, and only what this very registry marked as its own."""
+"""Removes a container and its login, a batch per pass, and only what carries this registry's mark."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_account import StorageAccounts
 
-BATCH = 1000
+MAX_BATCH_OBJECTS = 1000
 """Objects per pass; the adapter stops earlier when they take too long."""
-NEXT_BITE = 0.5
+NEXT_BATCH_SECONDS = 0.5
 
 
 class StorageRemoval:
-    """Removes data, then the login that reaches it, then the Secret that remembers the login."""
+    """Removes data, then the login for it, then the Secret with the login."""
 
     def __init__(self, kube: NamespaceResources, store: ObjectStore, rgw: RgwAdmin, accounts: StorageAccounts) -> None:
         self._kube = kube
@@ -29,10 +29,10 @@ class StorageRemoval:
         self._accounts = accounts
 
     async def remove(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
-        """Removes one bite; Done when nothing of ours is left, or when what is left is not ours to remove."""
+        """Removes one batch; Done when nothing is left, or when the rest does not belong to this registry."""
         secret = await self._kube.read_secret(registry.metadata.namespace, desired.secret)
         if secret is None:
-            return Done(f"Secret '{desired.secret}' is gone, so container '{desired.container}' is left as it is")
+            return Done(f"Secret '{desired.secret}' does not exist, so container '{desired.container}' is retained")
         ours = names.owner_labels(registry).items() <= secret.labels.items()
         if desired.provision is None or not ours:
             return await self._remove_data(registry, desired) or _removed(desired)
@@ -48,7 +48,7 @@ class StorageRemoval:
         return _removed(desired)
 
     async def _knows_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> bool:
-        """Whether the login still exists; if not, an earlier pass has removed the data before it."""
+        """Whether the login still exists; an earlier pass removed the data before the login."""
         user = await self._rgw.read_user(access, desired.uid)
         return user is not None and desired.username in user.subusers
 
@@ -64,28 +64,28 @@ class StorageRemoval:
         count = await self._store.read_container(at)
         if count is None:
             return None
-        marks = await self._store.read_metadata(at, PROOF_OBJECT)
-        if marks is None or marks.get(OWNER_UID) != registry.metadata.uid:
+        metadata = await self._store.read_metadata(at, PROOF_OBJECT)
+        if metadata is None or metadata.get(OWNER_UID) != registry.metadata.uid:
             return Done(
-                f"container '{at.name}' is kept: it does not carry the mark of this registry ('{PROOF_OBJECT}')"
+                f"container '{at.name}' is retained: it does not carry the mark of this registry ('{PROOF_OBJECT}')"
             )
         for prefix in DATA_PREFIXES:
-            if batch := await self._store.list_objects(at, prefix, BATCH):
+            if batch := await self._store.list_objects(at, prefix, MAX_BATCH_OBJECTS):
                 await self._store.remove_objects(at, batch)
-                return _emptying(at, f"about {count} objects left a moment ago")
+                return _emptying(at, f"about {count} objects were left before this batch")
         return await self._remove_container(at)
 
     async def _remove_container(self, at: Container) -> Outcome | None:
         foreign = [name for name in await self._store.list_objects(at, "", 2) if name != PROOF_OBJECT]
         if foreign:
-            return Done(f"container '{at.name}' is kept: it holds objects that are not the registry's ('{foreign[0]}')")
+            return Done(f"container '{at.name}' is retained: it holds objects of another client ('{foreign[0]}')")
         await self._store.remove_objects(at, [PROOF_OBJECT])
         if await self._store.remove_container(at):
             return None
         return _emptying(at, "it is not empty yet")
 
     async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> None:
-        """Removes the subuser, and the user too if we made it and it owns nothing else."""
+        """Removes the subuser, and the user as well if the operator created it and it owns nothing else."""
         await self._rgw.remove_swift_login(access, desired.username)
         user = await self._rgw.read_user(access, desired.uid)
         if user is not None and is_disposable(desired, user):
@@ -93,7 +93,9 @@ class StorageRemoval:
 
 
 def _emptying(at: Container, detail: str) -> Pending:
-    return Pending(Reason.STORAGE_CLEANING_UP, f"removing container '{at.name}': {detail}", requeue_after=NEXT_BITE)
+    return Pending(
+        Reason.STORAGE_CLEANING_UP, f"removing container '{at.name}': {detail}", requeue_after=NEXT_BATCH_SECONDS
+    )
 
 
 def _removed(desired: DesiredSwift) -> Done:

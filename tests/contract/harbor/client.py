@@ -1,4 +1,4 @@
-"""A client that holds every request and answer against the API description."""
+"""A client that validates every request and answer against the API description."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ UNDECLARED = {
     ("updateConfigurations", 400),
     ("updateConfigurations", 422),
 }
-"""Answers that Harbor gives although its description does not mention them; their body is the usual one for errors."""
+"""Answers of Harbor that its description does not declare; their body has the common error format."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A received answer."""
 
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Returns the decoded body."""
         return json.loads(self.body)
 
     @property
@@ -65,7 +65,7 @@ class Answer:
 
 
 class HarborClient:
-    """Talks to one Harbor; without a cookie jar, because a session cookie brings CSRF checks."""
+    """A client of one Harbor, without cookies, because a session cookie requires CSRF tokens."""
 
     def __init__(
         self, url: str, admin_password: str, specification: Specification, session: aiohttp.ClientSession
@@ -84,7 +84,7 @@ class HarborClient:
         login: Login | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call the API with a request that is as the description has it."""
+        """Calls the API with a valid request; request and answer are checked."""
         self._check_request(self._operation(method, path), path, body)
         return await self.wrong_api(method, path, body, login=login, headers=headers)
 
@@ -97,7 +97,7 @@ class HarborClient:
         login: Login | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call the API with whatever it may be; only the answer is checked."""
+        """Calls the API with an invalid request; only the answer is checked."""
         answer = await self.call(method, API + path, body, login=login, headers=headers)
         self._check_answer(self._operation(method, path), answer)
         return answer
@@ -111,7 +111,7 @@ class HarborClient:
         login: Login | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call anything else, such as /v2/ and the token service, without a check."""
+        """Sends any other request, such as to /v2/ and the token service, without checks."""
         sent = CIMultiDict(headers or {})
         if login is not None:
             sent["Authorization"] = aiohttp.encode_basic_auth(*login)
@@ -124,11 +124,11 @@ class HarborClient:
             return Answer(answer.status, answer.headers, await answer.read())
 
     async def as_admin(self, method: str, path: str, body: Any = None) -> Answer:
-        """Call the API as the administrator."""
+        """Calls the API as the administrator."""
         return await self.api(method, path, body, login=self.admin)
 
     async def token(self, login: Login | None, *scopes: str, service: str = "harbor-registry") -> Answer:
-        """Ask the token service."""
+        """Requests a token."""
         query = urlencode([("service", service), *(("scope", scope) for scope in scopes)])
         return await self.call("GET", f"/service/token?{query}", login=login)
 
@@ -137,11 +137,11 @@ class HarborClient:
 
     def _check_request(self, operation: Operation, path: str, body: Any) -> None:
         schema = operation.body_schema()
-        assert (body is None) == (schema is None), f"{operation.name}: a body is wanted, or none is"
+        assert (body is None) == (schema is None), f"{operation.name}: a body is required, or not allowed"
         if schema is not None:
             self._specification.check(body, schema, f"the request of {operation.name}")
         names = {pair.partition("=")[0] for pair in path.partition("?")[2].split("&") if pair}
-        assert names <= operation.query_names(), f"{operation.name} knows no {names - operation.query_names()}"
+        assert names <= operation.query_names(), f"{operation.name} does not declare {names - operation.query_names()}"
 
     def _check_answer(self, operation: Operation, answer: Answer) -> None:
         what = f"the answer {answer.status} of {operation.name}"

@@ -1,8 +1,9 @@
-"""One Harbor for all contract tests: a real one named by the environment, or the stand-in started here.
+"""One Harbor for all contract tests: a real one, or the stand-in.
 
-`HARBOR_URL`, `HARBOR_ADMIN_PASSWORD` and, if its certificate needs it, `HARBOR_CA_FILE` name a real one. It must be one
-to play with: the tests remove its schedule of garbage collection, switch it to read-only and change its robot prefix,
-each for a moment. `HARBOR_API_SPEC` names the API description.
+`HARBOR_URL`, `HARBOR_ADMIN_PASSWORD` and, if necessary, `HARBOR_CA_FILE` select a real one. Do not use one in
+production: the tests remove its garbage collection schedule, and temporarily enable read-only mode and change the robot
+prefix.
+`HARBOR_API_SPEC` is the path of the API description.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 def specification() -> Specification:
     path = path_of_description()
     if not path.exists():
-        pytest.skip(f"Harbor's API description is not at {path}; name it with HARBOR_API_SPEC")
+        pytest.skip(f"Harbor's API description is not at {path}; set HARBOR_API_SPEC")
     return Specification(path)
 
 
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """The stand-in; only for tests of what cannot be asked of somebody's real Harbor."""
+    """The stand-in, for tests that are not possible with a real Harbor."""
     directory = tmp_path_factory.mktemp("harbor")
     directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
     directory.chmod(0o711)
@@ -72,7 +73,7 @@ async def harbor(address: tuple[str, str], specification: Specification) -> Asyn
 
 @pytest.fixture
 def fresh() -> str:
-    """A name that nobody has used."""
+    """An unused name."""
     return f"contract-{secrets.token_hex(4)}"
 
 
@@ -89,11 +90,11 @@ async def project(harbor: HarborClient, fresh: str) -> AsyncIterator[str]:
 
 
 def pull_only(name: str, *projects: str) -> dict[str, Any]:
-    """What makes a robot that may pull from these projects (`*` for all)."""
+    """Returns the request body for a robot that can pull from these projects (`*` for all)."""
     access = [{"resource": "repository", "action": "pull"}]
     return {
         "name": name,
-        "description": "made by a contract test",
+        "description": "created by a contract test",
         "level": "system",
         "duration": -1,
         "disable": False,
@@ -103,7 +104,7 @@ def pull_only(name: str, *projects: str) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def robot(harbor: HarborClient) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]:
-    """Makes robots and removes them at the end."""
+    """Creates robots and deletes them at the end."""
     made: list[int] = []
 
     async def make(body: dict[str, Any]) -> dict[str, Any]:
@@ -119,5 +120,5 @@ async def robot(harbor: HarborClient) -> AsyncIterator[Callable[[dict[str, Any]]
 
 
 def login_of(robot: dict[str, Any]) -> Login:
-    """The login of a robot as it was created."""
+    """Returns the login of a created robot."""
     return robot["name"], robot["secret"]

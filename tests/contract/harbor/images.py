@@ -1,4 +1,4 @@
-"""Pushing and pulling as a container runtime does it: the distribution API with tokens, nothing else."""
+"""Push and pull with the distribution API and tokens, as a container runtime does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 @dataclass(frozen=True)
 class Challenge:
-    """A `Www-Authenticate: Bearer` header, taken apart."""
+    """A parsed `Www-Authenticate: Bearer` header."""
 
     realm: str
     service: str
@@ -29,30 +29,30 @@ class Challenge:
 
 
 def challenge_of(answer: Answer) -> Challenge:
-    """Where the answer sends for a token."""
+    """Returns the challenge of an answer."""
     parts = dict(re.findall(r'(\w+)="([^"]*)"', answer.headers["Www-Authenticate"]))
     return Challenge(parts["realm"], parts["service"], parts.get("scope", ""))
 
 
 async def bearer(harbor: HarborClient, login: Login | None, *scopes: str) -> dict[str, str]:
-    """The header that carries a token with these scopes."""
+    """Requests a token with these scopes, and returns it as a header."""
     answer = await harbor.token(login, *scopes)
     return {"Authorization": f"Bearer {answer.json()['token']}"}
 
 
 def claims_of(answer: Answer) -> dict[str, Any]:
-    """What a token says; its signature is the registry's business."""
+    """Returns the claims of a token without verification of its signature."""
     claims: dict[str, Any] = jwt.decode(answer.json()["token"], options={"verify_signature": False})
     return claims
 
 
 def actions_of(answer: Answer) -> list[str]:
-    """What a token allows on its one scope."""
+    """Returns the actions of a token with one scope."""
     return sorted(claims_of(answer)["access"][0]["actions"] or [])
 
 
 async def push(harbor: HarborClient, login: Login, repository: str, layer: bytes) -> str:
-    """Push an image of one layer as `latest`; its digest."""
+    """Pushes an image with one layer as `latest`, and returns its digest."""
     headers = await bearer(harbor, login, f"repository:{repository}:pull,push")
     config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
     blobs = ((config, CONFIG), (layer, LAYER))
@@ -83,5 +83,5 @@ async def _push_blob(
 
 
 def _path(answer: Answer) -> str:
-    place = urlsplit(answer.headers["Location"])
-    return f"{place.path}?{place.query}" if place.query else place.path
+    location = urlsplit(answer.headers["Location"])
+    return f"{location.path}?{location.query}" if location.query else location.path

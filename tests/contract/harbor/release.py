@@ -1,4 +1,4 @@
-"""A Harbor release installed by hand on a lab, the way the operator would: all secrets pinned, images on Swift."""
+"""A Harbor release that is installed without the operator, but with the same values: fixed secrets, images on Swift."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REGISTRY_USER = "harbor_registry"
 
 
 class Release:
-    """The release, the processes that stand for its pods, and the TLS front before them."""
+    """The release, the processes instead of its pods, and the TLS proxy in front of them."""
 
     def __init__(self, lab: Lab) -> None:
         self.admin_password, self.swift_key = new_secret(), new_secret()
@@ -42,11 +42,11 @@ class Release:
 
     @property
     def host(self) -> str:
-        """What image names begin with."""
+        """The host and port of image references."""
         return self.front.url.removeprefix("https://")
 
     def install(self) -> None:
-        """Everything from the database to running workloads."""
+        """Creates database, Secrets and release, and waits for the workloads."""
         postgres = self._lab.services.postgres
         with postgres.connect(postgres.admin_user, postgres.admin_password) as connection:
             password = self._passwords["database"].encode()
@@ -60,27 +60,27 @@ class Release:
         self.workloads.wait_running()
 
     def helm(self, verb: str, *extra: str) -> None:
-        """Install or upgrade with the one set of values."""
+        """Installs or upgrades with fixed values."""
         values = self._lab.directory / "values.yaml"
         values.write_text(yaml.safe_dump(self._values()))
         chart = self._lab.chart.reference
         self._lab.control_plane.helm(verb, NAME, chart, f"--namespace={NAMESPACE}", f"--values={values}", *extra)
 
     def uninstall(self) -> None:
-        """Remove the release and nothing else."""
+        """Uninstalls the release only."""
         self._lab.control_plane.helm("uninstall", NAME, f"--namespace={NAMESPACE}", "--wait")
 
     def set_secret(self, name: str, data: dict[str, str]) -> None:
-        """Write a Secret."""
+        """Applies a Secret."""
         metadata = {"name": name, "namespace": NAMESPACE}
         self._lab.control_plane.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data})
 
     def set_swift_key(self, key: str) -> None:
-        """Hand another Swift key to the registry."""
+        """Changes the Swift key of the registry."""
         self.set_secret("own-swift", {"REGISTRY_STORAGE_SWIFT_PASSWORD": key})
 
     def authfile(self, directory: Path, login: tuple[str, str]) -> Path:
-        """A `.dockerconfigjson` with this login."""
+        """Writes a `.dockerconfigjson` with this login, and returns its path."""
         path = directory / "auth.json"
         auth = base64.b64encode(":".join(login).encode()).decode()
         path.write_text(json.dumps({"auths": {self.host: {"auth": auth}}}))
@@ -172,5 +172,5 @@ class Release:
 
 
 def _from_redis_secret(name: str) -> dict[str, Any]:
-    """The Redis password reaches the pods this way only: the chart itself would write it into ConfigMaps."""
+    """Returns a variable from the Redis Secret: the chart itself would write the password to ConfigMaps."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": "own-redis", "key": name}}}

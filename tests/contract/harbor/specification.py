@@ -1,7 +1,7 @@
-"""Harbor's own description of its API (Swagger 2.0), against which every request and answer is held.
+"""Harbor's API description (Swagger 2.0), against which every request and answer is validated.
 
-Objects that the description closes by listing their properties may have no others: neither may we send a field that
-Harbor does not know, nor may a stand-in invent one.
+Objects with listed properties must not have others: the operator must not send a field that Harbor does not know, and
+the stand-in must not return one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FORMATS = FormatChecker(formats=())
 
 
 @FORMATS.checks("date-time", raises=ValueError)
-def _is_moment(value: object) -> bool:
+def _is_timestamp(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 
 
 def path_of_description() -> Path:
-    """Where the description is expected to be."""
+    """Returns the expected path of the description."""
     return Path(os.environ.get("HARBOR_API_SPEC", DEFAULT_PATH))
 
 
@@ -40,17 +40,17 @@ class Operation:
     responses: dict[str, dict[str, Any]]
 
     def body_schema(self) -> dict[str, Any] | None:
-        """What a request must carry, if anything."""
+        """Returns the schema of the request body, or None."""
         bodies = [one["schema"] for one in self.parameters if one["in"] == "body"]
         return bodies[0] if bodies else None
 
     def query_names(self) -> set[str]:
-        """The query parameters that the description knows."""
+        """Returns the declared query parameters."""
         return {one["name"] for one in self.parameters if one["in"] == "query"}
 
 
 class Specification:
-    """The description, ready to judge."""
+    """The parsed description."""
 
     def __init__(self, path: Path) -> None:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -58,12 +58,12 @@ class Specification:
         self._definitions = {name: _as_json_schema(one) for name, one in self._root["definitions"].items()}
 
     def operation(self, method: str, path: str) -> Operation:
-        """The operation that serves this request."""
+        """Returns the operation of this request. Raises AssertionError if it is not declared."""
         candidates = sorted(self._root["paths"].items(), key=lambda item: item[0].count("{"))
         for template, item in candidates:
             if method.lower() in item and re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
                 return self._operation(item[method.lower()])
-        raise AssertionError(f"the API description knows no '{method} {path}'")
+        raise AssertionError(f"the API description does not declare '{method} {path}'")
 
     def _operation(self, raw: dict[str, Any]) -> Operation:
         return Operation(
@@ -80,20 +80,20 @@ class Specification:
         return found
 
     def check(self, value: object, schema: dict[str, Any], what: str) -> None:
-        """Fail unless `value` is what the schema describes."""
+        """Asserts that `value` matches the schema."""
         full = {**_as_json_schema(schema), "definitions": self._definitions}
-        faults = sorted(Draft4Validator(full, format_checker=FORMATS).iter_errors(value), key=str)
-        report = "; ".join(f"`{'.'.join(map(str, fault.path))}`: {fault.message}" for fault in faults)
-        assert not faults, f"{what} is not as the API description has it: {report}"
+        errors = sorted(Draft4Validator(full, format_checker=FORMATS).iter_errors(value), key=str)
+        report = "; ".join(f"`{'.'.join(map(str, error.path))}`: {error.message}" for error in errors)
+        assert not errors, f"{what} does not match the API description: {report}"
 
     @property
     def errors(self) -> dict[str, Any]:
-        """The one shape of all errors."""
+        """The schema of all errors."""
         return {"$ref": "#/definitions/Errors"}
 
 
 def _as_json_schema(node: Any) -> Any:
-    """Swagger's dialect in JSON Schema's words."""
+    """Converts Swagger to JSON Schema."""
     if isinstance(node, list):
         return [_as_json_schema(one) for one in node]
     if not isinstance(node, dict):

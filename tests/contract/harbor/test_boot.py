@@ -1,4 +1,4 @@
-"""What happens when core starts again, or when what it stands on is gone. Asked of the stand-in only."""
+"""Restarts of core, and failures of its backends; with the stand-in only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def own(standalone: Standalone, specification: Specification) -> AsyncIter
 
 @contextmanager
 def restarted(standalone: Standalone, **environment: str) -> Iterator[None]:
-    """Core with other environment variables; afterwards as it was."""
+    """Restarts core with changed environment variables, and restores them at the end."""
     before = dict(standalone.environment)
     standalone.stop_core()
     try:
@@ -60,7 +60,7 @@ async def test_a_restart_keeps_everything_and_ignores_a_new_admin_password(
     assert (await own.as_admin("DELETE", f"/robots/{made['id']}")).status == 200
 
 
-async def test_a_changed_password_counts_from_now_on(standalone: Standalone, own: HarborClient) -> None:
+async def test_a_changed_password_is_valid_at_once(standalone: Standalone, own: HarborClient) -> None:
     old, new = standalone.admin_password, "Changed-password-1"
     body = {"old_password": old, "new_password": new}
     assert (await own.as_admin("PUT", "/users/1/password", body)).status == 200
@@ -109,14 +109,14 @@ async def test_ping_and_health_answer_without_a_database(standalone: Standalone,
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_core_does_not_start_with_what_cannot_work(
+def test_core_does_not_start_with_invalid_settings(
     standalone: Standalone, change: dict[str, str], message: str
 ) -> None:
     with pytest.raises(LabError, match=message), restarted(standalone, **change):
         pass
 
 
-def test_core_does_not_start_on_a_half_done_migration(standalone: Standalone) -> None:
+def test_core_does_not_start_with_an_incomplete_migration(standalone: Standalone) -> None:
     standalone.postgres.query("UPDATE schema_migrations SET dirty = true", dbname="registry")
     try:
         with pytest.raises(LabError, match="Dirty database"), restarted(standalone):

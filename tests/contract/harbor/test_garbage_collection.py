@@ -34,7 +34,7 @@ async def test_an_unset_schedule_is_an_empty_answer(harbor: HarborClient) -> Non
 
 
 @pytest.mark.parametrize(("method", "status"), [("POST", 201), ("PUT", 200)])
-async def test_setting_replaces_what_was_there(harbor: HarborClient, method: str, status: int) -> None:
+async def test_setting_replaces_the_schedule(harbor: HarborClient, method: str, status: int) -> None:
     assert (await harbor.as_admin(method, PATH, daily(1))).status == status
     assert (await harbor.as_admin(method, PATH, daily(2, delete_untagged=True, workers=3))).status == status
     observed = (await harbor.as_admin("GET", PATH)).json()
@@ -52,16 +52,16 @@ async def test_setting_replaces_what_was_there(harbor: HarborClient, method: str
     ],
     ids=str,
 )
-async def test_what_is_against_the_rules_is_refused(harbor: HarborClient, body: dict[str, Any]) -> None:
+async def test_an_invalid_schedule_is_rejected(harbor: HarborClient, body: dict[str, Any]) -> None:
     assert (await harbor.as_admin("POST", PATH, body)).status == 400
 
 
-async def test_an_empty_request_is_a_surprise(harbor: HarborClient) -> None:
+async def test_an_empty_request_is_an_internal_error(harbor: HarborClient) -> None:
     answer = await harbor.as_admin("POST", PATH, {})
     assert (answer.status, answer.code) == (500, "UNKNOWN")
 
 
-async def test_a_run_by_hand_has_a_number(harbor: HarborClient) -> None:
+async def test_a_manual_run_has_a_number(harbor: HarborClient) -> None:
     body = {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}}
     answer = await harbor.as_admin("POST", PATH, body)
     number = int(answer.headers["Location"].rpartition("/")[2])

@@ -23,7 +23,7 @@ async def quota_of(harbor: HarborClient, number: int) -> dict[str, Any]:
     return found
 
 
-async def test_a_project_can_be_made_seen_and_removed(harbor: HarborClient, fresh: str) -> None:
+async def test_a_project_can_be_created_read_and_deleted(harbor: HarborClient, fresh: str) -> None:
     body = {"project_name": fresh, "metadata": {"public": "true"}, "storage_limit": 1 << 30}
     made = await harbor.as_admin("POST", "/projects", body)
     assert (made.status, made.body) == (201, b"")
@@ -38,14 +38,14 @@ async def test_a_project_can_be_made_seen_and_removed(harbor: HarborClient, fres
 @pytest.mark.parametrize(
     ("login", "status"), [("admin", 200), (None, 401), (("admin", "Wrong-password-1"), 401)], ids=str
 )
-async def test_only_the_known_may_ask_whether_a_public_project_exists(
+async def test_checking_for_a_public_project_requires_a_login(
     harbor: HarborClient, login: Login | str | None, status: int
 ) -> None:
     actual = harbor.admin if isinstance(login, str) else login
     assert (await harbor.api("HEAD", "/projects?project_name=library", login=actual)).status == status
 
 
-async def test_asking_for_no_name_is_an_error(harbor: HarborClient) -> None:
+async def test_checking_without_a_name_is_an_error(harbor: HarborClient) -> None:
     assert (await harbor.wrong_api("HEAD", "/projects", login=harbor.admin)).status == 422
 
 
@@ -55,7 +55,7 @@ async def test_a_second_project_of_that_name_is_a_conflict(harbor: HarborClient,
 
 
 @pytest.mark.parametrize("name", ["Upper", "two..dots", "-start", "a/b"])
-async def test_a_bad_name_is_refused(harbor: HarborClient, name: str) -> None:
+async def test_a_bad_name_is_rejected(harbor: HarborClient, name: str) -> None:
     answer = await harbor.as_admin("POST", "/projects", {"project_name": name})
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
@@ -76,7 +76,7 @@ async def test_metadata_can_be_changed(harbor: HarborClient, project: str) -> No
     assert (await harbor.as_admin("GET", f"/projects/{project}")).json()["metadata"]["public"] == "true"
 
 
-async def test_a_quota_is_changed_at_its_own_place(harbor: HarborClient, project: str) -> None:
+async def test_a_quota_is_changed_at_its_own_path(harbor: HarborClient, project: str) -> None:
     number = (await harbor.as_admin("GET", f"/projects/{project}")).json()["project_id"]
     quota = await quota_of(harbor, number)
     assert quota["hard"] == {"storage": -1}
@@ -85,20 +85,20 @@ async def test_a_quota_is_changed_at_its_own_place(harbor: HarborClient, project
     assert (await quota_of(harbor, number))["hard"] == {"storage": 5 << 30}
 
 
-async def test_a_project_that_only_has_robots_can_be_removed(harbor: HarborClient, fresh: str) -> None:
+async def test_a_project_with_robots_only_can_be_deleted(harbor: HarborClient, fresh: str) -> None:
     await harbor.as_admin("POST", "/projects", {"project_name": fresh})
     body = {**pull_only("ci", fresh), "level": "project"}
     assert (await harbor.as_admin("POST", "/robots", body)).status == 201
     assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
 
 
-async def test_a_pull_robot_makes_no_project(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_a_pull_robot_cannot_create_a_project(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     login = login_of(await robot(pull_only(fresh)))
     answer = await harbor.api("POST", "/projects", {"project_name": fresh}, login=login)
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
 
 
-async def test_read_only_mode_refuses_a_project(harbor: HarborClient, fresh: str) -> None:
+async def test_read_only_mode_rejects_a_project(harbor: HarborClient, fresh: str) -> None:
     await harbor.as_admin("PUT", "/configurations", {"read_only": True})
     try:
         answer = await harbor.as_admin("POST", "/projects", {"project_name": fresh})

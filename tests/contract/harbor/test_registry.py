@@ -1,4 +1,4 @@
-"""The token service and /v2/, as a container runtime meets them."""
+"""The token service and /v2/, as a container runtime uses them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_an_image_pushed_can_be_pulled(harbor: HarborClient, robot: MakeRo
     assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(layer)), b"")
 
 
-async def test_basic_auth_is_good_for_a_manifest_too(harbor: HarborClient, robot: MakeRobot, project: str) -> None:
+async def test_basic_auth_works_for_a_manifest(harbor: HarborClient, robot: MakeRobot, project: str) -> None:
     await push(harbor, harbor.admin, f"{project}/app", b"layer")
     login = login_of(await robot(pull_only("basic-" + project, project)))
     path = f"/v2/{project}/app/manifests/latest"
@@ -48,20 +48,20 @@ async def test_basic_auth_is_good_for_a_manifest_too(harbor: HarborClient, robot
     assert (await harbor.call("HEAD", path, headers=headers)).status == 401
 
 
-async def test_a_project_with_repositories_stays(harbor: HarborClient, project: str) -> None:
+async def test_a_project_with_repositories_cannot_be_deleted(harbor: HarborClient, project: str) -> None:
     await push(harbor, harbor.admin, f"{project}/app", b"layer")
     answer = await harbor.as_admin("DELETE", f"/projects/{project}")
     assert (answer.status, answer.code) == (412, "PRECONDITION")
 
 
-async def test_v2_tells_good_from_bad(harbor: HarborClient) -> None:
+async def test_v2_distinguishes_valid_and_wrong_logins(harbor: HarborClient) -> None:
     good = await harbor.call("GET", "/v2/", login=harbor.admin)
     assert (good.status, good.json()) == (200, {})
     bad = await harbor.call("GET", "/v2/", login=WRONG)
     assert (bad.status, bad.json()["errors"][0]["code"]) == (401, "UNAUTHORIZED")
 
 
-async def test_the_challenge_leads_to_the_token_service(harbor: HarborClient) -> None:
+async def test_the_challenge_names_the_token_service(harbor: HarborClient) -> None:
     challenge = challenge_of(await harbor.call("GET", "/v2/"))
     assert challenge.service == "harbor-registry"
     assert urlsplit(challenge.realm).path == "/service/token"
@@ -72,7 +72,9 @@ async def test_the_challenge_of_a_repository_names_the_scope(harbor: HarborClien
     assert (answer.status, challenge_of(answer).scope) == (401, f"repository:{project}/app:pull")
 
 
-async def test_a_token_says_who_and_what(harbor: HarborClient, robot: MakeRobot, project: str, fresh: str) -> None:
+async def test_a_token_names_subject_and_actions(
+    harbor: HarborClient, robot: MakeRobot, project: str, fresh: str
+) -> None:
     login = login_of(await robot(pull_only(fresh)))
     answer = await harbor.token(login, f"repository:{project}/app:pull,push")
     body = answer.json()
@@ -98,11 +100,11 @@ async def test_an_absent_project_gives_a_token_that_allows_nothing(
     assert (answer.status, actions_of(answer), claims_of(answer)["sub"]) == (200, [], login[0])
 
 
-async def test_a_wrong_secret_without_a_scope_is_refused(harbor: HarborClient) -> None:
+async def test_a_wrong_secret_without_a_scope_is_rejected(harbor: HarborClient) -> None:
     assert (await harbor.token(WRONG)).status == 401
 
 
-async def test_an_unknown_service_is_refused(harbor: HarborClient) -> None:
+async def test_an_unknown_service_is_rejected(harbor: HarborClient) -> None:
     assert (await harbor.token(harbor.admin, service="elsewhere")).status == 400
 
 
@@ -114,13 +116,13 @@ async def test_a_pull_robot_cannot_push(harbor: HarborClient, robot: MakeRobot, 
 
 
 @pytest.mark.parametrize("method", ["POST"])
-async def test_an_absent_project_is_named_and_leads_nowhere(harbor: HarborClient, method: str) -> None:
+async def test_an_absent_project_is_named_without_a_challenge(harbor: HarborClient, method: str) -> None:
     answer = await harbor.call(method, "/v2/nosuch/app/blobs/uploads/", login=harbor.admin)
     assert (answer.status, answer.headers["Www-Authenticate"]) == (401, "")
     assert answer.message == "project nosuch not found"
 
 
-async def test_anybody_may_pull_from_a_public_project(harbor: HarborClient, project: str) -> None:
+async def test_anonymous_users_can_pull_from_a_public_project(harbor: HarborClient, project: str) -> None:
     await harbor.as_admin("PUT", f"/projects/{project}", {"metadata": {"public": "true"}})
     await push(harbor, harbor.admin, f"{project}/app", b"layer")
     headers = await bearer(harbor, None, f"repository:{project}/app:pull")
@@ -128,15 +130,15 @@ async def test_anybody_may_pull_from_a_public_project(harbor: HarborClient, proj
     assert (answer.status, answer.json()["tags"]) == (200, ["latest"])
 
 
-async def test_an_upload_stays_at_the_address_the_client_used(harbor: HarborClient, project: str) -> None:
+async def test_an_upload_location_has_the_address_of_the_client(harbor: HarborClient, project: str) -> None:
     headers = await bearer(harbor, harbor.admin, f"repository:{project}/app:pull,push")
     answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", headers=headers)
-    place, own = urlsplit(answer.headers["Location"]), urlsplit(harbor.url)
-    assert place.netloc in {"", own.netloc}
-    assert place.scheme in {"", own.scheme}
+    location, own = urlsplit(answer.headers["Location"]), urlsplit(harbor.url)
+    assert location.netloc in {"", own.netloc}
+    assert location.scheme in {"", own.scheme}
 
 
-async def test_read_only_mode_refuses_a_push(harbor: HarborClient, project: str) -> None:
+async def test_read_only_mode_rejects_a_push(harbor: HarborClient, project: str) -> None:
     await harbor.as_admin("PUT", "/configurations", {"read_only": True})
     try:
         answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", login=harbor.admin)

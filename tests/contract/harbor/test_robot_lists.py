@@ -1,4 +1,4 @@
-"""Finding robot accounts: the query language surprises more than once."""
+"""Queries of robot accounts, with the irregularities of the query language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def listed(harbor: HarborClient, q: str) -> list[str]:
     return [one["name"] for one in answer.json()]
 
 
-async def test_a_project_robot_carries_the_name_of_its_project(
+async def test_a_project_robot_has_the_project_in_its_name(
     harbor: HarborClient, robot: MakeRobot, project: str
 ) -> None:
     made = await robot({**pull_only("ci", project), "level": "project"})
@@ -34,7 +34,7 @@ async def test_a_project_robot_carries_the_name_of_its_project(
     assert await listed(harbor, f"{own}%2Bci") == []
 
 
-async def test_names_are_looked_up_without_the_prefix(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_names_are_matched_without_the_prefix(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     made = await robot(pull_only(fresh))
     assert await listed(harbor, f"name={fresh}") == [made["name"]]
     assert await listed(harbor, f"name=robot${fresh}") == []
@@ -47,11 +47,11 @@ async def test_an_unknown_filter_is_ignored(harbor: HarborClient, robot: MakeRob
 
 
 @pytest.mark.parametrize("q", ["Level=project", "garbage"])
-async def test_a_bad_filter_is_refused(harbor: HarborClient, q: str) -> None:
+async def test_a_bad_filter_is_rejected(harbor: HarborClient, q: str) -> None:
     assert (await harbor.as_admin("GET", f"/robots?q={q}")).status == 400
 
 
-async def test_pages_hold_at_most_a_hundred(harbor: HarborClient) -> None:
+async def test_a_page_has_at_most_100_robots(harbor: HarborClient) -> None:
     assert (await harbor.as_admin("GET", "/robots?page_size=101")).status == 422
     answer = await harbor.as_admin("GET", "/robots?q=name=nosuch-robot")
     assert (answer.json(), answer.headers["X-Total-Count"]) == ([], "0")

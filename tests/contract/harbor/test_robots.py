@@ -1,4 +1,4 @@
-"""Robot accounts, with every corner in which they were seen to surprise."""
+"""Robot accounts, with all observed irregularities."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_chosen_secret_replaces_the_old_one_at_once(harbor: HarborClient
 
 
 @pytest.mark.parametrize("body", [{"secret": ""}, {}], ids=str)
-async def test_choosing_no_secret_makes_a_new_one(
+async def test_without_a_chosen_secret_a_new_one_is_generated(
     harbor: HarborClient, robot: MakeRobot, fresh: str, body: dict[str, Any]
 ) -> None:
     made = await robot(pull_only(fresh))
@@ -63,13 +63,13 @@ async def test_choosing_no_secret_makes_a_new_one(
 
 
 @pytest.mark.parametrize("secret", ["short1A", "no-upper-case-1", "NO-LOWER-CASE-1", "No-digit-here"])
-async def test_a_weak_secret_is_refused(harbor: HarborClient, robot: MakeRobot, fresh: str, secret: str) -> None:
+async def test_a_weak_secret_is_rejected(harbor: HarborClient, robot: MakeRobot, fresh: str, secret: str) -> None:
     made = await robot(pull_only(fresh))
     assert (await refreshed(harbor, made["id"], {"secret": secret})).status == 400
     assert await can_log_in(harbor, login_of(made))
 
 
-async def test_refreshing_needs_a_robot_and_a_right_and_json(
+async def test_a_refresh_needs_an_existing_robot_a_right_and_json(
     harbor: HarborClient, robot: MakeRobot, fresh: str
 ) -> None:
     made = await robot(pull_only(fresh))
@@ -88,7 +88,7 @@ async def test_a_second_robot_of_that_name_is_a_conflict(harbor: HarborClient, r
     assert f"0:{fresh}" in answer.message
 
 
-async def test_a_refused_robot_still_uses_up_a_number(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_a_rejected_robot_uses_a_number(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     first = await robot(pull_only(fresh))
     await harbor.as_admin("POST", "/robots", pull_only(fresh))
     second = await robot(pull_only(f"{fresh}-b"))
@@ -102,15 +102,15 @@ async def test_a_refused_robot_still_uses_up_a_number(harbor: HarborClient, robo
         {"duration": None},
         {"duration": -2},
         {"level": None},
-        {"level": "galaxy"},
+        {"level": "unknown"},
         {"permissions": []},
         {"name": "Upper Case"},
         {"permissions": [{**EVERYWHERE, "access": []}]},
-        {"permissions": [{**EVERYWHERE, "access": [{"resource": "repository", "action": "fly"}]}]},
+        {"permissions": [{**EVERYWHERE, "access": [{"resource": "repository", "action": "unknown"}]}]},
     ],
     ids=str,
 )
-async def test_what_is_against_the_rules_is_refused(harbor: HarborClient, fresh: str, change: dict[str, Any]) -> None:
+async def test_an_invalid_robot_is_rejected(harbor: HarborClient, fresh: str, change: dict[str, Any]) -> None:
     body = {name: value for name, value in {**pull_only(fresh), **change}.items() if value is not None}
     answer = await harbor.as_admin("POST", "/robots", body)
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
@@ -120,7 +120,7 @@ async def test_an_absent_project_is_not_found(harbor: HarborClient, fresh: str) 
     assert (await harbor.as_admin("POST", "/robots", pull_only(fresh, "nosuch-project"))).status == 404
 
 
-async def test_putting_needs_the_full_name(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_an_update_needs_the_full_name(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     made = await robot(pull_only(fresh))
     path, body = f"/robots/{made['id']}", {**pull_only(fresh), "description": "changed"}
     assert (await harbor.as_admin("PUT", path, body)).status == 400
@@ -141,14 +141,14 @@ async def test_a_robot_with_a_duration_expires(harbor: HarborClient, robot: Make
     assert made["expires_at"] > 1_700_000_000
 
 
-async def test_a_robot_can_be_removed_once(harbor: HarborClient, fresh: str) -> None:
+async def test_a_robot_can_be_deleted_once(harbor: HarborClient, fresh: str) -> None:
     made = (await harbor.as_admin("POST", "/robots", pull_only(fresh))).json()
     path = f"/robots/{made['id']}"
     assert [(await harbor.as_admin("DELETE", path)).status for _ in range(2)] == [200, 404]
     assert not await can_log_in(harbor, login_of(made))
 
 
-async def test_a_robot_is_no_user(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_a_robot_is_not_a_user(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
     answer = await harbor.api("GET", "/users/current", login=login_of(await robot(pull_only(fresh))))
     assert answer.status == 412
 

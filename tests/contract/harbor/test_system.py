@@ -1,4 +1,4 @@
-"""What Harbor says of itself, and the sessions it hands out."""
+"""System information and sessions."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ async def test_health_names_every_component(harbor: HarborClient) -> None:
     assert answer.json()["status"] == "healthy"
 
 
-async def test_the_version_is_for_those_who_are_logged_in(harbor: HarborClient) -> None:
+async def test_the_version_requires_a_login(harbor: HarborClient) -> None:
     assert (await harbor.as_admin("GET", "/systeminfo")).json()["harbor_version"].startswith("v2.")
 
 
 @pytest.mark.parametrize("login", [None, WRONG])
-async def test_a_wrong_password_makes_anybody(harbor: HarborClient, login: tuple[str, str] | None) -> None:
+async def test_a_wrong_password_means_anonymous(harbor: HarborClient, login: tuple[str, str] | None) -> None:
     answer = await harbor.api("GET", "/systeminfo", login=login)
     assert answer.status == 200
     assert set(answer.json()) <= ANONYMOUS_FIELDS
 
 
-async def test_current_user_tells_good_from_bad(harbor: HarborClient) -> None:
+async def test_current_user_distinguishes_valid_and_wrong_logins(harbor: HarborClient) -> None:
     assert (await harbor.as_admin("GET", "/users/current")).json()["sysadmin_flag"] is True
     assert (await harbor.api("GET", "/users/current", login=WRONG)).status == 401
 
@@ -54,21 +54,19 @@ async def test_a_request_without_a_session_gets_one(harbor: HarborClient) -> Non
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/projects"), ("DELETE", "/projects/nosuch")])
-async def test_any_session_cookie_makes_a_change_need_a_csrf_token(
-    harbor: HarborClient, method: str, path: str
-) -> None:
+async def test_a_write_with_a_session_cookie_needs_a_csrf_token(harbor: HarborClient, method: str, path: str) -> None:
     body = {"project_name": "never-made"} if method == "POST" else None
     answer = await harbor.api(method, path, body, login=harbor.admin, headers={"Cookie": "sid=anything"})
     assert (answer.status, answer.code) == (403, "FORBIDDEN")
     assert answer.message == "CSRF token not found in request"
 
 
-async def test_reading_with_a_session_cookie_is_fine(harbor: HarborClient) -> None:
+async def test_a_read_with_a_session_cookie_needs_no_csrf_token(harbor: HarborClient) -> None:
     answer = await harbor.api("GET", "/users/current", login=harbor.admin, headers={"Cookie": "sid=anything"})
     assert answer.status == 200
 
 
-async def test_the_version_of_the_api_is_at_a_fixed_place(harbor: HarborClient) -> None:
+async def test_the_api_version_has_a_fixed_path(harbor: HarborClient) -> None:
     assert (await harbor.call("GET", "/api/version")).json() == {"version": "v2.0"}
 
 

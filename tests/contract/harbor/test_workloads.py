@@ -1,4 +1,4 @@
-"""The processes that stand for the pods of a Helm release: the release decides everything about them."""
+"""The local processes of a Helm release follow its Deployments."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def state(release: Release, name: str) -> str:
     return str(release.workloads.status()[name]["state"])
 
 
-def test_an_image_goes_through_the_release_to_swift_and_back(lab: Lab, release: Release, tmp_path: Path) -> None:
+def test_an_image_is_pushed_to_swift_and_pulled(lab: Lab, release: Release, tmp_path: Path) -> None:
     skopeo = Skopeo(tmp_path / "skopeo")
     make_image(tmp_path / "image", size=6 << 20)
     authfile = release.authfile(tmp_path, ("admin", release.admin_password))
@@ -62,7 +62,7 @@ def test_an_image_goes_through_the_release_to_swift_and_back(lab: Lab, release: 
         assert cache.dbsize()
 
 
-def test_a_process_starts_anew_only_when_something_of_it_has_changed(release: Release) -> None:
+def test_a_process_restarts_only_after_a_change(release: Release) -> None:
     before = starts(release)
     release.helm("upgrade", "--wait=watcher")
     release.helm("upgrade", "--set", "registry.upload_purging.age=24h")
@@ -72,16 +72,16 @@ def test_a_process_starts_anew_only_when_something_of_it_has_changed(release: Re
     release.workloads.wait_running()
 
 
-def test_a_wrong_key_is_a_visible_crash_loop_that_heals(release: Release) -> None:
+def test_a_wrong_key_is_a_crash_loop_that_recovers(release: Release) -> None:
     release.set_swift_key("Wrong-key-1")
-    wait_until(lambda: state(release, "registry") == "CrashLoopBackOff", "the registry gives up", deadline=20)
+    wait_until(lambda: state(release, "registry") == "CrashLoopBackOff", "the registry is in a crash loop", deadline=20)
     assert "Authorization Failed" in release.workloads.status()["registry"]["lastExit"]["cause"]
     assert state(release, "core") == "Running"
     release.set_swift_key(release.swift_key)
     release.workloads.wait_running()
 
 
-def test_no_release_no_processes(release: Release) -> None:
+def test_without_a_release_no_process_runs(release: Release) -> None:
     release.uninstall()
     wait_until(lambda: set(pids(release).values()) == {0}, "both are stopped", deadline=20)
     assert release.workloads.status()["core"]["waitingFor"] == "no Deployment"

@@ -106,7 +106,7 @@ def test_archives_are_read_and_held_to_their_version(tmp_path: Path) -> None:
     assert locate(archive, tmp_path).reference == str(archive)
     refused = refusal(archive, tmp_path, version="1.18.0")
     assert refused.reason is Reason.CHART_UNAVAILABLE
-    assert "make them agree" in str(refused)
+    assert "use the same version in both" in str(refused)
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{", "version: 1"])

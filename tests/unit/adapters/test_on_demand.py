@@ -17,7 +17,8 @@ SOURCE = Path(__file__).parents[3] / "operator"
 
 
 def test_an_operator_that_only_injects_pull_secrets_loads_none_of_them() -> None:
-    code = "import sys, harbor_operator.app; print(*{name.partition('.')[0] for name in sys.modules})"
+    load = "import sys; from harbor_operator.cli import load_run; load_run(); "
+    code = load + "print(*{name.partition('.')[0] for name in sys.modules})"
     environment = {"PYTHONPATH": str(SOURCE)}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert not {"psycopg", "redis", "swiftclient", "requests"} & set(answer.stdout.split())

@@ -1,4 +1,4 @@
-"""What a reference points at, and why it cannot serve; no value is ever quoted."""
+"""Which Secrets a reference must not point at; no message quotes a value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def held(values: dict[str, str]) -> dict[str, SecretStr]:
         ({"username": "u", "password": ""}, Reason.SECRET_KEY_MISSING),
     ],
 )
-def test_what_is_lacking_is_named_with_its_place(values: dict[str, str] | None, reason: Reason) -> None:
+def test_a_missing_secret_or_key_is_named_with_its_field(values: dict[str, str] | None, reason: Reason) -> None:
     found = None if values is None else held(values)
     finding = check_keys(describe_secret("intra", "swift"), "spec.x", found, ["username", "password"])
     assert finding is not None
@@ -32,7 +32,7 @@ def test_what_is_lacking_is_named_with_its_place(values: dict[str, str] | None, 
 
 
 @pytest.mark.parametrize("value", ["key\n", "schlüssel"])
-def test_what_cannot_stand_in_a_header_is_named_and_not_shown(value: str) -> None:
+def test_a_value_that_a_header_cannot_carry_is_named_and_not_shown(value: str) -> None:
     finding = check_header_values(
         describe_secret("intra", "swift"), "spec.x", held({"username": "u", "password": value})
     )
@@ -42,7 +42,7 @@ def test_what_cannot_stand_in_a_header_is_named_and_not_shown(value: str) -> Non
     assert value not in finding.message
 
 
-def test_what_can_serve_is_no_finding() -> None:
+def test_a_usable_secret_passes() -> None:
     good = held({"password": "a b~!"})
     assert check_keys("n/s", "f", good, ["password"]) is None
     assert check_header_values("n/s", "f", good) is None

@@ -21,7 +21,7 @@ from harbor_operator.reasons import Reason
         ("", Reason.RELEASE_FAILED),
     ],
 )
-def test_want_of_a_chart_is_told_from_a_failed_release(stderr: str, reason: Reason) -> None:
+def test_a_missing_chart_is_distinguished_from_a_failed_release(stderr: str, reason: Reason) -> None:
     assert failure_reason(stderr) is reason
 
 
@@ -43,8 +43,8 @@ def test_a_foreign_release_is_named() -> None:
     assert "release 'cr' in namespace 'intra'" in foreign_release("cr", "intra").message
 
 
-def test_fields_the_chart_is_too_old_for_are_listed() -> None:
-    assert check_cache_features(too_old=[]) is None
-    finding = check_cache_features(too_old=["spec.cache.tls", "spec.cache.sentinelMaster"])
+def test_fields_that_the_chart_does_not_support_are_listed() -> None:
+    assert check_cache_features([]) is None
+    finding = check_cache_features(["spec.cache.tls", "spec.cache.sentinelMaster"])
     assert finding
     assert "`spec.cache.tls` and `spec.cache.sentinelMaster`" in finding.message

@@ -66,15 +66,15 @@ class Injection(RuleBasedStateMachine):
 
     # What users and other controllers do
 
-    @rule(name=namespaces, labels=st.none() | labels, unseen=st.booleans(), at_once=st.booleans())
-    def change_namespace(self, name: str, labels: dict[str, str] | None, unseen: bool, at_once: bool) -> None:
+    @rule(name=namespaces, labels=st.none() | labels, missed=st.booleans(), at_once=st.booleans())
+    def change_namespace(self, name: str, labels: dict[str, str] | None, missed: bool, at_once: bool) -> None:
         """Creates or labels it; without labels, it terminates or is deleted."""
         observed = self.cluster.namespaces.get(name)
         if labels is not None and not (observed and observed.terminating):
             self.cluster.add_namespace(name, labels)
         elif observed and at_once:
             self.cluster.delete_namespace(name)
-            self._lose(Kind.NAMESPACES, unseen)
+            self._lose(Kind.NAMESPACES, missed)
         elif observed:
             self.cluster.add_namespace(name, observed.labels, terminating=True)
 
@@ -105,14 +105,14 @@ class Injection(RuleBasedStateMachine):
         )
         self.taken |= {(name, secret)} if not written.owner else set()
 
-    @rule(name=namespaces, account=accounts, secret=secret_names, unseen=st.booleans(), which=st.booleans())
-    def delete(self, name: str, account: str, secret: str, unseen: bool, which: bool) -> None:
+    @rule(name=namespaces, account=accounts, secret=secret_names, missed=st.booleans(), which=st.booleans())
+    def delete(self, name: str, account: str, secret: str, missed: bool, which: bool) -> None:
         if which and (name, account) in self.cluster.accounts:
             self.cluster.delete_account(name, account)
-            self._lose(Kind.ACCOUNTS, unseen)
+            self._lose(Kind.ACCOUNTS, missed)
         elif (name, secret) in self.cluster.secrets:
             self.cluster.delete_secret(name, secret)
-            self._lose(Kind.SECRETS, unseen)
+            self._lose(Kind.SECRETS, missed)
 
     # What the registries declare
 
@@ -287,9 +287,9 @@ class Injection(RuleBasedStateMachine):
                 except Refused:
                     continue
 
-    def _lose(self, kind: Kind, unseen: bool) -> None:
+    def _lose(self, kind: Kind, missed: bool) -> None:
         for source in self.fixture.position:
-            if unseen and source.kind is kind:
+            if missed and source.kind is kind:
                 self.fixture.lose(source)
 
     def _drop_done_workers(self) -> None:

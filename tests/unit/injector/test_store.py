@@ -27,7 +27,7 @@ def test_old_events_change_nothing(store: Store) -> None:
     assert store["app"].secrets[NAME].uid == "uid"
 
 
-def test_a_full_list_reveals_missed_deletions(store: Store) -> None:
+def test_a_full_list_shows_missed_deletions(store: Store) -> None:
     store.upsert(ObservedSecret("new", NAME, "uid", 12))
     missed = store.replace(Source(Kind.SECRETS, NAME), Synced(10, frozenset()))
     assert missed == [Deleted("app", NAME, 10)]

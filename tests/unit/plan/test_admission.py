@@ -16,7 +16,7 @@ from harbor_operator.model.admission import AdmissionKind, ObservedPolicy, Spec
 from harbor_operator.plan import names
 from harbor_operator.plan.admission import plan_no_admission
 from harbor_operator.reasons import Reason
-from tests.fakes.admission import asking, wishes
+from tests.fakes.admission import asking, desired_policies
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "admission-policy.yaml"
 NAMESPACES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
@@ -24,11 +24,11 @@ NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True)
 
 
 def policy_spec(**section: Any) -> Spec:
-    return wishes(**section)[0].spec
+    return desired_policies(**section)[0].spec
 
 
 def test_policy_and_binding_match_the_golden_file() -> None:
-    objects = wishes(
+    objects = desired_policies(
         serviceAccounts=["default", "builder", "default"],
         namespaces={
             "exclude": ["kube-*", "team-[ab]-?", "Never*"],
@@ -88,7 +88,7 @@ def test_a_hyphen_does_not_separate_namespace_and_name() -> None:
 
 
 def test_removal_is_in_reverse_order_and_needs_no_spec() -> None:
-    created, removed = wishes(), plan_no_admission(asking())
+    created, removed = desired_policies(), plan_no_admission(asking())
     assert [desired.kind for desired in created] == list(AdmissionKind)
     assert [(desired.kind, desired.name, desired.labels) for desired in reversed(removed)] == [
         (desired.kind, desired.name, desired.labels) for desired in created
@@ -117,7 +117,7 @@ def test_a_foreign_policy_of_the_same_name_is_refused_with_a_remedy() -> None:
 
 
 def test_an_added_field_is_a_difference() -> None:
-    (desired, _) = wishes()
+    (desired, _) = desired_policies()
     assert desired.is_met_by(ObservedPolicy("uid", "1", desired.labels, dict(desired.spec)))
     added = {**desired.spec, "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}
     assert not desired.is_met_by(ObservedPolicy("uid", "1", desired.labels, added))

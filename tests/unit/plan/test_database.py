@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.api.charts import DatabaseKind, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.database import (
     AlterRole,
@@ -25,7 +26,6 @@ from harbor_operator.model.database import (
     OwnPublicSchema,
     RevokePublicConnect,
 )
-from harbor_operator.plan.charts import DatabaseKind, chart_era
 from harbor_operator.plan.database import plan_changes, plan_database, plan_removal
 from tests.fakes.postgres import admin, marked
 
@@ -78,10 +78,10 @@ def test_without_a_section_there_is_nothing_to_plan() -> None:
 
 
 def test_every_minor_from_2_to_19_is_known_and_nothing_else() -> None:
-    known = [chart_era(f"1.{minor}.3") for minor in range(2, 20)]
-    assert [era.minor for era in known if era] == list(range(2, 20))
-    assert all(era and era.databases[0] is DatabaseKind.CORE for era in known)
-    assert [chart_era(version) for version in ("1.1.0", "1.20.0", "2.0.0", "1.19", "1.19.1-rc1")] == [None] * 5
+    known = [find_chart(f"1.{minor}.3") for minor in range(2, 20)]
+    assert [chart.minor for chart in known if chart] == list(range(2, 20))
+    assert all(chart and chart.databases[0] is DatabaseKind.CORE for chart in known)
+    assert [find_chart(version) for version in ("1.1.0", "1.20.0", "2.0.0", "1.19", "1.19.1-rc1")] == [None] * 5
 
 
 def test_an_empty_server() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     Action,
     DesiredRelease,
+    ObservedRelease,
     ReleaseState,
     Revision,
     StoredRelease,
@@ -18,12 +18,13 @@ from harbor_operator.model.release import (
     UserValues,
 )
 from harbor_operator.plan import names
-from harbor_operator.plan.helm_storage import read_payload, read_revisions, unlock_patch
+from harbor_operator.plan.helm_storage import read_payload
 from harbor_operator.plan.release import (
     ACTION_FOR,
-    check_succession,
+    check_change,
     determine_state,
     failures_in_a_row,
+    first_difference,
     plan_release,
     retry_delay,
     unwrap_secrets,
@@ -33,6 +34,7 @@ from tests.fakes.helm import release_payload
 from tests.fakes.release import registry, release_secrets
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+OWNER = names.owner_labels(registry())
 
 
 def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> DesiredRelease | Blocked:
@@ -54,6 +56,10 @@ def stored(of: DesiredRelease, **changes: Any) -> StoredRelease:
 def revision(status: str, of: DesiredRelease | None = None, number: int = 1, owner: str = "cr") -> Revision:
     labels = names.owner_labels(registry()) | {names.REGISTRY_NAME: owner}
     return Revision(number, status, (of or desired()).digest, labels)
+
+
+def deployed(release: DesiredRelease) -> ObservedRelease:
+    return ObservedRelease([revision("deployed", release)], None, stored(release))
 
 
 STATES = [
@@ -80,7 +86,7 @@ STATES = [
 def test_each_state_has_one_action(
     revisions: list[Revision], newest: StoredRelease | None, state: ReleaseState, action: Action
 ) -> None:
-    assert determine_state(revisions, newest, desired(), names.owner_labels(registry())) is state
+    assert determine_state(ObservedRelease(revisions, None, newest), desired(), OWNER) is state
     assert ACTION_FOR[state] is action
 
 
@@ -95,7 +101,7 @@ def test_nulls_of_the_user_do_not_make_a_release_outdated() -> None:
     core = {key: value for key, value in unwrap_secrets(wanted.values)["core"].items() if value is not None}
     newest = stored(wanted, config={**kept, "core": core})
     assert (
-        determine_state([revision("deployed", wanted)], newest, wanted, names.owner_labels(registry()))
+        determine_state(ObservedRelease([revision("deployed", wanted)], None, newest), wanted, OWNER)
         is ReleaseState.DEPLOYED
     )
 
@@ -113,7 +119,7 @@ def test_digest_is_stable_and_follows_chart_values_and_secrets() -> None:
     assert names.owner_labels(registry()).items() <= base.labels.items()
 
 
-def test_hidden_values_are_on_the_list_of_what_must_not_be_seen() -> None:
+def test_secret_leaves_are_redacted() -> None:
     user = UserValues(
         "Secret 'x' key 'y'",
         {"trivy": {"gitHubToken": SecretStr("tokentoken"), "severity": SecretStr("no")}},
@@ -154,58 +160,34 @@ def test_charts_that_do_not_fit_are_blocked(version: str, spec: dict[str, Any], 
         ("1.19.1", "1.18.4", Reason.UPGRADE_REFUSED),
     ],
 )
-def test_versions_follow_each_other_or_not(installed: str, wanted: str, reason: Reason | None) -> None:
-    finding = check_succession(stored(desired(installed)), desired(wanted))
+def test_upgrades_skip_at_most_one_minor_and_never_go_back(installed: str, wanted: str, reason: Reason | None) -> None:
+    finding = check_change(ReleaseState.OUTDATED, deployed(desired(installed)), desired(wanted))
     assert (finding.reason if finding else None) is reason
 
 
 def test_another_storage_type_is_blocked() -> None:
-    before = stored(desired(storage={"filesystem": {"size": "1Gi"}}))
-    finding = check_succession(before, desired())
+    before = deployed(desired(storage={"filesystem": {"size": "1Gi"}}))
+    finding = check_change(ReleaseState.OUTDATED, before, desired())
     assert finding
     assert finding.reason is Reason.STORAGE_TYPE_CHANGED
     assert "'filesystem'" in finding.message
     assert "'swift'" in finding.message
 
 
-def test_failures_are_counted_for_this_wish_only() -> None:
+def test_failures_are_counted_for_this_digest_only() -> None:
     now, before = desired(), desired("1.18.4")
     history = [revision("failed", before, 1), revision("failed", now, 2), revision("failed", now, 3)]
-    assert failures_in_a_row(history, now.digest) == 2
-    assert failures_in_a_row(history, before.digest) == 0
-    assert failures_in_a_row([], now.digest) == 0
+    assert failures_in_a_row(ObservedRelease(history), now.digest) == 2
+    assert failures_in_a_row(ObservedRelease(history), before.digest) == 0
+    assert failures_in_a_row(ObservedRelease([]), now.digest) == 0
 
 
-def test_retries_grow_apart_up_to_a_quarter_of_an_hour() -> None:
+def test_retry_delay_doubles_up_to_a_maximum() -> None:
     assert [retry_delay(n) for n in (0, 1, 2, 3, 50)] == [0.0, 10.0, 20.0, 40.0, 900.0]
 
 
-def test_revisions_are_read_from_labels_in_order_of_number() -> None:
-    labels = {"status": "deployed", "harbor-operator.io/values": "d"}
-    found = [("sh.helm.release.v1.cr.v10", labels), ("sh.helm.release.v1.cr.v9", {}), ("other", labels)]
-    assert read_revisions(found) == [Revision(9, "", ""), Revision(10, "deployed", "d", labels)]
-
-
-def test_payload_tells_what_is_asked_of_it() -> None:
-    observed = stored(desired(), description="Upgrade complete")
-    assert observed.chart_version == "1.19.1"
-    assert observed.harbor_version == "2.15.1"
-    assert observed.config["externalURL"] == "https://cr.example.com"
-    assert observed.changed_at == NOON.replace(microsecond=123456)
-    assert observed.description == "Upgrade complete"
-
-
-@pytest.mark.parametrize("payload", ["", "hush", base64.b64encode(b"hush").decode(), "H4sIAAAA"])
-def test_garbage_is_not_a_release(payload: str) -> None:
-    with pytest.raises(ValueError, match="not a release"):
-        read_payload(SecretStr(payload))
-
-
-def test_unlocking_marks_label_and_payload_and_keeps_the_rest() -> None:
+def test_the_first_stored_difference_is_found_without_its_value() -> None:
     wanted = desired()
-    patch = unlock_patch(SecretStr(release_payload(wanted, "pending-upgrade", NOON, 3)))
-    assert patch["metadata"]["labels"] == {"status": "failed"}
-    payload = base64.b64decode(patch["data"]["release"]).decode()
-    observed = read_payload(SecretStr(payload))
-    assert observed.config == unwrap_secrets(wanted.values)
-    assert observed.description.startswith("marked as failed")
+    assert first_difference(wanted, stored(wanted)) == ""
+    changed = {**unwrap_secrets(wanted.values), "core": {"secretName": "x"}}
+    assert first_difference(wanted, stored(wanted, config=changed)).startswith("core.")

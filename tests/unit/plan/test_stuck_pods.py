@@ -22,7 +22,7 @@ def test_a_pod_older_than_the_reference_is_evicted() -> None:
     assert decide_eviction(STUCK, POLICY, INHERITED) is EvictionDecision.EVICT
 
 
-def test_references_that_the_account_had_before_ours_are_no_obstacle() -> None:
+def test_references_that_the_account_had_before_ours_do_not_prevent_an_eviction() -> None:
     early = replace(STUCK, references=("theirs",))
     assert decide_eviction(early, POLICY, ("theirs", "harbor-pull")) is EvictionDecision.EVICT
 

@@ -1,4 +1,4 @@
-"""Each test is one row: a world before, an outcome; the world after is the world before."""
+"""One case per test: servers before, and the outcome; nothing is written."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_cluster() -> None:
 async def test_eviction_is_a_warning() -> None:
     observed = ObservedCache("Redis 7", eviction="volatile-lru")
     outcome = await CacheStep(FakeKube(), FakeRedis({PRIMARY: FakeNode(observed)})).reconcile(PLAIN)
-    assert [caution.code for caution in outcome.warnings] == [Reason.CACHE_EVICTS_KEYS]
+    assert [warning.code for warning in outcome.warnings] == [Reason.CACHE_EVICTS_KEYS]
 
 
 async def test_a_server_that_is_down() -> None:
@@ -112,7 +112,7 @@ async def test_sentinels_lead_to_the_primary() -> None:
 async def test_a_silent_sentinel_is_a_warning() -> None:
     outcome = await CacheStep(FakeKube(), _watched(*SENTINELS[1:])).reconcile(WATCHED)
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.warnings] == [Reason.CACHE_UNREACHABLE]
+    assert [warning.code for warning in outcome.warnings] == [Reason.CACHE_UNREACHABLE]
     assert "'s1:26379'" in outcome.warnings[0].message
 
 
@@ -135,7 +135,7 @@ async def test_a_sentinel_that_demands_a_password() -> None:
     assert outcome.reason is Reason.SENTINEL_REQUIRES_PASSWORD
 
 
-async def test_a_primary_that_the_sentinels_name_is_judged_too() -> None:
+async def test_a_primary_that_the_sentinels_name_is_checked_too() -> None:
     redis = _watched(*SENTINELS)
     redis.nodes[PRIMARY] = FakeNode(ObservedCache("Redis 7", is_primary=False))
     outcome = await CacheStep(FakeKube(), redis).reconcile(WATCHED)

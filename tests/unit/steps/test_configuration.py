@@ -16,17 +16,17 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.kube import FakeKube
 
-WISHED = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
+PROJECTS = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
 
 
 def _registry(projects: list[dict[str, Any]] | None = None, **spec: Any) -> HarborRegistry:
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
-    desired = {"externalURL": "https://cr.example.com", "projects": WISHED if projects is None else projects, **spec}
+    desired = {"externalURL": "https://cr.example.com", "projects": PROJECTS if projects is None else projects, **spec}
     return HarborRegistry.parse({"metadata": metadata, "spec": desired})
 
 
 @dataclass
-class World:
+class ConfigurationFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
 
@@ -36,91 +36,91 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def fixture() -> ConfigurationFixture:
+    return ConfigurationFixture()
 
 
-async def test_a_missing_project_is_made_and_a_second_pass_writes_nothing(world: World) -> None:
-    first = await world.step.reconcile(_registry())
+async def test_a_missing_project_is_made_and_a_second_pass_writes_nothing(fixture: ConfigurationFixture) -> None:
+    first = await fixture.step.reconcile(_registry())
     assert first == Done("2 projects are as the spec says")
-    assert world.harbor.writes == ["create project team"]
-    assert world.harbor.projects["team"].storage_limit == 50 * GIB
-    assert not world.harbor.projects["team"].public
-    world.harbor.writes.clear()
-    assert await world.step.reconcile(_registry()) == first
-    assert world.harbor.writes == []
+    assert fixture.harbor.writes == ["create project team"]
+    assert fixture.harbor.projects["team"].storage_limit == 50 * GIB
+    assert not fixture.harbor.projects["team"].public
+    fixture.harbor.writes.clear()
+    assert await fixture.step.reconcile(_registry()) == first
+    assert fixture.harbor.writes == []
 
 
-async def test_only_what_differs_is_written(world: World) -> None:
-    world.harbor.projects["library"].public = False
-    world.harbor.projects["team"] = StoredProject(8, public=False, storage_limit=GIB)
-    await world.step.reconcile(_registry())
-    assert world.harbor.writes == ["set public library", "set quota 8"]
+async def test_only_what_differs_is_written(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.projects["library"].public = False
+    fixture.harbor.projects["team"] = StoredProject(8, public=False, storage_limit=GIB)
+    await fixture.step.reconcile(_registry())
+    assert fixture.harbor.writes == ["set public library", "set quota 8"]
 
 
-async def test_a_quota_that_is_no_longer_wished_is_lifted(world: World) -> None:
-    world.harbor.projects["team"] = StoredProject(8, public=False, storage_limit=GIB)
-    await world.step.reconcile(_registry([{"name": "team"}]))
-    assert world.harbor.projects["team"].storage_limit == -1
+async def test_a_quota_that_is_no_longer_in_the_spec_is_removed(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.projects["team"] = StoredProject(8, public=False, storage_limit=GIB)
+    await fixture.step.reconcile(_registry([{"name": "team"}]))
+    assert fixture.harbor.projects["team"].storage_limit == -1
 
 
-async def test_projects_of_others_are_never_touched(world: World) -> None:
-    world.harbor.projects["theirs"] = StoredProject(8, public=True, storage_limit=GIB)
-    await world.step.reconcile(_registry())
-    outcome = await world.step.teardown(_registry())
+async def test_projects_of_others_are_never_touched(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.projects["theirs"] = StoredProject(8, public=True, storage_limit=GIB)
+    await fixture.step.reconcile(_registry())
+    outcome = await fixture.step.teardown(_registry())
     assert isinstance(outcome, Done)
-    assert {"theirs", "team", "library"} == set(world.harbor.projects)
+    assert {"theirs", "team", "library"} == set(fixture.harbor.projects)
 
 
-async def test_no_projects_are_not_requested_and_nothing_is_asked(world: World) -> None:
-    world.harbor.down = True
-    assert await world.step.reconcile(_registry([])) == NOT_REQUESTED
+async def test_no_projects_are_not_requested_and_send_no_request(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.down = True
+    assert await fixture.step.reconcile(_registry([])) == NOT_REQUESTED
 
 
-async def test_the_secret_is_missing(world: World) -> None:
-    world.kube.secrets.clear()
+async def test_the_secret_is_missing(fixture: ConfigurationFixture) -> None:
+    fixture.kube.secrets.clear()
     with pytest.raises(Refused) as refused:
-        await world.step.reconcile(_registry(adminPasswordSecretRef={"name": "cr-admin"}))
+        await fixture.step.reconcile(_registry(adminPasswordSecretRef={"name": "cr-admin"}))
     assert refused.value.reason is Reason.SECRET_MISSING
     assert "'cr-admin'" in str(refused.value)
 
 
-async def test_a_wrong_password_says_why_it_may_be_wrong(world: World) -> None:
-    world.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
-    outcome = await world.step.reconcile(_registry())
+async def test_a_wrong_password_says_why_it_may_be_wrong(fixture: ConfigurationFixture) -> None:
+    fixture.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.ADMIN_CREDENTIALS_REJECTED
     assert "at the first start only" in outcome.message
     assert "Wrong-pass-1" not in outcome.message
 
 
-async def test_a_read_only_harbor_blocks_changes_only(world: World) -> None:
-    world.harbor.read_only = True
-    outcome = await world.step.reconcile(_registry())
+async def test_a_read_only_harbor_blocks_changes_only(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.read_only = True
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.REGISTRY_READ_ONLY
-    done = await world.step.reconcile(_registry(WISHED[:1]))
+    done = await fixture.step.reconcile(_registry(PROJECTS[:1]))
     assert isinstance(done, Done)
-    assert [caution.code for caution in done.warnings] == [Reason.REGISTRY_READ_ONLY]
-    assert world.harbor.writes == []
+    assert [warning.code for warning in done.warnings] == [Reason.REGISTRY_READ_ONLY]
+    assert fixture.harbor.writes == []
 
 
-async def test_a_quota_where_none_are_kept_is_refused(world: World) -> None:
-    world.harbor.keeps_quotas = False
-    world.harbor.projects["team"] = StoredProject(8, public=False)
+async def test_a_quota_where_none_are_kept_is_refused(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.keeps_quotas = False
+    fixture.harbor.projects["team"] = StoredProject(8, public=False)
     with pytest.raises(Refused) as refused:
-        await world.step.reconcile(_registry())
+        await fixture.step.reconcile(_registry())
     assert refused.value.reason is Reason.PROJECT_REFUSED
 
 
-async def test_a_project_named_twice_is_refused_before_anything_is_written(world: World) -> None:
-    outcome = await world.step.reconcile(_registry([{"name": "a"}, {"name": "a", "public": True}]))
+async def test_a_project_named_twice_is_refused_before_anything_is_written(fixture: ConfigurationFixture) -> None:
+    outcome = await fixture.step.reconcile(_registry([{"name": "a"}, {"name": "a", "public": True}]))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.PROJECT_REFUSED
-    assert world.harbor.writes == []
+    assert fixture.harbor.writes == []
 
 
-async def test_a_harbor_that_is_down_is_unavailable(world: World) -> None:
-    world.harbor.down = True
+async def test_a_harbor_that_is_down_is_unavailable(fixture: ConfigurationFixture) -> None:
+    fixture.harbor.down = True
     with pytest.raises(Unavailable):
-        await world.step.reconcile(_registry())
+        await fixture.step.reconcile(_registry())

@@ -1,4 +1,4 @@
-"""Each test is one row: a Harbor as a client meets it, and the outcome."""
+"""One case per test: a Harbor as a client sees it, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.model.reachability import Component, TlsFault, UploadResult, V2Response
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.reachability import RETRY_UNWELL, RETRY_UPLOAD, ReachabilityStep
+from harbor_operator.steps.reachability import RETRY_BLOCKED, RETRY_PENDING, ReachabilityStep
 from tests.fakes.harbor import FakeHarbor, StoredRobot
 from tests.fakes.kube import FakeKube
 
@@ -30,7 +30,7 @@ def _registry(generation: int = 1, reachable: int = 0, **spec: Any) -> HarborReg
 
 
 @dataclass
-class World:
+class ReachabilityFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
     now: datetime = NOON
@@ -50,165 +50,167 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def fixture() -> ReachabilityFixture:
+    return ReachabilityFixture()
 
 
-async def test_a_registry_that_answers_is_done_with_its_version(world: World) -> None:
-    outcome = await world.step.reconcile(_registry())
+async def test_a_registry_that_answers_is_done_with_its_version(fixture: ReachabilityFixture) -> None:
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Done)
     assert outcome.facts.harbor_version == "2.15.2"
     assert outcome.warnings == ()
 
 
-async def test_a_second_pass_writes_nothing_and_uploads_nothing(world: World) -> None:
-    world.robot()
-    first = await world.step.reconcile(_registry())
-    uploads = list(world.harbor.uploads)
+async def test_a_second_pass_writes_nothing_and_uploads_nothing(fixture: ReachabilityFixture) -> None:
+    fixture.robot()
+    first = await fixture.step.reconcile(_registry())
+    uploads = list(fixture.harbor.uploads)
     assert uploads == ["library/harbor-operator-probe"]
-    assert await world.step.reconcile(_registry()) == first
-    assert world.harbor.uploads == uploads
-    assert world.harbor.writes == world.kube.writes == []
+    assert await fixture.step.reconcile(_registry()) == first
+    assert fixture.harbor.uploads == uploads
+    assert fixture.harbor.writes == fixture.kube.writes == []
 
 
-async def test_after_a_restart_only_a_spec_that_was_not_reachable_is_tried_again(world: World) -> None:
-    await world.step.reconcile(_registry(generation=2, reachable=2))
-    assert world.harbor.uploads == []
-    await world.step.reconcile(_registry(generation=3, reachable=2))
-    assert world.harbor.uploads == ["library/harbor-operator-probe"]
+async def test_after_a_restart_only_a_spec_that_was_not_reachable_is_tried_again(fixture: ReachabilityFixture) -> None:
+    await fixture.step.reconcile(_registry(generation=2, reachable=2))
+    assert fixture.harbor.uploads == []
+    await fixture.step.reconcile(_registry(generation=3, reachable=2))
+    assert fixture.harbor.uploads == ["library/harbor-operator-probe"]
 
 
-async def test_a_changed_spec_is_tried_with_an_upload_again(world: World) -> None:
-    await world.step.reconcile(_registry(1))
-    await world.step.reconcile(_registry(2))
-    assert len(world.harbor.uploads) == 2
+async def test_a_changed_spec_is_tried_with_an_upload_again(fixture: ReachabilityFixture) -> None:
+    await fixture.step.reconcile(_registry(1))
+    await fixture.step.reconcile(_registry(2))
+    assert len(fixture.harbor.uploads) == 2
 
 
-async def test_without_a_password_it_looks_as_anybody(world: World) -> None:
-    world.kube.secrets.clear()
-    outcome = await world.step.reconcile(_registry())
+async def test_without_a_password_it_observes_anonymously(fixture: ReachabilityFixture) -> None:
+    fixture.kube.secrets.clear()
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Done)
     assert outcome.facts.harbor_version is None
-    assert world.harbor.uploads == []
+    assert fixture.harbor.uploads == []
 
 
-async def test_a_wrong_admin_password_is_not_its_business(world: World) -> None:
-    world.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+async def test_a_wrong_admin_password_is_left_to_the_configuration_step(fixture: ReachabilityFixture) -> None:
+    fixture.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_a_rejected_robot_is_left_to_the_step_that_can_mend_it(world: World) -> None:
-    world.robot().secret = "Somebody-changed-1"
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+async def test_a_rejected_robot_is_left_to_the_step_that_can_replace_it(fixture: ReachabilityFixture) -> None:
+    fixture.robot().secret = "Changed-elsewhere-1"
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_nobody_answers(world: World) -> None:
-    world.harbor.down = True
+async def test_no_answer(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.down = True
     with pytest.raises(Unavailable) as unavailable:
-        await world.step.reconcile(_registry())
+        await fixture.step.reconcile(_registry())
     assert unavailable.value.reason is Reason.REGISTRY_UNREACHABLE
 
 
-async def test_an_untrusted_certificate_blocks(world: World) -> None:
-    assert world.harbor.certificate is not None
-    world.harbor.certificate = replace(world.harbor.certificate, fault=TlsFault.UNTRUSTED, detail="self-signed")
-    outcome = await world.step.reconcile(_registry())
+async def test_an_untrusted_certificate_blocks(fixture: ReachabilityFixture) -> None:
+    assert fixture.harbor.certificate is not None
+    fixture.harbor.certificate = replace(fixture.harbor.certificate, fault=TlsFault.UNTRUSTED, detail="self-signed")
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.CERTIFICATE_UNTRUSTED
 
 
-async def test_a_certificate_that_ends_soon_is_a_caution(world: World) -> None:
-    assert world.harbor.certificate is not None
-    world.harbor.certificate = replace(world.harbor.certificate, not_after=NOON + timedelta(days=3))
-    outcome = await world.step.reconcile(_registry())
+async def test_a_certificate_that_ends_soon_is_a_warning(fixture: ReachabilityFixture) -> None:
+    assert fixture.harbor.certificate is not None
+    fixture.harbor.certificate = replace(fixture.harbor.certificate, not_after=NOON + timedelta(days=3))
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Done)
-    assert [caution.code for caution in outcome.warnings] == [Reason.CERTIFICATE_EXPIRING]
+    assert [warning.code for warning in outcome.warnings] == [Reason.CERTIFICATE_EXPIRING]
 
 
-async def test_a_missing_ca_is_refused_by_name(world: World) -> None:
+async def test_a_missing_ca_is_refused_by_name(fixture: ReachabilityFixture) -> None:
     with pytest.raises(Refused) as refused:
-        await world.step.reconcile(_registry(caSecretRef={"name": "cr-ca"}))
+        await fixture.step.reconcile(_registry(caSecretRef={"name": "cr-ca"}))
     assert refused.value.reason is Reason.SECRET_MISSING
     assert "'cr-ca'" in str(refused.value)
-    world.kube.put("intra", "cr-ca", {"other": "x"})
+    fixture.kube.put("intra", "cr-ca", {"other": "x"})
     with pytest.raises(Refused) as refused:
-        await world.step.reconcile(_registry(caSecretRef={"name": "cr-ca"}))
+        await fixture.step.reconcile(_registry(caSecretRef={"name": "cr-ca"}))
     assert refused.value.reason is Reason.SECRET_KEY_MISSING
 
 
-async def test_a_token_service_elsewhere_blocks(world: World) -> None:
-    world.harbor.v2_response = V2Response(401, 'Bearer realm="http://core:80/service/token",service="harbor-registry"')
-    outcome = await world.step.reconcile(_registry())
+async def test_a_token_service_elsewhere_blocks(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.v2_response = V2Response(
+        401, 'Bearer realm="http://core:80/service/token",service="harbor-registry"'
+    )
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.TOKEN_SERVICE_MISMATCH
 
 
-async def test_an_ill_part_is_pending(world: World) -> None:
-    world.harbor.health = (Component("jobservice", healthy=False),)
-    outcome = await world.step.reconcile(_registry())
+async def test_an_unhealthy_component_is_pending(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.health = (Component("jobservice", healthy=False),)
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.REGISTRY_UNHEALTHY
     assert "jobservice" in outcome.message
 
 
-async def test_tokens_that_are_not_accepted_block(world: World) -> None:
-    world.robot()
-    world.harbor.accepts_tokens = False
-    outcome = await world.step.reconcile(_registry())
+async def test_tokens_that_are_not_accepted_block(fixture: ReachabilityFixture) -> None:
+    fixture.robot()
+    fixture.harbor.accepts_tokens = False
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.TOKEN_SERVICE_MISMATCH
 
 
-async def test_an_image_is_pulled_where_there_is_one(world: World) -> None:
-    world.robot()
-    world.harbor.projects["library"].images.append("library/app:one")
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+async def test_an_image_is_pulled_where_there_is_one(fixture: ReachabilityFixture) -> None:
+    fixture.robot()
+    fixture.harbor.projects["library"].images.append("library/app:one")
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_a_body_limit_blocks_until_it_is_lifted(world: World) -> None:
-    good, world.harbor.upload = world.harbor.upload, UploadResult(413)
-    outcome = await world.step.reconcile(_registry())
+async def test_a_body_limit_blocks_until_it_is_lifted(fixture: ReachabilityFixture) -> None:
+    good, fixture.harbor.upload = fixture.harbor.upload, UploadResult(413)
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.PROXY_BODY_LIMIT
-    world.harbor.upload = good
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+    fixture.harbor.upload = good
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_a_started_upload_that_failed_is_tried_again_after_a_while(world: World) -> None:
-    good, world.harbor.upload = world.harbor.upload, UploadResult(202, "http://cr.example.com/v2/x", 202)
-    outcome = await world.step.reconcile(_registry())
+async def test_a_started_upload_that_failed_is_tried_again_after_a_while(fixture: ReachabilityFixture) -> None:
+    good, fixture.harbor.upload = fixture.harbor.upload, UploadResult(202, "http://cr.example.com/v2/x", 202)
+    outcome = await fixture.step.reconcile(_registry())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.UPLOAD_LOCATION_MISMATCH
-    world.harbor.upload = good
-    assert await world.step.reconcile(_registry()) == outcome
-    assert len(world.harbor.uploads) == 1
-    world.now += RETRY_UPLOAD
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+    fixture.harbor.upload = good
+    assert await fixture.step.reconcile(_registry()) == outcome
+    assert len(fixture.harbor.uploads) == 1
+    fixture.now += RETRY_BLOCKED
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
 async def test_a_registry_that_was_just_replaced_is_tried_again_soon_and_one_that_stays_ill_ever_later(
-    world: World,
+    fixture: ReachabilityFixture,
 ) -> None:
-    good, world.harbor.upload = world.harbor.upload, UploadResult(202, "https://cr.example.com/v2/x", 502)
-    for tries, wait in enumerate((RETRY_UNWELL, 2 * RETRY_UNWELL, 4 * RETRY_UNWELL), start=1):
-        outcome = await world.step.reconcile(_registry())
+    good, fixture.harbor.upload = fixture.harbor.upload, UploadResult(202, "https://cr.example.com/v2/x", 502)
+    for tries, wait in enumerate((RETRY_PENDING, 2 * RETRY_PENDING, 4 * RETRY_PENDING), start=1):
+        outcome = await fixture.step.reconcile(_registry())
         assert isinstance(outcome, Pending)
         assert outcome.reason is Reason.REGISTRY_UNHEALTHY
-        world.now += wait - timedelta(seconds=1)
-        assert await world.step.reconcile(_registry()) == outcome
-        assert len(world.harbor.uploads) == tries
-        world.now += timedelta(seconds=1)
-    world.harbor.upload = good
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+        fixture.now += wait - timedelta(seconds=1)
+        assert await fixture.step.reconcile(_registry()) == outcome
+        assert len(fixture.harbor.uploads) == tries
+        fixture.now += timedelta(seconds=1)
+    fixture.harbor.upload = good
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_read_only_mode_does_not_make_it_unreachable(world: World) -> None:
-    world.harbor.read_only = True
-    assert isinstance(await world.step.reconcile(_registry()), Done)
+async def test_read_only_mode_does_not_make_it_unreachable(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.read_only = True
+    assert isinstance(await fixture.step.reconcile(_registry()), Done)
 
 
-async def test_dismantling_forgets_what_was_tried(world: World) -> None:
-    await world.step.reconcile(_registry())
-    assert isinstance(await world.step.teardown(_registry()), Done)
-    await world.step.reconcile(_registry())
-    assert len(world.harbor.uploads) == 2
+async def test_teardown_drops_the_result_of_the_upload(fixture: ReachabilityFixture) -> None:
+    await fixture.step.reconcile(_registry())
+    assert isinstance(await fixture.step.teardown(_registry()), Done)
+    await fixture.step.reconcile(_registry())
+    assert len(fixture.harbor.uploads) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harbor_operator.api.charts import SWIFT_RANGE
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
@@ -174,6 +175,6 @@ STORAGE: Mapping[Reason, Problem] = {
     Reason.SWIFT_UNSUPPORTED: Problem(
         "The chart version is not known to ship the Swift driver.",
         "The registry would panic with 'StorageDriver not registered: swift'.",
-        "Choose a chart version that the operator knows, 1.2 to 1.19.",
+        f"Choose a chart version with the Swift driver, {SWIFT_RANGE}.",
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harbor_operator.api.charts import SUPPORTED_RANGE
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
@@ -57,7 +58,7 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.CHART_VERSION_UNKNOWN: Problem(
         "This operator does not know the chart version.",
         "The operator has no verified values for it: keys can have moved.",
-        "Choose a version from 1.2 to 1.19, or upgrade the operator.",
+        f"Choose a version from {SUPPORTED_RANGE}, or upgrade the operator.",
     ),
     Reason.CHART_VERSION_REFUSED: Problem(
         "The chart version is known to be defective.",

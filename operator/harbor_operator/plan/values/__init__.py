@@ -1,7 +1,7 @@
-"""The values file of the Harbor chart: one function per section, one era per chart minor.
+"""The values file of the Harbor chart: one function per section, one chart minor at a time.
 
-Three layers, the lower giving way to the higher: defaults of ours that the user may change, the user's own values, and
-what the operator owns. A user's key that meets an owned one is refused by name, never silently overruled.
+There are three layers, each of which overrides the one before: the operator's defaults, the user's own values, and the
+values that the operator owns. A user's key that overlaps an owned one is refused by name, never silently overridden.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harbor_operator.plan.values.components import (
 from harbor_operator.plan.values.expose import expose_values, trust_values
 from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.storage import storage_defaults, storage_values
-from harbor_operator.plan.values.user import judge_user_values, merged
+from harbor_operator.plan.values.user import check_user_values, merge_values
 
 Section = Callable[[Inputs], Tree]
 
@@ -44,21 +44,21 @@ _OWNED: tuple[Section, ...] = (
 
 
 def plan_values(inputs: Inputs) -> Tree | Blocked:
-    """Returns the whole values file, the same for the same inputs, or why the user's part cannot be taken."""
+    """Returns the whole values file, the same for the same inputs, or why the user's values are refused."""
     sources = inputs.release_secrets.user_values
-    user = reduce(merged, (source.tree for source in sources), Tree())
+    user = reduce(merge_values, (source.tree for source in sources), Tree())
     inputs = replace(inputs, trivy=_is_on(user, "trivy"))
     owned = _all(_OWNED, inputs)
     storage = inputs.registry.spec.storage
     volume = storage is not None and storage.filesystem is not None
     for source in sources:
-        if finding := judge_user_values(source, inputs.era, owned, volume=volume):
+        if finding := check_user_values(source, inputs.chart, owned, volume=volume):
             return finding
-    return merged(merged(_all(_DEFAULTS, inputs), user), owned)
+    return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
 
 
 def _all(sections: tuple[Section, ...], inputs: Inputs) -> Tree:
-    return reduce(merged, (section(inputs) for section in sections), Tree())
+    return reduce(merge_values, (section(inputs) for section in sections), Tree())
 
 
 def _is_on(user: Tree, component: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harbor_operator.api.backends import Cache, Database
+from harbor_operator.api.charts import Feature
 from harbor_operator.model.release import GeneratedSecret, Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX
-from harbor_operator.plan.values.eras import Feature
 from harbor_operator.plan.values.inputs import Inputs
 
 
@@ -49,12 +49,12 @@ def _external_database(inputs: Inputs, database: Database) -> Tree:
         "sslmode": str(database.ssl_mode),
         "coreDatabase": database.names.core,
     }
-    if inputs.era.has(Feature.CLAIR):
+    if inputs.chart.supports(Feature.CLAIR):
         external["clairDatabase"] = database.names.clair
-    if inputs.era.has(Feature.NOTARY):
+    if inputs.chart.supports(Feature.NOTARY):
         external["notaryServerDatabase"] = database.names.notary_server
         external["notarySignerDatabase"] = database.names.notary_signer
-    if inputs.era.has(Feature.DATABASE_SECRET):
+    if inputs.chart.supports(Feature.DATABASE_SECRET):
         external["existingSecret"] = names.database_secret(inputs.registry)
     elif login:
         external["password"] = login.password
@@ -68,7 +68,7 @@ def _external_redis(inputs: Inputs, cache: Cache) -> Tree:
         "registryDatabaseIndex": REGISTRY_INDEX,
         **_redis_address(inputs, cache),
     }
-    if inputs.era.has(Feature.TRIVY):
+    if inputs.chart.supports(Feature.TRIVY):
         external["trivyAdapterIndex"] = TRIVY_INDEX
     if cache.tls:
         external["tlsOptions"] = {"enable": True}
@@ -78,7 +78,7 @@ def _external_redis(inputs: Inputs, cache: Cache) -> Tree:
 
 
 def _redis_address(inputs: Inputs, cache: Cache) -> Tree:
-    if not inputs.era.has(Feature.REDIS_ADDR):
+    if not inputs.chart.supports(Feature.REDIS_ADDR):
         host, _, port = cache.addresses[0].rpartition(":")
         return {"host": host, "port": port}
     address: Tree = {"addr": ",".join(cache.addresses)}

@@ -1,25 +1,25 @@
-"""Sections of Harbor's own processes, with every secret the chart would otherwise draw anew at each render."""
+"""Sections of Harbor's own processes, with every secret the chart would otherwise generate again at each render."""
 
 from __future__ import annotations
 
 from pydantic import SecretStr
 
+from harbor_operator.api.charts import Feature
 from harbor_operator.model.release import GeneratedSecret, RedisKey, Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import REGISTRY_USER
-from harbor_operator.plan.values.eras import Feature
 from harbor_operator.plan.values.inputs import Inputs
 
 
 def admin_values(inputs: Inputs) -> Tree:
     """Returns the first password of 'admin' and the key that encrypts secrets in the database."""
     values: Tree = {}
-    if inputs.era.has(Feature.ADMIN_PASSWORD_SECRET):
+    if inputs.chart.supports(Feature.ADMIN_PASSWORD_SECRET):
         values["existingSecretAdminPassword"] = names.admin_secret(inputs.registry)
         values["existingSecretAdminPasswordKey"] = names.admin_secret_key(inputs.registry)
     else:
         values["harborAdminPassword"] = inputs.release_secrets.admin_password
-    if inputs.era.has(Feature.SECRET_KEY_SECRET):
+    if inputs.chart.supports(Feature.SECRET_KEY_SECRET):
         values["existingSecretSecretKey"] = names.generated_secrets(inputs.registry)
     else:
         values["secretKey"] = inputs.release_secrets.generated[GeneratedSecret.SECRET_KEY]
@@ -27,15 +27,15 @@ def admin_values(inputs: Inputs) -> Tree:
 
 
 def core_values(inputs: Inputs) -> Tree:
-    """Returns the section of core; its token key pair comes from our Secret in every era."""
+    """Returns the section of core; its token key pair comes from our Secret for every chart."""
     core: Tree = {"secretName": names.generated_secrets(inputs.registry)}
-    if inputs.era.has(Feature.COMPONENT_SECRETS):
+    if inputs.chart.supports(Feature.COMPONENT_SECRETS):
         core["existingSecret"] = names.generated_secrets(inputs.registry)
         core["existingXsrfSecret"] = names.generated_secrets(inputs.registry)
         core["existingXsrfSecretKey"] = str(GeneratedSecret.CSRF)
     else:
         core["secret"] = inputs.release_secrets.generated[GeneratedSecret.CORE]
-        if inputs.era.has(Feature.XSRF_KEY):
+        if inputs.chart.supports(Feature.XSRF_KEY):
             core["xsrfKey"] = inputs.release_secrets.generated[GeneratedSecret.CSRF]
     return {"core": {**core, **_pod_values(inputs, "core"), **_redis_env(inputs, RedisKey.CORE, RedisKey.REGISTRY)}}
 
@@ -43,12 +43,12 @@ def core_values(inputs: Inputs) -> Tree:
 def jobservice_values(inputs: Inputs) -> Tree:
     """Returns the section of jobservice; it logs to the database, so it needs no volume."""
     jobs: Tree = {}
-    if inputs.era.has(Feature.COMPONENT_SECRETS):
+    if inputs.chart.supports(Feature.COMPONENT_SECRETS):
         jobs["existingSecret"] = names.generated_secrets(inputs.registry)
         jobs["existingSecretKey"] = str(GeneratedSecret.JOBSERVICE)
     else:
         jobs["secret"] = inputs.release_secrets.generated[GeneratedSecret.JOBSERVICE]
-    if inputs.era.has(Feature.JOB_LOGGERS):
+    if inputs.chart.supports(Feature.JOB_LOGGERS):
         jobs["jobLoggers"] = ["database"]
     else:
         jobs["jobLogger"] = "database"
@@ -59,12 +59,12 @@ def jobservice_values(inputs: Inputs) -> Tree:
 def registry_values(inputs: Inputs) -> Tree:
     """Returns the section of the registry and its controller."""
     section: Tree = {}
-    if inputs.era.has(Feature.COMPONENT_SECRETS):
+    if inputs.chart.supports(Feature.COMPONENT_SECRETS):
         section["existingSecret"] = names.generated_secrets(inputs.registry)
         section["existingSecretKey"] = str(GeneratedSecret.REGISTRY_HTTP)
     else:
         section["secret"] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_HTTP]
-    if inputs.era.has(Feature.REGISTRY_CREDENTIALS):
+    if inputs.chart.supports(Feature.REGISTRY_CREDENTIALS):
         section["credentials"] = _registry_credentials(inputs)
     env = _redis_env(inputs, RedisKey.REGISTRY_PASSWORD)
     if env:
@@ -74,7 +74,7 @@ def registry_values(inputs: Inputs) -> Tree:
 
 def exporter_values(inputs: Inputs) -> Tree:
     """Returns the section of the metrics exporter, which runs only if the user turns `metrics` on."""
-    if not inputs.era.has(Feature.EXPORTER):
+    if not inputs.chart.supports(Feature.EXPORTER):
         return {}
     return {"exporter": {**_pod_values(inputs, "exporter"), **_redis_env(inputs, RedisKey.EXPORTER)}}
 
@@ -82,17 +82,17 @@ def exporter_values(inputs: Inputs) -> Tree:
 def optional_defaults(inputs: Inputs) -> Tree:
     """Returns what may be turned on by the user and is off otherwise, and the path-only upload Locations."""
     optional = (Feature.TRIVY, Feature.NOTARY, Feature.CLAIR, Feature.CHARTMUSEUM)
-    values: Tree = {feature.value[0]: {"enabled": False} for feature in optional if inputs.era.has(feature)}
+    values: Tree = {feature.key: {"enabled": False} for feature in optional if inputs.chart.supports(feature)}
     return {**values, "registry": {"relativeurls": True}}
 
 
 def _registry_credentials(inputs: Inputs) -> Tree:
     credentials: Tree = {"username": REGISTRY_USER}
-    if inputs.era.has(Feature.REGISTRY_CREDENTIALS_SECRET):
+    if inputs.chart.supports(Feature.REGISTRY_CREDENTIALS_SECRET):
         return {**credentials, "existingSecret": names.generated_secrets(inputs.registry)}
     credentials["password"] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_PASSWORD]
     for feature, key in ((Feature.HTPASSWD_VALUE, "htpasswd"), (Feature.HTPASSWD_STRING, "htpasswdString")):
-        if inputs.era.has(feature):
+        if inputs.chart.supports(feature):
             credentials[key] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_HTPASSWD]
     return credentials
 

@@ -1,18 +1,18 @@
-"""Sections `externalURL`, `expose` and the CA bundles: how Harbor is reached, and whom it trusts."""
+"""Sections `externalURL`, `expose` and the CA bundles: how clients reach Harbor, and which CAs it trusts."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from harbor_operator.api.charts import Feature
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CA_KEY
-from harbor_operator.plan.values.eras import Feature
 from harbor_operator.plan.values.inputs import Inputs
 
 
 def expose_values(inputs: Inputs) -> Tree:
-    """Returns the address clients type, the way there, and the certificate shown on it."""
+    """Returns the external URL, how it is exposed, and its certificate."""
     registry = inputs.registry
     expose: Tree = {"type": registry.spec.expose.type, "tls": _tls_values(inputs)}
     if registry.spec.expose.type == "ingress":
@@ -23,11 +23,11 @@ def expose_values(inputs: Inputs) -> Tree:
 def trust_values(inputs: Inputs) -> Tree:
     """Returns the CAs that Harbor's pods trust, and the one that users may download from the portal."""
     values: Tree = {}
-    if inputs.release_secrets.ca_bundle and inputs.era.has(Feature.CA_BUNDLE):
+    if inputs.release_secrets.ca_bundle and inputs.chart.supports(Feature.CA_BUNDLE):
         values["caBundleSecretName"] = names.ca_secret(inputs.registry)
     own = inputs.registry.spec.ca_secret_ref
     # The chart mounts this Secret as it is and offers the file called ca.crt.
-    if own and own.key == CA_KEY and inputs.era.has(Feature.CA_DOWNLOAD):
+    if own and own.key == CA_KEY and inputs.chart.supports(Feature.CA_DOWNLOAD):
         values["caSecretName"] = own.name
     return values
 
@@ -36,14 +36,14 @@ def _tls_values(inputs: Inputs) -> Tree:
     secret = inputs.registry.spec.expose.tls_secret_name
     if not secret:
         return {"enabled": False}
-    if inputs.era.has(Feature.TLS_CERT_SOURCE):
+    if inputs.chart.supports(Feature.TLS_CERT_SOURCE):
         return {"enabled": True, "certSource": "secret", "secret": {"secretName": secret}}
     return {"enabled": True, "secretName": secret}
 
 
 def _ingress_values(inputs: Inputs) -> Tree:
     expose = inputs.registry.spec.expose
-    # Behind a proxy that ends TLS, a redirect to https would go round in circles.
+    # Behind a proxy that ends TLS, a redirect to https would loop.
     redirect = "true" if expose.tls_secret_name else "false"
     annotations = {
         "ingress.kubernetes.io/proxy-body-size": "0",
@@ -55,7 +55,7 @@ def _ingress_values(inputs: Inputs) -> Tree:
         "hosts": {"core": urlsplit(inputs.registry.spec.external_url).hostname},
         "annotations": annotations,
     }
-    if expose.ingress_class_name and inputs.era.has(Feature.INGRESS_CLASS):
+    if expose.ingress_class_name and inputs.chart.supports(Feature.INGRESS_CLASS):
         values["className"] = expose.ingress_class_name
     elif expose.ingress_class_name:
         annotations["kubernetes.io/ingress.class"] = expose.ingress_class_name

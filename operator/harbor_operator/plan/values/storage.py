@@ -1,19 +1,19 @@
-"""Sections `persistence` and `updateStrategy`: where the images lie, and which volumes that takes."""
+"""Sections `persistence` and `updateStrategy`: where the images are stored, and which volumes that needs."""
 
 from __future__ import annotations
 
 from harbor_operator.api.backends import Filesystem, Swift
+from harbor_operator.api.charts import Feature
 from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.values.eras import Feature
 from harbor_operator.plan.values.inputs import Inputs
 
 _MIB = 1024 * 1024
 
 
 def storage_values(inputs: Inputs) -> Tree:
-    """Returns the storage driver's settings; a volume of the registry only if images lie in one."""
+    """Returns the storage driver's settings; a volume of the registry only if it stores the images."""
     storage = inputs.registry.spec.storage
     swift, filesystem = (storage.swift, storage.filesystem) if storage else (None, None)
     images: Tree = {"type": "swift" if swift else "filesystem", "disableredirect": True}
@@ -25,11 +25,11 @@ def storage_values(inputs: Inputs) -> Tree:
 
 
 def storage_defaults(inputs: Inputs) -> Tree:
-    """Returns how pods that share a volume with their successor are replaced, and that the chart may use volumes."""
+    """Returns how pods that share a volume are replaced, and that the chart may use volumes."""
     storage = inputs.registry.spec.storage
     volume = storage is None or storage.filesystem is not None
     values: Tree = {"persistence": {"enabled": True}}
-    if inputs.era.has(Feature.UPDATE_STRATEGY):
+    if inputs.chart.supports(Feature.UPDATE_STRATEGY):
         values["updateStrategy"] = {"type": "Recreate" if volume else "RollingUpdate"}
     return values
 
@@ -45,7 +45,7 @@ def _swift_values(inputs: Inputs, swift: Swift) -> Tree:
         # A number would be printed by Helm as 2.097152e+07.
         "chunksize": str(swift.chunk_size_mib * _MIB),
     }
-    if inputs.era.has(Feature.SWIFT_SECRET):
+    if inputs.chart.supports(Feature.SWIFT_SECRET):
         values["existingSecret"] = names.storage_secret(inputs.registry)
     elif login:
         values["password"] = login.password

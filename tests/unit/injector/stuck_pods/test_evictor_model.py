@@ -60,11 +60,11 @@ class Evicting(RuleBasedStateMachine):
         if (pod := self.fixture.pods.pods.get((namespace, name))) and not pod.terminating:
             self.fixture.pods.put(replace(pod, terminating=True))
 
-    @rule(namespace=NAMESPACES, name=NAMES, unseen=st.booleans())
-    def start(self, namespace: str, name: str, unseen: bool) -> None:
+    @rule(namespace=NAMESPACES, name=NAMES, missed=st.booleans())
+    def start(self, namespace: str, name: str, missed: bool) -> None:
         if (namespace, name) in self.fixture.pods.pods:
             self.fixture.pods.remove(namespace, name)
-            if unseen:
+            if missed:
                 self.fixture.relist()
 
     @rule(namespace=NAMESPACES, account=ACCOUNTS, references=INHERITED)

@@ -1,0 +1,31 @@
+"""A stub for the small components of Harbor: answers some paths with 200 and all others with 404.
+
+`python http_stub.py PORT TEXT PATH...`; standard library only. Arguments that the chart appends become further paths.
+"""
+
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PORT, TEXT, *PATHS = sys.argv[1:]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers all paths with the same text."""
+
+    def do_GET(self) -> None:
+        """Answers one request."""
+        found = self.path in PATHS
+        body = TEXT.encode() if found else b"not found\n"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    # No request log: the probes never stop.
+    log_message = staticmethod(lambda *_: None)  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # PID 1 ignores signals without a handler
+    ThreadingHTTPServer(("", int(PORT)), Handler).serve_forever()

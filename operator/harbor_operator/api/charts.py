@@ -1,0 +1,172 @@
+"""What each minor version of the official chart supports: the one table to extend for a new chart.
+
+Read from the templates of every tag from 1.2.0 to 1.19.1. A version that is not listed is refused: its values were
+never checked. Everything that names chart versions (checks, descriptions of fields, pages) is generated from here, so
+the table belongs to the lowest layer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+_VERSION = re.compile(r"1\.(\d+)\.(\d+)")
+
+
+class DatabaseKind(StrEnum):
+    """A database of Harbor; the value is the field of `spec.database.names`."""
+
+    CORE = "core"
+    CLAIR = "clair"
+    NOTARY_SERVER = "notaryServer"
+    NOTARY_SIGNER = "notarySigner"
+
+
+class Minors(NamedTuple):
+    """A range of chart minors, both ends included; without an end, every later minor belongs to it."""
+
+    first: int
+    last: int | None = None
+
+    def includes(self, minor: int) -> bool:
+        """Whether the minor belongs to the range."""
+        return self.first <= minor and (self.last is None or minor <= self.last)
+
+
+class Feature(Enum):
+    """A values key of the chart, with the minors that read it.
+
+    The key keeps the members apart: members of equal value would be aliases of one another.
+    """
+
+    UPDATE_STRATEGY = ("updateStrategy", Minors(3))
+    XSRF_KEY = ("core.xsrfKey", Minors(3))
+    CA_BUNDLE = ("caBundleSecretName", Minors(4))
+    REGISTRY_CREDENTIALS = ("registry.credentials", Minors(4))
+    HTPASSWD_VALUE = ("registry.credentials.htpasswd", Minors(4, 7))
+    HTPASSWD_STRING = ("registry.credentials.htpasswdString", Minors(9))
+    REDIS_ADDR = ("redis.external.addr", Minors(5))
+    TLS_CERT_SOURCE = ("expose.tls.certSource", Minors(5))
+    CA_DOWNLOAD = ("caSecretName", Minors(5))
+    JOB_LOGGER = ("jobservice.jobLogger", Minors(2, 5))
+    JOB_LOGGERS = ("jobservice.jobLoggers", Minors(6))
+    EXPORTER = ("exporter", Minors(6))
+    INGRESS_CLASS = ("expose.ingress.className", Minors(9))
+    SECRET_KEY_SECRET = ("existingSecretSecretKey", Minors(10))
+    DATABASE_SECRET = ("database.external.existingSecret", Minors(10))
+    REGISTRY_CREDENTIALS_SECRET = ("registry.credentials.existingSecret", Minors(10))
+    ADMIN_PASSWORD_SECRET = ("existingSecretAdminPassword", Minors(12))
+    EXTRA_ENV = ("core.extraEnvVars", Minors(13))
+    COMPONENT_SECRETS = ("core.existingSecret", Minors(14))
+    SWIFT_SECRET = ("persistence.imageChartStorage.swift.existingSecret", Minors(14))
+    REDIS_TLS = ("redis.external.tlsOptions", Minors(17))
+    CLAIR = ("clair", Minors(2, 5))
+    TRIVY = ("trivy", Minors(4))
+    CHARTMUSEUM = ("chartmuseum", Minors(2, 11))
+    NOTARY = ("notary", Minors(2, 12))
+
+    @property
+    def key(self) -> str:
+        """The path in the values file."""
+        return self.value[0]
+
+    @property
+    def minors(self) -> Minors:
+        """The minors that read the key."""
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSupport:
+    """One minor of the chart; `min_postgres` is the oldest PostgreSQL major that its Harbor accepts."""
+
+    minor: int
+    harbor_minor: str
+    min_postgres: int
+    swift: bool = True
+
+    def supports(self, feature: Feature) -> bool:
+        """Whether charts of this minor read the key of the feature."""
+        return feature.minors.includes(self.minor)
+
+    @property
+    def databases(self) -> tuple[DatabaseKind, ...]:
+        """Every database that Harbor and its optional parts use."""
+        clair = (DatabaseKind.CLAIR,) if self.supports(Feature.CLAIR) else ()
+        notary = (DatabaseKind.NOTARY_SERVER, DatabaseKind.NOTARY_SIGNER) if self.supports(Feature.NOTARY) else ()
+        return (DatabaseKind.CORE, *clair, *notary)
+
+    @property
+    def top_level_keys(self) -> frozenset[str]:
+        """The keys that a values file may have at its top level."""
+        return frozenset(key for key, minors in _TOP_LEVEL_KEYS.items() if minors.includes(self.minor))
+
+
+# All of them ship a registry with the Swift driver (distribution 2.7 and 2.8).
+CHARTS = (
+    ChartSupport(2, "1.9", min_postgres=9),
+    ChartSupport(3, "1.10", min_postgres=9),
+    ChartSupport(4, "2.0", min_postgres=9),
+    ChartSupport(5, "2.1", min_postgres=9),
+    ChartSupport(6, "2.2", min_postgres=9),
+    ChartSupport(7, "2.3", min_postgres=9),
+    ChartSupport(8, "2.4", min_postgres=9),
+    ChartSupport(9, "2.5", min_postgres=10),
+    ChartSupport(10, "2.6", min_postgres=10),
+    ChartSupport(11, "2.7", min_postgres=10),
+    ChartSupport(12, "2.8", min_postgres=10),
+    ChartSupport(13, "2.9", min_postgres=12),
+    ChartSupport(14, "2.10", min_postgres=12),
+    ChartSupport(15, "2.11", min_postgres=12),
+    ChartSupport(16, "2.12", min_postgres=12),
+    ChartSupport(17, "2.13", min_postgres=12),
+    ChartSupport(18, "2.14", min_postgres=12),
+    ChartSupport(19, "2.15", min_postgres=12),
+)
+_BY_MINOR = {chart.minor: chart for chart in CHARTS}
+
+_IN_EVERY_CHART = (
+    "core database expose externalURL fullnameOverride harborAdminPassword imagePullPolicy imagePullSecrets jobservice"
+    " logLevel nameOverride nginx persistence portal proxy redis registry secretKey uaaSecretName"
+)
+_TOP_LEVEL_KEYS = {
+    **{key: Minors(2) for key in _IN_EVERY_CHART.split()},
+    "chartmuseum": Feature.CHARTMUSEUM.minors,
+    "clair": Feature.CLAIR.minors,
+    "notary": Feature.NOTARY.minors,
+    "updateStrategy": Feature.UPDATE_STRATEGY.minors,
+    "caBundleSecretName": Feature.CA_BUNDLE.minors,
+    "internalTLS": Minors(4),
+    "trivy": Feature.TRIVY.minors,
+    "caSecretName": Feature.CA_DOWNLOAD.minors,
+    "exporter": Feature.EXPORTER.minors,
+    "metrics": Minors(6),
+    "ipFamily": Minors(8),
+    "trace": Minors(8),
+    "enableMigrateHelmHook": Minors(9),
+    "cache": Minors(10),
+    "existingSecretSecretKey": Feature.SECRET_KEY_SECRET.minors,
+    "existingSecretAdminPassword": Feature.ADMIN_PASSWORD_SECRET.minors,
+    "existingSecretAdminPasswordKey": Feature.ADMIN_PASSWORD_SECRET.minors,
+    "containerSecurityContext": Minors(15),
+}
+
+
+def find_chart(version: str) -> ChartSupport | None:
+    """Returns what the chart version supports, or None for a version that is not in the table."""
+    found = _VERSION.fullmatch(version)
+    return _BY_MINOR.get(int(found.group(1))) if found else None
+
+
+def chart_range(minors: Minors) -> str:
+    """Returns a range of minors as messages write it: '1.A to 1.B'."""
+    last = CHARTS[-1].minor if minors.last is None else minors.last
+    return f"1.{minors.first} to 1.{last}"
+
+
+SUPPORTED_RANGE = chart_range(Minors(CHARTS[0].minor))
+SWIFT_RANGE = chart_range(Minors(CHARTS[0].minor, max(chart.minor for chart in CHARTS if chart.swift)))
+CLAIR_RANGE = chart_range(Feature.CLAIR.minors)
+NOTARY_RANGE = chart_range(Feature.NOTARY.minors)

@@ -1,0 +1,91 @@
+"""Questions that the end-to-end tests ask of the cluster, of Harbor and of the machine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lab.kubernetes_client import Manifest
+from lab.lab import Lab
+from lab.observer import Observer
+from lab.process import wait_until
+from lab.registry_fixture import RegistryFixture
+
+PULL_SECRET = "harbor-pull"
+
+
+def listed(lab: Lab, *arguments: str) -> list[Manifest]:
+    """Returns the objects that `kubectl get` prints with these arguments."""
+    found: list[Manifest] = json.loads(lab.control_plane.kubectl("get", *arguments, "-o", "json"))["items"]
+    return found
+
+
+def references(observer: Observer, namespace: str, account: str = "default") -> list[str]:
+    """Returns the `imagePullSecrets` of a service account, in order."""
+    found = observer.read(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}") or {}
+    return [entry["name"] for entry in found.get("imagePullSecrets", [])]
+
+
+def pull_secret(observer: Observer, namespace: str, name: str = PULL_SECRET) -> Manifest | None:
+    """Returns the Secret of this name, from any creator, or None."""
+    return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+
+
+def create_namespace(lab: Lab, observer: Observer, name: str) -> None:
+    """Creates a namespace and waits for its default service account."""
+    observer.create_namespace(name)
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    client = lab.control_plane.client
+    wait_until(lambda: client.answers(account), f"'{name}' has its default account", deadline=10)
+
+
+def remove_namespace(lab: Lab, name: str) -> None:
+    """Deletes a namespace and does not wait for its end."""
+    lab.control_plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+def wait_all_injected(fixture: RegistryFixture) -> None:
+    """Waits until the registry is ready and its status counts exactly the present namespaces. Raises LabError."""
+
+    def all_injected() -> bool:
+        namespaces = fixture.lab.control_plane.client.items("/api/v1/namespaces")
+        active = [item["metadata"]["name"] for item in namespaces if item["status"]["phase"] == "Active"]
+        total = len([name for name in active if not name.startswith("kube-")])
+        counts = fixture.registry.status()["pullSecrets"]
+        return counts["namespaces"] == counts["ready"] == total and fixture.registry.is_settled()
+
+    wait_until(all_injected, "the status counts every namespace", deadline=30, interval=0.2)
+
+
+def robots(fixture: RegistryFixture) -> list[Manifest]:
+    """Returns all robot accounts of Harbor, read as its administrator."""
+    password = fixture.registry.secret(f"hreg-{fixture.registry.name}-admin-password")["password"]
+    login = base64.b64encode(f"admin:{password}".encode()).decode()
+    url = f"{fixture.front.url}/api/v2.0/robots?page_size=100"
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})  # noqa: S310 - always https
+    tls = ssl.create_default_context(cafile=str(fixture.lab.authority.ca_path))
+    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310
+        found: list[Manifest] = json.load(answer)
+    return found
+
+
+def revisions(fixture: RegistryFixture) -> dict[str, Any]:
+    """Returns the status of each Helm revision of the release, by the name of its Secret."""
+    path = f"/api/v1/namespaces/{fixture.registry.namespace}/secrets?labelSelector=owner%3Dhelm"
+    found = fixture.lab.control_plane.client.items(path)
+    return {item["metadata"]["name"]: item["metadata"]["labels"]["status"] for item in found}
+
+
+def descendants(pid: int) -> list[int]:
+    """Returns the ids of all descendants of a process."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, thread.read_text().split()):
+                found += [child, *descendants(child)]
+    return found

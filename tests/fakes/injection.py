@@ -1,0 +1,58 @@
+"""The PullSecretInjection port in memory: records what is declared, and a test sets the progress."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.outcomes import PullSecretFacts
+from harbor_operator.ports.injection import PullSecretInjection
+
+
+class FakeInjection(PullSecretInjection):
+    """`desired` is what is declared, `withdrawn` what is being removed; a test sets `progress` and `left`."""
+
+    def __init__(self) -> None:
+        self.desired: dict[str, DesiredInjection] = {}
+        self.withdrawn: list[Claim] = []
+        self.progress: PullSecretFacts | None = None
+        self.left: dict[Claim, int | None] = {}
+        self.expecting: dict[str, bool] = {}
+        self.changes = 0
+
+    @override
+    def declare(self, desired: DesiredInjection) -> None:
+        if self.desired.get(desired.claim.registry_uid) != desired:
+            self.desired[desired.claim.registry_uid] = desired
+            self.changes += 1
+
+    @override
+    def withdraw(self, claim: Claim) -> None:
+        declared = self.desired.get(claim.registry_uid)
+        if declared is not None and declared.claim == claim:
+            del self.desired[claim.registry_uid]
+            self.changes += 1
+        if claim not in self.withdrawn:
+            self.withdrawn.append(claim)
+            self.changes += 1
+
+    @override
+    def abandon(self, registry_uid: str) -> None:
+        if self.desired.pop(registry_uid, None):
+            self.changes += 1
+
+    @override
+    def expect_policy_effect(self, registry_uid: str, *, attached: bool) -> None:
+        self.expecting[registry_uid] = attached
+
+    @override
+    def remaining(self, claim: Claim) -> int | None:
+        return self.left.get(claim, 0)
+
+    @override
+    async def wait_for_sync(self, claim: Claim, policy: float) -> None:
+        pass
+
+    @override
+    def read(self, claim: Claim) -> PullSecretFacts | None:
+        return self.progress if claim.registry_uid in self.desired else None

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.model.release import DesiredRelease, Revision, StoredRelease
+from harbor_operator.plan.helm_storage import MAX_PAYLOAD_BYTES, read_payload, read_revisions, unlock_patch
+from harbor_operator.plan.release import plan_release, unwrap_secrets
+from tests.fakes.helm import release_payload
+from tests.fakes.release import registry, release_secrets
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def planned() -> DesiredRelease:
+    wanted = registry("1.19.1")
+    assert wanted.spec.release
+    made = plan_release(wanted, wanted.spec.release, release_secrets())
+    assert isinstance(made, DesiredRelease)
+    return made
+
+
+DESIRED = planned()
+
+
+def stored(of: DesiredRelease, **changes: Any) -> StoredRelease:
+    return read_payload(SecretStr(release_payload(of, "deployed", NOON, 1, **changes)))
+
+
+def packed(text: bytes) -> SecretStr:
+    return SecretStr(base64.b64encode(gzip.compress(text)).decode())
+
+
+def test_revisions_are_read_from_labels_in_order_of_number() -> None:
+    labels = {"status": "deployed", "harbor-operator.io/values": "d"}
+    found = [("sh.helm.release.v1.cr.v10", labels), ("sh.helm.release.v1.cr.v9", {}), ("other", labels)]
+    assert read_revisions(found) == [Revision(9, "", ""), Revision(10, "deployed", "d", labels)]
+
+
+def test_payload_is_read() -> None:
+    observed = stored(DESIRED, description="Upgrade complete")
+    assert observed.chart_version == "1.19.1"
+    assert observed.harbor_version == "2.15.1"
+    assert observed.config["externalURL"] == "https://cr.example.com"
+    assert observed.changed_at == NOON.replace(microsecond=123456)
+    assert observed.description == "Upgrade complete"
+
+
+@pytest.mark.parametrize("payload", ["", "hush", base64.b64encode(b"hush").decode(), "H4sIAAAA"])
+def test_garbage_is_not_a_release(payload: str) -> None:
+    with pytest.raises(ValueError, match="not a release"):
+        read_payload(SecretStr(payload))
+
+
+def test_unlocking_marks_label_and_payload_and_keeps_the_rest() -> None:
+    wanted = DESIRED
+    patch = unlock_patch(SecretStr(release_payload(wanted, "pending-upgrade", NOON, 3)))
+    assert patch["metadata"]["labels"] == {"status": "failed"}
+    payload = base64.b64decode(patch["data"]["release"]).decode()
+    observed = read_payload(SecretStr(payload))
+    assert observed.config == unwrap_secrets(wanted.values)
+    assert observed.description.startswith("marked as failed")
+
+
+def test_a_payload_that_expands_beyond_the_limit_is_refused() -> None:
+    bomb = packed(b'{"config": {"a": "' + b"0" * (MAX_PAYLOAD_BYTES + 1) + b'"}}')
+    assert len(bomb.get_secret_value()) < MAX_PAYLOAD_BYTES / 500
+    with pytest.raises(ValueError, match="not a release"):
+        read_payload(bomb)
+
+
+def test_a_large_payload_within_the_limit_is_read() -> None:
+    release = {"chart": {"metadata": {"version": "1.19.1"}}, "manifest": "x" * (MAX_PAYLOAD_BYTES // 2)}
+    assert read_payload(packed(json.dumps(release).encode())).chart_version == "1.19.1"
+
+
+def test_a_deeply_nested_payload_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a release"):
+        read_payload(packed(b"[" * 100_000))

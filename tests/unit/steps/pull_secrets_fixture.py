@@ -1,0 +1,103 @@
+"""The PullSecrets step with a Harbor, an API server and an injector."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.admission import AdmissionKind
+from harbor_operator.model.injection import Claim
+from harbor_operator.model.outcomes import Outcome, PullSecretFacts
+from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
+from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_secrets import PullSecretsStep
+from tests.fakes.admission import FakeAdmission
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.injection import FakeInjection
+from tests.fakes.kube import FakeKube
+from tests.fakes.stuck_pods import FakeStuckPodEviction
+
+ROBOT = "robot$intra-cr-pull"
+ROBOT_SECRET = "hreg-cr-pull-robot"
+BY_HAND = {"secretRef": {"name": "pull-account"}}
+ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
+CLAIM = Claim("uid-1", "harbor-pull", ("default",))
+OLD = Claim("uid-1", "old-pull", ("default",))
+POLICY = "harbor-operator.intra.cr"
+INJECTED = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
+INJECTED_BY_POLICY = {**INJECTED, "admissionPolicy": POLICY}
+
+
+def body(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> dict[str, Any]:
+    spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
+    spec["pullSecrets"] = {"credential": {"robot": {}}} if section is None else section
+    spec["deletionPolicy"] = {"pullSecrets": "Retain" if keep else "Delete"}
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1", "creationTimestamp": "2026-11-23T12:00:00Z"}
+    manifest = {"metadata": metadata, "spec": spec}
+    return {**manifest, "status": {"pullSecrets": status}} if status else manifest
+
+
+def registry(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> HarborRegistry:
+    return HarborRegistry.parse(body(section, keep=keep, status=status))
+
+
+def without_section(status: Any = None) -> HarborRegistry:
+    manifest = body(status=status)
+    del manifest["spec"]["pullSecrets"]
+    return HarborRegistry.parse(manifest)
+
+
+def enabled(status: Any = None, *, keep: bool = False, **section: Any) -> HarborRegistry:
+    """A registry that asks for an admission policy."""
+    wanted = {"credential": {"robot": {}}, "admissionPolicy": "Enabled", **section}
+    return registry(wanted, status=status, keep=keep)
+
+
+def facts_of(outcome: Outcome) -> PullSecretFacts:
+    assert outcome.facts.pull_secrets is not None
+    return outcome.facts.pull_secrets
+
+
+@dataclass
+class PullSecretsFixture:
+    kube: FakeKube = field(default_factory=FakeKube)
+    harbor: FakeHarbor = field(default_factory=FakeHarbor)
+    injection: FakeInjection = field(default_factory=FakeInjection)
+    admission: FakeAdmission = field(default_factory=FakeAdmission)
+    now: float = 1000.0
+    stuck_pods: FakeStuckPodEviction = field(default_factory=FakeStuckPodEviction)
+
+    def __post_init__(self) -> None:
+        self.injection.progress = ALL_READY
+        self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
+        self.restart()
+
+    def restart(self) -> None:
+        credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
+        admission = PullAdmission(self.admission, lambda: self.now)
+        self.step = PullSecretsStep(self.kube, credential, self.injection, admission, self.stuck_pods)
+
+    def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
+        self.harbor.accounts[username] = ("Account-pass-1", is_admin)
+        self.kube.put("intra", "pull-account", {"username": username, "password": "Account-pass-1"})
+
+    @property
+    def login(self) -> dict[str, str]:
+        config = json.loads(self.injection.desired["uid-1"].docker_config.get_secret_value())
+        entry: dict[str, str] = config["auths"]["cr.example.com"]
+        return entry
+
+    @property
+    def policies(self) -> list[AdmissionKind]:
+        """What the API server holds of our admission policy."""
+        return [kind for kind, name in self.admission.objects if name == POLICY]
+
+    async def settle(self, wanted: HarborRegistry) -> Outcome:
+        """Converges, and again when what was written is in force."""
+        await self.step.reconcile(wanted)
+        self.now += SETTLE_SECONDS
+        return await self.step.reconcile(wanted)

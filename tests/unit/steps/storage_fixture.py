@@ -1,0 +1,64 @@
+"""The Storage step with a store that has one user, and registries that use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.steps.storage import StorageStep
+from tests.fakes.kube import FakeKube
+from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.rgw_admin import FakeRgwAdmin
+
+NAMESPACE = "intra"
+LOGIN = "harbor:swift"
+OUR_LOGIN = "harbor:intra.cr"
+PROVISION = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor", "quotaGiB": 5}
+
+
+@dataclass
+class StorageFixture:
+    """A store with one user, whose login is in Secret 'swift', and the step."""
+
+    kube: FakeKube = field(default_factory=FakeKube)
+    logins: dict[str, str] = field(default_factory=lambda: {LOGIN: "key"})
+
+    def __post_init__(self) -> None:
+        self.store = FakeObjectStore(self.logins)
+        self.rgw = FakeRgwAdmin(self.logins)
+        self.passwords = 0
+        self.step = StorageStep(self.kube, self.store, self.rgw, self.make_password)
+        self.kube.put(NAMESPACE, "swift", {"username": LOGIN, "password": "key"})
+        self.kube.put(NAMESPACE, "rgw-admin", {"accessKey": "access", "secretKey": "secret"})
+
+    def make_password(self) -> SecretStr:
+        self.passwords += 1
+        return SecretStr(f"password-{self.passwords}")
+
+    def objects(self) -> list[str]:
+        return sorted(self.store.containers.get("harbor", {}))
+
+    def writes(self) -> list[str]:
+        return [*self.kube.writes, *self.store.writes, *self.rgw.writes]
+
+    def without_login(self) -> StorageFixture:
+        del self.kube.secrets[NAMESPACE, "swift"]
+        self.logins.clear()
+        return self
+
+
+def registry(storage: dict[str, Any] | None = None, *, delete: bool = False, uid: str = "uid-1") -> HarborRegistry:
+    spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
+    if storage is not None:
+        spec["storage"] = storage
+    if delete:
+        spec["deletionPolicy"] = {"storage": "Delete"}
+    return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": uid}, "spec": spec})
+
+
+def swift(**more: Any) -> dict[str, Any]:
+    base = {"authURL": "https://s3.example.com/auth/v1.0", "credentialsSecretRef": {"name": "swift"}}
+    return {"swift": {**base, **more}}

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from harbor_operator.model.outcomes import Done, Pending
+from harbor_operator.reasons import Reason
+from tests.fakes.release_fixture import ReleaseFixture, torn_down
+
+
+@pytest.fixture
+def cr() -> ReleaseFixture:
+    return ReleaseFixture()
+
+
+async def test_teardown_keeps_the_generated_secrets_as_long_as_the_database(cr: ReleaseFixture) -> None:
+    await cr.deployed()
+    outcome = await torn_down(cr)
+    assert isinstance(outcome, Done)
+    assert "'hreg-cr-pins'" in outcome.message
+    assert cr.revisions() == []
+    left = {name for _, name in cr.kube.secrets if name.startswith("hreg-")}
+    assert left == {"hreg-cr-pins", "hreg-cr-admin-password", "hreg-cr-database-login"}
+    cr.kube.writes.clear()
+    assert isinstance(await cr.teardown(), Done)
+    assert cr.kube.writes == []
+
+
+async def test_teardown_with_the_database_leaves_no_secret_of_ours(cr: ReleaseFixture) -> None:
+    cr.spec(deletionPolicy={"database": "Delete"})
+    await cr.deployed()
+    assert isinstance(await torn_down(cr), Done)
+    assert {name for _, name in cr.kube.secrets if name.startswith("hreg-")} == {"hreg-cr-database-login"}
+    assert {"redis", "swift", "s3-ca", "cr-ca"} <= {name for _, name in cr.kube.secrets}
+
+
+async def test_a_retained_release_is_not_changed(cr: ReleaseFixture) -> None:
+    await cr.deployed()
+    cr.spec(deletionPolicy={"release": "Retain"})
+    cr.kube.writes.clear()
+    assert isinstance(await cr.teardown(), Done)
+    assert cr.kube.writes == []
+    assert len(cr.revisions()) == 1
+
+
+async def test_teardown_retains_a_foreign_release(cr: ReleaseFixture) -> None:
+    cr.helm.write_revision(await cr.desired(), "deployed", labels={})
+    outcome = await cr.teardown()
+    assert isinstance(outcome, Done)
+    assert "another owner" in outcome.message
+    assert cr.helm.started == []
+    assert len(cr.revisions()) == 1
+
+
+async def test_a_failed_uninstall_is_reported_and_retried(cr: ReleaseFixture) -> None:
+    await cr.deployed()
+    await cr.teardown()
+    cr.finish("Error: no luck")
+    outcome = await cr.teardown()
+    assert isinstance(outcome, Pending)
+    assert outcome.reason is Reason.RELEASE_FAILED
+    assert "no luck" in outcome.message
+    cr.now += timedelta(seconds=outcome.requeue_after + 1)
+    assert isinstance(await torn_down(cr), Done)
+
+
+async def test_teardown_waits_until_the_workloads_are_gone(cr: ReleaseFixture) -> None:
+    await cr.deployed()
+    await cr.teardown()
+    cr.finish()
+    outcome = await cr.teardown()
+    assert isinstance(outcome, Pending)
+    assert "'cr-harbor-core'" in outcome.message
+    cr.workloads()
+    assert isinstance(await cr.teardown(), Done)

@@ -1,0 +1,222 @@
+"""A pass reads each Secret once; a pass over a complete registry counts it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from typing_extensions import override
+
+from harbor_operator.api.v1alpha1 import Metadata
+from harbor_operator.model.cache import Address, ObservedCache
+from harbor_operator.model.kubernetes import Workload
+from harbor_operator.model.outcomes import PullSecretFacts
+from harbor_operator.ports import Unavailable
+from harbor_operator.ports.registry_status import RegistryStatusApi
+from harbor_operator.reconciler import Reconciler, ReconcileResult
+from harbor_operator.steps import Step
+from harbor_operator.steps.cache import CacheStep
+from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.pull_admission import PullAdmission
+from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_secrets import PullSecretsStep
+from harbor_operator.steps.reachability import ReachabilityStep
+from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.secret_cache import CachedNamespaceResources, one_pass
+from harbor_operator.steps.storage import StorageStep
+from tests.fakes.admission import FakeAdmission
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.helm import FakeHelm
+from tests.fakes.injection import FakeInjection
+from tests.fakes.kube import FakeKube
+from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.postgres import FakePostgres
+from tests.fakes.redis import FakeNode, FakeRedis
+from tests.fakes.release import EXTERNAL, generator
+from tests.fakes.release_fixture import CR_CA, S3_CA
+from tests.fakes.rgw_admin import FakeRgwAdmin
+from tests.fakes.stuck_pods import FakeStuckPodEviction
+
+NAMESPACE, NAME, USER = "intra", "secret", "harbor:registry"
+OWNER = {"owner": "us"}
+
+
+def password() -> SecretStr:
+    return SecretStr("Generated1password")
+
+
+class DiscardedStatuses(RegistryStatusApi):
+    """Accepts every status and event."""
+
+    @override
+    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
+        return "2"
+
+    @override
+    async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
+        pass
+
+    @override
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        return False
+
+
+class PipelineFixture:
+    """Every step of the operator on fakes, and one registry that uses all of them."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        self.kube = FakeKube()
+        self.helm = FakeHelm(self.kube, lambda: self.now)
+        self.harbor = FakeHarbor(admin_password="Admin-pass-1")
+        self.injection = FakeInjection()
+        self.injection.progress = PullSecretFacts(namespaces=3, ready=3, failed=0)
+        self.postgres = FakePostgres()
+        admin = {"username": "admin", "password": self.postgres.admin_password}
+        self.kube.put(NAMESPACE, "pg-admin", admin)
+        self.kube.put(NAMESPACE, "redis", {"password": "redis-pass"})
+        self.kube.put(NAMESPACE, "swift", {"username": USER, "password": "key"})
+        self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": S3_CA})
+        self.kube.put(NAMESPACE, "cr-ca", {"ca.crt": CR_CA})
+        self.kube.put(NAMESPACE, "harbor-admin", {"password": self.harbor.accounts["admin"][0]})
+        self.reconciler = Reconciler(self._steps(), DiscardedStatuses(), lambda: self.now)
+        self.body: dict[str, Any] = {
+            "metadata": {"name": "cr", "namespace": NAMESPACE, "uid": "u-1", "generation": 1, "resourceVersion": "1"},
+            "spec": {
+                "externalURL": "https://cr.example.com",
+                "release": {"version": "1.19.1"},
+                "adminPasswordSecretRef": {"name": "harbor-admin"},
+                "projects": [{"name": "team-a"}],
+                "pullSecrets": {"credential": {"robot": {}}},
+                **EXTERNAL,
+            },
+        }
+
+    def _steps(self) -> tuple[Step, ...]:
+        kube, harbor, logins = CachedNamespaceResources(self.kube), self.harbor, {USER: "key"}
+        redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
+        store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
+        credential = PullCredential(kube, harbor, harbor, password)
+        admission = PullAdmission(FakeAdmission(), lambda: 0.0)
+        return (
+            DatabaseStep(kube, self.postgres, password),
+            CacheStep(kube, redis),
+            StorageStep(kube, store, rgw, password),
+            ReleaseStep(kube, self.helm, generator(), lambda: self.now),
+            ReachabilityStep(kube, harbor, harbor, lambda: self.now),
+            ConfigurationStep(kube, harbor),
+            PullSecretsStep(kube, credential, self.injection, admission, FakeStuckPodEviction()),
+        )
+
+    async def converged(self) -> ReconcileResult:
+        """Runs passes until the registry is Ready."""
+        first = await self.reconciler.reconcile(self.body)
+        assert self.helm.running(NAMESPACE, "cr"), first.status["conditions"]
+        self.helm.finish(NAMESPACE, "cr")
+        self.kube.workloads[NAMESPACE, "release=cr"] = [Workload("Deployment", "core", 1, 1, 1, observed=True)]
+        return await self.reconciler.reconcile(self.body)
+
+
+async def test_a_pass_over_a_converged_registry_reads_each_secret_once_and_writes_none() -> None:
+    pipeline = PipelineFixture()
+    result = await pipeline.converged()
+    ready = next(item for item in result.status["conditions"] if item["type"] == "Ready")
+    assert ready["status"] == "True", ready["message"]
+    pipeline.kube.reads.clear()
+    pipeline.kube.writes.clear()
+    result = await pipeline.reconciler.reconcile(pipeline.body)
+    assert max(Counter(pipeline.kube.reads).values()) == 1
+    used = {name for _, name in pipeline.kube.secrets if not name.startswith("sh.helm")}
+    assert {read.removeprefix(f"{NAMESPACE}/") for read in pipeline.kube.reads} == used
+    assert pipeline.kube.writes == []
+    assert {name for _, name in result.secret_versions} == used
+
+
+@pytest.fixture
+def kube() -> FakeKube:
+    return FakeKube()
+
+
+async def test_versions_are_those_of_what_was_read_and_written(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    given = kube.put(NAMESPACE, "given", {"a": "b"})
+    with one_pass() as cache:
+        for name in ("given", "absent", "given", "absent"):
+            await cached.read_secret(NAMESPACE, name)
+        for _ in range(2):
+            await cached.ensure_secret(NAMESPACE, "ours", lambda: {"a": SecretStr("1")}, OWNER)
+            await cached.apply_secret(NAMESPACE, "copy", {"b": SecretStr("2")}, OWNER)
+    assert cache.versions() == {
+        (NAMESPACE, "given"): given.resource_version,
+        (NAMESPACE, "absent"): "",
+        (NAMESPACE, "ours"): kube.secrets[NAMESPACE, "ours"].resource_version,
+        (NAMESPACE, "copy"): kube.secrets[NAMESPACE, "copy"].resource_version,
+    }
+    assert kube.reads == [f"{NAMESPACE}/{name}" for name in ("given", "absent", "ours", "copy")]
+    assert kube.writes == [f"write {NAMESPACE}/ours", f"write {NAMESPACE}/copy"]
+
+
+async def test_the_next_pass_reads_again(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    kube.put(NAMESPACE, NAME, {"a": "old"})
+    with one_pass():
+        await cached.read_secret(NAMESPACE, NAME)
+    kube.put(NAMESPACE, NAME, {"a": "new"})
+    with one_pass():
+        stored = await cached.read_secret(NAMESPACE, NAME)
+    assert stored
+    assert stored.values["a"].get_secret_value() == "new"
+
+
+async def test_own_writes_replace_what_was_read(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    with one_pass():
+        assert await cached.read_secret(NAMESPACE, NAME) is None
+        await cached.apply_secret(NAMESPACE, NAME, {"a": SecretStr("1")}, OWNER)
+        stored = await cached.read_secret(NAMESPACE, NAME)
+        assert stored
+        await cached.patch_secret(NAMESPACE, NAME, {"stringData": {"a": "2"}}, stored.resource_version)
+        stored = await cached.read_secret(NAMESPACE, NAME)
+        assert stored
+        assert stored.values["a"].get_secret_value() == "2"
+        await cached.remove_secret(NAMESPACE, NAME, OWNER)
+        assert await cached.read_secret(NAMESPACE, NAME) is None
+
+
+async def test_a_failed_read_is_not_cached(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    kube.put(NAMESPACE, NAME, {"a": "b"})
+    with one_pass():
+        kube.down = True
+        with pytest.raises(Unavailable):
+            await cached.read_secret(NAMESPACE, NAME)
+        kube.down = False
+        assert await cached.read_secret(NAMESPACE, NAME)
+
+
+async def test_passes_that_run_at_the_same_time_do_not_share(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    kube.put(NAMESPACE, NAME, {"a": "b"})
+    both = asyncio.Barrier(2)
+
+    async def run() -> int:
+        with one_pass() as cache:
+            await both.wait()
+            await cached.read_secret(NAMESPACE, NAME)
+            return len(cache.secrets)
+
+    assert list(await asyncio.gather(run(), run())) == [1, 1]
+    assert len(kube.reads) == 2
+
+
+async def test_outside_a_pass_nothing_is_cached(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    kube.put(NAMESPACE, NAME, {"a": "b"})
+    for _ in range(2):
+        await cached.read_secret(NAMESPACE, NAME)
+    assert len(kube.reads) == 2
