@@ -49,8 +49,9 @@ async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_ab
     for step in reversed(steps):
         outcome = await attempt(step.teardown, registry)
         if not isinstance(outcome, Done) and await can_abandon(registry, outcome):
+            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
             abandoned.append(step.condition_type)
-            outcome = Done(f"not removed: {outcome.message}")
+            outcome = Done(f"not undone: {outcome.message}")
         outcomes[step.condition_type] = with_way_out(outcome)
         if not isinstance(outcome, Done):
             break

@@ -9,6 +9,7 @@ import pytest
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.deletion import REMOVED_WITH_NAMESPACE
 from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
@@ -61,6 +62,15 @@ async def test_finalize_returns_what_remains() -> None:
     assert await reconciler.finalize(BODY) is None
 
 
+@pytest.mark.parametrize("reason", sorted(REMOVED_WITH_NAMESPACE))
+async def test_a_terminating_namespace_waits_for_nothing_that_it_removed(reason: Reason) -> None:
+    """Finding R2: rights, service accounts and Secrets of the namespace cannot be created in it again."""
+    written = RecordedStatuses()
+    written.terminating = True
+    lost = ScriptedStep(ConditionType.RELEASE, fail(Refused(reason, "it does not exist")), [])
+    assert await Reconciler([lost], written, lambda: NOON).finalize(USED) is None
+
+
 async def test_a_terminating_namespace_does_not_wait_for_what_it_has_removed(caplog: pytest.LogCaptureFixture) -> None:
     """Finding R2: the finalizer waited for rights that the deletion of the namespace had removed."""
     asked: list[ConditionType] = []
@@ -77,8 +87,8 @@ async def test_a_terminating_namespace_does_not_wait_for_what_it_has_removed(cap
     assert await reconciler.finalize(USED) is None
     assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
     (message,) = written.operator_messages
-    assert "ReleaseReady: not removed: the API server does not allow `list` secrets" in message
-    assert "HarborRegistry intra/cr: teardown finished: ReleaseReady: not removed" in caplog.text
+    assert "ReleaseReady: not undone: the API server does not allow `list` secrets" in message
+    assert "HarborRegistry intra/cr: teardown finished: ReleaseReady: not undone" in caplog.text
 
 
 async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> None:

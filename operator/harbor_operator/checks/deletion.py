@@ -13,8 +13,10 @@ from harbor_operator.reasons import Reason
 ABANDON = f"{GROUP}/abandon"
 """Annotation with the value "true": a deleted HarborRegistry ends without its teardown."""
 
-REMOVED_WITH_NAMESPACE = frozenset({Reason.RIGHTS_MISSING, Reason.SECRET_MISSING, Reason.SECRET_KEY_MISSING})
-"""Reasons whose cause is a RoleBinding or Secret of the registry's own namespace."""
+REMOVED_WITH_NAMESPACE = frozenset(
+    {Reason.RIGHTS_MISSING, Reason.RELEASE_SERVICE_ACCOUNT_MISSING, Reason.SECRET_MISSING, Reason.SECRET_KEY_MISSING}
+)
+"""Reasons whose cause is a RoleBinding, service account or Secret of the registry's own namespace."""
 
 
 def is_abandoned(body: Mapping[str, Any]) -> bool:
