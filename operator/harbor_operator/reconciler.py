@@ -100,9 +100,7 @@ class Reconciler:
             result = await teardown.teardown_steps(self._steps, registry, can_abandon)
         if not result.remaining:
             self._written.pop(registry.metadata.uid, None)
-            message = f"teardown finished: {result.done}"
-            is_reported = bool(result.abandoned) and not untouched
-            await teardown.report_end(self._registries, registry.metadata, message, abandoned=is_reported)
+            await teardown.end(self._steps, self._registries, registry, result, untouched=untouched)
             return None
         kept = {condition_type: _kept(previous, condition_type) for condition_type in ConditionType} | result.outcomes
         current = status.render(previous, kept, registry.metadata.generation, self._clock())

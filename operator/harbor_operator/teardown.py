@@ -79,10 +79,28 @@ async def can_abandon(
 async def abandon(steps: Sequence[Step], registries: RegistryStatusApi, registry: HarborRegistry) -> None:
     """Stops the background work of a registry, removes nothing, and reports what can remain."""
     stop_background_work(steps, registry)
-    remains = "; ".join(describe_remains(registry))
+    remains = describe_remains(registry, set(ConditionType))
     message = (
         f"the deletion ended without a teardown, because the annotation `{ABANDON}` is 'true'; can remain: {remains}"
     )
+    await report_end(registries, registry.metadata, message, abandoned=True)
+
+
+async def end(
+    steps: Sequence[Step],
+    registries: RegistryStatusApi,
+    registry: HarborRegistry,
+    result: TeardownResult,
+    *,
+    untouched: bool,
+) -> None:
+    """Reports a teardown of which nothing remains to do; of an abandoned step, the background work stops as well."""
+    message = f"teardown finished: {result.done}"
+    if not result.abandoned or untouched:
+        await report_end(registries, registry.metadata, message, abandoned=False)
+        return
+    stop_background_work(steps, registry)
+    message = f"can remain: {describe_remains(registry, result.abandoned)}; {message}"
     await report_end(registries, registry.metadata, message, abandoned=True)
 
 

@@ -88,7 +88,7 @@ async def test_a_terminating_namespace_does_not_wait_for_what_it_has_removed(cap
     assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
     (message,) = written.operator_messages
     assert "ReleaseReady: not undone: the API server does not allow `list` secrets" in message
-    assert "HarborRegistry intra/cr: teardown finished: ReleaseReady: not undone" in caplog.text
+    assert "teardown finished: ReleaseReady: not undone" in caplog.text
 
 
 async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, HarborRegistrySpec, Metadata, PreviousStatus
+from harbor_operator.model.outcomes import ConditionType
 from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_database
 
@@ -33,9 +34,9 @@ def salvage(body: Mapping[str, Any]) -> HarborRegistry:
     )
 
 
-def describe_remains(registry: HarborRegistry) -> tuple[str, ...]:
-    """Returns what can remain of a registry without its teardown, one object or kind of object each."""
-    return tuple(_remains(registry))
+def describe_remains(registry: HarborRegistry, conditions: Collection[ConditionType]) -> str:
+    """Returns what can remain of a registry without the teardown of these conditions."""
+    return "; ".join(text for condition_type, text in _remains(registry) if condition_type in conditions)
 
 
 def _valid_part(spec: dict[str, Any]) -> HarborRegistrySpec:
@@ -57,21 +58,24 @@ def _valid_status(body: Mapping[str, Any]) -> PreviousStatus:
         return PreviousStatus()
 
 
-def _remains(registry: HarborRegistry) -> Iterator[str]:
+def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
     spec, observed, namespace = registry.spec, registry.observed, registry.metadata.namespace
     if secret := observed.secret_name or (spec.pull_secrets.secret_name if spec.pull_secrets else ""):
         label = f"{names.REGISTRY_UID}={registry.metadata.uid}"
-        yield f"Secrets '{secret}' with the label '{label}' in all namespaces, and references to them"
+        yield (
+            ConditionType.PULL_SECRETS,
+            f"Secrets '{secret}' with the label '{label}' in all namespaces, and references to them",
+        )
     if observed.admission_policy:
-        yield f"MutatingAdmissionPolicy '{observed.admission_policy}' and its binding"
+        yield ConditionType.PULL_SECRETS, f"MutatingAdmissionPolicy '{observed.admission_policy}' and its binding"
     if observed.robot or (spec.pull_secrets and spec.pull_secrets.credential.robot):
-        yield f"robot '{names.robot(registry)}' in Harbor"
+        yield ConditionType.PULL_SECRETS, f"robot '{names.robot(registry)}' in Harbor"
     if spec.release:
-        yield f"Helm release '{names.release(registry)}' in namespace '{namespace}'"
+        yield ConditionType.RELEASE, f"Helm release '{names.release(registry)}' in namespace '{namespace}'"
     if spec.database:
         desired = plan_database(registry)
         databases = ", ".join(f"'{database.name}'" for database in desired.databases)
-        yield f"databases {databases} and role '{desired.role}' on '{spec.database.host}'"
+        yield ConditionType.DATABASE, f"databases {databases} and role '{desired.role}' on '{spec.database.host}'"
     if spec.storage and spec.storage.swift:
-        yield f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
-    yield f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"
+        yield ConditionType.STORAGE, f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
+    yield ConditionType.RELEASE, f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"

@@ -127,7 +127,10 @@ class PullSecretsStep:
         if leftovers := self._withdraw(registry, None, *spec_claim):
             return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED)
         lingering = [warning.message for warning in self._claims.lingering(registry)]
-        robot = await self._remove_login(registry)
+        try:
+            robot = await self._remove_login(registry)
+        except Refused as refused:
+            return Blocked(refused.reason, "; ".join([*lingering, str(refused)]))
         self._claims.forget(registry)
         self._admission.forget(registry)
         self._handovers.pop(registry.metadata.uid, None)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from harbor_operator.model.injection import RemainingNamespaces
-from harbor_operator.model.outcomes import Done, Pending
-from harbor_operator.ports import Refused
+from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.reasons import Reason
 from tests.unit.steps.pull_secrets_fixture import (
     BY_HAND,
@@ -228,10 +227,11 @@ async def test_an_unchanged_clean_up_is_checked_with_increasing_back_off(fixture
     assert isinstance(await fixture.step.reconcile(renamed), Done)
 
 
-async def test_missing_rights_in_the_teardown_are_reported_once(fixture: PullSecretsFixture) -> None:
+async def test_missing_rights_in_the_teardown_are_reported_with_what_lingers(fixture: PullSecretsFixture) -> None:
     """Finding R2: the clean-up after a failed removal of the robot raised inside its error handler."""
+    fixture.injection.left_in[CLAIM] = RemainingNamespaces(lingering=("shop",))
     fixture.kube.forbidden = True
-    with pytest.raises(Refused) as refused:
-        await fixture.step.teardown(registry())
-    assert refused.value.reason is Reason.RIGHTS_MISSING
-    assert refused.value.__context__ is None
+    outcome = await fixture.step.teardown(registry())
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.RIGHTS_MISSING
+    assert "Secret 'harbor-pull' in namespace 'shop'" in outcome.message
