@@ -103,8 +103,14 @@ def _load(path: Path, context: str, merged: Any, user: Entry) -> ClusterConnecti
             loader.load_and_set(configuration)
             return _connection(configuration, loader, user, partial(read_kubeconfig, path, context))
         finally:
-            # The loader remembers the content of every file it wrote; there is no public way to forget it.
-            kube_config._cleanup_temp_files()  # noqa: SLF001
+            _forget_files(Path(directory))
+
+
+def _forget_files(directory: Path) -> None:
+    """Removes the content of the loader's files from its memory; it has no public way to forget only some."""
+    files: dict[str, str] = kube_config._temp_files  # noqa: SLF001
+    for content in [content for content, path in files.items() if Path(path).is_relative_to(directory)]:
+        del files[content]
 
 
 def _connection(configuration: Any, loader: Any, user: Entry, reload: partial[ClusterConnection]) -> ClusterConnection:
