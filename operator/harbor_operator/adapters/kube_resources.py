@@ -85,9 +85,14 @@ class KubernetesNamespaceResources(NamespaceResources):
         found = await self._get(ref)
         if found is None or not _has_labels(found, owner):
             return
-        body = RequestBody.plain({"preconditions": {"uid": found["metadata"]["uid"]}})
-        answer = await self._client.send_plain(ApiRequest("delete", ref, body=body))
-        if isinstance(answer, ApiError) and not isinstance(answer, NotFound | Conflict):
+        # The labels were read before: the version makes sure that they are still there.
+        proof = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+        answer = await self._client.send_plain(
+            ApiRequest("delete", ref, body=RequestBody.plain({"preconditions": proof}))
+        )
+        if isinstance(answer, Conflict):
+            raise Unavailable(f"Secret '{namespace}/{name}' changed while it was being removed; it is read again")
+        if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
             raise Unavailable(f"Secret '{namespace}/{name}' could not be removed: {answer.message}")
 
     @override

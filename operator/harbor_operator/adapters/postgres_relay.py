@@ -1,6 +1,6 @@
 """Limits what a PostgreSQL server can send: a relay on loopback between libpq and the server.
 
-libpq stores a whole message and a whole result before it returns them, and has no limit. Whoever runs the server that a
+libpq stores a whole message and a whole result before it returns them, and has no limit. The owner of a server that a
 registry names could send gigabytes. The relay copies bytes, so TLS and SCRAM stay end to end, and closes the connection
 at the limit.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 MAX_ANSWER_BYTES = 1 << 20
 """Of one connection; the catalogue queries of one session return a few KiB."""
@@ -22,7 +23,8 @@ _CHUNK_BYTES = 64 << 10
 _CLOSE_TIMEOUT_SECONDS = 1.0
 
 
-_Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 @dataclass(slots=True)
@@ -74,14 +76,9 @@ async def _resolve(host: str, port: int) -> list[str]:
 
 
 def _handler(relay: Relay, address: str, port: int, tasks: set[asyncio.Task[None]]) -> _Handler:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task  # noqa: S101 - the callback of a server runs as a task
-        tasks.add(task)
-        try:
-            await _connect_and_copy(relay, (address, port), reader, writer)
-        finally:
-            writer.transport.abort()
+    def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio would log the cancellation of one that it starts for a coroutine.
+        tasks.add(asyncio.create_task(_connect_and_copy(relay, (address, port), reader, writer)))
 
     return handle
 
@@ -91,9 +88,15 @@ async def _connect_and_copy(
 ) -> None:
     try:
         answers, requests = await asyncio.open_connection(*target, limit=_CHUNK_BYTES)
+        await _copy_both(relay, (answers, requests), (reader, writer))
     except OSError as error:
         relay.failures.append(os.strerror(error.errno) if error.errno else str(error))
-        return
+    finally:
+        writer.transport.abort()
+
+
+async def _copy_both(relay: Relay, server: _Streams, client: _Streams) -> None:
+    (answers, requests), (reader, writer) = server, client
     copies = [asyncio.create_task(_copy(reader, requests)), asyncio.create_task(_answer(relay, answers, writer))]
     try:
         await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
