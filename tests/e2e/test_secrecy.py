@@ -1,11 +1,13 @@
-"""No secret value appears outside Secrets: not in debug logs, events, status, audit log or process arguments."""
+"""No secret value appears outside Secrets: not in debug logs, events, status, audit log, files or processes."""
 
 from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,19 +27,26 @@ pytestmark = pytest.mark.e2e
 PUBLIC = {"username", "ca.crt", "tls.crt", "accessKey"}
 """Keys of Secrets whose values are public."""
 MIN_LENGTH = 8
+TEMPORARY = Path(tempfile.gettempdir())
+MAX_RECORDED_BYTES = 1 << 20
+"""Larger files are charts and discovery caches."""
+
 WRONG = {
     "pg-admin": "wrongDatabasePassword0123",
     "redis": "wrongRedisPassword0123",
     "rgw-admin": "wrongGatewayKey0123",
 }
-SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments"]
+SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments", "environments"]
 
 
-class ArgumentRecorder:
-    """Polls the command lines of a process and its descendants until `stop`."""
+class ProcessRecorder:
+    """Polls the command lines, environments and temporary files of a process and its descendants until `stop`."""
 
-    def __init__(self, pid: int) -> None:
-        self.seen: set[str] = set()
+    def __init__(self, pid: int, directory: Path) -> None:
+        self.arguments: set[str] = set()
+        self.environments: set[str] = set()
+        self.files: set[str] = set()
+        self._directory = directory
         self._pid = pid
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._record, daemon=True)
@@ -50,11 +59,17 @@ class ArgumentRecorder:
     def _record(self) -> None:
         while not self._stopped.wait(0.002):
             for pid in [self._pid, *descendants(self._pid)]:
-                try:
-                    arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-                except OSError:
-                    continue  # the process has ended
-                self.seen.add(arguments.replace(b"\0", b" ").decode(errors="replace"))
+                with suppress(OSError):  # the process has ended
+                    self.arguments.add(_words(Path(f"/proc/{pid}/cmdline")))
+                    self.environments.add(_words(Path(f"/proc/{pid}/environ")))
+            for path in [*self._directory.rglob("*"), *TEMPORARY.glob("ca-*.pem")]:
+                with suppress(OSError):  # a file that exists for one request only
+                    if path.is_file() and path.stat().st_size <= MAX_RECORDED_BYTES:
+                        self.files.add(path.read_bytes().decode(errors="replace"))
+
+
+def _words(path: Path) -> str:
+    return path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 class SecretLeakScan:
@@ -64,7 +79,8 @@ class SecretLeakScan:
         self.dedicated = dedicated
         self.secrets: dict[str, str] = {}
         self.captured: dict[str, list[str]] = {source: [] for source in SOURCES}
-        self._arguments = ArgumentRecorder(dedicated.running_operator.operator.process.pid)
+        process = dedicated.running_operator.operator.process
+        self._recorder = ProcessRecorder(process.pid, dedicated.lab.control_plane.directory / process.name)
 
     def run(self) -> None:
         """Runs the scenario and captures all sources after each part."""
@@ -80,7 +96,7 @@ class SecretLeakScan:
         self.capture()
         self._break()
         self.capture()
-        self._arguments.stop()
+        self._recorder.stop()
 
     def capture(self) -> None:
         """Records all secret values, and all sources that are readable without access to Secrets."""
@@ -98,8 +114,9 @@ class SecretLeakScan:
             "release": kubectl("-n", "intra", "get", public, "-o", "json"),
             "audit": plane.audit_log.read_text(),
             "metrics": operator.get("/metrics"),
-            "files": "\n".join(texts(plane.directory / operator.process.name)),
-            "arguments": "\n".join(sorted(self._arguments.seen)),
+            "files": "\n".join([*texts(plane.directory / operator.process.name), *list(self._recorder.files)]),
+            "arguments": "\n".join(list(self._recorder.arguments)),
+            "environments": "\n".join(list(self._recorder.environments)),
         }
         for source, text in now.items():
             self.captured[source].append(text)
@@ -208,6 +225,8 @@ def test_every_source_was_captured(scan: SecretLeakScan) -> None:
     captured = {source: "".join(texts) for source, texts in scan.captured.items()}
     assert " DEBUG " in captured["log"]
     assert "upgrade cr" in captured["arguments"]
+    assert "HARBOR_OPERATOR_" in captured["environments"]
+    assert "HELM_CACHE_HOME=" in captured["environments"]
     assert "DatabaseReady" in captured["registries"]
     assert "DatabaseCredentialsRejected" in captured["events"]
     assert '"verb":"patch"' in captured["audit"]
