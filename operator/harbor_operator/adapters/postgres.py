@@ -223,11 +223,14 @@ async def _relayed(server: PostgresServer, login: PostgresLogin) -> AsyncIterato
 
 
 async def _connect(server: PostgresServer, login: PostgresLogin, database: str, relay: Relay) -> Connection:
+    route = relay.parameters(server.host)
     verifies = server.ssl_mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}
     try:
         with tls.ca_file(server.ca or "") if verifies else nullcontext() as ca_file:
             return await AsyncConnection.connect(
-                **relay.parameters(server.host),
+                host=route["host"],
+                hostaddr=route["hostaddr"],
+                port=route["port"],
                 user=login.username,
                 password=login.password.get_secret_value(),
                 dbname=database,

@@ -12,6 +12,8 @@ import pytest
 
 from harbor_operator.adapters.chart_archive import MAX_METADATA_BYTES, InvalidChartArchive, read_chart_metadata
 from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 
 BOMB_BYTES = 256 << 20
@@ -30,6 +32,23 @@ def _archive(path: Path, *files: tuple[str, bytes]) -> Path:
         for name, content in files:
             archive.addfile(_member(name, len(content)), io.BytesIO(content))
     return path
+
+
+def _locate(archive: Path) -> None:
+    desired = DesiredRelease(
+        namespace="intra",
+        name="cr",
+        service_account="harbor-release",
+        chart=str(archive),
+        repository="",
+        version="1.19.1",
+        values={},
+        labels={},
+        digest="",
+        timeout_seconds=60,
+        secrets=(),
+    )
+    locate_chart(None, ChartSources((), (str(archive.parent.resolve()),)), desired)
 
 
 def _bomb(path: Path, member: tarfile.TarInfo) -> Path:
@@ -57,7 +76,7 @@ def test_an_archive_bomb_costs_little(tmp_path: Path, kind: bytes) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(Refused, match="cannot read as a chart"):
-            locate_chart(None, str(bomb), "1.19.1")
+            _locate(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -77,4 +96,4 @@ def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", METADATA))
     archive.write_bytes(archive.read_bytes()[:40])
     with pytest.raises(Refused, match="cannot read as a chart"):
-        locate_chart(None, str(archive), "1.19.1")
+        _locate(archive)
