@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from harbor_operator.model.database import Change, ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database import ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database_changes import Change
 
 
 class PostgresSession(Protocol):
