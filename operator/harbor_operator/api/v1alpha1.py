@@ -124,12 +124,17 @@ class LabelSelector(Model):
     )
 
 
+ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
+"""A shell pattern; `!` is only for the one pattern that is excluded without being listed."""
+
+
 class NamespaceSelection(Model):
     """Which namespaces get the pull Secret."""
 
     selector: LabelSelector = Field(default_factory=LabelSelector, description="Label selector; empty = all.")
-    exclude: list[str] = Field(
-        default_factory=lambda: ["kube-*"], description="Excluded name patterns; replaces the default `kube-*`."
+    exclude: list[ExcludePattern] = Field(
+        default_factory=lambda: ["kube-*"],
+        description="Excluded name patterns. `kube-*` is always excluded, unless the list contains `!kube-*`.",
     )
 
 

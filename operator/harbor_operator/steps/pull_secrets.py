@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
+from harbor_operator.checks.injection_grants import secret_name_taken
 from harbor_operator.checks.pull_secrets import (
-    check_secret_name,
     cleaning_up,
     injection_outcome,
     robot_left_behind,
     stuck_pod_warnings,
 )
-from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.harbor import Login
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.model.pods import StuckPodPolicy
@@ -21,9 +21,8 @@ from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_host
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
-from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.stuck_pods import StuckPodEviction
-from harbor_operator.steps.harbor_access import read_access
+from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 
@@ -42,13 +41,13 @@ class PullSecretsStep:
 
     def __init__(
         self,
-        kube: NamespaceResources,
+        grants: InjectionGrants,
         credential: PullCredential,
         injection: PullSecretInjection,
         admission: PullAdmission,
         stuck_pods: StuckPodEviction,
     ) -> None:
-        self._kube = kube
+        self._grants = grants
         self._credential = credential
         self._injection = injection
         self._admission = admission
@@ -61,28 +60,36 @@ class PullSecretsStep:
         section = registry.spec.pull_secrets
         if section is None:
             return await self._clean_up(registry)
-        if blocked := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
+        if blocked := self._grants.check_namespace(registry):
+            return await self._stop(registry, blocked)
+        holder = self._injection.holder(section.secret_name)
+        if blocked := await self._grants.check_name(registry, section.secret_name, holder):
             return blocked
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
-        access = await read_access(self._kube, registry)
-        login = await self._login(registry, section, access)
+        login = await self._login(registry, section)
         if isinstance(login, Blocked):
             return login
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login), policy)
+        return combine(await self._inject(registry, section, login, holder), policy)
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Continues to inject the login that worked before, so that new namespaces do not wait for Harbor."""
         section = registry.spec.pull_secrets
+        if section is not None and self._grants.check_namespace(registry):
+            self.suspend(registry)
+            return Facts()
         await self._admission.reconcile_degraded(registry)
         if section is None or section.secret_name != registry.observed.secret_name:
             return Facts()
-        claim = _claim(registry, section)
-        if self._injection.read(claim) is None and (login := await self._credential.read_known(registry, section)):
-            self._declare(registry, section, login)
+        claim, holder = _claim(registry, section), self._injection.holder(section.secret_name)
+        if holder != claim.registry_uid:
+            if await self._grants.check_name(registry, section.secret_name, holder):
+                return Facts()
+            if login := await self._credential.read_known(registry, section):
+                self._declare(registry, section, login)
         observed = self._injection.read(claim)
         if observed is None:
             return Facts()
@@ -127,8 +134,12 @@ class PullSecretsStep:
         self._admission.forget(registry)
         return Done("pull Secrets, references and robot are gone")
 
-    async def _inject(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
+    async def _inject(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login, holder: str | None
+    ) -> Outcome:
         claim = _claim(registry, section)
+        if self._injection.holder(section.secret_name) not in {None, registry.metadata.uid, holder}:
+            return secret_name_taken("", section.secret_name)  # since it was checked
         self._declare(registry, section, login)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
@@ -136,7 +147,8 @@ class PullSecretsStep:
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.remove_robot(registry)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
-        return replace(outcome, warnings=(*outcome.warnings, *stuck))
+        push = await self._credential.check_push(registry, section, login)
+        return replace(outcome, warnings=(*outcome.warnings, *push, *stuck))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
@@ -147,7 +159,13 @@ class PullSecretsStep:
         self._injection.expect_policy_effect(registry.metadata.uid, attached=False)
         return await self._admission.remove(registry)
 
-    async def _login(self, registry: HarborRegistry, section: PullSecrets, access: HarborEndpoint) -> Login | Blocked:
+    async def _stop(self, registry: HarborRegistry, blocked: Blocked) -> Outcome:
+        """Stops injection and eviction, and removes the policy, which would add references to no Secret of ours."""
+        self.suspend(registry)
+        return combine(blocked, await self._drop_policy(registry))
+
+    async def _login(self, registry: HarborRegistry, section: PullSecrets) -> Login | Blocked:
+        access = await self._credential.read_access(registry)
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
             return await self._credential.read_account(registry, access, given)
