@@ -38,7 +38,7 @@ class Operator:
         *,
         identity: str = "operator-0",
         log_level: str = "INFO",
-        injection_namespaces: str = "*",
+        injection_namespaces: str = "intra,t-*",
     ) -> Operator:
         """Starts a replica and waits until it answers its probes; it can still be a standby. Raises LabError."""
         port = free_port()
