@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.base import CaRef, CredentialsRef, ExcludePattern, Model, ObjectName, PasswordRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
@@ -73,6 +73,10 @@ class Release(Model):
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
         default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
+    service_account_name: ObjectName = Field(
+        default="harbor-release",
+        description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
+    )
     values: dict[str, Any] = Field(
         default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
     )
@@ -122,10 +126,6 @@ class LabelSelector(Model):
     match_expressions: Annotated[list[LabelExpression], Field(max_length=64)] = Field(
         default_factory=list, description="Requirements that the labels must meet."
     )
-
-
-ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
-"""A shell pattern; `!` is only for the one pattern that is excluded without being listed."""
 
 
 class NamespaceSelection(Model):
