@@ -84,8 +84,9 @@ class PullSecretsStep:
         await self._admission.reconcile_degraded(registry)
         if section is None or section.secret_name != registry.observed.secret_name:
             return Facts()
-        claim, holder = _claim(registry, section), self._injection.holder(section.secret_name)
-        if holder != claim.registry_uid:
+        claim = _claim(registry, section)
+        if self._injection.read(claim) is None:
+            holder = self._injection.holder(section.secret_name)
             if await self._grants.check_name(registry, section.secret_name, holder):
                 return Facts()
             if login := await self._credential.read_known(registry, section):
