@@ -101,6 +101,10 @@ class Invalid(ApiError):
     """The object breaks a rule of the server, for example an immutable field."""
 
 
+class TooLarge(ApiError):
+    """The answer exceeds the limit of the client and was not read to its end: ask for less."""
+
+
 class DisruptionBudgetExceeded(ApiError):
     """A PodDisruptionBudget does not allow the eviction now."""
 
@@ -199,13 +203,11 @@ def classify_error(code: int, status: Manifest, request: ApiRequest, retry_after
             hint = _POD_HINT if request.ref.resource == "pods" else _HINT
             raise Forbidden(f"the API server does not allow {what}: {hint}. {message}".strip())
         case 429 | 408:
-            raise Unavailable(
-                f"the API server asks to slow down on {what}", retry_after=retry_after_seconds(retry_after)
-            )
+            text = f"the API server asks to slow down on {what}"
+            raise Unavailable(text, retry_after=retry_after_seconds(retry_after))
         case _ if code >= 500:  # noqa: PLR2004 - the class of server errors
-            raise Unavailable(
-                f"the API server failed with {code} on {what}", retry_after=retry_after_seconds(retry_after)
-            )
+            text = f"the API server failed with {code} on {what}"
+            raise Unavailable(text, retry_after=retry_after_seconds(retry_after))
     raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {what}. {message}".strip())
 
 

@@ -6,7 +6,7 @@ policy gives it a name that another one holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
@@ -53,6 +53,18 @@ def check_secret_name(
         own = (registry.metadata.creation_timestamp, registry.key)
         rivals = [rival for rival in rivals if _order(rival) < own]
     return secret_name_taken(_order(rivals[0])[1], secret_name) if rivals else None
+
+
+def find_successors(
+    registry: HarborRegistry, secret_names: Collection[str], granted: Iterable[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Returns the uids of the registries that can take over a Secret of one of these names from a deleted registry."""
+    uids = (
+        str(other["metadata"].get("uid"))
+        for other in granted
+        if any(_wants(other, secret_name) for secret_name in secret_names)
+    )
+    return tuple(uid for uid in uids if uid != registry.metadata.uid)
 
 
 def secret_name_taken(holder_key: str, secret_name: str) -> Blocked:

@@ -6,10 +6,12 @@ HarborRegistry in one namespace is therefore not enough.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.injection_grants import check_secret_name, not_granted
+from harbor_operator.checks.injection_grants import check_secret_name, find_successors, not_granted
+from harbor_operator.model.kubernetes import Manifest
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
@@ -27,9 +29,15 @@ class InjectionGrants:
 
     async def check_name(self, registry: HarborRegistry, secret_name: str, holder: str | None) -> Blocked | None:
         """Returns a block if another granted registry holds the Secret name; `holder` is the uid that injects it."""
-        others = await self._kube.read_registries()
-        granted = [other for other in others if self._is_granted(other["metadata"]["namespace"])]
-        return check_secret_name(registry, secret_name, granted, holder)
+        return check_secret_name(registry, secret_name, await self._read_granted(), holder)
+
+    async def find_successors(self, registry: HarborRegistry, secret_names: Collection[str]) -> tuple[str, ...]:
+        """Returns the uids of the granted registries that can take over one of these Secrets from a deleted one."""
+        return find_successors(registry, secret_names, await self._read_granted())
+
+    async def _read_granted(self) -> list[Manifest]:
+        registries = await self._kube.read_registries()
+        return [manifest for manifest in registries if self._is_granted(manifest["metadata"]["namespace"])]
 
     def _is_granted(self, namespace: str) -> bool:
         return any(fnmatchcase(namespace, pattern) for pattern in self._namespaces)

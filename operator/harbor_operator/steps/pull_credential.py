@@ -26,6 +26,7 @@ from harbor_operator.plan.pull_secrets import is_strong, plan_robot
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.accepted_login import AcceptedLogin
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_login
 
@@ -40,6 +41,7 @@ class PullCredential:
         self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, make_password: Callable[[], SecretStr]
     ) -> None:
         self._kube = kube
+        self.accepted = AcceptedLogin(kube)
         self._probe = probe
         self._harbor = harbor
         self._make_password = make_password

@@ -78,7 +78,7 @@ def test_a_registry_that_lost_the_name_does_not_hold_it(status: dict[str, Any]) 
 
 
 def test_a_suspended_or_deleted_registry_does_not_hold_the_name() -> None:
-    """Finding S5."""
+    """Findings S5 and R8: replacing a registry by another one of the same Secret name left a gap."""
     deleted = manifest("other", status=HELD)
     deleted["metadata"]["deletionTimestamp"] = NOW
     assert check(deleted, holder="uid-other") is None
