@@ -180,6 +180,7 @@ def _start(lab: Lab) -> Operator:
     settings = {
         "KUBECONFIG": plane.kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR_NAMESPACE),
         "IDENTITY": "operator",
+        "INJECTION_NAMESPACES": "*",
         "NAMESPACE": OPERATOR_NAMESPACE,
         "LISTEN_HOST": "127.0.0.1",
         "LISTEN_PORT": port,

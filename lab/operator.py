@@ -39,6 +39,7 @@ class Operator:
         *,
         identity: str = "operator-0",
         log_level: str = "INFO",
+        injection_namespaces: str = "intra,t-*",
     ) -> Operator:
         """Starts a replica and waits until it answers its probes; it can still be a standby. Raises LabError."""
         port = free_port()
@@ -47,6 +48,7 @@ class Operator:
             "IDENTITY": identity,
             "LOG_LEVEL": log_level,
             "NAMESPACE": NAMESPACE,
+            "INJECTION_NAMESPACES": injection_namespaces,
             "LEASE_SECONDS": LEASE_SECONDS,
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": port,

@@ -55,6 +55,7 @@ from harbor_operator.steps import Step
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -117,6 +118,7 @@ class Operator:
         self, settings: Settings, helm: HelmSettings, identity: str, client: KubernetesClient, metrics: Metrics
     ) -> None:
         self._client = client
+        self._settings = settings
         options = WatchOptions(random=random.random)
         deps = RuntimeDeps(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
         events = EventRecorder(client, _now, identity)
@@ -143,7 +145,7 @@ class Operator:
             ReachabilityStep(kube, probe, harbor, _now),
             ConfigurationStep(kube, harbor),
             PullSecretsStep(
-                kube,
+                InjectionGrants(kube, self._settings.injection_namespaces),
                 PullCredential(kube, probe, harbor, password),
                 self.injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harbor_operator.log_format import LogFormat
 from harbor_operator.model.chart_sources import ChartSources
 
 PREFIX = "HARBOR_OPERATOR_"
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(name for part in value.split(",") if (name := part.strip()))
 
 
 def _check_chart_sources(text: str) -> str:
@@ -60,6 +66,11 @@ class Settings(BaseModel):
         ge=1,
         le=256,
         description="Maximum number of namespaces that are written concurrently; lower while the API server is slow.",
+    )
+    injection_namespaces: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        default=(),
+        description="Namespaces whose HarborRegistries may inject pull Secrets into the cluster: names and shell "
+        "patterns, separated by commas; `*` = all, empty = none.",
     )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level of the operator."

@@ -265,6 +265,9 @@ async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixtu
     await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
     robot = fixture.with_login(made.login, SECRET.get_secret_value())
     assert await fixture.probe.try_pull(robot, image) == PullResult(200, 200, 200)
+    both = (project.name, other.name)  # finding S9: a login that may push is found
+    assert await fixture.probe.read_pushable(fixture.admin, both) == both
+    assert await fixture.probe.read_pushable(robot, both) == ()
     assert await fixture.probe.try_pull(robot, None) == PullResult(200, 200)
     assert (await fixture.probe.try_pull(robot, f"{other.name}/app:one")).manifest == 401
 

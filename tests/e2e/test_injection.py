@@ -242,7 +242,7 @@ def test_a_terminating_namespace_does_not_block_others(
         plane.kubectl("-n", namespace, "patch", "configmap", "stuck", "--type=merge", "-p", without_finalizers)
 
 
-def test_of_two_registries_with_one_secret_name_the_older_keeps_it(
+def test_of_two_registries_with_one_secret_name_the_injecting_one_keeps_it(
     full_registry: RegistryFixture, lab: Lab, observer: Observer, make_registry: MakeRegistry
 ) -> None:
     younger = make_registry("younger")
@@ -252,8 +252,8 @@ def test_of_two_registries_with_one_secret_name_the_older_keeps_it(
     spec = {"externalURL": full_registry.front.url, "caSecretRef": {"name": "cr-ca"}, "checkIntervalSeconds": 5}
     younger.apply({**spec, "pullSecrets": credential})
     condition = younger.wait_condition("PullSecretsReady", "False", "SecretNameTaken")
-    assert "'intra/cr' is older" in condition["message"]
-    assert "choose another name in `spec.pullSecrets.secretName`" in condition["message"]
+    assert "'intra/cr' already injects" in condition["message"]
+    assert "set another name in `spec.pullSecrets.secretName`" in condition["message"]
     assert younger.condition("Stalled")["status"] == "True"
     observer.wait_injected(younger.namespace)
     uid = full_registry.registry.read()["metadata"]["uid"]

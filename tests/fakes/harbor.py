@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -60,6 +61,8 @@ class FakeHarbor:
         self.health: tuple[Component, ...] = (Component("core", healthy=True), Component("redis", healthy=True))
         self.upload = UploadResult(202, "/v2/library/x/blobs/uploads/1?_state=a", 202)
         self.accounts = {"admin": (admin_password, True)}
+        self.pushers: dict[str, set[str]] = {}
+        self.unknown_to_api: set[str] = set()
         self.projects = {"library": StoredProject(1, public=True)}
         self.robots: dict[str, StoredRobot] = {}
         self.writes: list[str] = []
@@ -104,10 +107,23 @@ class FakeHarbor:
         v2_response = 401 if self._identity(endpoint) is Identity.ANONYMOUS else 200
         return PullResult(200, v2_response, self._manifest(endpoint, manifest))
 
+    async def read_pushable(self, endpoint: HarborEndpoint, projects: Sequence[str]) -> tuple[str, ...]:
+        self._answer()
+        identity, login = self._identity(endpoint), endpoint.login
+        if identity is Identity.ADMIN:
+            return tuple(project for project in projects if project in self.projects)
+        robot = self._robot_of(login.username) if login and identity is Identity.ROBOT else None
+        grants = robot.observed.grants if robot else frozenset()
+        pushers = {project for project, _, action in grants if action in {"push", "delete"}}
+        pushers |= self.pushers.get(login.username, set()) if login and identity is Identity.USER else set()
+        return tuple(project for project in projects if pushers & {EVERY_PROJECT, project})
+
     # As the administrator
 
     async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
         self._answer()
+        if endpoint.login is not None and endpoint.login.username in self.unknown_to_api:
+            return Identity.ANONYMOUS
         return self._identity(endpoint)
 
     async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:

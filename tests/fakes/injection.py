@@ -47,6 +47,11 @@ class FakeInjection(PullSecretInjection):
         self.expecting[registry_uid] = attached
 
     @override
+    def holder(self, secret_name: str) -> str | None:
+        claims = (desired.claim for desired in self.desired.values())
+        return next((claim.registry_uid for claim in claims if claim.secret_name == secret_name), None)
+
+    @override
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
 

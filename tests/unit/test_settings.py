@@ -39,3 +39,11 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> N
         read_settings({f"HARBOR_OPERATOR_{name}": "hunter2"})
     assert f"HARBOR_OPERATOR_{name}" in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "namespaces"), [("intra", ("intra",)), ("intra, registry-*,", ("intra", "registry-*")), ("", ())]
+)
+def test_the_granted_namespaces_are_a_list(value: str, namespaces: tuple[str, ...]) -> None:
+    """Finding S5: without the setting, no registry may inject."""
+    assert read_settings({"HARBOR_OPERATOR_INJECTION_NAMESPACES": value}).injection_namespaces == namespaces

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import ssl
+from collections.abc import Sequence
 from datetime import UTC
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +39,8 @@ _MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
+_CHANGING = {"push", "delete", "*"}
+_ABSENT_REPOSITORY = "harbor-operator-check"
 _ABSENT_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _REDIRECTS = range(300, 400)
 # OpenSSL's X509_V_ERR_*: not yet valid, expired; host name, address.
@@ -121,6 +126,19 @@ class HttpRegistryProbe(RegistryProbe):
         found = await send_raw(endpoint, HttpRequest("HEAD", path, headers={"Accept": _MANIFESTS}, bearer=token))
         return PullResult(issued.status, accepted.status, found.status)
 
+    @override
+    async def read_pushable(self, endpoint: HarborEndpoint, projects: Sequence[str]) -> tuple[str, ...]:
+        if not projects:
+            return ()
+        # The token service grants the part of a scope that the login is allowed. The repository need not exist.
+        scope = " ".join(f"repository:{project}/{_ABSENT_REPOSITORY}:push,delete" for project in projects)
+        query = {"service": TOKEN_SERVICE, "scope": scope}
+        issued = await send(endpoint, HttpRequest("GET", "/service/token", query))
+        if issued.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise server_error(issued)
+        granted = issued.decode(_granted) if issued.status == HTTPStatus.OK else frozenset()
+        return tuple(project for project in projects if f"{project}/{_ABSENT_REPOSITORY}" in granted)
+
 
 async def _is_too_large(endpoint: HarborEndpoint, repository: str, size: int) -> bool:
     path = f"/v2/{repository}/blobs/uploads/{_ABSENT_UPLOAD}"
@@ -151,6 +169,15 @@ def _token(response: HttpResponse) -> str:
     if not (token.isascii() and token.isprintable()):
         raise response.refused("a token that is not plain ASCII")
     return token
+
+
+def _granted(body: Any) -> frozenset[str]:
+    """Returns the repositories that a token allows to change; its signature does not matter here."""
+    payload = str(body["token"]).split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return frozenset(
+        str(access["name"]) for access in claims.get("access") or [] if _CHANGING & set(access.get("actions") or [])
+    )
 
 
 def _components(report: Any) -> tuple[Component, ...] | None:

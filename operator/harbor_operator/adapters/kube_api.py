@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.kube_denials import Forbidden, denial_of
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -37,13 +38,14 @@ _METHODS = {
 }
 _COLLECTION_VERBS = frozenset({"list", "watch", "create"})
 _WRITING_VERBS = frozenset({"create", "update", "patch"})
+_CHANGING_VERBS = _WRITING_VERBS | {"delete"}
 _HINT = "apply the shipped roles (deploy/) again, or restore the right in the cluster"
 _POD_HINT = (
     "`spec.pullSecrets.stuckPods: Evict` needs more than the default roles: "
     "`kubectl apply -k deploy/components/evict-stuck-pods`"
 )
-# Only these texts of the server are known to hold no part of a Secret that was sent.
-_HARMLESS = re.compile(r"is forbidden: (User|exceeded quota)")
+# Only this text of the server is known to hold no part of a Secret that was sent.
+_HARMLESS = re.compile(r"is forbidden: User")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,8 @@ def _query(params: tuple[tuple[str, str], ...]) -> str:
 
 def classify_error(code: int, status: Manifest, request: ApiRequest, retry_after: str | None = None) -> ApiError:
     """Returns the expected error of an answer; raises Unavailable or Refused for every other one."""
+    if request.verb in _CHANGING_VERBS and (denied := denial_of(code, status, request.describe(), _sent(request))):
+        raise denied
     message = _message(status, request)
     if expected := _expected(code, status, request.ref, message):
         return expected
@@ -197,7 +201,7 @@ def classify_error(code: int, status: Manifest, request: ApiRequest, retry_after
             raise Unavailable(f"the API server does not accept the operator's credential for {what}: is it expired?")
         case 403:
             hint = _POD_HINT if request.ref.resource == "pods" else _HINT
-            raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow {what}: {hint}. {message}".strip())
+            raise Forbidden(f"the API server does not allow {what}: {hint}. {message}".strip())
         case 429 | 408:
             text = f"the API server asks to slow down on {what}"
             raise Unavailable(text, retry_after=retry_after_seconds(retry_after))
@@ -230,3 +234,8 @@ def _message(status: Manifest, request: ApiRequest) -> str:
 
 def _fields(status: Manifest) -> tuple[str, ...]:
     return tuple(str(cause["field"]) for cause in _causes(status) if cause.get("field"))
+
+
+def _sent(request: ApiRequest) -> bytes:
+    """Returns the body of a Secret that is written, so that no message quotes it; empty for other requests."""
+    return request.body.content if request.ref.resource == "secrets" and request.body else b""

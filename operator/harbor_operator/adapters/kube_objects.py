@@ -76,11 +76,31 @@ class PodMetadata(Metadata, frozen=True):
     owner_references: list[OwnerReference] | None = None
 
 
+class VolumeMount(_WireStruct, frozen=True):
+    """The use of a volume in a container."""
+
+    name: str = ""
+
+
 class Container(_WireStruct, frozen=True):
     """A container of a pod."""
 
     name: str = ""
     image: str = ""
+    volume_mounts: list[VolumeMount] | None = None
+
+
+class ImageVolume(_WireStruct, frozen=True):
+    """The image that is mounted as a volume (KEP-4639)."""
+
+    reference: str = ""
+
+
+class Volume(_WireStruct, frozen=True):
+    """A volume of a pod."""
+
+    name: str = ""
+    image: ImageVolume | None = None
 
 
 class PodSpec(_WireStruct, frozen=True):
@@ -90,12 +110,14 @@ class PodSpec(_WireStruct, frozen=True):
     image_pull_secrets: list[Reference] | None = None
     init_containers: list[Container] | None = None
     containers: list[Container] | None = None
+    volumes: list[Volume] | None = None
 
 
 class Waiting(_WireStruct, frozen=True):
-    """Why a container has not started."""
+    """Why a container has not started; `message` names the image that was not pulled."""
 
     reason: str = ""
+    message: str = ""
 
 
 class ContainerState(_WireStruct, frozen=True):

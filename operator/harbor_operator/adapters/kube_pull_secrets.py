@@ -22,10 +22,13 @@ from harbor_operator.adapters.kube_api import (
     apply_params,
 )
 from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_denials import Forbidden
 from harbor_operator.adapters.kube_objects import OBJECTS, Metadata, PartialObject, decode_partial
 from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
+from harbor_operator.checks.denials import explain_managed_namespace
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import (
+    MAX_LABELS_CHARACTERS,
     MAX_REFERENCES,
     MAX_REFERENCES_BYTES,
     ObservedNamespace,
@@ -35,13 +38,14 @@ from harbor_operator.model.namespace import (
 from harbor_operator.model.watch import Kind, ObservedObject, Source, WatchEvent
 from harbor_operator.plan import names
 from harbor_operator.plan.docker_config import DOCKER_CONFIG_KEY, DOCKER_CONFIG_TYPE, digest_of, encode
-from harbor_operator.ports import Refused
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 
 _PATCH = {"fieldManager": names.FIELD_MANAGER}
 _APPLY = apply_params(names.FIELD_MANAGER, force=False)
 _FORCED_APPLY = apply_params(names.FIELD_MANAGER)
+_REVIEWS = ResourceRef("authorization.k8s.io/v1", "selfsubjectaccessreviews")
 MAX_SHARED_REFERENCES = 4
 MAX_SHARED_REFERENCES_BYTES = 256
 """Only tuples up to this size are shared between service accounts, so the cache stays below 1 MiB.
@@ -101,7 +105,24 @@ class KubernetesPullSecretApi(PullSecretApi):
         return read_account(_expect(answer, f"ServiceAccount '{wanted.name}' in namespace '{wanted.namespace}'"))
 
     async def _send(self, verb: str, ref: ResourceRef, params: Params, body: RequestBody) -> PartialObject | ApiError:
-        return await self._http.send(ApiRequest(verb, ref, params, body), decode_partial)
+        try:
+            return await self._http.send(ApiRequest(verb, ref, params, body), decode_partial)
+        except Forbidden as forbidden:
+            if not await self._is_allowed_everywhere(verb, ref):
+                raise
+            message = explain_managed_namespace(ref.namespace, str(forbidden))
+            raise Refused(Reason.NAMESPACE_WRITE_FORBIDDEN, message) from None
+
+    async def _is_allowed_everywhere(self, verb: str, ref: ResourceRef) -> bool:
+        """Whether the roles allow the write in every namespace; False if the API server does not answer that."""
+        attributes = {"verb": verb, "version": ref.api_version, "resource": ref.resource, "name": ref.name}
+        review = {"spec": {"resourceAttributes": attributes}}
+        request = ApiRequest("create", _REVIEWS, body=RequestBody.plain(review))
+        try:
+            answer = await self._http.send_plain(request)
+        except (Unavailable, Refused):
+            return False
+        return not isinstance(answer, ApiError) and bool((answer.get("status") or {}).get("allowed"))
 
 
 def _has_another_uid(answer: PartialObject | ApiError) -> bool:
@@ -143,13 +164,14 @@ def read_object(kind: Kind, obj: PartialObject) -> ObservedObject:
 
 
 def read_namespace(obj: PartialObject) -> ObservedNamespace:
-    """Returns name, labels and whether the Namespace is terminating."""
+    """Returns name, labels and whether the Namespace is terminating; no labels if they are oversized."""
     metadata = obj.metadata
+    given = metadata.labels or {}
+    oversized = sum(map(len, given)) + sum(map(len, given.values())) > MAX_LABELS_CHARACTERS
     # One label of each namespace is its own name; most others have few values.
-    labels = {key: intern(value) for key, value in (metadata.labels or {}).items()}
-    return ObservedNamespace(
-        intern(metadata.name), _revision(metadata), labels, metadata.deletion_timestamp is not None
-    )
+    labels = {} if oversized else {key: intern(value) for key, value in given.items()}
+    terminating = metadata.deletion_timestamp is not None
+    return ObservedNamespace(intern(metadata.name), _revision(metadata), labels, terminating, oversized)
 
 
 def read_secret(obj: PartialObject) -> ObservedSecret:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -17,9 +18,9 @@ from harbor_operator.adapters.kube_api import (
     ResourceRef,
 )
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_objects import PODS, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
+from harbor_operator.adapters.kube_objects import PODS, Container, ContainerStatus, Pod, PodMetadata, PodSpec, PodStatus
 from harbor_operator.adapters.reflector import Reflector, WatchedResource, WatchOptions
-from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodEvent
+from harbor_operator.model.pods import MAX_POD_CHARACTERS, EvictionResult, ObservedPod, Owner, PodEvent
 from harbor_operator.ports import Refused
 from harbor_operator.ports.pod_eviction import PodEvictionApi
 from harbor_operator.reasons import Reason
@@ -73,31 +74,64 @@ class KubernetesPodEvictionApi(PodEvictionApi):
 
 
 def read_pod(pod: Pod) -> ObservedPod:
-    """Returns what a decision about a pod needs."""
+    """Returns what a decision about a pod needs; without images, references and owner if they are oversized."""
     metadata, spec = pod.metadata, pod.spec or PodSpec()
-    images = {one.name: one.image for one in (*(spec.init_containers or ()), *(spec.containers or ()))}
-    refused = {images.get(one.name, "") for one in _statuses(pod) if _reason(one) in PULL_FAILED}
-    return ObservedPod(
+    observed = ObservedPod(
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,
         revision=int(metadata.resource_version),
         account=spec.service_account_name,
         references=tuple(reference.name for reference in spec.image_pull_secrets or () if reference.name),
-        images=tuple(images.values()),
-        refused=tuple(sorted(refused)),
+        images=_images(spec),
+        refused=tuple(sorted(_refused(pod, spec))),
         owner=_controller(metadata),
         terminating=bool(metadata.deletion_timestamp),
     )
+    owner = observed.owner or Owner("", "", "")
+    kept = (*observed.references, *observed.images, owner.kind, owner.name, owner.uid)
+    if sum(map(len, kept)) + len(kept) <= MAX_POD_CHARACTERS:
+        return observed
+    return replace(observed, references=(), images=(), refused=(), owner=None)
+
+
+def _containers(spec: PodSpec) -> tuple[Container, ...]:
+    return (*(spec.init_containers or ()), *(spec.containers or ()))
+
+
+def _volume_images(spec: PodSpec) -> dict[str, str]:
+    """Returns the image references of the volumes, by the name of the volume."""
+    return {volume.name: volume.image.reference for volume in spec.volumes or () if volume.image is not None}
+
+
+def _images(spec: PodSpec) -> tuple[str, ...]:
+    # Two containers with the same image are one entry.
+    images = [container.image for container in _containers(spec)]
+    return tuple(dict.fromkeys([*images, *_volume_images(spec).values()]))
+
+
+def _refused(pod: Pod, spec: PodSpec) -> set[str]:
+    """Returns the images that the node failed to pull.
+
+    The kubelet reports an image volume that it cannot pull at the containers that mount the volume. Its message names
+    the image; if it does not, any image of the container may be the cause.
+    """
+    containers, volumes = {container.name: container for container in _containers(spec)}, _volume_images(spec)
+    refused: set[str] = set()
+    for status in _statuses(pod):
+        waiting = status.state.waiting if status.state else None
+        container = containers.get(status.name)
+        if waiting is None or container is None or waiting.reason not in PULL_FAILED:
+            continue
+        mounted = [volumes[mount.name] for mount in container.volume_mounts or () if mount.name in volumes]
+        images = [container.image, *mounted]
+        refused.update([image for image in images if f'"{image}"' in waiting.message] or images)
+    return refused
 
 
 def _statuses(pod: Pod) -> tuple[ContainerStatus, ...]:
     status = pod.status if isinstance(pod.status, PodStatus) else PodStatus()
     return (*(status.init_container_statuses or ()), *(status.container_statuses or ()))
-
-
-def _reason(status: ContainerStatus) -> str:
-    return status.state.waiting.reason if status.state and status.state.waiting else ""
 
 
 def _controller(metadata: PodMetadata) -> Owner | None:

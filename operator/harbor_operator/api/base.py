@@ -9,6 +9,9 @@ from pydantic.alias_generators import to_camel
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
+ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
+"""A shell pattern; `!` is only for the one pattern that is excluded without being listed."""
+
 
 class Model(BaseModel):
     """A frozen part of the resource: camelCase in YAML, snake_case in Python; unknown fields are errors."""

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.base import CaRef, CredentialsRef, ExcludePattern, Model, ObjectName, PasswordRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
@@ -132,8 +132,9 @@ class NamespaceSelection(Model):
     """Which namespaces get the pull Secret."""
 
     selector: LabelSelector = Field(default_factory=LabelSelector, description="Label selector; empty = all.")
-    exclude: list[str] = Field(
-        default_factory=lambda: ["kube-*"], description="Excluded name patterns; replaces the default `kube-*`."
+    exclude: list[ExcludePattern] = Field(
+        default_factory=lambda: ["kube-*"],
+        description="Excluded name patterns. `kube-*` is always excluded, unless the list contains `!kube-*`.",
     )
 
 

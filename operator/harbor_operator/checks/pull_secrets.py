@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.admission import ignored_policy_warnings
 from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
 from harbor_operator.model.injection import RemainingNamespaces
@@ -32,43 +31,8 @@ _NEEDS_ACTION = {
     Reason.PULL_SECRET_LINGERS,
     Reason.RIGHTS_MISSING,
     Reason.SECRET_NAME_TAKEN,
+    Reason.NAMESPACE_WRITE_FORBIDDEN,
 }
-_DEFAULT_NAME = str(PullSecrets.model_fields["secret_name"].default)
-
-
-def check_secret_name(
-    registry: HarborRegistry, secret_name: str, others: Iterable[Mapping[str, Any]]
-) -> Blocked | None:
-    """Returns a block if an older HarborRegistry injects a Secret of the same name."""
-    own = (registry.metadata.creation_timestamp, registry.key)
-    competitors = sorted(
-        _age(other)
-        for other in others
-        if other["metadata"].get("uid") != registry.metadata.uid
-        and _configured_name(other) == secret_name
-        and not other["metadata"].get("deletionTimestamp")
-    )
-    if not competitors or competitors[0] > own:
-        return None
-    return Blocked(
-        Reason.SECRET_NAME_TAKEN,
-        f"HarborRegistry '{competitors[0][1]}' is older and already injects Secret '{secret_name}': set another "
-        "name in `spec.pullSecrets.secretName`",
-    )
-
-
-def find_successors(
-    registry: HarborRegistry, secret_names: Collection[str], others: Iterable[Mapping[str, Any]]
-) -> tuple[str, ...]:
-    """Returns the uids of the registries that can take over a Secret of one of these names from a deleted registry."""
-    return tuple(
-        str(other["metadata"].get("uid"))
-        for other in others
-        if other["metadata"].get("uid") != registry.metadata.uid
-        and _configured_name(other) in secret_names
-        and not other["metadata"].get("deletionTimestamp")
-        and not other.get("spec", {}).get("suspend")
-    )
 
 
 def handing_over(secret_names: Collection[str]) -> Pending:
@@ -78,19 +42,8 @@ def handing_over(secret_names: Collection[str]) -> Pending:
     return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after=1.0)
 
 
-def _age(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    metadata = manifest["metadata"]
-    return metadata.get("creationTimestamp", ""), f"{metadata['namespace']}/{metadata['name']}"
-
-
-def _configured_name(manifest: Mapping[str, Any]) -> str | None:
-    # Reads the raw object: a HarborRegistry whose spec does not parse must not lose its name to a younger one.
-    section = manifest.get("spec", {}).get("pullSecrets")
-    return str(section.get("secretName", _DEFAULT_NAME)) if isinstance(section, Mapping) else None
-
-
 def check_account(secret: str, username: str, identity: Identity) -> Blocked | None:
-    """Returns a block if the account is an administrator: anyone who creates pods can read the Secret."""
+    """Returns a block if the account is, or can be, an administrator: anyone who creates pods can read the Secret."""
     if username == ADMIN_NAME or identity is Identity.ADMIN:
         return Blocked(
             Reason.PULL_CREDENTIAL_IS_ADMIN,
@@ -98,7 +51,27 @@ def check_account(secret: str, username: str, identity: Identity) -> Blocked | N
             "anyone who creates pods could take over the registry; use an account with pull permission only, or set "
             "`spec.pullSecrets.credential.robot`",
         )
+    if identity is Identity.ANONYMOUS:
+        return Blocked(
+            Reason.PULL_CREDENTIAL_UNVERIFIABLE,
+            f"the registry accepts '{username}' in Secret '{secret}' (`spec.pullSecrets.credential.secretRef`), and "
+            "Harbor's API does not say whose login it is, as for the CLI secret of an OIDC user, who can be an "
+            "administrator: use the login of a robot account, or set `spec.pullSecrets.credential.robot`",
+        )
     return None
+
+
+def push_warnings(secret: str, username: str, projects: tuple[str, ...]) -> tuple[StatusWarning, ...]:
+    """Returns a warning for an account that may push to these projects."""
+    if not projects:
+        return ()
+    listed = _listed(tuple(f"project '{project}'" for project in projects))
+    message = (
+        f"'{username}' in Secret '{secret}' (`spec.pullSecrets.credential.secretRef`) may push to {listed}: anyone "
+        "who creates pods could replace images; use an account with pull permission only, or set "
+        "`spec.pullSecrets.credential.robot`"
+    )
+    return (StatusWarning(Reason.PULL_CREDENTIAL_MAY_PUSH, message),)
 
 
 def rejected_account(registry: HarborRegistry, secret: str, username: str) -> Blocked:
@@ -151,17 +124,26 @@ def injection_outcome(secret_name: str, observed: PullSecretFacts | None, facts:
     if observed is None:
         message = f"waiting for the first full list of the namespaces that Secret '{secret_name}' is injected into"
         return Pending(Reason.NAMESPACES_PENDING, message, requeue_after=2.0, facts=facts)
-    warnings = _conflict_warnings(observed) + ignored_policy_warnings(observed)
+    warnings = _conflict_warnings(observed) + _forbidden_warnings(observed) + ignored_policy_warnings(observed)
     return replace(_progress(secret_name, observed, facts), warnings=warnings)
 
 
 def _progress(secret_name: str, observed: PullSecretFacts, facts: Facts) -> Outcome:
-    if observed.failed:
+    # A namespace that the provider of the cluster manages must not keep the registry from being Ready.
+    if observed.failed > observed.forbidden or (observed.failed and not observed.ready):
         return _failed(observed, facts)
-    if observed.ready < observed.namespaces:
+    if observed.ready + observed.forbidden < observed.namespaces:
         message = f"{observed.ready} of {observed.namespaces} namespaces hold Secret '{secret_name}'"
         return Pending(Reason.NAMESPACES_PENDING, message, requeue_after=2.0, facts=facts)
     return Done(f"{observed.ready} namespaces hold Secret '{secret_name}'", facts=facts)
+
+
+def _forbidden_warnings(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:
+    if not observed.forbidden:
+        return ()
+    lines = tuple(_line(failure) for failure in observed.failures if failure.reason is Reason.NAMESPACE_WRITE_FORBIDDEN)
+    message = f"{observed.forbidden} namespaces allow no writes and have no pull Secret: {_listed(lines)}"
+    return (StatusWarning(Reason.NAMESPACE_WRITE_FORBIDDEN, message),)
 
 
 def _conflict_warnings(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:

@@ -20,18 +20,25 @@ from harbor_operator.model.injection import (
 from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.plan.docker_config import digest_of, encode
-from harbor_operator.plan.selection import is_selected
+from harbor_operator.plan.selection import is_excluded, is_selected, needs_labels
 
 NAMESPACES = Source(Kind.NAMESPACES)
 
 
 @dataclass(frozen=True, slots=True)
 class _SelectingClaim:
-    """A declared claim: its meaning in selected namespaces, and in all others."""
+    """A declared claim: its meaning in selected namespaces, in all others, and where that cannot be decided."""
 
     selection: NamespaceSelection
     selected: NamespaceClaim
     unselected: NamespaceClaim
+    undecided: NamespaceClaim
+
+    def in_namespace(self, namespace: ObservedNamespace) -> NamespaceClaim:
+        """Returns the claim on a namespace; nothing is written or removed if its labels decide and are not known."""
+        if namespace.oversized and needs_labels(self.selection) and not is_excluded(self.selection, namespace.name):
+            return self.undecided
+        return self.selected if is_selected(self.selection, namespace.name, namespace.labels) else self.unselected
 
 
 def sources_for(claim: Claim) -> frozenset[Source]:
@@ -127,13 +134,14 @@ class ClaimRegistry:
         ]
         self._inactive = [_releasing_claim(claim, synced=is_synced(sources_for(claim))) for claim in self._releasing]
 
+    def holder(self, secret_name: str) -> str | None:
+        """Returns the uid of the registry that declared a claim with this Secret name."""
+        held = (desired.claim for desired in self._declared.values() if desired.claim.secret_name == secret_name)
+        return next((claim.registry_uid for claim in held), None)
+
     def claims(self, namespace: ObservedNamespace) -> list[NamespaceClaim]:
         """Returns the claims on a namespace, in a stable order."""
-        active = [
-            claim.selected if is_selected(claim.selection, namespace.name, namespace.labels) else claim.unselected
-            for claim in self._active
-        ]
-        return active + self._inactive
+        return [claim.in_namespace(namespace) for claim in self._active] + self._inactive
 
     def pull_secret(self, action: ApplySecret) -> PullSecret | None:
         """Returns the Secret to apply; None if its registry no longer claims that name."""
@@ -151,7 +159,8 @@ def _selecting_claim(desired: DesiredInjection, *, synced: bool) -> _SelectingCl
         digest=digest_of(encode(desired.docker_config.get_secret_value())),
         adopts=desired.conflict_policy is ConflictPolicy.ADOPT,
     )
-    return _SelectingClaim(desired.namespaces, selected, _releasing_claim(desired.claim, synced=synced))
+    unselected = _releasing_claim(desired.claim, synced=synced)
+    return _SelectingClaim(desired.namespaces, selected, unselected, claim_in_state(desired.claim, ClaimState.SYNCING))
 
 
 def _releasing_claim(claim: Claim, *, synced: bool) -> NamespaceClaim:

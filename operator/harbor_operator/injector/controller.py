@@ -17,6 +17,7 @@ from harbor_operator.ports.pull_secrets import PullSecretApi
 LOG = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
 MAX_REFUSED_DELAY_SECONDS = 30.0
+REFUSAL_RETENTION_SECONDS = 60.0
 SETTLE_INTERVAL_SECONDS = 1.0
 MAX_RESYNC_BATCH = 10
 
@@ -27,11 +28,13 @@ async def watch_forever(
     """Follows a watch until cancelled, and starts it again whenever it ends or the server refuses it."""
     refusals = 0
     while True:
+        started = deps.clock()
         try:
             await follow()
-            delay = RESTART_DELAY_SECONDS
+            delay, refusals = RESTART_DELAY_SECONDS, 0
         except Refused as refused:
-            refusals += 1
+            # A watch that was followed for long was not refused before: only refusals in a row count.
+            refusals = 1 if deps.clock() - started > REFUSAL_RETENTION_SECONDS else refusals + 1
             # An API server that has just started refuses everything until it has read the roles.
             if refusals > 1:
                 on_refused(refused)

@@ -77,6 +77,10 @@ class Injector(PullSecretInjection):
 
     # Queries
 
+    @override
+    def holder(self, secret_name: str) -> str | None:
+        return self._claims.holder(secret_name)
+
     @property
     def ready(self) -> bool:
         """Whether each needed watch has synced or is refused by the server."""

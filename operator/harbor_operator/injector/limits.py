@@ -39,6 +39,10 @@ Measured in bursts of 1,000 namespaces (docs/benchmarks.md): without this limit,
 the patches of accounts that arrive meanwhile, at p99 by 83 ms; with it by 47 ms, and the burst ends no later."""
 MIN_WRITES_PER_SECOND = 5.0
 MAX_WRITES_PER_SECOND = 5000.0
+MAX_PAUSE_SECONDS = 30.0
+"""One answer with `Retry-After` must not stop the writes to all namespaces for longer."""
+RETENTION_SECONDS = 900.0
+"""A failure is forgotten so long after its back-off has ended: the next one is the first again."""
 UNANSWERED_WRITE_SECONDS = 30.0
 """The API server may still apply a write without answer for this long; it gives up earlier."""
 
@@ -208,7 +212,7 @@ class AimdRateLimiter:
         if self._throttles == 1 or retry_after is not None:
             self._rate = max(MIN_WRITES_PER_SECOND, self._rate / 2)
         pause = retry_after if retry_after is not None else min(10.0, 0.1 * 2.0 ** min(self._throttles, 10))
-        self._next = max(self._next, self._clock() + pause)
+        self._next = max(self._next, self._clock() + min(pause, MAX_PAUSE_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +246,9 @@ class Backoff:
         self._random = random
 
     def next(self, previous: Failure | None, policy: BackoffPolicy) -> Failure:
-        """Returns the failure that happened now, after `previous`."""
-        now, count = self._clock(), previous.count if previous else 0
+        """Returns the failure that happened now, after `previous`, which does not count if it is old."""
+        now = self._clock()
+        count = previous.count if previous and now < previous.retry_at + RETENTION_SECONDS else 0
         delay = min(policy.maximum, policy.initial * 2.0 ** min(count, 30)) * (0.5 + self._random())
         return Failure(count + 1, now, now + delay, policy)
 

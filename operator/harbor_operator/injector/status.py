@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harbor_operator.injector.store import NamespaceRecord, Store
@@ -14,6 +14,7 @@ from harbor_operator.model.outcomes import NamespaceFailure, PullSecretFacts
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.plan.admission import acts_in
 from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
 
 MAX_SHOWN_FAILURES = 20
 
@@ -65,9 +66,12 @@ class InjectionStatus:
         """Returns the recorded progress of a claim."""
         uid = claim.registry_uid
         failures = list(self._failures(uid))
-        shown = tuple(failures[:MAX_SHOWN_FAILURES])
+        forbidden = [failure for failure in failures if failure.reason is Reason.NAMESPACE_WRITE_FORBIDDEN]
+        others = [failure for failure in failures if failure.reason is not Reason.NAMESPACE_WRITE_FORBIDDEN]
+        shown = tuple([*others, *forbidden][:MAX_SHOWN_FAILURES])
         counts = (self._namespaces[uid], self._ready[uid], len(failures))
-        return PullSecretFacts(*counts, shown, claim.secret_name, claim.service_accounts)
+        facts = PullSecretFacts(*counts, shown, claim.secret_name, claim.service_accounts)
+        return replace(facts, forbidden=len(forbidden)) if forbidden else facts
 
     def _count(self, statuses: tuple[ClaimStatus, ...], step: int) -> None:
         for status in statuses:

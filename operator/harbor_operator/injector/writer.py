@@ -68,8 +68,11 @@ class Writer:
         return self._backoff.may_still_apply((record.failures or {}).values(), last_event_at)
 
     def forget_account(self, record: NamespaceRecord, account: str) -> None:
-        """Forgets the writes to a deleted service account: one of the same name is another."""
-        self.conflicts.forget(record, _subject("ServiceAccount", account))
+        """Forgets the writes to a deleted service account, and why they failed: one of the same name is another."""
+        subject = _subject("ServiceAccount", account)
+        self._forget_failure(record, subject)
+        self._status.record_success(record, subject)
+        self.conflicts.forget(record, subject)
         self.conflicts.forget(record, _subject("removal from ServiceAccount", account))
 
     async def execute(self, namespace: str, action: Action) -> None:
@@ -83,11 +86,14 @@ class Writer:
             record.failures = {} if record.failures is None else record.failures
             record.failures[subject] = self._backoff.next(record.failures.get(subject), _POLICIES[result])
             return
+        self._forget_failure(record, subject)
+        self._status.record_success(record, subject)
+        self._detect_conflict(record, action)
+
+    def _forget_failure(self, record: NamespaceRecord, subject: str) -> None:
         if record.failures is not None:
             record.failures.pop(subject, None)
             record.failures = record.failures or None
-        self._status.record_success(record, subject)
-        self._detect_conflict(record, action)
 
     def _wait(self, record: NamespaceRecord, action: Action) -> float:
         failure = record.failures.get(subject_of(action)) if record.failures else None

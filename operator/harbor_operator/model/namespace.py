@@ -20,13 +20,24 @@ namespace. Without a bound, such lists would exhaust the memory of the operator.
 """
 
 
+MAX_LABELS_CHARACTERS = 8192
+"""A Namespace whose labels are longer in total is observed as `oversized`, without them.
+
+The API server limits the length of one label, and not their number.
+"""
+
+
 class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
-    """A Namespace without spec and status; `revision` is its resourceVersion."""
+    """A Namespace without spec and status; `revision` is its resourceVersion.
+
+    With `oversized`, `labels` is empty because they exceed MAX_LABELS_CHARACTERS.
+    """
 
     name: str
     revision: int
     labels: Mapping[str, str]
     terminating: bool = False
+    oversized: bool = False
 
     @property
     def namespace(self) -> str:

@@ -40,7 +40,7 @@ class NamespaceFailure:
 
 @dataclass(frozen=True, slots=True)
 class PullSecretFacts:
-    """How many of the selected namespaces have the pull Secret."""
+    """How many of the selected namespaces have the pull Secret; `forbidden` of the failed ones allow no writes."""
 
     namespaces: int
     ready: int
@@ -54,6 +54,7 @@ class PullSecretFacts:
     rotated_at: datetime | None = None
     conflicts: tuple[str, ...] = ()
     missed_by_policy: int = 0
+    forbidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

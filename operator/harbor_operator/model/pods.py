@@ -17,9 +17,19 @@ class Owner:
     uid: str
 
 
+MAX_POD_CHARACTERS = 16384
+"""A pod whose image references, pull Secrets and owner are longer is observed without them, so it is never evicted.
+
+The API server limits neither their length nor their number, and each user who creates pods decides what they contain.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedPod:
-    """A pod that has not started; `refused` are those of its `images` that the node failed to pull."""
+    """A pod that has not started; `refused` are those of its `images` that the node failed to pull.
+
+    `images` are those of its containers and of its image volumes.
+    """
 
     namespace: str
     name: str

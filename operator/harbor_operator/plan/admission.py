@@ -14,8 +14,9 @@ from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, Spec
 from harbor_operator.model.injection import EVERY_ACCOUNT
 from harbor_operator.plan import names
 from harbor_operator.plan.patterns import translate
+from harbor_operator.plan.selection import SYSTEM_NAMESPACES, excluded_patterns
 
-EXCLUDED_NAMESPACES = "kube-*"
+EXCLUDED_NAMESPACES = SYSTEM_NAMESPACES
 
 
 def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[DesiredPolicy, DesiredPolicy]:
@@ -90,7 +91,7 @@ def _rule(accounts: list[str]) -> Spec:
 
 
 def _is_not_excluded(patterns: list[str]) -> str:
-    translated = [translate(pattern) for pattern in dict.fromkeys([EXCLUDED_NAMESPACES, *patterns])]
+    translated = [translate(pattern) for pattern in dict.fromkeys([EXCLUDED_NAMESPACES, *excluded_patterns(patterns)])]
     alternatives = "|".join(text for text in translated if text is not None)
     return f"!request.namespace.matches({_quote(f'^({alternatives})$')})"
 

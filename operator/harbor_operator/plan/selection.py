@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
 from harbor_operator.api.v1alpha1 import LabelExpression, NamespaceSelection
 
+SYSTEM_NAMESPACES = "kube-*"
+NOT_EXCLUDED = f"!{SYSTEM_NAMESPACES}"
+"""The entry of `exclude` that selects the namespaces of the cluster itself, which are otherwise always excluded."""
+
 
 def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, str]) -> bool:
     """Whether the selection includes a namespace with that name and those labels."""
-    if _matcher(tuple(selection.exclude))(name):
+    if is_excluded(selection, name):
         return False
     selector = selection.selector
     return selector.match_labels.items() <= labels.items() and all(
@@ -20,10 +24,26 @@ def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, s
     )
 
 
+def is_excluded(selection: NamespaceSelection, name: str) -> bool:
+    """Whether a pattern excludes the namespace, whatever its labels are."""
+    return _matcher(tuple(selection.exclude))(name) is not None
+
+
+def needs_labels(selection: NamespaceSelection) -> bool:
+    """Whether the labels of a namespace decide."""
+    return bool(selection.selector.match_labels or selection.selector.match_expressions)
+
+
+def excluded_patterns(exclude: Sequence[str]) -> list[str]:
+    """Returns the shell patterns of excluded names; `kube-*` is one of them unless the list says `!kube-*`."""
+    patterns = [pattern for pattern in exclude if pattern != NOT_EXCLUDED]
+    return patterns if NOT_EXCLUDED in exclude else [SYSTEM_NAMESPACES, *patterns]
+
+
 @lru_cache(maxsize=64)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
     # The same few patterns are matched against ten thousand names.
-    return re.compile("|".join(map(translate, patterns)) or r"(?!)").match
+    return re.compile("|".join(map(translate, excluded_patterns(patterns))) or r"(?!)").match
 
 
 def _matches(expression: LabelExpression, labels: Mapping[str, str]) -> bool:

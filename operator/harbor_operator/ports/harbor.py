@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -52,6 +53,13 @@ class RegistryProbe(Protocol):
 
     async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         """Fetches a token, sends it to /v2/, and requests the manifest ('project/name:tag') if one is given."""
+        ...
+
+    async def read_pushable(self, endpoint: HarborEndpoint, projects: Sequence[str]) -> tuple[str, ...]:
+        """Returns those of the projects to which the login may push, or of which it may delete images.
+
+        Raises Unavailable(REGISTRY_UNHEALTHY) for a server error.
+        """
         ...
 
 

@@ -27,6 +27,10 @@ class PullSecretInjection(Protocol):
         """Says whether an admission policy should attach the reference to new service accounts from now on."""
         ...
 
+    def holder(self, secret_name: str) -> str | None:
+        """Returns the uid of the registry whose declared claim has this Secret name; None if there is none."""
+        ...
+
     def remaining(self, claim: Claim) -> int | None:
         """Returns the number of namespaces that still hold objects of a released claim; None before the caches sync.
 

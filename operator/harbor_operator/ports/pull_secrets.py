@@ -14,7 +14,9 @@ class PullSecretApi(Protocol):
     """Cluster-wide access to Namespaces, pull Secrets and service accounts.
 
     Every write has a deadline and raises Unavailable if the server does not answer or asks to retry later (in
-    `retry_after` seconds if it named them), and Refused if the rights are missing or the server rejects the object.
+    `retry_after` seconds if it named them). It raises Refused with RIGHTS_MISSING, with NAMESPACE_WRITE_FORBIDDEN if
+    only this namespace denies it, with NAMESPACE_QUOTA_EXCEEDED, with ADMISSION_DENIED, or with NAMESPACES_FAILED if
+    the server rejects the object otherwise.
     """
 
     def watch(self, source: Source) -> AsyncGenerator[WatchEvent, None]:

@@ -13,20 +13,24 @@ from harbor_operator.checks.configuration import check_admin
 from harbor_operator.checks.pull_secrets import (
     check_account,
     check_robot,
+    push_warnings,
     rejected_account,
     rejected_robot,
     weak_secret,
 )
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login, ObservedRobot
 from harbor_operator.model.kubernetes import StoredSecret
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import is_strong, plan_robot
+from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.accepted_login import AcceptedLogin
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_login
 
+MAX_CHECKED_PROJECTS = 50
 FIELD = "spec.pullSecrets.credential.secretRef"
 
 
@@ -37,6 +41,7 @@ class PullCredential:
         self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, make_password: Callable[[], SecretStr]
     ) -> None:
         self._kube = kube
+        self.accepted = AcceptedLogin(kube)
         self._probe = probe
         self._harbor = harbor
         self._make_password = make_password
@@ -53,6 +58,26 @@ class PullCredential:
             return rejected_account(registry, ref.name, username)
         blocked = check_account(ref.name, username, await self._harbor.read_identity(account))
         return blocked or Login(username, password)
+
+    async def read_access(self, registry: HarborRegistry) -> HarborEndpoint:
+        """Returns the anonymous endpoint of the registry."""
+        return await read_access(self._kube, registry)
+
+    async def check_push(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login
+    ) -> tuple[StatusWarning, ...]:
+        """Returns a warning if the existing account may push; a robot of the operator never may."""
+        given = section.credential.secret_ref
+        if given is None:
+            return ()
+        account = (await self.read_access(registry)).with_login(login)
+        try:
+            visible = [project.name for project in await self._harbor.read_projects(account)]
+        except Refused:
+            visible = []  # not every account may list projects
+        projects = list(dict.fromkeys([*visible, *(project.name for project in registry.spec.projects)]))
+        pushable = await self._probe.read_pushable(account, projects[:MAX_CHECKED_PROJECTS])
+        return push_warnings(given.name, login.username, pushable)
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
+from harbor_operator.checks.injection_grants import secret_name_taken
 from harbor_operator.checks.pull_secrets import (
-    check_secret_name,
-    find_successors,
     handing_over,
     injection_outcome,
     robot_left_behind,
     stuck_pod_warnings,
 )
-from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.harbor import Login
 from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.model.pods import StuckPodPolicy
@@ -22,10 +21,8 @@ from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_host
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
-from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.stuck_pods import StuckPodEviction
-from harbor_operator.steps.accepted_login import AcceptedLogin
-from harbor_operator.steps.harbor_access import read_access
+from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_claims import Leftover, PullClaims, claim_of
 from harbor_operator.steps.pull_credential import PullCredential
@@ -45,18 +42,18 @@ class PullSecretsStep:
 
     def __init__(
         self,
-        kube: NamespaceResources,
+        grants: InjectionGrants,
         credential: PullCredential,
         injection: PullSecretInjection,
         admission: PullAdmission,
         stuck_pods: StuckPodEviction,
     ) -> None:
-        self._kube = kube
+        self._grants = grants
         self._credential = credential
         self._injection = injection
         self._admission = admission
         self._stuck_pods = stuck_pods
-        self._accepted = AcceptedLogin(kube)
+        self._accepted = credential.accepted
         self._claims = PullClaims(injection)
         self._handovers: dict[str, int] = {}
 
@@ -65,19 +62,21 @@ class PullSecretsStep:
         section = registry.spec.pull_secrets
         if section is None:
             return await self._clean_up(registry)
-        if blocked := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
+        if blocked := self._grants.check_namespace(registry):
+            return await self._stop(registry, blocked)
+        holder = self._injection.holder(section.secret_name)
+        if blocked := await self._grants.check_name(registry, section.secret_name, holder):
             return blocked
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
-        access = await read_access(self._kube, registry)
-        login = await self._login(registry, section, access)
+        login = await self._login(registry, section)
         if isinstance(login, Blocked):
             return login
         await self._accepted.record(registry, login)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login), policy)
+        return combine(await self._inject(registry, section, login, holder), policy)
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Does what needs no Harbor: injects the accepted login where the spec says now, and removes what it dropped.
@@ -85,12 +84,16 @@ class PullSecretsStep:
         Otherwise a new namespace, an exclusion or the removal of the section would wait for Harbor.
         """
         section = registry.spec.pull_secrets
+        if section is not None and self._grants.check_namespace(registry):
+            self.suspend(registry)
+            return Facts()
         await self._admission.reconcile_degraded(registry)
         if section is None:
             self._stuck_pods.withdraw(registry.metadata.uid)
             leftovers = self._withdraw(registry, None)
             return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED).facts if leftovers else Facts()
-        if check_secret_name(registry, section.secret_name, await self._kube.read_registries()) is None:
+        holder = self._injection.holder(section.secret_name)
+        if await self._grants.check_name(registry, section.secret_name, holder) is None:
             await self._declare_degraded(registry, section)
         claim = claim_of(registry, section)
         if self._injection.read(claim) is None:
@@ -156,7 +159,7 @@ class PullSecretsStep:
         secret_names = self._claims.secret_names(registry)
         if not secret_names or self._handovers.get(uid, 0) >= MAX_HANDOVER_ATTEMPTS:
             return None
-        successors = find_successors(registry, secret_names, await self._kube.read_registries())
+        successors = await self._grants.find_successors(registry, secret_names)
         if not successors or any(self._injection.declared(successor) for successor in successors):
             return None
         self._handovers[uid] = self._handovers.get(uid, 0) + 1
@@ -184,7 +187,7 @@ class PullSecretsStep:
         if not await self._accepted.has_worked(registry):
             return None
         try:
-            login = await self._login(registry, section, await read_access(self._kube, registry))
+            login = await self._login(registry, section)
         except (Unavailable, Refused):
             return None
         if isinstance(login, Blocked):
@@ -192,8 +195,12 @@ class PullSecretsStep:
         await self._accepted.record(registry, login)
         return login
 
-    async def _inject(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
+    async def _inject(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login, holder: str | None
+    ) -> Outcome:
         claim = claim_of(registry, section)
+        if self._injection.holder(section.secret_name) not in {None, registry.metadata.uid, holder}:
+            return secret_name_taken("", section.secret_name)  # since it was checked
         self._declare(registry, section, login)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
@@ -201,7 +208,9 @@ class PullSecretsStep:
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.remove_robot(registry)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
-        return replace(outcome, warnings=(*outcome.warnings, *stuck, *self._claims.lingering(registry)))
+        push = await self._credential.check_push(registry, section, login)
+        lingering = self._claims.lingering(registry)
+        return replace(outcome, warnings=(*outcome.warnings, *push, *stuck, *lingering))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
@@ -212,7 +221,13 @@ class PullSecretsStep:
         self._injection.expect_policy_effect(registry.metadata.uid, attached=False)
         return await self._admission.remove(registry)
 
-    async def _login(self, registry: HarborRegistry, section: PullSecrets, access: HarborEndpoint) -> Login | Blocked:
+    async def _stop(self, registry: HarborRegistry, blocked: Blocked) -> Outcome:
+        """Stops injection and eviction, and removes the policy, which would add references to no Secret of ours."""
+        self.suspend(registry)
+        return combine(blocked, await self._drop_policy(registry))
+
+    async def _login(self, registry: HarborRegistry, section: PullSecrets) -> Login | Blocked:
+        access = await self._credential.read_access(registry)
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
             return await self._credential.read_account(registry, access, given)

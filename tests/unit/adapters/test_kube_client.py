@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from harbor_operator.adapters.http_headers import MAX_RETRY_AFTER_SECONDS
 from harbor_operator.adapters.kube_api import (
     ApiError,
     ApiRequest,
@@ -119,6 +120,15 @@ async def test_request_to_slow_down_carries_the_delay(server: Server, client: Ku
     with pytest.raises(Unavailable) as caught:
         await client.send_plain(READ)
     assert caught.value.retry_after == 3.0
+
+
+@pytest.mark.parametrize("code", [429, 503])
+async def test_a_long_delay_is_bounded(server: Server, client: KubernetesClient, code: int) -> None:
+    """Finding R15."""
+    server.answers(code, {}, {"Retry-After": "3600"})
+    with pytest.raises(Unavailable) as caught:
+        await client.send_plain(READ)
+    assert caught.value.retry_after == MAX_RETRY_AFTER_SECONDS
 
 
 @pytest.mark.parametrize("code", [500, 503, 302])

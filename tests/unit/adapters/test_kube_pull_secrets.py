@@ -6,11 +6,21 @@ import gc
 import tracemalloc
 
 import pytest
+from pydantic import SecretStr
+from typing_extensions import override
 
+from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Manifest
+from harbor_operator.adapters.kube_client import Answer, Decode, KubernetesClient
+from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.adapters.kube_denials import Forbidden
 from harbor_operator.adapters.kube_objects import Metadata, PartialObject, Reference
-from harbor_operator.adapters.kube_pull_secrets import read_account
-from harbor_operator.model.namespace import MAX_REFERENCES, MAX_REFERENCES_BYTES
+from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi, read_account, read_namespace
+from harbor_operator.adapters.reflector import WatchOptions
+from harbor_operator.model.injection import PullSecret
+from harbor_operator.model.namespace import MAX_LABELS_CHARACTERS, MAX_REFERENCES, MAX_REFERENCES_BYTES
 from harbor_operator.plan import names
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
 
 MAX_GROWTH_BYTES = 1 << 20
 
@@ -72,3 +82,47 @@ def test_ever_different_lists_do_not_accumulate() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < MAX_GROWTH_BYTES
+
+
+def test_labels_are_kept_up_to_a_limit() -> None:
+    """Finding S3: the API server limits the length of a label and not their number."""
+    few = read_namespace(PartialObject(metadata=Metadata("app", resource_version="7", labels={"team": "a"})))
+    assert (few.labels, few.oversized) == ({"team": "a"}, False)
+    many = {f"key-{number}": "x" * 63 for number in range(MAX_LABELS_CHARACTERS // 63)}
+    observed = read_namespace(PartialObject(metadata=Metadata("app", resource_version="7", labels=many)))
+    assert (observed.labels, observed.oversized) == ({}, True)
+
+
+class ForbiddingClient(KubernetesClient):
+    """Denies every write, and says whether the roles allow it in every namespace."""
+
+    def __init__(self, *, allowed: bool) -> None:
+        super().__init__(ClusterConnection("http://127.0.0.1:1"))
+        self._allowed = allowed
+        self.reviews: list[ApiRequest] = []
+
+    @override
+    async def send(self, request: ApiRequest, decode: Decode[Answer]) -> Answer | ApiError:
+        raise Forbidden("the API server does not allow the write")
+
+    @override
+    async def send_plain(self, request: ApiRequest) -> Manifest | ApiError:
+        self.reviews.append(request)
+        return {"status": {"allowed": self._allowed}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reason"), [(True, Reason.NAMESPACE_WRITE_FORBIDDEN), (False, Reason.RIGHTS_MISSING)]
+)
+async def test_a_namespace_that_alone_denies_a_write_is_no_missing_right(allowed: bool, reason: Reason) -> None:
+    """Finding F4: GKE Autopilot denies every write in its own namespaces."""
+    client = ForbiddingClient(allowed=allowed)
+    api = KubernetesPullSecretApi(client, WatchOptions(lambda: 0.5))
+    with pytest.raises(Refused) as caught:
+        await api.apply_pull_secret("gke-managed", PullSecret("harbor-pull", "uid", "intra/cr", SecretStr("{}")))
+    assert caught.value.reason is reason
+    (review,) = client.reviews
+    assert review.ref.resource == "selfsubjectaccessreviews"
+    if allowed:
+        assert "'gke-managed'" in str(caught.value)
+        assert "`spec.pullSecrets.namespaces.exclude`" in str(caught.value)

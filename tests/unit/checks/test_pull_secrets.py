@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.pull_secrets import (
     check_account,
     check_robot,
-    check_secret_name,
     cleaning_up,
     injection_outcome,
     lingering_warnings,
+    push_warnings,
     stuck_pod_warnings,
 )
 from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
@@ -29,51 +26,6 @@ from harbor_operator.model.outcomes import (
 )
 from harbor_operator.reasons import Reason
 
-NOW, EARLIER, LATER = "2026-11-23T12:00:00Z", "2026-11-23T11:00:00Z", "2026-11-23T13:00:00Z"
-
-
-def _manifest(name: str, created: str, secret_name: str | None = "harbor-pull") -> dict[str, Any]:
-    section: dict[str, Any] = {"credential": {"robot": {}}}
-    if secret_name is not None:
-        section["secretName"] = secret_name
-    return {
-        "metadata": {"name": name, "namespace": "intra", "uid": f"uid-{name}", "creationTimestamp": created},
-        "spec": {"externalURL": "https://cr.example.com", "pullSecrets": section},
-    }
-
-
-OURS = _manifest("cr", NOW)
-
-
-def _check(*others: dict[str, Any]) -> Blocked | None:
-    return check_secret_name(HarborRegistry.parse(OURS), "harbor-pull", [OURS, *others])
-
-
-def test_the_older_registry_keeps_the_name() -> None:
-    blocked = _check(_manifest("other", EARLIER))
-    assert blocked is not None
-    assert blocked.reason is Reason.SECRET_NAME_TAKEN
-    assert "'intra/other'" in blocked.message
-    assert _check(_manifest("other", LATER)) is None
-
-
-def test_with_equal_age_the_first_in_the_alphabet_keeps_the_name() -> None:
-    assert _check(_manifest("aa", NOW)) is not None
-    assert _check(_manifest("zz", NOW)) is None
-
-
-def test_another_name_does_not_conflict_and_a_missing_name_is_the_default() -> None:
-    assert _check(_manifest("other", EARLIER, "something-else")) is None
-    assert _check(_manifest("other", EARLIER, None)) is not None
-
-
-def test_a_registry_that_does_not_parse_still_keeps_its_name() -> None:
-    broken = _manifest("other", EARLIER)
-    broken["spec"]["externalURL"] = "nonsense"
-    assert _check(broken) is not None
-    broken["spec"] = {}
-    assert _check(broken) is None
-
 
 @pytest.mark.parametrize(
     ("username", "identity", "refused"),
@@ -89,6 +41,21 @@ def test_an_administrator_account_is_blocked(username: str, identity: Identity, 
     assert (blocked is not None) is refused
     if blocked:
         assert blocked.reason is Reason.PULL_CREDENTIAL_IS_ADMIN
+
+
+def test_an_account_that_the_api_does_not_know_is_blocked() -> None:
+    """Finding S9: the CLI secret of an OIDC administrator is such a login."""
+    blocked = check_account("pull-account", "alice", Identity.ANONYMOUS)
+    assert blocked is not None
+    assert blocked.reason is Reason.PULL_CREDENTIAL_UNVERIFIABLE
+
+
+def test_an_account_that_may_push_is_a_warning() -> None:
+    """Finding S9."""
+    assert push_warnings("pull-account", "alice", ()) == ()
+    (warning,) = push_warnings("pull-account", "alice", ("library", "team-a"))
+    assert warning.code is Reason.PULL_CREDENTIAL_MAY_PUSH
+    assert "project 'library'; project 'team-a'" in warning.message
 
 
 def _failure(name: str, reason: Reason) -> NamespaceFailure:
@@ -138,14 +105,6 @@ def test_cleaning_up_counts_the_remaining_namespaces() -> None:
     assert "first full list" in cleaning_up("old", None, RemainingNamespaces(), NOTHING, 2.0).message
 
 
-def test_a_deleted_registry_does_not_hold_the_secret_name() -> None:
-    """Finding R8: replacing a registry by another one of the same Secret name left a gap."""
-    older = _manifest("older", EARLIER)
-    assert _check(older) is not None
-    older["metadata"]["deletionTimestamp"] = LATER
-    assert _check(older) is None
-
-
 def test_lingering_secrets_are_named_and_the_list_is_bounded() -> None:
     """Finding R4: no message named the namespace."""
     (warning,) = lingering_warnings({"harbor-pull": ["d", "c", "b", "a"]})
@@ -183,3 +142,35 @@ def test_the_remedy_for_a_foreign_robot_protects_another_cluster() -> None:
     assert blocked is not None
     assert "find its owner first" in blocked.message
     assert "delete it in Harbor" not in blocked.message
+
+
+def _with_forbidden(ready: int, forbidden: int, *others: NamespaceFailure) -> Outcome:
+    names = [f"gke-{number}" for number in range(forbidden)]
+    failures = (*others, *(_failure(name, Reason.NAMESPACE_WRITE_FORBIDDEN) for name in names))
+    facts = PullSecretFacts(ready + len(failures), ready, len(failures), failures, forbidden=forbidden)
+    return injection_outcome("harbor-pull", facts, NOTHING)
+
+
+def test_a_namespace_that_no_one_may_write_to_is_a_warning_and_the_registry_is_ready() -> None:
+    """Finding F4."""
+    outcome = _with_forbidden(3, 2)
+    assert isinstance(outcome, Done)
+    (warning,) = outcome.warnings
+    assert warning.code is Reason.NAMESPACE_WRITE_FORBIDDEN
+    assert warning.message.startswith("2 namespaces allow no writes")
+    assert "'gke-0'" in warning.message
+
+
+def test_other_failures_still_count_beside_forbidden_namespaces() -> None:
+    """Finding F4."""
+    assert isinstance(_with_forbidden(3, 2, _failure("x", Reason.FOREIGN_SECRET)), Blocked)
+    assert isinstance(_with_forbidden(0, 2), Blocked)
+
+
+@pytest.mark.parametrize("reason", [Reason.NAMESPACE_QUOTA_EXCEEDED, Reason.ADMISSION_DENIED])
+def test_a_denial_in_one_namespace_does_not_stall_the_registry(reason: Reason) -> None:
+    """Finding R14."""
+    outcome = _outcome(3, 2, _failure("x", reason))
+    assert isinstance(outcome, Pending)
+    assert outcome.reason is Reason.NAMESPACES_FAILED
+    assert f"'x': {reason}" in outcome.message

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from harbor_operator.injector.controller import InjectorController
+from harbor_operator.injector.controller import REFUSAL_RETENTION_SECONDS, InjectorController, watch_forever
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
 from tests.fakes.cluster import FakeCluster
-from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
+from tests.unit.injector.fixture import CLAIM, NAME, Clock, Metrics, desired
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -88,3 +89,21 @@ async def test_refused_watch_is_retried(cluster: FakeCluster, controller: Inject
     cluster.refused_sources.clear()
     await until(lambda: ("app", NAME) in cluster.secrets)
     assert not refused()
+
+
+async def test_refusals_that_are_not_in_a_row_are_not_reported() -> None:
+    """Finding R15: an API server that restarts refuses a watch once, long after the last refusal."""
+    clock, reported = Clock(), list[Refused]()
+    runs = 0
+
+    async def follow() -> None:
+        nonlocal runs
+        runs += 1
+        if runs > 5:
+            raise asyncio.CancelledError
+        clock.now += REFUSAL_RETENTION_SECONDS + 1
+        raise Refused(Reason.RIGHTS_MISSING, "not yet")
+
+    with pytest.raises(asyncio.CancelledError):
+        await watch_forever("pods", follow, reported.append, RuntimeDeps(clock, lambda: 0.5, clock.sleep, Metrics()))
+    assert reported == []

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
+from harbor_operator.model.injection import Claim
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.plan.docker_config import digest_of, encode
 from harbor_operator.ports import Refused, Unavailable
@@ -133,3 +136,41 @@ async def test_failure_in_a_namespace_that_is_deleted_meanwhile_leaves_no_record
         worker.step()
     assert fixture.metrics.written["apply", "stale"] == 1
     assert fixture.injector._store.names() == []
+
+
+async def test_failed_writes_to_deleted_service_accounts_are_forgotten(fixture: InjectorFixture) -> None:
+    """Finding S3: each user who creates service accounts would otherwise add to the record without end."""
+    claim = Claim("uid-a", NAME, ("*",))
+    fixture.injector.declare(desired(claim))
+    fixture.add_namespace("app")
+    await fixture.settle()
+    for index in range(20):
+        fixture.cluster.put_account("app", f"tenant-{index}")
+        fixture.cluster.failure = Refused(Reason.ADMISSION_DENIED, "no")
+        fixture.feed()
+        await fixture.work()
+        fixture.cluster.failure = None
+        fixture.cluster.delete_account("app", f"tenant-{index}")
+        fixture.feed()
+    record = fixture.injector._store["app"]
+    assert (record.failures, record.errors) == (None, None)
+
+
+async def test_oversized_labels_keep_what_the_namespace_has(fixture: InjectorFixture) -> None:
+    """Finding S3: the labels are not known, so a selection by labels is not decided."""
+    selection = NamespaceSelection(selector=LabelSelector(match_labels={"pull": "yes"}))
+    fixture.injector.declare(desired(namespaces=selection))
+    fixture.add_namespace("app", {"pull": "yes"})
+    await fixture.settle()
+    known = fixture.cluster.namespaces["app"]
+    fixture.cluster.revision += 1
+    oversized = replace(known, revision=fixture.cluster.revision, labels={}, oversized=True)
+    fixture.injector.observe(Source(Kind.NAMESPACES), oversized)
+    await fixture.settle(within=0)
+    assert fixture.references("app") == (NAME,)
+    fixture.cluster.delete_secret("app", NAME)
+    await fixture.settle(within=0)
+    assert fixture.owner("app") is None
+    fixture.injector.declare(desired())
+    await fixture.settle(within=0)
+    assert fixture.owner("app") == "uid-a"

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from harbor_operator.injector.limits import (
     BASELINE_SECONDS,
+    MAX_PAUSE_SECONDS,
     MAX_QUEUED_ROTATIONS,
     MAX_QUEUED_WRITES,
     REFUSED,
+    RETENTION_SECONDS,
     STALE,
     UNANSWERED_WRITE_SECONDS,
     UNAVAILABLE,
@@ -213,6 +215,24 @@ def test_rate_honours_retry_after_and_recovers(clock: Clock) -> None:
     for _ in range(60):
         limiter.on_success()
     assert limiter.rate > 100.0
+
+
+def test_one_answer_does_not_stop_all_writes_for_an_hour(clock: Clock) -> None:
+    """Finding R15."""
+    limiter = AimdRateLimiter(clock)
+    limiter.on_throttle(3600.0)
+    assert limiter.reserve() == pytest.approx(MAX_PAUSE_SECONDS, abs=1.0)
+
+
+def test_an_old_failure_does_not_lengthen_the_backoff(clock: Clock) -> None:
+    """Finding R15."""
+    backoff = Backoff(clock, lambda: 0.5)
+    failure: Failure | None = None
+    for _ in range(20):
+        failure = backoff.next(failure, REFUSED)
+    assert backoff.wait(failure) == REFUSED.maximum
+    clock.now += REFUSED.maximum + RETENTION_SECONDS
+    assert backoff.wait(backoff.next(failure, REFUSED)) == REFUSED.initial
 
 
 def test_rate_never_falls_to_zero(clock: Clock) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from harbor_operator.api.v1alpha1 import LabelExpression, LabelSelector, NamespaceSelection
 from harbor_operator.plan.selection import is_selected
@@ -34,3 +35,18 @@ def test_selectors_are_those_of_kubernetes(
 ) -> None:
     labels: list[dict[str, str]] = [{}, {"team": "a"}, {"team": "b"}]
     assert [is_selected(selection, "app", each) for each in labels] == [without, with_a, with_b]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "selected"), [([], False), (["gke-*"], False), (["!kube-*"], True), (["!kube-*", "kube-s*"], False)]
+)
+def test_system_namespaces_are_selected_only_if_the_list_says_so(exclude: list[str], selected: bool) -> None:
+    """Finding S9: a list without `kube-*` included them by accident."""
+    assert is_selected(NamespaceSelection(exclude=exclude), "kube-system", {}) is selected
+    assert is_selected(NamespaceSelection(exclude=exclude), "app", {})
+
+
+def test_only_the_system_namespaces_can_be_included_by_a_pattern() -> None:
+    """Finding S9."""
+    with pytest.raises(ValidationError):
+        NamespaceSelection(exclude=["!app"])

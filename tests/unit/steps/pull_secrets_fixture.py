@@ -12,6 +12,7 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.admission import AdmissionKind
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import Outcome, PullSecretFacts
+from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -69,6 +70,7 @@ class PullSecretsFixture:
     injection: FakeInjection = field(default_factory=FakeInjection)
     admission: FakeAdmission = field(default_factory=FakeAdmission)
     now: float = 1000.0
+    granted: tuple[str, ...] = ("intra",)
     stuck_pods: FakeStuckPodEviction = field(default_factory=FakeStuckPodEviction)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,8 @@ class PullSecretsFixture:
     def restart(self) -> None:
         credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
         admission = PullAdmission(self.admission, lambda: self.now)
-        self.step = PullSecretsStep(self.kube, credential, self.injection, admission, self.stuck_pods)
+        grants = InjectionGrants(self.kube, self.granted)
+        self.step = PullSecretsStep(grants, credential, self.injection, admission, self.stuck_pods)
 
     def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
         self.harbor.accounts[username] = ("Account-pass-1", is_admin)

@@ -95,6 +95,27 @@ async def test_an_administrator_is_never_declared(fixture: PullSecretsFixture, u
     assert fixture.injection.desired == {}
 
 
+async def test_an_account_that_the_api_does_not_know_is_never_declared(fixture: PullSecretsFixture) -> None:
+    """Finding S9."""
+    fixture.account()
+    fixture.harbor.unknown_to_api.add("puller")
+    outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.PULL_CREDENTIAL_UNVERIFIABLE
+    assert fixture.injection.desired == {}
+
+
+async def test_an_account_that_may_push_is_injected_with_a_warning(fixture: PullSecretsFixture) -> None:
+    """Finding S9."""
+    fixture.account()
+    fixture.harbor.pushers["puller"] = {"library"}
+    outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
+    assert isinstance(outcome, Done)
+    (warning,) = outcome.warnings
+    assert warning.code is Reason.PULL_CREDENTIAL_MAY_PUSH
+    assert "project 'library'" in warning.message
+
+
 async def test_an_account_that_is_rejected_is_not_declared(fixture: PullSecretsFixture) -> None:
     fixture.account()
     fixture.harbor.accounts["puller"] = ("Changed-pass-1", False)

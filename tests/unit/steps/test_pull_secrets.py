@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done, Pending, StuckPodFacts
 from harbor_operator.model.pods import StuckPodPolicy
@@ -72,14 +74,48 @@ async def test_the_time_of_a_changed_account_is_reported(fixture: PullSecretsFix
     assert second.rotated_at > first.rotated_at
 
 
-async def test_the_older_registry_keeps_the_name(fixture: PullSecretsFixture) -> None:
-    rival = body()
-    rival["metadata"] |= {"name": "older", "uid": "uid-0", "creationTimestamp": "2026-11-23T11:00:00Z"}
-    fixture.kube.registries = [body(), rival]
-    outcome = await fixture.step.reconcile(registry())
+def rival(created: str, **changes: Any) -> dict[str, Any]:
+    """Another registry that wants the same Secret name."""
+    manifest = body()
+    manifest["metadata"] |= {"name": "early", "uid": "uid-0", "creationTimestamp": created, **changes}
+    return manifest
+
+
+async def test_the_registry_that_injects_the_name_keeps_it(fixture: PullSecretsFixture) -> None:
+    """Finding S5."""
+    await fixture.step.reconcile(registry())
+    younger = rival("2026-11-23T11:00:00Z")
+    fixture.kube.registries = [body(), younger]
+    outcome = await fixture.step.reconcile(HarborRegistry.parse(younger))
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.SECRET_NAME_TAKEN
+    assert set(fixture.injection.desired) == {"uid-1"}
+    assert isinstance(await fixture.step.reconcile(registry()), Done)
+
+
+async def test_a_registry_without_a_grant_injects_nothing_and_blocks_no_one(fixture: PullSecretsFixture) -> None:
+    """Finding S5: the older registry of a tenant, whatever its policy and status say."""
+    early = rival("2026-11-23T11:00:00Z", namespace="tenant")
+    early["spec"]["pullSecrets"]["conflictPolicy"] = "Adopt"
+    early["status"] = {"pullSecrets": {"secretName": "harbor-pull", "serviceAccounts": ["default"]}}
+    fixture.kube.registries = [early, body()]
+    outcome = await fixture.step.reconcile(HarborRegistry.parse(early))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.INJECTION_NOT_GRANTED
+    await fixture.step.reconcile_degraded(HarborRegistry.parse(early))
     assert fixture.injection.desired == {}
+    assert isinstance(await fixture.step.reconcile(registry()), Done)
+
+
+async def test_a_grant_that_is_taken_back_stops_the_injection(fixture: PullSecretsFixture) -> None:
+    """Finding S5."""
+    await fixture.step.reconcile(registry())
+    fixture.granted = ("platform-*",)
+    fixture.restart()
+    outcome = await fixture.step.reconcile(registry())
+    assert isinstance(outcome, Blocked)
+    assert fixture.injection.desired == {}
+    assert fixture.injection.withdrawn == []
 
 
 async def test_before_the_first_sync_it_is_pending(fixture: PullSecretsFixture) -> None:

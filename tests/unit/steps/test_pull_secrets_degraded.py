@@ -68,12 +68,15 @@ async def test_the_accepted_login_is_known_by_its_digest_only(fixture: PullSecre
     assert "Generated-1" not in str(fixture.kube.values("intra", ACCEPTED))
 
 
-async def test_the_name_of_an_older_registry_is_not_taken_while_harbor_is_down(fixture: PullSecretsFixture) -> None:
+async def test_the_name_that_another_registry_holds_is_not_taken_while_harbor_is_down(
+    fixture: PullSecretsFixture,
+) -> None:
     """Finding S7: without Harbor, the Secret name was not checked."""
     await fixture.step.reconcile(registry())
     await restart_with_harbor_down(fixture)
     rival = body()
     rival["metadata"] |= {"name": "older", "uid": "uid-0", "creationTimestamp": "2026-11-23T11:00:00Z"}
+    rival["status"] = {"pullSecrets": INJECTED}
     fixture.kube.registries = [body(), rival]
     await fixture.step.reconcile_degraded(registry(status=INJECTED))
     assert fixture.injection.desired == {}

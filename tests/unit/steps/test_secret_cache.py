@@ -22,6 +22,7 @@ from harbor_operator.steps import Step
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -118,7 +119,9 @@ class PipelineFixture:
             ReleaseStep(kube, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
             ConfigurationStep(kube, harbor),
-            PullSecretsStep(kube, credential, self.injection, admission, FakeStuckPodEviction()),
+            PullSecretsStep(
+                InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()
+            ),
         )
 
     async def converged(self) -> ReconcileResult:

@@ -93,6 +93,25 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "deleting the robot stops all pulls of that cluster. Rename this HarborRegistry, or delete the robot only "
         "when it is unused.",
     ),
+    Reason.PULL_CREDENTIAL_MAY_PUSH: Problem(
+        "`status.warnings` names projects that the pull credential may push to.",
+        "The account in `spec.pullSecrets.credential.secretRef` has more rights than pull. Anyone who can create pods "
+        "in a selected namespace can replace images with it.",
+        "Give the account a role with pull permission only (Limited Guest), or set "
+        "`spec.pullSecrets.credential.robot`.",
+    ),
+    Reason.PULL_CREDENTIAL_UNVERIFIABLE: Problem(
+        "The registry accepts the pull credential, and Harbor's API does not say whose it is.",
+        "The Secret contains the CLI secret of an OIDC user. Harbor's API does not accept such a secret, so the "
+        "account can be an administrator.",
+        "Set `spec.pullSecrets.credential.robot`, or put the login of a robot account into the Secret.",
+    ),
+    Reason.INJECTION_NOT_GRANTED: Problem(
+        "`PullSecretsReady` is False and nothing is injected.",
+        "The namespace of the HarborRegistry is not in the operator's setting `HARBOR_OPERATOR_INJECTION_NAMESPACES`. "
+        "An injected Secret reaches every namespace, so only the administrator of the operator grants it.",
+        "Ask the administrator to add the namespace to the setting, or remove `spec.pullSecrets`.",
+    ),
     Reason.SECRET_NAME_TAKEN: Problem(
         "An older HarborRegistry injects a Secret of the same name.",
         "Two HarborRegistries cannot use one Secret name.",
@@ -109,6 +128,26 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "The operator cannot write the Secret into some namespaces.",
         "`status.pullSecrets.failures` has the reason for each namespace.",
         "Apply the remedy of each entry in `status.pullSecrets.failures`.",
+    ),
+    Reason.NAMESPACE_QUOTA_EXCEEDED: Problem(
+        "`status.pullSecrets.failures` names a namespace and its ResourceQuota. All other namespaces continue.",
+        "The quota does not allow another Secret in the namespace.",
+        "Raise the quota, or exclude the namespace in `spec.pullSecrets.namespaces`. The operator tries again at the "
+        "latest after 7.5 minutes.",
+    ),
+    Reason.ADMISSION_DENIED: Problem(
+        "`status.pullSecrets.failures` names a namespace and an admission policy or webhook. All other namespaces "
+        "continue.",
+        "The policy or webhook denies the pull Secret or the change of the service account, or the webhook does not "
+        "answer.",
+        "Exempt the objects in the policy or webhook, repair the webhook, or exclude the namespace in "
+        "`spec.pullSecrets.namespaces`. The operator tries again at the latest after 7.5 minutes.",
+    ),
+    Reason.NAMESPACE_WRITE_FORBIDDEN: Problem(
+        "`status.warnings` names namespaces without the pull Secret. Everything else continues.",
+        "The roles of the operator allow the write in every namespace, and another authorizer of the API server denies "
+        "it in these: the provider of the cluster manages them (GKE Autopilot: `gke-*`).",
+        "Exclude the namespaces in `spec.pullSecrets.namespaces.exclude`.",
     ),
     Reason.FOREIGN_SECRET: Problem(
         "A namespace contains a Secret of that name that the operator did not create.",

@@ -24,6 +24,8 @@ from harbor_operator.reasons import Reason
 LOG = logging.getLogger(__name__)
 EVICTED_EVENT = "StuckPodEvicted"
 RECHECK_SECONDS = 5.0
+EVICT_ERROR_RETENTION_SECONDS = 900.0
+"""Longer than the back-off of a refused eviction: an older error is about a pod that no longer waits."""
 NOT_SCHEDULED_SECONDS = math.inf
 BUDGET_EXCEEDED = BackoffPolicy(10.0, 300.0)
 
@@ -69,6 +71,7 @@ class StuckPodEvictor(StuckPodEviction):
         self._paused_until = deps.clock()
         self._watch_error: Refused | None = None
         self._evict_error: Refused | None = None
+        self._evict_error_at = 0.0
 
     def policies(self) -> frozenset[StuckPodPolicy]:
         """Returns the declared policies; without any, no watch is needed."""
@@ -92,6 +95,8 @@ class StuckPodEvictor(StuckPodEviction):
             return StuckPodFacts()
         problems = ((each.pod, self._problem(each, desired)) for each in self._candidates.values())
         left = sorted(f"pod '{pod.namespace}/{pod.name}': {problem}" for pod, problem in problems if problem)
+        if self._deps.clock() - self._evict_error_at > EVICT_ERROR_RETENTION_SECONDS:
+            self._evict_error = None
         return StuckPodFacts(tuple(left), str(self._watch_error or self._evict_error or ""))
 
     def observe(self, event: PodEvent) -> None:
@@ -168,7 +173,8 @@ class StuckPodEvictor(StuckPodEviction):
         except Refused as refused:
             if self._evict_error is None:
                 LOG.warning("pod '%s/%s' was not evicted: %s", pod.namespace, pod.name, refused)
-            self._evict_error = self._evict_error or refused
+            self._evict_error = self._evict_error or refused.with_traceback(None)
+            self._evict_error_at = self._deps.clock()
             return "refused", REFUSED
         self._server_failure = self._evict_error = None
         match result:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harbor_operator.injector.stuck_pods.evictor import EVICT_ERROR_RETENTION_SECONDS
 from harbor_operator.model.outcomes import StuckPodFacts
 from harbor_operator.model.pods import ObservedPod
 from harbor_operator.ports import Refused, Unavailable
@@ -207,3 +208,15 @@ async def test_a_refused_event_does_not_stop_the_eviction(fixture: EvictorFixtur
     fixture.pods.put(stuck())
     await fixture.settle()
     assert names(fixture.pods.evicted) == ["app-1-x"]
+
+
+async def test_an_old_refusal_is_no_longer_reported(fixture: EvictorFixture) -> None:
+    """Finding R15: the pod is gone, so no later eviction could show that the right exists."""
+    pod = fixture.pods.put(stuck())
+    fixture.pods.failure = Refused(Reason.RIGHTS_MISSING, "no `create` pods/eviction")
+    await fixture.settle()
+    assert "pods/eviction" in fixture.evictor.read("uid-a").unable
+    fixture.pods.remove(pod.namespace, pod.name)
+    fixture.feed()
+    fixture.clock.now += EVICT_ERROR_RETENTION_SECONDS + 1
+    assert fixture.evictor.read("uid-a") == StuckPodFacts()
