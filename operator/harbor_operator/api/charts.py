@@ -98,11 +98,6 @@ class ChartSupport:
         notary = (DatabaseKind.NOTARY_SERVER, DatabaseKind.NOTARY_SIGNER) if self.supports(Feature.NOTARY) else ()
         return (DatabaseKind.CORE, *clair, *notary)
 
-    @property
-    def top_level_keys(self) -> frozenset[str]:
-        """The keys that a values file may have at its top level."""
-        return frozenset(key for key, minors in _TOP_LEVEL_KEYS.items() if minors.includes(self.minor))
-
 
 # All of them ship a registry with the Swift driver (distribution 2.7 and 2.8).
 CHARTS = (
@@ -126,32 +121,6 @@ CHARTS = (
     ChartSupport(19, "2.15", min_postgres=12),
 )
 _BY_MINOR = {chart.minor: chart for chart in CHARTS}
-
-_IN_EVERY_CHART = (
-    "core database expose externalURL fullnameOverride harborAdminPassword imagePullPolicy imagePullSecrets jobservice"
-    " logLevel nameOverride nginx persistence portal proxy redis registry secretKey uaaSecretName"
-)
-_TOP_LEVEL_KEYS = {
-    **{key: Minors(2) for key in _IN_EVERY_CHART.split()},
-    "chartmuseum": Feature.CHARTMUSEUM.minors,
-    "clair": Feature.CLAIR.minors,
-    "notary": Feature.NOTARY.minors,
-    "updateStrategy": Feature.UPDATE_STRATEGY.minors,
-    "caBundleSecretName": Feature.CA_BUNDLE.minors,
-    "internalTLS": Minors(4),
-    "trivy": Feature.TRIVY.minors,
-    "caSecretName": Feature.CA_DOWNLOAD.minors,
-    "exporter": Feature.EXPORTER.minors,
-    "metrics": Minors(6),
-    "ipFamily": Minors(8),
-    "trace": Minors(8),
-    "enableMigrateHelmHook": Minors(9),
-    "cache": Minors(10),
-    "existingSecretSecretKey": Feature.SECRET_KEY_SECRET.minors,
-    "existingSecretAdminPassword": Feature.ADMIN_PASSWORD_SECRET.minors,
-    "existingSecretAdminPasswordKey": Feature.ADMIN_PASSWORD_SECRET.minors,
-    "containerSecurityContext": Minors(15),
-}
 
 
 def find_chart(version: str) -> ChartSupport | None:

@@ -74,7 +74,9 @@ class Release(Model):
         default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
     values: dict[str, Any] = Field(
-        default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
+        default_factory=dict,
+        description="Chart values. Unknown keys (`ValuesInvalid`) and other values for keys that the operator owns "
+        "(`ValuesConflict`) are refused.",
     )
     values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
     timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")

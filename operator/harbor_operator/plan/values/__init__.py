@@ -1,7 +1,8 @@
 """The values file of the Harbor chart: one function per section, one chart minor at a time.
 
 There are three layers, each of which overrides the one before: the operator's defaults, the user's own values, and the
-values that the operator owns. A user's key that overlaps an owned one is refused by name, never silently overridden.
+values that the operator owns. A user's key that overlaps an owned one with another value is refused by name, never
+silently overridden.
 """
 
 from __future__ import annotations
@@ -51,9 +52,8 @@ def plan_values(inputs: Inputs) -> Tree | Blocked:
     owned = _all(_OWNED, inputs)
     storage = inputs.registry.spec.storage
     volume = storage is not None and storage.filesystem is not None
-    for source in sources:
-        if finding := check_user_values(source, inputs.chart, owned, volume=volume):
-            return finding
+    if blocked := check_user_values(sources, inputs.chart, owned, volume=volume):
+        return blocked
     return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
 
 
