@@ -35,6 +35,11 @@ class Minors(NamedTuple):
         return self.first <= minor and (self.last is None or minor <= self.last)
 
 
+FIXED_REDIS_USER = "redis"
+"""The user in the Redis URLs of some charts, whose templates write `redis:PASSWORD@`."""
+_FIXED_REDIS_USER, _LAST_FIXED_REDIS_USER = Minors(5, 9), "1.10.0"
+
+
 class Feature(Enum):
     """A values key of the chart, with the minors that read it.
 
@@ -61,6 +66,7 @@ class Feature(Enum):
     EXTRA_ENV = ("core.extraEnvVars", Minors(13))
     COMPONENT_SECRETS = ("core.existingSecret", Minors(14))
     SWIFT_SECRET = ("persistence.imageChartStorage.swift.existingSecret", Minors(14))
+    REDIS_USERNAME = ("redis.external.username", Minors(19))  # before, the registry sends no username
     REDIS_TLS = ("redis.external.tlsOptions", Minors(17))
     CLAIR = ("clair", Minors(2, 5))
     TRIVY = ("trivy", Minors(4))
@@ -129,6 +135,12 @@ def find_chart(version: str) -> ChartSupport | None:
     return _BY_MINOR.get(int(found.group(1))) if found else None
 
 
+def has_fixed_redis_user(version: str) -> bool:
+    """Whether the chart logs in to Redis as FIXED_REDIS_USER, whatever the values say."""
+    chart = find_chart(version)
+    return version == _LAST_FIXED_REDIS_USER or (chart is not None and _FIXED_REDIS_USER.includes(chart.minor))
+
+
 def chart_range(minors: Minors) -> str:
     """Returns a range of minors as messages write it: '1.A to 1.B'."""
     last = CHARTS[-1].minor if minors.last is None else minors.last
@@ -137,5 +149,7 @@ def chart_range(minors: Minors) -> str:
 
 SUPPORTED_RANGE = chart_range(Minors(CHARTS[0].minor))
 SWIFT_RANGE = chart_range(Minors(CHARTS[0].minor, max(chart.minor for chart in CHARTS if chart.swift)))
+REDIS_USERNAME_RANGE = chart_range(Feature.REDIS_USERNAME.minors)
+FIXED_REDIS_USER_RANGE = f"{chart_range(_FIXED_REDIS_USER)} and {_LAST_FIXED_REDIS_USER}"
 CLAIR_RANGE = chart_range(Feature.CLAIR.minors)
 NOTARY_RANGE = chart_range(Feature.NOTARY.minors)

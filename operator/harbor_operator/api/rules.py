@@ -37,6 +37,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!(has(self.tls) && self.tls && has(self.sentinelMaster) && self.sentinelMaster != '')",
             "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them",
         ),
+        Rule(
+            "!has(self.username) || self.username == '' || has(self.passwordSecretRef)",
+            "`username` needs `passwordSecretRef`",
+        ),
+        Rule("!has(self.caSecretRef) || (has(self.tls) && self.tls)", "`caSecretRef` needs `tls: true`"),
     ),
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
     "LabelExpression": (
