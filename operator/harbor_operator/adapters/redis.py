@@ -30,7 +30,7 @@ from harbor_operator.reasons import Reason
 
 MAX_CONNECTION_BYTES = 1 << 20
 """For all answers of one connection; INFO has about 6 KiB."""
-FIRST_MAJOR_WITH_USERS = 6
+MIN_ACL_MAJOR = 6
 MAX_DETAIL_CHARACTERS = 200
 _SOCKET_TIMEOUT_SECONDS = 3
 _READ_TIMEOUT_SECONDS = 8
@@ -53,7 +53,7 @@ class RedisPyCache(Redis):
                 primary=f"{info['master_host']}:{info.get('master_port', '')}" if "master_host" in info else "",
                 has_enough_databases=has_enough,
                 eviction=info.get("maxmemory_policy", "noeviction"),
-                has_users="valkey_version" in info or _major(info) >= FIRST_MAJOR_WITH_USERS,
+                has_users="valkey_version" in info or _major(info) >= MIN_ACL_MAJOR,
             )
 
     @override
@@ -173,7 +173,7 @@ def _product(info: dict[str, Any]) -> str:
 
 def _major(info: dict[str, Any]) -> int:
     major = str(info.get("redis_version", "")).partition(".")[0]
-    return int(major) if major.isdecimal() else FIRST_MAJOR_WITH_USERS
+    return int(major) if major.isdecimal() else MIN_ACL_MAJOR
 
 
 async def _has_database(client: Client, index: int) -> bool:

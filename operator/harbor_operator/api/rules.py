@@ -43,6 +43,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule("!has(self.caSecretRef) || (has(self.tls) && self.tls)", "`caSecretRef` needs `tls: true`"),
     ),
+    "PullSecrets": (
+        Rule(
+            "!has(self.extraHosts) || !has(self.additionalCredentials)"
+            " || self.additionalCredentials.all(other, !(other.host in self.extraHosts))",
+            "each host may occur once in `extraHosts` and `additionalCredentials`",
+        ),
+    ),
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
     "LabelExpression": (
         Rule(

@@ -14,6 +14,7 @@ from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
+from harbor_operator.api.image_hosts import ImageHosts
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -158,7 +159,7 @@ class PullCredential(Model):
         return self
 
 
-class PullSecrets(Model):
+class PullSecrets(ImageHosts):
     """The pull Secret of every selected namespace, referenced by its service accounts."""
 
     secret_name: ObjectName = Field(default="harbor-pull", description="Name of the Secret in every namespace.")
@@ -198,6 +199,9 @@ class HarborRegistrySpec(Model):
 
     external_url: ExternalUrl = Field(
         alias="externalURL", description="URL that clients use: scheme, host and optional port."
+    )
+    internal_url: ExternalUrl | None = Field(
+        default=None, alias="internalURL", description="URL for the operator's own requests; absent = `externalURL`."
     )
     ca_secret_ref: CaRef | None = Field(
         default=None, description="CA of `externalURL`; the probes and the chart use it."

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import SecretStr
+
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
-from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
+from harbor_operator.checks.references import check_header_values
+from harbor_operator.model.harbor import DesiredRobot, Identity, Login, ObservedRobot
 from harbor_operator.model.outcomes import (
     Blocked,
     Done,
@@ -28,6 +31,28 @@ MAX_SHOWN_FAILURES = 3
 # These reasons need manual action. The injector retries after every other reason.
 _NEEDS_ACTION = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
 _DEFAULT_NAME = str(PullSecrets.model_fields["secret_name"].default)
+
+
+def check_other_hosts(registry: HarborRegistry, section: PullSecrets, own: Sequence[str]) -> Blocked | None:
+    """Returns that a credential of another registry names this one; `own` are the hosts of this registry."""
+    taken = [other.host for other in section.additional_credentials if other.host in own]
+    if not taken:
+        return None
+    return Blocked(
+        Reason.INVALID_SPEC,
+        f"`spec.pullSecrets.additionalCredentials` names '{taken[0]}', a host of registry {registry.key}: remove the "
+        "entry; `spec.pullSecrets.credential` is the login for it",
+    )
+
+
+def check_other_login(where: str, field: str, login: Login) -> Blocked | None:
+    """Returns that a login of another registry cannot be written into a pull Secret as it is."""
+    if ":" in login.username:
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"'username' in {where}, named by `{field}`, contains ':', which ends the username of a login: correct it",
+        )
+    return check_header_values(where, field, {"username": SecretStr(login.username), "password": login.password})
 
 
 def check_secret_name(

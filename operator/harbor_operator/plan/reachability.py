@@ -14,9 +14,21 @@ DEFAULT_PROJECT = "library"
 TrialKey = tuple[str, str, int]
 
 
+def probed_url(registry: HarborRegistry) -> str:
+    """Returns the URL of the operator's own requests."""
+    return registry.spec.internal_url or registry.spec.external_url
+
+
+def needs_api(registry: HarborRegistry) -> bool:
+    """Whether the operator must reach /api/; an existing account pulls with /v2/ and /service/ alone."""
+    spec = registry.spec
+    has_robot = spec.pull_secrets is not None and spec.pull_secrets.credential.robot is not None
+    return spec.release is not None or bool(spec.projects) or has_robot
+
+
 def trial_key(registry: HarborRegistry) -> TrialKey:
     """Returns the inputs that the result of an upload probe depends on: the registry, its URL and its generation."""
-    return registry.metadata.uid, registry.spec.external_url, registry.metadata.generation
+    return registry.metadata.uid, probed_url(registry), registry.metadata.generation
 
 
 def upload_repository(registry: HarborRegistry, observed: Sequence[ObservedProject]) -> str | None:

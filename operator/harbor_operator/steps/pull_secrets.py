@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.pull_secrets import (
+    check_other_hosts,
     check_secret_name,
     cleaning_up,
     injection_outcome,
@@ -18,14 +22,14 @@ from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.model.pods import StuckPodPolicy
 from harbor_operator.plan import names
-from harbor_operator.plan.pull_secrets import docker_config, image_host
+from harbor_operator.plan.pull_secrets import docker_config, image_hosts
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.stuck_pods import StuckPodEviction
 from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.pull_admission import PullAdmission
-from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_credential import PullCredential, read_other_logins
 
 EVERY_ACCOUNT = "*"
 INITIAL_SYNC_SECONDS = 5.0
@@ -63,6 +67,8 @@ class PullSecretsStep:
             return await self._clean_up(registry)
         if blocked := check_secret_name(registry, section.secret_name, await self._kube.read_registries()):
             return blocked
+        if blocked := check_other_hosts(registry, section, image_hosts(registry)):
+            return blocked
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
@@ -70,9 +76,10 @@ class PullSecretsStep:
         login = await self._login(registry, section, access)
         if isinstance(login, Blocked):
             return login
+        others = await read_other_logins(self._kube, registry, section)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login), policy)
+        return combine(await self._inject(registry, section, login, others), policy)
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Continues to inject the login that worked before, so that new namespaces do not wait for Harbor."""
@@ -82,7 +89,7 @@ class PullSecretsStep:
             return Facts()
         claim = _claim(registry, section)
         if self._injection.read(claim) is None and (login := await self._credential.read_known(registry, section)):
-            self._declare(registry, section, login)
+            self._declare(registry, section, login, await read_other_logins(self._kube, registry, section))
         observed = self._injection.read(claim)
         if observed is None:
             return Facts()
@@ -127,9 +134,11 @@ class PullSecretsStep:
         self._admission.forget(registry)
         return Done("pull Secrets, references and robot are gone")
 
-    async def _inject(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
+    async def _inject(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login, others: Mapping[str, Login]
+    ) -> Outcome:
         claim = _claim(registry, section)
-        self._declare(registry, section, login)
+        self._declare(registry, section, login, others)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
         outcome = self._report(registry, claim, await self._describe(registry, section, login))
@@ -155,11 +164,15 @@ class PullSecretsStep:
             return await self._credential.ensure_robot(registry, access, robot)
         raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
-    def _declare(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> None:
-        self._injection.declare(_desired_injection(registry, section, login))
+    def _declare(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login, others: Mapping[str, Login]
+    ) -> None:
+        content = docker_config(registry, login, others)
+        self._injection.declare(_desired_injection(registry, section, content))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
-            self._stuck_pods.declare(StuckPodPolicy(uid, section.secret_name, image_host(registry)))
+            host, *more = image_hosts(registry)
+            self._stuck_pods.declare(StuckPodPolicy(uid, section.secret_name, host, tuple(more)))
         else:
             self._stuck_pods.withdraw(uid)
 
@@ -231,13 +244,13 @@ def _covers(present: Claim, earlier: Claim) -> bool:
     return EVERY_ACCOUNT in present.service_accounts or set(earlier.service_accounts) <= set(present.service_accounts)
 
 
-def _desired_injection(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
+def _desired_injection(registry: HarborRegistry, section: PullSecrets, content: SecretStr) -> DesiredInjection:
     return DesiredInjection(
         claim=_claim(registry, section),
         registry_key=registry.key,
         namespaces=section.namespaces,
         conflict_policy=section.conflict_policy,
-        docker_config=docker_config(registry, login.username, login.password),
+        docker_config=content,
     )
 
 
