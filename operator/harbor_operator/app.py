@@ -187,12 +187,8 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 
 def _helm_settings(settings: Settings) -> HelmSettings:
-    # In a pod, Helm finds the API server by these variables.
-    in_pod = {"KUBERNETES_SERVICE_HOST": settings.api_host, "KUBERNETES_SERVICE_PORT": str(settings.api_port)}
-    environment = {} if settings.kubeconfig else in_pod
-    return HelmSettings(
-        str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
-    )
+    program, environment = str(settings.helm), settings.helm_environment
+    return HelmSettings(program, settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment)
 
 
 def _connection(settings: Settings) -> ClusterConnection:

@@ -37,3 +37,23 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> N
         read_settings({f"HARBOR_OPERATOR_{name}": "hunter2"})
     assert f"HARBOR_OPERATOR_{name}" in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+def test_helm_gets_the_proxy_and_reaches_the_api_server_without_it() -> None:
+    """Finding F8."""
+    environment = {
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+        "HTTPS_PROXY": "http://proxy:3128",
+        "NO_PROXY": ".svc,10.0.0.0/8",
+        "HARBOR_OPERATOR_HTTP_PROXY": "http://other:3128",
+    }
+    given = read_settings(environment).helm_environment
+    assert given["HTTPS_PROXY"] == "http://proxy:3128"
+    assert given["HTTP_PROXY"] == "http://other:3128"
+    assert given["NO_PROXY"] == ".svc,10.0.0.0/8,10.96.0.1"
+
+
+def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:
+    """Finding F8."""
+    assert set(read_settings({}).helm_environment) == {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
+    assert read_settings({"KUBECONFIG": "/k", "NO_PROXY": "x"}).helm_environment == {}

@@ -19,12 +19,14 @@ _REALM = re.compile(r'realm="([^"]*)"')
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+def probed_url(registry: HarborRegistry) -> str:
+    """Returns the URL of the operator's own requests."""
+    return registry.spec.internal_url or registry.spec.external_url
+
+
 def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocked | None:
     """Returns why clients refuse the certificate, or None."""
-    url, names = (
-        registry.spec.internal_url or registry.spec.external_url,
-        ", ".join(f"'{name}'" for name in observed.names) or "nothing",
-    )
+    url, names = probed_url(registry), ", ".join(f"'{name}'" for name in observed.names) or "nothing"
     match observed.fault:
         case None:
             return None
@@ -52,7 +54,7 @@ def _url_field(registry: HarborRegistry) -> str:
 
 def describe_reached(registry: HarborRegistry, *, has_api: bool) -> str:
     """Returns the message of a registry that answers, with what could not be observed."""
-    url, spec = registry.spec.internal_url or registry.spec.external_url, registry.spec
+    url, spec = probed_url(registry), registry.spec
     message = f"{url} answers /v2/{' and /api/v2.0/health' if has_api else ''} as a client sees it"
     if not has_api:
         message += "; /api/ does not answer there, so Harbor's health and the rights of the pull account are unknown"
@@ -70,7 +72,7 @@ def certificate_warnings(registry: HarborRegistry, observed: Certificate, now: d
     """Returns a warning if the certificate expires within EXPIRY_NOTICE of `now`."""
     if observed.not_after - now > EXPIRY_NOTICE:
         return ()
-    message = f"the certificate of {registry.spec.internal_url or registry.spec.external_url} expires {observed.not_after:%F}: renew it, or pulls will fail"
+    message = f"the certificate of {probed_url(registry)} expires {observed.not_after:%F}: renew it, or pulls will fail"
     return (StatusWarning(Reason.CERTIFICATE_EXPIRING, message),)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import SecretStr
 
 from harbor_operator.api.charts import SUPPORTED_RANGE, SWIFT_RANGE
 from harbor_operator.model.outcomes import Blocked
@@ -21,6 +23,7 @@ _CHART_ERROR = re.compile(
     r"|no chart (?:name|version) found|failed to load|chart .{0,80}not found|Chart\.yaml",
     re.IGNORECASE,
 )
+_SERVICE_MONITOR_FORBIDDEN = re.compile(r"servicemonitors\.monitoring\.coreos\.com.{0,200}is forbidden")
 
 
 def unknown_chart(version: str, *, swift: bool) -> Blocked:
@@ -121,8 +124,37 @@ def check_cache_features(unsupported_fields: Sequence[str]) -> Blocked | None:
     )
 
 
+def check_internal_tls(section: object) -> Blocked | None:
+    """Returns that the chart would generate the certificates of `internalTLS`; `section` is in the user's values."""
+    if not isinstance(section, Mapping) or section.get("enabled") is not True:
+        return None
+    source = section.get("certSource", "auto")
+    if (source.get_secret_value() if isinstance(source, SecretStr) else source) in {"secret", "manual"}:
+        return None
+    return Blocked(
+        Reason.VALUES_INVALID,
+        "`internalTLS.enabled` in the chart values, with `internalTLS.certSource` 'auto', makes Harbor use "
+        "certificates that expire 365 days after the last Helm run and that no one renews: set `internalTLS.certSource` to 'secret' "
+        "and name for each component a Secret whose certificate is renewed (`internalTLS.core.secretName` and so on), "
+        "or remove `internalTLS`",
+    )
+
+
+def failure_remedy(stderr: str) -> str:
+    """Returns what to do about a known error of Helm, to be appended to its text; empty for any other error."""
+    if not _SERVICE_MONITOR_FORBIDDEN.search(stderr):
+        return ""
+    return (
+        "; the chart value `metrics.serviceMonitor.enabled` needs a right that is not part of the default roles: "
+        "run `kubectl apply -k deploy/components/service-monitor` and bind its ClusterRole in this namespace, or remove "
+        "the value"
+    )
+
+
 def failure_reason(stderr: str) -> Reason:
-    """Returns whether Helm could not get the chart or failed on the release."""
+    """Returns whether Helm could not get the chart, lacks a known right, or failed on the release."""
+    if failure_remedy(stderr):
+        return Reason.RIGHTS_MISSING
     return Reason.CHART_UNAVAILABLE if _CHART_ERROR.search(stderr) else Reason.RELEASE_FAILED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.reachability import probed_url
 from harbor_operator.model.harbor import ObservedProject
 
 # A fixed name: all probes together leave at most one empty folder on a file system, and nothing in Swift.
@@ -12,11 +13,6 @@ PROBE_REPOSITORY = "harbor-operator-probe"
 DEFAULT_PROJECT = "library"
 
 TrialKey = tuple[str, str, int]
-
-
-def probed_url(registry: HarborRegistry) -> str:
-    """Returns the URL of the operator's own requests."""
-    return registry.spec.internal_url or registry.spec.external_url
 
 
 def needs_api(registry: HarborRegistry) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.reachability import probed_url
 from harbor_operator.checks.references import describe_secret
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
-from harbor_operator.plan.reachability import probed_url
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError

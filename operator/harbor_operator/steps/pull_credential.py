@@ -163,7 +163,7 @@ async def read_other_logins(
 ) -> dict[str, Login]:
     """Returns the logins of other registries by host; BlockedError for a Secret that cannot be used.
 
-    They are not tried: the operator may not reach those registries, and some count a login as a pull.
+    They are not tried: only the nodes have to reach those registries.
     """
     logins: dict[str, Login] = {}
     for number, other in enumerate(section.additional_credentials):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
-from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
+from harbor_operator.checks.release import failure_reason, failure_remedy, foreign_release, repeated_upgrade
 from harbor_operator.model.kubernetes import StoredSecret, Workload
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
@@ -192,7 +192,8 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}: {message}",
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}: {message}"
+            + failure_remedy(message),
             remaining,
             observed.facts,
         )

@@ -146,3 +146,10 @@ def test_a_guess_of_a_generated_secret_is_never_confirmed() -> None:
     """Finding F18."""
     secret = release_secrets().generated[GeneratedSecret.CORE].get_secret_value()
     assert refused({"core": {"secret": secret}}, version="1.2.0").reason is Reason.VALUES_INVALID
+
+
+def test_certificates_that_the_chart_generates_are_refused_with_the_remedy() -> None:
+    """Finding F2."""
+    assert "`internalTLS.certSource`" in refused({"internalTLS": {"enabled": True}}).message
+    own: Tree = {"internalTLS": {"enabled": True, "certSource": "secret", "core": {"secretName": "core-tls"}}}
+    assert values("1.19.1", own)["internalTLS"]["core"] == {"secretName": "core-tls"}

@@ -61,7 +61,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Apply `deploy/` again. Bind the ClusterRole `harbor-operator-registry` in the namespace of the "
         "HarborRegistry. For another `spec.pullSecrets.secretName` than `harbor-pull`, add that name to "
         "`resourceNames` in the ClusterRole `harbor-operator`. For `spec.pullSecrets.admissionPolicy`, apply "
-        "`deploy/components/admission-policy`.",
+        "`deploy/components/admission-policy`. For the chart value `metrics.serviceMonitor.enabled`, apply "
+        "`deploy/components/service-monitor` and bind its ClusterRole in the namespace of the HarborRegistry.",
     ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
+from harbor_operator.checks.release import check_internal_tls
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree
 from harbor_operator.plan.values.backends import database_defaults, database_values, redis_values
@@ -53,6 +54,8 @@ def plan_values(inputs: Inputs) -> Tree | Blocked:
     storage = inputs.registry.spec.storage
     volume = storage is not None and storage.filesystem is not None
     if blocked := check_user_values(sources, inputs.chart, owned, volume=volume):
+        return blocked
+    if blocked := check_internal_tls(user.get("internalTLS")):
         return blocked
     return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
 
