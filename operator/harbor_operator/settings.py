@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harbor_operator.log_format import LogFormat
+from harbor_operator.model.chart_sources import ChartSources
 
 PREFIX = "HARBOR_OPERATOR_"
+
+
+def _check_chart_sources(text: str) -> str:
+    ChartSources.parse(text)
+    return text
 
 
 class Settings(BaseModel):
@@ -42,6 +49,11 @@ class Settings(BaseModel):
     )
     helm: Path = Field(default=Path("helm"), description="Path of the Helm 4 binary.")
     charts_dir: Path | None = Field(default=None, description="Directory with charts named harbor-<version>.tgz.")
+    chart_sources: Annotated[str, AfterValidator(_check_chart_sources)] = Field(
+        default="https://helm.goharbor.io",
+        description="Allowed sources of charts, separated by commas: https:// and oci:// URLs with everything below "
+        "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
+    )
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable directory for Helm.")  # noqa: S108 - an emptyDir in the pod
     http_proxy: str = Field(default="", description="Proxy of Helm for http://; empty = the variable HTTP_PROXY.")
     https_proxy: str = Field(default="", description="Proxy of Helm for https://; empty = the variable HTTPS_PROXY.")
@@ -63,19 +75,14 @@ class Settings(BaseModel):
         default=LogFormat.TEXT, description="Log format: `text`, or `json` for one JSON object a line."
     )
 
-    @property
-    def helm_environment(self) -> dict[str, str]:
-        """The variables by which Helm reaches the API server of the pod, and the chart repository through a proxy."""
-        # With a proxy, Helm would also send the requests to the API server there.
-        no_proxy = [self.no_proxy, *(() if self.kubeconfig else (self.api_host,))]
-        proxies = {
-            "HTTP_PROXY": self.http_proxy,
-            "HTTPS_PROXY": self.https_proxy,
-            "NO_PROXY": ",".join(filter(None, no_proxy)),
-        }
-        in_pod = {"KUBERNETES_SERVICE_HOST": self.api_host, "KUBERNETES_SERVICE_PORT": str(self.api_port)}
-        used = proxies if self.http_proxy or self.https_proxy else {}
-        return {**({} if self.kubeconfig else in_pod), **{name: value for name, value in used.items() if value}}
+    def helm_environment(self, api_host: str) -> dict[str, str]:
+        """Returns the proxy variables for Helm; empty without a proxy."""
+        if not (self.http_proxy or self.https_proxy):
+            return {}
+        # With a proxy, Helm would also send its requests to the API server there.
+        no_proxy = ",".join(filter(None, (self.no_proxy, api_host)))
+        given = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": no_proxy}
+        return {name: value for name, value in given.items() if value}
 
 
 class SettingsError(Exception):

@@ -31,7 +31,9 @@ def test_our_variables_win_over_those_of_the_cluster() -> None:
     assert settings.log_format is LogFormat.JSON
 
 
-@pytest.mark.parametrize("name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "LOG_FORMAT", "NO_SUCH_THING"])
+@pytest.mark.parametrize(
+    "name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "CHART_SOURCES", "LOG_FORMAT", "NO_SUCH_THING"]
+)
 def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> None:
     with pytest.raises(SettingsError) as error:
         read_settings({f"HARBOR_OPERATOR_{name}": "hunter2"})
@@ -42,12 +44,11 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> N
 def test_helm_gets_the_proxy_and_reaches_the_api_server_without_it() -> None:
     """Finding F8."""
     environment = {
-        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
         "HTTPS_PROXY": "http://proxy:3128",
         "NO_PROXY": ".svc,10.0.0.0/8",
         "HARBOR_OPERATOR_HTTP_PROXY": "http://other:3128",
     }
-    given = read_settings(environment).helm_environment
+    given = read_settings(environment).helm_environment("10.96.0.1")
     assert given["HTTPS_PROXY"] == "http://proxy:3128"
     assert given["HTTP_PROXY"] == "http://other:3128"
     assert given["NO_PROXY"] == ".svc,10.0.0.0/8,10.96.0.1"
@@ -55,5 +56,4 @@ def test_helm_gets_the_proxy_and_reaches_the_api_server_without_it() -> None:
 
 def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:
     """Finding F8."""
-    assert set(read_settings({}).helm_environment) == {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
-    assert read_settings({"KUBECONFIG": "/k", "NO_PROXY": "x"}).helm_environment == {}
+    assert read_settings({"NO_PROXY": "x"}).helm_environment("10.96.0.1") == {}

@@ -74,10 +74,12 @@ class Release(Model):
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
         default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
+    service_account_name: ObjectName = Field(
+        default="harbor-release",
+        description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
+    )
     values: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Chart values. Unknown keys (`ValuesInvalid`) and other values for keys that the operator owns "
-        "(`ValuesConflict`) are refused.",
+        default_factory=dict, description="Chart values; unknown keys, and other values for owned keys, are refused."
     )
     values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
     timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import SecretStr
 
 from harbor_operator.api.charts import SUPPORTED_RANGE, SWIFT_RANGE
+from harbor_operator.checks.release_rights import is_forbidden
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
 
@@ -23,7 +24,6 @@ _CHART_ERROR = re.compile(
     r"|no chart (?:name|version) found|failed to load|chart .{0,80}not found|Chart\.yaml",
     re.IGNORECASE,
 )
-_SERVICE_MONITOR_FORBIDDEN = re.compile(r"servicemonitors\.monitoring\.coreos\.com.{0,200}is forbidden")
 
 
 def unknown_chart(version: str, *, swift: bool) -> Blocked:
@@ -133,27 +133,16 @@ def check_internal_tls(section: object) -> Blocked | None:
         return None
     return Blocked(
         Reason.VALUES_INVALID,
-        "`internalTLS.enabled` in the chart values, with `internalTLS.certSource` 'auto', makes Harbor use "
-        "certificates that expire 365 days after the last Helm run and that no one renews: set `internalTLS.certSource` to 'secret' "
-        "and name for each component a Secret whose certificate is renewed (`internalTLS.core.secretName` and so on), "
-        "or remove `internalTLS`",
-    )
-
-
-def failure_remedy(stderr: str) -> str:
-    """Returns what to do about a known error of Helm, to be appended to its text; empty for any other error."""
-    if not _SERVICE_MONITOR_FORBIDDEN.search(stderr):
-        return ""
-    return (
-        "; the chart value `metrics.serviceMonitor.enabled` needs a right that is not part of the default roles: "
-        "run `kubectl apply -k deploy/components/service-monitor` and bind its ClusterRole in this namespace, or remove "
-        "the value"
+        "`internalTLS.enabled` in the chart values, with `internalTLS.certSource` 'auto', makes Harbor use certificates"
+        " that expire 365 days after the last Helm run and that no one renews: set `internalTLS.certSource` to 'secret'"
+        " and name for each component a Secret whose certificate is renewed (`internalTLS.core.secretName` and so on),"
+        " or remove `internalTLS`",
     )
 
 
 def failure_reason(stderr: str) -> Reason:
-    """Returns whether Helm could not get the chart, lacks a known right, or failed on the release."""
-    if failure_remedy(stderr):
+    """Returns whether Helm lacked a right, could not get the chart, or failed on the release."""
+    if is_forbidden(stderr):
         return Reason.RIGHTS_MISSING
     return Reason.CHART_UNAVAILABLE if _CHART_ERROR.search(stderr) else Reason.RELEASE_FAILED
 

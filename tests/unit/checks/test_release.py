@@ -7,7 +7,6 @@ from harbor_operator.checks.release import (
     check_internal_tls,
     check_upgrade,
     failure_reason,
-    failure_remedy,
     foreign_release,
 )
 from harbor_operator.reasons import Reason
@@ -80,14 +79,3 @@ def test_internal_certificates_of_the_chart_are_refused(section: dict[str, objec
 def test_other_internal_certificates_are_accepted(section: object) -> None:
     """Finding F2."""
     assert check_internal_tls(section) is None
-
-
-def test_a_missing_right_for_service_monitors_names_the_optional_role() -> None:
-    """Finding F16."""
-    stderr = (
-        'Error: servicemonitors.monitoring.coreos.com "cr-harbor" is forbidden: User '
-        '"system:serviceaccount:harbor-operator:harbor-operator" cannot get resource'
-    )
-    assert failure_reason(stderr) is Reason.RIGHTS_MISSING
-    assert "`kubectl apply -k deploy/components/service-monitor`" in failure_remedy(stderr)
-    assert failure_remedy("Error: something else") == ""
