@@ -56,7 +56,12 @@ def describe_reached(registry: HarborRegistry, *, has_api: bool) -> str:
     """Returns the message of a registry that answers, with what could not be observed."""
     url, spec = probed_url(registry), registry.spec
     message = f"{url} answers /v2/{' and /api/v2.0/health' if has_api else ''} as a client sees it"
-    if not has_api:
+    if has_api:
+        # A push sends whole layers; a limit above the probe shows only then.
+        message += (
+            f"; request bodies above {PROBE_MIB} MiB are not tried, a proxy with a higher limit can refuse a push"
+        )
+    else:
         message += "; /api/ does not answer there, so Harbor's health and the rights of the pull account are unknown"
     return message + (f"; {spec.external_url} itself is not checked (`spec.internalURL`)" if spec.internal_url else "")
 

@@ -111,3 +111,9 @@ async def test_the_internal_url_is_used_for_requests_and_the_external_one_for_to
     assert isinstance(outcome, Done)
     assert harbor.requested == {"http://cr-core.intra"}
     assert "https://cr.example.com itself is not checked (`spec.internalURL`)" in outcome.message
+
+
+async def test_the_message_says_up_to_which_size_uploads_are_tried() -> None:
+    """Finding F3."""
+    outcome = await step(FakeHarbor()).reconcile(_registry())
+    assert "request bodies above 2 MiB are not tried" in outcome.message
