@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SECRET_KEY_MISSING = "SecretKeyMissing"
     SECRET_INVALID = "SecretInvalid"
     RIGHTS_MISSING = "RightsMissing"
+    ABANDONED = "Abandoned"
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     # Database
     DATABASE_UNREACHABLE = "DatabaseUnreachable"
@@ -34,6 +35,9 @@ class Reason(StrEnum):
     DATABASE_BUSY = "DatabaseBusy"
     DATABASE_TLS_UNSUPPORTED = "DatabaseTlsUnsupported"
     DATABASE_CONNECTIONS_LOW = "DatabaseConnectionsLow"
+    DATABASE_NOT_FOUND = "DatabaseNotFound"
+    DATABASE_SCHEMA_DIRTY = "DatabaseSchemaDirty"
+    DATABASE_SCHEMA_NEWER = "DatabaseSchemaNewer"
     # Cache
     CACHE_UNREACHABLE = "CacheUnreachable"
     CACHE_CREDENTIALS_REJECTED = "CacheCredentialsRejected"
@@ -95,6 +99,7 @@ class Reason(StrEnum):
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"
     FOREIGN_SECRET = "ForeignSecret"
+    PULL_SECRET_LINGERS = "PullSecretLingers"
     PULL_SECRETS_CONFLICT = "PullSecretsConflict"
     PODS_STUCK = "PodsStuck"
     EVICTION_RIGHTS_MISSING = "EvictionRightsMissing"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from harbor_operator.api.addresses import ExternalUrl
+from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
@@ -202,9 +202,7 @@ class HarborRegistrySpec(Model):
     external_url: ExternalUrl = Field(
         alias="externalURL", description="URL that clients use: scheme, host and optional port."
     )
-    internal_url: ExternalUrl | None = Field(
-        default=None, alias="internalURL", description="URL for the operator's own requests; absent = `externalURL`."
-    )
+    internal_url: ExternalUrl | None = Field(default=None, alias="internalURL", description=INTERNAL_URL_TEXT)
     ca_secret_ref: CaRef | None = Field(
         default=None, description="CA of `externalURL`; the probes and the chart use it."
     )
@@ -240,6 +238,7 @@ class Metadata(Model):
     generation: int = 1
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
+    cluster: str = ""
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any]) -> Metadata:

@@ -68,7 +68,10 @@ def admin_secret_key(registry: HarborRegistry) -> str:
 
 
 def database_secret(registry: HarborRegistry) -> str:
-    """Secret with `username` and `password` of Harbor's database role."""
+    """Secret with `username` and `password` of Harbor's database role: the referenced or the generated one."""
+    database = registry.spec.database
+    if database and database.credentials_secret_ref:
+        return database.credentials_secret_ref.name
     return _secret_name(registry, "database-login")
 
 
@@ -95,6 +98,11 @@ def ca_secret(registry: HarborRegistry) -> str:
 def robot_secret(registry: HarborRegistry) -> str:
     """Secret with `username` and `password` of the pull-only robot; written before the robot gets the password."""
     return _secret_name(registry, "pull-robot")
+
+
+def accepted_login_secret(registry: HarborRegistry) -> str:
+    """Secret with the digest of the last pull credential that the registry accepted."""
+    return _secret_name(registry, "pull-accepted")
 
 
 def robot(registry: HarborRegistry) -> str:

@@ -15,7 +15,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.redis import Redis
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.references import read_bundle, read_values
+from harbor_operator.steps.references import read_bundle, read_credentials
 
 _PASSWORD = "spec.cache.passwordSecretRef"  # noqa: S105 - the path of a field
 
@@ -58,7 +58,7 @@ class CacheStep:
         ref = cache.password_secret_ref
         if ref is None:
             return RedisLogin(tls=cache.tls, ca=ca)
-        (password,) = await read_values(self._kube, registry, ref, _PASSWORD, [ref.key])
+        (password,) = await read_credentials(self._kube, registry, ref, _PASSWORD, [ref.key])
         origin = f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)"
         return RedisLogin(password, cache.tls, origin, cache.username, ca)
 
