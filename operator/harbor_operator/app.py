@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -198,7 +199,10 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
     sources = ChartSources.parse(settings.chart_sources)
-    return HelmSettings(str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir)
+    environment = settings.helm_environment(urlsplit(connection.server).hostname or "")
+    return HelmSettings(
+        str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir, environment=environment
+    )
 
 
 def _connection(settings: Settings) -> ClusterConnection:

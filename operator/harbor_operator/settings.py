@@ -61,6 +61,13 @@ class Settings(BaseModel):
         "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
     )
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable directory for Helm.")  # noqa: S108 - an emptyDir in the pod
+    http_proxy: str = Field(default="", description="Proxy of Helm for http://; empty = the variable HTTP_PROXY.")
+    https_proxy: str = Field(default="", description="Proxy of Helm for https://; empty = the variable HTTPS_PROXY.")
+    no_proxy: str = Field(
+        default="",
+        description="Hosts that Helm reaches without a proxy; empty = the variable NO_PROXY. The API server of the "
+        "cluster is always one of them.",
+    )
     workers: int = Field(
         default=32,
         ge=1,
@@ -79,19 +86,31 @@ class Settings(BaseModel):
         default=LogFormat.TEXT, description="Log format: `text`, or `json` for one JSON object a line."
     )
 
+    def helm_environment(self, api_host: str) -> dict[str, str]:
+        """Returns the proxy variables for Helm; empty without a proxy."""
+        if not (self.http_proxy or self.https_proxy):
+            return {}
+        # With a proxy, Helm would also send its requests to the API server there.
+        no_proxy = ",".join(filter(None, (self.no_proxy, api_host)))
+        given = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": no_proxy}
+        return {name: value for name, value in given.items() if value}
+
 
 class SettingsError(Exception):
     """An environment variable is invalid; the message names it and never contains its value."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Returns the settings; KUBECONFIG and KUBERNETES_SERVICE_* are the fallbacks."""
+    """Returns the settings; KUBECONFIG, KUBERNETES_SERVICE_* and *_PROXY are the fallbacks."""
     ours = {key: value for key, value in environment.items() if key.startswith(PREFIX) and value}
     given = {key.removeprefix(PREFIX).lower(): value for key, value in ours.items()}
     fallbacks = {
         "kubeconfig": "KUBECONFIG",
         "api_host": "KUBERNETES_SERVICE_HOST",
         "api_port": "KUBERNETES_SERVICE_PORT",
+        "http_proxy": "HTTP_PROXY",
+        "https_proxy": "HTTPS_PROXY",
+        "no_proxy": "NO_PROXY",
     }
     for field, variable in fallbacks.items():
         if environment.get(variable):

@@ -23,6 +23,7 @@ from lab.redis import Redis as LabRedis
 from tests.fakes.redis import FakeNode, FakeRedis
 
 PASSWORD = "aB3xyz"
+USER = "harbor"
 ORIGIN = "key 'password' of Secret 'redis' (`spec.cache.passwordSecretRef`)"
 PRIMARY, REPLICA = Address("primary", 6379), Address("replica", 6379)
 
@@ -41,17 +42,22 @@ class Servers:
 
     directory: Path
     processes: Processes
-    started: dict[str, LabRedis] = field(default_factory=dict)
+    started: dict[str, LabRedis | Node] = field(default_factory=dict)
 
     def address(self, shape: str) -> Address:
         server = self.started.get(shape) or self.started.setdefault(shape, self._start(shape))
         return Address(server.host, server.port)
 
-    def _start(self, shape: str) -> LabRedis:
+    def _start(self, shape: str) -> LabRedis | Node:
         directory = self.directory / shape.replace(" ", "-")
         match shape:
             case "locked":
                 return LabRedis.start(directory, self.processes, password=PASSWORD)
+            case "users":
+                node = Node(directory, self.processes, PASSWORD)
+                node.configure([f"user {USER} on >{PASSWORD} ~* &* +@all"])
+                node.run()
+                return node
             case "small":
                 return LabRedis.start(directory, self.processes, databases=4)
             case "locked sentinel":
@@ -76,6 +82,7 @@ def _fake() -> CacheFixture:
     shapes = {
         "standalone": FakeNode(ObservedCache("Redis 7")),
         "locked": FakeNode(ObservedCache("Redis 7"), PASSWORD),
+        "users": FakeNode(ObservedCache("Redis 7"), PASSWORD, users=(USER,)),
         "small": FakeNode(ObservedCache("Redis 7", has_enough_databases=False)),
         "cluster": FakeNode(ObservedCache("Redis 7", Mode.CLUSTER)),
         "replica": FakeNode(ObservedCache("Redis 7", is_primary=False, primary="primary:6379")),
@@ -107,6 +114,21 @@ async def test_a_primary(caches: CacheFixture) -> None:
 async def test_a_primary_with_a_password(caches: CacheFixture) -> None:
     observed = await caches.redis.read(caches.address("locked"), RedisLogin(SecretStr(PASSWORD)))
     assert observed.is_primary
+
+
+async def test_a_login_as_an_acl_user(caches: CacheFixture) -> None:
+    """Finding F10."""
+    observed = await caches.redis.read(caches.address("users"), RedisLogin(SecretStr(PASSWORD), username=USER))
+    assert observed.is_primary
+    assert observed.has_users
+
+
+@pytest.mark.parametrize("user", ["redis", "unknown"])
+async def test_a_login_as_a_user_that_does_not_exist(caches: CacheFixture, user: str) -> None:
+    """Findings F10 and F21."""
+    with pytest.raises(Refused) as refusal:
+        await caches.redis.read(caches.address("users"), RedisLogin(SecretStr(PASSWORD), username=user))
+    assert refusal.value.reason is Reason.CACHE_CREDENTIALS_REJECTED
 
 
 @pytest.mark.parametrize(
@@ -182,7 +204,7 @@ def tls_server(servers: Servers) -> tuple[Address, str]:
 @pytest.mark.lab
 async def test_tls_with_a_trusted_authority(tls_server: tuple[Address, str]) -> None:
     address, authority = tls_server
-    assert (await RedisPyCache(authority).read(address, RedisLogin(tls=True))).is_primary
+    assert (await RedisPyCache().read(address, RedisLogin(tls=True, ca=authority))).is_primary
 
 
 @pytest.mark.lab

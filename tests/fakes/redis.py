@@ -16,6 +16,12 @@ class FakeNode:
     observed: ObservedCache
     password: str | None = None
     masters: dict[str, Address] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
+    """More users with the same password."""
+
+    @property
+    def accounts(self) -> set[tuple[str, str | None]]:
+        return {("default", self.password), *((name, self.password) for name in self.users)}
 
 
 @dataclass
@@ -40,7 +46,7 @@ class FakeRedis:
         node = self.nodes.get(address)
         if node is None:
             raise Unavailable(f"Redis at '{address.text}' does not answer", Reason.CACHE_UNREACHABLE)
-        if _clear(login.password) != node.password:
+        if (login.username or "default", _clear(login.password)) not in node.accounts:
             message = f"Redis at '{address.text}' rejected the login; correct {login.origin}"
             raise Refused(Reason.CACHE_CREDENTIALS_REJECTED, message)
         return node

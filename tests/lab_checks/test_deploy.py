@@ -127,6 +127,13 @@ def test_rights_on_pods_need_the_component(shipped: list[Manifest]) -> None:
     assert rights(built("deploy/components/evict-stuck-pods")) == {*pods, "create events"}
 
 
+def test_the_component_for_service_monitors_binds_nothing() -> None:
+    """Finding F16: the role is bound only where a HarborRegistry uses it."""
+    (role,) = built("deploy/components/service-monitor")
+    assert role["kind"] == "ClusterRole"
+    assert {resource for rule in role["rules"] for resource in rule["resources"]} == {"servicemonitors"}
+
+
 def test_no_role_is_aggregated_into_the_default_roles(shipped: list[Manifest]) -> None:
     for role in kind(shipped, "ClusterRole"):
         labels = role["metadata"].get("labels", {})

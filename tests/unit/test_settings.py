@@ -47,3 +47,21 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> N
 def test_the_granted_namespaces_are_a_list(value: str, namespaces: tuple[str, ...]) -> None:
     """Finding S5: without the setting, no registry may inject."""
     assert read_settings({"HARBOR_OPERATOR_INJECTION_NAMESPACES": value}).injection_namespaces == namespaces
+
+
+def test_helm_gets_the_proxy_and_reaches_the_api_server_without_it() -> None:
+    """Finding F8."""
+    environment = {
+        "HTTPS_PROXY": "http://proxy:3128",
+        "NO_PROXY": ".svc,10.0.0.0/8",
+        "HARBOR_OPERATOR_HTTP_PROXY": "http://other:3128",
+    }
+    given = read_settings(environment).helm_environment("10.96.0.1")
+    assert given["HTTPS_PROXY"] == "http://proxy:3128"
+    assert given["HTTP_PROXY"] == "http://other:3128"
+    assert given["NO_PROXY"] == ".svc,10.0.0.0/8,10.96.0.1"
+
+
+def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:
+    """Finding F8."""
+    assert read_settings({"NO_PROXY": "x"}).helm_environment("10.96.0.1") == {}

@@ -17,7 +17,12 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from typing_extensions import override
 
 from harbor_operator.adapters import tls
-from harbor_operator.checks.cache import explain_no_answer, explain_rejected_login, explain_untrusted
+from harbor_operator.checks.cache import (
+    explain_invalid_bundle,
+    explain_no_answer,
+    explain_rejected_login,
+    explain_untrusted,
+)
 from harbor_operator.model.cache import REQUIRED_DATABASES, Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
 from harbor_operator.ports import Refused, as_error
 from harbor_operator.ports.redis import Redis
@@ -25,16 +30,14 @@ from harbor_operator.reasons import Reason
 
 MAX_CONNECTION_BYTES = 1 << 20
 """For all answers of one connection; INFO has about 6 KiB."""
+MIN_ACL_MAJOR = 6
 MAX_DETAIL_CHARACTERS = 200
 _SOCKET_TIMEOUT_SECONDS = 3
 _READ_TIMEOUT_SECONDS = 8
 
 
 class RedisPyCache(Redis):
-    """Redis and Valkey through redis-py; `ca_pem` is trusted instead of the system's authorities."""
-
-    def __init__(self, ca_pem: str = "") -> None:
-        self._ca_pem = ca_pem
+    """Redis and Valkey through redis-py."""
 
     @override
     async def read(self, address: Address, login: RedisLogin) -> ObservedCache:
@@ -50,6 +53,7 @@ class RedisPyCache(Redis):
                 primary=f"{info['master_host']}:{info.get('master_port', '')}" if "master_host" in info else "",
                 has_enough_databases=has_enough,
                 eviction=info.get("maxmemory_policy", "noeviction"),
+                has_users="valkey_version" in info or _major(info) >= MIN_ACL_MAJOR,
             )
 
     @override
@@ -85,13 +89,14 @@ class RedisPyCache(Redis):
     def _pool(self, address: Address, login: RedisLogin) -> ConnectionPool:
         transport: dict[str, Any] = {"connection_class": Connection}
         if login.tls:
-            transport = {"connection_class": _TlsConnection, "trust": tls.ssl_context(self._ca_pem)}
+            transport = {"connection_class": _TlsConnection, "trust": _trust(login.ca)}
         # Protocol 2, so that the password is sent with AUTH as Harbor sends it, and servers without HELLO answer too.
         return ConnectionPool(
             **transport,
             max_connections=1,
             host=address.host,
             port=address.port,
+            username=login.username or None,
             password=login.password.get_secret_value() if login.password else None,
             parser_class=_BoundedParser,
             protocol=2,
@@ -101,6 +106,13 @@ class RedisPyCache(Redis):
             socket_connect_timeout=_SOCKET_TIMEOUT_SECONDS,
             socket_timeout=_SOCKET_TIMEOUT_SECONDS,
         )
+
+
+def _trust(ca_pem: str) -> ssl.SSLContext:
+    try:
+        return tls.ssl_context(ca_pem)
+    except tls.InvalidCaBundle:
+        raise as_error(explain_invalid_bundle()) from None
 
 
 class _TlsConnection(SSLConnection):
@@ -157,6 +169,11 @@ def _product(info: dict[str, Any]) -> str:
     if "valkey_version" in info:
         return f"Valkey {info['valkey_version']}"
     return f"Redis {info.get('redis_version', 'of unknown version')}"
+
+
+def _major(info: dict[str, Any]) -> int:
+    major = str(info.get("redis_version", "")).partition(".")[0]
+    return int(major) if major.isdecimal() else MIN_ACL_MAJOR
 
 
 async def _has_database(client: Client, index: int) -> bool:

@@ -55,6 +55,8 @@ def _port(port: int) -> int:
     return port
 
 
+INTERNAL_URL_TEXT = "URL for the operator's own requests; absent = `externalURL`."
+
 HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
 ExternalUrl = Annotated[
     str,

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
-from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE
+from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 
@@ -88,10 +88,21 @@ class Cache(Model):
         default="", max_length=253, description="Name of the master set that the Sentinels monitor."
     )
     password_secret_ref: PasswordRef | None = Field(default=None, description="Secret key with the Redis password.")
+    username: Annotated[str, Field(max_length=253, pattern=r"^\S*$")] = Field(
+        default="",
+        description=f"ACL user of Redis; empty = the user `default`. Supported by charts {REDIS_USERNAME_RANGE}.",
+    )
     tls: bool = Field(default=False, description="Whether connections to Redis use TLS.")
+    ca_secret_ref: CaRef | None = Field(
+        default=None, description="CA of the Redis server; the operator and Harbor use it. Absent = the system's CAs."
+    )
 
     @model_validator(mode="after")
     def _sentinel_is_complete(self) -> Cache:
+        if self.username and self.password_secret_ref is None:
+            raise ValueError("`username` needs `passwordSecretRef`")
+        if self.ca_secret_ref and not self.tls:
+            raise ValueError("`caSecretRef` needs `tls: true`")
         if len(self.addresses) > 1 and not self.sentinel_master:
             raise ValueError("several `addresses` mean Sentinel: set `sentinelMaster`, or give one address")
         if self.sentinel_master and self.tls:

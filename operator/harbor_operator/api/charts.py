@@ -35,6 +35,11 @@ class Minors(NamedTuple):
         return self.first <= minor and (self.last is None or minor <= self.last)
 
 
+FIXED_REDIS_USER = "redis"
+"""The user in the Redis URLs of some charts, whose templates write `redis:PASSWORD@`."""
+_FIXED_REDIS_USER, _LAST_FIXED_REDIS_USER = Minors(5, 9), "1.10.0"
+
+
 class Feature(Enum):
     """A values key of the chart, with the minors that read it.
 
@@ -61,6 +66,7 @@ class Feature(Enum):
     EXTRA_ENV = ("core.extraEnvVars", Minors(13))
     COMPONENT_SECRETS = ("core.existingSecret", Minors(14))
     SWIFT_SECRET = ("persistence.imageChartStorage.swift.existingSecret", Minors(14))
+    REDIS_USERNAME = ("redis.external.username", Minors(19))  # before, the registry sends no username
     REDIS_TLS = ("redis.external.tlsOptions", Minors(17))
     CLAIR = ("clair", Minors(2, 5))
     TRIVY = ("trivy", Minors(4))
@@ -98,11 +104,6 @@ class ChartSupport:
         notary = (DatabaseKind.NOTARY_SERVER, DatabaseKind.NOTARY_SIGNER) if self.supports(Feature.NOTARY) else ()
         return (DatabaseKind.CORE, *clair, *notary)
 
-    @property
-    def top_level_keys(self) -> frozenset[str]:
-        """The keys that a values file may have at its top level."""
-        return frozenset(key for key, minors in _TOP_LEVEL_KEYS.items() if minors.includes(self.minor))
-
 
 # All of them ship a registry with the Swift driver (distribution 2.7 and 2.8).
 CHARTS = (
@@ -127,37 +128,17 @@ CHARTS = (
 )
 _BY_MINOR = {chart.minor: chart for chart in CHARTS}
 
-_IN_EVERY_CHART = (
-    "core database expose externalURL fullnameOverride harborAdminPassword imagePullPolicy imagePullSecrets jobservice"
-    " logLevel nameOverride nginx persistence portal proxy redis registry secretKey uaaSecretName"
-)
-_TOP_LEVEL_KEYS = {
-    **{key: Minors(2) for key in _IN_EVERY_CHART.split()},
-    "chartmuseum": Feature.CHARTMUSEUM.minors,
-    "clair": Feature.CLAIR.minors,
-    "notary": Feature.NOTARY.minors,
-    "updateStrategy": Feature.UPDATE_STRATEGY.minors,
-    "caBundleSecretName": Feature.CA_BUNDLE.minors,
-    "internalTLS": Minors(4),
-    "trivy": Feature.TRIVY.minors,
-    "caSecretName": Feature.CA_DOWNLOAD.minors,
-    "exporter": Feature.EXPORTER.minors,
-    "metrics": Minors(6),
-    "ipFamily": Minors(8),
-    "trace": Minors(8),
-    "enableMigrateHelmHook": Minors(9),
-    "cache": Minors(10),
-    "existingSecretSecretKey": Feature.SECRET_KEY_SECRET.minors,
-    "existingSecretAdminPassword": Feature.ADMIN_PASSWORD_SECRET.minors,
-    "existingSecretAdminPasswordKey": Feature.ADMIN_PASSWORD_SECRET.minors,
-    "containerSecurityContext": Minors(15),
-}
-
 
 def find_chart(version: str) -> ChartSupport | None:
     """Returns what the chart version supports, or None for a version that is not in the table."""
     found = _VERSION.fullmatch(version)
     return _BY_MINOR.get(int(found.group(1))) if found else None
+
+
+def has_fixed_redis_user(version: str) -> bool:
+    """Whether the chart logs in to Redis as FIXED_REDIS_USER, whatever the values say."""
+    chart = find_chart(version)
+    return version == _LAST_FIXED_REDIS_USER or (chart is not None and _FIXED_REDIS_USER.includes(chart.minor))
 
 
 def chart_range(minors: Minors) -> str:
@@ -168,5 +149,7 @@ def chart_range(minors: Minors) -> str:
 
 SUPPORTED_RANGE = chart_range(Minors(CHARTS[0].minor))
 SWIFT_RANGE = chart_range(Minors(CHARTS[0].minor, max(chart.minor for chart in CHARTS if chart.swift)))
+REDIS_USERNAME_RANGE = chart_range(Feature.REDIS_USERNAME.minors)
+FIXED_REDIS_USER_RANGE = f"{chart_range(_FIXED_REDIS_USER)} and {_LAST_FIXED_REDIS_USER}"
 CLAIR_RANGE = chart_range(Feature.CLAIR.minors)
 NOTARY_RANGE = chart_range(Feature.NOTARY.minors)

@@ -48,6 +48,18 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!(has(self.tls) && self.tls && has(self.sentinelMaster) && self.sentinelMaster != '')",
             "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them",
         ),
+        Rule(
+            "!has(self.username) || self.username == '' || has(self.passwordSecretRef)",
+            "`username` needs `passwordSecretRef`",
+        ),
+        Rule("!has(self.caSecretRef) || (has(self.tls) && self.tls)", "`caSecretRef` needs `tls: true`"),
+    ),
+    "PullSecrets": (
+        Rule(
+            "!has(self.extraHosts) || !has(self.additionalCredentials)"
+            " || self.additionalCredentials.all(other, !(other.host in self.extraHosts))",
+            "each host may occur once in `extraHosts` and `additionalCredentials`",
+        ),
     ),
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
     "LabelExpression": (

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from harbor_operator.api.addresses import ExternalUrl
+from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import CaRef, CredentialsRef, ExcludePattern, Model, ObjectName, PasswordRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
+from harbor_operator.api.image_hosts import ImageHosts
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -78,7 +79,7 @@ class Release(Model):
         description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
     )
     values: dict[str, Any] = Field(
-        default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
+        default_factory=dict, description="Chart values; unknown keys, and other values for owned keys, are refused."
     )
     values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
     timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")
@@ -161,7 +162,7 @@ class PullCredential(Model):
         return self
 
 
-class PullSecrets(Model):
+class PullSecrets(ImageHosts):
     """The pull Secret of every selected namespace, referenced by its service accounts."""
 
     secret_name: ObjectName = Field(default="harbor-pull", description="Name of the Secret in every namespace.")
@@ -202,6 +203,7 @@ class HarborRegistrySpec(Model):
     external_url: ExternalUrl = Field(
         alias="externalURL", description="URL that clients use: scheme, host and optional port."
     )
+    internal_url: ExternalUrl | None = Field(default=None, alias="internalURL", description=INTERNAL_URL_TEXT)
     ca_secret_ref: CaRef | None = Field(
         default=None, description="CA of `externalURL`; the probes and the chart use it."
     )

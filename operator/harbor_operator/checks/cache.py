@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harbor_operator.api.charts import FIXED_REDIS_USER, FIXED_REDIS_USER_RANGE
 from harbor_operator.model.cache import (
     REQUIRED_DATABASES,
     Address,
@@ -114,8 +115,10 @@ def explain_rejected_login(address: Address, login: RedisLogin, detail: str) -> 
             "the server has no password: remove `spec.cache.passwordSecretRef`, or set `requirepass`; if it is a "
             "Sentinel, keep the Secret for its primary and set `spec.cache.sentinelMaster`"
         )
+    elif login.username:
+        remedy = f"correct `spec.cache.username` ('{login.username}') or {login.origin}"
     else:
-        remedy = f"correct {login.origin}"
+        remedy = f"correct {login.origin}, or set `spec.cache.username` if the password belongs to an ACL user"
     message = f"Redis at '{address.text}' rejected the login: {detail.rstrip('. ')}; {remedy}"
     return Blocked(Reason.CACHE_CREDENTIALS_REJECTED, message)
 
@@ -125,8 +128,28 @@ def explain_untrusted(address: Address, detail: str) -> Blocked:
     # Never "switch TLS off": the password would then travel in clear text.
     return Blocked(
         Reason.CERTIFICATE_UNTRUSTED,
-        f"the certificate of Redis at '{address.text}' (`spec.cache.addresses`) is not trusted: {detail}; use one that "
-        "an authority of the operator's image signed, for the host name in `spec.cache.addresses`",
+        f"the certificate of Redis at '{address.text}' (`spec.cache.addresses`) is not trusted: {detail}; put the "
+        "CA that signed it into the Secret of `spec.cache.caSecretRef` (key `ca.crt`), and use a certificate for the "
+        "host name in `spec.cache.addresses`",
+    )
+
+
+def explain_invalid_bundle() -> Blocked:
+    """Returns that no certificate can be read from the CA of the cache."""
+    return Blocked(
+        Reason.SECRET_INVALID,
+        "the Secret of `spec.cache.caSecretRef` contains no certificate that can be read: put the PEM text of the CA "
+        "there",
+    )
+
+
+def rejected_fixed_user(address: Address, login: RedisLogin) -> Blocked:
+    """Returns that Redis rejects the user which an old chart writes into its URLs."""
+    return Blocked(
+        Reason.CACHE_CREDENTIALS_REJECTED,
+        f"charts {FIXED_REDIS_USER_RANGE} log in to Redis as user '{FIXED_REDIS_USER}', and Redis at '{address.text}' "
+        f"rejects that user with {login.origin}: create the user with the same password (ACL SETUSER "
+        f"{FIXED_REDIS_USER} on >PASSWORD ~* &* +@all), or set `spec.release.version` to a newer chart",
     )
 
 

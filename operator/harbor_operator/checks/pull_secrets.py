@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from harbor_operator.api.v1alpha1 import HarborRegistry
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
-from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
+from harbor_operator.checks.references import check_header_values
+from harbor_operator.model.harbor import DesiredRobot, Identity, Login, ObservedRobot
 from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     Blocked,
@@ -33,6 +36,28 @@ _NEEDS_ACTION = {
     Reason.SECRET_NAME_TAKEN,
     Reason.NAMESPACE_WRITE_FORBIDDEN,
 }
+
+
+def check_other_hosts(registry: HarborRegistry, section: PullSecrets, own: Sequence[str]) -> Blocked | None:
+    """Returns that a credential of another registry names this one; `own` are the hosts of this registry."""
+    taken = [other.host for other in section.additional_credentials if other.host in own]
+    if not taken:
+        return None
+    return Blocked(
+        Reason.INVALID_SPEC,
+        f"`spec.pullSecrets.additionalCredentials` names '{taken[0]}', a host of registry {registry.key}: remove the "
+        "entry; `spec.pullSecrets.credential` is the login for it",
+    )
+
+
+def check_other_login(where: str, field: str, login: Login) -> Blocked | None:
+    """Returns that a login of another registry cannot be written into a pull Secret as it is."""
+    if ":" in login.username:
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"'username' in {where}, named by `{field}`, contains ':', which ends the username of a login: correct it",
+        )
+    return check_header_values(where, field, {"username": SecretStr(login.username), "password": login.password})
 
 
 def handing_over(secret_names: Collection[str]) -> Pending:

@@ -19,9 +19,14 @@ _REALM = re.compile(r'realm="([^"]*)"')
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+def probed_url(registry: HarborRegistry) -> str:
+    """Returns the URL of the operator's own requests."""
+    return registry.spec.internal_url or registry.spec.external_url
+
+
 def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocked | None:
     """Returns why clients refuse the certificate, or None."""
-    url, names = registry.spec.external_url, ", ".join(f"'{name}'" for name in observed.names) or "nothing"
+    url, names = probed_url(registry), ", ".join(f"'{name}'" for name in observed.names) or "nothing"
     match observed.fault:
         case None:
             return None
@@ -33,7 +38,7 @@ def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocke
             return Blocked(
                 Reason.CERTIFICATE_HOST_MISMATCH,
                 f"the certificate of {url} is valid for {names}, not for '{host}': issue one whose subject alternative "
-                f"names contain '{host}', or correct `spec.externalURL`",
+                f"names contain '{host}', or correct {_url_field(registry)}",
             )
         case TlsFault.EXPIRED:
             return Blocked(
@@ -41,6 +46,24 @@ def check_certificate(registry: HarborRegistry, observed: Certificate) -> Blocke
                 f"the certificate of {url} is not valid now ({observed.detail}; it expires "
                 f"{observed.not_after:%F}): renew it in the proxy or ingress that serves it",
             )
+
+
+def _url_field(registry: HarborRegistry) -> str:
+    return "`spec.internalURL`" if registry.spec.internal_url else "`spec.externalURL`"
+
+
+def describe_reached(registry: HarborRegistry, *, has_api: bool) -> str:
+    """Returns the message of a registry that answers, with what could not be observed."""
+    url, spec = probed_url(registry), registry.spec
+    message = f"{url} answers /v2/{' and /api/v2.0/health' if has_api else ''} as a client sees it"
+    if has_api:
+        # A push sends whole layers; a limit above the probe shows only then.
+        message += (
+            f"; request bodies above {PROBE_MIB} MiB are not tried, a proxy with a higher limit can refuse a push"
+        )
+    else:
+        message += "; /api/ does not answer there, so Harbor's health and the rights of the pull account are unknown"
+    return message + (f"; {spec.external_url} itself is not checked (`spec.internalURL`)" if spec.internal_url else "")
 
 
 def _trust(registry: HarborRegistry) -> str:
@@ -54,9 +77,7 @@ def certificate_warnings(registry: HarborRegistry, observed: Certificate, now: d
     """Returns a warning if the certificate expires within EXPIRY_NOTICE of `now`."""
     if observed.not_after - now > EXPIRY_NOTICE:
         return ()
-    message = (
-        f"the certificate of {registry.spec.external_url} expires {observed.not_after:%F}: renew it, or pulls will fail"
-    )
+    message = f"the certificate of {probed_url(registry)} expires {observed.not_after:%F}: renew it, or pulls will fail"
     return (StatusWarning(Reason.CERTIFICATE_EXPIRING, message),)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import SecretStr
 
 from harbor_operator.api.charts import SUPPORTED_RANGE, SWIFT_RANGE
 from harbor_operator.checks.release_rights import is_forbidden
@@ -119,6 +121,22 @@ def check_cache_features(unsupported_fields: Sequence[str]) -> Blocked | None:
     fields = " and ".join(f"`{field}`" for field in unsupported_fields)
     return Blocked(
         Reason.VALUES_INVALID, f"the chart in `spec.release.version` does not support {fields}: use a newer version"
+    )
+
+
+def check_internal_tls(section: object) -> Blocked | None:
+    """Returns that the chart would generate the certificates of `internalTLS`; `section` is in the user's values."""
+    if not isinstance(section, Mapping) or section.get("enabled") is not True:
+        return None
+    source = section.get("certSource", "auto")
+    if (source.get_secret_value() if isinstance(source, SecretStr) else source) in {"secret", "manual"}:
+        return None
+    return Blocked(
+        Reason.VALUES_INVALID,
+        "`internalTLS.enabled` in the chart values, with `internalTLS.certSource` 'auto', makes Harbor use certificates"
+        " that expire 365 days after the last Helm run and that no one renews: set `internalTLS.certSource` to 'secret'"
+        " and name for each component a Secret whose certificate is renewed (`internalTLS.core.secretName` and so on),"
+        " or remove `internalTLS`",
     )
 
 

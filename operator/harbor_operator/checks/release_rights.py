@@ -9,6 +9,7 @@ from harbor_operator.reasons import Reason
 
 DEFAULT_ACCOUNT = "harbor-release"
 RELEASE_ROLE = "harbor-operator-release"
+SERVICE_MONITOR_ROLE = "harbor-operator-service-monitor"
 REGISTRY_ROLE = "harbor-operator-registry"
 EXAMPLE = "deploy/examples/registry-namespace.yaml"
 
@@ -66,7 +67,13 @@ def explain_failure(stderr: str) -> str:
     name = f" '{denied['name']}'" if denied["name"] else ""
     place = f"in namespace '{denied['namespace']}'" if denied["namespace"] else "in the whole cluster"
     refused = f"ServiceAccount '{home}/{account}' must not `{denied['verb']}` {denied['resource']}{name} {place}"
-    if denied["namespace"] == home:
+    if denied["resource"] == "servicemonitors":
+        remedy = (
+            "the chart value `metrics.serviceMonitor.enabled` needs `kubectl apply -k"
+            f" deploy/components/service-monitor` and `{_bind(home, account, SERVICE_MONITOR_ROLE)}`; or remove that"
+            " value"
+        )
+    elif denied["namespace"] == home:
         remedy = (
             f"bind the role of the chart with `{_bind_release_role(home, account)}`; a right that it does not have"
             f" needs a Role of your own in namespace '{home}'"
@@ -80,7 +87,8 @@ def explain_failure(stderr: str) -> str:
 
 
 def _bind_release_role(namespace: str, name: str) -> str:
-    return (
-        f"kubectl -n {namespace} create rolebinding {RELEASE_ROLE} --clusterrole={RELEASE_ROLE}"
-        f" --serviceaccount={namespace}:{name}"
-    )
+    return _bind(namespace, name, RELEASE_ROLE)
+
+
+def _bind(namespace: str, name: str, role: str) -> str:
+    return f"kubectl -n {namespace} create rolebinding {role} --clusterrole={role} --serviceaccount={namespace}:{name}"

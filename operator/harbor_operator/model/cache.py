@@ -41,7 +41,7 @@ class ObservedCache:
     """A server as observed.
 
     `product` is its name and version, `primary` the 'host:port' that a replica replicates, `eviction` the value of
-    `maxmemory-policy`.
+    `maxmemory-policy`, `has_users` whether a login can name an ACL user (Redis 6 and later).
     """
 
     product: str
@@ -50,6 +50,7 @@ class ObservedCache:
     primary: str = ""
     has_enough_databases: bool = True
     eviction: str = "noeviction"
+    has_users: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,14 @@ class DesiredCache:
 
 @dataclass(frozen=True, slots=True)
 class RedisLogin:
-    """The password and the transport for a Redis; `origin` names the Secret and the field of the spec, for messages."""
+    """The login and the transport for a Redis.
+
+    `origin` names the Secret and the field of the spec, for messages; `username` is empty for the default user; `ca` is
+    a PEM bundle, empty for the system's authorities.
+    """
 
     password: SecretStr | None = None
     tls: bool = False
     origin: str = "`spec.cache.passwordSecretRef`"
+    username: str = ""
+    ca: str = ""

@@ -45,11 +45,16 @@ class ObservedPod:
 
 @dataclass(frozen=True, slots=True)
 class StuckPodPolicy:
-    """A registry that wants its stuck pods evicted: the name of its pull Secret and the host of its images."""
+    """A registry that wants its stuck pods evicted: the name of its pull Secret and the hosts of its images."""
 
     registry_uid: str
     secret_name: str
     host: str
+    extra_hosts: tuple[str, ...] = ()
+
+    def serves(self, host: str) -> bool:
+        """Whether the host of an image is one of this registry."""
+        return host == self.host or host in self.extra_hosts
 
 
 class EvictionDecision(Enum):

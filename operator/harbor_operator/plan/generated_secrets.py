@@ -78,7 +78,7 @@ def redis_urls(cache: Cache, password: SecretStr) -> dict[str, SecretStr]:
 
 def _redis_base(cache: Cache, password: SecretStr) -> str:
     scheme = "rediss" if cache.tls else "redis"
-    credential = f":{quote(password.get_secret_value(), safe='')}@"
+    credential = f"{quote(cache.username, safe='')}:{quote(password.get_secret_value(), safe='')}@"
     if cache.sentinel_master:
         return f"{scheme}+sentinel://{credential}{','.join(cache.addresses)}/{cache.sentinel_master}"
     return f"{scheme}://{credential}{cache.addresses[0]}"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import string
+from collections.abc import Mapping
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
-from harbor_operator.model.harbor import DesiredRobot
+from harbor_operator.model.harbor import DesiredRobot, Login
 from harbor_operator.plan import names
 
 EVERY_PROJECT = "*"
+_DOCKER_HUB = {"docker.io": "https://index.docker.io/v1/"}
+"""The key under which every client looks up the credential of Docker Hub."""
 
 _REQUIRED_CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _LENGTHS = range(8, 129)
@@ -42,15 +45,20 @@ def is_strong(secret: SecretStr) -> bool:
     return len(text) in _LENGTHS and all(set(text) & set(characters) for characters in _REQUIRED_CLASSES)
 
 
-def docker_config(registry: HarborRegistry, username: str, password: SecretStr) -> SecretStr:
-    """Returns the value of `.dockerconfigjson`; the same credential always gives the same bytes."""
-    plain = password.get_secret_value()
-    auth = base64.b64encode(f"{username}:{plain}".encode()).decode()
-    entry = {"auth": auth, "password": plain, "username": username}
-    config = {"auths": {image_host(registry): entry}}
-    return SecretStr(json.dumps(config, sort_keys=True, separators=(",", ":")))
+def docker_config(registry: HarborRegistry, login: Login, others: Mapping[str, Login] | None = None) -> SecretStr:
+    """Returns the value of `.dockerconfigjson`; `others` are logins by host. The same logins give the same bytes."""
+    logins = {**(others or {}), **dict.fromkeys(image_hosts(registry), login)}
+    entries = {_DOCKER_HUB.get(host, host): _entry(login) for host, login in logins.items()}
+    return SecretStr(json.dumps({"auths": entries}, sort_keys=True, separators=(",", ":")))
 
 
-def image_host(registry: HarborRegistry) -> str:
-    """Returns 'host' or 'host:port' as image references contain it; clients look up a credential by this text."""
-    return registry.spec.external_url.split("://", 1)[1]
+def image_hosts(registry: HarborRegistry) -> tuple[str, ...]:
+    """Returns 'host' or 'host:port' of this Harbor as image references contain it, that of `spec.externalURL` first."""
+    section = registry.spec.pull_secrets
+    return (registry.spec.external_url.split("://", 1)[1], *(section.extra_hosts if section else ()))
+
+
+def _entry(login: Login) -> dict[str, str]:
+    plain = login.password.get_secret_value()
+    auth = base64.b64encode(f"{login.username}:{plain}".encode()).decode()
+    return {"auth": auth, "password": plain, "username": login.username}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.reachability import probed_url
 from harbor_operator.model.harbor import ObservedProject
 
 # A fixed name: all probes together leave at most one empty folder on a file system, and nothing in Swift.
@@ -14,9 +15,16 @@ DEFAULT_PROJECT = "library"
 TrialKey = tuple[str, str, int]
 
 
+def needs_api(registry: HarborRegistry) -> bool:
+    """Whether the operator must reach /api/; an existing account pulls with /v2/ and /service/ alone."""
+    spec = registry.spec
+    has_robot = spec.pull_secrets is not None and spec.pull_secrets.credential.robot is not None
+    return spec.release is not None or bool(spec.projects) or has_robot
+
+
 def trial_key(registry: HarborRegistry) -> TrialKey:
     """Returns the inputs that the result of an upload probe depends on: the registry, its URL and its generation."""
-    return registry.metadata.uid, registry.spec.external_url, registry.metadata.generation
+    return registry.metadata.uid, probed_url(registry), registry.metadata.generation
 
 
 def upload_repository(registry: HarborRegistry, observed: Sequence[ObservedProject]) -> str | None:

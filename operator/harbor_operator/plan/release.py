@@ -193,6 +193,7 @@ def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[s
         return []
     needs = {"spec.cache.tls": (cache.tls, Feature.REDIS_TLS)}
     needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)
+    needs["spec.cache.username"] = (bool(cache.username), Feature.REDIS_USERNAME)
     return [field for field, (used, feature) in needs.items() if used and not chart.supports(feature)]
 
 

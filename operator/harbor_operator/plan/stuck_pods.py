@@ -15,7 +15,7 @@ def is_candidate(pod: ObservedPod, desired: StuckPodPolicy) -> bool:
     """Whether the pod pulls from the registry without its Secret: it is stuck, or may become stuck."""
     if pod.terminating or desired.secret_name in pod.references:
         return False
-    return desired.host in map(host_of, pod.images)
+    return any(desired.serves(host_of(image)) for image in pod.images)
 
 
 def decide_eviction(pod: ObservedPod, desired: StuckPodPolicy, inherited: Sequence[str]) -> EvictionDecision:
@@ -23,7 +23,7 @@ def decide_eviction(pod: ObservedPod, desired: StuckPodPolicy, inherited: Sequen
 
     `inherited` is what a new pod gets from the service account; it is empty until the account is complete.
     """
-    if not is_candidate(pod, desired) or desired.host not in map(host_of, pod.refused):
+    if not is_candidate(pod, desired) or not any(desired.serves(host_of(image)) for image in pod.refused):
         return EvictionDecision.LEAVE
     if desired.secret_name not in inherited:
         return EvictionDecision.LEAVE

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import Login
 from harbor_operator.plan import names
-from harbor_operator.plan.pull_secrets import docker_config, image_host
+from harbor_operator.plan.pull_secrets import docker_config, image_hosts
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
 HOST, DIGEST = "host", "digest"
@@ -27,7 +27,7 @@ class AcceptedLogin:
 
     async def record(self, registry: HarborRegistry, login: Login) -> None:
         """Stores the digest of a login that Harbor has accepted; writes only a difference."""
-        values = {HOST: SecretStr(image_host(registry)), DIGEST: SecretStr(_digest(registry, login))}
+        values = {HOST: SecretStr(image_hosts(registry)[0]), DIGEST: SecretStr(_digest(registry, login))}
         name, owner = names.accepted_login_secret(registry), names.owner_labels(registry)
         await self._kube.apply_secret(registry.metadata.namespace, name, values, owner)
 
@@ -37,7 +37,7 @@ class AcceptedLogin:
 
     async def has_worked(self, registry: HarborRegistry) -> bool:
         """Whether Harbor has accepted any login at the present `spec.externalURL`."""
-        return await self._read(registry, HOST) == image_host(registry)
+        return await self._read(registry, HOST) == image_hosts(registry)[0]
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the Secret."""
@@ -52,5 +52,5 @@ class AcceptedLogin:
 
 
 def _digest(registry: HarborRegistry, login: Login) -> str:
-    config = docker_config(registry, login.username, login.password).get_secret_value()
+    config = docker_config(registry, login).get_secret_value()
     return hashlib.sha256(config.encode()).hexdigest()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harbor_operator.api.backends import Cache
+from harbor_operator.api.charts import FIXED_REDIS_USER, has_fixed_redis_user
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks import cache as checks
-from harbor_operator.model.cache import Address, DesiredCache, RedisLogin
+from harbor_operator.model.cache import Address, DesiredCache, ObservedCache, RedisLogin
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending, StatusWarning
 from harbor_operator.plan.cache import plan_cache
-from harbor_operator.ports import Unavailable
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.redis import Redis
-from harbor_operator.steps.references import read_credentials
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.references import read_bundle, read_credentials
 
 _PASSWORD = "spec.cache.passwordSecretRef"  # noqa: S105 - the path of a field
 
@@ -39,6 +43,8 @@ class CacheStep:
         observed = await self._redis.read(primary, login)
         if blocked := checks.check_cache(primary, observed):
             return blocked
+        if blocked := await self._check_fixed_user(registry, primary, login, observed):
+            return blocked
         via = f", found through master set '{desired.sentinel_master}'," if desired.is_sentinel else ""
         message = f"{observed.product} at '{primary.text}'{via} is a primary with the logical databases Harbor needs"
         return Done(message, warnings=(*warnings, *checks.cache_warnings(primary, observed)))
@@ -48,11 +54,29 @@ class CacheStep:
         return Done("nothing was created in the cache") if registry.spec.cache else NOT_REQUESTED
 
     async def _login(self, registry: HarborRegistry, cache: Cache) -> RedisLogin:
+        ca = await read_bundle(self._kube, registry, cache.ca_secret_ref, "spec.cache.caSecretRef") or ""
         ref = cache.password_secret_ref
         if ref is None:
-            return RedisLogin(tls=cache.tls)
+            return RedisLogin(tls=cache.tls, ca=ca)
         (password,) = await read_credentials(self._kube, registry, ref, _PASSWORD, [ref.key])
-        return RedisLogin(password, cache.tls, f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)")
+        origin = f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)"
+        return RedisLogin(password, cache.tls, origin, cache.username, ca)
+
+    async def _check_fixed_user(
+        self, registry: HarborRegistry, primary: Address, login: RedisLogin, observed: ObservedCache
+    ) -> Blocked | None:
+        """Logs in as the user that the chart sends, whatever the values say; older servers know no users."""
+        release = registry.spec.release
+        is_fixed = release is not None and has_fixed_redis_user(release.version)
+        if not is_fixed or login.password is None or not observed.has_users:
+            return None
+        try:
+            await self._redis.read(primary, replace(login, username=FIXED_REDIS_USER))
+        except Refused as refusal:
+            if refusal.reason is not Reason.CACHE_CREDENTIALS_REJECTED:
+                raise
+            return checks.rejected_fixed_user(primary, login)
+        return None
 
     async def _find_primary(
         self, desired: DesiredCache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.reachability import probed_url
 from harbor_operator.checks.references import check_line_ends, describe_secret
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked
@@ -16,9 +17,9 @@ ADMIN = "admin"
 
 
 async def read_access(kube: NamespaceResources, registry: HarborRegistry) -> HarborEndpoint:
-    """Returns the anonymous endpoint at `spec.externalURL`; BlockedError if its CA Secret cannot be used."""
+    """Returns the anonymous endpoint for requests of the operator; BlockedError if its CA Secret cannot be used."""
     ca = await read_bundle(kube, registry, registry.spec.ca_secret_ref, "spec.caSecretRef")
-    return HarborEndpoint(registry.spec.external_url, ca or "")
+    return HarborEndpoint(probed_url(registry), ca or "")
 
 
 async def read_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login | None:

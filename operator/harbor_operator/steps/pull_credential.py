@@ -12,22 +12,27 @@ from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets, Robot
 from harbor_operator.checks.configuration import check_admin
 from harbor_operator.checks.pull_secrets import (
     check_account,
+    check_other_login,
     check_robot,
     push_warnings,
     rejected_account,
     rejected_robot,
     weak_secret,
 )
+from harbor_operator.checks.references import describe_secret
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login, ObservedRobot
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import is_strong, plan_robot
+from harbor_operator.plan.reachability import needs_api
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.reasons import Reason
 from harbor_operator.steps.accepted_login import AcceptedLogin
 from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.references import read_login
 
 MAX_CHECKED_PROJECTS = 50
@@ -56,7 +61,7 @@ class PullCredential:
         account = access.with_login(Login(username, password))
         if not await self._probe.try_login(account):
             return rejected_account(registry, ref.name, username)
-        blocked = check_account(ref.name, username, await self._harbor.read_identity(account))
+        blocked = check_account(ref.name, username, await self._read_identity(registry, account))
         return blocked or Login(username, password)
 
     async def read_access(self, registry: HarborRegistry) -> HarborEndpoint:
@@ -78,6 +83,29 @@ class PullCredential:
         projects = list(dict.fromkeys([*visible, *(project.name for project in registry.spec.projects)]))
         pushable = await self._probe.read_pushable(account, projects[:MAX_CHECKED_PROJECTS])
         return push_warnings(given.name, login.username, pushable)
+
+    async def read_other_logins(self, registry: HarborRegistry, section: PullSecrets) -> dict[str, Login]:
+        """Returns the logins of other registries by host; BlockedError for a Secret that cannot be used.
+
+        They are not tried: only the nodes have to reach those registries.
+        """
+        logins: dict[str, Login] = {}
+        for number, other in enumerate(section.additional_credentials):
+            field = f"spec.pullSecrets.additionalCredentials[{number}].secretRef"
+            login = Login(*await read_login(self._kube, registry, other.secret_ref, field))
+            where = describe_secret(registry.metadata.namespace, other.secret_ref.name)
+            raise_if_blocked(check_other_login(where, field, login))
+            logins[other.host] = login
+        return logins
+
+    async def _read_identity(self, registry: HarborRegistry, account: HarborEndpoint) -> Identity:
+        try:
+            return await self._harbor.read_identity(account)
+        except Refused as refusal:
+            # Another program answers /api/, which a pull does not need. No answer at all is tried again.
+            if refusal.reason is not Reason.REGISTRY_NOT_HARBOR or needs_api(registry):
+                raise
+            return Identity.ANONYMOUS
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""

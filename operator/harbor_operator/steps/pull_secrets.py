@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.injection_grants import secret_name_taken
 from harbor_operator.checks.pull_secrets import (
+    check_other_hosts,
     handing_over,
     injection_outcome,
     robot_left_behind,
@@ -18,7 +22,7 @@ from harbor_operator.model.injection import Claim, DesiredInjection
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
 from harbor_operator.model.pods import StuckPodPolicy
 from harbor_operator.plan import names
-from harbor_operator.plan.pull_secrets import docker_config, image_host
+from harbor_operator.plan.pull_secrets import docker_config, image_hosts
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.stuck_pods import StuckPodEviction
@@ -67,6 +71,8 @@ class PullSecretsStep:
         holder = self._injection.holder(section.secret_name)
         if blocked := await self._grants.check_name(registry, section.secret_name, holder):
             return blocked
+        if blocked := check_other_hosts(registry, section, image_hosts(registry)):
+            return blocked
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
@@ -74,9 +80,10 @@ class PullSecretsStep:
         if isinstance(login, Blocked):
             return login
         await self._accepted.record(registry, login)
+        others = await self._credential.read_other_logins(registry, section)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login, holder), policy)
+        return combine(await self._inject(registry, section, login, others, holder), policy)
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Does what needs no Harbor: injects the accepted login where the spec says now, and removes what it dropped.
@@ -171,7 +178,7 @@ class PullSecretsStep:
         if login is None or not await self._accepted.is_recorded(registry, login):
             login = await self._try_changed_login(registry, section)
         if login is not None:
-            self._declare(registry, section, login)
+            self._declare(registry, section, login, await self._credential.read_other_logins(registry, section))
         elif declared := self._injection.declared(registry.metadata.uid):
             self._injection.declare(
                 replace(
@@ -196,12 +203,17 @@ class PullSecretsStep:
         return login
 
     async def _inject(
-        self, registry: HarborRegistry, section: PullSecrets, login: Login, holder: str | None
+        self,
+        registry: HarborRegistry,
+        section: PullSecrets,
+        login: Login,
+        others: Mapping[str, Login],
+        holder: str | None,
     ) -> Outcome:
         claim = claim_of(registry, section)
         if self._injection.holder(section.secret_name) not in {None, registry.metadata.uid, holder}:
             return secret_name_taken("", section.secret_name)  # since it was checked
-        self._declare(registry, section, login)
+        self._declare(registry, section, login, others)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
         outcome = self._report(registry, claim, await self._describe(registry, section, login))
@@ -235,11 +247,15 @@ class PullSecretsStep:
             return await self._credential.ensure_robot(registry, access, robot)
         raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
-    def _declare(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> None:
-        self._injection.declare(_desired_injection(registry, section, login))
+    def _declare(
+        self, registry: HarborRegistry, section: PullSecrets, login: Login, others: Mapping[str, Login]
+    ) -> None:
+        content = docker_config(registry, login, others)
+        self._injection.declare(_desired_injection(registry, section, content))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
-            self._stuck_pods.declare(StuckPodPolicy(uid, section.secret_name, image_host(registry)))
+            host, *more = image_hosts(registry)
+            self._stuck_pods.declare(StuckPodPolicy(uid, section.secret_name, host, tuple(more)))
         else:
             self._stuck_pods.withdraw(uid)
 
@@ -282,11 +298,11 @@ class PullSecretsStep:
         return self._claims.withdraw(registry, present, *more, settled=settled)
 
 
-def _desired_injection(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
+def _desired_injection(registry: HarborRegistry, section: PullSecrets, content: SecretStr) -> DesiredInjection:
     return DesiredInjection(
         claim=claim_of(registry, section),
         registry_key=registry.key,
         namespaces=section.namespaces,
         conflict_policy=section.conflict_policy,
-        docker_config=docker_config(registry, login.username, login.password),
+        docker_config=content,
     )

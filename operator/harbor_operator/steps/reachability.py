@@ -15,11 +15,14 @@ from harbor_operator.checks.reachability import (
     check_pull,
     check_upload,
     check_v2_response,
+    describe_reached,
 )
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
+from harbor_operator.model.reachability import Component
 from harbor_operator.plan.pull_secrets import pull_login_secret
-from harbor_operator.plan.reachability import TrialKey, pull_project, trial_key, upload_repository
+from harbor_operator.plan.reachability import TrialKey, needs_api, pull_project, trial_key, upload_repository
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, read_admin
@@ -71,20 +74,29 @@ class ReachabilityStep:
             return blocked
         if unexpected := check_v2_response(registry, await self._probe.read_v2_response(access)):
             return unexpected
-        if unhealthy := check_health(registry, await self._probe.read_health(access)):
+        health = await self._read_health(registry, access)
+        if unhealthy := check_health(registry, health or ()):
             return unhealthy
-        admin = await self._admin(registry, access)
+        admin = await self._admin(registry, access) if health is not None else None
         if failure := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
             return failure
         facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
         warnings = certificate_warnings(registry, certificate, self._clock()) if certificate else ()
-        message = f"{registry.spec.external_url} answers /v2/ and /api/v2.0/health as a client sees it"
-        return Done(message, facts=facts, warnings=warnings)
+        return Done(describe_reached(registry, has_api=health is not None), facts=facts, warnings=warnings)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Drops the result of the upload; there is nothing else."""
         self._trials.pop(registry.metadata.uid, None)
         return Done("nothing to undo")
+
+    async def _read_health(self, registry: HarborRegistry, access: HarborEndpoint) -> tuple[Component, ...] | None:
+        """Returns the health report; None if /api/ cannot be used and nothing of the spec needs it."""
+        try:
+            return await self._probe.read_health(access)
+        except (Refused, Unavailable):
+            if needs_api(registry):
+                raise
+            return None
 
     async def _admin(self, registry: HarborRegistry, access: HarborEndpoint) -> HarborEndpoint | None:
         """Returns the administrator if the login works; the Configuration step reports a login that does not."""

@@ -142,6 +142,8 @@ class ReleaseSecretStore:
             refs.append((spec.storage.swift.ca_secret_ref, "spec.storage.swift.caSecretRef"))
         if spec.database:
             refs.append((spec.database.ca_secret_ref, "spec.database.caSecretRef"))
+        if spec.cache:
+            refs.append((spec.cache.ca_secret_ref, "spec.cache.caSecretRef"))
         pems = [await read_bundle(self._kube, registry, ref, field) for ref, field in refs]
         return ca_bundle([pem for pem in pems if pem])
 

@@ -183,7 +183,7 @@ async def test_every_client_reads_a_bundle_with_a_comment_in_another_script(chai
             HttpRegistryProbe().read_v2_response(HarborEndpoint(url, bundle)),
             HttpRgwAdmin().read_user(RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin", bundle), "x"),
             SwiftObjectStore().login(account),
-            RedisPyCache(bundle).read(Address("localhost", port), RedisLogin(tls=True)),
+            RedisPyCache().read(Address("localhost", port), RedisLogin(tls=True, ca=bundle)),
             PsycopgPostgres().try_login(server, PostgresLogin("x", SecretStr("x"), "Secret 'x'"), "postgres"),
         ]
         for answer in await asyncio.gather(*calls, return_exceptions=True):

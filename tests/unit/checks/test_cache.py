@@ -89,6 +89,14 @@ def test_an_untrusted_certificate_never_advises_to_disable_tls() -> None:
     finding = explain_untrusted(HERE, "self-signed certificate")
     assert finding.reason is Reason.CERTIFICATE_UNTRUSTED
     assert "spec.cache.tls" not in finding.message
+    assert "`spec.cache.caSecretRef`" in finding.message
+
+
+def test_a_rejected_acl_user_names_both_fields() -> None:
+    """Finding F10."""
+    login = RedisLogin(SecretStr("x"), origin="Secret 'redis'", username="harbor")
+    message = explain_rejected_login(HERE, login, "WRONGPASS").message
+    assert "`spec.cache.username` ('harbor') or Secret 'redis'" in message
 
 
 @pytest.mark.parametrize("tls", [True, False])

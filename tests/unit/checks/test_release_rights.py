@@ -65,3 +65,15 @@ def test_a_missing_right_to_its_token_comes_with_the_commands_for_this_operator(
     finding = token_right_missing("intra", "deployer", answer)
     assert "--verb=create --resource=serviceaccounts/token --resource-name=deployer`" in finding.message
     assert "--role=deployer-token --serviceaccount=ops:harbor`" in finding.message
+
+
+def test_a_missing_right_for_service_monitors_names_the_optional_role() -> None:
+    """Finding F16."""
+    stderr = (
+        'servicemonitors.monitoring.coreos.com "cr-harbor" is forbidden: User'
+        ' "system:serviceaccount:intra:harbor-release" cannot get resource "servicemonitors" in API group'
+        ' "monitoring.coreos.com" in the namespace "intra"'
+    )
+    message = explain_failure(stderr)
+    assert "`kubectl apply -k deploy/components/service-monitor`" in message
+    assert "--clusterrole=harbor-operator-service-monitor --serviceaccount=intra:harbor-release" in message

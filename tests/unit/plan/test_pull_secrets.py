@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
 from harbor_operator.checks.pull_secrets import check_robot
-from harbor_operator.model.harbor import ObservedRobot
-from harbor_operator.plan.pull_secrets import docker_config, image_host, is_strong, plan_robot, pull_login_secret
+from harbor_operator.model.harbor import Login, ObservedRobot
+from harbor_operator.plan.pull_secrets import docker_config, image_hosts, is_strong, plan_robot, pull_login_secret
 from harbor_operator.reasons import Reason
 
 
@@ -61,8 +61,8 @@ def test_harbors_rule_for_robot_secrets(secret: str, strong: bool) -> None:
 
 
 def test_the_docker_config_is_keyed_by_host_and_port() -> None:
-    assert image_host(_registry("https://cr.example.com:8443/")) == "cr.example.com:8443"
-    config = docker_config(_registry("https://cr.example.com:8443"), "robot$x", SecretStr("Word-1"))
+    assert image_hosts(_registry("https://cr.example.com:8443/")) == ("cr.example.com:8443",)
+    config = docker_config(_registry("https://cr.example.com:8443"), Login("robot$x", SecretStr("Word-1")))
     auth = base64.b64encode(b"robot$x:Word-1").decode()
     entry = {"username": "robot$x", "password": "Word-1", "auth": auth}
     assert json.loads(config.get_secret_value()) == {"auths": {"cr.example.com:8443": entry}}
@@ -79,12 +79,12 @@ def test_the_docker_config_is_keyed_by_host_and_port() -> None:
     ],
 )
 def test_the_image_host_has_no_default_port_and_no_upper_case(url: str, host: str) -> None:
-    assert image_host(_registry(url)) == host
+    assert image_hosts(_registry(url)) == (host,)
 
 
 @given(username=st.text(min_size=1), password=st.text())
 def test_the_same_credential_gives_the_same_bytes(username: str, password: str) -> None:
-    configs = [docker_config(_registry(), username, SecretStr(password)).get_secret_value() for _ in range(2)]
+    configs = [docker_config(_registry(), Login(username, SecretStr(password))).get_secret_value() for _ in range(2)]
     assert configs[0] == configs[1]
     entry = json.loads(configs[0])["auths"]["cr.example.com"]
     assert base64.b64decode(entry["auth"]).decode() == f"{username}:{password}"
@@ -95,3 +95,39 @@ def test_the_login_secret_is_the_referenced_or_the_generated_one() -> None:
     referenced = _registry(pullSecrets={"credential": {"secretRef": {"name": "pull-account"}}})
     assert pull_login_secret(referenced) == "pull-account"
     assert pull_login_secret(_registry(pullSecrets={"credential": {"robot": {}}})) == "hreg-cr-pull-robot"
+
+
+def test_every_host_of_this_harbor_has_the_same_credential() -> None:
+    """Finding F14."""
+    section = {"credential": {"robot": {}}, "extraHosts": ["CR.internal:8443", "mirror.example.com"]}
+    config = docker_config(_registry(pullSecrets=section), Login("robot$x", SecretStr("Word-1")))
+    auths = json.loads(config.get_secret_value())["auths"]
+    assert set(auths) == {"cr.example.com", "cr.internal:8443", "mirror.example.com"}
+    assert len({json.dumps(entry) for entry in auths.values()}) == 1
+
+
+def test_other_registries_have_their_own_credentials() -> None:
+    """Finding F14."""
+    others = {"quay.io": Login("q", SecretStr("x")), "docker.io": Login("d", SecretStr("y"))}
+    config = docker_config(_registry(), Login("robot$x", SecretStr("Word-1")), others)
+    auths = json.loads(config.get_secret_value())["auths"]
+    assert {host: entry["username"] for host, entry in auths.items()} == {
+        "cr.example.com": "robot$x",
+        "quay.io": "q",
+        "https://index.docker.io/v1/": "d",
+    }
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"extraHosts": ["a.example.com", "A.example.com"]},
+        {"extraHosts": ["q.io"], "additionalCredentials": [{"host": "q.io", "secretRef": {"name": "q"}}]},
+        {"extraHosts": ["https://a.example.com"]},
+        {"extraHosts": ["a.example.com/project"]},
+    ],
+)
+def test_a_host_that_is_repeated_or_not_a_host_is_refused(hosts: dict[str, Any]) -> None:
+    """Finding F14."""
+    with pytest.raises(ValidationError):
+        _registry(pullSecrets={"credential": {"robot": {}}, **hosts})

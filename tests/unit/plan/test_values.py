@@ -10,13 +10,13 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from harbor_operator.api.chart_keys import chart_keys
 from harbor_operator.api.charts import ChartSupport, Feature, find_chart
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import GeneratedSecret, Tree, UserValues
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.parsing import parse_values
-from harbor_operator.reasons import Reason
 from tests.fakes.release import CACHE_PASSWORD, registry, release_secrets
 
 ROOT = Path(__file__).parents[3]
@@ -103,7 +103,7 @@ def _exists(tree: Any, path: tuple[str, ...]) -> bool:
 @pytest.mark.skipif(not CHARTS, reason="no values files of the chart (HARBOR_CHART_VALUES)")
 @pytest.mark.parametrize("path", CHARTS, ids=lambda path: path.stem)
 def test_top_level_keys_are_those_of_the_chart(path: Path) -> None:
-    missing = set(yaml.safe_load(path.read_text())) - chart(path.stem).top_level_keys
+    missing = set(yaml.safe_load(path.read_text())) - set(chart_keys(chart(path.stem).minor))
     assert missing == set()
 
 
@@ -216,53 +216,6 @@ def test_later_values_win_over_earlier_ones() -> None:
     made = values("1.19.1", {"logLevel": "debug", "core": {"replicas": 2}}, {"core": {"replicas": 3}})
     assert made["logLevel"] == "debug"
     assert made["core"]["replicas"] == 3
-
-
-@pytest.mark.parametrize(
-    ("own", "reason", "words"),
-    [
-        ({"externalURL": "https://x"}, Reason.VALUES_CONFLICT, ("`externalURL`", "`spec.externalURL`")),
-        ({"expose": {"tls": {"enabled": True}}}, Reason.VALUES_CONFLICT, ("`expose.tls.enabled`", "tlsSecretName")),
-        ({"expose": None}, Reason.VALUES_CONFLICT, ("`expose`",)),
-        ({"database": {"type": "internal"}}, Reason.VALUES_CONFLICT, ("`database.type`", "`spec.database`")),
-        ({"redis": {"external": {"addr": "x"}}}, Reason.VALUES_CONFLICT, ("`redis.external.addr`", "`spec.cache`")),
-        (
-            {"persistence": {"imageChartStorage": {"s3": {"bucket": "b"}}}},
-            Reason.VALUES_CONFLICT,
-            ("`persistence.imageChartStorage.s3.bucket`", "`spec.storage`"),
-        ),
-        ({"jobservice": {"jobLoggers": ["file"]}}, Reason.VALUES_CONFLICT, ("`jobservice.jobLoggers`", "database")),
-        ({"harborAdminPassword": "x"}, Reason.VALUES_INVALID, ("secret", "`spec.adminPasswordSecretRef`")),
-        ({"secretKey": "x"}, Reason.VALUES_INVALID, ("secret", "remove it")),
-        ({"database": {"external": {"password": "x"}}}, Reason.VALUES_INVALID, ("secret", "adminSecretRef")),
-        ({"redis": {"external": {"password": "x"}}}, Reason.VALUES_INVALID, ("secret", "passwordSecretRef")),
-        (
-            {"persistence": {"imageChartStorage": {"swift": {"password": "x"}}}},
-            Reason.VALUES_INVALID,
-            ("secret", "`spec.storage.swift.credentialsSecretRef`"),
-        ),
-        ({"trivy": {"gitHubToken": "x"}}, Reason.VALUES_INVALID, ("secret", "`spec.release.valuesFrom`")),
-        ({"notary": {"enabled": True}}, Reason.VALUES_INVALID, ("`notary`", "1.19")),
-        (
-            {"core": {"extraEnvVars": [{"name": "_REDIS_URL_CORE", "value": "x"}]}},
-            Reason.VALUES_CONFLICT,
-            ("'_REDIS_URL_CORE'",),
-        ),
-        ({"core": {"extraEnvVars": {"a": "b"}}}, Reason.VALUES_CONFLICT, ("`core.extraEnvVars.a`",)),
-        ({"core": {"extraEnvVars": "b"}}, Reason.VALUES_INVALID, ("not a list",)),
-    ],
-)
-def test_refused_user_values_name_the_key_and_the_remedy(own: Tree, reason: Reason, words: tuple[str, ...]) -> None:
-    finding = refused(own)
-    assert finding.reason is reason
-    assert all(word in finding.message for word in words), finding.message
-    assert "`spec.release.values`" in finding.message
-
-
-def test_volume_keys_belong_to_the_user_unless_a_volume_stores_the_images() -> None:
-    own = {"persistence": {"enabled": False}}
-    assert values("1.19.1", own)["persistence"]["enabled"] is False
-    assert refused(own, storage={"filesystem": {"size": "1Gi"}}).reason is Reason.VALUES_CONFLICT
 
 
 def test_a_secret_value_is_accepted_from_a_secret_and_not_printed() -> None:

@@ -54,6 +54,52 @@ async def test_a_primary() -> None:
     assert isinstance(await step.teardown(PLAIN), Done)
 
 
+def _with_chart(version: str, **cache: Any) -> HarborRegistry:
+    body = {"addresses": ["redis:6379"], "passwordSecretRef": {"name": "redis"}, **cache}
+    return HarborRegistry.parse(
+        {
+            "metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1"},
+            "spec": {"externalURL": "https://cr.example.com", "release": {"version": version}, "cache": body},
+        }
+    )
+
+
+def _locked(*users: str, has_users: bool = True) -> CacheStep:
+    kube = FakeKube()
+    kube.put("intra", "redis", {"password": "aB3xyz"})
+    node = FakeNode(ObservedCache("Redis 7", has_users=has_users), "aB3xyz", users=users)
+    return CacheStep(kube, FakeRedis({PRIMARY: node}))
+
+
+@pytest.mark.parametrize("version", ["1.5.0", "1.8.3", "1.9.6", "1.10.0"])
+async def test_a_chart_with_a_fixed_redis_user_is_refused_before_helm_runs(version: str) -> None:
+    """Finding F21."""
+    outcome = await _locked().reconcile(_with_chart(version))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.CACHE_CREDENTIALS_REJECTED
+    for word in ("1.5 to 1.9", "'redis'", "ACL SETUSER redis", "`spec.release.version`"):
+        assert word in outcome.message
+
+
+async def test_a_chart_with_a_fixed_redis_user_passes_where_its_login_works() -> None:
+    """Finding F21."""
+    assert isinstance(await _locked("redis").reconcile(_with_chart("1.8.3")), Done)
+    assert isinstance(await _locked(has_users=False).reconcile(_with_chart("1.8.3")), Done)
+
+
+@pytest.mark.parametrize("version", ["1.4.6", "1.10.4", "1.19.1"])
+async def test_other_charts_need_no_redis_user(version: str) -> None:
+    """Finding F21."""
+    assert isinstance(await _locked().reconcile(_with_chart(version)), Done)
+
+
+async def test_the_probe_logs_in_as_the_acl_user() -> None:
+    """Finding F10."""
+    assert isinstance(await _locked("harbor").reconcile(_with_chart("1.19.1", username="harbor")), Done)
+    with pytest.raises(Refused):
+        await _locked().reconcile(_with_chart("1.19.1", username="harbor"))
+
+
 async def test_a_cluster() -> None:
     outcome = await CacheStep(
         FakeKube(), FakeRedis({PRIMARY: FakeNode(ObservedCache("Redis 7", Mode.CLUSTER))})

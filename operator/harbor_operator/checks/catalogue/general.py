@@ -62,7 +62,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Apply `deploy/` again. Apply the RoleBindings of `deploy/examples/registry-namespace.yaml` in the namespace "
         "of the HarborRegistry. Use a chart that needs nothing beyond it. For another `spec.pullSecrets.secretName` "
         "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
-        "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`.",
+        "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`. For the chart value "
+        "`metrics.serviceMonitor.enabled`, apply `deploy/components/service-monitor` and bind its ClusterRole.",
     ),
     Reason.ABANDONED: Problem(
         "An event reports that a HarborRegistry was deleted and that something of it can remain.",

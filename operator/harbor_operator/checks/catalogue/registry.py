@@ -52,7 +52,8 @@ REACHABILITY: Mapping[Reason, Problem] = {
     ),
     Reason.PROXY_BODY_LIMIT: Problem(
         "A push of a layer fails with 413.",
-        "A proxy in front of Harbor limits the size of the body.",
+        "A proxy in front of Harbor limits the size of the body. The operator tries 2 MiB; a higher limit, for example "
+        "100 MB of a CDN, shows only at the push of a larger layer.",
         'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`).',
     ),
 }

@@ -1,7 +1,8 @@
 """The values file of the Harbor chart: one function per section, one chart minor at a time.
 
 There are three layers, each of which overrides the one before: the operator's defaults, the user's own values, and the
-values that the operator owns. A user's key that overlaps an owned one is refused by name, never silently overridden.
+values that the operator owns. A user's key that overlaps an owned one with another value is refused by name, never
+silently overridden.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
+from harbor_operator.checks.release import check_internal_tls
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree
 from harbor_operator.plan.values.backends import database_defaults, database_values, redis_values
@@ -51,9 +53,10 @@ def plan_values(inputs: Inputs) -> Tree | Blocked:
     owned = _all(_OWNED, inputs)
     storage = inputs.registry.spec.storage
     volume = storage is not None and storage.filesystem is not None
-    for source in sources:
-        if finding := check_user_values(source, inputs.chart, owned, volume=volume):
-            return finding
+    if blocked := check_user_values(sources, inputs.chart, owned, volume=volume):
+        return blocked
+    if blocked := check_internal_tls(user.get("internalTLS")):
+        return blocked
     return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
 
 

@@ -72,6 +72,8 @@ def _external_redis(inputs: Inputs, cache: Cache) -> Tree:
         external["trivyAdapterIndex"] = TRIVY_INDEX
     if cache.tls:
         external["tlsOptions"] = {"enable": True}
+    if cache.username:
+        external["username"] = cache.username
     if inputs.release_secrets.cache_password and not inputs.hides_redis_password:
         external["password"] = inputs.release_secrets.cache_password
     return external

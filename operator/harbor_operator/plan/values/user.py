@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.charts import ChartSupport
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree, UserValues
@@ -14,6 +16,7 @@ from harbor_operator.reasons import Reason
 
 Path = tuple[str, ...]
 ENV = "extraEnvVars"
+MAX_LISTED_FINDINGS = 20
 
 _GENERATED = "the operator generates it once and keeps it; remove it"
 _USE_VALUES_FROM = "put it into a Secret and name that Secret in `spec.release.valuesFrom`"
@@ -84,24 +87,68 @@ _ONLY_FROM_SECRET = (
 )
 
 
-def check_user_values(source: UserValues, chart: ChartSupport, owned: Tree, *, volume: bool) -> Blocked | None:
-    """Returns why these values are refused, with the first key at fault and the field to use instead."""
-    unknown = sorted(set(source.tree) - chart.top_level_keys)
-    if unknown:
-        return Blocked(
-            Reason.VALUES_INVALID,
-            f"`{unknown[0]}` in {source.origin} is not a key of charts 1.{chart.minor}.x: remove it or correct its"
-            " name",
-        )
-    owned_paths = frozenset(_leaves(owned))
+def check_user_values(
+    sources: Sequence[UserValues], chart: ChartSupport, owned: Tree, *, volume: bool
+) -> Blocked | None:
+    """Returns every value that is refused, with the field to use instead: one correction is enough."""
     advice = {**_OWNED, **(_OWNED_WITH_VOLUME if volume else {})}
     prefixes = {tuple(prefix.split(".")): text for prefix, text in advice.items()}
+    found = [
+        finding
+        for source in sources
+        for finding in (*_unknown_keys(source, chart), *_owned_values(source, owned, prefixes))
+    ]
+    if not found:
+        return None
+    reasons = {finding.reason for finding in found}
+    reason = Reason.VALUES_INVALID if Reason.VALUES_INVALID in reasons else Reason.VALUES_CONFLICT
+    texts = [finding.message for finding in found]
+    more = len(texts) - MAX_LISTED_FINDINGS
+    listed = "; ".join([*texts[:MAX_LISTED_FINDINGS], *([f"and {more} more"] if more > 0 else [])])
+    return Blocked(reason, listed if len(texts) == 1 else f"{len(texts)} values are refused: {listed}")
+
+
+def _unknown_keys(source: UserValues, chart: ChartSupport) -> Iterator[Blocked]:
+    """Yields each key that this chart minor does not read, at every level."""
+    known, reported = chart_keys(chart.minor), set()
     for path in _leaves(source.tree):
-        if finding := _check_path(path, source, prefixes, owned_paths):
-            return finding
-        if path[-1] == ENV and (finding := _check_environment(path, source, owned)):
-            return finding
-    return None
+        unknown = unknown_key(path, known)
+        if unknown is None or unknown.path in reported:
+            continue
+        reported.add(unknown.path)
+        similar = difflib.get_close_matches(unknown.path[-1], unknown.siblings, n=1)
+        hint = f"correct its name (`{similar[0]}`?), or remove it" if similar else "remove it or correct its name"
+        yield Blocked(
+            Reason.VALUES_INVALID,
+            f"`{'.'.join(unknown.path)}` in {source.origin} is not a key of charts 1.{chart.minor}.x: {hint}",
+        )
+
+
+def _owned_values(source: UserValues, owned: Tree, prefixes: Mapping[Path, str]) -> Iterator[Blocked]:
+    """Yields each value that belongs to the operator and differs from the operator's own."""
+    owned_paths = frozenset(_leaves(owned))
+    for path in _leaves(source.tree):
+        if _is_accepted(_at(source.tree, path), _at(owned, path)):
+            continue
+        finding = _check_path(path, source, prefixes, owned_paths)
+        if finding is None and path[-1] == ENV:
+            finding = _check_environment(path, source, owned)
+        if finding:
+            yield finding
+
+
+def _is_accepted(given: object, ours: object) -> bool:
+    """Whether the value changes nothing: it equals the operator's, or is empty where the operator sets nothing.
+
+    Equality with a secret is never confirmed: the answer would help to guess it.
+    """
+    if ours is None:
+        return given is not None and _unwrap(given) in ("", [], {})
+    if isinstance(ours, SecretStr | dict) or isinstance(ours, bool) != isinstance(given, bool):
+        return False
+    given = _unwrap(given)
+    # Templates print a number and its digits alike.
+    return given == ours or (isinstance(given, int | str) and str(given) == str(ours))
 
 
 def merge_values(below: Tree, above: Tree) -> Tree:
@@ -143,9 +190,8 @@ def _check_environment(path: Path, source: UserValues, owned: Tree) -> Blocked |
     taken = sorted(ours & {_unwrap(item.get("name")) for item in given})
     if not taken:
         return None
-    return Blocked(
-        Reason.VALUES_CONFLICT, f"variable '{taken[0]}' of {where} belongs to the operator: use `spec.cache`"
-    )
+    variables = ", ".join(f"'{name}'" for name in taken)
+    return Blocked(Reason.VALUES_CONFLICT, f"{variables} of {where} belongs to the operator: use `spec.cache`")
 
 
 def _unwrap(value: object) -> object:

@@ -1,0 +1,46 @@
+"""The hosts of a pull Secret beside that of `spec.externalURL`: other names of this Harbor, and other registries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from harbor_operator.api.base import CredentialsRef, Model
+
+MAX_HOSTS = 20
+
+ImageHost = Annotated[
+    str,
+    Field(max_length=260, pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"),
+    # Image references have lower-case hosts, and clients compare the text.
+    AfterValidator(str.lower),
+]
+
+
+class RegistryCredential(Model):
+    """The credential of another registry."""
+
+    host: ImageHost = Field(description="Host and optional port as in image references; docker.io = Docker Hub.")
+    secret_ref: CredentialsRef = Field(description="Secret with `username` and `password` for this registry.")
+
+
+class ImageHosts(Model):
+    """More hosts in the pull Secret."""
+
+    extra_hosts: Annotated[list[ImageHost], Field(max_length=MAX_HOSTS)] = Field(
+        default_factory=list,
+        description="Other host names of this Harbor, as in image references; they get the same credential.",
+    )
+    additional_credentials: Annotated[list[RegistryCredential], Field(max_length=MAX_HOSTS)] = Field(
+        default_factory=list,
+        description="Credentials of other registries in the same Secret.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host"]},
+    )
+
+    @model_validator(mode="after")
+    def _hosts_are_distinct(self) -> ImageHosts:
+        hosts = [*self.extra_hosts, *(other.host for other in self.additional_credentials)]
+        if len(hosts) != len(set(hosts)):
+            raise ValueError("each host may occur once in `extraHosts` and `additionalCredentials`")
+        return self
