@@ -24,6 +24,7 @@ from harbor_operator.steps.release import ReleaseStep
 from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
+from tests.fakes.postgres import FakePostgres
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
 from tests.fakes.release_fixture import CR_CA, S3_CA
 
@@ -142,7 +143,7 @@ class ReleaseOnClusterFixture:
         self.kube = kube
         self.helm = helm
         self.late = timedelta()
-        self.step = ReleaseStep(kube, helm, SECRET_GENERATOR, lambda: now() + self.late)
+        self.step = ReleaseStep(kube, FakePostgres(), helm, SECRET_GENERATOR, lambda: now() + self.late)
 
     async def reconcile(self, chart: str | None, values: dict[str, Any] | None = None) -> Outcome:
         """One pass, and the end of what it started."""

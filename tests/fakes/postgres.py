@@ -69,6 +69,7 @@ class FakePostgres:
     roles: dict[str, FakeRole] = field(default_factory=dict)
     databases: dict[str, ObservedDatabase] = field(default_factory=dict)
     closed_schemas: set[str] = field(default_factory=set)
+    harbor_databases: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     down: bool = False
     locked: bool = False
@@ -98,6 +99,10 @@ class FakePostgres:
             return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")
         owns = self.databases[database].owner == login.username
         return ObservedLogin(LoginResult.ACCEPTED, may_create=owns and database not in self.closed_schemas)
+
+    async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
+        self._answer()
+        return database in self.harbor_databases
 
     def _answer(self) -> None:
         if self.down:

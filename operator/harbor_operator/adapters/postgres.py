@@ -18,7 +18,13 @@ from typing_extensions import override
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, statement_error
-from harbor_operator.adapters.postgres_queries import MAY_CREATE, read_admin, read_databases, read_role
+from harbor_operator.adapters.postgres_queries import (
+    HAS_HARBOR_TABLES,
+    MAY_CREATE,
+    read_admin,
+    read_databases,
+    read_role,
+)
 from harbor_operator.adapters.postgres_statements import (
     create_database,
     database_statements,
@@ -91,6 +97,14 @@ class PsycopgPostgres(Postgres):
                 case _:
                     raise
         return ObservedLogin(LoginResult.ACCEPTED, may_create=bool(row and row[0]))
+
+    @override
+    async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
+        async with _connected(server, login, database) as connection:
+            with _map_errors(server, login):
+                async with _transaction(connection):
+                    row = await (await connection.execute(HAS_HARBOR_TABLES)).fetchone()
+        return bool(row and row[0])
 
 
 class _PsycopgSession(PostgresSession):

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef
+from harbor_operator.api.base import CaRef, CredentialsRef, Model, ObjectName, PasswordRef, SecretKeyRef
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
 
 GROUP = "harbor-operator.io"
@@ -77,6 +77,11 @@ class Release(Model):
         default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
     )
     values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
+    secret_key_ref: SecretKeyRef | None = Field(
+        default=None,
+        description="Key of an earlier Harbor, which encrypts the credentials in its database; needed for a database "
+        "that already contains tables of Harbor. Absent = the operator generates the key.",
+    )
     timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")
 
 
@@ -248,6 +253,7 @@ class PreviousStatus(Model):
     admission_policy: str = Field(default="", description="Policy that may have to be removed.")
     robot: str | None = Field(default=None, description="Reported while Harbor is unreachable, as is `rotated_at`.")
     rotated_at: datetime | None = None
+    release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
@@ -266,6 +272,7 @@ class PreviousStatus(Model):
             admission_policy=injected.get("admissionPolicy", ""),
             robot=injected.get("robot"),
             rotated_at=injected.get("rotatedAt"),
+            release_revision=status.get("releaseRevision"),
             reachable=statuses.get("RegistryReachable") == "True",
         )
 

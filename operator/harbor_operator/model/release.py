@@ -146,7 +146,10 @@ class ReleaseLogin:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSecrets:
-    """What the Secrets that Harbor reads contain, as read in this pass."""
+    """What the Secrets that Harbor reads contain, as read in this pass.
+
+    `release_name` is the release for which `generated` was generated; empty if the Secret does not say it.
+    """
 
     generated: Mapping[str, SecretStr]
     admin_password: SecretStr
@@ -155,6 +158,7 @@ class ReleaseSecrets:
     storage_login: ReleaseLogin | None = None
     ca_bundle: str = ""
     user_values: tuple[UserValues, ...] = field(default=())
+    release_name: str = ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

@@ -33,6 +33,11 @@ def current_selector(name: str) -> str:
     return f"{release_selector(name)},status!=superseded"
 
 
+def owned_selector(owner: Mapping[str, str]) -> str:
+    """Returns the label selector of the current revisions of every release with these owner labels."""
+    return ",".join(["owner=helm", *(f"{key}={value}" for key, value in owner.items()), "status!=superseded"])
+
+
 def workload_selector(name: str) -> str:
     """Returns the label selector of the workloads of a release; every version of the chart sets it."""
     return f"release={name}"

@@ -39,8 +39,10 @@ from harbor_operator.plan.release import (
 )
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
+from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 
 REQUEUE_SECONDS = 3.0
@@ -57,9 +59,15 @@ class ReleaseStep:
     depends_on = (ConditionType.DATABASE, ConditionType.CACHE, ConditionType.STORAGE)
 
     def __init__(
-        self, kube: NamespaceResources, helm: Helm, generator: SecretGenerator, clock: Callable[[], datetime]
+        self,
+        kube: NamespaceResources,
+        postgres: Postgres,
+        helm: Helm,
+        generator: SecretGenerator,
+        clock: Callable[[], datetime],
     ) -> None:
         self._kube = kube
+        self._guard = ReleaseGuard(kube, postgres)
         self._helm = helm
         self._release_secrets = ReleaseSecretStore(kube, generator)
         self._clock = clock
@@ -134,7 +142,7 @@ class ReleaseStep:
         if isinstance(draft, Blocked):
             return draft
         state = determine_state(observed, draft, names.owner_labels(registry))
-        if blocked := check_change(state, observed, draft):
+        if blocked := check_change(state, observed, draft) or await self._guard.check(registry, draft, found, observed):
             return blocked
         secrets = await self._release_secrets.ensure(registry, found)
         return draft if secrets == found else plan_release(registry, release, secrets)

@@ -118,7 +118,7 @@ async def test_failures_are_remembered_across_a_restart(cr: ReleaseFixture) -> N
         await cr.reconcile()
     cr.finish(f"Error: UPGRADE FAILED: no luck with {STORAGE_PASSWORD}")
     cr.helm = FakeHelm(cr.kube, lambda: cr.now)
-    cr.step = ReleaseStep(cr.kube, cr.helm, generator(), lambda: cr.now)
+    cr.step = ReleaseStep(cr.kube, cr.postgres, cr.helm, generator(), lambda: cr.now)
     outcome = await cr.reconcile()
     assert isinstance(outcome, Pending)
     assert outcome.requeue_after == pytest.approx(40, abs=1)
