@@ -24,9 +24,10 @@ from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.kube_client import ClientOptions, Counter, KubernetesClient
-from harbor_operator.adapters.kube_connection import ClusterConnection, from_kubeconfig, in_cluster
+from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
 from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions

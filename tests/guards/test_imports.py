@@ -19,7 +19,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "bcrypt": ADAPTERS,
     "cryptography": ADAPTERS,
     "kopf": ("handlers.py", "kopf_runtime.py"),
-    "kubernetes": ("adapters/kubeconfig.py",),
+    "kubernetes": ("adapters/kubeconfig_reader.py",),
     "msgspec": ("adapters/*", "injector/*", "model/*", "plan/*"),
     "prometheus_client": ("metrics/*",),
     "psycopg": ADAPTERS,

@@ -1,7 +1,7 @@
 """Where the API server is, how it proves its identity, and the credential sent to it.
 
 In a pod the connection comes from the mounted files of the service account. Outside a cluster it comes from a
-kubeconfig, read by the `kubernetes` package, which costs tens of MiB and is therefore imported only there.
+kubeconfig (`kubeconfig.py`).
 """
 
 from __future__ import annotations
@@ -118,14 +118,6 @@ def in_cluster(host: str, port: str | int, folder: Path = SERVICE_ACCOUNT) -> Cl
         valid_seconds=TOKEN_LIFETIME_SECONDS,
         reload=partial(in_cluster, host, port, folder),
     )
-
-
-def from_kubeconfig(path: Path, context: str = "") -> ClusterConnection:
-    """Returns the connection of a kubeconfig's current (or the named) context; see `kubeconfig.read_kubeconfig`."""
-    # Imported here: in a pod the `kubernetes` package must not be loaded.
-    from harbor_operator.adapters.kubeconfig import read_kubeconfig  # noqa: PLC0415
-
-    return read_kubeconfig(path, context)
 
 
 def _transport(connection: ClusterConnection) -> tuple[object, ...]:

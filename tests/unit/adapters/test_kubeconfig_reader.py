@@ -12,7 +12,8 @@ import pytest
 from kubernetes.config import kube_config
 from pydantic import SecretStr
 
-from harbor_operator.adapters.kube_connection import TOKEN_LIFETIME_SECONDS, from_kubeconfig, renew
+from harbor_operator.adapters.kube_connection import TOKEN_LIFETIME_SECONDS, renew
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.ports import Refused, Unavailable
 
 SERVER = "server: https://10.0.0.1:6443/"
