@@ -262,6 +262,25 @@ async def test_a_release_is_not_separated_from_its_key_or_its_database(
     assert await cluster.statuses() == ["deployed"]
 
 
+@pytest.mark.lab
+@pytest.mark.parametrize(("before", "after"), [("Delete", "Retain"), ("Retain", "Delete")])
+async def test_the_volume_follows_the_policy_at_its_deletion(
+    plane: ControlPlane, cluster: ReleaseOnClusterFixture, chart: str, before: str, after: str
+) -> None:
+    """Finding D3."""
+    spec: dict[str, Any] = {"storage": {"filesystem": {"size": "1Gi"}}}
+    spec["release"] = {"version": "1.19.1", "chart": chart, "values": {}}
+    await cluster.step.reconcile(registry(**spec, deletionPolicy={"storage": before}))
+    await ended(cluster.helm, "cr")
+    assert await cluster.statuses() == ["deployed"]
+    assert isinstance(await cluster.torn_down(registry(**spec, deletionPolicy={"storage": after})), Done)
+    shown = plane.kubectl(
+        "get", "pvc", "-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata['name','deletionTimestamp']}"
+    )
+    plane.kubectl("delete", "pvc", "--all", "-n", NAMESPACE, "--wait=false")
+    assert (shown == "cr-registry") is (after == "Retain"), shown
+
+
 def replica_sets(plane: ControlPlane) -> set[str]:
     return set(plane.kubectl("get", "replicasets", "-n", NAMESPACE, "-o", "name").split())
 

@@ -116,6 +116,7 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
         "chart_version": desired.version,
         "config": unwrap_secrets(desired.values),
         "description": "",
+        "manifest": "",
         "last_deployed": now.isoformat().replace("+00:00", ".123456789Z"),
         **changes,
     }
@@ -131,6 +132,6 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
         },
         "chart": {"metadata": {"name": "harbor", "version": facts["chart_version"], "appVersion": "2.15.1"}},
         "config": facts["config"],
-        "manifest": "",
+        "manifest": facts["manifest"],
     }
     return base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0)).decode()

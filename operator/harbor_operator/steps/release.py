@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
-from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
+from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade, unreadable_release
 from harbor_operator.model.kubernetes import StoredSecret, Workload
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
@@ -44,6 +44,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
+from harbor_operator.steps.release_volumes import apply_volume_policy
 
 REQUEUE_SECONDS = 3.0
 UNLOCKED_REQUEUE_SECONDS = 0.5
@@ -100,6 +101,8 @@ class ReleaseStep:
             )
         observed = await self._observe(registry, release_selector(name))
         if observed.revisions and observed.revisions[-1].belongs_to(names.owner_labels(registry)):
+            if observed.newest:
+                await apply_volume_policy(self._kube, registry, observed.newest)
             return await self._uninstall(registry, name)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:
@@ -255,11 +258,7 @@ async def _read_stored(newest: StoredSecret) -> StoredRelease:
         # In a thread: any user who can write Secrets in the namespace controls the size of the payload.
         return await asyncio.to_thread(read_payload, newest.values["release"])
     except (KeyError, TypeError, ValueError) as error:
-        message = (
-            f"Secret '{newest.name}' is not a release that Helm wrote: restore it from a backup, or delete it so that"
-            " the revision before it counts"
-        )
-        raise BlockedError(Blocked(Reason.SECRET_INVALID, message)) from error
+        raise BlockedError(unreadable_release(newest.name)) from error
 
 
 def _progress_reason(observed: ObservedRelease) -> Reason:
