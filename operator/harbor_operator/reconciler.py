@@ -28,9 +28,14 @@ log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Outcomes = dict[ConditionType, Outcome]
+CanAbandon = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
 MAX_BACKOFF_DOUBLINGS = 6
 SUSPENDED_RECHECK_SECONDS = 300.0
 WAITING_RECHECK_SECONDS = 60.0
+REMOVED_WITH_NAMESPACE = frozenset(
+    {Reason.RIGHTS_MISSING, Reason.RELEASE_SERVICE_ACCOUNT_MISSING, Reason.SECRET_MISSING, Reason.SECRET_KEY_MISSING}
+)
+"""Reasons whose cause is a RoleBinding, service account or Secret of the registry's own namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Reconciler:
             log.warning("%s is deleted without a teardown: its spec is invalid", body["metadata"]["name"])
             return None
         with one_pass():
-            outcomes = await teardown_steps(self._steps, registry)
+            outcomes = await teardown_steps(self._steps, registry, self._can_abandon)
         remaining = _describe(outcomes, is_done=False)
         if not remaining:
             self._written.pop(registry.metadata.uid, None)
@@ -106,6 +111,15 @@ class Reconciler:
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
         await self._write(body, previous, current)
         return remaining
+
+    async def _can_abandon(self, registry: HarborRegistry, outcome: Outcome) -> bool:
+        """Whether a teardown lacks what the deletion of its namespace has removed, and no one can create again."""
+        if outcome.reason not in REMOVED_WITH_NAMESPACE:
+            return False
+        try:
+            return await self._registries.is_namespace_terminating(registry.metadata.namespace)
+        except (Unavailable, Refused):
+            return False
 
     def _previous(self, body: Body) -> status.Status:
         """Returns the status in the API server as far as it is known.
@@ -163,12 +177,19 @@ async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Ou
     return outcomes
 
 
-async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
-    """Runs the teardown of the steps in reverse order and stops at the first that is not Done."""
+async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_abandon: CanAbandon) -> Outcomes:
+    """Runs the teardown of the steps in reverse order and stops at the first that is not Done.
+
+    A step for which `can_abandon` holds counts as Done; the log says what it leaves behind.
+    """
     outcomes: Outcomes = {}
     for step in reversed(steps):
-        outcomes[step.condition_type] = await attempt(step.teardown, registry)
-        if not isinstance(outcomes[step.condition_type], Done):
+        outcome = await attempt(step.teardown, registry)
+        if not isinstance(outcome, Done) and await can_abandon(registry, outcome):
+            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
+            outcome = Done("not undone, because the namespace is being deleted")
+        outcomes[step.condition_type] = outcome
+        if not isinstance(outcome, Done):
             break
     return outcomes
 

@@ -63,7 +63,7 @@ def deleted(dedicated: DedicatedLab) -> Iterator[Deleted]:
 
 
 class Deleted:
-    """The deletion of the registry: the operator's writes in order, and the requests that Harbor answered."""
+    """The deletion of the registry: the writes of operator and Helm in order, and the requests to Harbor."""
 
     def __init__(self, fixture: RegistryFixture, observer: Observer) -> None:
         self.fixture = fixture
@@ -94,7 +94,8 @@ class Deleted:
         audit, front = lab.control_plane.audit, self.fixture.front
         mark, front_mark = audit.mark(), front.mark()
         self.fixture.registry.delete()
-        self.writes = audit.writes_since(mark, USER)
+        release = f"system:serviceaccount:{self.fixture.registry.namespace}:harbor-release"
+        self.writes = [event for event in audit.writes_since(mark) if event.user in {USER, release}]
         self.requests = [f"{seen.method} {seen.path} {seen.status}" for seen in front.requests_since(front_mark)]
 
     def last(self, verb: str, resource: str, namespace: str = "", name: str = "") -> int:

@@ -67,6 +67,7 @@ class RecordedStatuses(RegistryStatusApi):
         self.events: list[str] = []
         self.messages: list[str] = []
         self.down = False
+        self.terminating = False
         self.version = 1
 
     @override
@@ -86,9 +87,17 @@ class RecordedStatuses(RegistryStatusApi):
         self.events.append(f"{kind} {reason}")
         self.messages.append(message)
 
+    @override
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        return self.terminating
+
 
 def done() -> Outcome:
     return Done("ok")
+
+
+async def never(registry: HarborRegistry, outcome: Outcome) -> bool:
+    return False
 
 
 async def test_steps_run_in_order_and_only_when_their_dependencies_are_done() -> None:
@@ -137,7 +146,7 @@ async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_i
         ScriptedStep(ConditionType.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
         ScriptedStep(ConditionType.PULL_SECRETS, done, asked),
     ]
-    await teardown_steps(steps, REGISTRY)
+    await teardown_steps(steps, REGISTRY, never)
     assert asked == [ConditionType.PULL_SECRETS, ConditionType.RELEASE]
 
 
@@ -254,6 +263,23 @@ async def test_finalize_returns_what_remains() -> None:
     reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON)
     assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
     assert await reconciler.finalize(BODY) is None
+
+
+async def test_a_terminating_namespace_waits_for_nothing_that_it_removed(caplog: pytest.LogCaptureFixture) -> None:
+    lost = fail(Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "ServiceAccount 'harbor-release' does not exist"))
+    left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
+    asked: list[ConditionType] = []
+    steps = [
+        ScriptedStep(ConditionType.DATABASE, lambda: left, asked),
+        ScriptedStep(ConditionType.RELEASE, lost, asked),
+    ]
+    written = RecordedStatuses()
+    reconciler = Reconciler(steps, written, lambda: NOON)
+    assert await reconciler.finalize(BODY) == "ReleaseReady: ServiceAccount 'harbor-release' does not exist"
+    written.terminating = True
+    assert await reconciler.finalize(BODY) == "DatabaseReady: 3 namespaces left"
+    assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
+    assert "ReleaseReady of intra/cr is not undone: ServiceAccount 'harbor-release'" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -52,3 +52,12 @@ class KubernetesRegistryStatusApi(RegistryStatusApi):
             "uid": metadata.uid,
         }
         await self._events.post(about, kind, reason, message)
+
+    @override
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        # A list of one: the shipped role has no `get` on namespaces.
+        ref = ResourceRef("v1", "namespaces", name=namespace)
+        answer = await self._client.send_plain(ApiRequest("list", ref))
+        if isinstance(answer, ApiError):
+            raise Unavailable(f"the API server rejected the {ref.describe()}: {answer.message}")
+        return all(item.get("status", {}).get("phase") == "Terminating" for item in answer.get("items") or [])

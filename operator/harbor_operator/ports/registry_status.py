@@ -25,3 +25,10 @@ class RegistryStatusApi(Protocol):
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         """Posts an Event about the registry; `kind` is 'Normal' or 'Warning'. Every call makes a new Event."""
         ...
+
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        """Whether the namespace is being deleted or is gone, so that nothing can be created in it any more.
+
+        Raises Unavailable when the server does not answer.
+        """
+        ...

@@ -13,7 +13,9 @@ from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade, unreadable_release
-from harbor_operator.model.kubernetes import StoredSecret, Workload
+from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
+from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS, describe_workloads, late_workloads
+from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
 from harbor_operator.plan import names
@@ -50,7 +52,6 @@ REQUEUE_SECONDS = 3.0
 UNLOCKED_REQUEUE_SECONDS = 0.5
 MAX_LOCKED_REQUEUE_SECONDS = 10.0
 DEFAULT_UNINSTALL_SECONDS = 300
-MAX_LISTED_WORKLOADS = 5
 
 
 class ReleaseStep:
@@ -203,7 +204,8 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}: {message}",
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}:"
+            f" {explain_failure(message)}",
             remaining,
             observed.facts,
         )
@@ -227,9 +229,10 @@ class ReleaseStep:
 
     async def _verify(self, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
         workloads = await self._kube.read_workloads(desired.namespace, workload_selector(desired.name))
-        late = [workload for workload in workloads if not workload.is_ready]
+        values = observed.stored.config if observed.stored else {}
+        late = late_workloads(workloads, values)
         if late or not workloads:
-            message = _describe_workloads(late, desired.name)
+            message = describe_workloads(late, values, desired.name)
             return Pending(Reason.WORKLOADS_NOT_READY, message, REQUEUE_SECONDS, observed.facts)
         facts = observed.facts
         return Done(
@@ -245,11 +248,13 @@ class ReleaseStep:
             due = last.finished_at + timedelta(seconds=retry_delay(last.failures))
             remaining = (due - self._clock()).total_seconds()
             if remaining > 0:
-                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {last.message}"
-                return Pending(Reason.RELEASE_FAILED, message, remaining)
+                why = explain_failure(last.message)
+                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {why}"
+                return Pending(failure_reason(last.message), message, remaining)
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
-        await self._helm.start_uninstall(namespace, name, timeout)
+        account = release.service_account_name if release else DEFAULT_ACCOUNT
+        await self._helm.start_uninstall(namespace, name, account, timeout)
         return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", REQUEUE_SECONDS)
 
 
@@ -268,18 +273,6 @@ def _progress_reason(observed: ObservedRelease) -> Reason:
 def _time(moment: datetime | None) -> str:
     """Returns a time of day; a duration would change the message, and so the status, in each pass."""
     return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
-
-
-def _describe_workloads(late: list[Workload], name: str) -> str:
-    if not late:
-        return f"no Deployment or StatefulSet carries the label 'release={name}' yet"
-    listed = [
-        f"{workload.kind} '{workload.name}': {workload.ready} of {workload.desired} ready"
-        + (f" ({workload.failure})" if workload.failure else "")
-        for workload in late[:MAX_LISTED_WORKLOADS]
-    ]
-    more = len(late) - len(listed)
-    return "; ".join([*listed, f"and {more} more"] if more else listed)
 
 
 def _deletion_message(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:

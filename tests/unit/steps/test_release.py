@@ -261,6 +261,17 @@ async def test_unreadable_release_is_named(cr: ReleaseFixture) -> None:
         await cr.reconcile()
 
 
+async def test_a_workload_scaled_to_0_is_not_counted_as_ready(cr: ReleaseFixture) -> None:
+    """Finding R20."""
+    await cr.deployed()
+    stopped = Workload("Deployment", "cr-harbor-core", 0, 0, 0, observed=True)
+    cr.workloads(stopped, Workload("Deployment", "cr-harbor-portal", 1, 1, 1, observed=True))
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Pending)
+    assert outcome.reason is Reason.WORKLOADS_NOT_READY
+    assert "'cr-harbor-core' is scaled to 0" in outcome.message
+
+
 async def test_many_late_workloads_are_summed_up(cr: ReleaseFixture) -> None:
     await cr.deployed()
     cr.workloads(*(Workload("Deployment", f"w{n}", 1, 0, 0, observed=True) for n in range(8)))

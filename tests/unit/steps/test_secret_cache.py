@@ -61,6 +61,10 @@ class DiscardedStatuses(RegistryStatusApi):
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         pass
 
+    @override
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        return False
+
 
 class PipelineFixture:
     """Every step of the operator on fakes, and one registry that uses all of them."""

@@ -33,7 +33,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.WORKLOADS_NOT_READY: Problem(
         "The release is deployed and its pods are not ready.",
-        "Pods are starting, or they fail on images, volumes or a server that they cannot reach.",
+        "Pods are starting, they fail on images, volumes or a server that they cannot reach, or a workload was scaled "
+        "to 0 by hand.",
         "Run `kubectl -n NAMESPACE get pods -l release=RELEASE`, then describe the pod that is not ready.",
     ),
     Reason.CHART_UNAVAILABLE: Problem(
@@ -41,6 +42,19 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The repository, OCI registry or path is wrong or not reachable.",
         "Check `spec.release.repository`, `spec.release.chart` and `spec.release.version`, or add the chart to the "
         "operator's image.",
+    ),
+    Reason.RELEASE_SERVICE_ACCOUNT_MISSING: Problem(
+        "Helm does not run: the service account that it acts as does not exist.",
+        "The namespace of the registry was prepared for an older version of the operator, or "
+        "`spec.release.serviceAccountName` names another account.",
+        "Apply `deploy/examples/registry-namespace.yaml` with your namespace, or create the account with the commands "
+        "in the message. [operations.md](operations.md#rights) explains the rights.",
+    ),
+    Reason.CHART_SOURCE_REFUSED: Problem(
+        "The chart comes from a source that is not allowed.",
+        "A chart can contain any manifest, so the administrator of the operator lists the allowed repositories, "
+        "registries and directories in the setting `HARBOR_OPERATOR_CHART_SOURCES`.",
+        "Use an allowed source, or ask the administrator to add this one.",
     ),
     Reason.CHART_VERSION_UNKNOWN: Problem(
         "This operator does not know the chart version.",
