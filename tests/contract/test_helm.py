@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Done

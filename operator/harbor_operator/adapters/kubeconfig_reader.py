@@ -103,8 +103,15 @@ def _load(path: Path, context: str, merged: Any, user: Entry) -> ClusterConnecti
             loader.load_and_set(configuration)
             return _connection(configuration, loader, user, partial(read_kubeconfig, path, context))
         finally:
-            # The loader remembers the content of every file it wrote; there is no public way to forget it.
-            kube_config._cleanup_temp_files()  # noqa: SLF001
+            _forget_files(directory)
+
+
+def _forget_files(directory: str) -> None:
+    # The package remembers the content of every file it wrote and has no public way to forget it. Only the files of
+    # this read are forgotten: another user of the package in this process still needs its own.
+    files = kube_config._temp_files  # noqa: SLF001
+    for content in [content for content, name in files.items() if Path(name).is_relative_to(directory)]:
+        del files[content]
 
 
 def _connection(configuration: Any, loader: Any, user: Entry, reload: partial[ClusterConnection]) -> ClusterConnection:
