@@ -195,7 +195,9 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
     sources = ChartSources.parse(settings.chart_sources)
-    return HelmSettings(str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir)
+    return HelmSettings(
+        str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir, settings.helm_runs
+    )
 
 
 def _connection(settings: Settings) -> ClusterConnection:

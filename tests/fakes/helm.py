@@ -37,6 +37,7 @@ class FakeHelm(Helm):
         self.kube = kube
         self.started: list[str] = []
         self.missing_charts: set[str] = set()
+        self.queued = False
         self._clock = clock
         self._runs: dict[Key, _Run] = {}
         self._results: dict[Key, RunResult] = {}
@@ -54,7 +55,7 @@ class FakeHelm(Helm):
     @override
     def running(self, namespace: str, name: str) -> Progress | None:
         run = self._runs.get((namespace, name))
-        return Progress(run.started_at, run.digest) if run else None
+        return Progress(run.started_at, run.digest, queued=self.queued) if run else None
 
     @override
     def result(self, namespace: str, name: str) -> RunResult | None:

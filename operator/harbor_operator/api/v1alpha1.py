@@ -86,7 +86,9 @@ class Release(Model):
         description="Key of an earlier Harbor, which encrypts the credentials in its database; needed for a database "
         "that already contains tables of Harbor. Absent = the operator generates the key.",
     )
-    timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")
+    timeout_seconds: int = Field(
+        default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
+    )
 
 
 class Expose(Model):

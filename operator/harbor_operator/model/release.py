@@ -19,10 +19,11 @@ from harbor_operator.model.outcomes import Facts
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A Helm run that has not ended, and when it was requested."""
+    """A Helm run that has not ended, and since when it runs or, if `queued`, waits for other runs."""
 
     since: datetime
     digest: str
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

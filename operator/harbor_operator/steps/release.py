@@ -17,7 +17,13 @@ from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failu
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS, describe_workloads, late_workloads
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
-from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
+from harbor_operator.model.release import (
+    Action,
+    DesiredRelease,
+    ObservedRelease,
+    SecretGenerator,
+    StoredRelease,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import (
@@ -45,6 +51,7 @@ from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.release_guard import ReleaseGuard
+from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 from harbor_operator.steps.release_volumes import apply_volume_policy
 
@@ -96,10 +103,8 @@ class ReleaseStep:
         namespace, name = registry.metadata.namespace, names.release(registry)
         if registry.spec.deletion_policy.release is DeletionPolicy.RETAIN:
             return Done(f"Helm release '{name}' is retained: `spec.deletionPolicy.release` is 'Retain'")
-        if self._helm.running(namespace, name):
-            return Pending(
-                Reason.RELEASE_UNINSTALLING, f"a Helm run on release '{name}' is in progress", REQUEUE_SECONDS
-            )
+        if running := self._helm.running(namespace, name):
+            return Pending(Reason.RELEASE_UNINSTALLING, describe_run(name, running), REQUEUE_SECONDS)
         observed = await self._observe(registry, release_selector(name))
         if observed.revisions and observed.revisions[-1].belongs_to(names.owner_labels(registry)):
             if observed.newest:
@@ -112,7 +117,7 @@ class ReleaseStep:
         keep = registry.spec.deletion_policy.database is DeletionPolicy.RETAIN
         await self._release_secrets.remove(registry, keep_generated=keep)
         self._upgrades.pop(registry.metadata.uid, None)
-        return Done(_deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
+        return Done(deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
 
     async def _running(self, registry: HarborRegistry) -> Pending | None:
         name = names.release(registry)
@@ -120,8 +125,7 @@ class ReleaseStep:
         if progress is None:
             return None
         observed = await self._observe(registry)
-        message = f"a Helm run on release '{name}' is in progress since {_time(progress.since)}"
-        return Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
+        return Pending(_progress_reason(observed), describe_run(name, progress), REQUEUE_SECONDS, observed.facts)
 
     async def _observe(self, registry: HarborRegistry, selector: str = "") -> ObservedRelease:
         namespace, name = registry.metadata.namespace, names.release(registry)
@@ -184,7 +188,10 @@ class ReleaseStep:
             return wait
         await self._helm.start_upgrade(desired)
         verb = "upgrades release" if observed.has_been_deployed else "installs release"
+        progress = self._helm.running(desired.namespace, desired.name)
         message = f"Helm {verb} '{desired.name}' with chart {desired.version}"
+        if progress and progress.queued:
+            message = describe_run(desired.name, progress)
         return Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
 
     def _retry_wait(self, desired: DesiredRelease, observed: ObservedRelease) -> Pending | None:
@@ -204,7 +211,7 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}:"
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {time_of_day(due)}:"
             f" {explain_failure(message)}",
             remaining,
             observed.facts,
@@ -218,8 +225,8 @@ class ReleaseStep:
         status = observed.revisions[-1].status
         if age <= timeout or newest is None:
             message = (
-                f"release '{desired.name}' is '{status}' since {_time(since)} by a Helm run that this operator did not"
-                f" start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
+                f"release '{desired.name}' is '{status}' since {time_of_day(since)} by a Helm run that this operator did"
+                f" not start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
             )
             return Pending(Reason.RELEASE_LOCKED, message, min(MAX_LOCKED_REQUEUE_SECONDS, timeout - age + 1))
         patch = await asyncio.to_thread(unlock_patch, newest.values["release"])
@@ -249,7 +256,7 @@ class ReleaseStep:
             remaining = (due - self._clock()).total_seconds()
             if remaining > 0:
                 why = explain_failure(last.message)
-                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {why}"
+                message = f"uninstalling Helm release '{name}' failed, next try at {time_of_day(due)}: {why}"
                 return Pending(failure_reason(last.message), message, remaining)
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
@@ -268,17 +275,3 @@ async def _read_stored(newest: StoredSecret) -> StoredRelease:
 
 def _progress_reason(observed: ObservedRelease) -> Reason:
     return Reason.RELEASE_UPGRADING if observed.has_been_deployed else Reason.RELEASE_INSTALLING
-
-
-def _time(moment: datetime | None) -> str:
-    """Returns a time of day; a duration would change the message, and so the status, in each pass."""
-    return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
-
-
-def _deletion_message(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:
-    name = names.release(registry)
-    what = f"Helm release '{name}' " + ("belongs to another owner and is retained" if foreign else "is gone")
-    if not keep:
-        return f"{what}; the Secrets created for it are gone"
-    generated = names.generated_secrets(registry)
-    return f"{what}; Secret '{generated}' and the admin password are retained: the database is unreadable without them"

@@ -261,6 +261,18 @@ async def test_unreadable_release_is_named(cr: ReleaseFixture) -> None:
         await cr.reconcile()
 
 
+async def test_a_queued_run_is_reported_as_queued(cr: ReleaseFixture) -> None:
+    """Finding R13."""
+    cr.helm.queued = True
+    for _ in range(2):
+        outcome = await cr.reconcile()
+        assert outcome.reason is Reason.RELEASE_INSTALLING
+        assert "is queued since 12:00:00 UTC" in outcome.message
+    assert "is queued" in (await cr.teardown()).message
+    cr.helm.queued = False
+    assert "is in progress since" in (await cr.reconcile()).message
+
+
 async def test_a_workload_scaled_to_0_is_not_counted_as_ready(cr: ReleaseFixture) -> None:
     """Finding R20."""
     await cr.deployed()
