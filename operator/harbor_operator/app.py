@@ -23,6 +23,7 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
+from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import ClientOptions, Counter, KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
 from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
@@ -125,7 +126,8 @@ class Operator:
         )
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
-        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now)
+        lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
+        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SECRET_KEY_MISSING = "SecretKeyMissing"
     SECRET_INVALID = "SecretInvalid"
     RIGHTS_MISSING = "RightsMissing"
+    ABANDONED = "Abandoned"
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
     # Database
     DATABASE_UNREACHABLE = "DatabaseUnreachable"
@@ -99,6 +100,7 @@ class Reason(StrEnum):
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"
     FOREIGN_SECRET = "ForeignSecret"
+    PULL_SECRET_LINGERS = "PullSecretLingers"
     PULL_SECRETS_CONFLICT = "PullSecretsConflict"
     PODS_STUCK = "PodsStuck"
     EVICTION_RIGHTS_MISSING = "EvictionRightsMissing"

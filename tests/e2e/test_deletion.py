@@ -12,6 +12,7 @@ from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Manifest, Registry
 from lab.registry_fixture import SWIFT_KEY, RegistryFixture
+from tests.e2e.canaries import Canaries
 from tests.e2e.dedicated import DedicatedLab, dedicated_lab
 from tests.e2e.queries import (
     PULL_SECRET,
@@ -172,8 +173,9 @@ def test_a_recreated_registry_uses_the_retained_secrets(deleted: Deleted, observ
 
 
 def test_database_role_and_container_are_deleted_if_the_spec_says_so(
-    dedicated: DedicatedLab, running_operator: RunningOperator
+    dedicated: DedicatedLab, running_operator: RunningOperator, canaries: Canaries
 ) -> None:
+    canaries.add(dedicated.lab)
     lab, services = dedicated.lab, dedicated.lab.services
     registry = Registry(lab.control_plane, "t-gone", "cr")
     registry.prepare()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,15 +33,21 @@ WRONG = {
     "rgw-admin": "wrongGatewayKey0123",
 }
 SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments", "environments"]
+TEMPORARY = Path(tempfile.gettempdir())
+MAX_RECORDED_BYTES = 1 << 20
+"""Larger files are charts and discovery caches."""
+
 HELM_TOKEN = "a token of the account that Helm acts as"
 KUBECONFIG = "/memfd:kubeconfig (deleted)"
 """The target of the file descriptor from which Helm reads its kubeconfig."""
 
 
 class ChildRecorder:
-    """Polls arguments, environment and kubeconfig of the descendants of a process until `stop`."""
+    """Polls arguments, environment, kubeconfig and temporary files of a process and its descendants until `stop`."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, directory: Path) -> None:
+        self.files: set[str] = set()
+        self._directory = directory
         self.arguments: set[str] = set()
         self.environments: set[str] = set()
         self.tokens: set[str] = set()
@@ -55,11 +62,15 @@ class ChildRecorder:
 
     def _record(self) -> None:
         while not self._stopped.wait(0.002):
-            for pid in descendants(self._pid):
+            for pid in [self._pid, *descendants(self._pid)]:
                 with suppress(OSError):  # the process has ended
                     self.arguments.add(_words(pid, "cmdline"))
                     self.environments.add(_words(pid, "environ"))
                     self.tokens |= set(_kubeconfig_tokens(pid))
+            for path in [*self._directory.rglob("*"), *TEMPORARY.glob("ca-*.pem")]:
+                with suppress(OSError):  # a file that exists for one request only
+                    if path.is_file() and path.stat().st_size <= MAX_RECORDED_BYTES:
+                        self.files.add(path.read_bytes().decode(errors="replace"))
 
 
 def _words(pid: int, name: str) -> str:
@@ -79,7 +90,8 @@ class SecretLeakScan:
         self.dedicated = dedicated
         self.secrets: dict[str, str] = {}
         self.captured: dict[str, list[str]] = {source: [] for source in SOURCES}
-        self._children = ChildRecorder(dedicated.running_operator.operator.process.pid)
+        process = dedicated.running_operator.operator.process
+        self._children = ChildRecorder(process.pid, dedicated.lab.control_plane.directory / process.name)
 
     def run(self) -> None:
         """Runs the scenario and captures all sources after each part."""
@@ -114,7 +126,7 @@ class SecretLeakScan:
             "release": kubectl("-n", "intra", "get", public, "-o", "json"),
             "audit": plane.audit_log.read_text(),
             "metrics": operator.get("/metrics"),
-            "files": "\n".join(texts(plane.directory / operator.process.name)),
+            "files": "\n".join([*texts(plane.directory / operator.process.name), *sorted(self._children.files)]),
             "arguments": "\n".join(sorted(self._children.arguments)),
             "environments": "\n".join(sorted(self._children.environments)),
         }
@@ -227,6 +239,7 @@ def test_every_source_was_captured(scan: SecretLeakScan) -> None:
     assert " DEBUG " in captured["log"]
     assert "upgrade cr" in captured["arguments"]
     assert "--kubeconfig /proc/self/fd/" in captured["arguments"]
+    assert "HARBOR_OPERATOR_" in captured["environments"]
     assert "HELM_CACHE_HOME=" in captured["environments"]
     assert "DatabaseReady" in captured["registries"]
     assert "DatabaseCredentialsRejected" in captured["events"]

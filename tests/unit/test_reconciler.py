@@ -4,100 +4,26 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Facts, Outcome, Pending, StatusWarning, Unknown
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after, teardown_steps
+from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after
 from harbor_operator.steps.outcomes import BlockedError
-
-NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-BODY: dict[str, Any] = {
-    "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4, "resourceVersion": "1"},
-    "spec": {"externalURL": "https://cr.example.com"},
-}
-REGISTRY = HarborRegistry.parse(BODY)
-
-Script = Callable[[], Outcome]
-
-
-def fail(error: Exception) -> Script:
-    def act() -> Outcome:
-        raise error
-
-    return act
-
-
-class ScriptedStep:
-    """Returns what the script says and records the call."""
-
-    def __init__(
-        self,
-        condition_type: ConditionType,
-        script: Script,
-        asked: list[ConditionType],
-        depends_on: tuple[ConditionType, ...] = (),
-    ) -> None:
-        self.condition_type = condition_type
-        self.depends_on = depends_on
-        self._script = script
-        self._asked = asked
-
-    async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        self._asked.append(self.condition_type)
-        return self._script()
-
-    async def teardown(self, registry: HarborRegistry) -> Outcome:
-        return await self.reconcile(registry)
-
-
-class RecordedStatuses(RegistryStatusApi):
-    """Records what was written; `body` is the object as a watch delivers it."""
-
-    def __init__(self) -> None:
-        self.statuses: list[dict[str, Any]] = []
-        self.events: list[str] = []
-        self.messages: list[str] = []
-        self.down = False
-        self.terminating = False
-        self.version = 1
-
-    @override
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
-        if self.down:
-            raise Unavailable("the API server did not answer")
-        self.statuses.append(status)
-        self.version += 1
-        return str(self.version)
-
-    def body(self) -> dict[str, Any]:
-        metadata = {**BODY["metadata"], "resourceVersion": str(self.version)}
-        return copy.deepcopy({**BODY, "metadata": metadata, "status": self.statuses[-1]})
-
-    @override
-    async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
-        self.events.append(f"{kind} {reason}")
-        self.messages.append(message)
-
-    @override
-    async def is_namespace_terminating(self, namespace: str) -> bool:
-        return self.terminating
-
-
-def done() -> Outcome:
-    return Done("ok")
-
-
-async def never(registry: HarborRegistry, outcome: Outcome) -> bool:
-    return False
+from tests.unit.reconciler_fixture import (
+    BODY,
+    NOON,
+    REGISTRY,
+    BackgroundStep,
+    RecordedStatuses,
+    ScriptedStep,
+    done,
+    fail,
+)
 
 
 async def test_steps_run_in_order_and_only_when_their_dependencies_are_done() -> None:
@@ -137,17 +63,6 @@ async def test_a_secret_in_an_exception_reaches_neither_log_nor_status(caplog: p
     assert "hunter2" not in caplog.text
     assert "ValueError" in caplog.text
     assert "hunter2" not in outcomes[ConditionType.DATABASE].message
-
-
-async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_is_not_done() -> None:
-    asked: list[ConditionType] = []
-    steps = [
-        ScriptedStep(ConditionType.DATABASE, done, asked),
-        ScriptedStep(ConditionType.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
-        ScriptedStep(ConditionType.PULL_SECRETS, done, asked),
-    ]
-    await teardown_steps(steps, REGISTRY, never)
-    assert asked == [ConditionType.PULL_SECRETS, ConditionType.RELEASE]
 
 
 async def test_the_second_pass_writes_nothing() -> None:
@@ -219,13 +134,6 @@ async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> N
     assert len(written.statuses) == 1
 
 
-async def test_the_end_of_a_teardown_is_reported_in_an_event() -> None:
-    written = RecordedStatuses()
-    step = ScriptedStep(ConditionType.DATABASE, lambda: Done("database 'registry' is retained"), [])
-    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) is None
-    assert written.messages == ["teardown finished: DatabaseReady: database 'registry' is retained"]
-
-
 async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
     written = RecordedStatuses()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
@@ -244,42 +152,12 @@ async def test_no_step_runs_for_a_suspended_registry() -> None:
     assert asked == []
 
 
-class BackgroundStep(ScriptedStep):
-    def suspend(self, registry: HarborRegistry) -> None:
-        self._asked.append(self.condition_type)
-
-
 async def test_background_work_of_a_suspended_registry_stops() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
     steps = [ScriptedStep(ConditionType.CACHE, done, asked), BackgroundStep(ConditionType.PULL_SECRETS, done, asked)]
     await Reconciler(steps, RecordedStatuses(), lambda: NOON).reconcile(body)
     assert asked == [ConditionType.PULL_SECRETS]
-
-
-async def test_finalize_returns_what_remains() -> None:
-    script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
-    step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
-    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON)
-    assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
-    assert await reconciler.finalize(BODY) is None
-
-
-async def test_a_terminating_namespace_waits_for_nothing_that_it_removed(caplog: pytest.LogCaptureFixture) -> None:
-    lost = fail(Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "ServiceAccount 'harbor-release' does not exist"))
-    left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
-    asked: list[ConditionType] = []
-    steps = [
-        ScriptedStep(ConditionType.DATABASE, lambda: left, asked),
-        ScriptedStep(ConditionType.RELEASE, lost, asked),
-    ]
-    written = RecordedStatuses()
-    reconciler = Reconciler(steps, written, lambda: NOON)
-    assert await reconciler.finalize(BODY) == "ReleaseReady: ServiceAccount 'harbor-release' does not exist"
-    written.terminating = True
-    assert await reconciler.finalize(BODY) == "DatabaseReady: 3 namespaces left"
-    assert asked == [ConditionType.RELEASE, ConditionType.RELEASE, ConditionType.DATABASE]
-    assert "ReleaseReady of intra/cr is not undone: ServiceAccount 'harbor-release'" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from harbor_operator.adapters.anonymous_file import anonymous_file, inherited_pa
 from harbor_operator.adapters.helm_charts import locate_chart
 from harbor_operator.adapters.helm_slots import HelmSlots
 from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.adapters.process_output import read_tail, redacted_tail
 from harbor_operator.adapters.release_kubeconfig import release_kubeconfig
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
@@ -187,13 +188,13 @@ class SubprocessHelm(Helm):
         if self._closing:
             _signal(run.child, signal.SIGTERM)
         try:
-            _, stderr = await asyncio.wait_for(run.child.communicate(), job.deadline)
+            tail, is_cut = await asyncio.wait_for(_output(run.child), job.deadline)
         except TimeoutError:
             _signal(run.child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(run.child.wait(), self._settings.grace_seconds)
             return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
-        return run.child.returncode == 0, stderr.decode(errors="replace")
+        return run.child.returncode == 0, redacted_tail(tail, (*job.secrets, token), is_cut=is_cut)
 
     async def _spawn(self, job: _Job, token: SecretStr) -> asyncio.subprocess.Process:
         settings = self._settings
@@ -253,6 +254,13 @@ def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) ->
     if child is not None and child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)
+
+
+async def _output(child: asyncio.subprocess.Process) -> tuple[bytes, bool]:
+    """Returns the end of the child's output, and whether it is cut, once the child has ended."""
+    tail = await read_tail(child.stderr) if child.stderr else (b"", False)
+    await child.wait()
+    return tail
 
 
 def _message(text: str, secrets: tuple[SecretStr, ...]) -> str:

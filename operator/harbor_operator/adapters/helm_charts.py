@@ -9,12 +9,16 @@ from typing import Any
 
 import yaml
 
+from harbor_operator.adapters.chart_archive import InvalidChartArchive, read_chart_metadata
 from harbor_operator.checks.chart_sources import chart_path_refused, check_chart_url
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused, as_error
 from harbor_operator.reasons import Reason
+
+# A deep nesting exceeds the recursion limit; a date that does not exist is a ValueError.
+_NOT_YAML = (yaml.YAMLError, RecursionError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def _require_version(path: Path, version: str) -> None:
     # Helm ignores `--version` for a path; the release would then never match the spec.
     try:
         found = _metadata(path).get("version")
-    except (OSError, tarfile.TarError, KeyError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, EOFError, tarfile.TarError, InvalidChartArchive, AttributeError, *_NOT_YAML) as error:
         raise Refused(
             Reason.CHART_UNAVAILABLE,
             f"`spec.release.chart` names '{path}', which the operator cannot read as a chart: correct the path",
@@ -85,14 +89,5 @@ def _require_version(path: Path, version: str) -> None:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((path / "Chart.yaml").read_bytes() if path.is_dir() else _unpacked(path))
+    loaded: dict[str, Any] = yaml.safe_load(read_chart_metadata(path))
     return loaded
-
-
-def _unpacked(path: Path) -> bytes:
-    with tarfile.open(path) as archive:
-        for name in archive.getnames():
-            if name.count("/") == 1 and name.endswith("/Chart.yaml"):
-                member = archive.extractfile(name)
-                return member.read() if member else b""
-    raise KeyError("Chart.yaml")

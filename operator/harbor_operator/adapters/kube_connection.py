@@ -19,6 +19,7 @@ import aiohttp
 from pydantic import SecretStr
 from typing_extensions import override
 
+from harbor_operator.adapters import tls
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 
@@ -63,7 +64,8 @@ class ClusterConnection:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif self.ca_path or self.ca_data:
-            context.load_verify_locations(cafile=str(self.ca_path) if self.ca_path else None, cadata=self.ca_data)
+            ca_path = str(self.ca_path) if self.ca_path else None
+            context.load_verify_locations(cafile=ca_path, cadata=_ca_data(self.ca_data))
         else:
             context.load_default_certs()
         if self.client_cert and self.client_key:
@@ -97,6 +99,7 @@ def open_session(
         headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=READ_BUFFER_BYTES,
+        auto_decompress=False,
         proxy=connection.proxy_url,
     )
 
@@ -136,7 +139,16 @@ def _transport(connection: ClusterConnection) -> tuple[object, ...]:
 def _create_context(server_name: str | None) -> ssl.SSLContext:
     context = _ServerNameContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = server_name
+    tls.set_verify_flags(context)
     return context
+
+
+def _ca_data(bundle: str | None) -> str | None:
+    try:
+        return tls.normalized_bundle(bundle) if bundle else None
+    except tls.InvalidCaBundle:
+        text = "the certificate authority of the kubeconfig is not a PEM certificate: correct it"
+        raise Refused(Reason.CERTIFICATE_UNTRUSTED, text) from None
 
 
 class _ServerNameContext(ssl.SSLContext):

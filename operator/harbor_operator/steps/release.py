@@ -225,8 +225,8 @@ class ReleaseStep:
         status = observed.revisions[-1].status
         if age <= timeout or newest is None:
             message = (
-                f"release '{desired.name}' is '{status}' since {time_of_day(since)} by a Helm run that this operator did"
-                f" not start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
+                f"release '{desired.name}' is '{status}' since {time_of_day(since)} by a Helm run that this operator"
+                f" did not start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
             )
             return Pending(Reason.RELEASE_LOCKED, message, min(MAX_LOCKED_REQUEUE_SECONDS, timeout - age + 1))
         patch = await asyncio.to_thread(unlock_patch, newest.values["release"])

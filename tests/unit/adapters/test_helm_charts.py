@@ -109,7 +109,7 @@ def test_archives_are_read_and_held_to_their_version(tmp_path: Path) -> None:
     assert "use the same version in both" in str(refused)
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{", "version: 1"])
+@pytest.mark.parametrize("text", [None, "", "[]", "{", "version: 1", "[" * 60_000, "a: 2026-13-01"])
 def test_what_is_no_chart_is_refused_by_name(tmp_path: Path, text: str | None) -> None:
     folder = tmp_path / "harbor"
     folder.mkdir()

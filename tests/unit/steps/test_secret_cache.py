@@ -62,6 +62,14 @@ class DiscardedStatuses(RegistryStatusApi):
         pass
 
     @override
+    async def post_operator_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
+        pass
+
+    @override
+    async def read(self, metadata: Metadata) -> dict[str, Any] | None:
+        return None
+
+    @override
     async def is_namespace_terminating(self, namespace: str) -> bool:
         return False
 

@@ -64,6 +64,13 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
         "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`.",
     ),
+    Reason.ABANDONED: Problem(
+        "An event reports that a HarborRegistry was deleted and that something of it can remain.",
+        "Its annotation `harbor-operator.io/abandon` is `true`, or its namespace is being deleted and the rights and "
+        "Secrets that the teardown needs were removed first.",
+        "Remove by hand what the event names, if it is no longer needed. To have everything removed, delete the "
+        "HarborRegistry first and its namespace when it is gone.",
+    ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",
         "No CA that the operator knows has signed the server's certificate.",
