@@ -243,6 +243,7 @@ class Metadata(Model):
     generation: int = 1
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
+    cluster: str = ""
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any]) -> Metadata:

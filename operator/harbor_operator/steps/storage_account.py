@@ -17,7 +17,7 @@ from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import raise_if_blocked
-from harbor_operator.steps.references import read_bundle, read_values
+from harbor_operator.steps.references import read_bundle, read_credentials
 
 SPEC = "spec.storage.swift"
 SWIFT_KEYS = ("username", "password")
@@ -98,7 +98,7 @@ class StorageAccounts:
         return None
 
     async def _read(self, registry: HarborRegistry, name: str, field: str, keys: Sequence[str]) -> list[SecretStr]:
-        values = await read_values(self._kube, registry, SecretRef(name=name), field, keys)
+        values = await read_credentials(self._kube, registry, SecretRef(name=name), field, keys)
         where = describe_secret(registry.metadata.namespace, name)
         raise_if_blocked(check_header_values(where, field, dict(zip(keys, values, strict=True))))
         return values
