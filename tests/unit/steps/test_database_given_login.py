@@ -12,7 +12,7 @@ from harbor_operator.model.database import LoginResult, ObservedDatabase, Observ
 from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
 from tests.fakes.postgres import FakeRole, admin
 

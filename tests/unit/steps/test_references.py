@@ -6,7 +6,7 @@ import pytest
 
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from tests.fakes.harbor import FakeHarbor
