@@ -138,11 +138,12 @@ class Operator:
         kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
         harbor, probe = HttpHarbor(), HttpRegistryProbe()
         password = partial(secrets.make_password, PASSWORD_LENGTH)
+        postgres = on_demand.postgres()
         return (
-            DatabaseStep(kube, on_demand.postgres(), password),
+            DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis()),
             StorageStep(kube, on_demand.swift(), HttpRgwAdmin(), password),
-            ReleaseStep(kube, self.helm, secrets.SECRET_GENERATOR, _now),
+            ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, _now),
             ConfigurationStep(kube, harbor),
             PullSecretsStep(
@@ -201,7 +202,13 @@ def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSet
     sources = ChartSources.parse(settings.chart_sources)
     environment = settings.helm_environment(urlsplit(connection.server).hostname or "")
     return HelmSettings(
-        str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir, environment=environment
+        str(settings.helm),
+        settings.work_dir,
+        connection,
+        sources,
+        settings.charts_dir,
+        settings.helm_runs,
+        environment=environment,
     )
 
 

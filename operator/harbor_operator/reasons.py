@@ -77,6 +77,10 @@ class Reason(StrEnum):
     VALUES_CONFLICT = "ValuesConflict"
     VALUES_INVALID = "ValuesInvalid"
     STORAGE_TYPE_CHANGED = "StorageTypeChanged"
+    GENERATED_SECRETS_MISSING = "GeneratedSecretsMissing"
+    DATABASE_CHANGED = "DatabaseChanged"
+    RELEASE_NAME_CHANGED = "ReleaseNameChanged"
+    VOLUME_CHANGED = "VolumeChanged"
     # Reachability
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     REGISTRY_NOT_HARBOR = "RegistryNotHarbor"

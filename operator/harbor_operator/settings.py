@@ -54,6 +54,12 @@ class Settings(BaseModel):
         default=8080, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; 0 = any free port."
     )
     helm: Path = Field(default=Path("helm"), description="Path of the Helm 4 binary.")
+    helm_runs: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Maximum number of Helm runs at once; each namespace has one of them at most.",
+    )
     charts_dir: Path | None = Field(default=None, description="Directory with charts named harbor-<version>.tgz.")
     chart_sources: Annotated[str, AfterValidator(_check_chart_sources)] = Field(
         default="https://helm.goharbor.io",

@@ -30,6 +30,9 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 ABNORMAL = (RECONCILING, STALLED)
+_FOLLOWS_ANOTHER = frozenset({Reason.WAITING_FOR_DEPENDENCY, Reason.INVALID_SPEC, Reason.NOT_YET_SEEN})
+"""Reasons of a condition that was not observed: the cause is in another condition, or in Ready."""
+
 MAX_LISTED_FAILURES = 20
 MAX_MESSAGE_CHARACTERS = 32768
 
@@ -96,20 +99,37 @@ def is_same(previous: Status, current: Status) -> bool:
 
 
 def events(previous: Status, current: Status) -> list[Event]:
-    """Returns one event for each condition whose status changed and for each new kind of warning."""
-    before = {condition["type"]: condition["status"] for condition in previous.get("conditions", [])}
-    changed = []
-    for condition in current["conditions"]:
-        is_new = condition["type"] not in before
-        if condition["type"] in ABNORMAL or before.get(condition["type"]) == condition["status"]:
-            continue
-        if is_new and condition["status"] != "False":
-            continue  # the first pass reports problems only
-        severity = "Normal" if condition["status"] == "True" else "Warning"
-        changed.append(Event(severity, condition["reason"], f"{condition['type']}: {condition['message']}"))
+    """Returns one event for each cause: a condition whose own status changed, or a new kind of warning.
+
+    A condition that only follows another one has no event, and Ready has one only if no other condition explains it.
+    """
+    before = {
+        condition["type"]: condition["status"]
+        for condition in previous.get("conditions", [])
+        if condition["reason"] not in _FOLLOWS_ANOTHER or condition["type"] == READY
+    }
+    changed = [condition for condition in current["conditions"] if _is_transition(before, condition)]
+    causes = [condition for condition in changed if condition["type"] != READY] or changed
+    transitions = [
+        Event(
+            "Normal" if condition["status"] == "True" else "Warning",
+            condition["reason"],
+            f"{condition['type']}: {condition['message']}",
+        )
+        for condition in causes
+    ]
     known = {warning["code"] for warning in previous.get("warnings", [])}
     fresh = [warning for warning in current.get("warnings", []) if warning["code"] not in known]
-    return changed + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
+    return transitions + [Event("Warning", warning["code"], warning["message"]) for warning in fresh]
+
+
+def _is_transition(before: Mapping[str, str], condition: Condition) -> bool:
+    if condition["type"] in ABNORMAL or before.get(condition["type"]) == condition["status"]:
+        return False
+    if condition["type"] != READY and condition["reason"] in _FOLLOWS_ANOTHER:
+        return False
+    # What was not observed before is reported only if it is a problem.
+    return condition["type"] in before or condition["status"] == "False"
 
 
 def _comparable(status: Status) -> Status:

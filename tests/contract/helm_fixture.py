@@ -24,6 +24,7 @@ from harbor_operator.steps.release import ReleaseStep
 from lab.controlplane import ControlPlane
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
+from tests.fakes.postgres import FakePostgres
 from tests.fakes.release import NAMESPACE, STORAGE_PASSWORD, registry
 from tests.fakes.release_fixture import CR_CA, S3_CA
 
@@ -54,6 +55,23 @@ spec:
 {{- end }}
 """
 
+VOLUME = """
+{{- with .Values.persistence }}
+{{- if .persistentVolumeClaim }}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ $.Release.Name }}-registry
+  {{- if eq .resourcePolicy "keep" }}
+  annotations: {helm.sh/resource-policy: keep}
+  {{- end }}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: {{ .persistentVolumeClaim.registry.size }}}}
+{{- end }}
+{{- end }}
+"""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -66,6 +84,7 @@ def write_chart(folder: Path) -> str:
     (folder / "Chart.yaml").write_text(yaml.safe_dump(facts))
     (folder / "templates" / "seen.yaml").write_text(CONFIG_MAP)
     (folder / "templates" / "hook.yaml").write_text(HOOK)
+    (folder / "templates" / "volume.yaml").write_text(VOLUME)
     (folder / "values.yaml").write_text("{logLevel: info, size: 0, boom: false}")
     return str(folder)
 
@@ -142,7 +161,7 @@ class ReleaseOnClusterFixture:
         self.kube = kube
         self.helm = helm
         self.late = timedelta()
-        self.step = ReleaseStep(kube, helm, SECRET_GENERATOR, lambda: now() + self.late)
+        self.step = ReleaseStep(kube, FakePostgres(), helm, SECRET_GENERATOR, lambda: now() + self.late)
 
     async def reconcile(self, chart: str | None, values: dict[str, Any] | None = None) -> Outcome:
         """One pass, and the end of what it started."""
@@ -150,10 +169,10 @@ class ReleaseOnClusterFixture:
         await ended(self.helm, "cr")
         return outcome
 
-    async def torn_down(self) -> Outcome:
+    async def torn_down(self, deleted: HarborRegistry | None = None) -> Outcome:
         """As many passes as it takes."""
         async with asyncio.timeout(DEADLINE):
-            while isinstance(outcome := await self.step.teardown(registry()), Pending):
+            while isinstance(outcome := await self.step.teardown(deleted or registry()), Pending):
                 await ended(self.helm, "cr")
                 await asyncio.sleep(0.05)
         return outcome

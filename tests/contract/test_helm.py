@@ -254,6 +254,43 @@ async def test_official_chart_is_installed_once_and_shows_no_secret(
     assert await cluster.statuses() == []
 
 
+@pytest.mark.lab
+async def test_a_release_is_not_separated_from_its_key_or_its_database(
+    plane: ControlPlane, cluster: ReleaseOnClusterFixture, chart: str
+) -> None:
+    """Findings D1 and D2."""
+    await cluster.reconcile(chart)
+    assert await cluster.statuses() == ["deployed"]
+    moved = {"host": "other.example.com", "adminSecretRef": {"name": "pg-admin"}}
+    release = {"version": "1.19.1", "chart": chart}
+    outcome = await cluster.step.reconcile(registry(release=release, database=moved))
+    assert outcome.reason is Reason.DATABASE_CHANGED, outcome
+    outcome = await cluster.step.reconcile(registry(release={**release, "name": "other"}))
+    assert outcome.reason is Reason.RELEASE_NAME_CHANGED, outcome
+    plane.kubectl("delete", "secret", names.generated_secrets(registry()), "-n", NAMESPACE)
+    outcome = await cluster.reconcile(chart)
+    assert outcome.reason is Reason.GENERATED_SECRETS_MISSING, outcome
+    assert await cluster.statuses() == ["deployed"]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(("before", "after"), [("Delete", "Retain"), ("Retain", "Delete")])
+async def test_the_volume_follows_the_policy_at_its_deletion(
+    plane: ControlPlane, cluster: ReleaseOnClusterFixture, chart: str, before: str, after: str
+) -> None:
+    """Finding D3."""
+    release = {"version": "1.19.1", "chart": chart}
+    spec: dict[str, Any] = {"storage": {"filesystem": {"size": "1Gi"}}, "release": release}
+    await cluster.step.reconcile(registry(**spec, deletionPolicy={"storage": before}))
+    await ended(cluster.helm, "cr")
+    assert await cluster.statuses() == ["deployed"]
+    assert isinstance(await cluster.torn_down(registry(**spec, deletionPolicy={"storage": after})), Done)
+    wanted_fields = "jsonpath={.items[*].metadata['name','deletionTimestamp']}"
+    shown = plane.kubectl("get", "pvc", "-n", NAMESPACE, "-o", wanted_fields)
+    plane.kubectl("delete", "pvc", "--all", "-n", NAMESPACE, "--wait=false")
+    assert (shown == "cr-registry") is (after == "Retain"), shown
+
+
 def replica_sets(plane: ControlPlane) -> set[str]:
     return set(plane.kubectl("get", "replicasets", "-n", NAMESPACE, "-o", "name").split())
 

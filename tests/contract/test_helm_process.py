@@ -97,7 +97,7 @@ async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
         home=tmp_path / "home",
         connection=CONNECTION,
         chart_sources=SOURCES,
-        parallel=1,
+        slots=1,
         environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
     identity = FakeReleaseIdentity()
@@ -214,6 +214,24 @@ async def test_runs_take_turns(fixture: HelmProcessFixture) -> None:
     result = fixture.helm.result("intra", "other")
     assert result
     assert result.message == "the run was stopped"
+
+
+async def test_a_run_that_waits_is_queued_and_a_namespace_holds_one_slot(
+    tmp_path: Path, fixture: HelmProcessFixture
+) -> None:
+    """Finding R13."""
+    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", CONNECTION, SOURCES, slots=2)
+    fixture.helm = SubprocessHelm(settings, fixture.identity, lambda: datetime.now(UTC))
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="second"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="foreign", namespace="other"))
+    await fixture.until(fixture.trace("waits", "foreign"))
+    progress = [fixture.helm.running(*key) for key in (("intra", "cr"), ("intra", "second"), ("other", "foreign"))]
+    assert [run.queued for run in progress if run] == [False, True, False]
+    assert not fixture.trace("arguments", "second").exists()
+    await fixture.helm.aclose()
 
 
 async def test_uninstall_tolerates_what_is_gone(fixture: HelmProcessFixture) -> None:

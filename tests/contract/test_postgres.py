@@ -295,3 +295,18 @@ async def test_a_session_leaves_nothing_in_the_connection_of_a_pooler(real: Data
         await session.apply(plan_changes(real.desired, await session.read(real.desired.role, real.names), PASSWORD))
         found = await session._connection.execute(left)  # type: ignore[attr-defined]
         assert await found.fetchone() == (0, real.admin.username)
+
+
+async def test_tables_of_harbor_are_found_and_others_are_not(db: DatabaseFixture) -> None:
+    """Findings D1 and D2: an empty database and that of an earlier Harbor differ."""
+    await db.reconcile()
+    core = db.names[0]
+    if db.lab:
+        db.lab.query("CREATE TABLE other (id int)", dbname=core)
+    assert not await db.postgres.has_harbor_tables(db.server, db.login, core)
+    if db.lab:
+        db.lab.query("CREATE TABLE schema_migrations (version bigint, dirty boolean)", dbname=core)
+    if db.fake:
+        db.fake.harbor_databases.add(core)
+    assert await db.postgres.has_harbor_tables(db.server, db.login, core)
+    assert not await db.postgres.has_harbor_tables(db.server, db.login, db.names[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -92,6 +92,29 @@ async def test_an_event_is_shown_beside_the_registry(
 ) -> None:
     await registries.post_event(identity(registry), "Warning", "CacheIsCluster", "MOVED")
     assert "CacheIsCluster" in plane.kubectl("describe", "hreg", registry.name)
+
+
+async def test_a_repeated_event_is_counted_and_not_posted_again(
+    plane: ControlPlane, registry: Registry, http: KubernetesClient
+) -> None:
+    """Finding R21."""
+    now = [NOON]
+    registries = KubernetesRegistryStatusApi(http, EventRecorder(http, lambda: now[0], "operator-0"), LEASE)
+
+    async def post(message: str, minutes: int) -> list[tuple[str, int]]:
+        now[0] = NOON + timedelta(minutes=minutes)
+        await registries.post_event(identity(registry), "Warning", "CacheUnreachable", message)
+        shown = json.loads(plane.kubectl("get", "events", "-n", registry.namespace, "-o", "json"))
+        ours = [item for item in shown["items"] if item["involvedObject"]["name"] == registry.name]
+        return sorted((item["message"], item["count"]) for item in ours if item["reason"] == "CacheUnreachable")
+
+    assert await post("down", 0) == [("down", 1)]
+    assert await post("down", 1) == [("down", 2)]
+    assert await post("refused", 2) == [("down", 2), ("refused", 1)]
+    assert await post("down", 3) == [("down", 3), ("refused", 1)]
+    plane.kubectl("delete", "events", "--all", "-n", registry.namespace)
+    assert await post("down", 4) == [("down", 1)]
+    assert await post("down", 70) == [("down", 1), ("down", 1)]
 
 
 async def test_an_event_outside_of_the_namespace_names_the_registry(

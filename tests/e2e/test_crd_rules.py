@@ -167,6 +167,17 @@ def test_the_storage_location_is_immutable(make_registry: MakeRegistry) -> None:
     assert registry.read()["spec"]["storage"]["swift"]["authURL"] == "https://localhost:2/auth/v1.0"
 
 
+def test_the_database_of_a_release_cannot_be_removed(make_registry: MakeRegistry) -> None:
+    """Finding D2."""
+    registry = make_registry("rules-database")
+    release = merged(SUSPENDED, {"release": {"version": "1.19.1"}})
+    registry.apply(merged(release, {"database": DATABASE}))
+    assert "`database` cannot be removed: the chart would start Harbor on an empty database" in refusal(
+        registry, release
+    )
+    registry.apply(merged(release, {"database": {**DATABASE, "host": "moved"}}))
+
+
 def test_a_release_cannot_be_renamed(make_registry: MakeRegistry) -> None:
     registry = make_registry("rules-release")
     release = merged(SUSPENDED, {"release": {"version": "1.19.1"}})

@@ -37,6 +37,7 @@ class FakeHelm(Helm):
         self.kube = kube
         self.started: list[str] = []
         self.missing_charts: set[str] = set()
+        self.queued = False
         self._clock = clock
         self._runs: dict[Key, _Run] = {}
         self._results: dict[Key, RunResult] = {}
@@ -54,7 +55,7 @@ class FakeHelm(Helm):
     @override
     def running(self, namespace: str, name: str) -> Progress | None:
         run = self._runs.get((namespace, name))
-        return Progress(run.started_at, run.digest) if run else None
+        return Progress(run.started_at, run.digest, queued=self.queued) if run else None
 
     @override
     def result(self, namespace: str, name: str) -> RunResult | None:
@@ -116,6 +117,7 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
         "chart_version": desired.version,
         "config": unwrap_secrets(desired.values),
         "description": "",
+        "manifest": "",
         "last_deployed": now.isoformat().replace("+00:00", ".123456789Z"),
         **changes,
     }
@@ -131,6 +133,6 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
         },
         "chart": {"metadata": {"name": "harbor", "version": facts["chart_version"], "appVersion": "2.15.1"}},
         "config": facts["config"],
-        "manifest": "",
+        "manifest": facts["manifest"],
     }
     return base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0)).decode()

@@ -73,6 +73,7 @@ class FakePostgres:
     roles: dict[str, FakeRole] = field(default_factory=dict)
     databases: dict[str, ObservedDatabase] = field(default_factory=dict)
     closed_schemas: set[str] = field(default_factory=set)
+    harbor_databases: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     down: bool = False
     locked: bool = False
@@ -107,6 +108,10 @@ class FakePostgres:
         may_create = found is not None and found.owner == login.username and database not in self.closed_schemas
         content = self.contents.get(database, ObservedLogin(LoginResult.ACCEPTED))
         return replace(content, may_create=may_create, server_version=self.version)
+
+    async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
+        self._answer()
+        return database in self.harbor_databases
 
     def _answer(self) -> None:
         if self.down:

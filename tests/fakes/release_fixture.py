@@ -13,6 +13,7 @@ from harbor_operator.plan.release import plan_release
 from harbor_operator.steps.release import ReleaseStep
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
+from tests.fakes.postgres import FakePostgres
 from tests.fakes.release import CACHE_PASSWORD, DATABASE_PASSWORD, NAMESPACE, STORAGE_PASSWORD, generator, registry
 
 READY = [Workload("Deployment", "cr-harbor-core", 1, 1, 1, observed=True)]
@@ -28,7 +29,8 @@ class ReleaseFixture:
         self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
         self.kube = FakeKube()
         self.helm = FakeHelm(self.kube, lambda: self.now)
-        self.step = ReleaseStep(self.kube, self.helm, generator(), lambda: self.now)
+        self.postgres = FakePostgres()
+        self.step = ReleaseStep(self.kube, self.postgres, self.helm, generator(), lambda: self.now)
         self.registry = registry()
         self.kube.put(NAMESPACE, "redis", {"password": CACHE_PASSWORD})
         self.kube.put(NAMESPACE, "swift", {"username": "harbor:registry", "password": STORAGE_PASSWORD})

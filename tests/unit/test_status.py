@@ -131,14 +131,35 @@ def test_warnings_of_outcomes_are_in_the_status() -> None:
     assert status["warnings"] == [{"code": "SwiftSunset", "message": "Swift support ends"}]
 
 
-def test_an_event_for_each_flip_and_nothing_else() -> None:
+def test_one_event_for_each_cause_and_one_for_its_end() -> None:
+    """Finding R21."""
     healthy = render({}, HAPPY, 1, NOON)
-    broken = render(healthy, everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED")), 1, LATER)
+    waiting = Unknown(Reason.WAITING_FOR_DEPENDENCY, "waits for CacheReady")
+    outcomes = everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED"), release=waiting)
+    broken = render(healthy, outcomes, 1, LATER)
     posted = events(healthy, broken)
-    assert [(event.type, event.reason) for event in posted] == [("Warning", "CacheIsCluster")] * 2
+    assert [(event.type, event.reason) for event in posted] == [("Warning", "CacheIsCluster")]
     assert "MOVED" in posted[0].message
     healed = events(broken, render(broken, HAPPY, 1, LATER))
-    assert [event.type for event in healed] == ["Normal", "Normal"]
+    assert [(event.type, event.message) for event in healed] == [("Normal", "CacheReady: it is there")]
+
+
+def test_ready_has_an_event_when_no_other_condition_explains_it() -> None:
+    """Finding R21."""
+    healthy = render({}, HAPPY, 1, NOON)
+    invalid = render_invalid(healthy, "`spec.storage`: give exactly one", 2, NOON)
+    assert [(event.type, event.reason) for event in events(healthy, invalid)] == [("Warning", "InvalidSpec")]
+    assert [event.type for event in events(invalid, render(invalid, HAPPY, 3, LATER))] == ["Normal"]
+
+
+def test_a_problem_behind_another_has_its_event_once_it_is_observed() -> None:
+    """Finding R21."""
+    waiting = Unknown(Reason.WAITING_FOR_DEPENDENCY, "waits for CacheReady")
+    blocked = everything(Done("ok"), cache=Blocked(Reason.CACHE_IS_CLUSTER, "MOVED"), release=waiting)
+    before = render(render({}, HAPPY, 1, NOON), blocked, 1, NOON)
+    failed = everything(Done("ok"), release=Pending(Reason.RELEASE_FAILED, "no luck"))
+    posted = events(before, render(before, failed, 1, LATER))
+    assert [(event.type, event.reason) for event in posted] == [("Normal", "Converged"), ("Warning", "ReleaseFailed")]
 
 
 def test_an_event_for_each_new_kind_of_warning() -> None:

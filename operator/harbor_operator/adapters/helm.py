@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from harbor_operator.adapters.anonymous_file import anonymous_file, inherited_path
 from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.adapters.helm_slots import HelmSlots
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.process_output import read_tail, redacted_tail
 from harbor_operator.adapters.release_kubeconfig import release_kubeconfig
@@ -51,7 +52,7 @@ class HelmSettings:
     connection: ClusterConnection
     chart_sources: ChartSources
     charts_dir: Path | None = None
-    parallel: int = 2
+    slots: int = 4
     grace_seconds: float = 30.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ class HelmSettings:
 class _Run:
     digest: str
     started_at: datetime
+    queued: bool = False
     task: asyncio.Task[None] | None = None
     child: asyncio.subprocess.Process | None = None
 
@@ -94,7 +96,7 @@ class SubprocessHelm(Helm):
         self._program = shutil.which(settings.program) or settings.program  # Helm does not inherit our PATH
         self._clock = clock
         self._on_finished = on_finished
-        self._slots = asyncio.Semaphore(settings.parallel)
+        self._slots = HelmSlots(settings.slots)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._results: dict[tuple[str, str], RunResult] = {}
         self._closing = False
@@ -127,7 +129,7 @@ class SubprocessHelm(Helm):
     @override
     def running(self, namespace: str, name: str) -> Progress | None:
         run = self._runs.get((namespace, name))
-        return Progress(run.started_at, run.digest) if run else None
+        return Progress(run.started_at, run.digest, queued=run.queued) if run else None
 
     @override
     def result(self, namespace: str, name: str) -> RunResult | None:
@@ -148,7 +150,7 @@ class SubprocessHelm(Helm):
     async def _start(self, job: _Job) -> None:
         if job.key in self._runs or self._closing:
             return
-        run = _Run(job.digest, self._clock())
+        run = _Run(job.digest, self._clock(), self._slots.is_busy(job.key[0]))
         self._runs[job.key] = run  # before the first await, so that a second start finds it
         try:
             token = await self._issue_token(job)
@@ -164,12 +166,13 @@ class SubprocessHelm(Helm):
 
     async def _supervise(self, job: _Job, run: _Run, token: SecretStr) -> None:
         succeeded, message = False, "the run was stopped"
-        queued = self._slots.locked()
+        run.queued = self._slots.is_busy(job.key[0])
         try:
-            async with self._slots:
+            async with self._slots.hold(job.key[0]):
                 if not self._closing:
                     # A run can wait for hours, and the first token can expire meanwhile.
-                    token = await self._issue_token(job) if queued else token
+                    token = await self._issue_token(job) if run.queued else token
+                    run.queued, run.started_at = False, self._clock()
                     succeeded, message = await self._run(job, run, token)
         except (Refused, Unavailable) as error:
             message = str(error)

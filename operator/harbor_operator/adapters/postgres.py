@@ -19,7 +19,13 @@ from typing_extensions import override
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, relay_error, statement_error
-from harbor_operator.adapters.postgres_queries import read_admin, read_databases, read_login, read_role
+from harbor_operator.adapters.postgres_queries import (
+    HAS_HARBOR_TABLES,
+    read_admin,
+    read_databases,
+    read_login,
+    read_role,
+)
 from harbor_operator.adapters.postgres_relay import Relay, relayed
 from harbor_operator.adapters.postgres_statements import (
     create_database,
@@ -96,6 +102,14 @@ class PsycopgPostgres(Postgres):
                     return ObservedLogin(LoginResult.REFUSED, error_message=str(refusal))
                 case _:
                     raise
+
+    @override
+    async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
+        async with _connected(server, login, database) as connection:
+            with _map_errors(server, login):
+                async with _transaction(connection):
+                    row = await (await connection.execute(HAS_HARBOR_TABLES)).fetchone()
+        return bool(row and row[0])
 
 
 class _PsycopgSession(PostgresSession):

@@ -46,6 +46,11 @@ SELECT version, dirty, EXISTS (
 FROM public.schema_migrations LIMIT 1
 """
 
+# Every version of Harbor since 1.5 creates both in its first start.
+HAS_HARBOR_TABLES = (
+    "SELECT to_regclass('public.harbor_user') IS NOT NULL OR to_regclass('public.schema_migrations') IS NOT NULL"
+)
+
 _ADMIN = """
 SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, current_setting('max_connections')::int
 FROM pg_roles WHERE rolname = current_user

@@ -35,6 +35,12 @@ class CaRef(SecretRef):
     key: str = Field(default="ca.crt", description="Key of the Secret whose value is the PEM bundle.")
 
 
+class SecretKeyRef(SecretRef):
+    """Reference to a key of a Secret with the key that encrypts the credentials in Harbor's database."""
+
+    key: str = Field(default="secretKey", description="Key of the Secret whose value has 16 characters.")
+
+
 class PasswordRef(SecretRef):
     """Reference to a key of a Secret with a password."""
 

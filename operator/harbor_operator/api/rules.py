@@ -99,5 +99,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(oldSelf.storage) || has(self.storage)",
             "`storage` cannot be removed: the chart would start Harbor on an empty volume",
         ),
+        Rule(
+            "!has(oldSelf.database) || has(self.database) || !has(self.release)",
+            "`database` cannot be removed: the chart would start Harbor on an empty database",
+        ),
     ),
 }

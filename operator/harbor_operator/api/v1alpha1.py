@@ -12,7 +12,15 @@ from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
 from harbor_operator.api.backends import Cache, Database, Storage
-from harbor_operator.api.base import CaRef, CredentialsRef, ExcludePattern, Model, ObjectName, PasswordRef
+from harbor_operator.api.base import (
+    CaRef,
+    CredentialsRef,
+    ExcludePattern,
+    Model,
+    ObjectName,
+    PasswordRef,
+    SecretKeyRef,
+)
 from harbor_operator.api.chart_source import ChartReference, ChartRepository
 from harbor_operator.api.image_hosts import ImageHosts
 
@@ -82,7 +90,14 @@ class Release(Model):
         default_factory=dict, description="Chart values; unknown keys, and other values for owned keys, are refused."
     )
     values_from: list[ValuesFrom] = Field(default_factory=list, description="More values; `values` overrides them.")
-    timeout_seconds: int = Field(default=600, ge=30, le=7200, description="Maximum seconds of one Helm run.")
+    secret_key_ref: SecretKeyRef | None = Field(
+        default=None,
+        description="Key of an earlier Harbor, which encrypts the credentials in its database; needed for a database "
+        "that already contains tables of Harbor. Absent = the operator generates the key.",
+    )
+    timeout_seconds: int = Field(
+        default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
+    )
 
 
 class Expose(Model):
@@ -256,6 +271,7 @@ class PreviousStatus(Model):
     admission_policy: str = Field(default="", description="Policy that may have to be removed.")
     robot: str | None = Field(default=None, description="Reported while Harbor is unreachable, as is `rotated_at`.")
     rotated_at: datetime | None = None
+    release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
@@ -274,6 +290,7 @@ class PreviousStatus(Model):
             admission_policy=injected.get("admissionPolicy", ""),
             robot=injected.get("robot"),
             rotated_at=injected.get("rotatedAt"),
+            release_revision=status.get("releaseRevision"),
             reachable=statuses.get("RegistryReachable") == "True",
         )
 

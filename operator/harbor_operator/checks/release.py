@@ -92,6 +92,15 @@ def foreign_release(name: str, namespace: str) -> Blocked:
     )
 
 
+def unreadable_release(secret: str) -> Blocked:
+    """Returns the refusal to go on with a release Secret that is not in Helm's format."""
+    return Blocked(
+        Reason.SECRET_INVALID,
+        f"Secret '{secret}' is not a release that Helm wrote: restore it from a backup, or delete it so that the"
+        " revision before it counts",
+    )
+
+
 def repeated_upgrade(name: str, count: int, path: str) -> Blocked:
     """Returns the end of upgrades that succeed without making the release what the spec says."""
     where = f" at `{path}`" if path else ""

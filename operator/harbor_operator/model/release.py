@@ -19,10 +19,11 @@ from harbor_operator.model.outcomes import Facts
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A Helm run that has not ended, and when it was requested."""
+    """A Helm run that has not ended, and since when it runs or, if `queued`, waits for other runs."""
 
     since: datetime
     digest: str
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,10 @@ class ReleaseLogin:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSecrets:
-    """What the Secrets that Harbor reads contain, as read in this pass."""
+    """What the Secrets that Harbor reads contain, as read in this pass.
+
+    `release_name` is the release for which `generated` was generated; empty if the Secret does not say it.
+    """
 
     generated: Mapping[str, SecretStr]
     admin_password: SecretStr
@@ -159,6 +163,7 @@ class ReleaseSecrets:
     storage_login: ReleaseLogin | None = None
     ca_bundle: str = ""
     user_values: tuple[UserValues, ...] = field(default=())
+    release_name: str = ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

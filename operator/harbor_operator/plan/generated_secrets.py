@@ -30,6 +30,9 @@ _LENGTHS = {
 CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX = "0", "1", "2", "5"
 SWIFT_PASSWORD_KEY = "REGISTRY_STORAGE_SWIFT_PASSWORD"
 CA_KEY = "ca.crt"
+RELEASE_NAME_KEY = "RELEASE_NAME"
+"""Key beside the generated secrets: the Helm release that they, and the chart's volumes, belong to."""
+
 _MIN_REDACTED_LENGTH = 4
 
 

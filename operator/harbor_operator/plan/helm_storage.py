@@ -11,14 +11,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import yaml
 from pydantic import SecretStr
 
 from harbor_operator.model.release import Revision, StoredRelease
 from harbor_operator.plan import names
+from harbor_operator.plan.values.parsing import LOADER
 
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 """Limit of a decompressed payload; a release of Harbor has about one MiB."""
 
+RESOURCE_POLICY = "helm.sh/resource-policy"
+
+_DOCUMENT_START = re.compile(r"^(?=---)", re.MULTILINE)
+_VOLUME_CLAIM = re.compile(r"^kind:\s*[\"']?PersistentVolumeClaim\b", re.MULTILINE)
 _NAME = re.compile(r"sh\.helm\.release\.v1\..+\.v(\d+)")
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
@@ -31,6 +37,11 @@ def release_selector(name: str) -> str:
 def current_selector(name: str) -> str:
     """Returns the label selector of the revisions that are not superseded: a pass reads one of 100 KB, not ten."""
     return f"{release_selector(name)},status!=superseded"
+
+
+def owned_selector(owner: Mapping[str, str]) -> str:
+    """Returns the label selector of the current revisions of every release with these owner labels."""
+    return ",".join(["owner=helm", *(f"{key}={value}" for key, value in owner.items()), "status!=superseded"])
 
 
 def workload_selector(name: str) -> str:
@@ -78,8 +89,48 @@ def unlock_patch(payload: SecretStr) -> dict[str, Any]:
     release = _decode(payload.get_secret_value())
     note = "marked as failed: the Helm run that held the lock is gone"
     release["info"] = {**release.get("info", {}), "status": "failed", "description": note}
+    return {"metadata": {"labels": {"status": "failed"}}, "data": {"release": _encode(release)}}
+
+
+def volume_policy_patch(payload: SecretStr, *, keep: bool) -> dict[str, Any] | None:
+    """Returns the patch after which `helm uninstall` keeps, or deletes, the release's volumes; None if it does already.
+
+    KeyError, TypeError or ValueError if the payload is not Helm's.
+    Helm reads the annotation `helm.sh/resource-policy` in the manifest of the release, not in the live object.
+    """
+    release = _decode(payload.get_secret_value())
+    manifest = str(release.get("manifest", ""))
+    changed = "".join(_with_policy(document, keep=keep) for document in _DOCUMENT_START.split(manifest))
+    if changed == manifest:
+        return None
+    return {"data": {"release": _encode({**release, "manifest": changed})}}
+
+
+def _with_policy(document: str, *, keep: bool) -> str:
+    """Returns a document of a manifest; unchanged if it is no volume claim or has the annotation as it must be."""
+    if not _VOLUME_CLAIM.search(document):
+        return document
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(document, Loader=LOADER)):
+            raise ValueError("a volume claim of the release has YAML aliases, which could expand without a bound")
+        claim = yaml.load(document, Loader=LOADER)  # noqa: S506 - a safe loader
+    except yaml.YAMLError as error:
+        raise ValueError("a volume claim of the release is not YAML") from error
+    metadata = claim["metadata"]
+    if not isinstance(metadata, dict):
+        raise TypeError("a volume claim of the release has no metadata")
+    annotations = dict(metadata.get("annotations") or {})
+    if (annotations.get(RESOURCE_POLICY) == "keep") is keep:
+        return document
+    annotations.pop(RESOURCE_POLICY, None)
+    metadata["annotations"] = annotations | ({RESOURCE_POLICY: "keep"} if keep else {})
+    return f"---\n{json.dumps(claim)}\n"
+
+
+def _encode(release: Mapping[str, Any]) -> str:
+    """Returns the release as the API server takes it: Helm's base64 of gzip in the base64 of a Secret."""
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
-    return {"metadata": {"labels": {"status": "failed"}}, "data": {"release": base64.b64encode(packed).decode()}}
+    return base64.b64encode(packed).decode()
 
 
 def _decode(payload: str) -> dict[str, Any]:

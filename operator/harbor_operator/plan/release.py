@@ -24,6 +24,7 @@ from harbor_operator.checks.release import (
     foreign_release,
     unknown_chart,
 )
+from harbor_operator.checks.release_data import check_object_names, check_volumes
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     Action,
@@ -104,8 +105,12 @@ def check_change(state: ReleaseState, observed: ObservedRelease, desired: Desire
             return foreign_release(desired.name, desired.namespace)
         case Action.INSTALL | Action.UPGRADE | Action.RETRY if observed.has_been_deployed and observed.stored:
             stored = observed.stored
-            return check_upgrade(stored.chart_version, desired.version) or check_storage_type(
-                storage_type(stored.config), storage_type(desired.values)
+            values = unwrap_secrets(desired.values)
+            return (
+                check_upgrade(stored.chart_version, desired.version)
+                or check_storage_type(storage_type(stored.config), storage_type(values))
+                or check_object_names(stored.config, values)
+                or check_volumes(stored.config, values)
             )
         case _:
             return None

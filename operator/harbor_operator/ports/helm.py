@@ -8,7 +8,7 @@ from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 
 
 class Helm(Protocol):
-    """Runs Helm in the background, at most one run per release; every call returns at once.
+    """Runs Helm in the background, at most one run per release and namespace; every call returns at once.
 
     A run acts as the service account of the release and has no right of the operator. `start_*` raises
     Refused(RELEASE_SERVICE_ACCOUNT_MISSING) or Refused(RIGHTS_MISSING) when the operator gets no credential of that

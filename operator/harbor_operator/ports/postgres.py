@@ -49,3 +49,7 @@ class Postgres(Protocol):
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         """Logs in as Harbor will and returns the result, also that of a rejected login. Changes nothing."""
         ...
+
+    async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
+        """Returns whether the database contains tables of Harbor: one runs on it, or ran. Changes nothing."""
+        ...

@@ -12,11 +12,18 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
-from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
+from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade, unreadable_release
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
-from harbor_operator.model.kubernetes import StoredSecret, Workload
+from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS, describe_workloads, late_workloads
+from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
-from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
+from harbor_operator.model.release import (
+    Action,
+    DesiredRelease,
+    ObservedRelease,
+    SecretGenerator,
+    StoredRelease,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import (
@@ -40,15 +47,18 @@ from harbor_operator.plan.release import (
 )
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
+from harbor_operator.steps.release_guard import ReleaseGuard
+from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
+from harbor_operator.steps.release_volumes import apply_volume_policy
 
 REQUEUE_SECONDS = 3.0
 UNLOCKED_REQUEUE_SECONDS = 0.5
 MAX_LOCKED_REQUEUE_SECONDS = 10.0
 DEFAULT_UNINSTALL_SECONDS = 300
-MAX_LISTED_WORKLOADS = 5
 
 
 class ReleaseStep:
@@ -58,9 +68,15 @@ class ReleaseStep:
     depends_on = (ConditionType.DATABASE, ConditionType.CACHE, ConditionType.STORAGE)
 
     def __init__(
-        self, kube: NamespaceResources, helm: Helm, generator: SecretGenerator, clock: Callable[[], datetime]
+        self,
+        kube: NamespaceResources,
+        postgres: Postgres,
+        helm: Helm,
+        generator: SecretGenerator,
+        clock: Callable[[], datetime],
     ) -> None:
         self._kube = kube
+        self._guard = ReleaseGuard(kube, postgres)
         self._helm = helm
         self._release_secrets = ReleaseSecretStore(kube, generator)
         self._clock = clock
@@ -87,12 +103,12 @@ class ReleaseStep:
         namespace, name = registry.metadata.namespace, names.release(registry)
         if registry.spec.deletion_policy.release is DeletionPolicy.RETAIN:
             return Done(f"Helm release '{name}' is retained: `spec.deletionPolicy.release` is 'Retain'")
-        if self._helm.running(namespace, name):
-            return Pending(
-                Reason.RELEASE_UNINSTALLING, f"a Helm run on release '{name}' is in progress", REQUEUE_SECONDS
-            )
+        if running := self._helm.running(namespace, name):
+            return Pending(Reason.RELEASE_UNINSTALLING, describe_run(name, running), REQUEUE_SECONDS)
         observed = await self._observe(registry, release_selector(name))
         if observed.revisions and observed.revisions[-1].belongs_to(names.owner_labels(registry)):
+            if observed.newest:
+                await apply_volume_policy(self._kube, registry, observed.newest)
             return await self._uninstall(registry, name)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:
@@ -101,7 +117,7 @@ class ReleaseStep:
         keep = registry.spec.deletion_policy.database is DeletionPolicy.RETAIN
         await self._release_secrets.remove(registry, keep_generated=keep)
         self._upgrades.pop(registry.metadata.uid, None)
-        return Done(_deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
+        return Done(deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
 
     async def _running(self, registry: HarborRegistry) -> Pending | None:
         name = names.release(registry)
@@ -109,8 +125,7 @@ class ReleaseStep:
         if progress is None:
             return None
         observed = await self._observe(registry)
-        message = f"a Helm run on release '{name}' is in progress since {_time(progress.since)}"
-        return Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
+        return Pending(_progress_reason(observed), describe_run(name, progress), REQUEUE_SECONDS, observed.facts)
 
     async def _observe(self, registry: HarborRegistry, selector: str = "") -> ObservedRelease:
         namespace, name = registry.metadata.namespace, names.release(registry)
@@ -135,7 +150,7 @@ class ReleaseStep:
         if isinstance(draft, Blocked):
             return draft
         state = determine_state(observed, draft, names.owner_labels(registry))
-        if blocked := check_change(state, observed, draft):
+        if blocked := check_change(state, observed, draft) or await self._guard.check(registry, draft, found, observed):
             return blocked
         secrets = await self._release_secrets.ensure(registry, found)
         return draft if secrets == found else plan_release(registry, release, secrets)
@@ -173,7 +188,10 @@ class ReleaseStep:
             return wait
         await self._helm.start_upgrade(desired)
         verb = "upgrades release" if observed.has_been_deployed else "installs release"
+        progress = self._helm.running(desired.namespace, desired.name)
         message = f"Helm {verb} '{desired.name}' with chart {desired.version}"
+        if progress and progress.queued:
+            message = describe_run(desired.name, progress)
         return Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
 
     def _retry_wait(self, desired: DesiredRelease, observed: ObservedRelease) -> Pending | None:
@@ -193,7 +211,7 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}:"
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {time_of_day(due)}:"
             f" {explain_failure(message)}",
             remaining,
             observed.facts,
@@ -207,8 +225,8 @@ class ReleaseStep:
         status = observed.revisions[-1].status
         if age <= timeout or newest is None:
             message = (
-                f"release '{desired.name}' is '{status}' since {_time(since)} by a Helm run that this operator did not"
-                f" start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
+                f"release '{desired.name}' is '{status}' since {time_of_day(since)} by a Helm run that this operator"
+                f" did not start; the lock is cleared after {timeout} s (`spec.release.timeoutSeconds`)"
             )
             return Pending(Reason.RELEASE_LOCKED, message, min(MAX_LOCKED_REQUEUE_SECONDS, timeout - age + 1))
         patch = await asyncio.to_thread(unlock_patch, newest.values["release"])
@@ -218,9 +236,10 @@ class ReleaseStep:
 
     async def _verify(self, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
         workloads = await self._kube.read_workloads(desired.namespace, workload_selector(desired.name))
-        late = [workload for workload in workloads if not workload.is_ready]
+        values = observed.stored.config if observed.stored else {}
+        late = late_workloads(workloads, values)
         if late or not workloads:
-            message = _describe_workloads(late, desired.name)
+            message = describe_workloads(late, values, desired.name)
             return Pending(Reason.WORKLOADS_NOT_READY, message, REQUEUE_SECONDS, observed.facts)
         facts = observed.facts
         return Done(
@@ -237,7 +256,7 @@ class ReleaseStep:
             remaining = (due - self._clock()).total_seconds()
             if remaining > 0:
                 why = explain_failure(last.message)
-                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {why}"
+                message = f"uninstalling Helm release '{name}' failed, next try at {time_of_day(due)}: {why}"
                 return Pending(failure_reason(last.message), message, remaining)
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
@@ -251,38 +270,8 @@ async def _read_stored(newest: StoredSecret) -> StoredRelease:
         # In a thread: any user who can write Secrets in the namespace controls the size of the payload.
         return await asyncio.to_thread(read_payload, newest.values["release"])
     except (KeyError, TypeError, ValueError) as error:
-        message = (
-            f"Secret '{newest.name}' is not a release that Helm wrote: restore it from a backup, or delete it so that"
-            " the revision before it counts"
-        )
-        raise BlockedError(Blocked(Reason.SECRET_INVALID, message)) from error
+        raise BlockedError(unreadable_release(newest.name)) from error
 
 
 def _progress_reason(observed: ObservedRelease) -> Reason:
     return Reason.RELEASE_UPGRADING if observed.has_been_deployed else Reason.RELEASE_INSTALLING
-
-
-def _time(moment: datetime | None) -> str:
-    """Returns a time of day; a duration would change the message, and so the status, in each pass."""
-    return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
-
-
-def _describe_workloads(late: list[Workload], name: str) -> str:
-    if not late:
-        return f"no Deployment or StatefulSet carries the label 'release={name}' yet"
-    listed = [
-        f"{workload.kind} '{workload.name}': {workload.ready} of {workload.desired} ready"
-        + (f" ({workload.failure})" if workload.failure else "")
-        for workload in late[:MAX_LISTED_WORKLOADS]
-    ]
-    more = len(late) - len(listed)
-    return "; ".join([*listed, f"and {more} more"] if more else listed)
-
-
-def _deletion_message(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:
-    name = names.release(registry)
-    what = f"Helm release '{name}' " + ("belongs to another owner and is retained" if foreign else "is gone")
-    if not keep:
-        return f"{what}; the Secrets created for it are gone"
-    generated = names.generated_secrets(registry)
-    return f"{what}; Secret '{generated}' and the admin password are retained: the database is unreadable without them"

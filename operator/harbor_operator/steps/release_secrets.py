@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
+from harbor_operator.checks.release_data import check_secret_key
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.release import ReleaseLogin, ReleaseSecrets, SecretGenerator, UserValues
+from harbor_operator.model.release import GeneratedSecret, ReleaseLogin, ReleaseSecrets, SecretGenerator, UserValues
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     PASSWORD_LENGTH,
+    RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
     ca_bundle,
     generate_secrets,
@@ -46,8 +49,16 @@ class ReleaseSecretStore:
         user_values = await self._read_user_values(registry, release)
         if isinstance(user_values, Blocked):
             return user_values
+        stored = await self._read_generated(registry)
+        imported = await self._read_secret_key(registry, release)
+        old_key = stored.get(GeneratedSecret.SECRET_KEY)
+        generated_name = names.generated_secrets(registry)
+        if blocked := check_secret_key(imported, old_key, "spec.release.secretKeyRef", generated_name):
+            return blocked
+        given = {str(GeneratedSecret.SECRET_KEY): imported} if imported else {}
         return ReleaseSecrets(
-            generated={**placeholders(), **await self._read_generated(registry)},
+            generated={**placeholders(), **given, **_without_release_name(stored)},
+            release_name=_release_name(stored),
             admin_password=await self._read_admin_password(registry),
             database_login=await self._read_database_login(registry),
             cache_password=await self._read_cache_password(registry),
@@ -58,9 +69,11 @@ class ReleaseSecretStore:
 
     async def ensure(self, registry: HarborRegistry, found: ReleaseSecrets) -> ReleaseSecrets:
         """Generates what is missing, writes the copies that differ, and returns what the Secrets contain now."""
+        stored = await self._ensure_generated(registry, found)
         secrets = replace(
             found,
-            generated=await self._ensure_generated(registry),
+            generated=_without_release_name(stored),
+            release_name=_release_name(stored),
             admin_password=await self._ensure_admin_password(registry, found),
         )
         for name, values in _copies(registry, secrets).items():
@@ -81,18 +94,24 @@ class ReleaseSecretStore:
         stored = await self._kube.read_secret(registry.metadata.namespace, names.generated_secrets(registry))
         return dict(stored.values) if stored and stored.belongs_to(names.owner_labels(registry)) else {}
 
-    async def _ensure_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
+    async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
         # Generated only if something is missing: a key pair costs a tenth of a second on the event loop.
-        if has_all_generated(kept):
+        if has_all_generated(kept) and RELEASE_NAME_KEY in kept:
             return kept
+        known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
+        release_name = {RELEASE_NAME_KEY: SecretStr(names.release(registry))}
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.generated_secrets(registry),
-            lambda: generate_secrets(self._generator, kept),
+            lambda: generate_secrets(self._generator, known) | release_name,
             names.owner_labels(registry),
         )
         return dict(stored.values)
+
+    async def _read_secret_key(self, registry: HarborRegistry, release: Release) -> SecretStr | None:
+        ref = release.secret_key_ref
+        return await self._read_key(registry, ref, ref.key, "spec.release.secretKeyRef") if ref else None
 
     async def _read_admin_password(self, registry: HarborRegistry) -> SecretStr:
         given = registry.spec.admin_password_secret_ref
@@ -179,6 +198,14 @@ class ReleaseSecretStore:
     async def _read_key(self, registry: HarborRegistry, ref: SecretRef, key: str, field: str) -> SecretStr:
         (value,) = await read_values(self._kube, registry, ref, field, [key])
         return value
+
+
+def _without_release_name(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    return {key: value for key, value in stored.items() if key != RELEASE_NAME_KEY}
+
+
+def _release_name(stored: Mapping[str, SecretStr]) -> str:
+    return stored[RELEASE_NAME_KEY].get_secret_value() if RELEASE_NAME_KEY in stored else ""
 
 
 def _copies(registry: HarborRegistry, secrets: ReleaseSecrets) -> dict[str, dict[str, SecretStr]]:

@@ -7,10 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from harbor_operator.model.release import DesiredRelease, Revision, StoredRelease
-from harbor_operator.plan.helm_storage import MAX_PAYLOAD_BYTES, read_payload, read_revisions, unlock_patch
+from harbor_operator.plan.helm_storage import (
+    MAX_PAYLOAD_BYTES,
+    read_payload,
+    read_revisions,
+    unlock_patch,
+    volume_policy_patch,
+)
 from harbor_operator.plan.release import plan_release, unwrap_secrets
 from tests.fakes.helm import release_payload
 from tests.fakes.release import registry, release_secrets
@@ -83,3 +90,46 @@ def test_a_large_payload_within_the_limit_is_read() -> None:
 def test_a_deeply_nested_payload_is_refused() -> None:
     with pytest.raises(ValueError, match="not a release"):
         read_payload(packed(b"[" * 100_000))
+
+
+SERVICE = "---\n# Source: harbor/templates/svc.yaml\nkind: Service\nmetadata: {name: PersistentVolumeClaim}\n"
+CLAIM = """---
+# Source: harbor/templates/registry/registry-pvc.yaml
+kind: PersistentVolumeClaim
+apiVersion: v1
+metadata:
+  name: cr-harbor-registry
+  annotations:
+    other: "yes"
+"""
+KEPT_CLAIM = f"{CLAIM}    helm.sh/resource-policy: keep\n"
+
+
+def manifest_of(manifest: str) -> SecretStr:
+    return SecretStr(release_payload(DESIRED, "deployed", NOON, 1, manifest=manifest))
+
+
+@pytest.mark.parametrize(("claim", "keep"), [(CLAIM, True), (KEPT_CLAIM, False)])
+def test_a_changed_policy_is_written_into_the_volume_claims_only(claim: str, keep: bool) -> None:
+    """Finding D3."""
+    patch = volume_policy_patch(manifest_of(SERVICE + claim + SERVICE), keep=keep)
+    assert patch
+    release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(patch["data"]["release"]))))
+    assert release["manifest"].startswith(f"{SERVICE}---\n")
+    assert release["manifest"].endswith(f"\n{SERVICE}")
+    written = list(yaml.safe_load_all(release["manifest"]))[1]
+    expected: dict[str, Any] = yaml.safe_load(KEPT_CLAIM if keep else CLAIM)
+    assert written == expected
+    assert read_payload(SecretStr(base64.b64decode(patch["data"]["release"]).decode())).chart_version == "1.19.1"
+
+
+@pytest.mark.parametrize(("manifest", "keep"), [(CLAIM, False), (KEPT_CLAIM, True), (SERVICE, True), ("", True)])
+def test_a_manifest_with_the_right_policy_stays(manifest: str, keep: bool) -> None:
+    """Finding D3."""
+    assert volume_policy_patch(manifest_of(SERVICE + manifest), keep=keep) is None
+
+
+@pytest.mark.parametrize("metadata", ["x", "[", "{a: &a [1], b: *a}"])
+def test_a_volume_claim_that_helm_did_not_write_is_refused(metadata: str) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        volume_policy_patch(manifest_of(f"---\nkind: PersistentVolumeClaim\nmetadata: {metadata}\n"), keep=True)

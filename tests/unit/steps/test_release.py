@@ -118,7 +118,7 @@ async def test_failures_are_remembered_across_a_restart(cr: ReleaseFixture) -> N
         await cr.reconcile()
     cr.finish(f"Error: UPGRADE FAILED: no luck with {STORAGE_PASSWORD}")
     cr.helm = FakeHelm(cr.kube, lambda: cr.now)
-    cr.step = ReleaseStep(cr.kube, cr.helm, generator(), lambda: cr.now)
+    cr.step = ReleaseStep(cr.kube, cr.postgres, cr.helm, generator(), lambda: cr.now)
     outcome = await cr.reconcile()
     assert isinstance(outcome, Pending)
     assert outcome.requeue_after == pytest.approx(40, abs=1)
@@ -259,6 +259,29 @@ async def test_unreadable_release_is_named(cr: ReleaseFixture) -> None:
     cr.kube.put(NAMESPACE, "sh.helm.release.v1.cr.v1", {"release": "hush"}, labels)
     with pytest.raises(Refused, match=r"'sh\.helm\.release\.v1\.cr\.v1'"):
         await cr.reconcile()
+
+
+async def test_a_queued_run_is_reported_as_queued(cr: ReleaseFixture) -> None:
+    """Finding R13."""
+    cr.helm.queued = True
+    for _ in range(2):
+        outcome = await cr.reconcile()
+        assert outcome.reason is Reason.RELEASE_INSTALLING
+        assert "is queued since 12:00:00 UTC" in outcome.message
+    assert "is queued" in (await cr.teardown()).message
+    cr.helm.queued = False
+    assert "is in progress since" in (await cr.reconcile()).message
+
+
+async def test_a_workload_scaled_to_0_is_not_counted_as_ready(cr: ReleaseFixture) -> None:
+    """Finding R20."""
+    await cr.deployed()
+    stopped = Workload("Deployment", "cr-harbor-core", 0, 0, 0, observed=True)
+    cr.workloads(stopped, Workload("Deployment", "cr-harbor-portal", 1, 1, 1, observed=True))
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Pending)
+    assert outcome.reason is Reason.WORKLOADS_NOT_READY
+    assert "'cr-harbor-core' is scaled to 0" in outcome.message
 
 
 async def test_many_late_workloads_are_summed_up(cr: ReleaseFixture) -> None:

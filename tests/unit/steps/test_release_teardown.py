@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.outcomes import Done, Pending
+from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.fakes.release_fixture import ReleaseFixture, torn_down
 
@@ -74,3 +77,29 @@ async def test_teardown_waits_until_the_workloads_are_gone(cr: ReleaseFixture) -
     assert "'cr-harbor-core'" in outcome.message
     cr.workloads()
     assert isinstance(await cr.teardown(), Done)
+
+
+CLAIM = "---\nkind: PersistentVolumeClaim\nmetadata: {name: cr-harbor-registry}\n"
+REVISION = "sh.helm.release.v1.cr.v1"
+
+
+@pytest.mark.parametrize("policy", list(DeletionPolicy))
+async def test_the_policy_at_the_deletion_decides_about_the_volume(cr: ReleaseFixture, policy: DeletionPolicy) -> None:
+    """Finding D3: the manifest of the last Helm run says Delete."""
+    spec: dict[str, Any] = {"storage": {"filesystem": {"size": "1Gi"}}}
+    cr.spec(**spec, deletionPolicy={"storage": "Delete"})
+    cr.helm.write_revision(await cr.desired(), "deployed", manifest=CLAIM)
+    cr.spec(**spec, deletionPolicy={"storage": str(policy)})
+    cr.kube.writes.clear()
+    await cr.teardown()
+    assert cr.helm.started == ["uninstall intra/cr"]
+    assert cr.kube.writes == ([f"patch intra/{REVISION}"] if policy is DeletionPolicy.RETAIN else [])
+
+
+async def test_a_volume_claim_that_is_not_readable_stops_the_uninstallation(cr: ReleaseFixture) -> None:
+    """Finding D3."""
+    cr.spec(storage={"filesystem": {"size": "1Gi"}})
+    cr.helm.write_revision(await cr.desired(), "deployed", manifest="---\nkind: PersistentVolumeClaim\n")
+    with pytest.raises(Refused, match=REVISION):
+        await cr.teardown()
+    assert cr.helm.started == []

@@ -116,7 +116,7 @@ class PipelineFixture:
             DatabaseStep(kube, self.postgres, password),
             CacheStep(kube, redis),
             StorageStep(kube, store, rgw, password),
-            ReleaseStep(kube, self.helm, generator(), lambda: self.now),
+            ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
             ConfigurationStep(kube, harbor),
             PullSecretsStep(

@@ -33,7 +33,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.WORKLOADS_NOT_READY: Problem(
         "The release is deployed and its pods are not ready.",
-        "Pods are starting, or they fail on images, volumes or a server that they cannot reach.",
+        "Pods are starting, they fail on images, volumes or a server that they cannot reach, or a workload was scaled "
+        "to 0 by hand.",
         "Run `kubectl -n NAMESPACE get pods -l release=RELEASE`, then describe the pod that is not ready.",
     ),
     Reason.CHART_UNAVAILABLE: Problem(
@@ -84,5 +85,27 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The storage type differs from the deployed one.",
         "An image that one storage driver wrote reads as 0 bytes through another driver.",
         "Set the old type again. To move the images, copy them to a new registry.",
+    ),
+    Reason.GENERATED_SECRETS_MISSING: Problem(
+        "Harbor ran before, and the key that encrypts its stored credentials is missing.",
+        "The Secret `hreg-NAME-pins` was deleted or damaged, or another installation of Harbor filled the database.",
+        "Restore that Secret with its labels from a backup, or put the old key into a Secret and name it in "
+        "`spec.release.secretKeyRef`. A running core pod has the key in the file `/etc/core/key`.",
+    ),
+    Reason.DATABASE_CHANGED: Problem(
+        "Harbor would start on an empty database instead of the one that it used.",
+        "`spec.database` names another server or database than the deployed release, and no table of Harbor is there.",
+        "Set the old server and name again. To move the database, set `spec.suspend` to true, restore a dump into the "
+        "new one, and set it to false: the operator goes on when it finds Harbor's tables.",
+    ),
+    Reason.RELEASE_NAME_CHANGED: Problem(
+        "Harbor would start beside its data, under another name.",
+        "The name of the release, `fullnameOverride` or `nameOverride` differs from the deployed one.",
+        "Set the old name again. For a Harbor of another name, create a new HarborRegistry.",
+    ),
+    Reason.VOLUME_CHANGED: Problem(
+        "Harbor would start on another volume, without its data.",
+        "A key of `persistence` in the values selects another volume than the deployed release, or none.",
+        "Set the old value again. To move the data, copy it into a new HarborRegistry.",
     ),
 }

@@ -16,7 +16,7 @@ MAX_VALUES_BYTES = 256 * 1024
 MAX_VALUES_DEPTH = 32
 
 # The C loader is about ten times as fast; libyaml may be missing where PyYAML was built from source.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_values(origin: str, text: str, *, secret: bool) -> UserValues | Blocked:
@@ -55,7 +55,7 @@ def _load(origin: str, text: str) -> Any:
     try:
         if blocked := _check_structure(origin, text):
             return blocked
-        tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are safe ones
+        tree = yaml.load(text, Loader=LOADER)  # noqa: S506 - both loaders are safe ones
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -72,7 +72,7 @@ def _check_structure(origin: str, text: str) -> Blocked | None:
     document, so that a few lines expand to gigabytes.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.AliasEvent):
             return _invalid(f"{origin} uses a YAML alias (`*name`): write the value out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.checks.release_data import (
+    check_object_names,
+    check_secret_key,
+    check_volumes,
+    database_location,
+    images_in_volume,
+)
+from harbor_operator.reasons import Reason
+
+EXTERNAL = {"type": "external", "external": {"host": "pg", "port": "5432", "coreDatabase": "registry"}}
+SWIFT = {"imageChartStorage": {"type": "swift"}}
+KEY = SecretStr("0123456789abcdef")
+
+
+def volume(name: str, **values: Any) -> dict[str, Any]:
+    return {"persistence": {"persistentVolumeClaim": {name: values}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "location", "in_volume"),
+    [
+        ({}, (), True),
+        ({"database": {"type": "internal"}, "persistence": {}}, (), True),
+        ({"database": EXTERNAL, "persistence": SWIFT}, ("pg", "5432", "registry"), False),
+    ],
+)
+def test_where_the_data_is(values: dict[str, Any], location: tuple[str, ...], in_volume: bool) -> None:
+    assert database_location(values) == location
+    assert images_in_volume(values) is in_volume
+
+
+def test_absent_and_empty_values_are_the_same() -> None:
+    assert check_object_names({"fullnameOverride": ""}, {}) is None
+    assert check_volumes(volume("registry", subPath=""), {}) is None
+
+
+def test_a_volume_that_nothing_uses_may_change() -> None:
+    outside = {"database": EXTERNAL, "persistence": {**SWIFT, **volume("database", subPath="x")["persistence"]}}
+    assert check_volumes({"database": EXTERNAL, "persistence": SWIFT}, outside) is None
+
+
+@pytest.mark.parametrize("name", ["database", "registry"])
+def test_a_volume_that_holds_data_must_not_change(name: str) -> None:
+    """Finding D2."""
+    blocked = check_volumes({}, volume(name, existingClaim="copy"))
+    assert blocked
+    assert blocked.reason is Reason.VOLUME_CHANGED
+    assert f"`persistence.persistentVolumeClaim.{name}.existingClaim`" in blocked.message
+
+
+@pytest.mark.parametrize(("given", "stored"), [(None, None), (KEY, None), (None, KEY), (KEY, KEY)])
+def test_a_fitting_key_is_accepted(given: SecretStr | None, stored: SecretStr | None) -> None:
+    assert check_secret_key(given, stored, "spec.release.secretKeyRef", "hreg-cr-pins") is None
