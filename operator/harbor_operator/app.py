@@ -18,6 +18,7 @@ import uvloop
 
 from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
+from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
@@ -119,7 +120,8 @@ class Operator:
         )
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         self.helm = SubprocessHelm(_helm_settings(settings), _now, wakeups.release_finished)
-        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now)
+        cluster = KubernetesClusterIdentity(client, settings.cluster_id)
+        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now, cluster)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:

@@ -18,6 +18,7 @@ from harbor_operator import status
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster_identity import ClusterIdentity
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
 from harbor_operator.steps import DegradedStep, Step, SuspendableStep
@@ -56,10 +57,17 @@ class _WrittenStatus:
 class Reconciler:
     """Runs passes; the caller makes sure that no two passes over one registry overlap."""
 
-    def __init__(self, steps: Sequence[Step], registries: RegistryStatusApi, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        registries: RegistryStatusApi,
+        clock: Callable[[], datetime],
+        cluster: ClusterIdentity,
+    ) -> None:
         self._steps = steps
         self._registries = registries
         self._clock = clock
+        self._cluster = cluster
         self._written: dict[str, _WrittenStatus] = {}
 
     async def reconcile(self, body: Body, failures: int = 0) -> ReconcileResult:
@@ -67,7 +75,9 @@ class Reconciler:
         generation = body["metadata"]["generation"]
         previous = self._previous(body)
         try:
-            registry = HarborRegistry.parse(body)
+            registry = HarborRegistry.parse(body, await self._cluster.read_cluster_id())
+        except (Unavailable, Refused) as error:
+            return await self._wait_for_identity(body, previous, error, failures)
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
             await self._write(body, previous, current)
@@ -89,7 +99,9 @@ class Reconciler:
     async def finalize(self, body: Body) -> str | None:
         """Runs the teardown of a deleted registry; returns what remains, or None when nothing does."""
         try:
-            registry = HarborRegistry.parse(body)
+            registry = HarborRegistry.parse(body, await self._cluster.read_cluster_id())
+        except (Unavailable, Refused) as error:
+            return f"the identity of the cluster is unknown: {error}"
         except ValidationError:
             # Without a valid spec nothing can be removed, and a finalizer that stays would block the deletion for good.
             log.warning("%s is deleted without a teardown: its spec is invalid", body["metadata"]["name"])
@@ -106,6 +118,20 @@ class Reconciler:
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
         await self._write(body, previous, current)
         return remaining
+
+    async def _wait_for_identity(
+        self, body: Body, previous: status.Status, error: Unavailable | Refused, failures: int
+    ) -> ReconcileResult:
+        """Ends a pass before its steps: names in Harbor and owners in the object store contain the identity."""
+        unknown = Unknown(error.reason, f"the identity of the cluster is unknown: {error}")
+        delay = min(_wait(unknown, SUSPENDED_RECHECK_SECONDS, failures), SUSPENDED_RECHECK_SECONDS)
+        if isinstance(error, Unavailable):
+            log.warning("%s: %s", body["metadata"]["name"], unknown.message)
+            return ReconcileResult(delay, previous, failed=True)
+        outcomes: Outcomes = {step.condition_type: unknown for step in self._steps}
+        current = status.render(previous, outcomes, body["metadata"]["generation"], self._clock())
+        await self._write(body, previous, current)
+        return ReconcileResult(delay, current, failed=True)
 
     def _previous(self, body: Body) -> status.Status:
         """Returns the status in the API server as far as it is known.

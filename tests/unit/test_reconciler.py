@@ -18,8 +18,10 @@ from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
 from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after, teardown_steps
 from harbor_operator.steps.outcomes import BlockedError
+from tests.fakes.cluster_identity import FakeClusterIdentity
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+CLUSTER = FakeClusterIdentity()
 BODY: dict[str, Any] = {
     "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4, "resourceVersion": "1"},
     "spec": {"externalURL": "https://cr.example.com"},
@@ -144,7 +146,7 @@ async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_i
 async def test_the_second_pass_writes_nothing() -> None:
     written = RecordedStatuses()
     reconciler = Reconciler(
-        [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON
+        [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON, CLUSTER
     )
     await reconciler.reconcile(BODY)
     await reconciler.reconcile(BODY)
@@ -153,7 +155,7 @@ async def test_the_second_pass_writes_nothing() -> None:
 
 async def test_a_status_that_was_not_written_is_written_by_the_next_pass() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     written.down = True
     await reconciler.reconcile(BODY)
     written.down = False
@@ -179,7 +181,7 @@ def remove(status: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [edit, remove, dict.clear])
 async def test_a_status_that_another_client_changed_is_written_again(change: Callable[[dict[str, Any]], None]) -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)
     body = written.body()
     change(body["status"])
@@ -190,7 +192,7 @@ async def test_a_status_that_another_client_changed_is_written_again(change: Cal
 
 async def test_a_watch_that_lags_behind_the_last_write_causes_no_write() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     written.version = 7
     body = copy.deepcopy(BODY)
     body["metadata"]["resourceVersion"] = "7"
@@ -201,7 +203,7 @@ async def test_a_watch_that_lags_behind_the_last_write_causes_no_write() -> None
 
 async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)
     body = written.body()
     foreign = {**body["status"]["conditions"][0], "type": "Audited"}
@@ -213,14 +215,14 @@ async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> N
 async def test_the_end_of_a_teardown_is_reported_in_an_event() -> None:
     written = RecordedStatuses()
     step = ScriptedStep(ConditionType.DATABASE, lambda: Done("database 'registry' is retained"), [])
-    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) is None
+    assert await Reconciler([step], written, lambda: NOON, CLUSTER).finalize(BODY) is None
     assert written.messages == ["teardown finished: DatabaseReady: database 'registry' is retained"]
 
 
 async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
     written = RecordedStatuses()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
-    await Reconciler([], written, lambda: NOON).reconcile(body)
+    await Reconciler([], written, lambda: NOON, CLUSTER).reconcile(body)
     ready = next(item for item in written.statuses[0]["conditions"] if item["type"] == "Ready")
     assert "`spec.cache.addresses.0`" in ready["message"]
     assert "hunter2" not in ready["message"]
@@ -229,9 +231,9 @@ async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
 async def test_no_step_runs_for_a_suspended_registry() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    await Reconciler([ScriptedStep(ConditionType.DATABASE, done, asked)], RecordedStatuses(), lambda: NOON).reconcile(
-        body
-    )
+    await Reconciler(
+        [ScriptedStep(ConditionType.DATABASE, done, asked)], RecordedStatuses(), lambda: NOON, CLUSTER
+    ).reconcile(body)
     assert asked == []
 
 
@@ -244,14 +246,14 @@ async def test_background_work_of_a_suspended_registry_stops() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
     steps = [ScriptedStep(ConditionType.CACHE, done, asked), BackgroundStep(ConditionType.PULL_SECRETS, done, asked)]
-    await Reconciler(steps, RecordedStatuses(), lambda: NOON).reconcile(body)
+    await Reconciler(steps, RecordedStatuses(), lambda: NOON, CLUSTER).reconcile(body)
     assert asked == [ConditionType.PULL_SECRETS]
 
 
 async def test_finalize_returns_what_remains() -> None:
     script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
     step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
-    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON)
+    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER)
     assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
     assert await reconciler.finalize(BODY) is None
 
