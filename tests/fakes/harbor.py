@@ -172,8 +172,10 @@ class FakeHarbor:
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         self._must_be_admin(endpoint)
-        self.robots[desired.name].observed = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
-        self.writes.append(f"update robot {desired.name}")
+        name = robot.login.removeprefix(self.prefix)
+        rights = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
+        self.robots[name].observed = replace(rights, description=desired.description)
+        self.writes.append(f"update robot {name}")
 
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
         self._must_be_admin(endpoint)

@@ -145,9 +145,7 @@ class PullCredential(Model):
     """The account whose credential the Secret contains: exactly one of the kinds."""
 
     robot: Robot | None = Field(default=None, description="A robot account that the operator creates in Harbor.")
-    secret_ref: CredentialsRef | None = Field(
-        default=None, description="Secret with `username` and `password` of an existing account."
-    )
+    secret_ref: CredentialsRef | None = Field(default=None, description="Secret with the login of an existing account.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> PullCredential:

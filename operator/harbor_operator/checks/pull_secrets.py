@@ -93,14 +93,19 @@ def rejected_robot(registry: HarborRegistry, robot: str) -> Blocked:
 
 def check_robot(desired: DesiredRobot, observed: ObservedRobot) -> Blocked | None:
     """Returns a block if a robot of that name was not created for this HarborRegistry."""
-    if observed.description == desired.description:
+    if is_own_robot(desired, observed):
         return None
     return Blocked(
         Reason.ROBOT_REFUSED,
-        f"robot '{observed.login}' already exists in Harbor and was not created for this HarborRegistry (its "
-        f"description is not '{desired.description}'): it can belong to another cluster, whose pulls would stop "
-        "without it; find its owner first, then rename this HarborRegistry, or delete the robot if it is unused",
+        f"robot '{observed.login}' already exists in Harbor, and its description is not '{desired.description}', so "
+        "another client can be using it: give this HarborRegistry another name, which leads to another robot, or set "
+        "the description in Harbor if the robot was created for this HarborRegistry",
     )
+
+
+def is_own_robot(desired: DesiredRobot, observed: ObservedRobot) -> bool:
+    """Whether the robot was created for this HarborRegistry, also by an earlier version."""
+    return observed.description in {desired.description, desired.earlier_description}
 
 
 def weak_secret(secret: str) -> Blocked:

@@ -13,6 +13,7 @@ from harbor_operator.checks.configuration import check_admin
 from harbor_operator.checks.pull_secrets import (
     check_account,
     check_robot,
+    is_own_robot,
     rejected_account,
     rejected_robot,
     weak_secret,
@@ -57,10 +58,11 @@ class PullCredential:
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""
         stored = await self._read_stored(registry, section)
+        ref = section.credential.secret_ref or CredentialsRef(name=names.robot_secret(registry))
         # The username is stored next to a robot's password only after a login succeeded.
-        if stored is None or "username" not in stored.values or "password" not in stored.values:
+        if stored is None or not set(ref.keys) <= stored.values.keys():
             return None
-        return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+        return Login(stored.values[ref.username_key].get_secret_value(), stored.values[ref.password_key])
 
     async def read_changed_at(self, registry: HarborRegistry, section: PullSecrets) -> datetime | None:
         """Returns when the stored login was last written, or None if that is unknown."""
@@ -93,8 +95,8 @@ class PullCredential:
         desired = plan_robot(registry, Robot())
         access = await read_access(self._kube, registry)
         admin = access.with_login(await require_admin(self._kube, registry))
-        robot = await self._harbor.find_robot(admin, desired.name)
-        if robot is not None and check_robot(desired, robot) is None:
+        robot = await self._find_robot(admin, desired)
+        if robot is not None and is_own_robot(desired, robot):
             await self._harbor.remove_robot(admin, robot)
         await self.remove_robot_secret(registry)
 
@@ -121,7 +123,7 @@ class PullCredential:
     async def _ensure_account(
         self, admin: HarborEndpoint, desired: DesiredRobot, secret: SecretStr
     ) -> ObservedRobot | Blocked:
-        robot = await self._harbor.find_robot(admin, desired.name)
+        robot = await self._find_robot(admin, desired)
         if robot is None:
             robot = await self._harbor.create_robot(admin, desired)
             await self._harbor.set_robot_secret(admin, robot, secret)
@@ -130,6 +132,13 @@ class PullCredential:
         elif not desired.is_met_by(robot):
             await self._harbor.update_robot(admin, robot, desired)
         return robot
+
+    async def _find_robot(self, admin: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot | None:
+        """Returns the robot, or the one of an earlier version: Harbor does not rename a robot."""
+        if robot := await self._harbor.find_robot(admin, desired.name):
+            return robot
+        earlier = await self._harbor.find_robot(admin, desired.earlier_name)
+        return earlier if earlier is not None and is_own_robot(desired, earlier) else None
 
     async def _is_accepted(self, admin: HarborEndpoint, robot: ObservedRobot, login: Login) -> bool:
         if await self._probe.try_login(admin.with_login(login)):

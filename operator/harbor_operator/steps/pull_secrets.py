@@ -213,13 +213,13 @@ class PullSecretsStep:
 
 
 def _claim(registry: HarborRegistry, section: PullSecrets) -> Claim:
-    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts))
+    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts), registry.key)
 
 
 def _observed_claim(registry: HarborRegistry) -> set[Claim]:
     observed = registry.observed
     return (
-        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts)}
+        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts, registry.key)}
         if observed.secret_name
         else set()
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_ca_bundle, check_keys, describe_secret
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -25,10 +25,10 @@ async def read_values(
 
 
 async def read_login(
-    kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str
+    kube: NamespaceResources, registry: HarborRegistry, ref: CredentialsRef, field: str
 ) -> tuple[str, SecretStr]:
     """Returns username and password."""
-    username, password = await read_values(kube, registry, ref, field, ["username", "password"])
+    username, password = await read_values(kube, registry, ref, field, ref.keys)
     return username.get_secret_value(), password
 
 

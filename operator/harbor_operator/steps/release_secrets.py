@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ReleaseLogin, ReleaseSecrets, SecretGenerator, UserValues
@@ -115,7 +115,7 @@ class ReleaseSecretStore:
     async def _read_database_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
         if registry.spec.database is None:
             return None
-        ours = SecretRef(name=names.database_secret(registry))
+        ours = CredentialsRef(name=names.database_secret(registry))
         return ReleaseLogin(*await read_login(self._kube, registry, ours, "spec.database"))
 
     async def _read_cache_password(self, registry: HarborRegistry) -> SecretStr | None:

@@ -28,24 +28,24 @@ def fixture() -> PullSecretsFixture:
 async def test_a_crash_between_storing_and_making_is_harmless(fixture: PullSecretsFixture) -> None:
     fixture.kube.put("intra", ROBOT_SECRET, {"password": "Stored-before-1"}, names.owner_labels(registry()))
     await fixture.step.reconcile(registry())
-    assert fixture.harbor.robots["intra-cr-pull"].secret == "Stored-before-1"
+    assert fixture.harbor.robots["intra-cr-pull-a222a995"].secret == "Stored-before-1"
 
 
 async def test_a_crash_between_making_and_setting_is_corrected(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    fixture.harbor.robots["intra-cr-pull"].secret = "Chosen-by-harbor-1"
+    fixture.harbor.robots["intra-cr-pull-a222a995"].secret = "Chosen-by-harbor-1"
     fixture.harbor.writes.clear()
     assert isinstance(await fixture.step.reconcile(registry()), Done)
-    assert fixture.harbor.writes == ["set secret intra-cr-pull"]
+    assert fixture.harbor.writes == ["set secret intra-cr-pull-a222a995"]
 
 
 async def test_a_changed_robot_is_corrected(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, is_enabled=False, grants=frozenset({("*", "repository", "push")}))
     fixture.harbor.writes.clear()
     assert isinstance(await fixture.step.reconcile(registry()), Done)
-    assert fixture.harbor.writes == ["update robot intra-cr-pull"]
+    assert fixture.harbor.writes == ["update robot intra-cr-pull-a222a995"]
 
 
 async def test_a_new_robot_prefix_reaches_the_namespaces(fixture: PullSecretsFixture) -> None:
@@ -53,13 +53,13 @@ async def test_a_new_robot_prefix_reaches_the_namespaces(fixture: PullSecretsFix
     fixture.harbor.prefix = "bot-"
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Done)
-    assert fixture.login["username"] == "bot-intra-cr-pull"
-    assert fixture.kube.values("intra", ROBOT_SECRET)["username"] == "bot-intra-cr-pull"
+    assert fixture.login["username"] == "bot-intra-cr-pull-a222a995"
+    assert fixture.kube.values("intra", ROBOT_SECRET)["username"] == "bot-intra-cr-pull-a222a995"
 
 
 async def test_a_robot_of_another_owner_is_refused(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, description="theirs")
     fixture.harbor.writes.clear()
     outcome = await fixture.step.reconcile(registry())
@@ -117,7 +117,7 @@ async def test_the_robot_is_removed_when_an_account_has_taken_its_place(fixture:
     fixture.account()
     fixture.injection.progress = replace(ALL_READY, ready=1)
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Pending)
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots
     fixture.injection.progress = ALL_READY
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Done)
     assert fixture.harbor.robots == {}
@@ -129,13 +129,13 @@ async def test_a_harbor_that_is_unreachable_does_not_block_the_deletion(fixture:
     fixture.harbor.down = True
     outcome = await fixture.step.teardown(registry())
     assert isinstance(outcome, Done)
-    assert "'intra-cr-pull' may still be in Harbor" in outcome.message
+    assert "'intra-cr-pull-a222a995' may still be in Harbor" in outcome.message
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets
 
 
 async def test_a_robot_of_another_owner_survives_the_teardown(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, description="theirs")
     assert isinstance(await fixture.step.teardown(registry()), Done)
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots

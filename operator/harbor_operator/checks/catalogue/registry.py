@@ -89,9 +89,9 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
     Reason.ROBOT_REFUSED: Problem(
         "The operator cannot create or use the robot.",
         "A robot of that name exists and was not created for this HarborRegistry, or Harbor rejects the request.",
-        "Find out who created the robot that the message names. A HarborRegistry of another cluster can own it: "
-        "deleting the robot stops all pulls of that cluster. Rename this HarborRegistry, or delete the robot only "
-        "when it is unused.",
+        "If Harbor rejects the request, the message contains its own error. Otherwise another client can be using the "
+        "robot: give this HarborRegistry another name. Two clusters with the same `HARBOR_OPERATOR_CLUSTER_ID` share "
+        "their robots: each cluster needs a value of its own.",
     ),
     Reason.SECRET_NAME_TAKEN: Problem(
         "An older HarborRegistry injects a Secret of the same name.",
