@@ -89,6 +89,7 @@ class Reason(StrEnum):
     PULL_CREDENTIAL_REJECTED = "PullCredentialRejected"
     PULL_CREDENTIAL_IS_ADMIN = "PullCredentialIsAdmin"
     ROBOT_REFUSED = "RobotRefused"
+    PROJECT_CREATION_OPEN = "ProjectCreationOpen"
     SECRET_NAME_TAKEN = "SecretNameTaken"
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"

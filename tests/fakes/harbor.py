@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from harbor_operator.model.harbor import (
+    EVERYONE,
     DesiredProject,
     DesiredRobot,
     HarborEndpoint,
@@ -53,6 +54,7 @@ class FakeHarbor:
         self.read_only = False
         self.version = "2.15.2"
         self.keeps_quotas = True
+        self.project_creation = EVERYONE
         self.accepts_tokens = True
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
@@ -115,6 +117,10 @@ class FakeHarbor:
         if self._identity(endpoint) is Identity.ANONYMOUS:
             return SystemInfo()
         return SystemInfo(self.version, self.read_only)
+
+    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+        self._must_be_admin(endpoint)
+        return self.project_creation
 
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()

@@ -8,7 +8,7 @@ from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
-from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
+from harbor_operator.model.harbor import EVERYONE, DesiredRobot, Identity, ObservedRobot
 from harbor_operator.model.outcomes import (
     Blocked,
     Done,
@@ -101,6 +101,17 @@ def check_robot(desired: DesiredRobot, observed: ObservedRobot) -> Blocked | Non
         "another client can be using it: give this HarborRegistry another name, which leads to another robot, or set "
         "the description in Harbor if the robot was created for this HarborRegistry",
     )
+
+
+def project_creation_warnings(allowed: str) -> tuple[StatusWarning, ...]:
+    """Returns a warning if the account in the pull Secrets can create projects; `allowed` is Harbor's setting."""
+    if allowed != EVERYONE:
+        return ()
+    message = (
+        "Harbor lets every account create projects, so anyone who can read a pull Secret can: set Project Creation to "
+        "Admin Only in Harbor under Configuration, System Settings (`project_creation_restriction: adminonly`)"
+    )
+    return (StatusWarning(Reason.PROJECT_CREATION_OPEN, message),)
 
 
 def is_own_robot(desired: DesiredRobot, observed: ObservedRobot) -> bool:

@@ -26,6 +26,8 @@ class SystemInfo:
 
 
 UNLIMITED = -1
+EVERYONE = "everyone"
+"""Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
 
 
 @dataclass(frozen=True, slots=True)

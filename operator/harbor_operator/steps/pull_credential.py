@@ -14,18 +14,20 @@ from harbor_operator.checks.pull_secrets import (
     check_account,
     check_robot,
     is_own_robot,
+    project_creation_warnings,
     rejected_account,
     rejected_robot,
     weak_secret,
 )
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login, ObservedRobot
 from harbor_operator.model.kubernetes import StoredSecret
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import is_strong, plan_robot
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
-from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.harbor_access import read_access, read_admin, require_admin
 from harbor_operator.steps.references import read_login
 
 FIELD = "spec.pullSecrets.credential.secretRef"
@@ -68,6 +70,16 @@ class PullCredential:
         """Returns when the stored login was last written, or None if that is unknown."""
         stored = await self._read_stored(registry, section)
         return stored.changed_at if stored else None
+
+    async def read_warnings(self, registry: HarborRegistry, access: HarborEndpoint) -> tuple[StatusWarning, ...]:
+        """Returns what the login permits beyond pulls; nothing if the administrator's login cannot be used."""
+        login = await read_admin(self._kube, registry)
+        if login is None:
+            return ()
+        try:
+            return project_creation_warnings(await self._harbor.read_project_creation(access.with_login(login)))
+        except (Unavailable, Refused):
+            return ()
 
     async def ensure_robot(self, registry: HarborRegistry, access: HarborEndpoint, robot: Robot) -> Login | Blocked:
         """Returns the login of the robot after setting its rights and secret as desired, or why it is blocked."""

@@ -72,7 +72,8 @@ class PullSecretsStep:
             return login
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login), policy)
+        outcome = combine(await self._inject(registry, section, login), policy)
+        return replace(outcome, warnings=(*outcome.warnings, *await self._credential.read_warnings(registry, access)))
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Continues to inject the login that worked before, so that new namespaces do not wait for Harbor."""

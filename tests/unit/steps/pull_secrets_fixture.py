@@ -74,6 +74,7 @@ class PullSecretsFixture:
 
     def __post_init__(self) -> None:
         self.injection.progress = ALL_READY
+        self.harbor.project_creation = "adminonly"
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         self.restart()
 

@@ -93,6 +93,12 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "robot: give this HarborRegistry another name. Two clusters with the same `HARBOR_OPERATOR_CLUSTER_ID` share "
         "their robots: each cluster needs a value of its own.",
     ),
+    Reason.PROJECT_CREATION_OPEN: Problem(
+        "Anyone who can read a pull Secret can create projects in Harbor.",
+        "Harbor lets every account, also a robot with pull permission only, create projects while its setting "
+        "`project_creation_restriction` is `everyone`, the default.",
+        "Set Project Creation to Admin Only in Harbor under Configuration, System Settings.",
+    ),
     Reason.SECRET_NAME_TAKEN: Problem(
         "An older HarborRegistry injects a Secret of the same name.",
         "Two HarborRegistries cannot use one Secret name.",
