@@ -10,9 +10,12 @@ export PYTHONPATH := operator
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 
+# Not in the lock: it examines the lock, and needs the network anyway.
+PIP_AUDIT := pip-audit@2.10.1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
-	actionlint changelog helpers interpreters language pre-commit release-notes
+	actionlint audit changelog helpers interpreters language pre-commit release-notes
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -75,6 +78,10 @@ helpers: setup ## List the short helpers with one caller, which may be worth inl
 	@$(BIN)/python tools/helpers.py
 
 check: lint $(ACTIONLINT) types contracts architecture ## Every gate; `make test` begins with it
+
+audit: setup ## Look up known vulnerabilities of every pinned dependency (needs the network; nightly in CI)
+	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements.lock
+	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements-dev.lock
 
 image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
 	$(or $(IMAGE_BUILDER),docker) build $(IMAGE_FLAGS) -t $(or $(IMAGE),harbor-operator:dev) .

@@ -71,6 +71,12 @@ def resolve(version: str = VERSION, *, pull: Callable[[str], str | None] | None 
     return ResolvedChart(str(LAB_CHART), _version_of(LAB_CHART), origin)
 
 
+def source_directories() -> list[Path]:
+    """The directories from which the lab takes charts, for the operator's list of allowed sources."""
+    given = os.environ.get(VARIABLE)
+    return [LAB_CHART, cached().parent, *([Path(given).expanduser().resolve()] if given else [])]
+
+
 def cached(version: str = VERSION) -> Path:
     """Returns the path of the official chart in the cache; a file that was placed there manually is used too."""
     return cache_dir() / "charts" / f"harbor-{version}.tgz"

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.chart_archive import archive_chart
 from lab.image_build.operator import operator_image
 from lab.operator import NAMESPACE
 from lab.process import LabError, wait_until
@@ -32,7 +33,22 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [{deploy}]
 images: [{{name: harbor-operator, newName: {repository}, newTag: "{tag}"}}]
+configMapGenerator: [{{name: charts, namespace: harbor-operator, files: [{chart}]}}]
+patches:
+  - patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {{name: harbor-operator, namespace: harbor-operator}}
+      spec:
+        template:
+          spec:
+            containers:
+              - name: operator
+                env: [{{name: HARBOR_OPERATOR_CHARTS_DIR, value: /charts}}]
+                volumeMounts: [{{name: charts, mountPath: /charts}}]
+            volumes: [{{name: charts, configMap: {{name: charts}}}}]
 """
+"""As docs/operations.md tells an administrator without access to the chart repository."""
 DEPLOYMENT = "deployment/harbor-operator"
 SERVED = "/apis/harbor-operator.io/v1alpha1/harborregistries"
 ROLLOUT_SECONDS = 110
@@ -75,7 +91,8 @@ class InCluster:
         overlay = lab.directory / "overlay"
         overlay.mkdir()
         deploy = os.path.relpath(ROOT / "deploy", overlay.resolve())
-        text = OVERLAY.format(deploy=deploy, repository=REPOSITORY, tag=TAG)
+        chart = archive_chart(lab, overlay)
+        text = OVERLAY.format(deploy=deploy, repository=REPOSITORY, tag=TAG, chart=chart.name)
         (overlay / "kustomization.yaml").write_text(text)
         operator = cls(lab, lab.kubelet)
         operator._plane.kubectl("apply", "-k", str(overlay))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.chart import source_directories
 from lab.gotools import program
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
@@ -50,6 +51,7 @@ class Operator:
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": port,
             "WORK_DIR": plane.directory / identity,
+            "CHART_SOURCES": ",".join(map(str, source_directories())),
         }
         env = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
         env["PYTHONPATH"] = str(ROOT / "operator")

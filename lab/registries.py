@@ -58,7 +58,11 @@ class Registry:
         documents = example("registry-namespace.yaml")
         for document in documents:
             key = "name" if document["kind"] == "Namespace" else "namespace"
+            template = document["metadata"][key]
             document["metadata"][key] = self.namespace
+            for subject in document.get("subjects", []):
+                if subject["namespace"] == template:
+                    subject["namespace"] = self.namespace
         self._plane.apply(*documents)
 
     def put_secret(self, name: str, values: Mapping[str, str]) -> None:

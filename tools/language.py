@@ -1,8 +1,7 @@
 """Lists the banned words of the repository: `PYTHONPATH=operator python tools/language.py [path ...]`.
 
 docs/glossary.md maps the project's terms to those of Kubernetes, Helm and SQL. A word that the field does not use is
-banned here, with its replacement, so that it cannot come back. The test in tests/guards fails on each hit outside
-PENDING.
+banned here, with its replacement, so that it cannot come back. The test in tests/guards fails on each hit.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ NAMES = {"Dockerfile", "Makefile", "run"}
 SKIPPED_FOLDERS = {"__pycache__", "dist", "docs/benchmarks"}
 HIDDEN_FOLDERS = {".ci", ".github"}
 """Hidden folders that belong to the repository; the other ones are caches."""
-ALLOWED = {"docs/glossary.md", "tests/guards/pending.py", "tests/guards/test_language.py", "tools/language.py"}
+ALLOWED = {"docs/glossary.md", "tests/guards/test_language.py", "tools/language.py"}
 """Files that quote banned words on purpose."""
 
 WORDS: Mapping[str, str] = {
@@ -147,12 +146,6 @@ FULL_NAMES: Mapping[str, str] = {
 }
 """Whole identifiers of earlier versions, banned in Python code."""
 
-PENDING: Mapping[str, str] = dict.fromkeys(
-    [],
-    "2026-11-27",
-)
-"""Path prefixes that still have hits, and since when; each entry has to go as soon as its files have none."""
-
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _GAP = r"[\s#]+"  # a phrase can go on in the next line of a comment
@@ -225,19 +218,13 @@ def repository_hits(root: Path = ROOT) -> list[Hit]:
     return found
 
 
-def pending(path: str) -> str | None:
-    """Returns the entry of PENDING that covers the path, the longest one first."""
-    return next((prefix for prefix in sorted(PENDING, key=len, reverse=True) if path.startswith(prefix)), None)
-
-
 def main(prefixes: Iterable[str]) -> int:
     """Prints the hits below the given paths, or of everything, with the count of each file; 1 if there is one."""
     wanted = tuple(prefixes) or ("",)
     found = [hit for hit in repository_hits() if hit.path.startswith(wanted)]
     counts = Counter(hit.path for hit in found)
     for path in sorted(counts):
-        state = "pending" if pending(path) is not None else "NOT PENDING"
-        print(f"{path}: {counts[path]} ({state})")
+        print(f"{path}: {counts[path]}")
         for hit in (hit for hit in found if hit.path == path):
             print(f"  {hit.line}: '{hit.word}' -> {hit.instead}")
     print(f"{len(found)} hits in {len(counts)} files")

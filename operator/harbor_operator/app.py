@@ -24,16 +24,19 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
+from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import ClientOptions, Counter, KubernetesClient
-from harbor_operator.adapters.kube_connection import ClusterConnection, from_kubeconfig, in_cluster
+from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
 from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
+from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
 from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers
 from harbor_operator.injector.controller import InjectorController
@@ -44,6 +47,7 @@ from harbor_operator.leader import Leader, LeaderTasks, unique_identity
 from harbor_operator.log_format import configure_logging
 from harbor_operator.memory import freeze_startup_objects, periodic_malloc_trim
 from harbor_operator.metrics import Metrics
+from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reconciler import Reconciler
@@ -87,7 +91,8 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
     stop = asyncio.Event()
     handle_signals = partial(_stop_by_signal, stop)
     async with _clients(connection, settings.workers, metrics.count_request) as clients:
-        operator = Operator(settings, identity, clients.shared, metrics)
+        helm = _helm_settings(settings, connection)
+        operator = Operator(settings, helm, identity, clients.shared, metrics)
         tasks = LeaderTasks(
             {"injector": operator.injection.run, "stuck-pods": operator.stuck_pods.run},
             lambda stop_kopf: run_kopf(operator.handlers, connection, stop_kopf, handle_signals),
@@ -109,7 +114,9 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
 class Operator:
     """Everything that acts on the cluster through one client, not yet running."""
 
-    def __init__(self, settings: Settings, identity: str, client: KubernetesClient, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, helm: HelmSettings, identity: str, client: KubernetesClient, metrics: Metrics
+    ) -> None:
         self._client = client
         options = WatchOptions(random=random.random)
         deps = RuntimeDeps(time.monotonic, random.random, asyncio.sleep, metrics, settings.workers)
@@ -119,9 +126,10 @@ class Operator:
             KubernetesPodEvictionApi(client, options, events), self.injection.injector.pull_secrets_for_new_pod, deps
         )
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
-        self.helm = SubprocessHelm(_helm_settings(settings), _now, wakeups.release_finished)
+        self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
+        lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
         cluster = KubernetesClusterIdentity(client, settings.cluster_id)
-        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events), _now, cluster)
+        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now, cluster)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:
@@ -188,13 +196,9 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
         await server.aclose()
 
 
-def _helm_settings(settings: Settings) -> HelmSettings:
-    # In a pod, Helm finds the API server by these variables.
-    in_pod = {"KUBERNETES_SERVICE_HOST": settings.api_host, "KUBERNETES_SERVICE_PORT": str(settings.api_port)}
-    environment = {} if settings.kubeconfig else in_pod
-    return HelmSettings(
-        str(settings.helm), settings.work_dir, settings.kubeconfig, settings.charts_dir, environment=environment
-    )
+def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
+    sources = ChartSources.parse(settings.chart_sources)
+    return HelmSettings(str(settings.helm), settings.work_dir, connection, sources, settings.charts_dir)
 
 
 def _connection(settings: Settings) -> ClusterConnection:

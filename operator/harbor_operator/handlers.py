@@ -7,15 +7,20 @@ progress in annotations, while a daemon sees the newest object in its next pass 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
+import logging
 from typing import Any
 
 import kopf
 
 from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.metrics import Metrics
-from harbor_operator.reconciler import Reconciler
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.reconciler import Body, Reconciler
 from harbor_operator.wakeups import Wakeups
+
+log = logging.getLogger(__name__)
 
 TEARDOWN_RETRY_SECONDS = 1.0
 MAX_TEARDOWN_RETRY_SECONDS = 30.0
@@ -28,6 +33,8 @@ class RegistryRuntime:
         self.wakeup = asyncio.Event()
         self.lock = asyncio.Lock()
         self.generation = 0
+        self.is_deleted = False
+        self.is_gone = False
         self._teardown_message = ""
         self._teardown_delay_seconds = TEARDOWN_RETRY_SECONDS
 
@@ -59,8 +66,19 @@ class Handlers:
         # The identifier stands in annotations of registries that are being deleted.
         kopf.on.delete(*kind, registry=registry, id="teardown")(self.teardown)
 
-    async def notify(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
-        """Wakes the daemon when the spec changed; status writes do not change the generation."""
+    async def notify(self, type: str | None, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:  # noqa: A002
+        """Wakes the daemon when the spec changed; status writes do not change the generation.
+
+        A registry that no longer exists ends, also when another client has removed its finalizer before the teardown.
+        """
+        if type == "DELETED":
+            memo.is_gone = True
+            memo.wakeup.set()
+            self._reconciler.forget(copy.deepcopy(dict(body)))
+            return
+        if body["metadata"].get("deletionTimestamp") and not memo.is_deleted:
+            memo.is_deleted = True
+            self._wakeups.registry_deleted()
         generation = body["metadata"].get("generation", 0)
         if generation != memo.generation:
             memo.generation = generation
@@ -74,7 +92,7 @@ class Handlers:
         failures = 0
         try:
             with self._wakeups.subscribe(namespace, memo.wakeup) as subscription:
-                while not stopped:
+                while not stopped and not memo.is_gone:
                     memo.wakeup.clear()
                     subscription.begin_pass()
                     async with memo.lock:
@@ -89,11 +107,30 @@ class Handlers:
             self._metrics.forget(namespace, name)
 
     async def teardown(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
-        """Keeps the finalizer until nothing is left to remove: Kopf retries a handler that raises TemporaryError."""
-        async with memo.lock:
-            remaining = await self._reconciler.finalize(copy.deepcopy(dict(body)))
-        if remaining:
-            raise kopf.TemporaryError(remaining, delay=memo.teardown_delay(remaining))
+        """Keeps the finalizer until nothing is left to remove, with increasing back-off.
+
+        It does not return in between: Kopf stores each retry in an annotation. It reads the newest object instead,
+        because Kopf delivers no event of an object while one of its handlers runs.
+        """
+        newest: Body | None = copy.deepcopy(dict(body))
+        with self._wakeups.subscribe(body["metadata"]["namespace"], memo.wakeup):
+            while newest is not None:
+                memo.wakeup.clear()
+                async with memo.lock:
+                    remaining = await self._reconciler.finalize(newest)
+                if remaining is None:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(memo.teardown_delay(remaining)):
+                        await memo.wakeup.wait()
+                newest = await self._read(newest)
+
+    async def _read(self, body: Body) -> Body | None:
+        try:
+            return await self._reconciler.read(body)
+        except (Unavailable, Refused) as error:
+            log.warning("a HarborRegistry that is being deleted was not read: %s", error)
+            return body
 
 
 async def _sleep(wakeup: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:

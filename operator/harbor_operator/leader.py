@@ -78,27 +78,40 @@ class Leader:
     async def run_as_leader(self, stop: asyncio.Event) -> int:
         """Runs every task until one ends or `stop` is set, then ends the others; returns the exit code."""
         self.is_leading = True
-        stop_kopf = asyncio.Event()
+        close_helm, stop_kopf = asyncio.Event(), asyncio.Event()
         # Created before Kopf, which at its end cancels every task that was created after it.
         writers = {asyncio.create_task(write(), name=name) for name, write in self._tasks.writers.items()}
         renewal = asyncio.create_task(self._elector.renew_loop(), name="lease")
         stopping = asyncio.create_task(stop.wait(), name="stop")
+        closing = asyncio.create_task(self._close_helm(close_helm, stop_kopf), name="helm")
         kopf = asyncio.create_task(self._tasks.run_kopf(stop_kopf), name="kopf")
         tasks = writers | {renewal, stopping, kopf}
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         self.is_leading = False
-        for writer in writers:
-            writer.cancel()
         if stopping not in done:
             # No longer the leader: nothing may be written from here on, and Helm gets only the seconds Kopf needs.
+            _cancel(writers)
             stop_kopf.set()
+        close_helm.set()
+        # After a signal the Lease is still held: new namespaces are served until Helm and Kopf have ended.
+        await asyncio.wait({kopf, renewal}, return_when=asyncio.FIRST_COMPLETED)
+        _cancel(writers)
+        stop_kopf.set()
+        await asyncio.wait({kopf, closing})
+        _cancel(tasks - {kopf})
+        await asyncio.gather(*tasks, closing, return_exceptions=True)
+        return exit_code(done, stopping)
+
+    async def _close_helm(self, begin: asyncio.Event, stop_kopf: asyncio.Event) -> None:
+        """Waits for `begin`, ends Helm, then lets Kopf end, which supervises Helm."""
+        await begin.wait()
         await self._tasks.close_helm()
         stop_kopf.set()
-        await asyncio.wait({kopf})
-        for task in tasks - {kopf}:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return exit_code(done, stopping)
+
+
+def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def exit_code(done: Iterable[asyncio.Task[Any]], stopping: asyncio.Task[Any]) -> int:

@@ -1,12 +1,9 @@
-"""One pass over one registry: parse, run every step in order, write the status if it changed.
-
-`attempt` is the only place that turns exceptions of a step into an outcome.
-"""
+"""One pass over one registry: parse, run every step in order, write the status if it changed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,16 +11,18 @@ from typing import Any, assert_never
 
 from pydantic import ValidationError
 
-from harbor_operator import status
+from harbor_operator import status, teardown
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
+from harbor_operator.checks.deletion import is_abandoned, is_untouched
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Outcome, Pending, Unknown
+from harbor_operator.plan.deletion import salvage
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster_identity import ClusterIdentity
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
-from harbor_operator.steps import DegradedStep, Step, SuspendableStep
-from harbor_operator.steps.outcomes import outcome_of
-from harbor_operator.steps.secret_cache import one_pass
+from harbor_operator.steps import DegradedStep, Step
+from harbor_operator.steps.attempt import attempt
+from harbor_operator.steps.secret_cache import SecretCache, one_pass
 
 log = logging.getLogger(__name__)
 
@@ -80,44 +79,60 @@ class Reconciler:
             return await self._wait_for_identity(body, previous, error, failures)
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
+            current = _mark_untouched(previous, current, None)
             await self._write(body, previous, current)
             return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
         if registry.spec.suspend:
-            for step in self._steps:
-                if isinstance(step, SuspendableStep):
-                    step.suspend(registry)
+            teardown.stop_background_work(self._steps, registry)
             current = status.render_suspended(previous, generation, self._clock())
+            current = _mark_untouched(previous, current, None)
             await self._write(body, previous, current)
             return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
         with one_pass() as cache:
             outcomes = await reconcile_steps(self._steps, registry)
         current = status.render(previous, outcomes, generation, self._clock())
+        current = _mark_untouched(previous, current, cache)
         await self._write(body, previous, current)
         delay = requeue_after(outcomes, registry.spec.check_interval_seconds, failures)
         return ReconcileResult(delay, current, failed(outcomes), cache.versions())
 
     async def finalize(self, body: Body) -> str | None:
-        """Runs the teardown of a deleted registry; returns what remains, or None when nothing does."""
+        """Runs the teardown of a deleted registry; returns what remains, or None when the deletion can end."""
         try:
-            registry = HarborRegistry.parse(body, await self._cluster.read_cluster_id())
+            cluster = await self._cluster.read_cluster_id()
         except (Unavailable, Refused) as error:
-            return f"the identity of the cluster is unknown: {error}"
-        except ValidationError:
-            # Without a valid spec nothing can be removed, and a finalizer that stays would block the deletion for good.
-            log.warning("%s is deleted without a teardown: its spec is invalid", body["metadata"]["name"])
-            return None
-        with one_pass():
-            outcomes = await teardown_steps(self._steps, registry)
-        remaining = _describe(outcomes, is_done=False)
-        if not remaining:
+            if not is_abandoned(body):
+                return f"the identity of the cluster is unknown: {error}"
+            cluster = ""
+        registry = _parse_for_deletion(body, cluster)
+        if is_abandoned(body):
+            await teardown.abandon(self._steps, self._registries, registry)
             self._written.pop(registry.metadata.uid, None)
-            await self._report_teardown(registry.metadata, _describe(outcomes, is_done=True))
             return None
         previous = self._previous(body)
-        kept = {condition_type: _kept(previous, condition_type) for condition_type in ConditionType} | outcomes
+        untouched = is_untouched(previous)
+        with one_pass() as cache:
+            can_abandon = partial(teardown.can_abandon, self._registries, untouched=untouched)
+            result = await teardown.teardown_steps(self._steps, registry, can_abandon)
+        if not result.remaining:
+            self._written.pop(registry.metadata.uid, None)
+            message = f"teardown finished: {result.done}"
+            is_reported = bool(result.abandoned) and not untouched
+            await teardown.report_end(self._registries, registry.metadata, message, abandoned=is_reported)
+            return None
+        kept = {condition_type: _kept(previous, condition_type) for condition_type in ConditionType} | result.outcomes
         current = status.render(previous, kept, registry.metadata.generation, self._clock())
-        await self._write(body, previous, current)
-        return remaining
+        await self._write(body, previous, _mark_untouched(previous, current, cache))
+        return result.remaining
+
+    async def read(self, body: Body) -> Body | None:
+        """Returns the newest object of the same uid, or None if it no longer exists. Raises Unavailable."""
+        return await self._registries.read(Metadata.parse(body["metadata"]))
+
+    def forget(self, body: Body) -> None:
+        """Stops the background work of a registry that no longer exists, whether or not its teardown has run."""
+        self._written.pop(body["metadata"]["uid"], None)
+        teardown.stop_background_work(self._steps, _parse_for_deletion(body))
 
     async def _wait_for_identity(
         self, body: Body, previous: status.Status, error: Unavailable | Refused, failures: int
@@ -157,27 +172,6 @@ class Reconciler:
         except (Unavailable, Refused) as error:
             log.warning("the status of %s/%s was not written: %s", metadata.namespace, metadata.name, error)
 
-    async def _report_teardown(self, metadata: Metadata, message: str) -> None:
-        """Posts what was removed and what was retained; the status disappears with the object."""
-        try:
-            await self._registries.post_event(metadata, "Normal", Reason.CONVERGED, f"teardown finished: {message}")
-        except (Unavailable, Refused) as error:
-            log.warning("no event about the deletion of %s/%s: %s", metadata.namespace, metadata.name, error)
-
-
-async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry: HarborRegistry) -> Outcome:
-    """Returns the outcome of one verb of one step, whatever it raises."""
-    try:
-        return await act(registry)
-    except (Unavailable, Refused) as error:
-        return outcome_of(error)
-    except Exception as error:
-        # A message may quote a value, a traceback does not: the log gets the traceback without the message.
-        log.exception("a step failed on %s", registry.key, exc_info=_without_message(error))
-        return Unknown(
-            Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback"
-        )
-
 
 async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
     """Runs every step whose dependencies are Done and returns one outcome per condition, in reading order."""
@@ -186,16 +180,6 @@ async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Ou
         missing = [needed for needed in step.depends_on if not isinstance(outcomes.get(needed), Done)]
         act = partial(_reconcile_degraded, step, missing) if missing else step.reconcile
         outcomes[step.condition_type] = await attempt(act, registry)
-    return outcomes
-
-
-async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
-    """Runs the teardown of the steps in reverse order and stops at the first that is not Done."""
-    outcomes: Outcomes = {}
-    for step in reversed(steps):
-        outcomes[step.condition_type] = await attempt(step.teardown, registry)
-        if not isinstance(outcomes[step.condition_type], Done):
-            break
     return outcomes
 
 
@@ -236,15 +220,6 @@ async def _reconcile_degraded(step: Step, missing: Sequence[ConditionType], regi
     return Unknown(Reason.WAITING_FOR_DEPENDENCY, message, requeue_after=WAITING_RECHECK_SECONDS, facts=facts)
 
 
-def _describe(outcomes: Outcomes, *, is_done: bool) -> str:
-    """Returns the messages of all outcomes that are Done, or of all that are not."""
-    return "; ".join(
-        f"{condition_type}: {outcome.message}"
-        for condition_type, outcome in outcomes.items()
-        if isinstance(outcome, Done) is is_done and outcome.reason != Reason.NOT_REQUESTED
-    )
-
-
 def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
     """Returns what the status last said of a condition that the teardown has not reached."""
     for condition in previous.get("conditions", []):
@@ -252,6 +227,19 @@ def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
             reason = condition["reason"]
             return Done(condition["message"], Reason(reason) if reason in set(Reason) else Reason.CONVERGED)
     return Unknown(Reason.NOT_YET_SEEN, "not checked during deletion")
+
+
+def _parse_for_deletion(body: Body, cluster: str = "") -> HarborRegistry:
+    try:
+        return HarborRegistry.parse(body, cluster)
+    except ValidationError:
+        return salvage(body, cluster)
+
+
+def _mark_untouched(previous: status.Status, current: status.Status, cache: SecretCache | None) -> status.Status:
+    """Returns the status with the note that the operator has created nothing so far, which needs a Secret."""
+    current = {field: value for field, value in current.items() if field != "untouched"}
+    return current if (cache and cache.secrets) or not is_untouched(previous) else {**current, "untouched": True}
 
 
 def _is_older(seen: str, written: str) -> bool:
@@ -263,7 +251,3 @@ def _explain(error: ValidationError) -> str:
     """Returns what is wrong, field by field, without the value: it may be a secret in the wrong place."""
     found = [f"`spec.{'.'.join(str(part) for part in item['loc'])}`: {item['msg']}" for item in error.errors()]
     return "; ".join(found)
-
-
-def _without_message(error: BaseException) -> BaseException:
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from harbor_operator.log_format import LogFormat
+from harbor_operator.model.chart_sources import ChartSources
 
 PREFIX = "HARBOR_OPERATOR_"
+
+
+def _check_chart_sources(text: str) -> str:
+    ChartSources.parse(text)
+    return text
 
 
 class Settings(BaseModel):
@@ -49,6 +56,11 @@ class Settings(BaseModel):
     )
     helm: Path = Field(default=Path("helm"), description="Path of the Helm 4 binary.")
     charts_dir: Path | None = Field(default=None, description="Directory with charts named harbor-<version>.tgz.")
+    chart_sources: Annotated[str, AfterValidator(_check_chart_sources)] = Field(
+        default="https://helm.goharbor.io",
+        description="Allowed sources of charts, separated by commas: https:// and oci:// URLs with everything below "
+        "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
+    )
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable directory for Helm.")  # noqa: S108 - an emptyDir in the pod
     workers: int = Field(
         default=32,

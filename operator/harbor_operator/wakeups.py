@@ -110,6 +110,12 @@ class Wakeups:
         for subscription in self._subscriptions.get(namespace, ()):
             subscription.event.set()
 
+    def registry_deleted(self) -> None:
+        """Wakes every registry: one of them may wait for the Secret name of the deleted one."""
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.event.set()
+
     def _start_watch(self, namespace: str) -> None:
         if namespace in self._watches:
             return

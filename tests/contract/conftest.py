@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
 from lab.registry_fixture import install

@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from harbor_operator.adapters.kube_api import ApiError, RequestBody
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_objects import PartialObject
 from harbor_operator.adapters.kube_pull_secrets import (
     KubernetesPullSecretApi,
@@ -23,6 +22,7 @@ from harbor_operator.adapters.kube_pull_secrets import (
     read_namespace,
     read_secret,
 )
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.controller import InjectorController

@@ -11,7 +11,7 @@ import pytest
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
 from harbor_operator.adapters.kube_api import RequestBody
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, ObservedPolicy
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.admission import AdmissionPolicyApi

@@ -12,7 +12,7 @@ import pytest
 from harbor_operator.adapters.admission import VERSION
 from harbor_operator.adapters.kube_api import RequestBody
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.model.admission import DesiredPolicy
 from harbor_operator.plan.admission import plan_admission
 from harbor_operator.plan.selection import is_selected

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.kube_api import ApiError, ApiRequest, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_objects import PartialObject
 from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi, read_account, read_secret
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import ObservedNamespace, ObservedSecret, ObservedServiceAccount

@@ -6,7 +6,7 @@ import pytest
 
 from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane

@@ -16,6 +16,9 @@ from pydantic import SecretStr
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
+from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
+from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Done
 from harbor_operator.model.release import DesiredRelease, RunResult
 from harbor_operator.plan import names
@@ -23,8 +26,10 @@ from harbor_operator.plan.helm_storage import read_payload, read_revisions, rele
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from lab.chart import source_directories
 from lab.controlplane import ControlPlane
 from lab.gotools import program
+from lab.registries import Registry
 from tests.contract.helm_fixture import (
     FakeHelmFixture,
     HelmFixture,
@@ -44,13 +49,18 @@ SECRET = "hush-hush-hush"
 
 @pytest.fixture
 def kube(http: KubernetesClient, plane: ControlPlane) -> KubernetesNamespaceResources:
-    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    Registry(plane, NAMESPACE, "cr").prepare()
     return KubernetesNamespaceResources(http)
 
 
 @pytest.fixture
-async def real_helm(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[SubprocessHelm]:
-    helm = SubprocessHelm(HelmSettings(str(program("helm")), tmp_path / "helm", plane.kubeconfig), now)
+async def real_helm(
+    http: KubernetesClient, kube: KubernetesNamespaceResources, plane: ControlPlane, tmp_path: Path
+) -> AsyncIterator[SubprocessHelm]:
+    """Acts as the service account of the release, with exactly the rights that are shipped."""
+    sources = ChartSources((), tuple(map(str, (tmp_path, *source_directories()))))
+    settings = HelmSettings(str(program("helm")), tmp_path / "helm", from_kubeconfig(plane.kubeconfig), sources)
+    helm = SubprocessHelm(settings, KubernetesReleaseIdentity(http), now)
     yield helm
     await helm.aclose()
 
@@ -76,6 +86,7 @@ def desired(chart: str, **values: Any) -> DesiredRelease:
     return DesiredRelease(
         namespace=NAMESPACE,
         name="cr",
+        service_account="harbor-release",
         chart=chart,
         repository="https://charts.example.com",
         version="1.19.1",
@@ -160,7 +171,7 @@ async def test_a_chart_that_is_not_there_is_refused_by_name(fixture: HelmFixture
 async def test_uninstall_removes_the_release_and_is_idempotent(fixture: HelmFixture) -> None:
     await run(fixture, desired(fixture.chart))
     for _ in range(2):
-        await fixture.helm.start_uninstall(NAMESPACE, "cr", 60)
+        await fixture.helm.start_uninstall(NAMESPACE, "cr", "harbor-release", 60)
         await fixture.settle()
         result = fixture.helm.result(NAMESPACE, "cr")
         assert result

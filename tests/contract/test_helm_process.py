@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import os
+import signal
 import stat
-import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,11 +18,16 @@ import yaml
 from pydantic import SecretStr
 
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
-from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.adapters.kube_connection import ClusterConnection
+from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
+from tests.fakes.release_identity import FakeReleaseIdentity
 
 SECRET = "hush-hush-hush"
+CONNECTION = ClusterConnection("https://api.example.com:6443", ca_data="-----CA-----", tls_server_name="kubernetes")
+SOURCES = ChartSources(("https://charts.example.com",))
 DEADLINE = 30.0
 
 # Leaves its arguments, its environment and its input behind, then does what the file `then` says.
@@ -29,6 +36,8 @@ here=$(dirname "$0")
 mkdir -p "$here/$2"
 echo "$@" > "$here/$2/arguments"
 env > "$here/$2/environment"
+ls "$PWD" > "$here/$2/entries"
+for word in "$@"; do [ "$before" = --kubeconfig ] && cat "$word" "$word" > "$here/$2/kubeconfig"; before=$word; done
 cat > "$here/$2/input"
 . "$here/then"
 """
@@ -41,6 +50,7 @@ wait $child
 DESIRED = DesiredRelease(
     namespace="intra",
     name="cr",
+    service_account="harbor-release",
     chart="harbor",
     repository="https://charts.example.com",
     version="1.19.1",
@@ -58,6 +68,7 @@ class HelmProcessFixture:
 
     folder: Path
     helm: SubprocessHelm
+    identity: FakeReleaseIdentity
 
     def then(self, script: str) -> None:
         (self.folder / "then").write_text(script)
@@ -84,11 +95,13 @@ async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
     settings = HelmSettings(
         program=str(program),
         home=tmp_path / "home",
-        kubeconfig=tmp_path / "kubeconfig",
+        connection=CONNECTION,
+        chart_sources=SOURCES,
         parallel=1,
         environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
-    made = HelmProcessFixture(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
+    identity = FakeReleaseIdentity()
+    made = HelmProcessFixture(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
     made.then("exit 0")
     yield made
     await made.helm.aclose()
@@ -107,7 +120,7 @@ async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixtu
         "--labels a=1,b=2",
         "--timeout 60s",
         "--history-max 10",
-        f"--kubeconfig {fixture.folder / 'kubeconfig'}",
+        "--kubeconfig /proc/self/fd/",
     ):
         assert words in arguments
     assert SECRET not in arguments + fixture.trace("environment").read_text()
@@ -146,8 +159,9 @@ async def test_message_is_the_end_of_stderr_without_secrets(fixture: HelmProcess
 
 
 async def test_program_that_is_not_there_is_a_failed_run(tmp_path: Path) -> None:
-    settings = HelmSettings(str(tmp_path / "absent"), tmp_path / "home")
-    fixture = HelmProcessFixture(tmp_path, SubprocessHelm(settings, lambda: datetime.now(UTC)))
+    settings = HelmSettings(str(tmp_path / "absent"), tmp_path / "home", CONNECTION, SOURCES)
+    identity = FakeReleaseIdentity()
+    fixture = HelmProcessFixture(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
     await fixture.helm.start_upgrade(DESIRED)
     await fixture.ended()
     result = fixture.helm.result("intra", "cr")
@@ -179,8 +193,8 @@ while :; do sleep 1; done
 
 @pytest.mark.parametrize("script", [WAIT, STUBBORN])
 async def test_a_run_without_end_is_stopped(tmp_path: Path, fixture: HelmProcessFixture, script: str) -> None:
-    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", grace_seconds=0.3)
-    fixture.helm = SubprocessHelm(settings, lambda: datetime.now(UTC))
+    settings = HelmSettings(str(tmp_path / "helm"), tmp_path / "home", CONNECTION, SOURCES, grace_seconds=0.3)
+    fixture.helm = SubprocessHelm(settings, fixture.identity, lambda: datetime.now(UTC))
     fixture.then(script)
     await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=0))
     await fixture.ended()
@@ -203,53 +217,82 @@ async def test_runs_take_turns(fixture: HelmProcessFixture) -> None:
 
 
 async def test_uninstall_tolerates_what_is_gone(fixture: HelmProcessFixture) -> None:
-    await fixture.helm.start_uninstall("intra", "cr", 30)
+    await fixture.helm.start_uninstall("intra", "cr", "harbor-release", 30)
     await fixture.ended()
     assert "uninstall cr --namespace intra --ignore-not-found --timeout 30s" in fixture.trace("arguments").read_text()
 
 
-def chart(folder: Path, version: str = "1.19.1") -> Path:
-    folder.mkdir(parents=True)
-    (folder / "Chart.yaml").write_text(yaml.safe_dump({"name": "harbor", "version": version}))
-    return folder
+async def test_helm_acts_as_the_account_of_the_release(fixture: HelmProcessFixture) -> None:
+    """The kubeconfig can be read more than once, and holds the account's token and no credential of the operator."""
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    text = fixture.trace("kubeconfig").read_text()
+    config = json.loads(text[: len(text) // 2])
+    assert text == json.dumps(config) * 2
+    assert config["users"][0]["user"] == {"token": "token-1-of-intra-harbor-release"}
+    cluster = config["clusters"][0]["cluster"]
+    assert (cluster["server"], cluster["tls-server-name"]) == ("https://api.example.com:6443", "kubernetes")
+    assert base64.b64decode(cluster["certificate-authority-data"]) == b"-----CA-----"
 
 
-def test_repository_charts_and_oci_references_are_left_to_helm(tmp_path: Path) -> None:
-    assert locate_chart(tmp_path, "harbor", "1.19.1").is_complete is False
-    assert locate_chart(None, "oci://example.com/harbor", "1.19.1").reference == "oci://example.com/harbor"
-    assert locate_chart(None, "oci://example.com/harbor", "1.19.1").is_complete
+async def test_the_token_is_in_no_argument_variable_or_named_file(fixture: HelmProcessFixture) -> None:
+    fixture.then('cat "$here/$2/kubeconfig" >&2; exit 1')
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    named = [path for path in fixture.folder.rglob("*") if path.is_file() and path != fixture.trace("kubeconfig")]
+    assert fixture.trace("environment") in named
+    assert not [path for path in named if b"token-1" in path.read_bytes()]
+    result = fixture.helm.result("intra", "cr")
+    assert result
+    assert '"token": "***"' in result.message
 
 
-def test_baked_charts_win_over_the_repository(tmp_path: Path) -> None:
-    baked = chart(tmp_path / "harbor-1.19.1")
-    found = locate_chart(tmp_path, "harbor", "1.19.1")
-    assert (found.reference, found.is_complete) == (str(baked), True)
-    assert locate_chart(tmp_path, "harbor", "1.18.4").is_complete is False
+async def test_the_token_outlives_the_longest_end_of_its_run(fixture: HelmProcessFixture) -> None:
+    await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=900))
+    await fixture.ended()
+    assert fixture.identity.issued == [("intra/harbor-release", 900 + 30 + 30 + 60)]
 
 
-def test_archives_are_read_and_checked_for_their_version(tmp_path: Path) -> None:
-    chart(tmp_path / "harbor")
-    archive = tmp_path / "harbor-1.19.1.tgz"
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.add(tmp_path / "harbor", "harbor")
-    assert locate_chart(None, str(archive), "1.19.1").reference == str(archive)
-    with pytest.raises(Refused, match="use the same version"):
-        locate_chart(None, str(archive), "1.18.0")
+async def test_a_run_that_had_to_wait_gets_a_fresh_token(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    fixture.then("exit 0")
+    os.killpg(_child(fixture.helm, "cr"), signal.SIGKILL)
+    await fixture.ended("other")
+    assert "token-3" in fixture.trace("kubeconfig", "other").read_text()
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{", "version: 1"])
-def test_what_is_no_chart_is_refused_by_name(tmp_path: Path, text: str | None) -> None:
-    folder = tmp_path / "harbor"
-    folder.mkdir()
-    if text is not None:
-        (folder / "Chart.yaml").write_text(text)
-    with pytest.raises(Refused, match="harbor'"):
-        locate_chart(None, str(folder), "1.19.1")
+async def test_a_run_that_gets_no_fresh_token_fails_by_name(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    await fixture.helm.start_upgrade(replace(DESIRED, name="other"))
+    fixture.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "the account is gone")
+    os.killpg(_child(fixture.helm, "cr"), signal.SIGKILL)
+    await fixture.ended("other")
+    result = fixture.helm.result("intra", "other")
+    assert result
+    assert (result.succeeded, result.message) == (False, "the account is gone")
 
 
-def test_an_archive_without_a_chart_is_refused(tmp_path: Path) -> None:
-    archive = tmp_path / "x.tgz"
-    with tarfile.open(archive, "w:gz"):
-        pass
-    with pytest.raises(Refused, match="cannot read as a chart"):
-        locate_chart(None, str(archive), "1.19.1")
+async def test_without_a_token_nothing_starts(fixture: HelmProcessFixture) -> None:
+    fixture.identity.error = Refused(Reason.RELEASE_SERVICE_ACCOUNT_MISSING, "no such account")
+    with pytest.raises(Refused, match="no such account"):
+        await fixture.helm.start_upgrade(DESIRED)
+    assert fixture.helm.running("intra", "cr") is None
+    assert not fixture.trace("arguments").exists()
+
+
+async def test_helm_works_where_no_name_of_a_chart_is_an_entry(fixture: HelmProcessFixture) -> None:
+    """Helm prefers a directory of its working directory to a chart of the same name in the repository."""
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    assert fixture.trace("entries").read_text() == ""
+
+
+def _child(helm: SubprocessHelm, name: str) -> int:
+    child = helm._runs["intra", name].child
+    assert child
+    return child.pid

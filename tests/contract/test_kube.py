@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.model.kubernetes import Manifest, StoredSecret
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources

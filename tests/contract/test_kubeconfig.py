@@ -11,7 +11,7 @@ import yaml
 
 from harbor_operator.adapters.kube_api import ApiRequest, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.ports import Refused, Unavailable
 from lab.controlplane import ControlPlane
 

@@ -15,8 +15,8 @@ import pytest
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.kube_api import ApiError, RequestBody
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
 from harbor_operator.adapters.kube_objects import Pod
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi, read_pod
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.model.pods import EvictionResult, ObservedPod, Owner, PodEvent

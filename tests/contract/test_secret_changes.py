@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.adapters.kube_connection import from_kubeconfig
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
 from harbor_operator.model.kubernetes import SecretChange

@@ -11,6 +11,7 @@ from lab.lab import Lab
 from lab.observer import Observer
 from lab.registries import Registry
 from lab.registry_fixture import RegistryFixture, install
+from tests.e2e.canaries import Canaries
 from tests.e2e.failure_report import failure_sections
 from tests.e2e.queries import remove_namespace
 from tests.e2e.running_operator import RunningOperator
@@ -40,6 +41,14 @@ def full_registry(lab: Lab, running_operator: RunningOperator) -> RegistryFixtur
     fixture.registry.apply(fixture.spec)
     fixture.registry.wait_ready()
     return fixture
+
+
+@pytest.fixture
+def canaries() -> Iterator[Canaries]:
+    """Objects of other owners, which the test must leave as they are; the test adds them to its lab."""
+    canaries = Canaries()
+    yield canaries
+    canaries.check()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.chart import source_directories
 from lab.lab import Lab
 from lab.operator import USER
 from lab.process import wait_until
@@ -170,10 +171,15 @@ def test_the_release_is_installed_after_the_foreign_one_is_uninstalled(
 def test_an_unavailable_chart_is_named(lab: Lab, make_registry: MakeRegistry) -> None:
     registry = make_registry("rel-chart")
     spec = spec_for(lab)
-    registry.apply({**spec, "release": {**spec["release"], "chart": "/nowhere/harbor"}})
+    absent = str(source_directories()[0] / "absent")
+    registry.apply({**spec, "release": {**spec["release"], "chart": absent}})
     seen = registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
-    assert "'/nowhere/harbor'" in seen["message"]
-    assert "`spec.release.chart`" in seen["message"]
+    assert f"`spec.release.chart` names '{absent}'" in seen["message"]
+
+    registry.patch({"release": {"chart": "/nowhere/harbor"}})
+    seen = registry.wait_condition("ReleaseReady", "False", "ChartSourceRefused")
+    assert "`spec.release.chart` names '/nowhere/harbor'" in seen["message"]
+    assert "`HARBOR_OPERATOR_CHART_SOURCES`" in seen["message"]
 
 
 def _tiny_chart(folder: Path) -> str:

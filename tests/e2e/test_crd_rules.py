@@ -55,6 +55,10 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     ),
     "a path in the URL": ({"externalURL": "https://localhost/harbor"}, ("spec.externalURL in body should match",)),
     "a version that is not exact": ({"release": {"version": "1.19"}}, ("spec.release.version in body should match",)),
+    "a service account that is not a name": (
+        {"release": {"version": "1.19.1", "serviceAccountName": "Admin/x"}},
+        ("spec.release.serviceAccountName in body should match",),
+    ),
     "an IPv6 address without brackets": (
         {"externalURL": "https://fd00::1"},
         ("spec.externalURL in body should match",),

@@ -12,6 +12,7 @@ from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Manifest, Registry, merged
 from lab.registry_fixture import SWIFT_KEY, RegistryFixture
+from tests.e2e.canaries import Canaries
 from tests.e2e.dedicated import DedicatedLab, dedicated_lab
 from tests.e2e.queries import (
     PULL_SECRET,
@@ -64,7 +65,7 @@ def deleted(dedicated: DedicatedLab) -> Iterator[Deleted]:
 
 
 class Deleted:
-    """The deletion of the registry: the operator's writes in order, and the requests that Harbor answered."""
+    """The deletion of the registry: the writes of operator and Helm in order, and the requests to Harbor."""
 
     def __init__(self, fixture: RegistryFixture, observer: Observer) -> None:
         self.fixture = fixture
@@ -95,7 +96,8 @@ class Deleted:
         audit, front = lab.control_plane.audit, self.fixture.front
         mark, front_mark = audit.mark(), front.mark()
         self.fixture.registry.delete()
-        self.writes = audit.writes_since(mark, USER)
+        release = f"system:serviceaccount:{self.fixture.registry.namespace}:harbor-release"
+        self.writes = [event for event in audit.writes_since(mark) if event.user in {USER, release}]
         self.requests = [f"{seen.method} {seen.path} {seen.status}" for seen in front.requests_since(front_mark)]
 
     def last(self, verb: str, resource: str, namespace: str = "", name: str = "") -> int:
@@ -193,8 +195,9 @@ def test_a_registry_that_is_created_again_takes_up_what_was_retained(deleted: De
 
 
 def test_database_role_and_container_are_deleted_if_the_spec_says_so(
-    dedicated: DedicatedLab, running_operator: RunningOperator
+    dedicated: DedicatedLab, running_operator: RunningOperator, canaries: Canaries
 ) -> None:
+    canaries.add(dedicated.lab)
     lab, services = dedicated.lab, dedicated.lab.services
     registry = Registry(lab.control_plane, "t-gone", "cr")
     registry.prepare()

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from lab.chart_repository import serve_chart
 from lab.image_build.operator import missing_requirement
 from lab.in_cluster import InCluster, Lease
 from lab.lab import Lab
@@ -40,9 +39,9 @@ def operator(lab: Lab) -> InCluster:
 
 @pytest.fixture(scope="module")
 def full_registry(lab: Lab, operator: InCluster) -> RegistryFixture:
-    """The full registry of deploy/examples, ready, with its chart from a repository."""
+    """The full registry of deploy/examples, ready, with its chart from the operator's `CHARTS_DIR`."""
     fixture = RegistryFixture.set_up(lab)
-    chart = {"release": {"chart": "harbor", "repository": serve_chart(lab)}}
+    chart = {"release": {"chart": "harbor"}}
     fixture.registry.apply(merged(fixture.spec, chart))
     fixture.registry.wait_ready(deadline=300)
     return fixture

@@ -1,11 +1,13 @@
-"""No secret value appears outside Secrets: not in debug logs, events, status, audit log or process arguments."""
+"""No secret value appears outside Secrets: not in logs, events, status, audit log, arguments or environments."""
 
 from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,14 +32,25 @@ WRONG = {
     "redis": "wrongRedisPassword0123",
     "rgw-admin": "wrongGatewayKey0123",
 }
-SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments"]
+SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments", "environments"]
+TEMPORARY = Path(tempfile.gettempdir())
+MAX_RECORDED_BYTES = 1 << 20
+"""Larger files are charts and discovery caches."""
+
+HELM_TOKEN = "a token of the account that Helm acts as"
+KUBECONFIG = "/memfd:kubeconfig (deleted)"
+"""The target of the file descriptor from which Helm reads its kubeconfig."""
 
 
-class ArgumentRecorder:
-    """Polls the command lines of a process and its descendants until `stop`."""
+class ChildRecorder:
+    """Polls arguments, environment, kubeconfig and temporary files of a process and its descendants until `stop`."""
 
-    def __init__(self, pid: int) -> None:
-        self.seen: set[str] = set()
+    def __init__(self, pid: int, directory: Path) -> None:
+        self.files: set[str] = set()
+        self._directory = directory
+        self.arguments: set[str] = set()
+        self.environments: set[str] = set()
+        self.tokens: set[str] = set()
         self._pid = pid
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._record, daemon=True)
@@ -50,11 +63,24 @@ class ArgumentRecorder:
     def _record(self) -> None:
         while not self._stopped.wait(0.002):
             for pid in [self._pid, *descendants(self._pid)]:
-                try:
-                    arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-                except OSError:
-                    continue  # the process has ended
-                self.seen.add(arguments.replace(b"\0", b" ").decode(errors="replace"))
+                with suppress(OSError):  # the process has ended
+                    self.arguments.add(_words(pid, "cmdline"))
+                    self.environments.add(_words(pid, "environ"))
+                    self.tokens |= set(_kubeconfig_tokens(pid))
+            for path in [*self._directory.rglob("*"), *TEMPORARY.glob("ca-*.pem")]:
+                with suppress(OSError):  # a file that exists for one request only
+                    if path.is_file() and path.stat().st_size <= MAX_RECORDED_BYTES:
+                        self.files.add(path.read_bytes().decode(errors="replace"))
+
+
+def _words(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def _kubeconfig_tokens(pid: int) -> Iterator[str]:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        if str(descriptor.readlink()) == KUBECONFIG:
+            yield json.loads(descriptor.read_bytes())["users"][0]["user"]["token"]
 
 
 class SecretLeakScan:
@@ -64,7 +90,8 @@ class SecretLeakScan:
         self.dedicated = dedicated
         self.secrets: dict[str, str] = {}
         self.captured: dict[str, list[str]] = {source: [] for source in SOURCES}
-        self._arguments = ArgumentRecorder(dedicated.running_operator.operator.process.pid)
+        process = dedicated.running_operator.operator.process
+        self._children = ChildRecorder(process.pid, dedicated.lab.control_plane.directory / process.name)
 
     def run(self) -> None:
         """Runs the scenario and captures all sources after each part."""
@@ -80,7 +107,7 @@ class SecretLeakScan:
         self.capture()
         self._break()
         self.capture()
-        self._arguments.stop()
+        self._children.stop()
 
     def capture(self) -> None:
         """Records all secret values, and all sources that are readable without access to Secrets."""
@@ -90,6 +117,7 @@ class SecretLeakScan:
             self.secrets |= values_of(secret)
         token = KubernetesClient(plane.directory / f"{NAMESPACE}.{NAMESPACE}.kubeconfig").token
         self.secrets[token] = "the operator's own token"
+        self.secrets |= dict.fromkeys(self._children.tokens, HELM_TOKEN)
         public = "configmaps,deployments,statefulsets,pods,services,ingresses,jobs"
         now = {
             "log": operator.log,
@@ -98,8 +126,9 @@ class SecretLeakScan:
             "release": kubectl("-n", "intra", "get", public, "-o", "json"),
             "audit": plane.audit_log.read_text(),
             "metrics": operator.get("/metrics"),
-            "files": "\n".join(texts(plane.directory / operator.process.name)),
-            "arguments": "\n".join(sorted(self._arguments.seen)),
+            "files": "\n".join([*texts(plane.directory / operator.process.name), *sorted(self._children.files)]),
+            "arguments": "\n".join(sorted(self._children.arguments)),
+            "environments": "\n".join(sorted(self._children.environments)),
         }
         for source, text in now.items():
             self.captured[source].append(text)
@@ -196,6 +225,7 @@ def test_the_scan_knows_every_secret(scan: SecretLeakScan) -> None:
         assert f"intra/{place}" in places
     assert f"intra/{PULL_SECRET}:.dockerconfigjson" in places
     assert {*WRONG.values(), REDIS_PASSWORD} < set(scan.secrets)
+    assert HELM_TOKEN in places
 
 
 def test_a_planted_secret_is_found(scan: SecretLeakScan) -> None:
@@ -208,6 +238,9 @@ def test_every_source_was_captured(scan: SecretLeakScan) -> None:
     captured = {source: "".join(texts) for source, texts in scan.captured.items()}
     assert " DEBUG " in captured["log"]
     assert "upgrade cr" in captured["arguments"]
+    assert "--kubeconfig /proc/self/fd/" in captured["arguments"]
+    assert "HARBOR_OPERATOR_" in captured["environments"]
+    assert "HELM_CACHE_HOME=" in captured["environments"]
     assert "DatabaseReady" in captured["registries"]
     assert "DatabaseCredentialsRejected" in captured["events"]
     assert '"verb":"patch"' in captured["audit"]

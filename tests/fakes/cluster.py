@@ -32,6 +32,7 @@ class FakeCluster(PullSecretApi):
         self.failure: Unavailable | Refused | None = None
         self.refused_sources: set[Source] = set()
         self._ours: set[tuple[str, str]] = set()
+        self._finalized: set[tuple[str, str]] = set()
         self._listeners: list[asyncio.Event] = []
 
     # The port
@@ -89,7 +90,7 @@ class FakeCluster(PullSecretApi):
         observed = self.secrets.get((namespace, name))
         if observed is not None and observed.uid == uid:
             self.delete_secret(namespace, name)
-        return None
+        return self.secrets.get((namespace, name))
 
     @override
     async def patch_account(self, wanted: ObservedServiceAccount) -> ObservedServiceAccount | None:
@@ -138,7 +139,14 @@ class FakeCluster(PullSecretApi):
             ObservedSecret(namespace, name, uid, 0, owner, digest=digest, labelled=bool(owner), immutable=immutable)
         )
 
+    def finalize_secret(self, namespace: str, name: str) -> None:
+        """Puts a finalizer on a Secret: its deletion then does not end."""
+        self._finalized.add((namespace, name))
+
     def delete_secret(self, namespace: str, name: str) -> None:
+        if (namespace, name) in self._finalized:
+            self._store_secret(replace(self.secrets[namespace, name], terminating=True))
+            return
         self.revision += 1
         self._ours.discard((namespace, name))
         del self.secrets[namespace, name]

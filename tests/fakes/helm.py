@@ -48,7 +48,7 @@ class FakeHelm(Helm):
         self._start("upgrade", (desired.namespace, desired.name), _Run(desired.digest, self._clock(), desired))
 
     @override
-    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+    async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
 
     @override

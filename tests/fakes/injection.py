@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.injection import Claim, DesiredInjection, RemainingNamespaces
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.ports.injection import PullSecretInjection
 
@@ -17,6 +17,7 @@ class FakeInjection(PullSecretInjection):
         self.withdrawn: list[Claim] = []
         self.progress: PullSecretFacts | None = None
         self.left: dict[Claim, int | None] = {}
+        self.left_in: dict[Claim, RemainingNamespaces] = {}
         self.expecting: dict[str, bool] = {}
         self.changes = 0
 
@@ -48,6 +49,14 @@ class FakeInjection(PullSecretInjection):
     @override
     def remaining(self, claim: Claim) -> int | None:
         return self.left.get(claim, 0)
+
+    @override
+    def remaining_in(self, claim: Claim) -> RemainingNamespaces:
+        return self.left_in.get(claim, RemainingNamespaces())
+
+    @override
+    def declared(self, registry_uid: str) -> DesiredInjection | None:
+        return self.desired.get(registry_uid)
 
     @override
     async def wait_for_sync(self, claim: Claim, policy: float) -> None:

@@ -10,18 +10,8 @@ from tests.guards.sources import ROOT
 from tools import language
 
 
-@pytest.fixture(scope="module")
-def found() -> list[language.Hit]:
-    return language.repository_hits()
-
-
-def test_no_banned_word_outside_the_pending_paths(found: list[language.Hit]) -> None:
-    assert [hit for hit in found if language.pending(hit.path) is None] == []
-
-
-def test_a_path_without_hits_is_no_longer_pending(found: list[language.Hit]) -> None:
-    needed = {language.pending(hit.path) for hit in found}
-    assert sorted(set(language.PENDING) - needed) == [], "remove these entries from PENDING in tools/language.py"
+def test_no_banned_word_is_in_the_repository() -> None:
+    assert language.repository_hits() == []
 
 
 def test_the_files_that_quote_banned_words_exist() -> None:
@@ -89,5 +79,5 @@ def test_the_tool_lists_hits_by_file(capsys: pytest.CaptureFixture[str], monkeyp
     hits = [language.Hit("a.md", 2, "born", "created"), language.Hit("b.md", 1, "bell", "wake-up")]
     monkeypatch.setattr(language, "repository_hits", lambda: hits)
     assert language.main(["a"]) == 1
-    assert capsys.readouterr().out == "a.md: 1 (NOT PENDING)\n  2: 'born' -> created\n1 hits in 1 files\n"
+    assert capsys.readouterr().out == "a.md: 1\n  2: 'born' -> created\n1 hits in 1 files\n"
     assert language.main(["c"]) == 0

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tests.guards import pending
 from tests.guards.sources import PACKAGE, SOURCE, classes, docstring, module, terminal_name, tree
 
 MIN_WORDS = 6
@@ -71,18 +70,16 @@ def by_file(found: Iterable[tuple[Path, str]]) -> set[str]:
 
 def test_an_adapter_inherits_its_port() -> None:
     found = by_file((path, what) for path in ADAPTERS for what in missing_bases(tree(path), PORTS))
-    assert pending.differences(found, pending.ADAPTERS_WITHOUT_PORT) == []
+    assert sorted(found) == []
 
 
 def test_an_overriding_method_inherits_its_docstring() -> None:
     found = by_file((path, what) for path in ADAPTERS for what in repeated_docstrings(tree(path)))
-    assert pending.differences(found, pending.REPEATED_DOCSTRINGS) == []
+    assert sorted(found) == []
 
 
 def test_no_docstring_is_written_twice() -> None:
-    found = twins({module(path): tree(path) for path in SOURCE})
-    files = {" = ".join(dict.fromkeys(places)): sentence for sentence, places in found.items()}
-    assert pending.differences(files, pending.TWIN_DOCSTRINGS) == [], files
+    assert twins({module(path): tree(path) for path in SOURCE}) == {}
 
 
 PORT = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from lab.gotools import program
 from lab.registries import EXAMPLES, example
 
@@ -60,6 +60,46 @@ def test_cluster_wide_rights_on_secrets_and_service_accounts_are_by_name(shipped
         if {"secrets", "serviceaccounts"} & set(rule["resources"]):
             assert rule["resourceNames"]
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+
+
+def test_the_operator_creates_no_workload_anywhere(shipped: list[Manifest]) -> None:
+    """Finding S1: only the role of Helm's own account creates workloads, and no shipped binding gives it out."""
+    writing = {
+        role["metadata"]["name"]
+        for role in kind(shipped, "ClusterRole")
+        for rule in role["rules"]
+        if {"create", "update", "patch"} & set(rule["verbs"])
+        and {"deployments", "statefulsets", "jobs", "persistentvolumeclaims", "ingresses"} & set(rule["resources"])
+    }
+    assert writing == {"harbor-operator-release"}
+    bindings = [*kind(shipped, "ClusterRoleBinding"), *kind(shipped, "RoleBinding")]
+    assert not [binding for binding in bindings if binding["roleRef"]["name"] in writing]
+
+
+def test_a_prepared_namespace_gives_the_release_to_its_own_account_only() -> None:
+    documents = example("registry-namespace.yaml")
+    (namespace,), (account,) = kind(documents, "Namespace"), kind(documents, "ServiceAccount")
+    subjects = {
+        binding["roleRef"]["name"]: [f"{subject['namespace']}/{subject['name']}" for subject in binding["subjects"]]
+        for binding in kind(documents, "RoleBinding")
+    }
+    home, name = namespace["metadata"]["name"], account["metadata"]["name"]
+    assert subjects == {
+        "harbor-operator-release": [f"{home}/{name}"],
+        "harbor-operator-registry": ["harbor-operator/harbor-operator"],
+    }
+    assert name == Release.model_fields["service_account_name"].default
+    assert account["automountServiceAccountToken"] is False
+
+
+def test_only_tokens_of_the_named_account_can_be_issued(shipped: list[Manifest]) -> None:
+    issuing = [
+        (role["metadata"]["name"], rule["resourceNames"])
+        for role in kind(shipped, "ClusterRole")
+        for rule in role["rules"]
+        if "serviceaccounts/token" in rule["resources"]
+    ]
+    assert issuing == [("harbor-operator-registry", ["harbor-release"])]
 
 
 def test_the_default_installation_has_no_right_on_admission_policies(shipped: list[Manifest]) -> None:

@@ -37,3 +37,19 @@ def test_without_a_cluster_the_error_names_the_kubeconfig(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "absent" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_process_and_its_children_leave_no_core_dump(tmp_path: Path) -> None:
+    """A core dump contains every Secret that the process has read."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "from harbor_operator.cli import main\n"
+        "sys.argv = ['harbor-operator', 'run']\n"
+        "main()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE))\n"
+        "subprocess.run(['sh', '-c', 'ulimit -H -c'])\n"
+    )
+    environment = {"PYTHONPATH": str(SOURCE), "PATH": os.defpath, "HARBOR_OPERATOR_KUBECONFIG": str(tmp_path / "none")}
+    command = ["sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", sys.executable, "-uc", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split("\n")[-3:] == ["(0, 0)", "0", ""]

@@ -47,6 +47,9 @@ class RecordedReconciler:
         self.passed = asyncio.Event()
         self.versions: dict[tuple[str, str], str] = {}
         self.remaining: list[str | None] = []
+        self.newest: dict[str, Any] | None = BODY
+        self.finalized: list[dict[str, Any]] = []
+        self.forgotten: list[dict[str, Any]] = []
 
     async def reconcile(self, body: dict[str, Any], failures: int) -> ReconcileResult:
         self.passes += 1
@@ -54,7 +57,14 @@ class RecordedReconciler:
         return ReconcileResult(3600.0, STATUS, secret_versions=self.versions)
 
     async def finalize(self, body: dict[str, Any]) -> str | None:
+        self.finalized.append(body)
         return self.remaining.pop(0)
+
+    async def read(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        return self.newest
+
+    def forget(self, body: dict[str, Any]) -> None:
+        self.forgotten.append(body)
 
 
 class SilentSecrets(SecretChanges):
@@ -87,17 +97,6 @@ class HandlersFixture:
         self.reconciler.passed.clear()
         await asyncio.sleep(0)
 
-    async def teardown_delays(self, *remaining: str | None) -> list[float | None]:
-        self.reconciler.remaining = list(remaining)
-        delays: list[float | None] = []
-        for _ in remaining:
-            try:
-                await self.handlers.teardown(kopf.Body(BODY), self.runtime)
-                delays.append(None)
-            except kopf.TemporaryError as error:
-                delays.append(error.delay)
-        return delays
-
 
 @pytest.mark.parametrize("how", ["stopped", "cancelled"])
 async def test_series_end_with_the_daemon(how: str) -> None:
@@ -127,14 +126,70 @@ async def test_the_end_of_a_helm_run_wakes_the_registries_of_its_namespace() -> 
     await daemon
 
 
-async def test_teardown_backs_off_while_the_cause_is_the_same() -> None:
-    fixture = HandlersFixture()
-    assert await fixture.teardown_delays("a", "a", "a", "b", "b", None) == [1.0, 2.0, 4.0, 1.0, 2.0, None]
-    assert (await fixture.teardown_delays(*["stuck"] * 9))[-2:] == [30.0, 30.0]
+def delays(runtime: RegistryRuntime, *messages: str) -> list[float]:
+    return [runtime.teardown_delay(message) for message in messages]
 
 
-async def test_the_error_of_a_teardown_is_what_remains() -> None:
+def test_teardown_backs_off_while_the_cause_is_the_same() -> None:
+    runtime = RegistryRuntime()
+    assert delays(runtime, "a", "a", "a", "b", "b") == [1.0, 2.0, 4.0, 1.0, 2.0]
+    assert delays(runtime, *["stuck"] * 9)[-2:] == [30.0, 30.0]
+
+
+async def test_a_teardown_repeats_until_nothing_remains_and_without_a_write_by_kopf() -> None:
+    """Finding R12: each retry by Kopf wrote an annotation."""
     fixture = HandlersFixture()
-    fixture.reconciler.remaining = ["ReleaseReady: Helm uninstalls release 'cr'"]
-    with pytest.raises(kopf.TemporaryError, match="ReleaseReady: Helm uninstalls release 'cr'"):
-        await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
+    fixture.reconciler.remaining = ["ReleaseReady: Helm uninstalls release 'cr'", "ReleaseReady: 1 left", None]
+    teardown = asyncio.create_task(fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime))
+    async with asyncio.timeout(5):
+        while not teardown.done():
+            fixture.wakeups.release_finished("intra", "cr")
+            await asyncio.sleep(0)
+    await teardown
+    assert fixture.reconciler.remaining == []
+
+
+async def test_a_teardown_acts_on_the_newest_object() -> None:
+    """Finding R12: an annotation that is set during the deletion takes effect."""
+    fixture = HandlersFixture()
+    fixture.reconciler.remaining = ["DatabaseReady: down", None]
+    newest = {"metadata": {**BODY["metadata"], "annotations": {"harbor-operator.io/abandon": "true"}}}
+    fixture.reconciler.newest = newest
+    fixture.runtime._teardown_delay_seconds = 0.0
+    fixture.runtime._teardown_message = "DatabaseReady: down"
+    await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
+    assert fixture.reconciler.finalized == [BODY, newest]
+
+
+async def test_a_teardown_ends_when_another_client_has_removed_the_finalizer() -> None:
+    """Finding R10: the object can disappear without a teardown."""
+    fixture = HandlersFixture()
+    fixture.reconciler.remaining, fixture.reconciler.newest = ["DatabaseReady: down"], None
+    fixture.runtime._teardown_delay_seconds = 0.0
+    fixture.runtime._teardown_message = "DatabaseReady: down"
+    await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
+    assert fixture.reconciler.finalized == [BODY]
+
+
+async def test_a_registry_that_disappears_without_a_teardown_ends_its_daemon_and_its_injection() -> None:
+    """Finding R10: the injection for a registry that no longer existed continued."""
+    fixture = HandlersFixture()
+    daemon = fixture.start()
+    await fixture.next_pass()
+    await fixture.handlers.notify("DELETED", kopf.Body(BODY), fixture.runtime)
+    async with asyncio.timeout(5):
+        await daemon
+    assert fixture.reconciler.forgotten == [BODY]
+
+
+async def test_a_deletion_wakes_the_registries_that_may_wait_for_its_secret_name() -> None:
+    """Finding R8: another registry noticed a free Secret name only at its next check interval."""
+    fixture = HandlersFixture()
+    daemon = fixture.start()
+    await fixture.next_pass()
+    deleted: Any = {"metadata": {"namespace": "other", "name": "cr", "deletionTimestamp": "2026-11-25T00:00:00Z"}}
+    await fixture.handlers.notify("MODIFIED", kopf.Body(deleted), RegistryRuntime())
+    await fixture.next_pass()
+    assert fixture.reconciler.passes == 2
+    fixture.stopped.set()
+    await daemon

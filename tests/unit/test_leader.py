@@ -22,6 +22,7 @@ class Run:
     def __init__(self) -> None:
         self.events: list[str] = []
         self.started = asyncio.Event()
+        self.writer_ended = asyncio.Event()
         self.lost = asyncio.Event()
         self.stop = asyncio.Event()
         self.silence_seconds = 0.0
@@ -40,6 +41,7 @@ class Run:
             await asyncio.Event().wait()
         finally:
             self.events.append("writer")
+            self.writer_ended.set()
 
     async def _run_kopf(self, stop: asyncio.Event) -> None:
         self.started.set()
@@ -59,8 +61,38 @@ async def test_a_stop_signal_ends_helm_before_kopf() -> None:
     assert run.leader.is_leading
     run.stop.set()
     assert await leading == 0
-    assert run.events == ["writer", "helm", "kopf"]
+    assert run.events == ["helm", "kopf", "writer"]
     assert not run.leader.is_leading
+
+
+async def test_writers_continue_after_a_stop_signal_until_helm_and_kopf_have_ended() -> None:
+    """Finding R11: injection stopped up to a minute before another replica could become the leader."""
+    run = Run()
+    leading = asyncio.create_task(run.leader.run_as_leader(run.stop))
+    await run.started.wait()
+    run.stop.set()
+    assert await leading == 0
+    assert run.events.index("writer") > run.events.index("kopf") > run.events.index("helm")
+
+
+async def test_a_lease_that_is_lost_after_a_stop_signal_ends_the_writers_at_once() -> None:
+    """Finding R11: while Helm ends, the Lease can still be lost."""
+    run = Run()
+    helm_ended = asyncio.Event()
+
+    async def close_helm() -> None:
+        await helm_ended.wait()
+
+    tasks = LeaderTasks({"writer": run._write}, run._run_kopf, close_helm)
+    leader = Leader(run.leader._elector, tasks, lambda: 0.0, lambda: True)
+    leading = asyncio.create_task(leader.run_as_leader(run.stop))
+    await run.started.wait()
+    run.stop.set()
+    run.lost.set()
+    async with asyncio.timeout(5):
+        await run.writer_ended.wait()
+    helm_ended.set()
+    assert await leading == 0
 
 
 async def test_a_lost_lease_ends_kopf_without_waiting_for_helm(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,93 +4,27 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Facts, Outcome, Pending, StatusWarning, Unknown
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after, teardown_steps
+from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_after
 from harbor_operator.steps.outcomes import BlockedError
-from tests.fakes.cluster_identity import FakeClusterIdentity
-
-NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-CLUSTER = FakeClusterIdentity()
-BODY: dict[str, Any] = {
-    "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4, "resourceVersion": "1"},
-    "spec": {"externalURL": "https://cr.example.com"},
-}
-REGISTRY = HarborRegistry.parse(BODY)
-
-Script = Callable[[], Outcome]
-
-
-def fail(error: Exception) -> Script:
-    def act() -> Outcome:
-        raise error
-
-    return act
-
-
-class ScriptedStep:
-    """Returns what the script says and records the call."""
-
-    def __init__(
-        self,
-        condition_type: ConditionType,
-        script: Script,
-        asked: list[ConditionType],
-        depends_on: tuple[ConditionType, ...] = (),
-    ) -> None:
-        self.condition_type = condition_type
-        self.depends_on = depends_on
-        self._script = script
-        self._asked = asked
-
-    async def reconcile(self, registry: HarborRegistry) -> Outcome:
-        self._asked.append(self.condition_type)
-        return self._script()
-
-    async def teardown(self, registry: HarborRegistry) -> Outcome:
-        return await self.reconcile(registry)
-
-
-class RecordedStatuses(RegistryStatusApi):
-    """Records what was written; `body` is the object as a watch delivers it."""
-
-    def __init__(self) -> None:
-        self.statuses: list[dict[str, Any]] = []
-        self.events: list[str] = []
-        self.messages: list[str] = []
-        self.down = False
-        self.version = 1
-
-    @override
-    async def write_status(self, metadata: Metadata, status: dict[str, Any]) -> str:
-        if self.down:
-            raise Unavailable("the API server did not answer")
-        self.statuses.append(status)
-        self.version += 1
-        return str(self.version)
-
-    def body(self) -> dict[str, Any]:
-        metadata = {**BODY["metadata"], "resourceVersion": str(self.version)}
-        return copy.deepcopy({**BODY, "metadata": metadata, "status": self.statuses[-1]})
-
-    @override
-    async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
-        self.events.append(f"{kind} {reason}")
-        self.messages.append(message)
-
-
-def done() -> Outcome:
-    return Done("ok")
+from tests.unit.reconciler_fixture import (
+    BODY,
+    CLUSTER,
+    NOON,
+    REGISTRY,
+    BackgroundStep,
+    RecordedStatuses,
+    ScriptedStep,
+    done,
+    fail,
+)
 
 
 async def test_steps_run_in_order_and_only_when_their_dependencies_are_done() -> None:
@@ -130,17 +64,6 @@ async def test_a_secret_in_an_exception_reaches_neither_log_nor_status(caplog: p
     assert "hunter2" not in caplog.text
     assert "ValueError" in caplog.text
     assert "hunter2" not in outcomes[ConditionType.DATABASE].message
-
-
-async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_is_not_done() -> None:
-    asked: list[ConditionType] = []
-    steps = [
-        ScriptedStep(ConditionType.DATABASE, done, asked),
-        ScriptedStep(ConditionType.RELEASE, lambda: Pending(Reason.RELEASE_UNINSTALLING, "helm runs"), asked),
-        ScriptedStep(ConditionType.PULL_SECRETS, done, asked),
-    ]
-    await teardown_steps(steps, REGISTRY)
-    assert asked == [ConditionType.PULL_SECRETS, ConditionType.RELEASE]
 
 
 async def test_the_second_pass_writes_nothing() -> None:
@@ -212,13 +135,6 @@ async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> N
     assert len(written.statuses) == 1
 
 
-async def test_the_end_of_a_teardown_is_reported_in_an_event() -> None:
-    written = RecordedStatuses()
-    step = ScriptedStep(ConditionType.DATABASE, lambda: Done("database 'registry' is retained"), [])
-    assert await Reconciler([step], written, lambda: NOON, CLUSTER).finalize(BODY) is None
-    assert written.messages == ["teardown finished: DatabaseReady: database 'registry' is retained"]
-
-
 async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
     written = RecordedStatuses()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
@@ -237,25 +153,12 @@ async def test_no_step_runs_for_a_suspended_registry() -> None:
     assert asked == []
 
 
-class BackgroundStep(ScriptedStep):
-    def suspend(self, registry: HarborRegistry) -> None:
-        self._asked.append(self.condition_type)
-
-
 async def test_background_work_of_a_suspended_registry_stops() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
     steps = [ScriptedStep(ConditionType.CACHE, done, asked), BackgroundStep(ConditionType.PULL_SECRETS, done, asked)]
     await Reconciler(steps, RecordedStatuses(), lambda: NOON, CLUSTER).reconcile(body)
     assert asked == [ConditionType.PULL_SECRETS]
-
-
-async def test_finalize_returns_what_remains() -> None:
-    script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
-    step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
-    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER)
-    assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
-    assert await reconciler.finalize(BODY) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.reconciler import Reconciler
 from tests.fakes.cluster_identity import FakeClusterIdentity
-from tests.unit.test_reconciler import BODY, NOON, RecordedStatuses, ScriptedStep, done
+from tests.unit.reconciler_fixture import BODY, NOON, RecordedStatuses, ScriptedStep, done
 
 
 class ClusterStep(ScriptedStep):

@@ -31,7 +31,9 @@ def test_our_variables_win_over_those_of_the_cluster() -> None:
     assert settings.log_format is LogFormat.JSON
 
 
-@pytest.mark.parametrize("name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "LOG_FORMAT", "NO_SUCH_THING"])
+@pytest.mark.parametrize(
+    "name", ["WORKERS", "LISTEN_PORT", "LOG_LEVEL", "CHART_SOURCES", "LOG_FORMAT", "NO_SUCH_THING"]
+)
 def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str) -> None:
     with pytest.raises(SettingsError) as error:
         read_settings({f"HARBOR_OPERATOR_{name}": "hunter2"})

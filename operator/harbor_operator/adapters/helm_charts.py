@@ -9,8 +9,16 @@ from typing import Any
 
 import yaml
 
-from harbor_operator.ports import Refused
+from harbor_operator.adapters.chart_archive import InvalidChartArchive, read_chart_metadata
+from harbor_operator.checks.chart_sources import chart_path_refused, check_chart_url
+from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import DesiredRelease
+from harbor_operator.ports import Refused, as_error
 from harbor_operator.reasons import Reason
+
+# A deep nesting exceeds the recursion limit; a date that does not exist is a ValueError.
+_NOT_YAML = (yaml.YAMLError, RecursionError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +29,40 @@ class ChartReference:
     is_complete: bool
 
 
-def locate_chart(charts_dir: Path | None, chart: str, version: str) -> ChartReference:
-    """Returns the chart argument; Refused(CHART_UNAVAILABLE) if a path holds no chart or another version of it."""
+def locate_chart(charts_dir: Path | None, sources: ChartSources, desired: DesiredRelease) -> ChartReference:
+    """Returns the chart argument, from an allowed source; charts in `charts_dir` are always allowed.
+
+    Raises Refused(CHART_SOURCE_REFUSED) for any other source, and Refused(CHART_UNAVAILABLE) if a path holds no chart
+    or another version of it.
+    """
+    chart, version = desired.chart, desired.version
     if chart.startswith("oci://"):
+        _raise_if_refused(check_chart_url(sources, "spec.release.chart", chart))
         return ChartReference(chart, is_complete=True)
-    if "/" in chart or chart.endswith(".tgz"):
-        _require_version(Path(chart), version)
-        return ChartReference(chart, is_complete=True)
+    if "/" in chart:
+        return ChartReference(str(_local_chart(charts_dir, sources, chart, version)), is_complete=True)
     for bundled in _bundled(charts_dir, chart, version):
         if bundled.exists():
             _require_version(bundled, version)
             return ChartReference(str(bundled), is_complete=True)
+    _raise_if_refused(check_chart_url(sources, "spec.release.repository", desired.repository))
     return ChartReference(chart, is_complete=False)
+
+
+def _local_chart(charts_dir: Path | None, sources: ChartSources, chart: str, version: str) -> Path:
+    """Returns the path without symbolic links: what is checked here is what Helm opens."""
+    directories = (*sources.directories, *([str(charts_dir)] if charts_dir else []))
+    resolved = Path(chart).resolve()
+    allowed = ChartSources((), tuple(str(Path(directory).resolve()) for directory in directories))
+    if not allowed.allows_path(str(resolved)):
+        _raise_if_refused(chart_path_refused(ChartSources(sources.urls, directories), chart))
+    _require_version(resolved, version)
+    return resolved
+
+
+def _raise_if_refused(finding: Blocked | None) -> None:
+    if finding is not None:
+        raise as_error(finding)
 
 
 def _bundled(charts_dir: Path | None, chart: str, version: str) -> tuple[Path, ...]:
@@ -45,7 +75,7 @@ def _require_version(path: Path, version: str) -> None:
     # Helm ignores `--version` for a path; the release would then never match the spec.
     try:
         found = _metadata(path).get("version")
-    except (OSError, tarfile.TarError, KeyError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, EOFError, tarfile.TarError, InvalidChartArchive, AttributeError, *_NOT_YAML) as error:
         raise Refused(
             Reason.CHART_UNAVAILABLE,
             f"`spec.release.chart` names '{path}', which the operator cannot read as a chart: correct the path",
@@ -59,14 +89,5 @@ def _require_version(path: Path, version: str) -> None:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((path / "Chart.yaml").read_bytes() if path.is_dir() else _unpacked(path))
+    loaded: dict[str, Any] = yaml.safe_load(read_chart_metadata(path))
     return loaded
-
-
-def _unpacked(path: Path) -> bytes:
-    with tarfile.open(path) as archive:
-        for name in archive.getnames():
-            if name.count("/") == 1 and name.endswith("/Chart.yaml"):
-                member = archive.extractfile(name)
-                return member.read() if member else b""
-    raise KeyError("Chart.yaml")

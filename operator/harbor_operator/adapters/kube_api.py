@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from harbor_operator.adapters.http_headers import retry_after_seconds
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -96,6 +97,10 @@ class Expired(ApiError):
 
 class Invalid(ApiError):
     """The object breaks a rule of the server, for example an immutable field."""
+
+
+class TooLarge(ApiError):
+    """The answer exceeds the limit of the client and was not read to its end: ask for less."""
 
 
 class DisruptionBudgetExceeded(ApiError):
@@ -194,9 +199,11 @@ def classify_error(code: int, status: Manifest, request: ApiRequest, retry_after
             hint = _POD_HINT if request.ref.resource == "pods" else _HINT
             raise Refused(Reason.RIGHTS_MISSING, f"the API server does not allow {what}: {hint}. {message}".strip())
         case 429 | 408:
-            raise Unavailable(f"the API server asks to slow down on {what}", retry_after=_seconds(retry_after))
+            text = f"the API server asks to slow down on {what}"
+            raise Unavailable(text, retry_after=retry_after_seconds(retry_after))
         case _ if code >= 500:  # noqa: PLR2004 - the class of server errors
-            raise Unavailable(f"the API server failed with {code} on {what}", retry_after=_seconds(retry_after))
+            text = f"the API server failed with {code} on {what}"
+            raise Unavailable(text, retry_after=retry_after_seconds(retry_after))
     raise Refused(Reason.INTERNAL_ERROR, f"the API server answered {code} to {what}. {message}".strip())
 
 
@@ -223,7 +230,3 @@ def _message(status: Manifest, request: ApiRequest) -> str:
 
 def _fields(status: Manifest) -> tuple[str, ...]:
     return tuple(str(cause["field"]) for cause in _causes(status) if cause.get("field"))
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isdigit() else None

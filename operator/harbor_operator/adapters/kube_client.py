@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from harbor_operator.adapters.http_body import UnacceptableBody, read_body
 from harbor_operator.adapters.kube_api import (
     REQUEST_TIMEOUT_SECONDS,
     ApiError,
@@ -29,6 +30,7 @@ from harbor_operator.adapters.kube_api import (
     Params,
     RequestBody,
     ResourceRef,
+    TooLarge,
     build_url,
     classify_error,
 )
@@ -40,6 +42,9 @@ from harbor_operator.reasons import Reason
 LOG = logging.getLogger(__name__)
 IDLE_TIMEOUT_SECONDS = 90.0
 RENEWAL_RETRY_SECONDS = 10.0
+
+MAX_ANSWER_BYTES = 32 << 20
+"""Of one answer and of one event of a watch; etcd stores objects of at most 1.5 MiB, and JSON can be six times that."""
 
 Answer = TypeVar("Answer")
 Decode = Callable[[bytes], Answer]
@@ -142,9 +147,14 @@ class KubernetesClient:
     async def _read(
         self, response: aiohttp.ClientResponse, request: ApiRequest, decode: Decode[Answer]
     ) -> Answer | ApiError:
-        raw = await response.read()
-        code = response.status
+        code, raw, problem = response.status, b"", ""
+        try:
+            raw = await read_body(response, MAX_ANSWER_BYTES)
+        except UnacceptableBody as error:
+            problem = str(error)
         self._options.count(request.verb, request.ref.qualified_resource, code)
+        if problem:
+            return TooLarge(code, f"the API server answers {request.describe()} with {problem}")
         if code < 400:  # noqa: PLR2004 - the class of errors
             try:
                 return decode(raw)
@@ -231,9 +241,16 @@ def _abort(response: aiohttp.ClientResponse) -> None:
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     # Split here: readline() of aiohttp refuses lines longer than its buffer, and an object may have 1.5 MiB.
-    rest = b""
+    parts: list[bytes] = []
+    size = 0
     async for chunk in response.content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line:
-                yield line
+        parts.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk:
+            *whole, rest = b"".join(parts).split(b"\n")
+            parts, size = [rest], len(rest)
+            for line in whole:
+                if line:
+                    yield line
+        if size > MAX_ANSWER_BYTES:
+            raise Unavailable(f"the API server sends an event of more than {MAX_ANSWER_BYTES >> 20} MiB")

@@ -1,7 +1,7 @@
 """Where the API server is, how it proves its identity, and the credential sent to it.
 
 In a pod the connection comes from the mounted files of the service account. Outside a cluster it comes from a
-kubeconfig, read by the `kubernetes` package, which costs tens of MiB and is therefore imported only there.
+kubeconfig (`kubeconfig.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import aiohttp
 from pydantic import SecretStr
 from typing_extensions import override
 
+from harbor_operator.adapters import tls
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 
@@ -63,7 +64,8 @@ class ClusterConnection:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif self.ca_path or self.ca_data:
-            context.load_verify_locations(cafile=str(self.ca_path) if self.ca_path else None, cadata=self.ca_data)
+            ca_path = str(self.ca_path) if self.ca_path else None
+            context.load_verify_locations(cafile=ca_path, cadata=_ca_data(self.ca_data))
         else:
             context.load_default_certs()
         if self.client_cert and self.client_key:
@@ -97,6 +99,7 @@ def open_session(
         headers=headers,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=READ_BUFFER_BYTES,
+        auto_decompress=False,
         proxy=connection.proxy_url,
     )
 
@@ -120,14 +123,6 @@ def in_cluster(host: str, port: str | int, folder: Path = SERVICE_ACCOUNT) -> Cl
     )
 
 
-def from_kubeconfig(path: Path, context: str = "") -> ClusterConnection:
-    """Returns the connection of a kubeconfig's current (or the named) context; see `kubeconfig.read_kubeconfig`."""
-    # Imported here: in a pod the `kubernetes` package must not be loaded.
-    from harbor_operator.adapters.kubeconfig import read_kubeconfig  # noqa: PLC0415
-
-    return read_kubeconfig(path, context)
-
-
 def _transport(connection: ClusterConnection) -> tuple[object, ...]:
     return (
         connection.server,
@@ -144,7 +139,16 @@ def _transport(connection: ClusterConnection) -> tuple[object, ...]:
 def _create_context(server_name: str | None) -> ssl.SSLContext:
     context = _ServerNameContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = server_name
+    tls.set_verify_flags(context)
     return context
+
+
+def _ca_data(bundle: str | None) -> str | None:
+    try:
+        return tls.normalized_bundle(bundle) if bundle else None
+    except tls.InvalidCaBundle:
+        text = "the certificate authority of the kubeconfig is not a PEM certificate: correct it"
+        raise Refused(Reason.CERTIFICATE_UNTRUSTED, text) from None
 
 
 class _ServerNameContext(ssl.SSLContext):

@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Conflict, NotFound, RequestBody, ResourceRef
+from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Conflict, NotFound, Params, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_objects import decode_object
+from harbor_operator.adapters.kube_pages import Pager
 from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
@@ -83,9 +85,14 @@ class KubernetesNamespaceResources(NamespaceResources):
         found = await self._get(ref)
         if found is None or not _has_labels(found, owner):
             return
-        body = RequestBody.plain({"preconditions": {"uid": found["metadata"]["uid"]}})
-        answer = await self._client.send_plain(ApiRequest("delete", ref, body=body))
-        if isinstance(answer, ApiError) and not isinstance(answer, NotFound | Conflict):
+        # The labels were read before: the version makes sure that they are still there.
+        proof = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+        answer = await self._client.send_plain(
+            ApiRequest("delete", ref, body=RequestBody.plain({"preconditions": proof}))
+        )
+        if isinstance(answer, Conflict):
+            raise Unavailable(f"Secret '{namespace}/{name}' changed while it was being removed; it is read again")
+        if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
             raise Unavailable(f"Secret '{namespace}/{name}' could not be removed: {answer.message}")
 
     @override
@@ -140,8 +147,18 @@ class KubernetesNamespaceResources(NamespaceResources):
         return None if isinstance(answer, NotFound) else _expect(answer)
 
     async def _list(self, ref: ResourceRef, label_selector: str) -> list[Manifest]:
-        params = {"labelSelector": label_selector} if label_selector else {}
-        return list(_expect(await self._client.send_plain(ApiRequest("list", ref, params))).get("items") or [])
+        selector = {"labelSelector": label_selector} if label_selector else {}
+
+        def request(params: Params) -> ApiRequest:
+            return ApiRequest("list", ref, {**selector, **params})
+
+        pager, items, token = Pager(self._client, request, decode_object), list[Manifest](), ""
+        while True:
+            page = _expect(await pager.read(token))
+            items += page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue") or ""
+            if not token:
+                return items
 
 
 def _secret(namespace: str, name: str) -> ResourceRef:

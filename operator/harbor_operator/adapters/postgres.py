@@ -7,6 +7,7 @@ server connection to the next client as it is.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
@@ -17,8 +18,9 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.adapters import tls
-from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, statement_error
+from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, relay_error, statement_error
 from harbor_operator.adapters.postgres_queries import MAY_CREATE, read_admin, read_databases, read_role
+from harbor_operator.adapters.postgres_relay import Relay, relayed
 from harbor_operator.adapters.postgres_statements import (
     create_database,
     database_statements,
@@ -41,7 +43,7 @@ from harbor_operator.model.database import (
     PostgresServer,
     RevokePublicConnect,
 )
-from harbor_operator.ports import Refused, as_error
+from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
 
@@ -193,23 +195,42 @@ async def _execute_all(connection: Connection, statements: Sequence[sql.Composed
 
 @asynccontextmanager
 async def _connected(server: PostgresServer, login: PostgresLogin, database: str) -> AsyncIterator[Connection]:
-    connection = await _connect(server, login, database)
+    async with _relayed(server, login) as relay:
+        connection = await _connect(server, login, database, relay)
+        try:
+            async with asyncio.timeout(_SESSION_TIMEOUT_SECONDS):
+                yield connection
+        except TimeoutError as error:
+            raise deadline_error(_SESSION_TIMEOUT_SECONDS, server, login) from error
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def _relayed(server: PostgresServer, login: PostgresLogin) -> AsyncIterator[Relay]:
+    """Yields the relay to the server; an error inside gets the cause that only the relay knows."""
     try:
-        async with asyncio.timeout(_SESSION_TIMEOUT_SECONDS):
-            yield connection
-    except TimeoutError as error:
-        raise deadline_error(_SESSION_TIMEOUT_SECONDS, server, login) from error
-    finally:
-        await connection.close()
+        async with relayed(server.host, server.port) as relay:
+            try:
+                yield relay
+            except (Refused, Unavailable):
+                if cause := relay_error(relay):
+                    raise as_error(explain_connect_failure(ConnectFailure.UNREACHABLE, cause, server, login)) from None
+                raise
+    except socket.gaierror as error:
+        text = f"failed to resolve host '{server.host}': {error}"
+        raise as_error(explain_connect_failure(ConnectFailure.UNREACHABLE, text, server, login)) from None
 
 
-async def _connect(server: PostgresServer, login: PostgresLogin, database: str) -> Connection:
+async def _connect(server: PostgresServer, login: PostgresLogin, database: str, relay: Relay) -> Connection:
+    route = relay.parameters(server.host)
     verifies = server.ssl_mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}
     try:
         with tls.ca_file(server.ca or "") if verifies else nullcontext() as ca_file:
             return await AsyncConnection.connect(
-                host=server.host,
-                port=server.port,
+                host=route["host"],
+                hostaddr=route["hostaddr"],
+                port=route["port"],
                 user=login.username,
                 password=login.password.get_secret_value(),
                 dbname=database,

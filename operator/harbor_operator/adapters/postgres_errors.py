@@ -7,6 +7,7 @@ import re
 import psycopg
 from psycopg import errors
 
+from harbor_operator.adapters.postgres_relay import MAX_ANSWER_BYTES, Relay
 from harbor_operator.checks.database import explain_connect_failure, explain_statement_failure
 from harbor_operator.model.database import ConnectFailure, PostgresLogin, PostgresServer, StatementFailure
 from harbor_operator.ports import Refused, Unavailable, as_error
@@ -63,6 +64,13 @@ def connection_error(
 def deadline_error(seconds: float, server: PostgresServer, login: PostgresLogin) -> Unavailable | Refused:
     """Returns the exception for a session that exceeded its deadline."""
     return as_error(explain_connect_failure(ConnectFailure.UNREACHABLE, f"not done in {seconds:g} s", server, login))
+
+
+def relay_error(relay: Relay) -> str:
+    """Returns why the relay closed a connection, or an empty text if the cause is not its own."""
+    if relay.is_exceeded:
+        return f"no end of the answer within {MAX_ANSWER_BYTES >> 10} KiB, so it is hardly a PostgreSQL server"
+    return relay.failures[-1] if len(relay.failures) == len(relay.ports) else ""
 
 
 def statement_error(error: psycopg.Error, server: PostgresServer, admin: PostgresLogin) -> Unavailable | Refused:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -28,12 +29,12 @@ from harbor_operator.adapters.kube_api import (
 )
 from harbor_operator.adapters.kube_client import IDLE_TIMEOUT_SECONDS, KubernetesClient
 from harbor_operator.adapters.kube_objects import ObjectT, Page, ResourceDecoder, decode_object
+from harbor_operator.adapters.kube_pages import Pager
 from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
 LOG = logging.getLogger(__name__)
-MAX_PAGE_OBJECTS = 500
 MAX_BACKOFF_DOUBLINGS = 20
 
 UpsertT = TypeVar("UpsertT")
@@ -118,9 +119,10 @@ class Reflector(Generic[ObjectT, UpsertT]):
 
     async def _list(self) -> Events[UpsertT]:
         keys: set[tuple[str, str]] = set()
-        params = {"limit": str(MAX_PAGE_OBJECTS)}
+        pager = Pager(self._client, partial(self._resource.request, "list"), self._resource.decoder.page)
+        token = ""
         while True:
-            page = await self._page(params)
+            page = await self._page(pager, token)
             self._failures = 0
             for observed in page.items or ():
                 keys.add(observed.key)
@@ -129,10 +131,10 @@ class Reflector(Generic[ObjectT, UpsertT]):
                 self._revision = page.metadata.resource_version
                 yield Synced(int(self._revision), frozenset(keys))
                 return
-            params["continue"] = page.metadata.continue_token
+            token = page.metadata.continue_token
 
-    async def _page(self, params: Params) -> Page[ObjectT]:
-        page = await self._client.send(self._resource.request("list", params), self._resource.decoder.page)
+    async def _page(self, pager: Pager[Page[ObjectT]], token: str) -> Page[ObjectT]:
+        page = await pager.read(token)
         if isinstance(page, ApiError):
             raise self._error(page)
         return page

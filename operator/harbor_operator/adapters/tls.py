@@ -36,12 +36,17 @@ def ssl_context(ca_pem: str) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=b"".join(_certificates(ca_pem)))
     else:
         context = ssl.create_default_context()
+    set_verify_flags(context)
+    return context
+
+
+def set_verify_flags(context: ssl.SSLContext) -> None:
+    """Sets what every client context of the operator accepts and refuses in a certificate."""
     context.hostname_checks_common_name = False
     for flag in INCLUDED_VERIFY_FLAGS:
         context.verify_flags |= flag
     for flag in EXCLUDED_VERIFY_FLAGS:
         context.verify_flags &= ~flag
-    return context
 
 
 def normalized_bundle(ca_pem: str) -> str:

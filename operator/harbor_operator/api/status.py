@@ -80,3 +80,7 @@ class HarborRegistryStatus(Model):
         default_factory=list, description="Non-blocking warnings: what can fail later."
     )
     pull_secrets: PullSecretStatus | None = Field(default=None, description="Progress of the pull Secret injection.")
+    untouched: bool | None = Field(
+        default=None,
+        description="True until the operator has read a Secret of the namespace: so far it has created nothing.",
+    )

@@ -73,6 +73,10 @@ class Release(Model):
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
         default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
+    service_account_name: ObjectName = Field(
+        default="harbor-release",
+        description="ServiceAccount of the registry's namespace that Helm acts as; it limits what the chart can do.",
+    )
     values: dict[str, Any] = Field(
         default_factory=dict, description="Chart values; keys that the operator owns are refused (`ValuesConflict`)."
     )

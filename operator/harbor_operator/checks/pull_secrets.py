@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
 from harbor_operator.model.harbor import EVERYONE, DesiredRobot, Identity, ObservedRobot
+from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     Blocked,
     Done,
@@ -26,7 +27,12 @@ ADMIN_NAME = "admin"
 MAX_SHOWN_FAILURES = 3
 
 # These reasons need manual action. The injector retries after every other reason.
-_NEEDS_ACTION = {Reason.FOREIGN_SECRET, Reason.RIGHTS_MISSING, Reason.SECRET_NAME_TAKEN}
+_NEEDS_ACTION = {
+    Reason.FOREIGN_SECRET,
+    Reason.PULL_SECRET_LINGERS,
+    Reason.RIGHTS_MISSING,
+    Reason.SECRET_NAME_TAKEN,
+}
 _DEFAULT_NAME = str(PullSecrets.model_fields["secret_name"].default)
 
 
@@ -38,7 +44,9 @@ def check_secret_name(
     competitors = sorted(
         _age(other)
         for other in others
-        if other["metadata"].get("uid") != registry.metadata.uid and _configured_name(other) == secret_name
+        if other["metadata"].get("uid") != registry.metadata.uid
+        and _configured_name(other) == secret_name
+        and not other["metadata"].get("deletionTimestamp")
     )
     if not competitors or competitors[0] > own:
         return None
@@ -47,6 +55,27 @@ def check_secret_name(
         f"HarborRegistry '{competitors[0][1]}' is older and already injects Secret '{secret_name}': set another "
         "name in `spec.pullSecrets.secretName`",
     )
+
+
+def find_successors(
+    registry: HarborRegistry, secret_names: Collection[str], others: Iterable[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Returns the uids of the registries that can take over a Secret of one of these names from a deleted registry."""
+    return tuple(
+        str(other["metadata"].get("uid"))
+        for other in others
+        if other["metadata"].get("uid") != registry.metadata.uid
+        and _configured_name(other) in secret_names
+        and not other["metadata"].get("deletionTimestamp")
+        and not other.get("spec", {}).get("suspend")
+    )
+
+
+def handing_over(secret_names: Collection[str]) -> Pending:
+    """Returns the outcome of a teardown while another registry of the same Secret name starts to inject."""
+    names = ", ".join(f"'{name}'" for name in sorted(secret_names))
+    message = f"waiting until another HarborRegistry takes over Secret {names}, so that no namespace is without it"
+    return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after=1.0)
 
 
 def _age(manifest: Mapping[str, Any]) -> tuple[str, str]:
@@ -193,12 +222,30 @@ def _line(failure: NamespaceFailure) -> str:
     return f"'{failure.namespace}': {failure.reason}, {failure.message}"
 
 
-def cleaning_up(secret_name: str, remaining: int | None, facts: Facts) -> Pending:
+def cleaning_up(
+    secret_name: str, remaining: int | None, where: RemainingNamespaces, facts: Facts, requeue_after: float
+) -> Pending:
     """Returns the outcome while old Secrets or references remain; `remaining` is None before the first full list."""
     what = f"Secret '{secret_name}' or a reference to it"
+    named = ", ".join(f"'{namespace}'" for namespace in where.releasing[:MAX_SHOWN_FAILURES])
+    more = (remaining or 0) - min(len(where.releasing), MAX_SHOWN_FAILURES)
     message = (
         f"waiting for the first full list of the namespaces that hold {what}"
         if remaining is None
-        else f"{remaining} namespaces still hold {what}; the operator is removing it"
+        else f"{remaining} namespaces still hold {what} ({named}{f' and {more} more' if more > 0 else ''}); "
+        "the operator is removing it"
     )
-    return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after=2.0, facts=facts)
+    return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after, facts)
+
+
+def lingering_warnings(lingering: Mapping[str, Collection[str]]) -> tuple[StatusWarning, ...]:
+    """Returns a warning if deleted Secrets remain; `lingering` has their namespaces by the name of the Secret."""
+    found = tuple(
+        f"Secret '{secret_name}' in namespace '{namespace}'"
+        for secret_name, namespaces in sorted(lingering.items())
+        for namespace in sorted(namespaces)
+    )
+    if not found:
+        return ()
+    message = f"deleted, and kept by a finalizer of another client, which only that client can remove: {_listed(found)}"
+    return (StatusWarning(Reason.PULL_SECRET_LINGERS, message),)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harbor_operator.api.charts import SUPPORTED_RANGE, SWIFT_RANGE
+from harbor_operator.checks.release_rights import is_forbidden
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
 
@@ -122,7 +123,9 @@ def check_cache_features(unsupported_fields: Sequence[str]) -> Blocked | None:
 
 
 def failure_reason(stderr: str) -> Reason:
-    """Returns whether Helm could not get the chart or failed on the release."""
+    """Returns whether Helm lacked a right, could not get the chart, or failed on the release."""
+    if is_forbidden(stderr):
+        return Reason.RIGHTS_MISSING
     return Reason.CHART_UNAVAILABLE if _CHART_ERROR.search(stderr) else Reason.RELEASE_FAILED
 
 

@@ -107,6 +107,10 @@ class ClaimRegistry:
         desired = self._declared.get(claim.registry_uid)
         return desired is not None and desired.claim == claim
 
+    def desired(self, registry_uid: str) -> DesiredInjection | None:
+        """Returns the desired state of a registry, if it has declared one."""
+        return self._declared.get(registry_uid)
+
     def declared(self) -> tuple[DesiredInjection, ...]:
         """Returns the desired state of every registry."""
         return tuple(self._declared.values())

@@ -6,23 +6,24 @@ The controller feeds `observe` with the events of each watch, calls `resync` unt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from typing_extensions import override
 
-from harbor_operator.injector.claims import ClaimRegistry, claim_in_state, sources_for
+from harbor_operator.injector.claims import ClaimRegistry, sources_for
 from harbor_operator.injector.conflicts import Conflict
 from harbor_operator.injector.deps import Gauges, RuntimeDeps
+from harbor_operator.injector.leftovers import Leftovers
 from harbor_operator.injector.queue import Priority, Resync, WorkQueue, plan_priority
 from harbor_operator.injector.status import AdmissionPolicyMonitor, InjectionStatus, WatchStatus
 from harbor_operator.injector.store import NamespaceRecord, Store
 from harbor_operator.injector.writer import Writer
-from harbor_operator.model.injection import Claim, ClaimState, DesiredInjection, NamespaceClaim, NamespacePlan
+from harbor_operator.model.injection import Claim, DesiredInjection, NamespaceClaim, NamespacePlan, RemainingNamespaces
 from harbor_operator.model.namespace import ObservedServiceAccount
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.model.watch import Deleted, Heartbeat, Kind, ObservedObject, Source, Synced, WatchEvent
-from harbor_operator.plan.injection import has_leftovers, mentions, plan_namespace, pull_secrets_for_new_pod
+from harbor_operator.plan.injection import plan_namespace, pull_secrets_for_new_pod
 from harbor_operator.ports import Refused
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.pull_secrets import PullSecretApi
@@ -49,6 +50,7 @@ class Injector(PullSecretInjection):
         self._unplanned: set[str] = set()
         self._status = InjectionStatus(self._store, deps.clock, deps.metrics.injected)
         self._writer = Writer(api, deps, self._store, self._claims, self._status)
+        self._leftovers = Leftovers(self._store, self._watches, self._claims, self.queue, self._writer)
 
     # What registries want
 
@@ -93,11 +95,19 @@ class Injector(PullSecretInjection):
             return 0
         if not self._is_synced(claim):
             return None
-        left = list(self._leftovers(claim))
+        left = list(self._leftovers.releasing(claim))
         errors = [error for name in left if (error := self._status.error(self._store[name]))]
         if errors and len(errors) == len(left):
             raise Refused(errors[0].reason, str(errors[0]))
         return len(left)
+
+    @override
+    def remaining_in(self, claim: Claim) -> RemainingNamespaces:
+        return RemainingNamespaces() if self._claims.is_released(claim) else self._leftovers.shown(claim)
+
+    @override
+    def declared(self, registry_uid: str) -> DesiredInjection | None:
+        return self._claims.desired(registry_uid)
 
     @override
     def read(self, claim: Claim) -> PullSecretFacts | None:
@@ -193,7 +203,9 @@ class Injector(PullSecretInjection):
         settled = [
             claim
             for claim in self._claims.releasing()
-            if self._watches.is_synced(sources_for(claim)) and not any(self._leftovers(claim))
+            if self._watches.is_synced(sources_for(claim))
+            and not any(self._leftovers.releasing(claim))
+            and not any(self._leftovers.lingering(claim))
         ]
         for claim in settled:
             self._claims.settle(claim)
@@ -282,15 +294,3 @@ class Injector(PullSecretInjection):
         if (refused := self._watches.error(sources)) is not None:
             raise Refused(refused.reason, str(refused))
         return self._watches.is_synced(sources)
-
-    def _leftovers(self, claim: Claim) -> Iterator[str]:
-        releasing = claim_in_state(claim, ClaimState.RELEASING)
-        last_event_at = self._watches.last_event_at(sources_for(claim))
-        for namespace, record in self._store:
-            # A write that runs, or that got no answer, may still leave something behind.
-            if record.is_active and (
-                self.queue.is_processing(namespace)
-                or self._writer.may_still_apply(record, last_event_at)
-                or (mentions(record, claim) and has_leftovers(record, releasing, self._claims_on(record)))
-            ):
-                yield namespace

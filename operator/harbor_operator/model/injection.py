@@ -39,6 +39,17 @@ class DesiredInjection:
     docker_config: SecretStr
 
 
+@dataclass(frozen=True, slots=True)
+class RemainingNamespaces:
+    """Where something of a released claim remains: names of namespaces, sorted; not more than a message needs.
+
+    In the `lingering` ones, the Secret is deleted and a finalizer of another client keeps it.
+    """
+
+    releasing: tuple[str, ...] = ()
+    lingering: tuple[str, ...] = ()
+
+
 class ClaimState(Enum):
     """What a claim means in one namespace."""
 

@@ -60,10 +60,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DesiredRelease:
-    """The release that the spec asks for; leaves of `values` that must not be printed are SecretStr."""
+    """The release that the spec asks for; leaves of `values` that must not be printed are SecretStr.
+
+    Helm acts as `service_account` of the namespace.
+    """
 
     namespace: str
     name: str
+    service_account: str
     chart: str
     repository: str
     version: str

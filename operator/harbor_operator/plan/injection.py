@@ -65,10 +65,16 @@ def has_leftovers(state: NamespaceState, claim: NamespaceClaim, claims: Sequence
     """Whether the namespace still holds objects of a releasing claim that are ours to remove."""
     if not state.is_active:
         return False
-    secret = state.secrets.get(claim.secret_name)
-    if secret is not None and _owns(claim, secret, claims) and not _is_kept_by(claim.uid, claim.secret_name, claims):
+    secret = _releasing_secret(state, claim, claims)
+    if secret is not None and not secret.terminating:
         return True
     return any(_must_drop(state, account, claim, claims) for account in state.accounts.values())
+
+
+def has_lingering_secret(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> bool:
+    """Whether a Secret of a releasing claim is deleted and a finalizer of another client keeps it."""
+    secret = _releasing_secret(state, claim, claims) if state.is_active else None
+    return secret is not None and secret.terminating
 
 
 def pull_secrets_for_new_pod(state: NamespaceState, claim: NamespaceClaim, account: str) -> tuple[str, ...]:
@@ -123,6 +129,15 @@ def _plan_removal(
 def _succeeds(other: NamespaceClaim, released: NamespaceClaim) -> bool:
     # A successor takes the Secret over in place, without a gap. One that is still syncing may never become active.
     return other.state is ClaimState.ACTIVE or (other.keeps and other.uid == released.uid)
+
+
+def _releasing_secret(
+    state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
+) -> ObservedSecret | None:
+    secret = state.secrets.get(claim.secret_name)
+    if secret is None or not _owns(claim, secret, claims) or _is_kept_by(claim.uid, claim.secret_name, claims):
+        return None
+    return secret
 
 
 def _is_kept_by(uid: str, secret_name: str, claims: Sequence[NamespaceClaim]) -> bool:
@@ -227,8 +242,10 @@ def _must_drop(
 
 def _status(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
     observed = state.secrets.get(claim.secret_name)
-    if observed is None or observed.terminating:
+    if observed is None:
         return _shared_status(claim.uid, ready=False)
+    if observed.terminating:
+        return _lingering_status(claim, observed)
     if blocked := _check_owner(state, observed, claim, claims):
         return blocked
     if oversized := next(
@@ -245,6 +262,14 @@ def _oversized_status(claim: NamespaceClaim, account: ObservedServiceAccount) ->
         f"the operator then adds '{claim.secret_name}'"
     )
     return ClaimStatus(claim.uid, ready=False, reason=Reason.NAMESPACES_FAILED, message=message)
+
+
+def _lingering_status(claim: NamespaceClaim, secret: ObservedSecret) -> ClaimStatus:
+    message = (
+        f"Secret '{secret.name}' in namespace '{secret.namespace}' is being deleted, and a finalizer of another client "
+        "keeps it: let the owner of the finalizer remove it; the operator then creates the Secret again"
+    )
+    return ClaimStatus(claim.uid, ready=False, reason=Reason.PULL_SECRET_LINGERS, message=message)
 
 
 def _is_attached(state: NamespaceState, claim: NamespaceClaim) -> bool:

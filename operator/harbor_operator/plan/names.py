@@ -102,6 +102,11 @@ def robot_secret(registry: HarborRegistry) -> str:
     return _secret_name(registry, "pull-robot")
 
 
+def accepted_login_secret(registry: HarborRegistry) -> str:
+    """Secret with the digest of the last pull credential that the registry accepted."""
+    return _secret_name(registry, "pull-accepted")
+
+
 def robot(registry: HarborRegistry) -> str:
     """Name of the robot account, without the prefix that Harbor adds; equal registries of two clusters differ."""
     return f"{registry.metadata.namespace}-{registry.metadata.name}-pull-{cluster_digest(registry)}"

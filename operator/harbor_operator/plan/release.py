@@ -70,6 +70,7 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
     return DesiredRelease(
         namespace=registry.metadata.namespace,
         name=names.release(registry),
+        service_account=release.service_account_name,
         chart=release.chart,
         repository=release.repository,
         version=release.version,

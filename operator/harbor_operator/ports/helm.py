@@ -10,6 +10,10 @@ from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 class Helm(Protocol):
     """Runs Helm in the background, at most one run per release; every call returns at once.
 
+    A run acts as the service account of the release and has no right of the operator. `start_*` raises
+    Refused(RELEASE_SERVICE_ACCOUNT_MISSING) or Refused(RIGHTS_MISSING) when the operator gets no credential of that
+    account, and Unavailable when the API server does not answer.
+
     `start_*` is idempotent: while a run on the release is in progress, it does nothing. When a run ends, the adapter
     calls back with namespace and name of the release (see its constructor), so that no one polls for the end.
     """
@@ -17,11 +21,12 @@ class Helm(Protocol):
     async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts an installation or upgrade; values go to Helm's standard input, never into its arguments.
 
-        Raises Refused(CHART_UNAVAILABLE) for a chart path that can be seen to be wrong.
+        Raises Refused(CHART_SOURCE_REFUSED) for a chart that is not from an allowed source, and
+        Refused(CHART_UNAVAILABLE) for a chart path that can be seen to be wrong.
         """
         ...
 
-    async def start_uninstall(self, namespace: str, name: str, timeout_seconds: int) -> None:
+    async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         """Starts to uninstall; a release that does not exist is a success. The digest of the run is empty."""
         ...
 

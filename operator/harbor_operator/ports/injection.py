@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.injection import Claim, DesiredInjection, RemainingNamespaces
 from harbor_operator.model.outcomes import PullSecretFacts
 
 
@@ -30,8 +30,17 @@ class PullSecretInjection(Protocol):
     def remaining(self, claim: Claim) -> int | None:
         """Returns the number of namespaces that still hold objects of a released claim; None before the caches sync.
 
-        Raises Refused if the rights to watch its objects, or to remove any of them, are missing.
+        A Secret that is deleted and that a finalizer of another client keeps does not count. Raises Refused if the
+        rights to watch its objects, or to remove any of them, are missing.
         """
+        ...
+
+    def remaining_in(self, claim: Claim) -> RemainingNamespaces:
+        """Returns the first namespaces that still hold objects of a released claim, for a message."""
+        ...
+
+    def declared(self, registry_uid: str) -> DesiredInjection | None:
+        """Returns the desired state that a registry has declared, or None if it has declared none."""
         ...
 
     async def wait_for_sync(self, claim: Claim, timeout_seconds: float) -> None:

@@ -25,3 +25,15 @@ class RegistryStatusApi(Protocol):
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         """Posts an Event about the registry; `kind` is 'Normal' or 'Warning'. Every call makes a new Event."""
         ...
+
+    async def post_operator_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
+        """Posts an Event about a registry into the operator's own namespace; every call makes a new Event."""
+        ...
+
+    async def read(self, metadata: Metadata) -> dict[str, Any] | None:
+        """Returns the registry as the API server stores it; None if it is gone or another one has its name."""
+        ...
+
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        """Whether the namespace is being deleted or is gone, so that nothing can be created in it any more."""
+        ...

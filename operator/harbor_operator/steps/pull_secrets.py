@@ -8,7 +8,8 @@ from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, Harbor
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.pull_secrets import (
     check_secret_name,
-    cleaning_up,
+    find_successors,
+    handing_over,
     injection_outcome,
     robot_left_behind,
     stuck_pod_warnings,
@@ -23,15 +24,17 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.stuck_pods import StuckPodEviction
+from harbor_operator.steps.accepted_login import AcceptedLogin
 from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.pull_admission import PullAdmission
+from harbor_operator.steps.pull_claims import Leftover, PullClaims, claim_of
 from harbor_operator.steps.pull_credential import PullCredential
 
-EVERY_ACCOUNT = "*"
 INITIAL_SYNC_SECONDS = 5.0
 NOTHING_INJECTED = PullSecretFacts(namespaces=0, ready=0, failed=0)
 
-Leftover = tuple[Claim, int | None]
+MAX_HANDOVER_ATTEMPTS = 5
+"""Attempts of a teardown, about 30 seconds, in which another registry can take over a Secret of the same name."""
 
 
 class PullSecretsStep:
@@ -53,8 +56,9 @@ class PullSecretsStep:
         self._injection = injection
         self._admission = admission
         self._stuck_pods = stuck_pods
-        # Claims that this process has declared: the status names only one, and two renames in a row need both.
-        self._claims: dict[str, set[Claim]] = {}
+        self._accepted = AcceptedLogin(kube)
+        self._claims = PullClaims(injection)
+        self._handovers: dict[str, int] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Declares the desired injection and reports its progress."""
@@ -70,32 +74,35 @@ class PullSecretsStep:
         login = await self._login(registry, section, access)
         if isinstance(login, Blocked):
             return login
+        await self._accepted.record(registry, login)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
         outcome = combine(await self._inject(registry, section, login), policy)
         return replace(outcome, warnings=(*outcome.warnings, *await self._credential.read_warnings(registry, access)))
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
-        """Continues to inject the login that worked before, so that new namespaces do not wait for Harbor."""
+        """Does what needs no Harbor: injects the accepted login where the spec says now, and removes what it dropped.
+
+        Otherwise a new namespace, an exclusion or the removal of the section would wait for Harbor.
+        """
         section = registry.spec.pull_secrets
         await self._admission.reconcile_degraded(registry)
-        if section is None or section.secret_name != registry.observed.secret_name:
+        if section is None:
+            self._stuck_pods.withdraw(registry.metadata.uid)
+            leftovers = self._withdraw(registry, None)
+            return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED).facts if leftovers else Facts()
+        if check_secret_name(registry, section.secret_name, await self._kube.read_registries()) is None:
+            await self._declare_degraded(registry, section)
+        claim = claim_of(registry, section)
+        if self._injection.read(claim) is None:
             return Facts()
-        claim = _claim(registry, section)
-        if self._injection.read(claim) is None and (login := await self._credential.read_known(registry, section)):
-            self._declare(registry, section, login)
-        observed = self._injection.read(claim)
-        if observed is None:
-            return Facts()
-        named = replace(
-            observed,
-            secret_name=claim.secret_name,
-            service_accounts=registry.observed.service_accounts,
+        known = replace(
+            NOTHING_INJECTED,
             admission_policy=self._admission.name(registry),
             robot=registry.observed.robot,
             rotated_at=registry.observed.rotated_at,
         )
-        return Facts(pull_secrets=named)
+        return self._report(registry, claim, known).facts
 
     def suspend(self, registry: HarborRegistry) -> None:
         """Stops injection and eviction; what is injected stays."""
@@ -114,22 +121,77 @@ class PullSecretsStep:
             return Done(
                 "the pull Secrets, their references and the robot are retained (`spec.deletionPolicy.pullSecrets`)"
             )
+        if waiting := await self._hand_over(registry):
+            return waiting
         section = registry.spec.pull_secrets
-        spec_claim = (_claim(registry, section),) if section else ()
+        spec_claim = (claim_of(registry, section),) if section else ()
         if leftovers := self._withdraw(registry, None, *spec_claim):
-            return _cleaning_up(leftovers, NOTHING_INJECTED)
+            return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED)
+        lingering = [warning.message for warning in self._claims.lingering(registry)]
+        robot = await self._remove_login(registry)
+        self._claims.forget(registry)
+        self._admission.forget(registry)
+        self._handovers.pop(registry.metadata.uid, None)
+        return Done("; ".join([robot, *lingering]))
+
+    async def _remove_login(self, registry: HarborRegistry) -> str:
+        """Removes the robot and the Secrets with its login, and returns what a message says about it.
+
+        A pull-only robot whose password is deleted does no harm; a registry that cannot be deleted does.
+        """
+        message = "pull Secrets, references and robot are gone"
         try:
             await self._credential.remove_robot(registry)
         except (Unavailable, Refused) as error:
-            # A pull-only robot whose secret is deleted does no harm; a registry that cannot be deleted does.
-            await self._credential.remove_robot_secret(registry)
-            return Done(robot_left_behind(names.robot(registry), str(error)))
-        self._claims.pop(registry.metadata.uid, None)
-        self._admission.forget(registry)
-        return Done("pull Secrets, references and robot are gone")
+            message = robot_left_behind(names.robot(registry), str(error))
+        await self._credential.remove_robot_secret(registry)
+        await self._accepted.remove(registry)
+        return message
+
+    async def _hand_over(self, registry: HarborRegistry) -> Outcome | None:
+        """Waits for a registry that uses the same Secret name: the injector then replaces each Secret in place."""
+        uid = registry.metadata.uid
+        secret_names = self._claims.secret_names(registry)
+        if not secret_names or self._handovers.get(uid, 0) >= MAX_HANDOVER_ATTEMPTS:
+            return None
+        successors = find_successors(registry, secret_names, await self._kube.read_registries())
+        if not successors or any(self._injection.declared(successor) for successor in successors):
+            return None
+        self._handovers[uid] = self._handovers.get(uid, 0) + 1
+        return handing_over(secret_names)
+
+    async def _declare_degraded(self, registry: HarborRegistry, section: PullSecrets) -> None:
+        """Declares a login that Harbor has accepted; a changed one is tried, and until then the earlier one stays."""
+        login = await self._credential.read_known(registry, section)
+        if login is None or not await self._accepted.is_recorded(registry, login):
+            login = await self._try_changed_login(registry, section)
+        if login is not None:
+            self._declare(registry, section, login)
+        elif declared := self._injection.declared(registry.metadata.uid):
+            self._injection.declare(
+                replace(
+                    declared,
+                    claim=claim_of(registry, section),
+                    namespaces=section.namespaces,
+                    conflict_policy=section.conflict_policy,
+                )
+            )
+
+    async def _try_changed_login(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
+        """Returns a changed login if Harbor accepts it although it is not healthy: the earlier one may be leaked."""
+        if not await self._accepted.has_worked(registry):
+            return None
+        try:
+            login = await self._login(registry, section, await read_access(self._kube, registry))
+        except (Unavailable, Refused):
+            return None
+        if isinstance(login, Blocked):
+            return None
+        await self._accepted.record(registry, login)
+        return login
 
     async def _inject(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> Outcome:
-        claim = _claim(registry, section)
+        claim = claim_of(registry, section)
         self._declare(registry, section, login)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
@@ -137,7 +199,7 @@ class PullSecretsStep:
         if isinstance(outcome, Done) and section.credential.robot is None:
             await self._credential.remove_robot(registry)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
-        return replace(outcome, warnings=(*outcome.warnings, *stuck))
+        return replace(outcome, warnings=(*outcome.warnings, *stuck, *self._claims.lingering(registry)))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
@@ -170,9 +232,10 @@ class PullSecretsStep:
         if not isinstance(policy, Done):
             return policy
         if leftovers := self._withdraw(registry, None):
-            return _cleaning_up(leftovers, NOTHING_INJECTED)
+            return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED)
         await self._credential.remove_robot(registry)
-        return NOT_REQUESTED
+        await self._accepted.remove(registry)
+        return replace(NOT_REQUESTED, warnings=self._claims.lingering(registry))
 
     async def _describe(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> PullSecretFacts:
         """Returns the facts besides the progress of the injection."""
@@ -193,57 +256,20 @@ class PullSecretsStep:
             rotated_at=known.rotated_at,
         )
         if leftovers:
-            return _cleaning_up(leftovers, facts)
+            return self._claims.cleaning_up(registry, leftovers, facts)
         named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
         return injection_outcome(claim.secret_name, observed, Facts(pull_secrets=named))
 
     def _withdraw(self, registry: HarborRegistry, present: Claim | None, *more: Claim) -> list[Leftover]:
-        """Withdraws every claim that the present one does not cover; returns those with something left to remove."""
-        known = self._claims.setdefault(registry.metadata.uid, set())
-        known.update(more, _observed_claim(registry))
-        # A new account may still get the old reference: it is removed as long as the claim is open.
         settled = not self._admission.is_settling(registry)
-        leftovers: list[Leftover] = []
-        for claim in sorted(known, key=lambda one: (one.secret_name, one.service_accounts)):
-            if present is None or not _covers(present, claim):
-                self._injection.withdraw(claim)
-                leftovers.append((claim, self._injection.remaining(claim) if settled else None))
-        remaining = [leftover for leftover in leftovers if leftover[1] != 0]
-        self._claims[registry.metadata.uid] = {claim for claim, _ in remaining} | ({present} if present else set())
-        return remaining
-
-
-def _claim(registry: HarborRegistry, section: PullSecrets) -> Claim:
-    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts), registry.key)
-
-
-def _observed_claim(registry: HarborRegistry) -> set[Claim]:
-    observed = registry.observed
-    return (
-        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts, registry.key)}
-        if observed.secret_name
-        else set()
-    )
-
-
-def _covers(present: Claim, earlier: Claim) -> bool:
-    if present.secret_name != earlier.secret_name:
-        return False
-    return EVERY_ACCOUNT in present.service_accounts or set(earlier.service_accounts) <= set(present.service_accounts)
+        return self._claims.withdraw(registry, present, *more, settled=settled)
 
 
 def _desired_injection(registry: HarborRegistry, section: PullSecrets, login: Login) -> DesiredInjection:
     return DesiredInjection(
-        claim=_claim(registry, section),
+        claim=claim_of(registry, section),
         registry_key=registry.key,
         namespaces=section.namespaces,
         conflict_policy=section.conflict_policy,
         docker_config=docker_config(registry, login.username, login.password),
     )
-
-
-def _cleaning_up(leftovers: list[Leftover], facts: PullSecretFacts) -> Outcome:
-    """Reports the old names while something is left of them: after a restart, only the status has them."""
-    claim, count = leftovers[0]
-    named = replace(facts, secret_name=claim.secret_name, service_accounts=claim.service_accounts)
-    return cleaning_up(claim.secret_name, count, Facts(pull_secrets=named))

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
+from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.model.kubernetes import StoredSecret, Workload
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator, StoredRelease
@@ -192,7 +193,8 @@ class ReleaseStep:
             return None
         return Pending(
             failure_reason(message),
-            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}: {message}",
+            f"Helm failed {failures} time(s) on release '{desired.name}', next try at {_time(due)}:"
+            f" {explain_failure(message)}",
             remaining,
             observed.facts,
         )
@@ -234,11 +236,13 @@ class ReleaseStep:
             due = last.finished_at + timedelta(seconds=retry_delay(last.failures))
             remaining = (due - self._clock()).total_seconds()
             if remaining > 0:
-                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {last.message}"
-                return Pending(Reason.RELEASE_FAILED, message, remaining)
+                why = explain_failure(last.message)
+                message = f"uninstalling Helm release '{name}' failed, next try at {_time(due)}: {why}"
+                return Pending(failure_reason(last.message), message, remaining)
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
-        await self._helm.start_uninstall(namespace, name, timeout)
+        account = release.service_account_name if release else DEFAULT_ACCOUNT
+        await self._helm.start_uninstall(namespace, name, account, timeout)
         return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", REQUEUE_SECONDS)
 
 

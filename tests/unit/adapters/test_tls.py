@@ -19,6 +19,9 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.kube_api import ApiRequest, ResourceRef
+from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
@@ -28,7 +31,7 @@ from harbor_operator.model.cache import Address, RedisLogin
 from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.storage import RgwEndpoint, SwiftAccount
-from harbor_operator.ports import Refused
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
 
@@ -128,6 +131,25 @@ def test_certificates_without_key_identifiers_are_accepted(monkeypatch: pytest.M
     tls.ssl_context.cache_clear()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+async def test_the_api_server_may_lack_key_identifiers(chain: Chain) -> None:
+    """Finding R17: kubectl accepts such certificates, and Python 3.13 refuses them by default."""
+    bundles = [f"# K\u00f6ln\n{chain.root}", chain.intermediate]
+    async with _serving(chain) as port:
+        for bundle in bundles:
+            connection = ClusterConnection(f"https://localhost:{port}", ca_data=bundle)
+            async with KubernetesClient(connection) as client:
+                with pytest.raises(Unavailable):  # the server closes after the handshake
+                    await client.send_plain(ApiRequest("get", ResourceRef("v1", "namespaces", name="app")))
+            context = connection.ssl_context()
+            assert context
+            assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+async def test_a_kubeconfig_without_a_certificate_authority_is_refused() -> None:
+    with pytest.raises(Refused, match="not a PEM certificate"):
+        ClusterConnection("https://localhost", ca_data="none").ssl_context()
 
 
 @pytest.mark.parametrize("text", ["no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])

@@ -11,9 +11,11 @@ from harbor_operator.checks.pull_secrets import (
     check_secret_name,
     cleaning_up,
     injection_outcome,
+    lingering_warnings,
     stuck_pod_warnings,
 )
 from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
+from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     NOTHING,
     Blocked,
@@ -130,8 +132,27 @@ def test_only_the_first_failures_are_listed() -> None:
 
 
 def test_cleaning_up_counts_the_remaining_namespaces() -> None:
-    assert "3 namespaces still hold" in cleaning_up("old", 3, NOTHING).message
-    assert cleaning_up("old", None, NOTHING).reason is Reason.PULL_SECRETS_CLEANING_UP
+    everywhere = RemainingNamespaces(("a", "b", "c", "d"))
+    message = cleaning_up("old", 9, everywhere, NOTHING, 2.0).message
+    assert message.startswith("9 namespaces still hold Secret 'old' or a reference to it ('a', 'b', 'c' and 6 more)")
+    assert "first full list" in cleaning_up("old", None, RemainingNamespaces(), NOTHING, 2.0).message
+
+
+def test_a_deleted_registry_does_not_hold_the_secret_name() -> None:
+    """Finding R8: replacing a registry by another one of the same Secret name left a gap."""
+    older = _manifest("older", EARLIER)
+    assert _check(older) is not None
+    older["metadata"]["deletionTimestamp"] = LATER
+    assert _check(older) is None
+
+
+def test_lingering_secrets_are_named_and_the_list_is_bounded() -> None:
+    """Finding R4: no message named the namespace."""
+    (warning,) = lingering_warnings({"harbor-pull": ["d", "c", "b", "a"]})
+    assert warning.code is Reason.PULL_SECRET_LINGERS
+    assert "Secret 'harbor-pull' in namespace 'a'; " in warning.message
+    assert warning.message.endswith("; and 1 more")
+    assert lingering_warnings({}) == ()
 
 
 def test_a_conflict_is_a_warning_that_names_the_objects() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from harbor_operator.api.v1alpha1 import LabelSelector, NamespaceSelection
 from harbor_operator.injector.limits import UNANSWERED_WRITE_SECONDS
-from harbor_operator.model.injection import Claim
+from harbor_operator.model.injection import Claim, RemainingNamespaces
 from harbor_operator.model.watch import Heartbeat, Kind, Source
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -199,3 +199,34 @@ async def test_progress_is_unknown_until_every_namespace_is_planned(fixture: Inj
     facts = fixture.injector.read(CLAIM)
     assert facts is not None
     assert (facts.namespaces, facts.ready) == (1, 0)
+
+
+async def test_a_finalizer_of_a_tenant_does_not_hold_up_the_release(fixture: InjectorFixture) -> None:
+    """Finding R4: a finalizer on the pull Secret of one namespace blocked the deletion of the registry."""
+    fixture.injector.declare(desired())
+    fixture.add_namespace("app")
+    fixture.add_namespace("held")
+    await fixture.settle()
+    fixture.cluster.finalize_secret("held", NAME)
+    fixture.injector.withdraw(CLAIM)
+    await fixture.settle()
+    assert fixture.injector.remaining(CLAIM) == 0
+    assert fixture.injector.remaining_in(CLAIM) == RemainingNamespaces(lingering=("held",))
+    assert fixture.references("held") == ()
+    fixture.injector.settle_released_claims()
+    assert fixture.injector.remaining_in(CLAIM).lingering == ("held",)
+
+
+async def test_a_desired_secret_that_a_tenant_keeps_is_named(fixture: InjectorFixture) -> None:
+    """Finding R4: no message named the namespace."""
+    fixture.injector.declare(desired())
+    fixture.add_namespace("held")
+    await fixture.settle()
+    fixture.cluster.finalize_secret("held", NAME)
+    fixture.cluster.delete_secret("held", NAME)
+    await fixture.settle()
+    facts = fixture.injector.read(CLAIM)
+    assert facts is not None
+    (failure,) = facts.failures
+    assert (failure.namespace, failure.reason) == ("held", Reason.PULL_SECRET_LINGERS)
+    assert "Secret 'harbor-pull' in namespace 'held' is being deleted" in failure.message

@@ -11,7 +11,7 @@ from harbor_operator.model.cache import Address, Mode, ObservedCache
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from tests.fakes.kube import FakeKube
 from tests.fakes.redis import FakeNode, FakeRedis

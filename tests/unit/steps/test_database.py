@@ -9,7 +9,7 @@ from harbor_operator.model.database import Attribute, CreateRole, Marker, Observ
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from tests.fakes.database_fixture import EARLIER, LOGIN, OURS, ROLE, DatabaseFixture, registry
 from tests.fakes.postgres import FakeRole, admin, marked
 

@@ -62,6 +62,18 @@ class DiscardedStatuses(RegistryStatusApi):
     async def post_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
         pass
 
+    @override
+    async def post_operator_event(self, metadata: Metadata, kind: str, reason: str, message: str) -> None:
+        pass
+
+    @override
+    async def read(self, metadata: Metadata) -> dict[str, Any] | None:
+        return None
+
+    @override
+    async def is_namespace_terminating(self, namespace: str) -> bool:
+        return False
+
 
 class PipelineFixture:
     """Every step of the operator on fakes, and one registry that uses all of them."""

@@ -6,7 +6,7 @@ from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done, Facts, 
 from harbor_operator.plan.storage import MIB, PROBE_PREFIX, PROOF_OBJECT
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from tests.fakes.object_store import Stored
 from tests.unit.steps.storage_fixture import LOGIN, NAMESPACE, StorageFixture, registry, swift
 

@@ -9,7 +9,7 @@ from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.storage import Quota, RgwUser
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.reconciler import attempt
+from harbor_operator.steps.attempt import attempt
 from tests.unit.steps.storage_fixture import LOGIN, NAMESPACE, OUR_LOGIN, PROVISION, StorageFixture, registry, swift
 
 

@@ -56,12 +56,20 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.RIGHTS_MISSING: Problem(
         "A condition is False and its message names a verb and a resource.",
-        "The operator's service account lacks the permission: the shipped roles were changed, or the namespace of the "
-        "HarborRegistry has no RoleBinding.",
-        "Apply `deploy/` again. Bind the ClusterRole `harbor-operator-registry` in the namespace of the "
-        "HarborRegistry. For another `spec.pullSecrets.secretName` than `harbor-pull`, add that name to "
-        "`resourceNames` in the ClusterRole `harbor-operator`. For `spec.pullSecrets.admissionPolicy`, apply "
-        "`deploy/components/admission-policy`.",
+        "The service account of the operator, or the one that Helm acts as, lacks the permission: the shipped roles "
+        "were changed, the namespace of the HarborRegistry lacks a RoleBinding, or a chart reaches beyond that "
+        "namespace.",
+        "Apply `deploy/` again. Apply the RoleBindings of `deploy/examples/registry-namespace.yaml` in the namespace "
+        "of the HarborRegistry. Use a chart that needs nothing beyond it. For another `spec.pullSecrets.secretName` "
+        "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
+        "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`.",
+    ),
+    Reason.ABANDONED: Problem(
+        "An event reports that a HarborRegistry was deleted and that something of it can remain.",
+        "Its annotation `harbor-operator.io/abandon` is `true`, or its namespace is being deleted and the rights and "
+        "Secrets that the teardown needs were removed first.",
+        "Remove by hand what the event names, if it is no longer needed. To have everything removed, delete the "
+        "HarborRegistry first and its namespace when it is gone.",
     ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",

@@ -122,6 +122,13 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Check that the Secret is unused, then delete it. To overwrite such Secrets in all namespaces, set "
         "`spec.pullSecrets.conflictPolicy: Adopt`.",
     ),
+    Reason.PULL_SECRET_LINGERS: Problem(
+        "A pull Secret is being deleted and does not disappear.",
+        "Another client has put a finalizer on it. Only that client can end the deletion.",
+        "Run `kubectl -n NAMESPACE get secret NAME -o jsonpath='{.metadata.finalizers}'` in the namespaces that the "
+        "message names, and let the owner of the finalizer remove it. Nothing else waits for this: a HarborRegistry "
+        "can be deleted, and a Secret that is still desired is created again at once.",
+    ),
     Reason.PULL_SECRETS_CONFLICT: Problem(
         "`status.warnings` names objects that the operator repairs repeatedly. The warning ends when the objects stay "
         "unchanged.",

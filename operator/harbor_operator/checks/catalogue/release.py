@@ -42,6 +42,19 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Check `spec.release.repository`, `spec.release.chart` and `spec.release.version`, or add the chart to the "
         "operator's image.",
     ),
+    Reason.RELEASE_SERVICE_ACCOUNT_MISSING: Problem(
+        "Helm does not run: the service account that it acts as does not exist.",
+        "The namespace of the registry was prepared for an older version of the operator, or "
+        "`spec.release.serviceAccountName` names another account.",
+        "Apply `deploy/examples/registry-namespace.yaml` with your namespace, or create the account with the commands "
+        "in the message. [operations.md](operations.md#rights) explains the rights.",
+    ),
+    Reason.CHART_SOURCE_REFUSED: Problem(
+        "The chart comes from a source that is not allowed.",
+        "A chart can contain any manifest, so the administrator of the operator lists the allowed repositories, "
+        "registries and directories in the setting `HARBOR_OPERATOR_CHART_SOURCES`.",
+        "Use an allowed source, or ask the administrator to add this one.",
+    ),
     Reason.CHART_VERSION_UNKNOWN: Problem(
         "This operator does not know the chart version.",
         "The operator has no verified values for it: keys can have moved.",

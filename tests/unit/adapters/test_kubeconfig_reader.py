@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kubernetes.client.configuration import Configuration
 from kubernetes.config import kube_config
 from pydantic import SecretStr
 
-from harbor_operator.adapters.kube_connection import TOKEN_LIFETIME_SECONDS, from_kubeconfig, renew
+from harbor_operator.adapters.kube_connection import TOKEN_LIFETIME_SECONDS, renew
+from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.ports import Refused, Unavailable
 
 SERVER = "server: https://10.0.0.1:6443/"
@@ -76,7 +78,19 @@ def test_certificates_stay_in_no_file(tmp_path: Path, monkeypatch: pytest.Monkey
         assert (connection.ca_data, connection.client_cert) == ("authority", "certificate")
         assert connection.client_key == SecretStr("key")
     assert list(scratch.iterdir()) == []
-    assert kube_config._temp_files == {}
+    assert not [name for name in kube_config._temp_files.values() if Path(name).is_relative_to(scratch)]
+
+
+def test_files_of_another_user_of_the_package_stay(tmp_path: Path) -> None:
+    pem = b64encode(b"another authority").decode()
+    path = kubeconfig(tmp_path, "token: t", f"{SERVER}, certificate-authority-data: {pem}")
+    theirs = Configuration()
+    kube_config.load_kube_config(str(path), client_configuration=theirs)  # type: ignore[no-untyped-call]
+    from_kubeconfig(path)
+    from_kubeconfig(
+        kubeconfig(tmp_path, "token: t", f"{SERVER}, certificate-authority-data: {b64encode(b'x').decode()}")
+    )
+    assert Path(str(theirs.ssl_ca_cert)).read_text() == "another authority"
 
 
 async def test_an_exec_plugin_runs_again_before_its_token_expires(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Checks of the service account that Helm acts as: does it exist, and what did the API server refuse to it."""
+
+from __future__ import annotations
+
+import re
+
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.reasons import Reason
+
+DEFAULT_ACCOUNT = "harbor-release"
+RELEASE_ROLE = "harbor-operator-release"
+REGISTRY_ROLE = "harbor-operator-registry"
+EXAMPLE = "deploy/examples/registry-namespace.yaml"
+
+_USER = r'User "system:serviceaccount:(?P<account_namespace>[^":]+):(?P<account>[^":]+)"'
+_FORBIDDEN = re.compile(
+    r'(?:"(?P<name>[^"]+)" )?is forbidden: ' + _USER + r' cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
+    r'(?: in API group "[^"]*")?(?: in the namespace "(?P<namespace>[^"]+)"| at the cluster scope)?'
+)
+
+
+def service_account_missing(namespace: str, name: str) -> Blocked:
+    """Returns the refusal to run Helm without the account that it acts as."""
+    return Blocked(
+        Reason.RELEASE_SERVICE_ACCOUNT_MISSING,
+        f"ServiceAccount '{name}' (`spec.release.serviceAccountName`), which Helm acts as, does not exist in namespace"
+        f" '{namespace}': `kubectl -n {namespace} create serviceaccount {name}`, and bind it with"
+        f" `{_bind_release_role(namespace, name)}`; `{EXAMPLE}` has both",
+    )
+
+
+def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
+    """Returns the refusal to run Helm without the right to a token of its account; `answer` is the API server's."""
+    operator = re.search(_USER, answer)
+    subject = f"{operator['account_namespace']}:{operator['account']}" if operator else "NAMESPACE:OPERATOR"
+    if name == DEFAULT_ACCOUNT:
+        remedy = (
+            f"`kubectl -n {namespace} create rolebinding {REGISTRY_ROLE} --clusterrole={REGISTRY_ROLE}"
+            f" --serviceaccount={subject}`, after `kubectl apply -k deploy` if that role is of an older version"
+        )
+    else:
+        role = f"{name}-token"
+        remedy = (
+            f"`kubectl -n {namespace} create role {role} --verb=create --resource=serviceaccounts/token"
+            f" --resource-name={name}` and `kubectl -n {namespace} create rolebinding {role} --role={role}"
+            f" --serviceaccount={subject}`"
+        )
+    return Blocked(
+        Reason.RIGHTS_MISSING,
+        f"the operator must not issue a token of ServiceAccount '{name}' (`spec.release.serviceAccountName`) in"
+        f" namespace '{namespace}', which Helm acts as: {remedy}",
+    )
+
+
+def is_forbidden(stderr: str) -> bool:
+    """Whether the API server refused something to the account of a Helm run."""
+    return _FORBIDDEN.search(stderr) is not None
+
+
+def explain_failure(stderr: str) -> str:
+    """Returns what Helm wrote, after what the API server refused to its account and what to do about it."""
+    denied = _FORBIDDEN.search(stderr)
+    if denied is None:
+        return stderr
+    home, account = denied["account_namespace"], denied["account"]
+    name = f" '{denied['name']}'" if denied["name"] else ""
+    place = f"in namespace '{denied['namespace']}'" if denied["namespace"] else "in the whole cluster"
+    refused = f"ServiceAccount '{home}/{account}' must not `{denied['verb']}` {denied['resource']}{name} {place}"
+    if denied["namespace"] == home:
+        remedy = (
+            f"bind the role of the chart with `{_bind_release_role(home, account)}`; a right that it does not have"
+            f" needs a Role of your own in namespace '{home}'"
+        )
+    else:
+        remedy = (
+            f"a release is limited to namespace '{home}': remove what reaches beyond it from the chart or its values;"
+            " if neither does, its release Secret (`sh.helm.release.v1.*`) was changed by another client"
+        )
+    return f"{refused}: {remedy}. Helm: {stderr}"
+
+
+def _bind_release_role(namespace: str, name: str) -> str:
+    return (
+        f"kubectl -n {namespace} create rolebinding {RELEASE_ROLE} --clusterrole={RELEASE_ROLE}"
+        f" --serviceaccount={namespace}:{name}"
+    )

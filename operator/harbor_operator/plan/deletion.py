@@ -1,0 +1,77 @@
+"""A deletion: the registry as far as an invalid spec describes it, and what remains when its teardown is abandoned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, HarborRegistrySpec, Metadata, PreviousStatus
+from harbor_operator.plan import names
+from harbor_operator.plan.database import plan_database
+
+UNKNOWN_URL = "https://invalid.invalid"
+"""In place of an `externalURL` that does not parse; the name never resolves (RFC 6761)."""
+
+
+def salvage(body: Mapping[str, Any], cluster: str = "") -> HarborRegistry:
+    """Returns a registry with an invalid spec for its teardown: the sections that parse, and the status.
+
+    The release and the data are retained: the spec is no reliable order to delete them. The pull Secrets are removed
+    as the status describes them, unless the deletion policy retains them.
+    """
+    given = body.get("spec")
+    spec = dict(given) if isinstance(given, Mapping) else {}
+    policies = spec.get("deletionPolicy")
+    wanted = policies.get("pullSecrets") if isinstance(policies, Mapping) else None
+    spec["deletionPolicy"] = dict.fromkeys(("release", "database", "storage"), DeletionPolicy.RETAIN)
+    spec["deletionPolicy"]["pullSecrets"] = wanted if wanted == DeletionPolicy.RETAIN else DeletionPolicy.DELETE
+    spec["suspend"] = False
+    return HarborRegistry(
+        metadata=Metadata.parse(body["metadata"], cluster), spec=_valid_part(spec), observed=_valid_status(body)
+    )
+
+
+def describe_remains(registry: HarborRegistry) -> tuple[str, ...]:
+    """Returns what can remain of a registry without its teardown, one object or kind of object each."""
+    return tuple(_remains(registry))
+
+
+def _valid_part(spec: dict[str, Any]) -> HarborRegistrySpec:
+    try:
+        return HarborRegistrySpec.model_validate(spec)
+    except ValidationError as error:
+        invalid = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+    kept = {key: value for key, value in spec.items() if key not in invalid}
+    try:
+        return HarborRegistrySpec.model_validate({"externalURL": UNKNOWN_URL} | kept)
+    except ValidationError:
+        return HarborRegistrySpec.model_validate({"externalURL": UNKNOWN_URL, "deletionPolicy": spec["deletionPolicy"]})
+
+
+def _valid_status(body: Mapping[str, Any]) -> PreviousStatus:
+    try:
+        return PreviousStatus.parse(body)
+    except ValidationError:
+        return PreviousStatus()
+
+
+def _remains(registry: HarborRegistry) -> Iterator[str]:
+    spec, observed, namespace = registry.spec, registry.observed, registry.metadata.namespace
+    if secret := observed.secret_name or (spec.pull_secrets.secret_name if spec.pull_secrets else ""):
+        label = f"{names.REGISTRY_UID}={registry.metadata.uid}"
+        yield f"Secrets '{secret}' with the label '{label}' in all namespaces, and references to them"
+    if observed.admission_policy:
+        yield f"MutatingAdmissionPolicy '{observed.admission_policy}' and its binding"
+    if observed.robot or (spec.pull_secrets and spec.pull_secrets.credential.robot):
+        yield f"robot '{names.robot(registry)}' in Harbor"
+    if spec.release:
+        yield f"Helm release '{names.release(registry)}' in namespace '{namespace}'"
+    if spec.database:
+        desired = plan_database(registry)
+        databases = ", ".join(f"'{database.name}'" for database in desired.databases)
+        yield f"databases {databases} and role '{desired.role}' on '{spec.database.host}'"
+    if spec.storage and spec.storage.swift:
+        yield f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
+    yield f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"

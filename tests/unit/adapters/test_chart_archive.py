@@ -1,0 +1,99 @@
+"""A chart on disk costs a bounded amount of memory, whatever its archive expands to."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from harbor_operator.adapters.chart_archive import MAX_METADATA_BYTES, InvalidChartArchive, read_chart_metadata
+from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.release import DesiredRelease
+from harbor_operator.ports import Refused
+
+BOMB_BYTES = 256 << 20
+MAX_PEAK_BYTES = 32 << 20
+METADATA = b"name: harbor\nversion: 1.19.1\n"
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def _archive(path: Path, *files: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files:
+            archive.addfile(_member(name, len(content)), io.BytesIO(content))
+    return path
+
+
+def _locate(archive: Path) -> None:
+    desired = DesiredRelease(
+        namespace="intra",
+        name="cr",
+        service_account="harbor-release",
+        chart=str(archive),
+        repository="",
+        version="1.19.1",
+        values={},
+        labels={},
+        digest="",
+        timeout_seconds=60,
+        secrets=(),
+    )
+    locate_chart(None, ChartSources((), (str(archive.parent.resolve()),)), desired)
+
+
+def _bomb(path: Path, member: tarfile.TarInfo) -> Path:
+    """An archive whose first member has zeros of BOMB_BYTES."""
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(member.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(BOMB_BYTES >> 20):
+            file.write(bytes(1 << 20))
+    return path
+
+
+def test_the_metadata_is_read_from_archives_and_directories(tmp_path: Path) -> None:
+    archive = _archive(tmp_path / "a.tgz", ("harbor/values.yaml", b"{}"), ("harbor/Chart.yaml", METADATA))
+    assert read_chart_metadata(archive) == METADATA
+    (tmp_path / "Chart.yaml").write_bytes(METADATA)
+    assert read_chart_metadata(tmp_path) == METADATA
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_an_archive_bomb_costs_little(tmp_path: Path, kind: bytes) -> None:
+    """Finding S4."""
+    member = _member("harbor/large", BOMB_BYTES)
+    member.type = kind
+    bomb = _bomb(tmp_path / "bomb.tgz", member)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="cannot read as a chart"):
+            _locate(bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MAX_PEAK_BYTES
+
+
+def test_a_large_chart_file_is_not_read(tmp_path: Path) -> None:
+    """Finding S4."""
+    content = METADATA + b"#" * MAX_METADATA_BYTES
+    (tmp_path / "Chart.yaml").write_bytes(content)
+    for path in (tmp_path, _archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", content))):
+        with pytest.raises(InvalidChartArchive, match="64 KiB"):
+            read_chart_metadata(path)
+
+
+def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
+    archive = _archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", METADATA))
+    archive.write_bytes(archive.read_bytes()[:40])
+    with pytest.raises(Refused, match="cannot read as a chart"):
+        _locate(archive)
