@@ -35,6 +35,9 @@ class Reason(StrEnum):
     DATABASE_BUSY = "DatabaseBusy"
     DATABASE_TLS_UNSUPPORTED = "DatabaseTlsUnsupported"
     DATABASE_CONNECTIONS_LOW = "DatabaseConnectionsLow"
+    DATABASE_NOT_FOUND = "DatabaseNotFound"
+    DATABASE_SCHEMA_DIRTY = "DatabaseSchemaDirty"
+    DATABASE_SCHEMA_NEWER = "DatabaseSchemaNewer"
     # Cache
     CACHE_UNREACHABLE = "CacheUnreachable"
     CACHE_CREDENTIALS_REJECTED = "CacheCredentialsRejected"

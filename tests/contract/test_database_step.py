@@ -140,7 +140,8 @@ async def test_a_foreign_database_and_the_remedy_of_the_message(fixture: Databas
     assert refused.reason is Reason.DATABASE_OWNED_BY_OTHER
     assert fixture.changes() == []
 
-    fixture.run(refused.message.split("(", 1)[1].split(")", 1)[0])
+    statements = refused.message.split("run (", 1)[1].removesuffix(")")
+    fixture.server.query(statements, dbname=f"core_{fixture.name}")
     assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
 
 
@@ -149,7 +150,7 @@ async def test_a_role_of_another_owner(fixture: DatabaseFixture) -> None:
     refused = await fixture.step.reconcile(fixture.registry())
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.DATABASE_ROLE_TAKEN
-    fixture.run(refused.message.split("run: ", 1)[1].split(" Otherwise", 1)[0])
+    fixture.run(refused.message.split("run: ", 1)[1])
     assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
 
 

@@ -12,18 +12,16 @@ from pydantic import SecretStr
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.api.backends import SslMode
 from harbor_operator.model.database import (
-    AlterRole,
     Attribute,
-    Change,
     DesiredDatabases,
     LoginResult,
     Marker,
     ObservedServer,
     PostgresLogin,
     PostgresServer,
-    SetPassword,
     WantedDatabase,
 )
+from harbor_operator.model.database_changes import AlterRole, Change, SetPassword
 from harbor_operator.plan.database import plan_changes, plan_removal
 from harbor_operator.ports import Refused
 from harbor_operator.ports.postgres import Postgres
@@ -165,7 +163,7 @@ async def test_a_password_is_set_again(db: DatabaseFixture) -> None:
 async def test_a_login_into_a_database_that_is_not_there_is_refused(db: DatabaseFixture) -> None:
     await db.reconcile()
     login = await db.postgres.try_login(db.server, db.login, "nowhere")
-    assert login.result is LoginResult.REFUSED
+    assert login.result is LoginResult.NO_DATABASE
 
 
 async def test_a_wrong_admin_password_is_refused_by_name(db: DatabaseFixture) -> None:

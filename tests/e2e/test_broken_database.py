@@ -117,8 +117,7 @@ def test_a_database_of_another_role_is_not_changed_until_its_owner_changes(
     remedy = re.search(r"\((CREATE ROLE .*;)\)", seen["message"])
     assert remedy is not None
     assert f'ALTER DATABASE "{taken}" OWNER TO' in remedy[1]
-    for statement in filter(None, remedy[1].split(";")):
-        postgres.query(statement)
+    postgres.query(remedy[1], dbname=taken)
     registry.wait_condition("DatabaseReady", "True", "Converged")
     registry.delete()
     assert taken in owners(postgres), "a database that the operator did not create is never dropped"

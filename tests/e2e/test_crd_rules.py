@@ -35,6 +35,24 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"cache": {"addresses": ["a:26379", "b:26379"]}},
         ("spec.cache: ", "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address"),
     ),
+    "two database logins": (
+        {"database": {**DATABASE, "credentialsSecretRef": {"name": "pg"}}},
+        ("spec.database: Invalid value", "give exactly one of `adminSecretRef` and `credentialsSecretRef`"),
+    ),
+    "no database login": (
+        {"database": {"host": "localhost"}},
+        ("spec.database: Invalid value", "give exactly one of `adminSecretRef` and `credentialsSecretRef`"),
+    ),
+    "a maintenance database that is not used": (
+        {
+            "database": {
+                "host": "localhost",
+                "credentialsSecretRef": {"name": "pg"},
+                "maintenanceDatabase": "defaultdb",
+            }
+        },
+        ("spec.database: Invalid value", "`maintenanceDatabase` is for `adminSecretRef` only"),
+    ),
     "Sentinel with TLS": (
         {"cache": {"addresses": ["a:26379"], "sentinelMaster": "mymaster", "tls": True}},
         ("spec.cache: ", "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them"),

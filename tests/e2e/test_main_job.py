@@ -37,7 +37,7 @@ def test_kubectl_prints_the_columns_and_explains_fields(full_registry: RegistryF
     assert "True" in row
     assert "Converged" in row
     explained = kubectl("explain", "hreg.spec.storage.swift.chunkSizeMiB")
-    assert "Segment size" in explained
+    assert "Size of one segment" in explained
 
 
 def test_a_new_namespace_has_the_secret_and_the_reference(full_registry: RegistryFixture, observer: Observer) -> None:

@@ -29,6 +29,13 @@ def registry(database: dict[str, Any] | None = None, **spec: Any) -> HarborRegis
     )
 
 
+def with_identity(registry: HarborRegistry, uid: str, cluster: str) -> HarborRegistry:
+    """Returns the registry as it is in another cluster, or after it was created again."""
+    return registry.model_copy(
+        update={"metadata": registry.metadata.model_copy(update={"uid": uid, "cluster": cluster})}
+    )
+
+
 @dataclass
 class DatabaseFixture:
     kube: FakeKube = field(default_factory=FakeKube)

@@ -7,26 +7,30 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from harbor_operator.model.database import (
-    AlterRole,
     Attribute,
-    Change,
-    CommentRole,
-    CreateDatabase,
-    CreateRole,
-    DropDatabase,
-    DropRole,
-    GrantRoleToAdmin,
     LoginResult,
-    MarkDatabase,
     Marker,
     ObservedAdmin,
     ObservedDatabase,
     ObservedLogin,
     ObservedRole,
     ObservedServer,
-    OwnPublicSchema,
     PostgresLogin,
     PostgresServer,
+)
+from harbor_operator.model.database_changes import (
+    AlterRole,
+    Change,
+    CommentRole,
+    CreateDatabase,
+    CreateRole,
+    DatabaseChange,
+    DropDatabase,
+    DropRole,
+    FinishDatabase,
+    GrantRoleToAdmin,
+    MarkDatabase,
+    OwnPublicSchema,
     RevokePublicConnect,
     SetPassword,
 )
@@ -42,7 +46,6 @@ class FakeRole:
     limit: int = -1
     missing_attributes: tuple[Attribute, ...] = ()
     members: set[str] = field(default_factory=set)
-    sessions: int = 0
 
 
 def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
@@ -59,7 +62,8 @@ def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
 class FakePostgres:
     """A server in attributes that a test sets.
 
-    `down`, `dies_after` (so many changes), `locked` and `rejected` (roles that cannot log in) make its calls fail.
+    `down`, `dies_after` (so many changes), `dies_in_creation` (before the new database is marked), `locked` and
+    `rejected` (roles that cannot log in) make its calls fail. `contents` has what a login finds in a database.
     """
 
     admin: ObservedAdmin = field(default_factory=admin)
@@ -73,16 +77,21 @@ class FakePostgres:
     down: bool = False
     locked: bool = False
     dies_after: int | None = None
+    dies_in_creation: bool = False
+    maintenance_database: str = "postgres"
+    contents: dict[str, ObservedLogin] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
-        return self._session(admin)
+        return self._session(server, admin)
 
     @asynccontextmanager
-    async def _session(self, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
+    async def _session(self, server: PostgresServer, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
         self._answer()
         if (admin.username, admin.password.get_secret_value()) != (self.admin.name, self.admin_password):
             raise Refused(Reason.DATABASE_CREDENTIALS_REJECTED, f"rejected role '{admin.username}'; {admin.origin}")
+        if server.maintenance_database != self.maintenance_database:
+            raise Refused(Reason.DATABASE_NOT_FOUND, f"no database '{server.maintenance_database}'")
         yield FakeSession(self)
 
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
@@ -90,14 +99,14 @@ class FakePostgres:
         role = self.roles.get(login.username)
         if role is None or not role.password or role.password != login.password.get_secret_value():
             return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message="password authentication failed")
-        if (
-            login.username in self.rejected
-            or Attribute.LOGIN in role.missing_attributes
-            or database not in self.databases
-        ):
+        if login.username in self.rejected or Attribute.LOGIN in role.missing_attributes:
             return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")
-        owns = self.databases[database].owner == login.username
-        return ObservedLogin(LoginResult.ACCEPTED, may_create=owns and database not in self.closed_schemas)
+        if database not in {*self.databases, self.maintenance_database}:
+            return ObservedLogin(LoginResult.NO_DATABASE, error_message="no such database")
+        found = self.databases.get(database)
+        may_create = found is not None and found.owner == login.username and database not in self.closed_schemas
+        content = self.contents.get(database, ObservedLogin(LoginResult.ACCEPTED))
+        return replace(content, may_create=may_create, server_version=self.version)
 
     def _answer(self) -> None:
         if self.down:
@@ -133,20 +142,20 @@ class FakeSession:
 
     def _observed_role(self, role: FakeRole) -> ObservedRole:
         is_member = self._server.admin.is_superuser or self._server.admin.name in role.members
-        return ObservedRole(role.comment, role.limit, role.missing_attributes, is_member, role.sessions)
+        return ObservedRole(role.comment, role.limit, role.missing_attributes, is_member)
 
     def _apply(self, change: Change) -> None:
         match change:
-            case CreateDatabase() | RevokePublicConnect() | MarkDatabase() | OwnPublicSchema() | DropDatabase():
-                self._apply_to_database(change)
             case CreateRole():
                 self._may(self._server.admin.may_create_roles)
                 password = change.password.get_secret_value()
                 self._server.roles[change.role] = FakeRole(password, change.marker.comment, change.connection_limit)
             case DropRole():
                 del self._server.roles[change.role]
-            case _:
+            case AlterRole() | SetPassword() | CommentRole() | GrantRoleToAdmin():
                 self._apply_to_role(change, self._server.roles[change.role])
+            case _:
+                self._apply_to_database(change)
 
     def _apply_to_role(self, change: AlterRole | SetPassword | CommentRole | GrantRoleToAdmin, role: FakeRole) -> None:
         match change:
@@ -159,16 +168,19 @@ class FakeSession:
             case GrantRoleToAdmin():
                 role.members.add(self._server.admin.name)
 
-    def _apply_to_database(
-        self, change: CreateDatabase | RevokePublicConnect | MarkDatabase | OwnPublicSchema | DropDatabase
-    ) -> None:
+    def _apply_to_database(self, change: DatabaseChange) -> None:
         role = self._server.roles[change.role]
         self._may(self._server.admin.is_superuser or self._server.admin.name in role.members)
         databases, name = self._server.databases, change.database
         match change:
             case CreateDatabase():
                 self._may(self._server.admin.may_create_databases)
-                databases[name] = ObservedDatabase(name, change.role, change.marker.comment, is_open_to_public=True)
+                databases[name] = ObservedDatabase(name, change.role, "", is_open_to_public=True, is_unfinished=True)
+                self._server.down |= self._server.dies_in_creation
+                self._server._answer()
+                databases[name] = replace(databases[name], comment=change.marker.comment, is_unfinished=False)
+            case FinishDatabase():
+                databases[name] = replace(databases[name], comment=change.marker.comment, is_unfinished=False)
             case RevokePublicConnect():
                 databases[name] = replace(databases[name], is_open_to_public=False)
             case MarkDatabase():

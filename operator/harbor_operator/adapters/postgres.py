@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, relay_error, statement_error
-from harbor_operator.adapters.postgres_queries import MAY_CREATE, read_admin, read_databases, read_role
+from harbor_operator.adapters.postgres_queries import read_admin, read_databases, read_login, read_role
 from harbor_operator.adapters.postgres_relay import Relay, relayed
 from harbor_operator.adapters.postgres_statements import (
     create_database,
@@ -28,19 +28,22 @@ from harbor_operator.adapters.postgres_statements import (
     role_statements,
 )
 from harbor_operator.api.backends import SslMode
-from harbor_operator.checks.database import explain_connect_failure
+from harbor_operator.checks.database_failures import explain_connect_failure
 from harbor_operator.model.database import (
-    Change,
     ConnectFailure,
-    CreateDatabase,
-    DropDatabase,
     LoginResult,
-    MarkDatabase,
     ObservedLogin,
     ObservedServer,
-    OwnPublicSchema,
     PostgresLogin,
     PostgresServer,
+)
+from harbor_operator.model.database_changes import (
+    Change,
+    CreateDatabase,
+    DropDatabase,
+    FinishDatabase,
+    MarkDatabase,
+    OwnPublicSchema,
     RevokePublicConnect,
 )
 from harbor_operator.ports import Refused, Unavailable, as_error
@@ -49,7 +52,6 @@ from harbor_operator.reasons import Reason
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-_MAINTENANCE_DATABASE = "postgres"
 _CONNECT_TIMEOUT_SECONDS = 5
 _SESSION_TIMEOUT_SECONDS = 60
 _APPLICATION_NAME = "harbor-operator"
@@ -72,7 +74,7 @@ class PsycopgPostgres(Postgres):
     @asynccontextmanager
     async def _session(self, server: PostgresServer, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
         async with (
-            _connected(server, admin, _MAINTENANCE_DATABASE) as connection,
+            _connected(server, admin, server.maintenance_database) as connection,
             AsyncExitStack() as locks,
         ):
             yield _PsycopgSession(connection, locks, server, admin)
@@ -83,16 +85,17 @@ class PsycopgPostgres(Postgres):
             async with _connected(server, login, database) as connection:
                 with _map_errors(server, login):
                     async with _transaction(connection):
-                        row = await (await connection.execute(MAY_CREATE)).fetchone()
+                        return await read_login(connection)
         except Refused as refusal:
             match refusal.reason:
                 case Reason.DATABASE_CREDENTIALS_REJECTED:
                     return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message=str(refusal))
+                case Reason.DATABASE_NOT_FOUND:
+                    return ObservedLogin(LoginResult.NO_DATABASE, error_message=str(refusal))
                 case Reason.DATABASE_LOGIN_FAILED:
                     return ObservedLogin(LoginResult.REFUSED, error_message=str(refusal))
                 case _:
                     raise
-        return ObservedLogin(LoginResult.ACCEPTED, may_create=bool(row and row[0]))
 
 
 class _PsycopgSession(PostgresSession):
@@ -129,7 +132,7 @@ class _PsycopgSession(PostgresSession):
         with _map_errors(self._server, self._admin):
             try:
                 async with AsyncExitStack() as attempt:
-                    connected = _connected(self._server, self._admin, _MAINTENANCE_DATABASE)
+                    connected = _connected(self._server, self._admin, self._server.maintenance_database)
                     connection = await attempt.enter_async_context(connected)
                     await attempt.enter_async_context(_transaction(connection))
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
@@ -149,10 +152,10 @@ class _PsycopgSession(PostgresSession):
         match change:
             case CreateDatabase():
                 await self._connection.execute(create_database(change))
-                await self._execute_as_owner(change.role, MarkDatabase(change.database, change.role, change.marker))
+                await self._execute_as_owner(change.role, FinishDatabase(change.database, change.role, change.marker))
             case DropDatabase():
                 await self._drop(change)
-            case RevokePublicConnect() | MarkDatabase():
+            case RevokePublicConnect() | MarkDatabase() | FinishDatabase():
                 await self._execute_as_owner(change.role, change)
             case OwnPublicSchema():
                 async with _connected(self._server, self._admin, change.database) as connection:
@@ -160,7 +163,7 @@ class _PsycopgSession(PostgresSession):
             case _:
                 await _execute_all(self._connection, role_statements(change, self._version, self._verifier))
 
-    async def _execute_as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase) -> None:
+    async def _execute_as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase | FinishDatabase) -> None:
         # As the owner, because an admin that is a member does not always inherit the owner's rights (NOINHERIT; 16).
         set_role = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
         await _execute_all(self._connection, [set_role, *database_statements(change)])

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import errors
 
 from harbor_operator.adapters.postgres_relay import MAX_ANSWER_BYTES, Relay
-from harbor_operator.checks.database import explain_connect_failure, explain_statement_failure
+from harbor_operator.checks.database_failures import explain_connect_failure, explain_statement_failure
 from harbor_operator.model.database import ConnectFailure, PostgresLogin, PostgresServer, StatementFailure
 from harbor_operator.ports import Refused, Unavailable, as_error
 
@@ -28,12 +28,10 @@ _CONNECT_FAILURES = (
     ),
     (re.compile(r"authentication method requirement"), ConnectFailure.CLEAR_TEXT_PASSWORD),
     (
-        re.compile(
-            r"pg_hba\.conf|not permitted to log in|permission denied for database"
-            r"|database \"[^\"]*\" does not exist"
-        ),
+        re.compile(r"pg_hba\.conf|not permitted to log in|permission denied for database"),
         ConnectFailure.NOT_PERMITTED,
     ),
+    (re.compile(r"database \"[^\"]*\" does not exist|no such database"), ConnectFailure.NO_DATABASE),
     (
         re.compile(r"too many connections|too many clients|connection slots are reserved"),
         ConnectFailure.NO_CONNECTION_LEFT,

@@ -7,14 +7,44 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from harbor_operator.model.database import Attribute, ObservedAdmin, ObservedDatabase, ObservedRole
+from harbor_operator.model.database import (
+    Attribute,
+    ForeignTable,
+    LoginResult,
+    ObservedAdmin,
+    ObservedDatabase,
+    ObservedLogin,
+    ObservedRole,
+    ObservedSchema,
+)
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-MAY_CREATE = (
-    "SELECT coalesce((SELECT has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE') "
-    "FROM pg_namespace n WHERE n.nspname = 'public'), false)"
-)
+# What the login can do in its database: create tables, and use those that exist. Tables of an extension do not count.
+_LOGIN = """
+SELECT coalesce((SELECT has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE')
+                 FROM pg_namespace n WHERE n.nspname = 'public'), false),
+       (SELECT count(*) FROM pg_attribute a
+        WHERE a.attrelid = to_regclass('public.schema_migrations') AND a.attname IN ('version', 'dirty')
+        AND NOT a.attisdropped AND has_table_privilege(a.attrelid, 'SELECT')) = 2,
+       f.relname, f.rolname, f.is_owner_shared
+FROM (SELECT) one LEFT JOIN LATERAL (
+    SELECT c.relname, o.rolname,
+           o.rolsuper OR EXISTS (SELECT FROM pg_database d WHERE d.datdba = o.oid) AS is_owner_shared
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
+    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT pg_has_role(c.relowner, 'USAGE')
+    AND NOT EXISTS (SELECT FROM pg_depend e
+                    WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    ORDER BY c.relname LIMIT 1) f ON true
+"""
+
+# A migration holds an advisory lock of its database while it runs, and is dirty until it is complete.
+_SCHEMA = """
+SELECT version, dirty, EXISTS (
+    SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database())
+FROM public.schema_migrations LIMIT 1
+"""
 
 _ADMIN = """
 SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, current_setting('max_connections')::int
@@ -23,7 +53,6 @@ FROM pg_roles WHERE rolname = current_user
 
 _ROLE = """
 SELECT coalesce(shobj_description(r.oid, 'pg_authid'), ''), r.rolconnlimit, pg_has_role(current_user, r.oid, %s),
-       (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid),
        r.rolcanlogin, NOT r.rolsuper, NOT r.rolcreatedb, NOT r.rolcreaterole, NOT r.rolreplication, NOT r.rolbypassrls,
        coalesce(r.rolvaliduntil, 'infinity') = 'infinity'
 FROM pg_roles r WHERE r.rolname = %s
@@ -33,7 +62,11 @@ _ATTRIBUTES = tuple(Attribute)  # in the order of the last seven columns
 _DATABASES = """
 SELECT d.datname, pg_get_userbyid(d.datdba), coalesce(shobj_description(d.oid, 'pg_database'), ''),
        EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
-               WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY'))
+               WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')),
+       pg_get_userbyid(d.datdba) <> %s AND (
+           EXISTS (SELECT FROM pg_roles r WHERE r.oid = d.datdba AND r.rolsuper)
+           OR EXISTS (SELECT FROM pg_database o WHERE o.datdba = d.datdba AND o.oid <> d.oid)),
+       d.datconnlimit = 0 AND pg_get_userbyid(d.datdba) = %s AND shobj_description(d.oid, 'pg_database') IS NULL
 FROM pg_database d WHERE d.datname = ANY(%s) OR pg_get_userbyid(d.datdba) = %s ORDER BY d.datname
 """
 
@@ -56,12 +89,32 @@ async def read_role(connection: Connection, role: str, version: int) -> Observed
     row = await (await connection.execute(_ROLE, (privilege, role))).fetchone()
     if row is None:
         return None
-    comment, limit, is_member, sessions, *holds = row
+    comment, limit, is_member, *holds = row
     missing = tuple(attribute for attribute, is_held in zip(_ATTRIBUTES, holds, strict=True) if not is_held)
-    return ObservedRole(comment, limit, missing, is_member, sessions)
+    return ObservedRole(comment, limit, missing, is_member)
 
 
 async def read_databases(connection: Connection, role: str, names: Sequence[str]) -> tuple[ObservedDatabase, ...]:
     """Returns the databases of these names, and those that the role owns."""
-    rows = await (await connection.execute(_DATABASES, (list(names), role))).fetchall()
+    rows = await (await connection.execute(_DATABASES, (role, role, list(names), role))).fetchall()
     return tuple(ObservedDatabase(*row) for row in rows)
+
+
+async def read_login(connection: Connection) -> ObservedLogin:
+    """Returns what the connected role can do in the connected database, and the state of Harbor's schema in it."""
+    row = await (await connection.execute(_LOGIN)).fetchone()
+    if row is None:
+        raise LookupError("a query without a table returned no row")
+    may_create, has_schema, table, owner, is_owner_shared = row
+    return ObservedLogin(
+        LoginResult.ACCEPTED,
+        may_create=may_create,
+        server_version=connection.info.server_version // 10000,
+        foreign_table=ForeignTable(table, owner, is_owner_shared) if table else None,
+        schema=await _read_schema(connection) if has_schema else None,
+    )
+
+
+async def _read_schema(connection: Connection) -> ObservedSchema | None:
+    row = await (await connection.execute(_SCHEMA)).fetchone()
+    return ObservedSchema(*row) if row else None

@@ -8,14 +8,15 @@ from typing import LiteralString, assert_never
 from psycopg import sql
 from pydantic import SecretStr
 
-from harbor_operator.model.database import (
+from harbor_operator.model.database import Attribute
+from harbor_operator.model.database_changes import (
     AlterRole,
-    Attribute,
     CommentRole,
     CreateDatabase,
     CreateRole,
     DropDatabase,
     DropRole,
+    FinishDatabase,
     GrantRoleToAdmin,
     MarkDatabase,
     OwnPublicSchema,
@@ -60,13 +61,20 @@ def role_statements(change: RoleChange, version: int, verifier: Verifier) -> lis
             return [_role_statement(change, version)]
 
 
-def database_statements(change: RevokePublicConnect | MarkDatabase | OwnPublicSchema) -> list[sql.Composed]:
+def database_statements(
+    change: RevokePublicConnect | MarkDatabase | FinishDatabase | OwnPublicSchema,
+) -> list[sql.Composed]:
     """Returns the statements for a change to an existing database, to be run in one transaction."""
     match change:
         case RevokePublicConnect():
             return [_composed("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC", sql.Identifier(change.database))]
         case MarkDatabase():
             return [_comment("DATABASE", change.database, change.marker.comment)]
+        case FinishDatabase():
+            return [
+                _comment("DATABASE", change.database, change.marker.comment),
+                _composed("ALTER DATABASE {} CONNECTION LIMIT -1", sql.Identifier(change.database)),
+            ]
         case OwnPublicSchema():
             return [
                 _composed("ALTER SCHEMA public OWNER TO {}", sql.Identifier(change.role)),
@@ -76,9 +84,12 @@ def database_statements(change: RevokePublicConnect | MarkDatabase | OwnPublicSc
 
 
 def create_database(change: CreateDatabase) -> sql.Composed:
-    """Returns the statement that creates the database; it must run outside a transaction."""
+    """Returns the statement that creates the database; it must run outside a transaction, so it cannot add a comment.
+
+    The limit of 0 connections shows, until `FinishDatabase`, that the operator created it and nothing used it yet.
+    """
     return _composed(
-        "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0",
+        "CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0 CONNECTION LIMIT 0",
         sql.Identifier(change.database),
         sql.Identifier(change.role),
     )

@@ -14,6 +14,9 @@ from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 
 
+MAINTENANCE_DATABASE = "postgres"
+
+
 class SslMode(StrEnum):
     """How the TLS certificate of PostgreSQL is verified; the values are those of libpq."""
 
@@ -37,7 +40,7 @@ class DatabaseNames(Model):
 
 
 class Database(Model):
-    """An existing PostgreSQL server in which the operator creates a role and the databases."""
+    """An existing PostgreSQL server, in which the operator creates a role and the databases or uses existing ones."""
 
     host: Host = Field(
         description="Host name or address of the PostgreSQL server, reachable from Harbor's pods and from the operator."
@@ -47,13 +50,32 @@ class Database(Model):
         default=SslMode.VERIFY_FULL, description="How the server's certificate is verified, as in libpq."
     )
     ca_secret_ref: CaRef | None = Field(default=None, description="CA of the server; absent = the system's CAs.")
-    admin_secret_ref: CredentialsRef = Field(
-        description="Secret with the login of a role with CREATEROLE and CREATEDB."
+    admin_secret_ref: CredentialsRef | None = Field(
+        default=None,
+        description="Secret with the login of a role with CREATEROLE and CREATEDB, with which the "
+        "operator creates Harbor's role and databases.",
+    )
+    credentials_secret_ref: CredentialsRef | None = Field(
+        default=None,
+        description="Secret with the login of an existing role that owns the databases of `names`; the "
+        "operator then creates, changes and drops nothing in PostgreSQL.",
+    )
+    maintenance_database: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        default=MAINTENANCE_DATABASE,
+        description="Existing database to which the login of `adminSecretRef` connects to create the others.",
     )
     names: DatabaseNames = Field(default_factory=DatabaseNames, description="Names of the databases.")
     connection_limit: int = Field(
         default=200, ge=10, le=10000, description="Maximum number of connections of Harbor's role (CONNECTION LIMIT)."
     )
+
+    @model_validator(mode="after")
+    def _login_is_unambiguous(self) -> Database:
+        if (self.admin_secret_ref is None) == (self.credentials_secret_ref is None):
+            raise ValueError("give exactly one of `adminSecretRef` and `credentialsSecretRef`")
+        if self.credentials_secret_ref and self.maintenance_database != MAINTENANCE_DATABASE:
+            raise ValueError("`maintenanceDatabase` is for `adminSecretRef` only")
+        return self
 
 
 class Cache(Model):

@@ -28,6 +28,17 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
+    "Database": (
+        Rule(
+            "has(self.adminSecretRef) != has(self.credentialsSecretRef)",
+            "give exactly one of `adminSecretRef` and `credentialsSecretRef`",
+        ),
+        Rule(
+            "!has(self.credentialsSecretRef) || !has(self.maintenanceDatabase)"
+            " || self.maintenanceDatabase == 'postgres'",
+            "`maintenanceDatabase` is for `adminSecretRef` only",
+        ),
+    ),
     "Cache": (
         Rule(
             "size(self.addresses) == 1 || (has(self.sentinelMaster) && self.sentinelMaster != '')",

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import assert_never
 
-from pydantic import SecretStr
-
+from harbor_operator.checks.database_failures import quoted
+from harbor_operator.checks.database_handover import adoption_statements, transfer_statements
 from harbor_operator.model.database import (
-    ConnectFailure,
     DesiredDatabases,
-    LoginResult,
     Marker,
-    ObservedLogin,
+    MarkerMatch,
     ObservedServer,
-    PostgresLogin,
-    PostgresServer,
-    StatementFailure,
 )
-from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.reasons import Reason
-
-# Harbor's core writes the password unquoted into a DSN and unescaped into a URL.
-_SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
-_MIN_VERSION_ADMIN_OPTION = 16
 
 
 def check_server(desired: DesiredDatabases, observed: ObservedServer, *, login_proven: bool = False) -> Blocked | None:
     """Returns what a person must change before any write; `login_proven`: a login with the registry's Secret worked."""
     return (
-        _check_version(desired, observed)
+        check_version(desired, observed.version)
         or _check_names(desired)
         or _check_role(desired, observed, login_proven)
         or _check_databases(desired, observed)
@@ -38,10 +27,24 @@ def check_server(desired: DesiredDatabases, observed: ObservedServer, *, login_p
     )
 
 
-def is_recreated_while_in_use(desired: DesiredDatabases, observed: ObservedServer) -> bool:
-    """Returns whether the role was created for an earlier registry of this name and has open sessions."""
-    marker = Marker.parse(observed.role.comment) if observed.role else None
-    return bool(observed.role and marker and marker.uid != desired.marker.uid and observed.role.sessions)
+def needs_login_proof(desired: DesiredDatabases, observed: ObservedServer) -> bool:
+    """Returns whether the role may be that of another cluster, because its marker names none."""
+    return bool(observed.role and desired.marker.match(observed.role.comment) is MarkerMatch.NO_CLUSTER)
+
+
+def uses_admin_login(desired: DesiredDatabases, observed: ObservedServer) -> bool:
+    """Returns whether the admin login is meant as Harbor's own: the databases are its own and it creates no roles.
+
+    A new password would lock the operator out, and so nothing is created or changed, as with `credentialsSecretRef`. An
+    admin that can create roles never becomes Harbor's login.
+    """
+    admin = observed.admin
+    if admin.name == desired.role:
+        return True
+    if admin.is_superuser or admin.may_create_roles:
+        return False
+    existing = [found for wanted in desired.databases if (found := observed.database(wanted.name))]
+    return bool(existing) and all(found.owner == admin.name for found in existing)
 
 
 def server_warnings(desired: DesiredDatabases, observed: ObservedServer) -> tuple[StatusWarning, ...]:
@@ -58,106 +61,6 @@ def server_warnings(desired: DesiredDatabases, observed: ObservedServer) -> tupl
     )
 
 
-def check_login(desired: DesiredDatabases, database: str, login: ObservedLogin, origin: str) -> Blocked | None:
-    """Returns why Harbor cannot use the database with its login Secret, or None."""
-    if login.result is not LoginResult.ACCEPTED:
-        return Blocked(
-            Reason.DATABASE_LOGIN_FAILED,
-            f"role '{desired.role}' cannot log in to database '{database}' with {origin}: {login.error_message}; "
-            "pg_hba.conf must permit it with scram-sha-256, and a pooler must not keep an older password",
-        )
-    if not login.may_create:
-        return Blocked(
-            Reason.DATABASE_RIGHTS_MISSING,
-            f"role '{desired.role}' cannot create tables in schema 'public' of database '{database}'; "
-            f"run there: ALTER SCHEMA public OWNER TO {quoted(desired.role)};",
-        )
-    return None
-
-
-def check_login_secret(desired: DesiredDatabases, username: str, password: SecretStr, secret: str) -> Blocked | None:
-    """Returns why Harbor cannot use the login Secret as edited, or None."""
-    if username != desired.role:
-        return Blocked(
-            Reason.SECRET_INVALID,
-            f"key 'username' of Secret '{secret}' is not '{desired.role}', the role that owns the databases: "
-            "correct it, or delete the Secret and the operator creates it again",
-        )
-    if not _SAFE_PASSWORD.fullmatch(password.get_secret_value()):
-        return Blocked(
-            Reason.SECRET_INVALID,
-            f"key 'password' of Secret '{secret}' must contain only letters and digits, because Harbor cannot use "
-            "others: correct it, or delete the Secret and the operator creates it again",
-        )
-    return None
-
-
-def explain_connect_failure(
-    failure: ConnectFailure, detail: str, server: PostgresServer, login: PostgresLogin
-) -> Blocked | Unknown:
-    """Returns what a failed connection means; `detail` is the error text of the server or of libpq."""
-    where = f"PostgreSQL at '{server.host}:{server.port}'"
-    role = f"role '{login.username}' of {login.origin}"
-    match failure:
-        case ConnectFailure.TLS_UNSUPPORTED:
-            reason = Reason.DATABASE_TLS_UNSUPPORTED
-            message = (
-                f"{where} does not offer TLS, but `spec.database.sslMode` is '{server.ssl_mode}': "
-                "set `ssl = on` in the server, or set 'disable' if the network is trusted"
-            )
-        case ConnectFailure.UNTRUSTED:
-            reason = Reason.CERTIFICATE_UNTRUSTED
-            message = (
-                f"the certificate of {where} is not trusted: {detail}; put its CA into the Secret of "
-                "`spec.database.caSecretRef`, and issue a certificate for the host name if it does not match"
-            )
-        case ConnectFailure.NOT_PERMITTED:
-            reason = Reason.DATABASE_LOGIN_FAILED
-            message = (
-                f"{where} does not permit {role} to log in: {detail}; correct pg_hba.conf, or `spec.database.sslMode`"
-            )
-        case ConnectFailure.CLEAR_TEXT_PASSWORD:
-            reason = Reason.DATABASE_LOGIN_FAILED
-            message = (
-                f"{where} requests the password of {role} in clear text, which the operator never sends: "
-                "use the method scram-sha-256 in pg_hba.conf or in the pooler"
-            )
-        case ConnectFailure.WRONG_PASSWORD:
-            reason = Reason.DATABASE_CREDENTIALS_REJECTED
-            message = f"{where} rejected role '{login.username}': {detail}; correct {login.origin}"
-        case ConnectFailure.NO_CONNECTION_LEFT:
-            message = (
-                f"{where} has no connection left for role '{login.username}': {detail}; "
-                "raise `max_connections`, or `spec.database.connectionLimit` if it is Harbor's role"
-            )
-            return Unknown(Reason.DATABASE_CONNECTIONS_LOW, message)
-        case ConnectFailure.UNREACHABLE:
-            return Unknown(Reason.DATABASE_UNREACHABLE, f"{where} (`spec.database.host`) does not answer: {detail}")
-        case _:
-            assert_never(failure)
-    return Blocked(reason, message)
-
-
-def explain_statement_failure(
-    failure: StatementFailure, detail: str, server: PostgresServer, admin: PostgresLogin
-) -> Blocked | Unknown:
-    """Returns what a failed statement of the admin means; `detail` is the error text of the server."""
-    match failure:
-        case StatementFailure.INSUFFICIENT_PRIVILEGE:
-            return Blocked(
-                Reason.DATABASE_RIGHTS_MISSING,
-                f"role '{admin.username}' of {admin.origin} lacks a right: {detail}; a superuser must run: "
-                f"ALTER ROLE {quoted(admin.username)} CREATEROLE CREATEDB; and, if another role created Harbor's role, "
-                f"GRANT that role TO {quoted(admin.username)} WITH ADMIN OPTION;",
-            )
-        case StatementFailure.CONNECTION_LOST:
-            return explain_connect_failure(ConnectFailure.UNREACHABLE, detail, server, admin)
-        case StatementFailure.OTHER:
-            message = f"PostgreSQL at '{server.host}:{server.port}' refused a statement: {detail}; the operator retries"
-            return Unknown(Reason.UNAVAILABLE, message)
-    assert_never(failure)
-
-
 def describe_retained(desired: DesiredDatabases, observed: ObservedServer) -> str:
     """Returns what a removal retained in the server, and why."""
     retained = [f"database '{database.name}' of role '{database.owner}'" for database in observed.databases]
@@ -168,17 +71,13 @@ def describe_retained(desired: DesiredDatabases, observed: ObservedServer) -> st
     return f"retained, because not marked as created by this registry or still in use: {', '.join(retained)}"
 
 
-def quoted(identifier: str) -> str:
-    """Returns the identifier quoted for a statement that a person copies from a message."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _check_version(desired: DesiredDatabases, observed: ObservedServer) -> Blocked | None:
-    if observed.version >= desired.min_version:
+def check_version(desired: DesiredDatabases, version: int) -> Blocked | None:
+    """Returns that the major version is older than what Harbor supports."""
+    if version >= desired.min_version:
         return None
     return Blocked(
         Reason.DATABASE_VERSION_UNSUPPORTED,
-        f"PostgreSQL {observed.version} at `spec.database.host` is too old: this chart's Harbor needs "
+        f"PostgreSQL {version} at `spec.database.host` is too old: this chart's Harbor needs "
         f"{desired.min_version} or newer; upgrade the server, or choose an older `spec.release.version`",
     )
 
@@ -195,20 +94,29 @@ def _check_names(desired: DesiredDatabases) -> Blocked | None:
 def _check_role(desired: DesiredDatabases, observed: ObservedServer, login_proven: bool) -> Blocked | None:
     if observed.role is None:
         return None
+    adopt = " ".join(adoption_statements(desired, observed))
     marker = Marker.parse(observed.role.comment)
-    adopt = " ".join(_adoption_statements(desired, observed))
-    remedy = f"if this registry may use it, run: {adopt} Otherwise, if nothing uses it, rename it or drop it"
-    if marker is None or marker.key != desired.marker.key:
-        whose = f"was created for registry '{marker.key}'" if marker else "was not created by this operator"
-        return Blocked(Reason.DATABASE_ROLE_TAKEN, f"role '{desired.role}' exists and {whose}; {remedy}")
-    if is_recreated_while_in_use(desired, observed) and not login_proven:
-        return Blocked(
-            Reason.DATABASE_ROLE_TAKEN,
-            f"role '{desired.role}' was created for an earlier registry '{marker.key}' (uid {marker.uid}) and has open "
-            "sessions, possibly of a Harbor in another cluster that would fail with a new password: "
-            f"stop that Harbor, or restore its login Secret; {remedy}",
-        )
-    return None
+    match desired.marker.match(observed.role.comment):
+        case MarkerMatch.OURS | MarkerMatch.EARLIER:
+            return None
+        case MarkerMatch.NO_CLUSTER if login_proven:
+            return None
+        case MarkerMatch.NO_CLUSTER:
+            whose = (
+                f"was created for an earlier registry {marker.description if marker else ''}, possibly in another "
+                "cluster, whose Harbor would fail with a new password; restore its login Secret"
+            )
+        case MarkerMatch.OTHER:
+            whose = (
+                f"was created for registry {marker.description if marker else ''}; use another name or namespace for "
+                "this HarborRegistry, or another server in `spec.database.host`"
+            )
+        case None:
+            whose = "was not created by this operator; if nothing uses it, rename it or drop it"
+    return Blocked(
+        Reason.DATABASE_ROLE_TAKEN,
+        f"role '{desired.role}' exists and {whose}; or, if no other Harbor uses it and this registry may, run: {adopt}",
+    )
 
 
 def _check_databases(desired: DesiredDatabases, observed: ObservedServer) -> Blocked | None:
@@ -223,33 +131,17 @@ def _database_findings(desired: DesiredDatabases, observed: ObservedServer) -> I
         marker = Marker.parse(found.comment)
         if found.owner != desired.role:
             whose = f"belongs to role '{found.owner}'"
-        elif marker and marker.key != desired.marker.key:
-            whose = f"belongs to role '{found.owner}', but is marked as created for registry '{marker.key}'"
+        elif marker and desired.marker.match(found.comment) is MarkerMatch.OTHER:
+            whose = f"belongs to role '{found.owner}', but is marked as created for registry {marker.description}"
         else:
             continue
         yield Blocked(
             Reason.DATABASE_OWNED_BY_OTHER,
-            f"database '{wanted.name}' {whose}; either transfer it to Harbor's role '{desired.role}' "
-            f"({_transfer_statements(desired, wanted.name, observed)}), or choose another name in `{wanted.path}`",
+            f"database '{wanted.name}' {whose}; either choose another name in `{wanted.path}`, or, if nothing else "
+            "uses the database, set `spec.database.credentialsSecretRef` to a Secret with the login of its owner, or "
+            f"transfer it to Harbor's role '{desired.role}': as a superuser, connect to database '{wanted.name}' and "
+            f"run ({' '.join(transfer_statements(desired, found, observed))})",
         )
-
-
-def _transfer_statements(desired: DesiredDatabases, database: str, observed: ObservedServer) -> str:
-    # The operator creates the role only after all checks pass, so that a finding leaves the server unchanged.
-    statements = (
-        [] if observed.role else [f"CREATE ROLE {quoted(desired.role)};", *_adoption_statements(desired, observed)]
-    )
-    statements.append(f"ALTER DATABASE {quoted(database)} OWNER TO {quoted(desired.role)};")
-    if (found := observed.database(database)) and found.comment:
-        statements.append(f"COMMENT ON DATABASE {quoted(database)} IS NULL;")
-    return " ".join(statements)
-
-
-def _adoption_statements(desired: DesiredDatabases, observed: ObservedServer) -> Iterator[str]:
-    yield f"COMMENT ON ROLE {quoted(desired.role)} IS '{desired.marker.comment}';"
-    # Since 16 CREATEROLE alone does not permit the admin to manage a role that another role created.
-    if observed.version >= _MIN_VERSION_ADMIN_OPTION and not observed.admin.is_superuser:
-        yield f"GRANT {quoted(desired.role)} TO {quoted(observed.admin.name)} WITH ADMIN OPTION;"
 
 
 def _check_admin(desired: DesiredDatabases, observed: ObservedServer) -> Blocked | None:

@@ -30,6 +30,18 @@ def check_keys(where: str, field: str, values: Mapping[str, SecretStr] | None, k
     return None
 
 
+def check_line_ends(where: str, field: str, values: Mapping[str, SecretStr]) -> Blocked | None:
+    """Returns the first credential that ends with a line break, which a login sends as part of the value."""
+    odd = [key for key, value in values.items() if value.get_secret_value().endswith(("\n", "\r"))]
+    if not odd:
+        return None
+    return Blocked(
+        Reason.SECRET_INVALID,
+        f"'{odd[0]}' in {where}, named by `{field}`, ends with a line break, which would be part of the login: write "
+        "it without one (kubectl create secret --from-literal, or echo -n)",
+    )
+
+
 def check_ca_bundle(where: str, field: str, key: str, text: str) -> Blocked | None:
     """Returns that a text is not a PEM bundle of certificates."""
     if "-----BEGIN CERTIFICATE-----" in text:

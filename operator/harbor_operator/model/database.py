@@ -1,4 +1,4 @@
-"""PostgreSQL: the desired databases, the observed server, and the changes that lead from one to the other."""
+"""PostgreSQL: the desired databases, and the observed server."""
 
 from __future__ import annotations
 
@@ -11,31 +11,68 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import SslMode
 
 
+class MarkerMatch(Enum):
+    """Whose marker was found, compared with that of the registry."""
+
+    OURS = auto()
+    EARLIER = auto()
+    """Of a registry of this name in this cluster that was deleted and created again."""
+    NO_CLUSTER = auto()
+    """Of another registry of this name, in a cluster that the marker does not name (operator 0.1.0)."""
+    OTHER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The comment on a role or a database that names the registry for which it was created."""
+    """The comment on a role or a database that names the registry for which it was created.
+
+    `key` is 'namespace/name', `cluster` the identity of its Kubernetes cluster; empty if it is not known.
+    """
 
     key: str
     uid: str
+    cluster: str = ""
 
     @property
     def comment(self) -> str:
         """The marker as the text of the comment."""
-        return f"harbor-operator.io registry={self.key} uid={self.uid}"
+        cluster = f"cluster={self.cluster} " if self.cluster else ""
+        return f"harbor-operator.io {cluster}registry={self.key} uid={self.uid}"
+
+    @property
+    def description(self) -> str:
+        """How messages name the registry."""
+        return f"'{self.key}' (uid {self.uid}{f', cluster {self.cluster}' if self.cluster else ''})"
 
     @classmethod
     def parse(cls, comment: str) -> Marker | None:
         """Returns the marker in a comment, or None if there is none."""
         found = _MARKER.fullmatch(comment)
-        return cls(found["key"], found["uid"]) if found else None
+        return cls(found["key"], found["uid"], found["cluster"] or "") if found else None
+
+    def match(self, comment: str) -> MarkerMatch | None:
+        """Compares the marker in a comment with this one; None if the comment contains no marker."""
+        found = Marker.parse(comment)
+        if found is None:
+            return None
+        if found.key != self.key or found.cluster not in {"", self.cluster}:
+            return MarkerMatch.OTHER
+        if found.uid == self.uid:
+            return MarkerMatch.OURS
+        return MarkerMatch.EARLIER if found.cluster else MarkerMatch.NO_CLUSTER
 
 
 @dataclass(frozen=True, slots=True)
 class WantedDatabase:
-    """A database that must exist; `path` is the field of the spec that names it."""
+    """A database that must exist.
+
+    `path` is the field of the spec that names it, `max_schema` the newest migration (`schema_migrations.version`) that
+    the chart's Harbor knows; None means that it is not checked.
+    """
 
     name: str
     path: str
+    max_schema: int | None = None
 
 
 class Attribute(StrEnum):
@@ -50,7 +87,7 @@ class Attribute(StrEnum):
     NO_EXPIRY = "does not expire"
 
 
-_MARKER = re.compile(r"harbor-operator\.io registry=(?P<key>\S+) uid=(?P<uid>\S+)")
+_MARKER = re.compile(r"harbor-operator\.io (?:cluster=(?P<cluster>\S+) )?registry=(?P<key>\S+) uid=(?P<uid>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +118,30 @@ class ObservedAdmin:
 class ObservedRole:
     """Harbor's role as observed.
 
-    `missing_attributes` are the properties of a plain login role that it does not have, `sessions` the number of open
-    connections of the role, `connection_limit` is -1 for no limit.
+    `missing_attributes` are the properties of a plain login role that it does not have, `connection_limit` is -1 for no
+    limit.
     """
 
     comment: str
     connection_limit: int
     missing_attributes: tuple[Attribute, ...] = ()
     admin_is_member: bool = True
-    sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedDatabase:
-    """A database as observed; `is_open_to_public` means that PUBLIC may connect to it."""
+    """A database as observed; `is_open_to_public` means that PUBLIC may connect to it.
+
+    `is_owner_shared` means that its owner is a superuser or owns another database, `is_unfinished` that the operator
+    created it and stopped before it wrote the marker.
+    """
 
     name: str
     owner: str
     comment: str
     is_open_to_public: bool
+    is_owner_shared: bool = False
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +167,45 @@ class LoginResult(Enum):
 
     ACCEPTED = auto()
     WRONG_PASSWORD = auto()
+    NO_DATABASE = auto()
     REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTable:
+    """A table that the login can neither use nor alter, because another role owns it.
+
+    `is_owner_shared` means that its owner is a superuser or owns a database.
+    """
+
+    name: str
+    owner: str
+    is_owner_shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSchema:
+    """The row of `schema_migrations`: the last migration, and whether it did not complete or is running now."""
+
+    version: int
+    is_dirty: bool
+    is_migrating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedLogin:
     """The result of a login attempt.
 
-    `may_create` is whether the role can create tables in schema public, `error_message` what the server answered.
+    `may_create` is whether the role can create tables in schema public, `error_message` what the server answered,
+    `server_version` the major version (0 without a login). `schema` is None in a database that Harbor never used.
     """
 
     result: LoginResult
     may_create: bool = False
     error_message: str = ""
+    server_version: int = 0
+    foreign_table: ForeignTable | None = None
+    schema: ObservedSchema | None = None
 
 
 class ConnectFailure(Enum):
@@ -146,6 +214,7 @@ class ConnectFailure(Enum):
     TLS_UNSUPPORTED = auto()
     UNTRUSTED = auto()
     NOT_PERMITTED = auto()
+    NO_DATABASE = auto()
     CLEAR_TEXT_PASSWORD = auto()
     NO_CONNECTION_LEFT = auto()
     WRONG_PASSWORD = auto()
@@ -161,105 +230,17 @@ class StatementFailure(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateRole:
-    """Creates the role with its password and its marker in one transaction."""
-
-    role: str
-    connection_limit: int
-    marker: Marker
-    password: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class SetPassword:
-    """Sets the password of the role."""
-
-    role: str
-    password: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class CreateDatabase:
-    """Creates the database, owned by the role and marked."""
-
-    database: str
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class MarkDatabase:
-    """Writes the marker as the comment of the database."""
-
-    database: str
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class DropDatabase:
-    """Drops the database with all its data."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class DropRole:
-    """Drops the role."""
-
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlterRole:
-    """Sets the attributes of a plain login role and its connection limit."""
-
-    role: str
-    connection_limit: int
-    # Only those that differ: before 16 PostgreSQL refuses the word NOSUPERUSER to an admin that is not a superuser.
-    attributes: tuple[Attribute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CommentRole:
-    """Writes the marker as the comment of the role."""
-
-    role: str
-    marker: Marker
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRoleToAdmin:
-    """Makes the admin a member of the role, so that it can act as the role."""
-
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class RevokePublicConnect:
-    """Revokes from PUBLIC the right to connect to the database."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class OwnPublicSchema:
-    """Makes the role the owner of schema public and revokes CREATE from PUBLIC (before PostgreSQL 15)."""
-
-    database: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """The address of a server and how to verify it; `ca` is a PEM bundle, None means the system's authorities."""
+    """The address of a server and how to verify it; `ca` is a PEM bundle, None means the system's authorities.
+
+    The admin connects to `maintenance_database`.
+    """
 
     host: str
     port: int
     ssl_mode: SslMode
     ca: str | None = None
+    maintenance_database: str = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +250,3 @@ class PostgresLogin:
     username: str
     password: SecretStr
     origin: str
-
-
-RoleChange = CreateRole | AlterRole | SetPassword | CommentRole | GrantRoleToAdmin | DropRole
-DatabaseChange = CreateDatabase | RevokePublicConnect | OwnPublicSchema | MarkDatabase | DropDatabase
-Change = RoleChange | DatabaseChange

@@ -7,27 +7,32 @@ from collections.abc import Iterator
 from pydantic import SecretStr
 
 from harbor_operator.api.charts import DatabaseKind, find_chart
+from harbor_operator.api.schema_versions import max_schema
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.database import (
+    DesiredDatabases,
+    Marker,
+    MarkerMatch,
+    ObservedDatabase,
+    ObservedRole,
+    ObservedServer,
+    WantedDatabase,
+)
+from harbor_operator.model.database_changes import (
     AlterRole,
     Change,
     CommentRole,
     CreateDatabase,
     CreateRole,
     DatabaseChange,
-    DesiredDatabases,
     DropDatabase,
     DropRole,
+    FinishDatabase,
     GrantRoleToAdmin,
     MarkDatabase,
-    Marker,
-    ObservedDatabase,
-    ObservedRole,
-    ObservedServer,
     OwnPublicSchema,
     RevokePublicConnect,
     RoleChange,
-    WantedDatabase,
 )
 from harbor_operator.plan import names
 
@@ -42,14 +47,20 @@ def plan_database(registry: HarborRegistry) -> DesiredDatabases:
         raise ValueError("the registry has no `spec.database`")
     release = registry.spec.release
     chart = find_chart(release.version) if release else None
+    newest = max_schema(chart) if chart else None
     configured = database.names.model_dump(by_alias=True)
     # Without a release the version of Harbor is unknown: the operator creates what every version needs.
     # The release step refuses an unknown chart version with the reason.
     kinds = chart.databases if chart else (DatabaseKind.CORE,)
     return DesiredDatabases(
         role=names.database_role(registry),
-        databases=tuple(WantedDatabase(configured[kind], f"spec.database.names.{kind}") for kind in kinds),
-        marker=Marker(registry.key, registry.metadata.uid),
+        databases=tuple(
+            WantedDatabase(
+                configured[kind], f"spec.database.names.{kind}", newest if kind is DatabaseKind.CORE else None
+            )
+            for kind in kinds
+        ),
+        marker=Marker(registry.key, registry.metadata.uid, registry.metadata.cluster),
         connection_limit=database.connection_limit,
         min_version=chart.min_postgres if chart else _MIN_VERSION_FOR_UNKNOWN_CHART,
     )
@@ -68,18 +79,21 @@ def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: 
 
 def plan_removal(desired: DesiredDatabases, observed: ObservedServer) -> tuple[Change, ...]:
     """Returns the changes that drop what this registry's marker owns; the role stays while it owns another database."""
-    removable = [database for database in observed.databases if _is_removable(desired, database)]
+    # An unfinished database has no marker of its own; that of the role shows for which registry it was created.
+    is_our_role = bool(observed.role and desired.marker.match(observed.role.comment) is MarkerMatch.OURS)
+    removable = [database for database in observed.databases if _is_removable(desired, database, is_our_role)]
     owned = [database for database in observed.databases if database.owner == desired.role]
     changes: list[Change] = [DropDatabase(database.name, desired.role) for database in removable]
     if changes and observed.role and not observed.role.admin_is_member:
         changes.insert(0, GrantRoleToAdmin(desired.role))
-    if observed.role and Marker.parse(observed.role.comment) == desired.marker and len(removable) == len(owned):
+    if is_our_role and len(removable) == len(owned):
         changes.append(DropRole(desired.role))
     return tuple(changes)
 
 
-def _is_removable(desired: DesiredDatabases, database: ObservedDatabase) -> bool:
-    return database.owner == desired.role and Marker.parse(database.comment) == desired.marker
+def _is_removable(desired: DesiredDatabases, database: ObservedDatabase, is_our_role: bool) -> bool:
+    is_marked = desired.marker.match(database.comment) is MarkerMatch.OURS
+    return database.owner == desired.role and (is_marked or (is_our_role and database.is_unfinished))
 
 
 def _role_changes(desired: DesiredDatabases, role: ObservedRole | None, password: SecretStr) -> Iterator[RoleChange]:
@@ -102,6 +116,8 @@ def _database_changes(desired: DesiredDatabases, observed: ObservedServer, name:
         if observed.version < _MIN_VERSION_WITH_CLOSED_SCHEMA and observed.admin.is_superuser:
             yield OwnPublicSchema(name, desired.role)
         return
+    if found.is_unfinished:
+        yield FinishDatabase(name, desired.role, desired.marker)
     if found.is_open_to_public:
         yield RevokePublicConnect(name, desired.role)
     # A database without a marker was created by another client for Harbor's role. It stays unmarked: the operator

@@ -73,7 +73,10 @@ def admin_secret_key(registry: HarborRegistry) -> str:
 
 
 def database_secret(registry: HarborRegistry) -> str:
-    """Secret with `username` and `password` of Harbor's database role."""
+    """Secret with `username` and `password` of Harbor's database role: the referenced or the generated one."""
+    database = registry.spec.database
+    if database and database.credentials_secret_ref:
+        return database.credentials_secret_ref.name
     return _secret_name(registry, "database-login")
 
 

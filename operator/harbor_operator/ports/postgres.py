@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from harbor_operator.model.database import Change, ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database import ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database_changes import Change
 
 
 class PostgresSession(Protocol):
@@ -17,7 +18,7 @@ class PostgresSession(Protocol):
         ...
 
     async def lock(self) -> bool:
-        """Takes the lock that every operator on this server uses; the end of the session releases it. Idempotent.
+        """Takes the lock of every operator that uses this maintenance database, until the session ends. Idempotent.
 
         Returns False if another session still holds it after a few seconds.
         """
@@ -37,7 +38,8 @@ class Postgres(Protocol):
 
     Raises Unavailable(DATABASE_UNREACHABLE) when it does not answer, Unavailable(DATABASE_CONNECTIONS_LOW) when it has
     no connection left, and Refused with DATABASE_CREDENTIALS_REJECTED (wrong password), DATABASE_LOGIN_FAILED (login
-    not permitted, or a password in clear text requested), CERTIFICATE_UNTRUSTED or DATABASE_TLS_UNSUPPORTED.
+    not permitted, or a password in clear text requested), DATABASE_NOT_FOUND (no maintenance database),
+    CERTIFICATE_UNTRUSTED or DATABASE_TLS_UNSUPPORTED.
     """
 
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:

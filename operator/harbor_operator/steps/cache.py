@@ -11,7 +11,7 @@ from harbor_operator.plan.cache import plan_cache
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.redis import Redis
-from harbor_operator.steps.references import read_values
+from harbor_operator.steps.references import read_credentials
 
 _PASSWORD = "spec.cache.passwordSecretRef"  # noqa: S105 - the path of a field
 
@@ -51,7 +51,7 @@ class CacheStep:
         ref = cache.password_secret_ref
         if ref is None:
             return RedisLogin(tls=cache.tls)
-        (password,) = await read_values(self._kube, registry, ref, _PASSWORD, [ref.key])
+        (password,) = await read_credentials(self._kube, registry, ref, _PASSWORD, [ref.key])
         return RedisLogin(password, cache.tls, f"key '{ref.key}' of Secret '{ref.name}' (`{_PASSWORD}`)")
 
     async def _find_primary(

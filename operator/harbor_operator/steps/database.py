@@ -1,23 +1,23 @@
-"""The Database step: the role, the databases and the login Secret, verified by a login with that Secret."""
+"""The Database step: the role, the databases and the login Secret, verified by a login with that Secret.
+
+With `credentialsSecretRef`, and with an admin login that is Harbor's own, the login and the databases exist already and
+are only verified.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Database
+from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.checks import database as checks
-from harbor_operator.model.database import (
-    DesiredDatabases,
-    LoginResult,
-    ObservedServer,
-    PostgresLogin,
-    PostgresServer,
-    SetPassword,
-)
+from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret
+from harbor_operator.model.database import DesiredDatabases, LoginResult, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database_changes import SetPassword
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_changes, plan_database, plan_removal
@@ -27,6 +27,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.references import read_bundle, read_login
 
 _ADMIN = "spec.database.adminSecretRef"
+_CREDENTIALS = "spec.database.credentialsSecretRef"
 _BUSY = Pending(
     Reason.DATABASE_BUSY,
     "another session holds the operator's lock on the PostgreSQL server of `spec.database.host`; it is tried again",
@@ -55,50 +56,93 @@ class DatabaseStep:
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Returns Done once a login with Harbor's Secret worked in every database."""
-        if registry.spec.database is None:
+        database = registry.spec.database
+        if database is None:
             return NOT_REQUESTED
-        target = await self._target(registry, registry.spec.database)
+        server = await self._server(registry, database)
+        desired = plan_database(registry)
+        if database.credentials_secret_ref:
+            login = await self._read_login(registry, database.credentials_secret_ref, _CREDENTIALS)
+            return await self._verify_given_login(server, desired, login)
+        if database.admin_secret_ref is None:
+            raise ValueError("the spec has neither an admin login nor one of Harbor")
+        admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
+        return await self._reconcile_as_admin(registry, _Target(desired, server, admin))
+
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
+        """Removes what carries this registry's marker if the deletion policy is Delete; Done in either case."""
+        database = registry.spec.database
+        if database is None:
+            return NOT_REQUESTED
+        desired = plan_database(registry)
+        if database.admin_secret_ref is None:
+            return Done(f"retained: the databases of `{_CREDENTIALS}`, because the operator did not create them")
+        if registry.spec.deletion_policy.database is DeletionPolicy.RETAIN:
+            return Done(f"retained: {_parts(registry, desired)} (`spec.deletionPolicy.database` is 'Retain')")
+        server = await self._server(registry, database)
+        admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
+        return await self._remove(registry, _Target(desired, server, admin))
+
+    async def _server(self, registry: HarborRegistry, database: Database) -> PostgresServer:
+        ca = await read_bundle(self._kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
+        return PostgresServer(database.host, database.port, database.ssl_mode, ca, database.maintenance_database)
+
+    async def _read_login(self, registry: HarborRegistry, ref: CredentialsRef, field: str) -> PostgresLogin:
+        username, password = await read_login(self._kube, registry, ref, field)
+        return PostgresLogin(username, password, f"Secret '{ref.name}' (`{field}`)")
+
+    async def _reconcile_as_admin(self, registry: HarborRegistry, target: _Target) -> Outcome:
         desired = target.desired
         async with self._postgres.session(target.server, target.admin) as session:
             observed = await self._read(session, desired)
+            if checks.uses_admin_login(desired, observed):
+                return await self._use_admin_login(registry, target)
             if blocked := await self._check(registry, target, observed):
                 return blocked
             login = await self._ensure_login(registry, desired)
             if isinstance(login, Blocked):
                 return login
             if plan_changes(desired, observed, login.password) and (
-                stopped := await self._change(session, desired, login)
+                stopped := await self._change(session, registry, target, login)
             ):
                 return stopped
             failure = await self._verify_login(session, target, login)
         return failure or Done(_describe(registry, desired), warnings=checks.server_warnings(desired, observed))
 
-    async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Removes what carries this registry's marker if the deletion policy is Delete; Done in either case."""
-        if registry.spec.database is None:
-            return NOT_REQUESTED
-        desired = plan_database(registry)
-        if registry.spec.deletion_policy.database is DeletionPolicy.RETAIN:
-            return Done(f"retained: {_parts(registry, desired)} (`spec.deletionPolicy.database` is 'Retain')")
-        target = await self._target(registry, registry.spec.database)
-        return await self._remove(registry, target)
+    async def _use_admin_login(self, registry: HarborRegistry, target: _Target) -> Outcome:
+        """Verifies the admin login as Harbor's, and copies it to the Secret that the release reads."""
+        outcome = await self._verify_given_login(target.server, target.desired, target.admin)
+        if isinstance(outcome, Done):
+            await self._kube.apply_secret(
+                registry.metadata.namespace,
+                names.database_secret(registry),
+                {"username": SecretStr(target.admin.username), "password": target.admin.password},
+                names.owner_labels(registry),
+            )
+        return outcome
 
-    async def _target(self, registry: HarborRegistry, database: Database) -> _Target:
-        ref = database.admin_secret_ref
-        username, password = await read_login(self._kube, registry, ref, _ADMIN)
-        ca = await read_bundle(self._kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
-        admin = PostgresLogin(username, password, f"Secret '{ref.name}' (`{_ADMIN}`)")
-        server = PostgresServer(database.host, database.port, database.ssl_mode, ca)
-        return _Target(plan_database(registry), server, admin)
+    async def _verify_given_login(
+        self, server: PostgresServer, desired: DesiredDatabases, login: PostgresLogin
+    ) -> Outcome:
+        """Logs in with a login that exists already, in every database; changes nothing in the server."""
+        given = replace(desired, role=login.username)
+        if blocked := check_given_login(login):
+            return blocked
+        for database in given.databases:
+            tried = await self._postgres.try_login(server, login, database.name)
+            if failure := check_login(given, database, tried, login.origin):
+                return failure
+        return Done(f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are")
 
     async def _check(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
-        """Checks the server; a role that was in use before this registry was recreated needs a working login."""
+        """Checks the server; a role that may be of another cluster needs a working login."""
         proven = False
-        if checks.is_recreated_while_in_use(target.desired, observed):
+        if checks.needs_login_proof(target.desired, observed):
             login = await self._find_login(registry)
-            existing = next((d.name for d in observed.databases if d.owner == target.desired.role), None)
-            if login and existing:
-                tried = await self._postgres.try_login(target.server, login, existing)
+            if login:
+                existing = next((d.name for d in observed.databases if d.owner == target.desired.role), None)
+                database = existing or target.server.maintenance_database
+                tried = await self._postgres.try_login(target.server, login, database)
                 proven = tried.result is LoginResult.ACCEPTED
         return checks.check_server(target.desired, observed, login_proven=proven)
 
@@ -117,22 +161,21 @@ class DatabaseStep:
             names.owner_labels(registry),
         )
         login = _login(secret.name, secret.values["username"], secret.values["password"])
-        return checks.check_login_secret(desired, login.username, login.password, secret.name) or login
+        return check_login_secret(desired, login.username, login.password, secret.name) or login
 
     async def _read(self, session: PostgresSession, desired: DesiredDatabases) -> ObservedServer:
         return await session.read(desired.role, [database.name for database in desired.databases])
 
     async def _change(
-        self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin
+        self, session: PostgresSession, registry: HarborRegistry, target: _Target, login: PostgresLogin
     ) -> Outcome | None:
         """Applies the changes that are still needed once the lock is held; returns what stopped it, or None."""
         if not await session.lock():
             return _BUSY
-        observed = await self._read(session, desired)
-        # The login was verified before, or was not needed: only ownership can have changed meanwhile.
-        if blocked := checks.check_server(desired, observed, login_proven=True):
+        observed = await self._read(session, target.desired)
+        if blocked := await self._check(registry, target, observed):
             return blocked
-        await session.apply(plan_changes(desired, observed, login.password))
+        await session.apply(plan_changes(target.desired, observed, login.password))
         return None
 
     async def _verify_login(self, session: PostgresSession, target: _Target, login: PostgresLogin) -> Outcome | None:
@@ -144,7 +187,7 @@ class DatabaseStep:
                     return _BUSY
                 await session.apply([SetPassword(target.desired.role, login.password)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
-            if failure := checks.check_login(target.desired, database.name, tried, login.origin):
+            if failure := check_login(target.desired, database, tried, login.origin):
                 return failure
         return None
 
@@ -153,7 +196,9 @@ class DatabaseStep:
         async with self._postgres.session(target.server, target.admin) as session:
             if not await session.lock():
                 return _BUSY
-            await session.apply(plan_removal(desired, await self._read(session, desired)))
+            observed = await self._read(session, desired)
+            if not checks.uses_admin_login(desired, observed):
+                await session.apply(plan_removal(desired, observed))
             left = await self._read(session, desired)
         if left.role is None:
             secret = names.database_secret(registry)
@@ -170,5 +215,9 @@ def _describe(registry: HarborRegistry, desired: DesiredDatabases) -> str:
 
 
 def _parts(registry: HarborRegistry, desired: DesiredDatabases) -> str:
+    return f"Secret '{names.database_secret(registry)}', {_role_and_databases(desired)}"
+
+
+def _role_and_databases(desired: DesiredDatabases) -> str:
     databases = ", ".join(f"'{database.name}'" for database in desired.databases)
-    return f"Secret '{names.database_secret(registry)}', role '{desired.role}', databases {databases}"
+    return f"role '{desired.role}', databases {databases}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.references import describe_secret
+from harbor_operator.checks.references import check_line_ends, describe_secret
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.outcomes import BlockedError
+from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.references import read_bundle
 
 ADMIN = "admin"
@@ -22,10 +22,18 @@ async def read_access(kube: NamespaceResources, registry: HarborRegistry) -> Har
 
 
 async def read_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login | None:
-    """Returns the administrator's login, or None while there is no such Secret or key."""
+    """Returns the administrator's login, or None while there is no such Secret or key.
+
+    BlockedError if the password ends with a line break.
+    """
     stored = await kube.read_secret(registry.metadata.namespace, names.admin_secret(registry))
     password = stored.values.get(names.admin_secret_key(registry)) if stored else None
-    return Login(ADMIN, password) if password else None
+    if not password:
+        return None
+    where = describe_secret(registry.metadata.namespace, names.admin_secret(registry))
+    values = {names.admin_secret_key(registry): password}
+    raise_if_blocked(check_line_ends(where, "spec.adminPasswordSecretRef", values))
+    return Login(ADMIN, password)
 
 
 async def require_admin(kube: NamespaceResources, registry: HarborRegistry) -> Login:

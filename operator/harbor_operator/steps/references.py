@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, CredentialsRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.references import check_ca_bundle, check_keys, describe_secret
+from harbor_operator.checks.references import check_ca_bundle, check_keys, check_line_ends, describe_secret
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.outcomes import raise_if_blocked
 
@@ -24,11 +24,21 @@ async def read_values(
     return [values[key] for key in keys]
 
 
+async def read_credentials(
+    kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str, keys: Sequence[str]
+) -> list[SecretStr]:
+    """Returns the values of the keys, each of them part of a login, so without a line break at the end."""
+    values = await read_values(kube, registry, ref, field, keys)
+    where = describe_secret(registry.metadata.namespace, ref.name)
+    raise_if_blocked(check_line_ends(where, field, dict(zip(keys, values, strict=True))))
+    return values
+
+
 async def read_login(
     kube: NamespaceResources, registry: HarborRegistry, ref: CredentialsRef, field: str
 ) -> tuple[str, SecretStr]:
     """Returns username and password."""
-    username, password = await read_values(kube, registry, ref, field, ref.keys)
+    username, password = await read_credentials(kube, registry, ref, field, ref.keys)
     return username.get_secret_value(), password
 
 

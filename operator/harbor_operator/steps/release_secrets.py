@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, CredentialsRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, PasswordRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ReleaseLogin, ReleaseSecrets, SecretGenerator, UserValues
@@ -29,7 +29,7 @@ from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
-from harbor_operator.steps.references import read_bundle, read_login, read_values
+from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 
 ADMIN_KEY = "password"
 
@@ -97,7 +97,7 @@ class ReleaseSecretStore:
     async def _read_admin_password(self, registry: HarborRegistry) -> SecretStr:
         given = registry.spec.admin_password_secret_ref
         if given:
-            return await self._read_key(registry, given, given.key, "spec.adminPasswordSecretRef")
+            return await self._read_password(registry, given, "spec.adminPasswordSecretRef")
         stored = await self._kube.read_secret(registry.metadata.namespace, names.admin_secret(registry))
         return stored.values.get(ADMIN_KEY, SecretStr("")) if stored else SecretStr("")
 
@@ -115,15 +115,18 @@ class ReleaseSecretStore:
     async def _read_database_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
         if registry.spec.database is None:
             return None
-        ours = CredentialsRef(name=names.database_secret(registry))
-        return ReleaseLogin(*await read_login(self._kube, registry, ours, "spec.database"))
+        ref = registry.spec.database.credentials_secret_ref or CredentialsRef(name=names.database_secret(registry))
+        field = (
+            "spec.database.credentialsSecretRef" if registry.spec.database.credentials_secret_ref else "spec.database"
+        )
+        return ReleaseLogin(*await read_login(self._kube, registry, ref, field))
 
     async def _read_cache_password(self, registry: HarborRegistry) -> SecretStr | None:
         cache = registry.spec.cache
         if cache is None or cache.password_secret_ref is None:
             return None
         given = cache.password_secret_ref
-        return await self._read_key(registry, given, given.key, "spec.cache.passwordSecretRef")
+        return await self._read_password(registry, given, "spec.cache.passwordSecretRef")
 
     async def _read_storage_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
         storage = registry.spec.storage
@@ -166,6 +169,10 @@ class ReleaseSecretStore:
             )
             raise BlockedError(Blocked(Reason.VALUES_INVALID, message))
         return data[source.key]
+
+    async def _read_password(self, registry: HarborRegistry, ref: PasswordRef, field: str) -> SecretStr:
+        (value,) = await read_credentials(self._kube, registry, ref, field, [ref.key])
+        return value
 
     async def _read_key(self, registry: HarborRegistry, ref: SecretRef, key: str, field: str) -> SecretStr:
         (value,) = await read_values(self._kube, registry, ref, field, [key])

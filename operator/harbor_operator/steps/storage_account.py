@@ -17,7 +17,7 @@ from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.steps.outcomes import raise_if_blocked
-from harbor_operator.steps.references import read_bundle, read_values
+from harbor_operator.steps.references import read_bundle, read_credentials
 
 SPEC = "spec.storage.swift"
 
@@ -87,7 +87,7 @@ class StorageAccounts:
         return None
 
     async def _read(self, registry: HarborRegistry, ref: CredentialsRef | AccessKeyRef, field: str) -> list[SecretStr]:
-        values = await read_values(self._kube, registry, ref, field, ref.keys)
+        values = await read_credentials(self._kube, registry, ref, field, ref.keys)
         where = describe_secret(registry.metadata.namespace, ref.name)
         raise_if_blocked(check_header_values(where, field, dict(zip(ref.keys, values, strict=True))))
         return values

@@ -69,3 +69,26 @@ def test_a_condition_of_another_generation_does_not_count() -> None:
     assert HarborRegistry.parse(body).observed.reachable
     body["metadata"]["generation"] = 2
     assert not HarborRegistry.parse(body).observed.reachable
+
+
+GIVEN = {"host": "pg.example.com", "credentialsSecretRef": {"name": "pg"}}
+
+
+def test_a_database_has_an_admin_login_or_one_of_harbor() -> None:
+    """Finding D10."""
+    assert parse(database=GIVEN).spec.database
+
+
+@pytest.mark.parametrize(
+    ("database", "said"),
+    [
+        ({**GIVEN, "adminSecretRef": {"name": "pg-admin"}}, "exactly one"),
+        ({"host": "pg.example.com"}, "exactly one"),
+        ({**GIVEN, "maintenanceDatabase": "defaultdb"}, "`maintenanceDatabase` is for `adminSecretRef` only"),
+    ],
+)
+def test_an_ambiguous_database_login_is_refused(database: dict[str, Any], said: str) -> None:
+    """Findings D10 and F9."""
+    with pytest.raises(ValidationError) as refused:
+        parse(database=database)
+    assert said in refused.value.errors()[0]["msg"]

@@ -7,32 +7,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from harbor_operator.api.backends import SslMode
 from harbor_operator.checks.database import (
-    check_login,
     check_server,
-    explain_connect_failure,
-    explain_statement_failure,
-    quoted,
     server_warnings,
+    uses_admin_login,
 )
 from harbor_operator.model.database import (
-    ConnectFailure,
     DesiredDatabases,
-    LoginResult,
     Marker,
     ObservedDatabase,
-    ObservedLogin,
     ObservedRole,
     ObservedServer,
-    PostgresLogin,
-    PostgresServer,
-    StatementFailure,
     WantedDatabase,
 )
-from harbor_operator.model.outcomes import Unknown
 from harbor_operator.reasons import Reason
 from tests.fakes.postgres import admin
 
@@ -40,9 +28,10 @@ MARKER = Marker("intra/cr", "uid-1")
 DESIRED = DesiredDatabases("harbor", (WantedDatabase("registry", "spec.database.names.core"),), MARKER, 200, 12)
 EMPTY = ObservedServer(version=15, max_connections=300, admin=admin())
 NAME = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
+UID = st.uuids().map(str)
 
 
-@given(st.builds(lambda space, name, uid: Marker(f"{space}/{name}", uid), NAME, NAME, st.uuids().map(str)))
+@given(st.builds(lambda space, name, *ids: Marker(f"{space}/{name}", *ids), NAME, NAME, UID, UID | st.just("")))
 def test_a_marker_survives_the_server(marker: Marker) -> None:
     assert Marker.parse(marker.comment) == marker
 
@@ -68,9 +57,9 @@ def test_anything_else_is_no_marker(comment: str) -> None:
             "'a/b'",
         ),
         (
-            replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1, sessions=3)),
+            replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1)),
             Reason.DATABASE_ROLE_TAKEN,
-            "has open sessions",
+            "restore its login Secret",
         ),
         (
             replace(EMPTY, databases=(ObservedDatabase("registry", "wiki", "", is_open_to_public=True),)),
@@ -108,8 +97,7 @@ def test_a_finding_names_reason_and_remedy(observed: ObservedServer, reason: Rea
     [
         EMPTY,
         replace(EMPTY, admin=admin("SUPERUSER")),
-        replace(EMPTY, role=ObservedRole(MARKER.comment, 5, sessions=9)),
-        replace(EMPTY, role=ObservedRole(Marker("intra/cr", "uid-0").comment, -1)),
+        replace(EMPTY, role=ObservedRole(MARKER.comment, 5)),
         replace(
             EMPTY,
             admin=admin(""),
@@ -136,39 +124,57 @@ def test_max_connections_below_the_limit_of_the_role() -> None:
     assert "100" in warning.message
 
 
+HERE = replace(DESIRED, marker=Marker("intra/cr", "uid-1", "cluster-a"))
+
+
 @pytest.mark.parametrize(
-    ("login", "reason"),
+    ("marker", "login_proven", "is_free"),
     [
-        (ObservedLogin(LoginResult.ACCEPTED, may_create=True), None),
-        (ObservedLogin(LoginResult.ACCEPTED), Reason.DATABASE_RIGHTS_MISSING),
-        (ObservedLogin(LoginResult.WRONG_PASSWORD), Reason.DATABASE_LOGIN_FAILED),
-        (ObservedLogin(LoginResult.REFUSED), Reason.DATABASE_LOGIN_FAILED),
+        (Marker("intra/cr", "uid-1", "cluster-a"), False, True),
+        (Marker("intra/cr", "uid-0", "cluster-a"), False, True),
+        (Marker("intra/cr", "uid-1", "cluster-b"), True, False),
+        (Marker("intra/cr", "uid-0", "cluster-b"), True, False),
+        (Marker("other/cr", "uid-1", "cluster-a"), True, False),
+        (Marker("intra/cr", "uid-1"), False, True),
+        (Marker("intra/cr", "uid-0"), False, False),
+        (Marker("intra/cr", "uid-0"), True, True),
     ],
 )
-def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
-    found = check_login(DESIRED, "registry", login, "Secret 'login'")
-    assert (found.reason if found else None) == reason
+def test_only_the_role_of_this_cluster_and_name_is_taken_up(marker: Marker, login_proven: bool, is_free: bool) -> None:
+    """Findings D5 and R7: a marker without a cluster needs a login that works."""
+    role = ObservedRole(marker.comment, 200)
+    found = check_server(HERE, replace(EMPTY, role=role), login_proven=login_proven)
+    assert (found is None) is is_free
+    assert found is None or found.reason is Reason.DATABASE_ROLE_TAKEN
 
 
-def test_identifiers_are_quoted_for_copying() -> None:
-    assert quoted('a"b') == '"a""b"'
+def test_a_database_of_another_cluster_is_not_taken_up() -> None:
+    """Finding D5."""
+    comment = Marker("intra/cr", "uid-1", "cluster-b").comment
+    database = ObservedDatabase("registry", "harbor", comment, is_open_to_public=False)
+    role = ObservedRole(HERE.marker.comment, 200)
+    found = check_server(HERE, replace(EMPTY, role=role, databases=(database,)))
+    assert found
+    assert found.reason is Reason.DATABASE_OWNED_BY_OTHER
+    assert "cluster cluster-b" in found.message
 
 
-SERVER = PostgresServer("pg.example.com", 5432, SslMode.REQUIRE)
-ADMIN = PostgresLogin("admin", SecretStr("secret0"), "Secret 'pg-admin'")
-
-
-@pytest.mark.parametrize("failure", ConnectFailure)
-def test_every_connect_failure_names_the_server(failure: ConnectFailure) -> None:
-    finding = explain_connect_failure(failure, "the text", SERVER, ADMIN)
-    is_temporary = failure in {ConnectFailure.UNREACHABLE, ConnectFailure.NO_CONNECTION_LEFT}
-    assert isinstance(finding, Unknown) is is_temporary
-    assert "'pg.example.com:5432'" in finding.message
-    assert "secret0" not in finding.message
-
-
-def test_a_missing_right_comes_with_statements_for_any_role_name() -> None:
-    admin = replace(ADMIN, username='a"b')
-    finding = explain_statement_failure(StatementFailure.INSUFFICIENT_PRIVILEGE, "denied", SERVER, admin)
-    assert finding.reason is Reason.DATABASE_RIGHTS_MISSING
-    assert 'ALTER ROLE "a""b" CREATEROLE CREATEDB;' in finding.message
+@pytest.mark.parametrize(
+    ("name", "rights", "owner", "is_own"),
+    [
+        ("harbor", "CREATEROLE CREATEDB", None, True),
+        ("dba", "", "dba", True),
+        ("dba", "CREATEDB", "dba", True),
+        ("dba", "", "wiki", False),
+        ("dba", "", None, False),
+        ("dba", "CREATEROLE", "dba", False),
+        ("dba", "SUPERUSER", "dba", False),
+    ],
+)
+def test_an_admin_login_is_harbors_own_if_it_owns_the_databases(
+    name: str, rights: str, owner: str | None, is_own: bool
+) -> None:
+    """Finding D10."""
+    databases = (ObservedDatabase("registry", owner, "", is_open_to_public=True),) if owner else ()
+    observed = replace(EMPTY, admin=replace(admin(rights), name=name), databases=databases)
+    assert uses_admin_login(DESIRED, observed) is is_own

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.checks.references import check_ca_bundle, check_header_values, check_keys, describe_secret
+from harbor_operator.checks.references import (
+    check_ca_bundle,
+    check_header_values,
+    check_keys,
+    check_line_ends,
+    describe_secret,
+)
 from harbor_operator.reasons import Reason
 
 PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
@@ -42,10 +48,22 @@ def test_a_value_that_a_header_cannot_carry_is_named_and_not_shown(value: str) -
     assert value not in finding.message
 
 
+@pytest.mark.parametrize("value", ["key\n", "key\r\n"])
+def test_a_credential_with_a_line_break_at_its_end_is_named_and_not_shown(value: str) -> None:
+    """Finding F11."""
+    where = describe_secret("intra", "swift")
+    finding = check_line_ends(where, "spec.x", held({"username": "u", "password": value}))
+    assert finding is not None
+    assert finding.reason is Reason.SECRET_INVALID
+    assert "'password' in Secret 'swift'" in finding.message
+    assert value not in finding.message
+
+
 def test_a_usable_secret_passes() -> None:
     good = held({"password": "a b~!"})
     assert check_keys("n/s", "f", good, ["password"]) is None
     assert check_header_values("n/s", "f", good) is None
+    assert check_line_ends("n/s", "f", good) is None
     assert check_ca_bundle("n/s", "f", "ca.crt", PEM) is None
 
 

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from harbor_operator.api.charts import DatabaseKind, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.database import (
+from harbor_operator.model.database import Attribute, Marker, ObservedRole, ObservedServer
+from harbor_operator.model.database_changes import (
     AlterRole,
-    Attribute,
     CommentRole,
     CreateDatabase,
     CreateRole,
@@ -20,9 +20,6 @@ from harbor_operator.model.database import (
     DropRole,
     GrantRoleToAdmin,
     MarkDatabase,
-    Marker,
-    ObservedRole,
-    ObservedServer,
     OwnPublicSchema,
     RevokePublicConnect,
 )

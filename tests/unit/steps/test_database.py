@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.database import Attribute, CreateRole, Marker, ObservedDatabase, SetPassword
+from harbor_operator.model.database import Attribute, Marker, ObservedDatabase
+from harbor_operator.model.database_changes import CreateRole, SetPassword
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -155,8 +156,9 @@ async def test_a_recreated_registry_takes_up_what_was_retained(fixture: Database
     assert fixture.postgres.roles[ROLE].password == "generated0password"
 
 
-async def test_a_role_in_use_by_an_earlier_registry_needs_its_password(fixture: DatabaseFixture) -> None:
-    fixture.role(EARLIER, sessions=5).password = "of0the0other0cluster"
+async def test_a_role_without_a_cluster_needs_its_password(fixture: DatabaseFixture) -> None:
+    """Finding D5: also while no Harbor has a session."""
+    fixture.role(EARLIER).password = "of0the0other0cluster"
     fixture.postgres.databases["registry"] = marked("registry", ROLE, EARLIER)
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Blocked)
@@ -164,10 +166,9 @@ async def test_a_role_in_use_by_an_earlier_registry_needs_its_password(fixture: 
     assert fixture.is_untouched()
 
 
-async def test_a_role_in_use_is_taken_up_with_its_password(fixture: DatabaseFixture) -> None:
+async def test_a_role_without_a_cluster_is_taken_up_with_its_password(fixture: DatabaseFixture) -> None:
     await fixture.step.reconcile(registry())
     fixture.postgres.roles[ROLE].comment = EARLIER.comment
-    fixture.postgres.roles[ROLE].sessions = 5
     assert isinstance(await fixture.step.reconcile(registry()), Done)
     assert fixture.postgres.roles[ROLE].comment == OURS.comment
 

@@ -116,3 +116,13 @@ async def test_no_outcome_ever_shows_a_secret(cr: ReleaseFixture) -> None:
     outcomes += [await cr.reconcile()]
     shown = repr([outcomes, cr.helm.started, await cr.desired()])
     assert not [s for s in secrets if s.get_secret_value() in shown]
+
+
+async def test_the_release_uses_a_given_database_login(cr: ReleaseFixture) -> None:
+    """Finding D10."""
+    cr.spec(database={"host": "pg.example.com", "credentialsSecretRef": {"name": "pg"}})
+    cr.kube.put(NAMESPACE, "pg", {"username": "own", "password": "own0password"})
+    external = (await cr.desired()).values["database"]["external"]
+    assert (external["username"], external["existingSecret"]) == ("own", "pg")
+    await cr.teardown()
+    assert (NAMESPACE, "pg") in cr.kube.secrets

@@ -21,21 +21,24 @@ DATABASE: Mapping[Reason, Problem] = {
         "Correct the Secret. The next reconciliation uses it.",
     ),
     Reason.DATABASE_RIGHTS_MISSING: Problem(
-        "The operator cannot create a role or a database.",
-        "The admin role lacks CREATEROLE or CREATEDB, or it is not a member of Harbor's role.",
+        "The operator cannot create a role or a database, or Harbor's role cannot use a table.",
+        "The admin role lacks CREATEROLE or CREATEDB, or it is not a member of Harbor's role. Or the database was "
+        "transferred to Harbor's role without its tables.",
         "Run the statement in the message as a superuser.",
     ),
     Reason.DATABASE_OWNED_BY_OTHER: Problem(
         "A database of the configured name exists and belongs to another role.",
         "It was created by hand or for another Harbor.",
-        "Set other names in `spec.database.names`. If no other Harbor uses the database, transfer it to Harbor's role "
-        "with the statement in the message.",
+        "Set other names in `spec.database.names`. If no other Harbor uses the database, transfer it with its tables "
+        "to Harbor's role with the statements in the message, or set `spec.database.credentialsSecretRef` to the login "
+        "of its owner.",
     ),
     Reason.DATABASE_ROLE_TAKEN: Problem(
         "The role for Harbor exists and was not created for this HarborRegistry.",
-        "Another HarborRegistry or an administrator created it. Its comment lacks the operator's marker.",
-        "Check who uses the role. If it is unused, rename or drop it. If this HarborRegistry can share it, set the "
-        "comment that the message shows.",
+        "Another HarborRegistry, possibly one of the same name in another cluster, or an administrator created it. Its "
+        "comment lacks this HarborRegistry's marker.",
+        "Check which Harbor uses the role. If another one does, give this HarborRegistry another name or another "
+        "server. If none does, set the comment that the message shows.",
     ),
     Reason.DATABASE_VERSION_UNSUPPORTED: Problem(
         "The PostgreSQL server is too old.",
@@ -63,6 +66,26 @@ DATABASE: Mapping[Reason, Problem] = {
         "`max_connections` is lower than the number of connections that Harbor's pods open.",
         "Raise `max_connections`, or lower `database.maxOpenConns` in `spec.release.values` and "
         "`spec.database.connectionLimit`.",
+    ),
+    Reason.DATABASE_NOT_FOUND: Problem(
+        "A database to which the operator connects does not exist.",
+        "`spec.database.maintenanceDatabase` names no database of the server, or, with "
+        "`spec.database.credentialsSecretRef`, one of `spec.database.names` does not exist.",
+        "Correct the field that the message names, or create the database with the statement in the message.",
+    ),
+    Reason.DATABASE_SCHEMA_DIRTY: Problem(
+        "Harbor does not start, because a migration of its database did not complete.",
+        "The server or the migration stopped during an upgrade. The column `dirty` of the table `schema_migrations` is "
+        "true.",
+        "Restore the backup from before the upgrade and start the upgrade again. If there is none, complete the "
+        "statements of the migration by hand, and only then set `dirty` to false.",
+    ),
+    Reason.DATABASE_SCHEMA_NEWER: Problem(
+        "The chart's Harbor is older than its database.",
+        "A newer Harbor used the database before, for example one whose HarborRegistry was deleted with the data "
+        "retained. Harbor has no migration back.",
+        "Set `spec.release.version` to a chart at least as new as the Harbor that the message names, or restore a "
+        "backup from before its upgrade.",
     ),
 }
 

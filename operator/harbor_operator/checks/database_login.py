@@ -1,0 +1,113 @@
+"""Checks of the login with which Harbor uses its databases, and of what that login finds in them."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import SecretStr
+
+from harbor_operator.api.schema_versions import harbor_minor_of
+from harbor_operator.checks.database import check_version
+from harbor_operator.checks.database_failures import quoted
+from harbor_operator.checks.database_handover import reassign_statement
+from harbor_operator.model.database import (
+    DesiredDatabases,
+    LoginResult,
+    ObservedLogin,
+    ObservedSchema,
+    PostgresLogin,
+    WantedDatabase,
+)
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.reasons import Reason
+
+# Harbor's core writes the login unquoted into a DSN, and the password unescaped into a URL.
+_SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
+_SAFE_USERNAME = re.compile(r"[^\s'\"\\]+")
+
+
+def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin, origin: str) -> Blocked | None:
+    """Returns why Harbor cannot use the database with its login Secret, or None."""
+    if login.result is LoginResult.NO_DATABASE:
+        return Blocked(
+            Reason.DATABASE_NOT_FOUND,
+            f"database '{wanted.name}' of `{wanted.path}` does not exist; correct the name, or run: "
+            f"CREATE DATABASE {quoted(wanted.name)} OWNER {quoted(desired.role)} ENCODING 'UTF8' TEMPLATE template0;",
+        )
+    if login.result is not LoginResult.ACCEPTED:
+        return Blocked(
+            Reason.DATABASE_LOGIN_FAILED,
+            f"role '{desired.role}' cannot log in to database '{wanted.name}' with {origin}: {login.error_message}; "
+            "pg_hba.conf must permit it with scram-sha-256, and a pooler must not keep an older password",
+        )
+    old = check_version(desired, login.server_version) if login.server_version else None
+    return old or _check_rights(desired, wanted, login) or _check_schema(wanted, login.schema)
+
+
+def _check_rights(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin) -> Blocked | None:
+    if table := login.foreign_table:
+        return Blocked(
+            Reason.DATABASE_RIGHTS_MISSING,
+            f"table '{table.name}' in schema 'public' of database '{wanted.name}' belongs to role '{table.owner}', so "
+            f"role '{desired.role}' cannot use it; as a superuser, connect to database '{wanted.name}' and run: "
+            f"{reassign_statement(desired.role, table.owner, table.is_owner_shared)}",
+        )
+    if not login.may_create:
+        return Blocked(
+            Reason.DATABASE_RIGHTS_MISSING,
+            f"role '{desired.role}' cannot create tables in schema 'public' of database '{wanted.name}'; "
+            f"run there: ALTER SCHEMA public OWNER TO {quoted(desired.role)};",
+        )
+    return None
+
+
+def _check_schema(wanted: WantedDatabase, schema: ObservedSchema | None) -> Blocked | None:
+    if schema is None:
+        return None
+    if schema.is_dirty and not schema.is_migrating:
+        return Blocked(
+            Reason.DATABASE_SCHEMA_DIRTY,
+            f"migration {schema.version} of database '{wanted.name}' did not complete (`dirty` in table "  # noqa: S608 - a message
+            "'schema_migrations'), so Harbor does not start; restore the backup from before the upgrade, or, after its "
+            "remaining statements are completed by hand, run there: UPDATE schema_migrations SET dirty = false;",
+        )
+    if wanted.max_schema is not None and schema.version > wanted.max_schema:
+        return Blocked(
+            Reason.DATABASE_SCHEMA_NEWER,
+            f"database '{wanted.name}' was migrated by Harbor {harbor_minor_of(schema.version)} (version "
+            f"{schema.version} in table 'schema_migrations'), but the Harbor of `spec.release.version` knows only "
+            f"versions up to {wanted.max_schema}; choose a chart version at least as new as the database, or restore a "
+            "backup from before the upgrade",
+        )
+    return None
+
+
+def check_login_secret(desired: DesiredDatabases, username: str, password: SecretStr, secret: str) -> Blocked | None:
+    """Returns why Harbor cannot use the login Secret as edited, or None."""
+    if username != desired.role:
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"key 'username' of Secret '{secret}' is not '{desired.role}', the role that owns the databases: "
+            "correct it, or delete the Secret and the operator creates it again",
+        )
+    if not _SAFE_PASSWORD.fullmatch(password.get_secret_value()):
+        return Blocked(
+            Reason.SECRET_INVALID,
+            f"key 'password' of Secret '{secret}' must contain only letters and digits, because Harbor cannot use "
+            "others: correct it, or delete the Secret and the operator creates it again",
+        )
+    return None
+
+
+def check_given_login(login: PostgresLogin) -> Blocked | None:
+    """Returns why Harbor cannot use a login that the operator did not create."""
+    if not _SAFE_USERNAME.fullmatch(login.username):
+        message = f"key 'username' of {login.origin} contains white space, a quote or a backslash: use another role"
+        return Blocked(Reason.SECRET_INVALID, message)
+    if not _SAFE_PASSWORD.fullmatch(login.password.get_secret_value()):
+        message = (
+            f"key 'password' of {login.origin} must contain only letters and digits, because Harbor cannot use others: "
+            "set such a password for the role and write it to the Secret"
+        )
+        return Blocked(Reason.SECRET_INVALID, message)
+    return None

@@ -1,0 +1,97 @@
+"""What Harbor's login can find in its databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.checks.database_login import check_given_login, check_login
+from harbor_operator.model.database import (
+    DesiredDatabases,
+    ForeignTable,
+    LoginResult,
+    Marker,
+    ObservedLogin,
+    ObservedSchema,
+    PostgresLogin,
+    WantedDatabase,
+)
+from harbor_operator.reasons import Reason
+
+WANTED = WantedDatabase("registry", "spec.database.names.core", max_schema=169)
+DESIRED = DesiredDatabases("harbor", (WANTED,), Marker("intra/cr", "uid-1"), 200, 12)
+ACCEPTED = ObservedLogin(LoginResult.ACCEPTED, may_create=True, server_version=16)
+
+
+@pytest.mark.parametrize(
+    ("login", "reason"),
+    [
+        (ObservedLogin(LoginResult.ACCEPTED, may_create=True), None),
+        (ObservedLogin(LoginResult.ACCEPTED), Reason.DATABASE_RIGHTS_MISSING),
+        (ObservedLogin(LoginResult.WRONG_PASSWORD), Reason.DATABASE_LOGIN_FAILED),
+        (ObservedLogin(LoginResult.REFUSED), Reason.DATABASE_LOGIN_FAILED),
+        (ObservedLogin(LoginResult.NO_DATABASE), Reason.DATABASE_NOT_FOUND),
+        (replace(ACCEPTED, server_version=11), Reason.DATABASE_VERSION_UNSUPPORTED),
+    ],
+)
+def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
+    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    assert (found.reason if found else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("is_owner_shared", "statement"),
+    [(False, 'REASSIGN OWNED BY "old" TO "harbor";'), (True, "DO $transfer$ ")],
+)
+def test_a_table_of_another_role_is_named_with_the_statement_that_transfers_it(
+    is_owner_shared: bool, statement: str
+) -> None:
+    """Finding D9: REASSIGN OWNED would also transfer the other databases of a shared owner."""
+    login = replace(ACCEPTED, foreign_table=ForeignTable("project", "old", is_owner_shared))
+    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    assert found
+    assert found.reason is Reason.DATABASE_RIGHTS_MISSING
+    assert "table 'project'" in found.message
+    assert statement in found.message
+    assert ("REASSIGN" in found.message) is not is_owner_shared
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (ObservedSchema(160, is_dirty=False), None),
+        (ObservedSchema(169, is_dirty=False), None),
+        (ObservedSchema(170, is_dirty=False), Reason.DATABASE_SCHEMA_NEWER),
+        (ObservedSchema(160, is_dirty=True), Reason.DATABASE_SCHEMA_DIRTY),
+        (ObservedSchema(160, is_dirty=True, is_migrating=True), None),
+    ],
+)
+def test_a_schema_that_the_chart_cannot_use(schema: ObservedSchema, reason: Reason | None) -> None:
+    """Finding D7."""
+    found = check_login(DESIRED, WANTED, replace(ACCEPTED, schema=schema), "Secret 'login'")
+    assert (found.reason if found else None) == reason
+
+
+def test_the_harbor_that_migrated_a_newer_schema_is_named() -> None:
+    """Finding D7."""
+    login = replace(ACCEPTED, schema=ObservedSchema(181, is_dirty=False))
+    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    assert found
+    assert "migrated by Harbor 2.15 (version 181" in found.message
+    assert "`spec.release.version`" in found.message
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "said"),
+    [("harbor", "aB3", None), ("har bor", "aB3", "'username'"), ("harbor", "p@ss", "'password'")],
+)
+def test_a_given_login_that_harbor_cannot_use(username: str, password: str, said: str | None) -> None:
+    """Finding D10."""
+    found = check_given_login(PostgresLogin(username, SecretStr(password), "Secret 'pg'"))
+    assert (found is None) is (said is None)
+    if found:
+        assert said
+        assert said in found.message
+        assert "p@ss" not in found.message
