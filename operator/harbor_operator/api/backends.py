@@ -73,6 +73,9 @@ class Database(Model):
     def _login_is_unambiguous(self) -> Database:
         if (self.admin_secret_ref is None) == (self.credentials_secret_ref is None):
             raise ValueError("give exactly one of `adminSecretRef` and `credentialsSecretRef`")
+        chart_key = CredentialsRef.model_fields["password_key"].default
+        if self.credentials_secret_ref and self.credentials_secret_ref.password_key != chart_key:
+            raise ValueError("`credentialsSecretRef.passwordKey` must be 'password': the chart reads that key")
         if self.credentials_secret_ref and self.maintenance_database != MAINTENANCE_DATABASE:
             raise ValueError("`maintenanceDatabase` is for `adminSecretRef` only")
         return self
