@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from lab.harbor.core import ADMIN_ID, core_of, sender_of
-from lab.harbor.errors import bad_request, conflict, not_found, precondition, unprocessable
+from lab.harbor.errors import bad_request, conflict, forbidden, not_found, precondition, unprocessable
 from lab.harbor.reading import matches, page, read_json, read_q, sorted_by
 from lab.harbor.state import timestamp
 
@@ -65,7 +65,7 @@ async def exists(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Creates a project."""
     core = core_of(request)
-    sender_of(request).require_system("project", "create")
+    await _require_creation(request)
     body = await read_json(request, BODY)
     name = body.get("project_name", "")
     if len(name) > MAX_NAME_CHARACTERS:
@@ -81,6 +81,16 @@ async def create(request: web.Request) -> web.Response:
     await core.state.put("project", number, new_project(number, name, metadata, storage))
     by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() == "true"
     return web.Response(status=201, headers={"Location": f"/api/v2.0/projects/{name if by_name else number}"})
+
+
+async def _require_creation(request: web.Request) -> None:
+    # Harbor asks for no right at all while everyone can create projects, but for a robot that it is of the system.
+    sender, configuration = sender_of(request), await core_of(request).configuration()
+    sender.require_login()
+    if sender.robot is not None and sender.robot["level"] != "system":
+        raise forbidden("Only system level robot can create project")
+    if configuration["project_creation_restriction"] == "adminonly":
+        sender.require_system("project", "create")
 
 
 async def _wanted_storage(core: Core, body: dict[str, Any]) -> int:

@@ -19,6 +19,7 @@ import uvloop
 
 from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
+from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
@@ -130,7 +131,8 @@ class Operator:
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
         lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
-        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now)
+        cluster = KubernetesClusterIdentity(client, settings.cluster_id)
+        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now, cluster)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:

@@ -102,6 +102,7 @@ class Reason(StrEnum):
     PULL_CREDENTIAL_MAY_PUSH = "PullCredentialMayPush"
     PULL_CREDENTIAL_UNVERIFIABLE = "PullCredentialUnverifiable"
     INJECTION_NOT_GRANTED = "InjectionNotGranted"
+    PROJECT_CREATION_OPEN = "ProjectCreationOpen"
     SECRET_NAME_TAKEN = "SecretNameTaken"
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"

@@ -17,6 +17,7 @@ from harbor_operator.checks.deletion import is_abandoned, is_untouched
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.plan.deletion import salvage
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.cluster_identity import ClusterIdentity
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
 from harbor_operator.steps import DegradedStep, Step
@@ -55,10 +56,17 @@ class _WrittenStatus:
 class Reconciler:
     """Runs passes; the caller makes sure that no two passes over one registry overlap."""
 
-    def __init__(self, steps: Sequence[Step], registries: RegistryStatusApi, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        registries: RegistryStatusApi,
+        clock: Callable[[], datetime],
+        cluster: ClusterIdentity,
+    ) -> None:
         self._steps = steps
         self._registries = registries
         self._clock = clock
+        self._cluster = cluster
         self._written: dict[str, _WrittenStatus] = {}
 
     async def reconcile(self, body: Body, failures: int = 0) -> ReconcileResult:
@@ -66,7 +74,9 @@ class Reconciler:
         generation = body["metadata"]["generation"]
         previous = self._previous(body)
         try:
-            registry = HarborRegistry.parse(body)
+            registry = HarborRegistry.parse(body, await self._cluster.read_cluster_id())
+        except (Unavailable, Refused) as error:
+            return await self._wait_for_identity(body, previous, error, failures)
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
             current = _mark_untouched(previous, current, None)
@@ -88,7 +98,13 @@ class Reconciler:
 
     async def finalize(self, body: Body) -> str | None:
         """Runs the teardown of a deleted registry; returns what remains, or None when the deletion can end."""
-        registry = _parse_for_deletion(body)
+        try:
+            cluster = await self._cluster.read_cluster_id()
+        except (Unavailable, Refused) as error:
+            if not is_abandoned(body):
+                return f"the identity of the cluster is unknown: {error}"
+            cluster = ""
+        registry = _parse_for_deletion(body, cluster)
         if is_abandoned(body):
             await teardown.abandon(self._steps, self._registries, registry)
             self._written.pop(registry.metadata.uid, None)
@@ -115,6 +131,20 @@ class Reconciler:
         """Stops the background work of a registry that no longer exists, whether or not its teardown has run."""
         self._written.pop(body["metadata"]["uid"], None)
         teardown.stop_background_work(self._steps, _parse_for_deletion(body))
+
+    async def _wait_for_identity(
+        self, body: Body, previous: status.Status, error: Unavailable | Refused, failures: int
+    ) -> ReconcileResult:
+        """Ends a pass before its steps: names in Harbor and owners in the object store contain the identity."""
+        unknown = Unknown(error.reason, f"the identity of the cluster is unknown: {error}")
+        delay = min(_wait(unknown, SUSPENDED_RECHECK_SECONDS, failures), SUSPENDED_RECHECK_SECONDS)
+        if isinstance(error, Unavailable):
+            log.warning("%s: %s", body["metadata"]["name"], unknown.message)
+            return ReconcileResult(delay, previous, failed=True)
+        outcomes: Outcomes = {step.condition_type: unknown for step in self._steps}
+        current = status.render(previous, outcomes, body["metadata"]["generation"], self._clock())
+        await self._write(body, previous, current)
+        return ReconcileResult(delay, current, failed=True)
 
     def _previous(self, body: Body) -> status.Status:
         """Returns the status in the API server as far as it is known.
@@ -197,11 +227,11 @@ def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
     return Unknown(Reason.NOT_YET_SEEN, "not checked during deletion")
 
 
-def _parse_for_deletion(body: Body) -> HarborRegistry:
+def _parse_for_deletion(body: Body, cluster: str = "") -> HarborRegistry:
     try:
-        return HarborRegistry.parse(body)
+        return HarborRegistry.parse(body, cluster)
     except ValidationError:
-        return salvage(body)
+        return salvage(body, cluster)
 
 
 def _mark_untouched(previous: status.Status, current: status.Status, cache: SecretCache | None) -> status.Status:

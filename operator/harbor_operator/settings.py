@@ -35,6 +35,13 @@ class Settings(BaseModel):
         default="",
         description="Holder identity in the Lease: the name of the pod; empty = the host name and a random UUID.",
     )
+    cluster_id: str = Field(
+        default="",
+        max_length=63,
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
+        description="Identity of the cluster in Harbor and in the object store; empty = uid of Namespace kube-system. "
+        "No two clusters may have the same. A change makes the operator a stranger to what it has created.",
+    )
     kubeconfig: Path | None = Field(
         default=None, description="Path of a kubeconfig; empty = the service account of the pod."
     )

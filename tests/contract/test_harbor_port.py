@@ -147,6 +147,11 @@ async def test_the_admin_reads_the_version_without_a_build_number(fixture: Harbo
     assert not system.read_only
 
 
+async def test_everyone_can_create_projects_by_default(fixture: HarborFixture) -> None:
+    """Finding H1."""
+    assert await fixture.harbor.read_project_creation(fixture.admin) == "everyone"
+
+
 async def test_a_project_is_created_as_desired(fixture: HarborFixture) -> None:
     desired = await fixture.project(public=True, storage_limit=5 * GIB)
     project = await fixture.harbor.read_project(fixture.admin, desired.name)

@@ -14,6 +14,7 @@ from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
 from harbor_operator.model.storage import Container
+from harbor_operator.plan.names import cluster_digest
 from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
@@ -30,11 +31,12 @@ READS = {"GET", "HEAD"}
 class GatewayFixture:
     """A registry of its own on the shared gateway: Secrets in a fake API server, everything else real."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, uid: str = "") -> None:
         self.gateway = gateway
-        self.uid = f"u{uuid4().hex[:8]}"
+        self.uid = uid or f"u{uuid4().hex[:8]}"
         self.container = f"c-{self.uid}"
         self.kube = FakeKube()
+        self.cluster = "cluster-1"
         self.made = f"made{uuid4().hex}"
         self.step = StorageStep(self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made))
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
@@ -72,10 +74,17 @@ class GatewayFixture:
             "storage": {"swift": wanted},
             "deletionPolicy": {"storage": "Delete"},
         }
-        return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": self.uid}, "spec": spec})
+        return HarborRegistry.parse(
+            {"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": self.uid}, "spec": spec}, self.cluster
+        )
 
     async def reconcile(self, **swift: Any) -> Outcome:
         return await self.step.reconcile(self.registry(**swift))
+
+    @property
+    def username(self) -> str:
+        """The login that the operator creates."""
+        return f"{self.uid}:intra.cr.{cluster_digest(self.registry())}"
 
     def objects(self) -> list[str]:
         return [found.name for found in self.gateway.ceph.objects(self.container)]
@@ -176,14 +185,13 @@ async def test_a_login_is_provisioned_once_and_set_again_when_it_differs(fixture
     marks = [front.mark() for front in fronts]
 
     assert isinstance(first, Done)
-    assert fixture.kube.values(NAMESPACE, "swift") == {"username": f"{fixture.uid}:intra.cr", "password": fixture.made}
+    assert fixture.kube.values(NAMESPACE, "swift") == {"username": fixture.username, "password": fixture.made}
     assert await fixture.reconcile(provision=fixture.provision) == first
     for front, mark in zip(fronts, marks, strict=True):
         assert {request.method for request in front.requests_since(mark)} <= READS
 
-    username = f"{fixture.uid}:intra.cr"
     meddle = ("--key-type=swift", "--secret-key=meddled")
-    fixture.gateway.ceph.admin("key", "create", f"--uid={fixture.uid}", f"--subuser={username}", *meddle)
+    fixture.gateway.ceph.admin("key", "create", f"--uid={fixture.uid}", f"--subuser={fixture.username}", *meddle)
     assert isinstance(await fixture.reconcile(provision=fixture.provision), Done)
 
 
@@ -199,7 +207,7 @@ async def test_delete_takes_everything_back_in_bites(fixture: GatewayFixture) ->
     fixture.with_admin()
     assert isinstance(await fixture.reconcile(provision=fixture.provision), Done)
     store = SwiftObjectStore()
-    account = fixture.gateway.account(f"{fixture.uid}:intra.cr", fixture.made)
+    account = fixture.gateway.account(fixture.username, fixture.made)
     at = Container(await store.login(account), fixture.container)
     for number in range(30):
         await store.write_object(at, f"files/{number}", b"x", {})
@@ -213,3 +221,46 @@ async def test_delete_takes_everything_back_in_bites(fixture: GatewayFixture) ->
     assert fixture.container not in fixture.gateway.ceph.containers()
     assert await HttpRgwAdmin().read_user(fixture.gateway.endpoint(), fixture.uid) is None
     assert (NAMESPACE, "swift") not in fixture.kube.secrets
+
+
+async def test_two_clusters_with_the_same_manifest_share_a_gateway(gateway: Gateway) -> None:
+    """Findings D4, D6: the container stays with the first, and each has a login of its own."""
+    first = GatewayFixture(gateway).with_admin()
+    second = GatewayFixture(gateway, first.uid)
+    second.cluster, second.kube.secrets["intra", "rgw-admin"] = "cluster-2", first.kube.secrets["intra", "rgw-admin"]
+    shared = {key: value for key, value in first.provision.items() if key != "quotaGiB"}
+    for _ in range(2):
+        assert isinstance(await first.reconcile(provision=shared), Done)
+        refused = await second.reconcile(provision=shared)
+        assert isinstance(refused, Blocked)
+        assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
+        assert isinstance(await second.reconcile(provision=shared, container=f"{first.container}-2"), Done)
+    user = await HttpRgwAdmin().read_user(gateway.endpoint(), first.uid)
+    assert user is not None
+    keys = {name: key.get_secret_value() for name, key in user.swift_keys.items()}
+    assert keys == {first.username: first.made, second.username: second.made}
+
+
+async def test_an_adopted_container_stays_and_its_previous_owner_does_not_take_it_back(gateway: Gateway) -> None:
+    """Finding D4."""
+    first = GatewayFixture(gateway).with_login()
+    second = GatewayFixture(gateway, first.uid)
+    second.cluster, second.kube.secrets["intra", "swift"] = "cluster-2", first.kube.secrets["intra", "swift"]
+    assert isinstance(await first.reconcile(), Done)
+    assert isinstance(await second.reconcile(adoptExisting=True), Done)
+    refused = await first.reconcile(adoptExisting=True)
+    assert isinstance(refused, Blocked)
+    assert "cluster 'cluster-2'" in refused.message
+    assert isinstance(await second.step.teardown(second.registry()), Done)
+    assert second.objects() == [PROOF_OBJECT]
+
+
+async def test_the_user_of_a_tenant_is_provisioned(gateway: Gateway) -> None:
+    """Finding F17."""
+    fixture = GatewayFixture(gateway).with_admin()
+    fixture.uid = f"team$u{uuid4().hex[:8]}"
+    assert isinstance(await fixture.reconcile(provision=fixture.provision), Done)
+    assert fixture.kube.values(NAMESPACE, "swift")["username"] == fixture.username
+    while not isinstance(await fixture.step.teardown(fixture.registry(provision=fixture.provision)), Done):
+        pass
+    assert await HttpRgwAdmin().read_user(gateway.endpoint(), fixture.uid) is None

@@ -10,7 +10,7 @@ from lab.audit import AuditEvent
 from lab.observer import Observer
 from lab.operator import USER
 from lab.process import wait_until
-from lab.registries import Manifest, Registry
+from lab.registries import Manifest, Registry, merged
 from lab.registry_fixture import SWIFT_KEY, RegistryFixture
 from tests.e2e.canaries import Canaries
 from tests.e2e.dedicated import DedicatedLab, dedicated_lab
@@ -22,6 +22,7 @@ from tests.e2e.queries import (
     references,
     remove_namespace,
     revisions,
+    robots,
 )
 from tests.e2e.running_operator import RunningOperator
 
@@ -170,6 +171,27 @@ def test_a_recreated_registry_uses_the_retained_secrets(deleted: Deleted, observ
     assert references(observer, "mixed") == ["theirs", PULL_SECRET]
     full_registry.registry.delete()
     assert pull_secret(observer, "mixed") is None
+
+
+def test_a_registry_that_is_created_again_takes_up_what_was_retained(deleted: Deleted, observer: Observer) -> None:
+    """Finding R7: robot, pull Secrets, release, database and container, although the uid is new."""
+    registry = deleted.fixture.registry
+    spec = merged(deleted.fixture.spec, {"deletionPolicy": {"release": "Retain", "pullSecrets": "Retain"}})
+    spec["pullSecrets"]["namespaces"] = {"exclude": ["kube-*", "foreign", "stuck"]}
+    registry.apply(spec)
+    registry.wait_ready()
+    before, robot = pull_secret(observer, "mixed"), [found["name"] for found in robots(deleted.fixture)]
+    registry.delete()
+    assert pull_secret(observer, "mixed") == before
+    registry.apply(spec)
+    registry.wait_ready()
+    after = pull_secret(observer, "mixed")
+    assert after is not None
+    assert after["metadata"]["labels"]["harbor-operator.io/registry-uid"] == registry.read()["metadata"]["uid"]
+    assert registry.status()["pullSecrets"]["failed"] == 0
+    assert [found["name"] for found in robots(deleted.fixture)] == robot
+    registry.apply(deleted.fixture.spec)
+    registry.delete()
 
 
 def test_database_role_and_container_are_deleted_if_the_spec_says_so(

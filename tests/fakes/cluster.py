@@ -70,7 +70,15 @@ class FakeCluster(PullSecretApi):
         self._ours.add(key)
         uid = before.uid if before else f"uid-{self.revision + 1}"
         after = ObservedSecret(
-            namespace, secret.name, uid, 0, secret.registry_uid, digest, labelled=True, adopted=secret.adopted
+            namespace,
+            secret.name,
+            uid,
+            0,
+            secret.registry_uid,
+            secret.registry_key,
+            digest,
+            labelled=True,
+            adopted=secret.adopted,
         )
         if before and replace(before, revision=0) == after:
             return before
@@ -128,7 +136,7 @@ class FakeCluster(PullSecretApi):
         uid = before.uid if before else f"uid-{self.revision + 1}"
         digest = b"" if immutable else FOREIGN
         return self._store_secret(
-            ObservedSecret(namespace, name, uid, 0, owner, digest, bool(owner), immutable=immutable)
+            ObservedSecret(namespace, name, uid, 0, owner, digest=digest, labelled=bool(owner), immutable=immutable)
         )
 
     def finalize_secret(self, namespace: str, name: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from harbor_operator.model.harbor import (
+    EVERYONE,
     DesiredProject,
     DesiredRobot,
     HarborEndpoint,
@@ -54,6 +55,7 @@ class FakeHarbor:
         self.read_only = False
         self.version = "2.15.2"
         self.keeps_quotas = True
+        self.project_creation = EVERYONE
         self.accepts_tokens = True
         self.prefix = "robot$"
         self.certificate: Certificate | None = Certificate(("cr.example.com",), datetime(2030, 1, 1, tzinfo=UTC))
@@ -132,6 +134,10 @@ class FakeHarbor:
             return SystemInfo()
         return SystemInfo(self.version, self.read_only)
 
+    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+        self._must_be_admin(endpoint)
+        return self.project_creation
+
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
         return [self._observed(name) for name in self.projects]
@@ -188,8 +194,10 @@ class FakeHarbor:
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         self._must_be_admin(endpoint)
-        self.robots[desired.name].observed = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
-        self.writes.append(f"update robot {desired.name}")
+        name = robot.login.removeprefix(self.prefix)
+        rights = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
+        self.robots[name].observed = replace(rights, description=desired.description)
+        self.writes.append(f"update robot {name}")
 
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
         self._must_be_admin(endpoint)

@@ -13,8 +13,10 @@ from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.model.outcomes import ConditionType, Done, Outcome
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.registry_status import RegistryStatusApi
+from tests.fakes.cluster_identity import FakeClusterIdentity
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+CLUSTER = FakeClusterIdentity()
 BODY: dict[str, Any] = {
     "metadata": {"name": "cr", "namespace": "intra", "uid": "u-1", "generation": 4, "resourceVersion": "1"},
     "spec": {"externalURL": "https://cr.example.com"},

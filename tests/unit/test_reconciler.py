@@ -16,6 +16,7 @@ from harbor_operator.reconciler import Reconciler, reconcile_steps, requeue_afte
 from harbor_operator.steps.outcomes import BlockedError
 from tests.unit.reconciler_fixture import (
     BODY,
+    CLUSTER,
     NOON,
     REGISTRY,
     BackgroundStep,
@@ -68,7 +69,7 @@ async def test_a_secret_in_an_exception_reaches_neither_log_nor_status(caplog: p
 async def test_the_second_pass_writes_nothing() -> None:
     written = RecordedStatuses()
     reconciler = Reconciler(
-        [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON
+        [ScriptedStep(condition_type, done, []) for condition_type in ConditionType], written, lambda: NOON, CLUSTER
     )
     await reconciler.reconcile(BODY)
     await reconciler.reconcile(BODY)
@@ -77,7 +78,7 @@ async def test_the_second_pass_writes_nothing() -> None:
 
 async def test_a_status_that_was_not_written_is_written_by_the_next_pass() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     written.down = True
     await reconciler.reconcile(BODY)
     written.down = False
@@ -103,7 +104,7 @@ def remove(status: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [edit, remove, dict.clear])
 async def test_a_status_that_another_client_changed_is_written_again(change: Callable[[dict[str, Any]], None]) -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)
     body = written.body()
     change(body["status"])
@@ -114,7 +115,7 @@ async def test_a_status_that_another_client_changed_is_written_again(change: Cal
 
 async def test_a_watch_that_lags_behind_the_last_write_causes_no_write() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     written.version = 7
     body = copy.deepcopy(BODY)
     body["metadata"]["resourceVersion"] = "7"
@@ -125,7 +126,7 @@ async def test_a_watch_that_lags_behind_the_last_write_causes_no_write() -> None
 
 async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> None:
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)
     body = written.body()
     foreign = {**body["status"]["conditions"][0], "type": "Audited"}
@@ -137,7 +138,7 @@ async def test_conditions_of_other_clients_and_their_order_cause_no_write() -> N
 async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
     written = RecordedStatuses()
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "cache": {"addresses": ["hunter2"]}}}
-    await Reconciler([], written, lambda: NOON).reconcile(body)
+    await Reconciler([], written, lambda: NOON, CLUSTER).reconcile(body)
     ready = next(item for item in written.statuses[0]["conditions"] if item["type"] == "Ready")
     assert "`spec.cache.addresses.0`" in ready["message"]
     assert "hunter2" not in ready["message"]
@@ -146,9 +147,9 @@ async def test_an_invalid_spec_names_the_field_and_not_the_value() -> None:
 async def test_no_step_runs_for_a_suspended_registry() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
-    await Reconciler([ScriptedStep(ConditionType.DATABASE, done, asked)], RecordedStatuses(), lambda: NOON).reconcile(
-        body
-    )
+    await Reconciler(
+        [ScriptedStep(ConditionType.DATABASE, done, asked)], RecordedStatuses(), lambda: NOON, CLUSTER
+    ).reconcile(body)
     assert asked == []
 
 
@@ -156,7 +157,7 @@ async def test_background_work_of_a_suspended_registry_stops() -> None:
     asked: list[ConditionType] = []
     body = BODY | {"spec": {"externalURL": "https://cr.example.com", "suspend": True}}
     steps = [ScriptedStep(ConditionType.CACHE, done, asked), BackgroundStep(ConditionType.PULL_SECRETS, done, asked)]
-    await Reconciler(steps, RecordedStatuses(), lambda: NOON).reconcile(body)
+    await Reconciler(steps, RecordedStatuses(), lambda: NOON, CLUSTER).reconcile(body)
     assert asked == [ConditionType.PULL_SECRETS]
 
 

@@ -17,6 +17,7 @@ from harbor_operator.reconciler import Reconciler
 from harbor_operator.teardown import teardown_steps
 from tests.unit.reconciler_fixture import (
     BODY,
+    CLUSTER,
     NOON,
     REGISTRY,
     BackgroundStep,
@@ -50,14 +51,14 @@ async def test_teardown_runs_in_reverse_order_and_stops_at_the_first_step_that_i
 async def test_the_end_of_a_teardown_is_reported_in_an_event() -> None:
     written = RecordedStatuses()
     step = ScriptedStep(ConditionType.DATABASE, lambda: Done("database 'registry' is retained"), [])
-    assert await Reconciler([step], written, lambda: NOON).finalize(BODY) is None
+    assert await Reconciler([step], written, lambda: NOON, CLUSTER).finalize(BODY) is None
     assert written.messages == ["teardown finished: DatabaseReady: database 'registry' is retained"]
 
 
 async def test_finalize_returns_what_remains() -> None:
     script: Iterator[Outcome] = iter([Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left"), Done("gone")])
     step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: next(script), [])
-    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON)
+    reconciler = Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER)
     assert await reconciler.finalize(BODY) == "PullSecretsReady: 3 namespaces left"
     assert await reconciler.finalize(BODY) is None
 
@@ -68,7 +69,7 @@ async def test_a_terminating_namespace_waits_for_nothing_that_it_removed(reason:
     written = RecordedStatuses()
     written.terminating = True
     lost = ScriptedStep(ConditionType.RELEASE, fail(Refused(reason, "it does not exist")), [])
-    assert await Reconciler([lost], written, lambda: NOON).finalize(USED) is None
+    assert await Reconciler([lost], written, lambda: NOON, CLUSTER).finalize(USED) is None
 
 
 async def test_a_terminating_namespace_does_not_wait_for_what_it_has_removed(caplog: pytest.LogCaptureFixture) -> None:
@@ -79,7 +80,7 @@ async def test_a_terminating_namespace_does_not_wait_for_what_it_has_removed(cap
         ScriptedStep(ConditionType.RELEASE, fail(NO_RIGHTS), asked),
     ]
     written = RecordedStatuses()
-    reconciler = Reconciler(steps, written, lambda: NOON)
+    reconciler = Reconciler(steps, written, lambda: NOON, CLUSTER)
     remaining = await reconciler.finalize(USED)
     assert remaining
     assert "does not allow `list` secrets" in remaining
@@ -97,13 +98,15 @@ async def test_a_terminating_namespace_waits_for_what_it_does_not_remove() -> No
     written.terminating = True
     left = Pending(Reason.PULL_SECRETS_CLEANING_UP, "3 namespaces left")
     step = ScriptedStep(ConditionType.PULL_SECRETS, lambda: left, [])
-    assert await Reconciler([step], written, lambda: NOON).finalize(USED) == "PullSecretsReady: 3 namespaces left"
+    assert (
+        await Reconciler([step], written, lambda: NOON, CLUSTER).finalize(USED) == "PullSecretsReady: 3 namespaces left"
+    )
 
 
 async def test_a_registry_that_never_had_rights_is_deleted_at_once() -> None:
     """Finding R2: a registry in a namespace without the RoleBinding has created nothing, and could not be deleted."""
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, fail(NO_RIGHTS), [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, fail(NO_RIGHTS), [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)
     assert written.statuses[-1]["untouched"] is True
     assert await reconciler.finalize(written.body()) is None
@@ -113,7 +116,7 @@ async def test_a_registry_that_never_had_rights_is_deleted_at_once() -> None:
 async def test_a_registry_that_lost_its_rights_is_not_deleted_silently() -> None:
     """Finding R2: outside of a terminating namespace, the RoleBinding can be created again."""
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, fail(NO_RIGHTS), [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, fail(NO_RIGHTS), [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(USED)
     assert "untouched" not in written.statuses[-1]
     remaining = await reconciler.finalize(written.body())
@@ -127,7 +130,7 @@ async def test_a_registry_that_lost_its_rights_is_not_deleted_silently() -> None
 async def test_the_condition_of_a_stuck_deletion_has_the_last_message_and_the_way_out(outcome: Outcome) -> None:
     """Finding R12: the message of the last step was never shown."""
     written = RecordedStatuses()
-    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, lambda: outcome, [])], written, lambda: NOON)
+    reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, lambda: outcome, [])], written, lambda: NOON, CLUSTER)
     await reconciler.finalize(USED)
     await reconciler.finalize(written.body())
     (status,) = written.statuses
@@ -151,13 +154,13 @@ async def test_an_abandoned_registry_ends_and_an_event_lists_what_can_remain(cap
     metadata = {**BODY["metadata"], "annotations": {"harbor-operator.io/abandon": "true"}}
     body = {"metadata": metadata, "spec": FULL_SPEC, "status": STATUS}
     step = BackgroundStep(ConditionType.PULL_SECRETS, fail(NO_RIGHTS), asked)
-    assert await Reconciler([step], written, lambda: NOON).finalize(body) is None
+    assert await Reconciler([step], written, lambda: NOON, CLUSTER).finalize(body) is None
     assert asked == [ConditionType.PULL_SECRETS], "only the background work is stopped"
     assert written.events == ["Warning Abandoned"]
     (message,) = written.operator_messages
     for remaining in (
         "Secrets 'harbor-pull' with the label 'harbor-operator.io/registry-uid=u-1' in all namespaces",
-        "robot 'intra-cr-pull' in Harbor",
+        "robot 'intra-cr-pull-a222a995' in Harbor",
         "Helm release 'cr' in namespace 'intra'",
         "databases 'registry' and role 'harbor_intra_cr' on 'pg'",
         "Secrets 'hreg-cr-*' in namespace 'intra'",
@@ -171,7 +174,9 @@ async def test_only_the_value_true_abandons(value: str) -> None:
     """Finding R2: the annotation never takes effect by accident."""
     metadata = {**BODY["metadata"], "annotations": {"harbor-operator.io/abandon": value}}
     step = ScriptedStep(ConditionType.DATABASE, fail(NO_RIGHTS), [])
-    remaining = await Reconciler([step], RecordedStatuses(), lambda: NOON).finalize(USED | {"metadata": metadata})
+    remaining = await Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER).finalize(
+        USED | {"metadata": metadata}
+    )
     assert remaining
 
 
@@ -194,7 +199,7 @@ async def test_an_invalid_spec_is_torn_down_by_the_status_and_retains_all_data()
     spec = FULL_SPEC | {"pullSecrets": {"credential": {}}, "deletionPolicy": {"database": "Delete", "storage": "All"}}
     injected = {"secretName": "old-pull", "serviceAccounts": ["default"]}
     body = {"metadata": BODY["metadata"], "spec": spec, "status": {**STATUS, "pullSecrets": injected}}
-    assert await Reconciler([step], RecordedStatuses(), lambda: NOON).finalize(body) is None
+    assert await Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER).finalize(body) is None
     (registry,) = step.registries
     assert registry.observed.secret_name == "old-pull"
     assert registry.spec.pull_secrets is None
@@ -211,7 +216,7 @@ async def test_every_invalid_spec_can_be_deleted(spec: Any) -> None:
     """Finding R10: whatever the spec contains, the deletion ends."""
     step = SpecStep()
     body = {"metadata": BODY["metadata"], "spec": spec, "status": {"pullSecrets": {"rotatedAt": "never"}}}
-    assert await Reconciler([step], RecordedStatuses(), lambda: NOON).finalize(body) is None
+    assert await Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER).finalize(body) is None
     assert len(step.registries) == 1
 
 
@@ -219,5 +224,5 @@ async def test_a_registry_that_no_longer_exists_has_no_background_work() -> None
     """Finding R10: the injection for a registry without a teardown continued."""
     asked: list[ConditionType] = []
     step = BackgroundStep(ConditionType.PULL_SECRETS, done, asked)
-    Reconciler([step], RecordedStatuses(), lambda: NOON).forget(BODY | {"spec": {"externalURL": 1}})
+    Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER).forget(BODY | {"spec": {"externalURL": 1}})
     assert asked == [ConditionType.PULL_SECRETS]

@@ -62,6 +62,11 @@ class HttpHarbor(Harbor):
         return (await _request(endpoint, request, Reason.REGISTRY_NOT_HARBOR)).decode(_system)
 
     @override
+    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+        response = await _request(endpoint, HttpRequest("GET", f"{API}/configurations"), Reason.REGISTRY_NOT_HARBOR)
+        return response.decode(lambda values: str(values["project_creation_restriction"]["value"]))
+
+    @override
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         request = HttpRequest("GET", f"{API}/projects", PAGE)
         response = await _request(endpoint, request, Reason.PROJECT_REFUSED)

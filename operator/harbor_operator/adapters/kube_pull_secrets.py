@@ -177,7 +177,7 @@ def read_namespace(obj: PartialObject) -> ObservedNamespace:
 def read_secret(obj: PartialObject) -> ObservedSecret:
     """Returns the owner of a Secret and a digest of its content."""
     metadata = obj.metadata
-    labels = metadata.labels or {}
+    labels, annotations = metadata.labels or {}, metadata.annotations or {}
     is_docker_config = obj.type == DOCKER_CONFIG_TYPE
     content = obj.data.docker_config if obj.data else ""
     return ObservedSecret(
@@ -186,9 +186,10 @@ def read_secret(obj: PartialObject) -> ObservedSecret:
         uid=metadata.uid,
         revision=_revision(metadata),
         owner=intern(labels.get(names.REGISTRY_UID, "")),
+        registry=intern(annotations.get(names.REGISTRY_KEY, "")),
         digest=_shared_digest(digest_of(content)) if is_docker_config else b"",
         labelled=labels.get(names.MANAGED_BY) == names.FIELD_MANAGER,
-        adopted=names.ADOPTED in (metadata.annotations or {}),
+        adopted=names.ADOPTED in annotations,
         immutable=not is_docker_config or bool(obj.immutable),
         terminating=metadata.deletion_timestamp is not None,
     )

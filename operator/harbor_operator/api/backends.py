@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import Host, HostPort, HttpUrl
-from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef, SecretRef
+from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef, Model, PasswordRef
 from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
@@ -52,12 +52,12 @@ class Database(Model):
     ca_secret_ref: CaRef | None = Field(default=None, description="CA of the server; absent = the system's CAs.")
     admin_secret_ref: CredentialsRef | None = Field(
         default=None,
-        description="Secret with `username` and `password` of a role with CREATEROLE and CREATEDB, with which the "
+        description="Secret with the login of a role with CREATEROLE and CREATEDB, with which the "
         "operator creates Harbor's role and databases.",
     )
     credentials_secret_ref: CredentialsRef | None = Field(
         default=None,
-        description="Secret with `username` and `password` of an existing role that owns the databases of `names`; the "
+        description="Secret with the login of an existing role that owns the databases of `names`; the "
         "operator then creates, changes and drops nothing in PostgreSQL.",
     )
     maintenance_database: Annotated[str, Field(min_length=1, max_length=63)] = Field(
@@ -73,6 +73,9 @@ class Database(Model):
     def _login_is_unambiguous(self) -> Database:
         if (self.admin_secret_ref is None) == (self.credentials_secret_ref is None):
             raise ValueError("give exactly one of `adminSecretRef` and `credentialsSecretRef`")
+        chart_key = CredentialsRef.model_fields["password_key"].default
+        if self.credentials_secret_ref and self.credentials_secret_ref.password_key != chart_key:
+            raise ValueError("`credentialsSecretRef.passwordKey` must be 'password': the chart reads that key")
         if self.credentials_secret_ref and self.maintenance_database != MAINTENANCE_DATABASE:
             raise ValueError("`maintenanceDatabase` is for `adminSecretRef` only")
         return self
@@ -114,11 +117,11 @@ class Provision(Model):
     """Creates the Swift user, its key and its quota through the RGW Admin Ops API."""
 
     admin_url: HttpUrl = Field(alias="adminURL", description="Base URL of an RGW that serves `/admin`.")
-    admin_secret_ref: SecretRef = Field(
-        description="Secret with `accessKey` and `secretKey` of an RGW user with the capability `users=*`."
+    admin_secret_ref: AccessKeyRef = Field(
+        description="Secret with the keys of an RGW user that has the capability `users=*`."
     )
-    uid: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")] = Field(
-        description="Name of the RGW user that owns the container."
+    uid: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^([A-Za-z0-9_]+\$)?[A-Za-z0-9_.-]+$")] = Field(
+        description="RGW user that owns the container: 'uid', or 'tenant$uid'."
     )
     quota_gib: int | None = Field(
         default=None, ge=1, alias="quotaGiB", description="Quota of the user in GiB; absent = no quota."
@@ -135,8 +138,14 @@ class Swift(Model):
         default="harbor",
         description="Container for the images; the operator creates it if it does not exist. Immutable.",
     )
+    adopt_existing: bool = Field(
+        default=False,
+        description="Use a container that already holds images, or that another HarborRegistry has marked as its own. "
+        "Set it only if nothing else uses the container. An adopted container is never removed.",
+    )
     credentials_secret_ref: CredentialsRef = Field(
-        description="Secret with `username` ('uid:subuser') and `password`; created by the operator with `provision`."
+        description="Secret with the login of the store: the username is 'uid:subuser'; with `provision`, the operator "
+        "creates it."
     )
     ca_secret_ref: CaRef | None = Field(
         default=None, description="CA of `authURL`; the operator and the registry use it."

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
@@ -26,7 +27,31 @@ class SecretRef(Model):
 
 
 class CredentialsRef(SecretRef):
-    """Reference to a Secret with the keys `username` and `password`."""
+    """Reference to a Secret with a username and a password."""
+
+    username_key: SecretKey = Field(default="username", description="Key of the Secret whose value is the username.")
+    password_key: SecretKey = Field(default="password", description="Key of the Secret whose value is the password.")
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The keys of username and password."""
+        return self.username_key, self.password_key
+
+
+class AccessKeyRef(SecretRef):
+    """Reference to a Secret with an S3 access key and its secret key."""
+
+    access_key_key: SecretKey = Field(
+        default="accessKey", description="Key of the Secret that contains the access key."
+    )
+    secret_key_key: SecretKey = Field(
+        default="secretKey", description="Key of the Secret that contains the secret key."
+    )
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The keys of access key and secret key."""
+        return self.access_key_key, self.secret_key_key
 
 
 class CaRef(SecretRef):

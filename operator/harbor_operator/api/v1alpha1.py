@@ -166,9 +166,7 @@ class PullCredential(Model):
     """The account whose credential the Secret contains: exactly one of the kinds."""
 
     robot: Robot | None = Field(default=None, description="A robot account that the operator creates in Harbor.")
-    secret_ref: CredentialsRef | None = Field(
-        default=None, description="Secret with `username` and `password` of an existing account."
-    )
+    secret_ref: CredentialsRef | None = Field(default=None, description="Secret with the login of an existing account.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> PullCredential:
@@ -246,7 +244,7 @@ class HarborRegistrySpec(Model):
 
 
 class Metadata(Model):
-    """The part of the object's metadata that decisions depend on."""
+    """The part of the object's metadata that decisions depend on; `cluster` is the identity of its cluster."""
 
     name: str
     namespace: str
@@ -257,10 +255,11 @@ class Metadata(Model):
     cluster: str = ""
 
     @classmethod
-    def parse(cls, metadata: Mapping[str, Any]) -> Metadata:
+    def parse(cls, metadata: Mapping[str, Any], cluster: str = "") -> Metadata:
         """Returns the known fields of an object's metadata."""
         known = {to_camel(name) for name in cls.model_fields}
-        return cls.model_validate({key: value for key, value in metadata.items() if key in known})
+        fields = {key: value for key, value in metadata.items() if key in known}
+        return cls.model_validate({**fields, "cluster": cluster})
 
 
 class PreviousStatus(Model):
@@ -308,10 +307,13 @@ class HarborRegistry(Model):
         return f"{self.metadata.namespace}/{self.metadata.name}"
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> HarborRegistry:
-        """Parses an object from the API server; raises ValidationError with paths relative to `spec`."""
+    def parse(cls, body: Mapping[str, Any], cluster: str = "") -> HarborRegistry:
+        """Parses an object from the API server; raises ValidationError with paths relative to `spec`.
+
+        `cluster` is the identity of its cluster.
+        """
         return cls(
-            metadata=Metadata.parse(body["metadata"]),
+            metadata=Metadata.parse(body["metadata"], cluster),
             spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
             observed=PreviousStatus.parse(body),
         )

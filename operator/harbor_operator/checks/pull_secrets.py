@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
 from harbor_operator.checks.references import check_header_values
-from harbor_operator.model.harbor import DesiredRobot, Identity, Login, ObservedRobot
+from harbor_operator.model.harbor import EVERYONE, DesiredRobot, Identity, Login, ObservedRobot
 from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     Blocked,
@@ -120,14 +120,30 @@ def rejected_robot(registry: HarborRegistry, robot: str) -> Blocked:
 
 def check_robot(desired: DesiredRobot, observed: ObservedRobot) -> Blocked | None:
     """Returns a block if a robot of that name was not created for this HarborRegistry."""
-    if observed.description == desired.description:
+    if is_own_robot(desired, observed):
         return None
     return Blocked(
         Reason.ROBOT_REFUSED,
-        f"robot '{observed.login}' already exists in Harbor and was not created for this HarborRegistry (its "
-        f"description is not '{desired.description}'): it can belong to another cluster, whose pulls would stop "
-        "without it; find its owner first, then rename this HarborRegistry, or delete the robot if it is unused",
+        f"robot '{observed.login}' already exists in Harbor, and its description is not '{desired.description}', so "
+        "another client can be using it: give this HarborRegistry another name, which leads to another robot, or set "
+        "the description in Harbor if the robot was created for this HarborRegistry",
     )
+
+
+def project_creation_warnings(allowed: str) -> tuple[StatusWarning, ...]:
+    """Returns a warning if the account in the pull Secrets can create projects; `allowed` is Harbor's setting."""
+    if allowed != EVERYONE:
+        return ()
+    message = (
+        "Harbor lets every account create projects, so anyone who can read a pull Secret can: set Project Creation to "
+        "Admin Only in Harbor under Configuration, System Settings (`project_creation_restriction: adminonly`)"
+    )
+    return (StatusWarning(Reason.PROJECT_CREATION_OPEN, message),)
+
+
+def is_own_robot(desired: DesiredRobot, observed: ObservedRobot) -> bool:
+    """Whether the robot was created for this HarborRegistry, also by an earlier version."""
+    return observed.description in {desired.description, desired.earlier_description}
 
 
 def weak_secret(secret: str) -> Blocked:

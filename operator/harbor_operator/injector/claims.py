@@ -51,7 +51,9 @@ def sources_for(claim: Claim) -> frozenset[Source]:
 
 def claim_in_state(claim: Claim, state: ClaimState) -> NamespaceClaim:
     """Returns the claim as it applies to one namespace."""
-    return NamespaceClaim(claim.registry_uid, claim.secret_name, claim.service_accounts, state)
+    return NamespaceClaim(
+        claim.registry_uid, claim.secret_name, claim.service_accounts, state, registry=claim.registry_key
+    )
 
 
 class ClaimRegistry:
@@ -73,6 +75,10 @@ class ClaimRegistry:
             return False
         if before is not None and before.claim != desired.claim:
             self._releasing[before.claim] = None
+        for other in list(self._declared.values()):
+            # A registry was created again, and the end of the previous one was missed.
+            if other.registry_key == desired.registry_key and other.claim.registry_uid != uid:
+                del self._declared[other.claim.registry_uid]
         self._releasing.pop(desired.claim, None)
         self._released.discard(desired.claim)
         self._declared[uid] = desired

@@ -26,6 +26,8 @@ class SystemInfo:
 
 
 UNLIMITED = -1
+EVERYONE = "everyone"
+"""Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,16 @@ class ObservedRobot:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRobot:
-    """A system-level robot account that may only pull from the projects; `name` is without Harbor's prefix."""
+    """A system-level robot account that can only pull from the projects; `name` is without Harbor's prefix.
+
+    The description identifies the owner. Those of earlier versions have `earlier_name` and `earlier_description`.
+    """
 
     name: str
     description: str
     projects: tuple[str, ...]
+    earlier_name: str = ""
+    earlier_description: str = ""
 
     @property
     def grants(self) -> frozenset[Grant]:
@@ -100,7 +107,8 @@ class DesiredRobot:
 
     def is_met_by(self, observed: ObservedRobot) -> bool:
         """Whether no write is needed, its secret aside."""
-        return observed.grants == self.grants and observed.never_expires and observed.is_enabled
+        is_as_desired = observed.grants == self.grants and observed.description == self.description
+        return is_as_desired and observed.never_expires and observed.is_enabled
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import msgspec
@@ -17,11 +17,15 @@ EVERY_ACCOUNT = "*"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a registry owns in every selected namespace: one Secret name, and references in these service accounts."""
+    """What a registry owns in every selected namespace: one Secret name, and references in these service accounts.
+
+    `registry_key` is the 'namespace/name' of the registry. It is not part of the identity of the claim.
+    """
 
     registry_uid: str
     secret_name: str
     service_accounts: tuple[str, ...]
+    registry_key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,10 @@ class ClaimState(Enum):
 
 
 class NamespaceClaim(msgspec.Struct, frozen=True):
-    """One registry's claim in one namespace; `digest` is that of the desired content."""
+    """One registry's claim in one namespace; `digest` is that of the desired content.
+
+    `registry` is the 'namespace/name' of the registry.
+    """
 
     uid: str
     secret_name: str
@@ -64,6 +71,7 @@ class NamespaceClaim(msgspec.Struct, frozen=True):
     state: ClaimState
     digest: bytes = b""
     adopts: bool = False
+    registry: str = ""
 
     def covers(self, account: str) -> bool:
         """Whether the claim includes this service account."""

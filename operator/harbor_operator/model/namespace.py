@@ -48,6 +48,7 @@ class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
 class ObservedSecret(msgspec.Struct, frozen=True, gc=False):
     """A Secret with the name of a pull Secret; `owner` is the registry's uid in its label, `digest` is of its content.
 
+    `registry` is the 'namespace/name' of the owner: it stays when the registry is created again with another uid.
     The content itself is never kept. `immutable` also covers a Secret of another type, which cannot be changed either.
     """
 
@@ -56,6 +57,7 @@ class ObservedSecret(msgspec.Struct, frozen=True, gc=False):
     uid: str
     revision: int
     owner: str = ""
+    registry: str = ""
     digest: bytes = b""
     labelled: bool = False
     adopted: bool = False

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef
+from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef
 
 
 class Operation(StrEnum):
@@ -76,14 +76,33 @@ class Provisioning:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRgwUser:
-    """The desired RGW user; `username` is the login that the operator creates for it."""
+    """The desired RGW user; `username` is the login that the operator creates for it.
+
+    The display name marks the user as created for the registry; `earlier_display_name` is the one of earlier versions.
+    """
 
     admin_url: str
-    admin_secret: str
+    admin_secret: AccessKeyRef
     uid: str
     display_name: str
+    earlier_display_name: str
     username: str
     quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerOwner:
+    """The registry that a container is marked as belonging to; earlier versions recorded only its uid.
+
+    `adopted` means that the container, or its content, is older than the mark: it must never be removed.
+    `previous` are the digests of the owners from whom it was adopted, so that none of them adopts it back.
+    """
+
+    uid: str
+    cluster: str = ""
+    registry: str = ""
+    adopted: bool = False
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +111,10 @@ class DesiredSwift:
 
     auth_url: str
     container: str
-    secret: str
+    secret: CredentialsRef
     ca: CaRef | None
     chunk_bytes: int
+    adopts: bool = False
     provision: DesiredRgwUser | None = None
 
 

@@ -16,7 +16,7 @@ UNKNOWN_URL = "https://invalid.invalid"
 """In place of an `externalURL` that does not parse; the name never resolves (RFC 6761)."""
 
 
-def salvage(body: Mapping[str, Any]) -> HarborRegistry:
+def salvage(body: Mapping[str, Any], cluster: str = "") -> HarborRegistry:
     """Returns a registry with an invalid spec for its teardown: the sections that parse, and the status.
 
     The release and the data are retained: the spec is no reliable order to delete them. The pull Secrets are removed
@@ -30,7 +30,7 @@ def salvage(body: Mapping[str, Any]) -> HarborRegistry:
     spec["deletionPolicy"]["pullSecrets"] = wanted if wanted == DeletionPolicy.RETAIN else DeletionPolicy.DELETE
     spec["suspend"] = False
     return HarborRegistry(
-        metadata=Metadata.parse(body["metadata"]), spec=_valid_part(spec), observed=_valid_status(body)
+        metadata=Metadata.parse(body["metadata"], cluster), spec=_valid_part(spec), observed=_valid_status(body)
     )
 
 

@@ -2,7 +2,8 @@
 
 Three rules protect the objects of other clients:
 
-1. A Secret is ours only if its label says so.
+1. A Secret is ours only if its label contains the uid of the registry, or its annotation the name of the registry and
+   its label the uid of a registry that no longer exists: two registries of one name never exist at the same time.
 2. A reference is removed before its Secret and added after it, so that no pod gets a reference to a missing Secret.
 3. A reference to a Secret of another client is neither added nor removed.
 """
@@ -107,7 +108,7 @@ def _plan_secret(
         return None
     if observed.immutable:
         return DeleteSecret(observed.name, observed.uid, recreate=True)
-    adopted = observed.adopted or not _is_known(observed.owner, claims)
+    adopted = observed.adopted or not (_owns(claim, observed, claims) or _is_known(observed.owner, claims))
     return ApplySecret(observed.name, claim.uid, adopted, observed.uid)
 
 
@@ -115,7 +116,7 @@ def _plan_removal(
     state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> DeleteSecret | None:
     observed = state.secrets.get(claim.secret_name)
-    if observed is None or observed.owner != claim.uid or observed.terminating:
+    if observed is None or not _owns(claim, observed, claims) or observed.terminating:
         return None
     if any(other.secret_name == claim.secret_name and _succeeds(other, claim) for other in claims):
         return None
@@ -134,7 +135,7 @@ def _releasing_secret(
     state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> ObservedSecret | None:
     secret = state.secrets.get(claim.secret_name)
-    if secret is None or secret.owner != claim.uid or _is_kept_by(claim.uid, claim.secret_name, claims):
+    if secret is None or not _owns(claim, secret, claims) or _is_kept_by(claim.uid, claim.secret_name, claims):
         return None
     return secret
 
@@ -147,6 +148,14 @@ def _is_up_to_date(observed: ObservedSecret, claim: NamespaceClaim) -> bool:
     return observed.owner == claim.uid and observed.digest == claim.digest and observed.labelled
 
 
+def _owns(claim: NamespaceClaim, observed: ObservedSecret, claims: Sequence[NamespaceClaim]) -> bool:
+    """Whether the Secret was written for the registry of the claim, or for an earlier registry of that name."""
+    if observed.owner == claim.uid:
+        return True
+    has_name = observed.registry == claim.registry != ""
+    return has_name and observed.owner != "" and not _is_known(observed.owner, claims)
+
+
 def _is_known(owner: str, claims: Sequence[NamespaceClaim]) -> bool:
     return any(claim.uid == owner for claim in claims)
 
@@ -154,7 +163,7 @@ def _is_known(owner: str, claims: Sequence[NamespaceClaim]) -> bool:
 def _check_owner(
     state: NamespaceState, observed: ObservedSecret, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> ClaimStatus | None:
-    if observed.owner == claim.uid or _predecessors(observed, claims):
+    if _owns(claim, observed, claims) or _predecessors(observed, claims):
         return None
     namespace = state.observed.name if state.observed else ""
     if any(other.keeps and other.uid == observed.owner for other in claims):
@@ -225,8 +234,8 @@ def _must_drop(
     if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in claims):
         return False
     observed = state.secrets.get(name)
-    if observed is not None and (observed.owner == claim.uid or not _is_known(observed.owner, claims)):
-        return observed.owner == claim.uid
+    if observed is not None and (_owns(claim, observed, claims) or not _is_known(observed.owner, claims)):
+        return _owns(claim, observed, claims)
     # The Secret is gone or belongs to another registry: only our annotation proves that the reference is ours.
     return name in account.attached
 

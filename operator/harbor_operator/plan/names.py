@@ -49,6 +49,11 @@ def label_value(name: str) -> str:
     return name if len(name) <= _MAX_LABEL_VALUE else hashlib.sha256(name.encode()).hexdigest()[:_MAX_LABEL_VALUE]
 
 
+def cluster_digest(registry: HarborRegistry) -> str:
+    """Eight digits for names outside the cluster: they differ for equal registries of two clusters."""
+    return hashlib.sha256(f"{registry.metadata.cluster}/{registry.key}".encode()).hexdigest()[:8]
+
+
 def release(registry: HarborRegistry) -> str:
     """Name of the Helm release."""
     name = registry.spec.release.name if registry.spec.release else ""
@@ -106,7 +111,12 @@ def accepted_login_secret(registry: HarborRegistry) -> str:
 
 
 def robot(registry: HarborRegistry) -> str:
-    """Name of the robot account, without the prefix that Harbor adds."""
+    """Name of the robot account, without the prefix that Harbor adds; equal registries of two clusters differ."""
+    return f"{registry.metadata.namespace}-{registry.metadata.name}-pull-{cluster_digest(registry)}"
+
+
+def earlier_robot(registry: HarborRegistry) -> str:
+    """Name that earlier versions gave to the robot account."""
     return f"{registry.metadata.namespace}-{registry.metadata.name}-pull"
 
 

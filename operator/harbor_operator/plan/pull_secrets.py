@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
 from harbor_operator.model.harbor import DesiredRobot, Login
 from harbor_operator.plan import names
@@ -22,21 +23,26 @@ _LENGTHS = range(8, 129)
 
 
 def plan_robot(registry: HarborRegistry, robot: Robot) -> DesiredRobot:
-    """Returns the desired robot; the uid in its description identifies the registry that owns it."""
+    """Returns the desired robot; its description names the registry that owns it, and the cluster of that.
+
+    It does not contain the uid: a registry that was restored, or deleted and created again, owns its earlier robot.
+    """
     has_every_project = EVERY_PROJECT in robot.projects
     return DesiredRobot(
         name=names.robot(registry),
-        description=f"pull secrets of HarborRegistry {registry.key} ({registry.metadata.uid})",
+        description=f"pull secrets of HarborRegistry {registry.key} in cluster {registry.metadata.cluster}",
         projects=(EVERY_PROJECT,) if has_every_project else tuple(sorted(set(robot.projects))),
+        earlier_name=names.earlier_robot(registry),
+        earlier_description=f"pull secrets of HarborRegistry {registry.key} ({registry.metadata.uid})",
     )
 
 
-def pull_login_secret(registry: HarborRegistry) -> str | None:
-    """Name of the Secret with `username` and `password` of the pull credential; None without `spec.pullSecrets`."""
+def pull_login_ref(registry: HarborRegistry) -> CredentialsRef | None:
+    """Reference to the login of the pull credential; None without `spec.pullSecrets`."""
     if registry.spec.pull_secrets is None:
         return None
     reference = registry.spec.pull_secrets.credential.secret_ref
-    return reference.name if reference else names.robot_secret(registry)
+    return reference or CredentialsRef(name=names.robot_secret(registry))
 
 
 def is_strong(secret: SecretStr) -> bool:

@@ -9,7 +9,9 @@ from pydantic import SecretStr
 
 from harbor_operator.api.backends import Provision
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.rgw_user import DISPLAY_NAME_PREFIX, is_own_user
 from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, DesiredVolume, Provisioning, Quota, RgwUser
+from harbor_operator.plan import names
 
 MIB = 1024 * 1024
 KIB_PER_GIB = 1024 * 1024
@@ -18,11 +20,12 @@ OWN_PREFIX = "harbor-operator/"
 """The operator's objects in the container; the registry's driver uses only `files/` and `segments/`."""
 PROOF_OBJECT = f"{OWN_PREFIX}proof"
 PROBE_PREFIX = f"{OWN_PREFIX}probe/"
-DATA_PREFIXES = ("files/", "segments/", PROBE_PREFIX)
+IMAGE_PREFIXES = ("files/", "segments/")
+"""The objects of the registry's driver."""
+DATA_PREFIXES = (*IMAGE_PREFIXES, PROBE_PREFIX)
 """The only objects that a teardown deletes; other objects in the container belong to another client."""
 
 PROOF_DIGEST = "harbor-operator-digest"
-OWNER_UID = "harbor-operator-registry-uid"
 FULL_ACCESS = "full-control"
 
 
@@ -39,9 +42,10 @@ def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredVolume | Non
     return DesiredSwift(
         auth_url=swift.auth_url,
         container=swift.container,
-        secret=swift.credentials_secret_ref.name,
+        secret=swift.credentials_secret_ref,
         ca=swift.ca_secret_ref,
         chunk_bytes=swift.chunk_size_mib * MIB,
+        adopts=swift.adopt_existing,
         provision=_provision(registry, swift.provision) if swift.provision else None,
     )
 
@@ -50,11 +54,12 @@ def _provision(registry: HarborRegistry, wanted: Provision) -> DesiredRgwUser:
     quota = Quota(enabled=True, kib=wanted.quota_gib * KIB_PER_GIB) if wanted.quota_gib else Quota(enabled=False)
     return DesiredRgwUser(
         admin_url=wanted.admin_url,
-        admin_secret=wanted.admin_secret_ref.name,
+        admin_secret=wanted.admin_secret_ref,
         uid=wanted.uid,
-        display_name=f"harbor-operator {registry.metadata.uid}",
-        # The name of a namespace contains no dot, so each registry has its own subuser of a shared RGW user.
-        username=f"{wanted.uid}:{registry.metadata.namespace}.{registry.metadata.name}",
+        display_name=f"{DISPLAY_NAME_PREFIX}{registry.metadata.cluster} {registry.key}",
+        earlier_display_name=f"{DISPLAY_NAME_PREFIX}{registry.metadata.uid}",
+        # Each registry, also an equal one of another cluster, has its own subuser of a shared RGW user.
+        username=f"{wanted.uid}:{registry.metadata.namespace}.{registry.metadata.name}.{names.cluster_digest(registry)}",
         quota=quota,
     )
 
@@ -63,8 +68,9 @@ def plan_provisioning(desired: DesiredRgwUser, username: str, key: SecretStr, ob
     """Returns the writes that create the login in RGW; only a user of the operator's own loses its quota."""
     user = observed or RgwUser(desired.uid, desired.display_name)
     has_login = user.subusers.get(username) == FULL_ACCESS and user.swift_keys.get(username) == key
-    is_ours = user.display_name == desired.display_name
-    differs = desired.quota != user.quota if desired.quota.enabled else is_ours and user.quota.enabled
+    differs = (
+        desired.quota != user.quota if desired.quota.enabled else is_own_user(desired, user) and user.quota.enabled
+    )
     return Provisioning(
         create_user=observed is None,
         set_login=not has_login,
@@ -74,16 +80,15 @@ def plan_provisioning(desired: DesiredRgwUser, username: str, key: SecretStr, ob
 
 def is_disposable(desired: DesiredRgwUser, user: RgwUser) -> bool:
     """Whether the operator created the RGW user for this registry and the user has no login left."""
-    return user.display_name == desired.display_name and not (user.subusers or user.swift_keys or user.s3_keys)
+    return is_own_user(desired, user) and not (user.subusers or user.swift_keys or user.s3_keys)
 
 
-def proof_metadata(desired: DesiredSwift, username: str, storage_url: str, registry_uid: str) -> dict[str, str]:
-    """Returns the metadata of the proof object after a successful probe; another digest requires a new probe."""
+def proof_digest(desired: DesiredSwift, username: str, storage_url: str) -> str:
+    """Returns a digest of what the result of the probe depends on; another digest requires a new probe."""
     dependencies = {
         "container": desired.container,
         "chunk": desired.chunk_bytes,
         "url": storage_url,
         "user": username,
     }
-    digest = hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()
-    return {PROOF_DIGEST: digest, OWNER_UID: registry_uid}
+    return hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()

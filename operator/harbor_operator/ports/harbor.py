@@ -80,6 +80,10 @@ class Harbor(Protocol):
         """Returns the version without its build number, and whether Harbor is read-only."""
         ...
 
+    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+        """Returns who can create projects: EVERYONE, or 'adminonly'."""
+        ...
+
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         """Returns the first hundred projects."""
         ...

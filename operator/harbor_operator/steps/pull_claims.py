@@ -86,13 +86,13 @@ class PullClaims:
 
 def claim_of(registry: HarborRegistry, section: PullSecrets) -> Claim:
     """Returns the claim that the spec asks for."""
-    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts))
+    return Claim(registry.metadata.uid, section.secret_name, tuple(section.service_accounts), registry.key)
 
 
 def _observed_claim(registry: HarborRegistry) -> set[Claim]:
     observed = registry.observed
     return (
-        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts)}
+        {Claim(registry.metadata.uid, observed.secret_name, observed.service_accounts, registry.key)}
         if observed.secret_name
         else set()
     )

@@ -14,6 +14,8 @@ from harbor_operator.checks.pull_secrets import (
     check_account,
     check_other_login,
     check_robot,
+    is_own_robot,
+    project_creation_warnings,
     push_warnings,
     rejected_account,
     rejected_robot,
@@ -26,12 +28,12 @@ from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import is_strong, plan_robot
 from harbor_operator.plan.reachability import needs_api
-from harbor_operator.ports import Refused
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.accepted_login import AcceptedLogin
-from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.harbor_access import read_access, read_admin, require_admin
 from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.references import read_login
 
@@ -110,15 +112,27 @@ class PullCredential:
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""
         stored = await self._read_stored(registry, section)
+        ref = section.credential.secret_ref or CredentialsRef(name=names.robot_secret(registry))
         # The username is stored next to a robot's password only after a login succeeded.
-        if stored is None or "username" not in stored.values or "password" not in stored.values:
+        if stored is None or not set(ref.keys) <= stored.values.keys():
             return None
-        return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+        return Login(stored.values[ref.username_key].get_secret_value(), stored.values[ref.password_key])
 
     async def read_changed_at(self, registry: HarborRegistry, section: PullSecrets) -> datetime | None:
         """Returns when the stored login was last written, or None if that is unknown."""
         stored = await self._read_stored(registry, section)
         return stored.changed_at if stored else None
+
+    async def read_warnings(self, registry: HarborRegistry) -> tuple[StatusWarning, ...]:
+        """Returns what the login permits beyond pulls; nothing if the administrator's login cannot be used."""
+        login = await read_admin(self._kube, registry)
+        if login is None:
+            return ()
+        try:
+            admin = (await self.read_access(registry)).with_login(login)
+            return project_creation_warnings(await self._harbor.read_project_creation(admin))
+        except (Unavailable, Refused):
+            return ()
 
     async def ensure_robot(self, registry: HarborRegistry, access: HarborEndpoint, robot: Robot) -> Login | Blocked:
         """Returns the login of the robot after setting its rights and secret as desired, or why it is blocked."""
@@ -146,8 +160,8 @@ class PullCredential:
         desired = plan_robot(registry, Robot())
         access = await read_access(self._kube, registry)
         admin = access.with_login(await require_admin(self._kube, registry))
-        robot = await self._harbor.find_robot(admin, desired.name)
-        if robot is not None and check_robot(desired, robot) is None:
+        robot = await self._find_robot(admin, desired)
+        if robot is not None and is_own_robot(desired, robot):
             await self._harbor.remove_robot(admin, robot)
         await self.remove_robot_secret(registry)
 
@@ -174,7 +188,7 @@ class PullCredential:
     async def _ensure_account(
         self, admin: HarborEndpoint, desired: DesiredRobot, secret: SecretStr
     ) -> ObservedRobot | Blocked:
-        robot = await self._harbor.find_robot(admin, desired.name)
+        robot = await self._find_robot(admin, desired)
         if robot is None:
             robot = await self._harbor.create_robot(admin, desired)
             await self._harbor.set_robot_secret(admin, robot, secret)
@@ -183,6 +197,13 @@ class PullCredential:
         elif not desired.is_met_by(robot):
             await self._harbor.update_robot(admin, robot, desired)
         return robot
+
+    async def _find_robot(self, admin: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot | None:
+        """Returns the robot, or the one of an earlier version: Harbor does not rename a robot."""
+        if robot := await self._harbor.find_robot(admin, desired.name):
+            return robot
+        earlier = await self._harbor.find_robot(admin, desired.earlier_name)
+        return earlier if earlier is not None and is_own_robot(desired, earlier) else None
 
     async def _is_accepted(self, admin: HarborEndpoint, robot: ObservedRobot, login: Login) -> bool:
         if await self._probe.try_login(admin.with_login(login)):

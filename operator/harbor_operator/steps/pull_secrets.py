@@ -83,7 +83,9 @@ class PullSecretsStep:
         others = await self._credential.read_other_logins(registry, section)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        return combine(await self._inject(registry, section, login, others, holder), policy)
+        outcome = combine(await self._inject(registry, section, login, others, holder), policy)
+        warnings = await self._credential.read_warnings(registry)
+        return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
     async def reconcile_degraded(self, registry: HarborRegistry) -> Facts:
         """Does what needs no Harbor: injects the accepted login where the spec says now, and removes what it dropped.

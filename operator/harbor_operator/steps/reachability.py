@@ -20,7 +20,7 @@ from harbor_operator.checks.reachability import (
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
 from harbor_operator.model.reachability import Component
-from harbor_operator.plan.pull_secrets import pull_login_secret
+from harbor_operator.plan.pull_secrets import pull_login_ref
 from harbor_operator.plan.reachability import TrialKey, needs_api, pull_project, trial_key, upload_repository
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
@@ -133,11 +133,11 @@ class ReachabilityStep:
         return failure
 
     async def _pull_login(self, registry: HarborRegistry) -> Login | None:
-        name = pull_login_secret(registry)
-        stored = await self._kube.read_secret(registry.metadata.namespace, name) if name else None
-        if stored is None or not {"username", "password"} <= stored.values.keys():
+        ref = pull_login_ref(registry)
+        stored = await self._kube.read_secret(registry.metadata.namespace, ref.name) if ref else None
+        if ref is None or stored is None or not set(ref.keys) <= stored.values.keys():
             return None
-        return Login(stored.values["username"].get_secret_value(), stored.values["password"])
+        return Login(stored.values[ref.username_key].get_secret_value(), stored.values[ref.password_key])
 
 
 def _wait(known: Trial | None, key: TrialKey, failure: Blocked | Pending | None) -> timedelta:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_ca_bundle, check_keys, check_line_ends, describe_secret
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -35,10 +35,10 @@ async def read_credentials(
 
 
 async def read_login(
-    kube: NamespaceResources, registry: HarborRegistry, ref: SecretRef, field: str
+    kube: NamespaceResources, registry: HarborRegistry, ref: CredentialsRef, field: str
 ) -> tuple[str, SecretStr]:
     """Returns username and password."""
-    username, password = await read_credentials(kube, registry, ref, field, ["username", "password"])
+    username, password = await read_credentials(kube, registry, ref, field, ref.keys)
     return username.get_secret_value(), password
 
 

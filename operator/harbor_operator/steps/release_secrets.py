@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
+from harbor_operator.api.base import CaRef, CredentialsRef, PasswordRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.checks.release_data import check_secret_key
 from harbor_operator.model.outcomes import Blocked
@@ -134,7 +134,7 @@ class ReleaseSecretStore:
     async def _read_database_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
         if registry.spec.database is None:
             return None
-        ref = SecretRef(name=names.database_secret(registry))
+        ref = registry.spec.database.credentials_secret_ref or CredentialsRef(name=names.database_secret(registry))
         field = (
             "spec.database.credentialsSecretRef" if registry.spec.database.credentials_secret_ref else "spec.database"
         )

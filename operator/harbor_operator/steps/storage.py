@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
+from harbor_operator.checks.container_owner import check_owner, is_own
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
 from harbor_operator.model.storage import Container, DesiredSwift, DesiredVolume
-from harbor_operator.plan.storage import OWNER_UID, PROOF_OBJECT, plan_storage, proof_metadata
+from harbor_operator.plan.container_owner import owner_metadata, plan_owner, read_owner
+from harbor_operator.plan.storage import IMAGE_PREFIXES, PROOF_DIGEST, PROOF_OBJECT, plan_storage, proof_digest
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
-from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_probe import probe
 from harbor_operator.steps.storage_removal import StorageRemoval
@@ -72,34 +73,32 @@ class StorageStep:
         return Done(message, facts=facts, warnings=(SWIFT_SUNSET,))
 
     async def _ensure_probed(self, registry: HarborRegistry, desired: DesiredSwift, at: Container) -> Blocked | None:
-        """Creates the container once; probes it again when something that the result depends on has changed."""
+        """Creates and marks the container once; probes it again when something that the result depends on changes."""
         if await self._store.read_container(at) is None:
             await self._store.ensure_container(at)
-        wanted = proof_metadata(desired, at.session.account.username, at.session.storage_url, registry.metadata.uid)
         observed = await self._store.read_metadata(at, PROOF_OBJECT)
-        if observed is not None and wanted.items() <= observed.items():
-            return None
-        return await self._find_other_owner(registry, at, observed) or await probe(
-            self._store, at, desired.chunk_bytes, wanted
+        owner = read_owner(observed)
+        holds_images = owner is None and await self._holds_images(at)
+        blocked = check_owner(
+            registry,
+            desired,
+            owner,
+            holds_images=holds_images,
+            registries=await self._kube.read_registries() if owner and not is_own(owner, registry) else (),
         )
-
-    async def _find_other_owner(
-        self, registry: HarborRegistry, at: Container, proof: Mapping[str, str] | None
-    ) -> Blocked | None:
-        """Returns another registry that uses the container: each would delete the other's layers as garbage."""
-        uid = (proof or {}).get(OWNER_UID, registry.metadata.uid)
-        if uid == registry.metadata.uid:
-            return None
-        for other in await self._kube.read_registries():
-            metadata = other["metadata"]
-            if metadata.get("uid") == uid:
-                return Blocked(
-                    Reason.STORAGE_CONTAINER_REFUSED,
-                    f"container '{at.name}' is in use by HarborRegistry '{metadata['namespace']}/{metadata['name']}', "
-                    "and two registries would delete each other's layers: choose another "
-                    "`spec.storage.swift.container`",
-                )
+        if blocked:
+            return blocked
+        digest = proof_digest(desired, at.session.account.username, at.session.storage_url)
+        mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
+        wanted = {PROOF_DIGEST: digest, **mark}
+        if observed is None or observed.get(PROOF_DIGEST) != digest:
+            return await probe(self._store, at, desired.chunk_bytes, wanted)
+        if not wanted.items() <= observed.items():
+            await self._store.write_object(at, PROOF_OBJECT, b"", wanted)
         return None
+
+    async def _holds_images(self, at: Container) -> bool:
+        return any([await self._store.list_objects(at, prefix, 1) for prefix in IMAGE_PREFIXES])
 
 
 def _with_warning(blocked: Blocked, facts: Facts | None = None) -> Blocked:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import SecretRef
+from harbor_operator.api.base import AccessKeyRef, CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_header_values, describe_secret
+from harbor_operator.checks.rgw_user import check_rgw_user
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, RgwEndpoint, SwiftAccount
 from harbor_operator.plan import names
 from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
-from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.references import read_bundle, read_credentials
 
 SPEC = "spec.storage.swift"
-SWIFT_KEYS = ("username", "password")
-ADMIN_KEYS = ("accessKey", "secretKey")
 
 
 class StorageAccounts:
@@ -44,11 +42,11 @@ class StorageAccounts:
     async def read_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount:
         """Returns the account from its Secrets; BlockedError if they cannot be used."""
         field = f"{SPEC}.credentialsSecretRef"
-        username, password = await self._read(registry, desired.secret, field, SWIFT_KEYS)
+        username, password = await self._read(registry, desired.secret, field)
         authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
         ca_secret = desired.ca.name if desired.ca else ""
         return SwiftAccount(
-            desired.auth_url, username.get_secret_value(), password, desired.secret, authorities, ca_secret
+            desired.auth_url, username.get_secret_value(), password, desired.secret.name, authorities, ca_secret
         )
 
     async def read_admin(
@@ -56,38 +54,29 @@ class StorageAccounts:
     ) -> RgwEndpoint:
         """Returns the Admin Ops API with its login; BlockedError if its Secrets cannot be used."""
         field = f"{SPEC}.provision.adminSecretRef"
-        access, secret = await self._read(registry, provision.admin_secret, field, ADMIN_KEYS)
+        access, secret = await self._read(registry, provision.admin_secret, field)
         authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
         ca_secret = desired.ca.name if desired.ca else ""
         return RgwEndpoint(
-            provision.admin_url, access.get_secret_value(), secret, provision.admin_secret, authorities, ca_secret
+            provision.admin_url, access.get_secret_value(), secret, provision.admin_secret.name, authorities, ca_secret
         )
 
     async def _ensure_login(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
         """Creates the Secret with the login if there is none; stored before it is set, so that a crash loses no key."""
-        if await self._kube.read_secret(registry.metadata.namespace, desired.secret) is None:
+        ref = desired.secret
+        if await self._kube.read_secret(registry.metadata.namespace, ref.name) is None:
             await self._kube.ensure_secret(
                 registry.metadata.namespace,
-                desired.secret,
-                lambda: {"username": SecretStr(provision.username), "password": self._make_password()},
+                ref.name,
+                lambda: {ref.username_key: SecretStr(provision.username), ref.password_key: self._make_password()},
                 names.owner_labels(registry),
             )
 
     async def _provision(self, access: RgwEndpoint, desired: DesiredRgwUser, account: SwiftAccount) -> Blocked | None:
         """Compares the RGW user with the spec and writes the difference."""
-        uid, _, subuser = account.username.partition(":")
-        if uid != desired.uid or not subuser:
-            return Blocked(
-                Reason.SECRET_INVALID,
-                f"`username` in Secret '{account.secret}' is '{account.username}' but must be '{desired.uid}:SUBUSER', "
-                f"because `{SPEC}.provision.uid` is '{desired.uid}'",
-            )
         observed = await self._rgw.read_user(access, desired.uid)
-        if observed is not None and observed.suspended:
-            return Blocked(
-                Reason.STORAGE_PROVISIONING_REFUSED,
-                f"RGW user '{desired.uid}' is suspended: run `radosgw-admin user enable --uid={desired.uid}`",
-            )
+        if blocked := check_rgw_user(desired, account, observed):
+            return blocked
         plan = plan_provisioning(desired, account.username, account.password, observed)
         if plan.create_user:
             await self._rgw.ensure_user(access, desired.uid, desired.display_name)
@@ -97,8 +86,8 @@ class StorageAccounts:
             await self._rgw.set_swift_login(access, account.username, account.password)
         return None
 
-    async def _read(self, registry: HarborRegistry, name: str, field: str, keys: Sequence[str]) -> list[SecretStr]:
-        values = await read_credentials(self._kube, registry, SecretRef(name=name), field, keys)
-        where = describe_secret(registry.metadata.namespace, name)
-        raise_if_blocked(check_header_values(where, field, dict(zip(keys, values, strict=True))))
+    async def _read(self, registry: HarborRegistry, ref: CredentialsRef | AccessKeyRef, field: str) -> list[SecretStr]:
+        values = await read_credentials(self._kube, registry, ref, field, ref.keys)
+        where = describe_secret(registry.metadata.namespace, ref.name)
+        raise_if_blocked(check_header_values(where, field, dict(zip(ref.keys, values, strict=True))))
         return values

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.container_owner import is_own
 from harbor_operator.checks.storage import check_storage_url
-from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.model.outcomes import Done, Outcome, Pending
 from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
 from harbor_operator.plan import names
-from harbor_operator.plan.storage import DATA_PREFIXES, OWNER_UID, PROOF_OBJECT, is_disposable
+from harbor_operator.plan.container_owner import read_owner
+from harbor_operator.plan.storage import DATA_PREFIXES, PROOF_OBJECT, is_disposable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
@@ -30,45 +32,46 @@ class StorageRemoval:
 
     async def remove(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
         """Removes one batch; Done when nothing is left, or when the rest does not belong to this registry."""
-        secret = await self._kube.read_secret(registry.metadata.namespace, desired.secret)
+        secret = await self._kube.read_secret(registry.metadata.namespace, desired.secret.name)
         if secret is None:
-            return Done(f"Secret '{desired.secret}' does not exist, so container '{desired.container}' is retained")
+            return Done(
+                f"Secret '{desired.secret.name}' does not exist, so container '{desired.container}' is retained"
+            )
         ours = names.owner_labels(registry).items() <= secret.labels.items()
         if desired.provision is None or not ours:
             return await self._remove_data(registry, desired) or _removed(desired)
         access = await self._accounts.read_admin(registry, desired, desired.provision)
-        if isinstance(access, Blocked):
-            return access
-        if await self._knows_login(access, desired.provision) and (
+        stored = secret.values.get(desired.secret.username_key)
+        username = stored.get_secret_value() if stored else desired.provision.username
+        if await self._knows_login(access, desired.provision, username) and (
             unfinished := await self._remove_data(registry, desired)
         ):
             return unfinished
-        await self._remove_login(access, desired.provision)
-        await self._kube.remove_secret(registry.metadata.namespace, desired.secret, names.owner_labels(registry))
+        await self._remove_login(access, desired.provision, username)
+        await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
         return _removed(desired)
 
-    async def _knows_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> bool:
+    async def _knows_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> bool:
         """Whether the login still exists; an earlier pass removed the data before the login."""
         user = await self._rgw.read_user(access, desired.uid)
-        return user is not None and desired.username in user.subusers
+        return user is not None and username in user.subusers
 
     async def _remove_data(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome | None:
         """Removes a batch of objects, or the empty container; None when it is gone."""
-        account = await self._accounts.read_swift(registry, desired)
-        if isinstance(account, Blocked):
-            return account
-        session = await self._store.login(account)
+        session = await self._store.login(await self._accounts.read_swift(registry, desired))
         if mismatch := check_storage_url(desired.auth_url, session.storage_url):
             return mismatch
         at = Container(session, desired.container)
         count = await self._store.read_container(at)
         if count is None:
             return None
-        metadata = await self._store.read_metadata(at, PROOF_OBJECT)
-        if metadata is None or metadata.get(OWNER_UID) != registry.metadata.uid:
+        owner = read_owner(await self._store.read_metadata(at, PROOF_OBJECT))
+        if owner is None or not is_own(owner, registry):
             return Done(
                 f"container '{at.name}' is retained: it does not carry the mark of this registry ('{PROOF_OBJECT}')"
             )
+        if owner.adopted:
+            return Done(f"container '{at.name}' is retained: it was adopted (`spec.storage.swift.adoptExisting`)")
         for prefix in DATA_PREFIXES:
             if batch := await self._store.list_objects(at, prefix, MAX_BATCH_OBJECTS):
                 await self._store.remove_objects(at, batch)
@@ -84,9 +87,9 @@ class StorageRemoval:
             return None
         return _emptying(at, "it is not empty yet")
 
-    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser) -> None:
+    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> None:
         """Removes the subuser, and the user as well if the operator created it and it owns nothing else."""
-        await self._rgw.remove_swift_login(access, desired.username)
+        await self._rgw.remove_swift_login(access, username)
         user = await self._rgw.read_user(access, desired.uid)
         if user is not None and is_disposable(desired, user):
             await self._rgw.remove_user(access, desired.uid)

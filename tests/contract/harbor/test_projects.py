@@ -92,10 +92,21 @@ async def test_a_project_with_robots_only_can_be_deleted(harbor: HarborClient, f
     assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
 
 
-async def test_a_pull_robot_cannot_create_a_project(harbor: HarborClient, robot: MakeRobot, fresh: str) -> None:
+async def test_a_pull_robot_can_create_a_project_while_everyone_can(
+    harbor: HarborClient, robot: MakeRobot, fresh: str
+) -> None:
+    """Finding H1."""
     login = login_of(await robot(pull_only(fresh)))
-    answer = await harbor.api("POST", "/projects", {"project_name": fresh}, login=login)
-    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+    await harbor.as_admin("PUT", "/configurations", {"project_creation_restriction": "adminonly"})
+    try:
+        refused = await harbor.api("POST", "/projects", {"project_name": fresh}, login=login)
+    finally:
+        await harbor.as_admin("PUT", "/configurations", {"project_creation_restriction": "everyone"})
+    assert (refused.status, refused.code) == (403, "FORBIDDEN")
+    created = await harbor.api("POST", "/projects", {"project_name": fresh}, login=login)
+    assert (created.status, created.body) == (201, b"")
+    assert created.headers["Location"].startswith("/api/v2.0/projects/")
+    assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
 
 
 async def test_read_only_mode_rejects_a_project(harbor: HarborClient, fresh: str) -> None:

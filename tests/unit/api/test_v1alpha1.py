@@ -17,6 +17,14 @@ def pull_secrets(*accounts: str) -> dict[str, Any]:
     return {"credential": {"robot": {}}, "serviceAccounts": list(accounts)}
 
 
+def test_the_key_that_the_chart_reads_is_not_selectable() -> None:
+    """Finding F17: nothing is accepted and ignored."""
+    reference = {"name": "pg", "usernameKey": "user", "passwordKey": "secret"}
+    assert parse(database={"host": "pg", "adminSecretRef": reference}).spec.database
+    with pytest.raises(ValidationError, match="must be 'password'"):
+        parse(database={"host": "pg", "credentialsSecretRef": reference})
+
+
 def test_service_accounts_are_names_or_every_account() -> None:
     section = parse(pullSecrets=pull_secrets("default", "build.er-1", "*")).spec.pull_secrets
     assert section is not None

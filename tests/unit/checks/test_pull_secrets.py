@@ -140,7 +140,8 @@ def test_the_remedy_for_a_foreign_robot_protects_another_cluster() -> None:
     observed = ObservedRobot(7, "robot$intra-cr-pull", "HarborRegistry intra/cr (uid-2)", frozenset())
     blocked = check_robot(desired, observed)
     assert blocked is not None
-    assert "find its owner first" in blocked.message
+    assert "give this HarborRegistry another name" in blocked.message
+    assert "delete" not in blocked.message
     assert "delete it in Harbor" not in blocked.message
 
 

@@ -67,6 +67,37 @@ def test_foreign_secret_is_refused_or_adopted() -> None:
     )
 
 
+AGAIN = replace(ACTIVE, uid="b", registry="intra/cr")
+RETAINED = replace(OURS, registry="intra/cr")
+
+
+def test_the_secret_of_an_earlier_registry_of_that_name_is_taken_over() -> None:
+    """Finding R7: the registry was restored, or deleted with Retain and created again."""
+    plan = plan_namespace(state(RETAINED, ATTACHED), [AGAIN])
+    assert plan.actions == (ApplySecret(NAME, "b", adopted=False, replaces="uid"),)
+    assert plan.statuses[0].reason is None
+    unselected = replace(AGAIN, state=ClaimState.RELEASING)
+    assert has_leftovers(state(RETAINED, PLAIN), unselected, [unselected])
+    assert plan_namespace(state(RETAINED, PLAIN), [unselected]).actions == (DeleteSecret(NAME, "uid"),)
+
+
+@pytest.mark.parametrize(
+    "secret", [OURS, replace(RETAINED, owner=""), replace(RETAINED, registry="intra/other")], ids=repr
+)
+def test_the_secret_of_another_registry_or_without_a_uid_is_not_taken_over(secret: ObservedSecret) -> None:
+    """Finding R7."""
+    plan = plan_namespace(state(secret, PLAIN), [AGAIN])
+    assert plan.actions == ()
+    assert plan.statuses[0].reason is Reason.FOREIGN_SECRET
+
+
+def test_the_secret_of_a_registry_that_exists_is_not_taken_over() -> None:
+    """Finding R7: the annotation of the Secret is not believed while its owner exists."""
+    plan = plan_namespace(state(RETAINED, ATTACHED), [ACTIVE, AGAIN])
+    assert plan.actions == ()
+    assert [status.reason for status in plan.statuses] == [None, Reason.SECRET_NAME_TAKEN]
+
+
 def test_reference_to_a_foreign_secret_stays() -> None:
     assert plan_namespace(state(FOREIGN, ATTACHED), [RELEASING]) == EMPTY_PLAN
 

@@ -13,21 +13,23 @@ from pydantic import SecretStr, ValidationError
 from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
 from harbor_operator.checks.pull_secrets import check_robot
 from harbor_operator.model.harbor import Login, ObservedRobot
-from harbor_operator.plan.pull_secrets import docker_config, image_hosts, is_strong, plan_robot, pull_login_secret
+from harbor_operator.plan.pull_secrets import docker_config, image_hosts, is_strong, plan_robot, pull_login_ref
 from harbor_operator.reasons import Reason
 
 
-def _registry(url: str = "https://cr.example.com", uid: str = "uid-1", **spec: Any) -> HarborRegistry:
+def _registry(
+    url: str = "https://cr.example.com", uid: str = "uid-1", cluster: str = "cluster-1", **spec: Any
+) -> HarborRegistry:
     metadata = {"name": "cr", "namespace": "intra", "uid": uid}
-    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": url, **spec}})
+    return HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": url, **spec}}, cluster)
 
 
 DESIRED = plan_robot(_registry(), Robot(projects=["b", "a", "b"]))
-OBSERVED = ObservedRobot(7, "robot$intra-cr-pull", DESIRED.description, DESIRED.grants)
+OBSERVED = ObservedRobot(7, "robot$intra-cr-pull-a222a995", DESIRED.description, DESIRED.grants)
 
 
 def test_the_robot_can_only_pull() -> None:
-    assert DESIRED.name == "intra-cr-pull"
+    assert DESIRED.name == "intra-cr-pull-a222a995"
     assert DESIRED.projects == ("a", "b")
     assert {grant[1:] for grant in DESIRED.grants} == {("repository", "pull")}
     assert plan_robot(_registry(), Robot(projects=["a", "*"])).projects == ("*",)
@@ -35,12 +37,43 @@ def test_the_robot_can_only_pull() -> None:
 
 def test_a_robot_of_another_registry_is_refused() -> None:
     assert check_robot(DESIRED, OBSERVED) is None
-    foreign = plan_robot(_registry(uid="uid-2"), Robot()).description
-    for description in (foreign, "", "made by hand"):
+    foreign = plan_robot(_registry(cluster="cluster-2"), Robot()).description
+    earlier = plan_robot(_registry(uid="uid-2"), Robot()).earlier_description
+    for description in (foreign, earlier, "", "made by hand"):
         blocked = check_robot(DESIRED, replace(OBSERVED, description=description))
         assert blocked is not None
         assert blocked.reason is Reason.ROBOT_REFUSED
-        assert "robot$intra-cr-pull" in blocked.message
+        assert "delete" not in blocked.message
+        assert "robot$intra-cr-pull-a222a995" in blocked.message
+
+
+def test_equal_registries_of_two_clusters_have_two_robots() -> None:
+    """Finding F1."""
+    other = plan_robot(_registry(cluster="cluster-2"), Robot())
+    assert other.name != DESIRED.name
+    assert "cluster-2" in other.description
+
+
+def test_registries_whose_names_join_to_the_same_text_have_two_robots() -> None:
+    """Finding F1."""
+    spec = {"externalURL": "https://cr.example.com"}
+    metadata = [{"namespace": "a-b", "name": "c", "uid": "u"}, {"namespace": "a", "name": "b-c", "uid": "v"}]
+    first, second = (HarborRegistry.parse({"metadata": each, "spec": spec}, "cluster-1") for each in metadata)
+    assert plan_robot(first, Robot()).name != plan_robot(second, Robot()).name
+
+
+def test_a_registry_that_is_created_again_owns_its_robot() -> None:
+    """Finding R7."""
+    again = plan_robot(_registry(uid="uid-2"), Robot())
+    assert check_robot(again, OBSERVED) is None
+    assert again.is_met_by(replace(OBSERVED, grants=again.grants))
+
+
+def test_a_robot_of_an_earlier_version_belongs_to_the_registry_with_its_uid() -> None:
+    """Finding F1."""
+    earlier = replace(OBSERVED, description="pull secrets of HarborRegistry intra/cr (uid-1)")
+    assert check_robot(DESIRED, earlier) is None
+    assert not DESIRED.is_met_by(earlier)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +123,15 @@ def test_the_same_credential_gives_the_same_bytes(username: str, password: str) 
     assert base64.b64decode(entry["auth"]).decode() == f"{username}:{password}"
 
 
-def test_the_login_secret_is_the_referenced_or_the_generated_one() -> None:
-    assert pull_login_secret(_registry()) is None
-    referenced = _registry(pullSecrets={"credential": {"secretRef": {"name": "pull-account"}}})
-    assert pull_login_secret(referenced) == "pull-account"
-    assert pull_login_secret(_registry(pullSecrets={"credential": {"robot": {}}})) == "hreg-cr-pull-robot"
+def test_the_login_is_the_referenced_or_the_generated_one() -> None:
+    assert pull_login_ref(_registry()) is None
+    given = {"name": "pull-account", "usernameKey": "user"}
+    referenced = pull_login_ref(_registry(pullSecrets={"credential": {"secretRef": given}}))
+    assert referenced is not None
+    assert (referenced.name, referenced.keys) == ("pull-account", ("user", "password"))
+    generated = pull_login_ref(_registry(pullSecrets={"credential": {"robot": {}}}))
+    assert generated is not None
+    assert (generated.name, generated.keys) == ("hreg-cr-pull-robot", ("username", "password"))
 
 
 def test_every_host_of_this_harbor_has_the_same_credential() -> None:

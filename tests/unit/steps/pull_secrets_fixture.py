@@ -22,7 +22,8 @@ from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.stuck_pods import FakeStuckPodEviction
 
-ROBOT = "robot$intra-cr-pull"
+CLUSTER = "cluster-1"
+ROBOT = "robot$intra-cr-pull-a222a995"
 ROBOT_SECRET = "hreg-cr-pull-robot"
 BY_HAND = {"secretRef": {"name": "pull-account"}}
 ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
@@ -43,13 +44,13 @@ def body(section: dict[str, Any] | None = None, *, keep: bool = False, status: A
 
 
 def registry(section: dict[str, Any] | None = None, *, keep: bool = False, status: Any = None) -> HarborRegistry:
-    return HarborRegistry.parse(body(section, keep=keep, status=status))
+    return HarborRegistry.parse(body(section, keep=keep, status=status), CLUSTER)
 
 
 def without_section(status: Any = None) -> HarborRegistry:
     manifest = body(status=status)
     del manifest["spec"]["pullSecrets"]
-    return HarborRegistry.parse(manifest)
+    return HarborRegistry.parse(manifest, CLUSTER)
 
 
 def enabled(status: Any = None, *, keep: bool = False, **section: Any) -> HarborRegistry:
@@ -75,6 +76,7 @@ class PullSecretsFixture:
 
     def __post_init__(self) -> None:
         self.injection.progress = ALL_READY
+        self.harbor.project_creation = "adminonly"
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         self.restart()
 

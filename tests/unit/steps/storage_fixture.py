@@ -8,14 +8,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.steps.storage import StorageStep
 from tests.fakes.kube import FakeKube
-from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.object_store import FakeObjectStore, Stored
 from tests.fakes.rgw_admin import FakeRgwAdmin
 
 NAMESPACE = "intra"
 LOGIN = "harbor:swift"
-OUR_LOGIN = "harbor:intra.cr"
+CLUSTER = "cluster-1"
+OUR_LOGIN = "harbor:intra.cr.a222a995"
 PROVISION = {"adminURL": "http://rgw:80", "adminSecretRef": {"name": "rgw-admin"}, "uid": "harbor", "quotaGiB": 5}
 
 
@@ -44,19 +46,31 @@ class StorageFixture:
     def writes(self) -> list[str]:
         return [*self.kube.writes, *self.store.writes, *self.rgw.writes]
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """The metadata of the proof object."""
+        return dict(self.store.containers["harbor"][PROOF_OBJECT].metadata)
+
+    def mark_as(self, **metadata: str) -> None:
+        """Marks the container as another operator would."""
+        objects = self.store.containers.setdefault("harbor", {})
+        objects[PROOF_OBJECT] = Stored(metadata={f"harbor-operator-{key}": value for key, value in metadata.items()})
+
     def without_login(self) -> StorageFixture:
         del self.kube.secrets[NAMESPACE, "swift"]
         self.logins.clear()
         return self
 
 
-def registry(storage: dict[str, Any] | None = None, *, delete: bool = False, uid: str = "uid-1") -> HarborRegistry:
+def registry(
+    storage: dict[str, Any] | None = None, *, delete: bool = False, uid: str = "uid-1", cluster: str = CLUSTER
+) -> HarborRegistry:
     spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
     if storage is not None:
         spec["storage"] = storage
     if delete:
         spec["deletionPolicy"] = {"storage": "Delete"}
-    return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": uid}, "spec": spec})
+    return HarborRegistry.parse({"metadata": {"name": "cr", "namespace": NAMESPACE, "uid": uid}, "spec": spec}, cluster)
 
 
 def swift(**more: Any) -> dict[str, Any]:

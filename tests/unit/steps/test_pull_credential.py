@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import EVERYONE
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
@@ -13,8 +15,10 @@ from harbor_operator.reasons import Reason
 from tests.unit.steps.pull_secrets_fixture import (
     ALL_READY,
     BY_HAND,
+    CLUSTER,
     ROBOT_SECRET,
     PullSecretsFixture,
+    body,
     facts_of,
     registry,
 )
@@ -28,24 +32,74 @@ def fixture() -> PullSecretsFixture:
 async def test_a_crash_between_storing_and_making_is_harmless(fixture: PullSecretsFixture) -> None:
     fixture.kube.put("intra", ROBOT_SECRET, {"password": "Stored-before-1"}, names.owner_labels(registry()))
     await fixture.step.reconcile(registry())
-    assert fixture.harbor.robots["intra-cr-pull"].secret == "Stored-before-1"
+    assert fixture.harbor.robots["intra-cr-pull-a222a995"].secret == "Stored-before-1"
 
 
 async def test_a_crash_between_making_and_setting_is_corrected(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    fixture.harbor.robots["intra-cr-pull"].secret = "Chosen-by-harbor-1"
+    fixture.harbor.robots["intra-cr-pull-a222a995"].secret = "Chosen-by-harbor-1"
     fixture.harbor.writes.clear()
     assert isinstance(await fixture.step.reconcile(registry()), Done)
-    assert fixture.harbor.writes == ["set secret intra-cr-pull"]
+    assert fixture.harbor.writes == ["set secret intra-cr-pull-a222a995"]
+
+
+async def test_a_harbor_where_every_account_creates_projects_is_a_warning(fixture: PullSecretsFixture) -> None:
+    """Finding H1."""
+    fixture.harbor.project_creation = EVERYONE
+    outcome = await fixture.step.reconcile(registry())
+    assert [warning.code for warning in outcome.warnings] == [Reason.PROJECT_CREATION_OPEN]
+    assert "adminonly" in outcome.warnings[0].message
+    fixture.harbor.project_creation = "adminonly"
+    assert (await fixture.step.reconcile(registry())).warnings == ()
+
+
+async def test_two_clusters_with_the_same_manifest_share_one_harbor(fixture: PullSecretsFixture) -> None:
+    """Finding F1: neither changes the robot of the other."""
+    other = PullSecretsFixture(harbor=fixture.harbor)
+    second = HarborRegistry.parse(body(), "cluster-2")
+    for _ in range(2):
+        assert isinstance(await fixture.step.reconcile(registry()), Done)
+        assert isinstance(await other.step.reconcile(second), Done)
+    assert len(fixture.harbor.robots) == 2
+    assert fixture.login["username"] != other.login["username"]
+    assert len([write for write in fixture.harbor.writes if write.startswith("set secret")]) == 2
+    assert isinstance(await other.step.teardown(second), Done)
+    assert list(fixture.harbor.robots) == [names.robot(registry())]
+
+
+async def test_a_robot_of_an_earlier_version_is_taken_over_under_its_name(fixture: PullSecretsFixture) -> None:
+    """Finding F1: an upgrade of the operator rotates no pull Secret."""
+    await fixture.step.reconcile(registry())
+    robot = fixture.harbor.robots.pop(names.robot(registry()))
+    description = "pull secrets of HarborRegistry intra/cr (uid-1)"
+    robot.observed = replace(robot.observed, login="robot$intra-cr-pull", description=description)
+    fixture.harbor.robots["intra-cr-pull"] = robot
+    fixture.harbor.writes.clear()
+    for _ in range(2):
+        assert isinstance(await fixture.step.reconcile(registry()), Done)
+    assert fixture.harbor.writes == ["update robot intra-cr-pull"]
+    assert "cluster-1" in fixture.harbor.robots["intra-cr-pull"].observed.description
+    assert isinstance(await fixture.step.teardown(registry()), Done)
+    assert fixture.harbor.robots == {}
+
+
+async def test_a_registry_that_is_created_again_uses_its_robot(fixture: PullSecretsFixture) -> None:
+    """Finding R7: with another uid, also without its Secret."""
+    await fixture.step.reconcile(registry())
+    again = body()
+    again["metadata"]["uid"] = "uid-2"
+    del fixture.kube.secrets["intra", ROBOT_SECRET]
+    assert isinstance(await fixture.step.reconcile(HarborRegistry.parse(again, CLUSTER)), Done)
+    assert len(fixture.harbor.robots) == 1
 
 
 async def test_a_changed_robot_is_corrected(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, is_enabled=False, grants=frozenset({("*", "repository", "push")}))
     fixture.harbor.writes.clear()
     assert isinstance(await fixture.step.reconcile(registry()), Done)
-    assert fixture.harbor.writes == ["update robot intra-cr-pull"]
+    assert fixture.harbor.writes == ["update robot intra-cr-pull-a222a995"]
 
 
 async def test_a_new_robot_prefix_reaches_the_namespaces(fixture: PullSecretsFixture) -> None:
@@ -53,13 +107,13 @@ async def test_a_new_robot_prefix_reaches_the_namespaces(fixture: PullSecretsFix
     fixture.harbor.prefix = "bot-"
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Done)
-    assert fixture.login["username"] == "bot-intra-cr-pull"
-    assert fixture.kube.values("intra", ROBOT_SECRET)["username"] == "bot-intra-cr-pull"
+    assert fixture.login["username"] == "bot-intra-cr-pull-a222a995"
+    assert fixture.kube.values("intra", ROBOT_SECRET)["username"] == "bot-intra-cr-pull-a222a995"
 
 
 async def test_a_robot_of_another_owner_is_refused(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, description="theirs")
     fixture.harbor.writes.clear()
     outcome = await fixture.step.reconcile(registry())
@@ -139,7 +193,7 @@ async def test_the_robot_is_removed_when_an_account_has_taken_its_place(fixture:
     fixture.account()
     fixture.injection.progress = replace(ALL_READY, ready=1)
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Pending)
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots
     fixture.injection.progress = ALL_READY
     assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Done)
     assert fixture.harbor.robots == {}
@@ -151,13 +205,13 @@ async def test_a_harbor_that_is_unreachable_does_not_block_the_deletion(fixture:
     fixture.harbor.down = True
     outcome = await fixture.step.teardown(registry())
     assert isinstance(outcome, Done)
-    assert "'intra-cr-pull' may still be in Harbor" in outcome.message
+    assert "'intra-cr-pull-a222a995' may still be in Harbor" in outcome.message
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets
 
 
 async def test_a_robot_of_another_owner_survives_the_teardown(fixture: PullSecretsFixture) -> None:
     await fixture.step.reconcile(registry())
-    robot = fixture.harbor.robots["intra-cr-pull"]
+    robot = fixture.harbor.robots["intra-cr-pull-a222a995"]
     robot.observed = replace(robot.observed, description="theirs")
     assert isinstance(await fixture.step.teardown(registry()), Done)
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots

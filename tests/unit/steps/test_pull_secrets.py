@@ -187,7 +187,7 @@ async def test_teardown_removes_secrets_before_the_robot(fixture: PullSecretsFix
     outcome = await fixture.step.teardown(registry())
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.PULL_SECRETS_CLEANING_UP
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots
     fixture.injection.left[CLAIM] = 0
     assert isinstance(await fixture.step.teardown(registry()), Done)
     assert fixture.harbor.robots == {}
@@ -213,7 +213,7 @@ async def test_the_deletion_policy_retains_everything(fixture: PullSecretsFixtur
     outcome = await fixture.step.teardown(registry(keep=True))
     assert isinstance(outcome, Done)
     assert fixture.injection.withdrawn == []
-    assert "intra-cr-pull" in fixture.harbor.robots
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots
 
 
 async def test_after_a_restart_with_harbor_down_the_known_login_is_injected(fixture: PullSecretsFixture) -> None:

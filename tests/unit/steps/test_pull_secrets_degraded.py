@@ -92,7 +92,7 @@ async def test_the_removal_of_the_section_does_not_wait_for_harbor(fixture: Pull
     assert fixture.injection.withdrawn == [CLAIM]
     assert facts.pull_secrets is not None
     assert facts.pull_secrets.secret_name == "harbor-pull"
-    assert "intra-cr-pull" in fixture.harbor.robots, "the robot waits for Harbor"
+    assert "intra-cr-pull-a222a995" in fixture.harbor.robots, "the robot waits for Harbor"
 
 
 async def test_an_exclusion_does_not_wait_for_harbor(fixture: PullSecretsFixture) -> None:
@@ -131,10 +131,10 @@ async def test_a_changed_credential_is_tried_although_harbor_is_not_healthy(fixt
 async def test_a_deleted_robot_secret_is_replaced_although_harbor_is_not_healthy(fixture: PullSecretsFixture) -> None:
     """Finding R9: the documented rotation had no effect while one component of Harbor was unhealthy."""
     await fixture.step.reconcile(registry())
-    fixture.harbor.robots["intra-cr-pull"].secret = "Leaked-pass-1"
+    fixture.harbor.robots["intra-cr-pull-a222a995"].secret = "Leaked-pass-1"
     del fixture.kube.secrets["intra", ROBOT_SECRET]
     await fixture.step.reconcile_degraded(registry(status=INJECTED))
-    assert fixture.harbor.robots["intra-cr-pull"].secret == "Generated-1"
+    assert fixture.harbor.robots["intra-cr-pull-a222a995"].secret == "Generated-1"
     assert fixture.login["password"] == "Generated-1"
 
 

@@ -41,10 +41,10 @@ class ReachabilityFixture:
 
     def robot(self) -> StoredRobot:
         """A robot whose login is stored, as the PullSecrets step leaves it."""
-        observed = ObservedRobot(9, "robot$intra-cr-pull", "", frozenset({("*", "repository", "pull")}))
+        observed = ObservedRobot(9, "robot$intra-cr-pull-a222a995", "", frozenset({("*", "repository", "pull")}))
         robot = StoredRobot(observed, "Robot-pass-1")
-        self.harbor.robots["intra-cr-pull"] = robot
-        login = {"username": "robot$intra-cr-pull", "password": "Robot-pass-1"}
+        self.harbor.robots["intra-cr-pull-a222a995"] = robot
+        login = {"username": "robot$intra-cr-pull-a222a995", "password": "Robot-pass-1"}
         self.kube.put("intra", "hreg-cr-pull-robot", login)
         return robot
 

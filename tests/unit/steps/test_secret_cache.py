@@ -31,6 +31,7 @@ from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.secret_cache import CachedNamespaceResources, one_pass
 from harbor_operator.steps.storage import StorageStep
 from tests.fakes.admission import FakeAdmission
+from tests.fakes.cluster_identity import FakeClusterIdentity
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.helm import FakeHelm
 from tests.fakes.injection import FakeInjection
@@ -93,7 +94,7 @@ class PipelineFixture:
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": S3_CA})
         self.kube.put(NAMESPACE, "cr-ca", {"ca.crt": CR_CA})
         self.kube.put(NAMESPACE, "harbor-admin", {"password": self.harbor.accounts["admin"][0]})
-        self.reconciler = Reconciler(self._steps(), DiscardedStatuses(), lambda: self.now)
+        self.reconciler = Reconciler(self._steps(), DiscardedStatuses(), lambda: self.now, FakeClusterIdentity())
         self.body: dict[str, Any] = {
             "metadata": {"name": "cr", "namespace": NAMESPACE, "uid": "u-1", "generation": 1, "resourceVersion": "1"},
             "spec": {

@@ -72,7 +72,7 @@ async def test_a_change_is_probed_again(fixture: StorageFixture, change: str) ->
 async def test_an_existing_container_is_never_made_again(fixture: StorageFixture) -> None:
     fixture.store.containers["harbor"] = {"files/layer": Stored(b"x", 1)}
 
-    assert isinstance(await fixture.step.reconcile(registry(swift())), Done)
+    assert isinstance(await fixture.step.reconcile(registry(swift(adoptExisting=True))), Done)
     assert "container harbor" not in fixture.store.writes
     assert fixture.objects() == ["files/layer", PROOF_OBJECT]
 
@@ -178,11 +178,10 @@ async def test_a_missing_ca_is_blocked(fixture: StorageFixture) -> None:
 
 
 async def test_a_container_of_another_registry_is_refused(fixture: StorageFixture) -> None:
-    await fixture.step.reconcile(registry(swift()))
-    fixture.kube.registries = [{"metadata": {"namespace": "other", "name": "one", "uid": "uid-1"}}]
-    fixture.store.writes.clear()
+    fixture.kube.registries = [{"metadata": {"namespace": "other", "name": "one", "uid": "uid-2"}}]
+    fixture.mark_as(**{"registry-uid": "uid-2"})
 
-    outcome = await fixture.step.reconcile(registry(swift(), uid="uid-2"))
+    outcome = await fixture.step.reconcile(registry(swift(adoptExisting=True)))
 
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.STORAGE_CONTAINER_REFUSED
@@ -194,5 +193,4 @@ async def test_a_container_retained_from_an_earlier_registry_is_used(fixture: St
     await fixture.step.reconcile(registry(swift()))
 
     assert isinstance(await fixture.step.reconcile(registry(swift(), uid="uid-2")), Done)
-    marks = fixture.store.containers["harbor"][PROOF_OBJECT].metadata
-    assert "uid-2" in marks.values()
+    assert "uid-2" in fixture.mark.values()

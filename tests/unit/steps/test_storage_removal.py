@@ -63,7 +63,7 @@ async def test_delete_leaves_a_container_without_our_mark(fixture: StorageFixtur
 async def test_delete_leaves_a_container_marked_by_another_registry(fixture: StorageFixture) -> None:
     await fixture.step.reconcile(registry(swift()))
 
-    await torn_down(fixture, registry(swift(), delete=True, uid="uid-2"))
+    await torn_down(fixture, registry(swift(), delete=True, cluster="cluster-2"))
 
     assert fixture.objects() == [PROOF_OBJECT]
 

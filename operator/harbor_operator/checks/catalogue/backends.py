@@ -156,10 +156,11 @@ STORAGE: Mapping[Reason, Problem] = {
         "with Rook in `gateway.rgwCommandFlags`, and restart radosgw.",
     ),
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
-        "The operator cannot create or read the container.",
-        "Another user owns the name (S3 buckets share the names), another HarborRegistry uses the container, or the "
-        "user has no right to create containers.",
-        "Set another `spec.storage.swift.container`, or give the user `max_buckets` > 0 and full access.",
+        "The operator cannot or must not use the container.",
+        "Another user owns the name (S3 buckets share the names), the container belongs to another HarborRegistry or "
+        "already holds the images of a Harbor, or the user has no right to create containers.",
+        "Set another `spec.storage.swift.container`, or give the user `max_buckets` > 0 and full access. To continue "
+        "with the images of a Harbor that no longer runs, set `spec.storage.swift.adoptExisting: true`.",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(
         "The operator wrote a small object and read back something else.",
@@ -185,9 +186,10 @@ STORAGE: Mapping[Reason, Problem] = {
     Reason.STORAGE_PROVISIONING_REFUSED: Problem(
         "The RGW Admin Ops API rejects the request.",
         "The keys in `spec.storage.swift.provision.adminSecretRef` are wrong or lack the capability `users=*`, the "
-        "user is suspended, or a proxy changes the signed Host header.",
+        "user is suspended, a proxy changes the signed Host header, or another client uses the subuser or the user.",
         "Run `radosgw-admin caps add --uid=ADMIN --caps='users=*'`. If a proxy changes the Host header, set "
-        "`spec.storage.swift.provision.adminURL` to the address of the RGW itself.",
+        "`spec.storage.swift.provision.adminURL` to the address of the RGW itself. If another client uses the login, "
+        "choose another one.",
     ),
     Reason.SWIFT_SUNSET: Problem(
         "`status.warnings` names Swift.",

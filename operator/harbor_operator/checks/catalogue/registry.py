@@ -90,9 +90,15 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
     Reason.ROBOT_REFUSED: Problem(
         "The operator cannot create or use the robot.",
         "A robot of that name exists and was not created for this HarborRegistry, or Harbor rejects the request.",
-        "Find out who created the robot that the message names. A HarborRegistry of another cluster can own it: "
-        "deleting the robot stops all pulls of that cluster. Rename this HarborRegistry, or delete the robot only "
-        "when it is unused.",
+        "If Harbor rejects the request, the message contains its own error. Otherwise another client can be using the "
+        "robot: give this HarborRegistry another name. Two clusters with the same `HARBOR_OPERATOR_CLUSTER_ID` share "
+        "their robots: each cluster needs a value of its own.",
+    ),
+    Reason.PROJECT_CREATION_OPEN: Problem(
+        "Anyone who can read a pull Secret can create projects in Harbor.",
+        "Harbor lets every account, also a robot with pull permission only, create projects while its setting "
+        "`project_creation_restriction` is `everyone`, the default.",
+        "Set Project Creation to Admin Only in Harbor under Configuration, System Settings.",
     ),
     Reason.PULL_CREDENTIAL_MAY_PUSH: Problem(
         "`status.warnings` names projects that the pull credential may push to.",
