@@ -63,7 +63,8 @@ class PullCredential:
         account = access.with_login(Login(username, password))
         if not await self._probe.try_login(account):
             return rejected_account(registry, ref.name, username)
-        blocked = check_account(ref.name, username, await self._read_identity(registry, account))
+        identity = await self._read_identity(registry, account)
+        blocked = check_account(ref.name, username, identity) if identity else None
         return blocked or Login(username, password)
 
     async def read_access(self, registry: HarborRegistry) -> HarborEndpoint:
@@ -100,14 +101,15 @@ class PullCredential:
             logins[other.host] = login
         return logins
 
-    async def _read_identity(self, registry: HarborRegistry, account: HarborEndpoint) -> Identity:
+    async def _read_identity(self, registry: HarborRegistry, account: HarborEndpoint) -> Identity | None:
+        """Returns whose login it is; None where Harbor's API is not exposed and a pull does not need it."""
         try:
             return await self._harbor.read_identity(account)
         except Refused as refusal:
             # Another program answers /api/, which a pull does not need. No answer at all is tried again.
             if refusal.reason is not Reason.REGISTRY_NOT_HARBOR or needs_api(registry):
                 raise
-            return Identity.ANONYMOUS
+            return None
 
     async def read_known(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns the stored login without trying it; for a robot only a login that the registry has accepted."""
