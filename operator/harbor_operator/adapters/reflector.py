@@ -30,12 +30,12 @@ from harbor_operator.adapters.kube_api import (
 from harbor_operator.adapters.kube_client import IDLE_TIMEOUT_SECONDS, KubernetesClient
 from harbor_operator.adapters.kube_objects import ObjectT, Page, ResourceDecoder, decode_object
 from harbor_operator.adapters.kube_pages import Pager
+from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.watch import Deleted, Heartbeat, Synced
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
 LOG = logging.getLogger(__name__)
-MAX_BACKOFF_DOUBLINGS = 20
 
 UpsertT = TypeVar("UpsertT")
 Events: TypeAlias = AsyncGenerator[UpsertT | Deleted | Synced | Heartbeat, None]
@@ -112,9 +112,9 @@ class Reflector(Generic[ObjectT, UpsertT]):
 
     async def _back_off(self, retry_after: float | None) -> None:
         options = self._options
-        backoff = options.min_backoff_seconds * 2.0 ** min(self._failures, MAX_BACKOFF_DOUBLINGS)
+        backoff = backoff_seconds(options.min_backoff_seconds, options.max_backoff_seconds, self._failures)
         self._failures += 1
-        backoff = min(options.max_backoff_seconds, backoff) * (0.5 + options.random())
+        backoff *= 0.5 + options.random()
         await options.sleep(max(backoff, retry_after or 0.0))
 
     async def _list(self) -> Events[UpsertT]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harbor_operator.injector.store import NO_SUBJECTS, NamespaceRecord, Repair
+from harbor_operator.model.backoff import backoff_seconds
 
 RETENTION_SECONDS = 600.0
+INITIAL_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 300.0
 FREE_REPAIRS = 2
 REPORT_AFTER_REPAIRS = 4
@@ -61,7 +63,7 @@ class ConflictDetector:
         repair = record.repairs.get(subject) if record.repairs else None
         if repair is None or repair.times <= FREE_REPAIRS:
             return 0.0
-        delay = min(MAX_DELAY_SECONDS, 2.0 ** min(repair.times - FREE_REPAIRS - 1, 20))
+        delay = backoff_seconds(INITIAL_DELAY_SECONDS, MAX_DELAY_SECONDS, repair.times - FREE_REPAIRS - 1)
         return max(0.0, repair.last + delay - self._clock())
 
     def forget(self, record: NamespaceRecord, subject: str) -> None:

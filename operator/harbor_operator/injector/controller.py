@@ -10,12 +10,14 @@ from functools import partial
 
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.injector import Injector
+from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.watch import Source, Synced
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.pull_secrets import PullSecretApi
 
 LOG = logging.getLogger(__name__)
 RESTART_DELAY_SECONDS = 1.0
+MIN_REFUSED_DELAY_SECONDS = 1.0
 MAX_REFUSED_DELAY_SECONDS = 30.0
 REFUSAL_RETENTION_SECONDS = 60.0
 SETTLE_INTERVAL_SECONDS = 1.0
@@ -38,8 +40,8 @@ async def watch_forever(
             # An API server that has just started refuses everything until it has read the roles.
             if refusals > 1:
                 on_refused(refused)
-                LOG.warning("cannot watch %s: %s", name, refused)
-            delay = min(MAX_REFUSED_DELAY_SECONDS, 2.0 ** min(refusals - 1, 10))
+                LOG.warning("cannot watch %s: %s", name, refused, extra={"reason": refused.reason})
+            delay = backoff_seconds(MIN_REFUSED_DELAY_SECONDS, MAX_REFUSED_DELAY_SECONDS, refusals - 1)
         except Unavailable as unavailable:
             LOG.warning("the watch of %s ended: %s", name, unavailable)
             delay = RESTART_DELAY_SECONDS
@@ -128,4 +130,4 @@ class InjectorController:
             await self.injector.reconcile(namespace)
         except Exception:
             # The single handler of unexpected errors: this namespace is retried, and all others go on.
-            LOG.exception("namespace '%s' could not be reconciled", namespace)
+            LOG.exception("namespace '%s' could not be reconciled", namespace, extra={"namespace": namespace})

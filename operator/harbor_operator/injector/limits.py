@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import inf
 
 from harbor_operator.injector.queue import ConcurrencyLimits
+from harbor_operator.model.backoff import backoff_seconds
 
 MAX_QUEUED_WRITES = 16.0
 """Writes that may wait at the server. Measured in a burst of 1,000 namespaces (docs/benchmarks.md): with 6, the server
@@ -211,7 +212,7 @@ class AimdRateLimiter:
         self._throttles += 1
         if self._throttles == 1 or retry_after is not None:
             self._rate = max(MIN_WRITES_PER_SECOND, self._rate / 2)
-        pause = retry_after if retry_after is not None else min(10.0, 0.1 * 2.0 ** min(self._throttles, 10))
+        pause = retry_after if retry_after is not None else backoff_seconds(0.1, 10.0, self._throttles)
         self._next = max(self._next, self._clock() + min(pause, MAX_PAUSE_SECONDS))
 
 
@@ -249,7 +250,7 @@ class Backoff:
         """Returns the failure that happened now, after `previous`, which does not count if it is old."""
         now = self._clock()
         count = previous.count if previous and now < previous.retry_at + RETENTION_SECONDS else 0
-        delay = min(policy.maximum, policy.initial * 2.0 ** min(count, 30)) * (0.5 + self._random())
+        delay = backoff_seconds(policy.initial, policy.maximum, count) * (0.5 + self._random())
         return Failure(count + 1, now, now + delay, policy)
 
     def wait(self, failure: Failure | None) -> float:

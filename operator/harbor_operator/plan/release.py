@@ -25,6 +25,7 @@ from harbor_operator.checks.release import (
     unknown_chart,
 )
 from harbor_operator.checks.release_data import check_object_names, check_volumes
+from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     Action,
@@ -142,7 +143,7 @@ def failures_in_a_row(observed: ObservedRelease, digest: str) -> int:
 
 def retry_delay(failures: int) -> float:
     """Returns the seconds between the last failure and the retry; it doubles up to a maximum."""
-    return min(INITIAL_RETRY_SECONDS * 2.0 ** min(failures - 1, 20), MAX_RETRY_SECONDS) if failures else 0.0
+    return backoff_seconds(INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS, failures - 1) if failures else 0.0
 
 
 def storage_type(values: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harbor_operator.model.backoff import backoff_seconds
+
 FIRST_DELAY_SECONDS = 15.0
 GROWTH_FACTOR = 4.0
 MAX_DELAY_SECONDS = 3600.0
@@ -50,7 +52,7 @@ class OwnerEvictionBackoff:
         wave = self._waves.get(owner)
         if wave is None or observed < wave.order:
             return 0.0
-        delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * GROWTH_FACTOR ** min(wave.times - 1, 10))
+        delay = backoff_seconds(FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, wave.times - 1, GROWTH_FACTOR)
         return max(0.0, wave.started_at + delay - self._clock())
 
     def has_returned(self, owner: str, observed: int) -> bool:

@@ -159,7 +159,7 @@ class StuckPodEvictor(StuckPodEviction):
         if self._candidates.get((pod.namespace, pod.name)) is candidate:
             del self._candidates[pod.namespace, pod.name]
         message = f"Created before service account '{pod.account}' had the pull Secret's reference; the next pod has it"
-        LOG.info("evicted pod '%s/%s': %s", pod.namespace, pod.name, message)
+        LOG.info("evicted pod '%s/%s': %s", pod.namespace, pod.name, message, extra={"namespace": pod.namespace})
         await self._post_event(pod, "Normal", EVICTED_EVENT, message)
 
     async def _try(self, pod: ObservedPod) -> tuple[str, BackoffPolicy | None]:
@@ -172,7 +172,8 @@ class StuckPodEvictor(StuckPodEviction):
             return "unavailable", UNAVAILABLE
         except Refused as refused:
             if self._evict_error is None:
-                LOG.warning("pod '%s/%s' was not evicted: %s", pod.namespace, pod.name, refused)
+                extra = {"namespace": pod.namespace, "reason": refused.reason}
+                LOG.warning("pod '%s/%s' was not evicted: %s", pod.namespace, pod.name, refused, extra=extra)
             self._evict_error = self._evict_error or refused.with_traceback(None)
             self._evict_error_at = self._deps.clock()
             return "refused", REFUSED
@@ -189,7 +190,8 @@ class StuckPodEvictor(StuckPodEviction):
         try:
             await self._api.post_event(pod, kind, reason, message)
         except (Unavailable, Refused) as error:
-            LOG.warning("no event about pod '%s/%s': %s", pod.namespace, pod.name, error)
+            extra = {"namespace": pod.namespace, "reason": error.reason}
+            LOG.warning("no event about pod '%s/%s': %s", pod.namespace, pod.name, error, extra=extra)
 
     def _decide(self, pod: ObservedPod) -> EvictionDecision:
         decisions = {self._decide_for(desired, pod) for desired in self._policies.values()}
