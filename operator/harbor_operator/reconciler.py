@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from harbor_operator import status, teardown
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.checks.deletion import is_abandoned, is_untouched
+from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Outcome, Pending, Unknown
 from harbor_operator.plan.deletion import salvage
 from harbor_operator.ports import Refused, Unavailable
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Outcomes = dict[ConditionType, Outcome]
-MAX_BACKOFF_DOUBLINGS = 6
 SUSPENDED_RECHECK_SECONDS = 300.0
 WAITING_RECHECK_SECONDS = 60.0
 
@@ -139,7 +139,7 @@ class Reconciler:
         unknown = Unknown(error.reason, f"the identity of the cluster is unknown: {error}")
         delay = min(_wait(unknown, SUSPENDED_RECHECK_SECONDS, failures), SUSPENDED_RECHECK_SECONDS)
         if isinstance(error, Unavailable):
-            log.warning("%s: %s", body["metadata"]["name"], unknown.message)
+            log.warning("%s: %s", body["metadata"]["name"], unknown.message, extra={"reason": unknown.reason})
             return ReconcileResult(delay, previous, failed=True)
         outcomes: Outcomes = {step.condition_type: unknown for step in self._steps}
         current = status.render(previous, outcomes, body["metadata"]["generation"], self._clock())
@@ -168,7 +168,9 @@ class Reconciler:
             for event in status.events(previous, current):
                 await self._registries.post_event(metadata, event.type, event.reason, event.message)
         except (Unavailable, Refused) as error:
-            log.warning("the status of %s/%s was not written: %s", metadata.namespace, metadata.name, error)
+            key = f"{metadata.namespace}/{metadata.name}"
+            extra = {"registry": key, "namespace": metadata.namespace, "reason": error.reason}
+            log.warning("the status of %s was not written: %s", key, error, extra=extra)
 
 
 async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
@@ -206,8 +208,7 @@ def _wait(outcome: Outcome, interval: float, failures: int) -> float:
         case Pending():
             return outcome.requeue_after
         case Unknown():
-            growth: int = 2 ** min(max(failures - 1, 0), MAX_BACKOFF_DOUBLINGS)
-            return outcome.requeue_after * growth
+            return backoff_seconds(outcome.requeue_after, interval, failures - 1)
         case _:
             assert_never(outcome)
 

@@ -49,7 +49,8 @@ async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_ab
     for step in reversed(steps):
         outcome = await attempt(step.teardown, registry)
         if not isinstance(outcome, Done) and await can_abandon(registry, outcome):
-            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message)
+            extra = {"registry": registry.key, "reason": outcome.reason}
+            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message, extra=extra)
             abandoned.append(step.condition_type)
             outcome = Done(f"not undone: {outcome.message}")
         outcomes[step.condition_type] = with_way_out(outcome)
@@ -120,13 +121,14 @@ async def report_end(registries: RegistryStatusApi, metadata: Metadata, message:
     key = f"{metadata.namespace}/{metadata.name}"
     posts = [registries.post_event]
     if abandoned:
-        log.warning("HarborRegistry %s: %s", key, message)
+        log.warning("HarborRegistry %s: %s", key, message, extra={"registry": key, "reason": reason})
         posts.append(registries.post_operator_event)
     for post in posts:
         try:
             await post(metadata, kind, reason, message)
         except (Unavailable, Refused) as error:
-            log.info("no event about the deletion of %s: %s", key, error)
+            extra = {"registry": key, "reason": error.reason}
+            log.info("no event about the deletion of %s: %s", key, error, extra=extra)
 
 
 def _describe(outcomes: Mapping[ConditionType, Outcome], *, is_done: bool) -> str:

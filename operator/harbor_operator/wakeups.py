@@ -134,7 +134,13 @@ class Wakeups:
                             subscription.secret_changed(change.name, change.resource_version)
             except Refused as refused:
                 if not reported:
-                    log.info("changed Secrets in '%s' are noticed at the check interval only: %s", namespace, refused)
+                    extra = {"namespace": namespace, "reason": refused.reason}
+                    log.info(
+                        "changes of Secrets in '%s' wake no registry, they are noticed at the check interval only: %s",
+                        namespace,
+                        refused,
+                        extra=extra,
+                    )
                 reported = True
             except Exception:
                 log.exception("the watch of Secrets in '%s' failed; it starts again", namespace)

@@ -22,7 +22,8 @@ async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry:
         return outcome_of(error)
     except Exception as error:
         # A message may quote a value, a traceback does not: the log gets the traceback without the message.
-        log.exception("a step failed on %s", registry.key, exc_info=_without_message(error))
+        extra = {"registry": registry.key, "reason": Reason.INTERNAL_ERROR}
+        log.exception("a step failed on %s", registry.key, exc_info=_without_message(error), extra=extra)
         return Unknown(
             Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback"
         )
