@@ -103,7 +103,7 @@ def test_a_sentinel_with_a_password_is_rejected_because_harbor_cannot_send_one(
     registry.apply(spec_for(sentinel, sentinelMaster=sentinel.master_name))
 
     seen = registry.wait_condition("CacheReady", "False", "SentinelRequiresPassword")
-    assert "take `requirepass` out of the Sentinels' configuration" in seen["message"]
+    assert "remove `requirepass` from the Sentinels' configuration" in seen["message"]
 
 
 def test_a_wrong_password_names_its_secret_and_recovers_after_the_fix(lab: Lab, make_registry: MakeRegistry) -> None:
