@@ -170,7 +170,7 @@ class Reconciler:
         except (Unavailable, Refused) as error:
             key = f"{metadata.namespace}/{metadata.name}"
             extra = {"registry": key, "namespace": metadata.namespace, "reason": error.reason}
-            log.warning("the status of %s was not written: %s", key, error, extra=extra)
+            log.warning("the status of %s, or its event, was not written: %s", key, error, extra=extra)
 
 
 async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:
