@@ -24,7 +24,7 @@ from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
-PUBLIC = {"username", "ca.crt", "tls.crt", "accessKey"}
+PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey"}
 """Keys of Secrets whose values are public."""
 MIN_LENGTH = 8
 WRONG = {
