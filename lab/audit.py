@@ -122,8 +122,10 @@ class AuditLog:
         if not self.path.exists():
             return
         with self.path.open("rb") as log:
-            log.seek(start)
-            offset = start
+            if start:  # an offset can be inside a record that the server was writing: that request came earlier
+                log.seek(start - 1)
+                log.readline()
+            offset = log.tell()
             for line in log:
                 begin, offset = offset, offset + len(line)
                 if begin >= end or not line.endswith(b"\n"):  # the server is still writing the last line

@@ -87,3 +87,12 @@ def test_the_answer_of_a_killed_server_is_not_awaited(path: Path) -> None:
 def test_an_incomplete_record_is_ignored(path: Path) -> None:
     append(path, record("a", "ResponseComplete"), record("b", "ResponseComplete")[:40])
     assert names(AuditLog(path)) == ["a"]
+
+
+def test_a_mark_inside_a_record_is_no_error(path: Path) -> None:
+    log = AuditLog(path)
+    earlier = record("a", "RequestReceived")
+    append(path, earlier[:20])
+    mark = log.mark()
+    append(path, earlier[20:], record("b", "RequestReceived"), record("b", "ResponseComplete"))
+    assert names(log, mark) == ["b"]
