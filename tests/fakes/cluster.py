@@ -88,8 +88,9 @@ class FakeCluster(PullSecretApi):
     async def remove_pull_secret(self, namespace: str, name: str, uid: str) -> ObservedSecret | None:
         self._admit(f"delete {namespace}/{name}")
         observed = self.secrets.get((namespace, name))
-        if observed is not None and observed.uid == uid:
-            self.delete_secret(namespace, name)
+        if observed is None or observed.uid != uid:
+            return None
+        self.delete_secret(namespace, name)
         return self.secrets.get((namespace, name))
 
     @override
