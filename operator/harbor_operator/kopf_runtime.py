@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import kopf
+from typing_extensions import override
 
 from harbor_operator.adapters.kube_connection import ClusterConnection, open_session, renew
 from harbor_operator.api.v1alpha1 import GROUP
@@ -16,6 +19,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 REQUEST_TIMEOUT_SECONDS = 30
 """Kopf's default of five minutes would hide a dead connection."""
 
+_KOPF_SOURCES = str(Path(kopf.__file__).parent)
+
 
 async def run_kopf(
     handlers: Handlers, connection: ClusterConnection, stop: asyncio.Event, handle_signals: Callable[[], None]
@@ -24,7 +29,6 @@ async def run_kopf(
     registry = kopf.OperatorRegistry()
     handlers.register(registry)
     kopf.on.login(registry=registry)(KopfLogin(connection).log_in)
-    others = asyncio.all_tasks()
     # Unused, because peering is off. Without it Kopf asks for the user's name, and the user of a pod has none.
     identity: Any = GROUP
     tasks = await kopf.spawn_tasks(
@@ -38,7 +42,32 @@ async def run_kopf(
     )
     # Kopf would end at once on a signal, and with it the supervision of a running Helm.
     handle_signals()
-    await kopf.run_tasks(tasks, ignored=others)
+    await kopf.run_tasks(tasks, ignored=ForeignTasks())
+
+
+class ForeignTasks(Collection["asyncio.Task[Any]"]):
+    """The tasks that run no coroutine of Kopf, at the time of the question.
+
+    Kopf takes every task that was created after its start for one of its own: at its end it waits five seconds for
+    them, then cancels them (`kopf.run_tasks`). The injector starts its watches later than Kopf and ends later.
+    """
+
+    @override
+    def __contains__(self, task: object) -> bool:
+        return isinstance(task, asyncio.Task) and not _is_of_kopf(task)
+
+    @override
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    @override
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
+    coroutine = task.get_coro()
+    return inspect.iscoroutine(coroutine) and coroutine.cr_code.co_filename.startswith(_KOPF_SOURCES)
 
 
 class KopfLogin:
