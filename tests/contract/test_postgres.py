@@ -285,7 +285,7 @@ async def test_another_authority_is_not_trusted(real: DatabaseFixture, tmp_path:
 
 @pytest.mark.lab
 async def test_a_session_leaves_nothing_in_the_connection_of_a_pooler(real: DatabaseFixture) -> None:
-    """PgBouncer in transaction mode hands a server connection to the next client as it is."""
+    """Finding R18: PgBouncer in transaction mode hands a server connection to the next client as it is."""
     left = (
         "SELECT (SELECT count(*) FROM pg_settings WHERE name ~ 'timeout$' AND setting <> reset_val) + "
         "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), current_user::text"

@@ -136,6 +136,7 @@ def test_an_invalid_object_is_rejected_with_the_reason(make_registry: MakeRegist
 
 
 def test_an_object_with_ipv6_literals_is_accepted(make_registry: MakeRegistry) -> None:
+    """Finding R19."""
     registry = make_registry("rules-ipv6")
     changes: Spec = {
         "externalURL": "https://[fd00::1]:8443",

@@ -157,6 +157,7 @@ async def test_a_pod_starts_leads_and_stops_without_any_other_client_library(
 
 
 async def test_the_lease_is_renewed_while_every_other_connection_is_in_use(stack: AsyncExitStack) -> None:
+    """Finding R5."""
     server = ApiServer()
     await server.start(stack)
     connection = ClusterConnection(f"http://127.0.0.1:{server.port}")

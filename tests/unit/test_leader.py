@@ -133,6 +133,7 @@ async def test_probes_fail_only_while_leading() -> None:
 
 
 def test_no_two_processes_have_the_same_identity() -> None:
+    """Finding R16."""
     identities = {unique_identity() for _ in range(10)}
     assert len(identities) == 10
     assert all(identity.startswith(f"{socket.gethostname()}_") for identity in identities)

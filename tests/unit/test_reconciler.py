@@ -103,6 +103,7 @@ def remove(status: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [edit, remove, dict.clear])
 async def test_a_status_that_another_client_changed_is_written_again(change: Callable[[dict[str, Any]], None]) -> None:
+    """Finding R16."""
     written = RecordedStatuses()
     reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)
     await reconciler.reconcile(BODY)

@@ -57,6 +57,7 @@ async def test_an_invalid_schedule_is_rejected(harbor: HarborClient, body: dict[
 
 
 async def test_an_empty_request_is_an_internal_error(harbor: HarborClient) -> None:
+    """Finding H3."""
     answer = await harbor.as_admin("POST", PATH, {})
     assert (answer.status, answer.code) == (500, "UNKNOWN")
 

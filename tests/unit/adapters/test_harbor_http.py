@@ -55,6 +55,7 @@ def _endpoint(url: str) -> HarborEndpoint:
 @pytest.mark.parametrize("status", [200, 403, 500])
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_foreign_body_is_never_an_internal_error(call: str, status: int) -> None:
+    """Finding H3."""
     for body in ("", "null", "[]", "{}", '"x"', "7", '[{"a": 1}]', "<html>", "[" * 100_000):
         async with answering(status, body) as server:
             with suppress(Refused, Unavailable):
@@ -63,6 +64,7 @@ async def test_a_foreign_body_is_never_an_internal_error(call: str, status: int)
 
 
 async def test_an_empty_server_error_is_an_unhealthy_harbor() -> None:
+    """Finding H3."""
     async with answering(500, "") as server:
         with pytest.raises(Unavailable, match="HTTP 500") as error:
             await HttpHarbor().create_robot(_endpoint(server.url), DESIRED)
@@ -111,6 +113,7 @@ def test_an_error_without_a_message_is_its_status(content: str) -> None:
 
 @pytest.mark.parametrize("repeated", [True, False])
 async def test_read_only_is_recognised_by_its_text(repeated: bool) -> None:
+    """Finding H2."""
     text = "The system is in read only mode. Any modification is prohibited."
     body = json.dumps({"errors": [{"code": "DENIED", "message": f"{text}: {text}" if repeated else text}]})
     async with answering(403, body) as server:

@@ -34,6 +34,7 @@ def test_a_string_stays_a_string(word: str) -> None:
     )
 )
 def test_every_yaml_parser_reads_what_json_says(value: Any) -> None:
+    """Finding R3."""
     text = values_text(value)
     assert json.loads(text) == value
     assert yaml.safe_load(text) == value

@@ -58,6 +58,7 @@ def elector(client: KubernetesClient, identity: str, duration_seconds: float = 0
 
 
 async def test_a_leader_that_once_waited_survives_a_failed_renewal() -> None:
+    """Finding R1."""
     server = LeaseServer()
     async with server.client() as client, asyncio.timeout(20):
         first, second = elector(client, "a"), elector(client, "b")

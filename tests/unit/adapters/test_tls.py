@@ -173,7 +173,7 @@ def test_without_a_bundle_the_file_is_that_of_the_system() -> None:
 
 
 async def test_every_client_reads_a_bundle_with_a_comment_in_another_script(chain: Chain) -> None:
-    """The server closes after the handshake, so anything but a finding about the certificate is a success."""
+    """Finding F6: the server closes after the handshake, so only an error about the certificate is a failure."""
     bundle = f"# Köln\n{chain.root}"
     async with _serving(chain) as port:
         url = f"https://localhost:{port}"

@@ -30,6 +30,7 @@ HOSTS = st.one_of(st.from_regex(r"[a-z0-9.-]{1,20}", fullmatch=True), st.ip_addr
     ],
 )
 def test_an_external_url_has_one_normal_form(url: str, normal: str) -> None:
+    """Finding F5."""
     assert EXTERNAL_URL.validate_python(url) == normal
     assert EXTERNAL_URL.validate_python(normal) == normal
 

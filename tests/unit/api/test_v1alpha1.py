@@ -39,6 +39,7 @@ def test_what_is_no_name_of_a_service_account_is_refused(account: str) -> None:
 
 
 def test_ipv6_literals_are_accepted_where_a_host_is() -> None:
+    """Finding R19."""
     spec = parse(
         externalURL="https://[fd00::1]:8443",
         database={"host": "[fd00::2]", "adminSecretRef": {"name": "pg-admin"}},
@@ -62,6 +63,7 @@ def test_ipv6_literals_are_accepted_where_a_host_is() -> None:
     ],
 )
 def test_a_chart_source_is_checked(release: dict[str, Any], field: str) -> None:
+    """Finding S8."""
     with pytest.raises(ValidationError) as refused:
         parse(release={"version": "1.19.1", **release})
     assert refused.value.errors()[0]["loc"] == ("release", field)

@@ -107,6 +107,7 @@ async def test_all_accounts(fixture: InjectorFixture) -> None:
 
 
 async def test_resync_plans_a_few_namespaces_at_a_time(fixture: InjectorFixture) -> None:
+    """Finding R6."""
     fixture.injector.declare(desired())
     for index in range(10):
         fixture.add_namespace(f"old-{index}")

@@ -58,7 +58,7 @@ def test_only_requests_after_the_mark_count(path: Path) -> None:
 
 
 def test_a_request_that_is_logged_after_the_mark_but_was_received_before_does_not_count(path: Path) -> None:
-    """The server answers a client before it writes the record of the answer."""
+    """Finding R22: the server answers a client before it writes the record of the answer."""
     log, received = AuditLog(path), datetime.now(UTC)
     append(path, record("a", "RequestReceived", received=received))
     mark = log.mark()
