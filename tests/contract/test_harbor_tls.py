@@ -6,8 +6,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,8 @@ async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborE
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, end - timedelta(days=90), end)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    addresses = [x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "fd00::1")]
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses, x509.RFC822Name("a@example.com")])
     pem = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     text = pem.public_bytes(serialization.Encoding.PEM)
     plain = serialization.NoEncryption()
@@ -160,6 +162,19 @@ async def test_a_server_certificate_can_be_its_own_ca(tmp_path: Path) -> None:
         observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
     assert observed.fault is None
+
+
+async def test_an_accepted_certificate_is_reported_as_a_refused_one_is(tmp_path: Path) -> None:
+    """The first is decoded by the `ssl` module, the second by `cryptography`."""
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
+    async with _served_until(end, tmp_path) as endpoint:
+        accepted = await PROBE.read_certificate(endpoint)
+        refused = await PROBE.read_certificate(replace(endpoint, ca=""))
+    assert accepted is not None
+    assert refused is not None
+    assert (accepted.fault, refused.fault) == (None, TlsFault.UNTRUSTED)
+    assert accepted.names == refused.names == ("localhost", "127.0.0.1", "fd00::1")
+    assert accepted.not_after == refused.not_after == end
 
 
 async def test_a_ca_that_is_no_certificate_is_refused() -> None:

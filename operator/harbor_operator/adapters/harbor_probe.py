@@ -7,12 +7,12 @@ import base64
 import json
 import ssl
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from cryptography import x509
 from typing_extensions import override
 
 from harbor_operator.adapters.harbor_http import (
@@ -43,6 +43,7 @@ _CHANGING = {"push", "delete", "*"}
 _ABSENT_REPOSITORY = "harbor-operator-check"
 _ABSENT_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _REDIRECTS = range(300, 400)
+_HOST_NAMES = {"DNS", "IP Address"}
 # OpenSSL's X509_V_ERR_*: not yet valid, expired; host name, address.
 _NOT_VALID_NOW = {9, 10}
 _OTHER_NAME = {62, 64}
@@ -56,11 +57,11 @@ class HttpRegistryProbe(RegistryProbe):
         if urlsplit(endpoint.url).scheme != "https":
             return None
         try:
-            return _certificate(await _handshake(endpoint.url, ssl_context(endpoint.ca)))
+            return _accepted_certificate(await _handshake(endpoint.url, ssl_context(endpoint.ca)))
         except ssl.SSLCertVerificationError as error:
             # A second handshake without verification shows the refused certificate.
-            served = _certificate(await _handshake(endpoint.url, _unverified_context()))
-            return Certificate(served.names, served.not_after, _fault(error.verify_code), error.verify_message)
+            served = await _handshake(endpoint.url, _unverified_context())
+            return _refused_certificate(served, _fault(error.verify_code), error.verify_message)
 
     @override
     async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
@@ -189,8 +190,8 @@ def _components(report: Any) -> tuple[Component, ...] | None:
     )
 
 
-async def _handshake(url: str, context: ssl.SSLContext) -> bytes:
-    """Returns the certificate of the server, in DER."""
+async def _handshake(url: str, context: ssl.SSLContext) -> ssl.SSLObject:
+    """Returns the TLS state after the handshake; the connection is closed."""
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -200,9 +201,8 @@ async def _handshake(url: str, context: ssl.SSLContext) -> bytes:
     except (OSError, TimeoutError) as error:
         raise unreachable(url, error) from error
     channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    served = channel.getpeercert(binary_form=True)
     writer.transport.abort()  # no data was sent; a graceful TLS close would cost a round trip
-    return served or b""
+    return channel
 
 
 def _unverified_context() -> ssl.SSLContext:
@@ -212,14 +212,27 @@ def _unverified_context() -> ssl.SSLContext:
     return context
 
 
-def _certificate(served: bytes) -> Certificate:
-    certificate = x509.load_der_x509_certificate(served)
+def _accepted_certificate(channel: ssl.SSLObject) -> Certificate:
+    """Returns the certificate as the `ssl` module decoded it, which it does only for a verified one."""
+    fields: dict[str, Any] = dict(channel.getpeercert() or {})
+    names = tuple(
+        str(ip_address(value)) if kind == "IP Address" else str(value)
+        for kind, value in fields.get("subjectAltName", ())
+        if kind in _HOST_NAMES
+    )
+    return Certificate(names, datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), UTC))
+
+
+def _refused_certificate(channel: ssl.SSLObject, fault: TlsFault, detail: str) -> Certificate:
+    from cryptography import x509  # noqa: PLC0415 - 8 MiB, needed only after an error
+
+    certificate = x509.load_der_x509_certificate(channel.getpeercert(binary_form=True) or b"")
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        known = tuple(str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress))
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = tuple(str(name.value) for name in found if isinstance(name, x509.DNSName | x509.IPAddress))
     except x509.ExtensionNotFound:
-        known = ()
-    return Certificate(known, certificate.not_valid_after_utc.astimezone(UTC))
+        names = ()
+    return Certificate(names, certificate.not_valid_after_utc.astimezone(UTC), fault, detail)
 
 
 def _fault(code: int) -> TlsFault:

@@ -1,4 +1,7 @@
-"""The generator of secrets: passwords, the token key pair and the registry's htpasswd line."""
+"""The generator of secrets: passwords, the token key pair and the registry's htpasswd line.
+
+`cryptography` and `bcrypt` are imported at the first use: they take 8 MiB, and a registry without a release needs none.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,12 @@ import secrets
 import string
 from datetime import UTC, datetime, timedelta
 
-import bcrypt
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from harbor_operator.model.release import KeyPair, SecretGenerator
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
+
+# ruff: noqa: PLC0415 - see the docstring of the module
 
 # Letters and digits only: core writes the database password unquoted into a DSN, and jobservice into a URL.
 _ALPHABET = string.ascii_letters + string.digits
@@ -31,6 +31,11 @@ def make_password(length: int = PASSWORD_LENGTH) -> SecretStr:
 
 def make_key_pair() -> KeyPair:
     """Returns an RSA key and its certificate, valid for 20 years; Harbor signs registry tokens with it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "harbor-token-issuer")])
     now = datetime.now(UTC)
@@ -55,6 +60,8 @@ def make_key_pair() -> KeyPair:
 
 def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
     """Returns the bcrypt line that docker's registry accepts for the user."""
+    import bcrypt
+
     hashed = bcrypt.hashpw(password.get_secret_value().encode(), bcrypt.gensalt(rounds=10)).decode()
     return SecretStr(f"{user}:{hashed}")
 
