@@ -14,6 +14,7 @@ from typing import Any
 
 import kopf
 
+from harbor_operator.api.reconcile_request import reconcile_request
 from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.metrics import Metrics
 from harbor_operator.ports import Refused, Unavailable
@@ -33,6 +34,7 @@ class RegistryRuntime:
         self.wakeup = asyncio.Event()
         self.lock = asyncio.Lock()
         self.generation = 0
+        self.request = ""
         self.is_deleted = False
         self.is_gone = False
         self._teardown_message = ""
@@ -67,7 +69,7 @@ class Handlers:
         kopf.on.delete(*kind, registry=registry, id="teardown")(self.teardown)
 
     async def notify(self, type: str | None, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:  # noqa: A002
-        """Wakes the daemon when the spec changed; status writes do not change the generation.
+        """Wakes the daemon when the spec changed or a pass was requested; status writes change neither.
 
         A registry that no longer exists ends, also when another client has removed its finalizer before the teardown.
         """
@@ -79,9 +81,9 @@ class Handlers:
         if body["metadata"].get("deletionTimestamp") and not memo.is_deleted:
             memo.is_deleted = True
             self._wakeups.registry_deleted()
-        generation = body["metadata"].get("generation", 0)
-        if generation != memo.generation:
-            memo.generation = generation
+        generation, request = body["metadata"].get("generation", 0), reconcile_request(body["metadata"])
+        if (generation, request) != (memo.generation, memo.request):
+            memo.generation, memo.request = generation, request
             memo.wakeup.set()
 
     async def run_reconciler(

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from pydantic import ValidationError
 
 from harbor_operator import status, teardown
+from harbor_operator.api.reconcile_request import reconcile_request
 from harbor_operator.api.v1alpha1 import HarborRegistry, Metadata
 from harbor_operator.checks.deletion import is_abandoned, is_untouched
 from harbor_operator.model.backoff import backoff_seconds
@@ -70,8 +71,12 @@ class Reconciler:
         self._written: dict[str, _WrittenStatus] = {}
 
     async def reconcile(self, body: Body, failures: int = 0) -> ReconcileResult:
-        """Runs one pass and writes the status; `failures` counts the failed passes in a row before this one."""
-        generation = body["metadata"]["generation"]
+        """Runs one pass and writes the status; `failures` counts the failed passes in a row before this one.
+
+        The status also says which request the pass has handled. Only a pass that checks the registry handles one: a
+        suspended registry keeps its request until it is resumed.
+        """
+        generation, request = body["metadata"]["generation"], reconcile_request(body["metadata"])
         previous = self._previous(body)
         try:
             registry = HarborRegistry.parse(body, await self._cluster.read_cluster_id())
@@ -79,7 +84,7 @@ class Reconciler:
             return await self._wait_for_identity(body, previous, error, failures)
         except ValidationError as error:
             current = status.render_invalid(previous, _explain(error), generation, self._clock())
-            current = _mark_untouched(previous, current, None)
+            current = status.with_handled_request(_mark_untouched(previous, current, None), request)
             await self._write(body, previous, current)
             return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
         if registry.spec.suspend:
@@ -91,7 +96,7 @@ class Reconciler:
         with one_pass() as cache:
             outcomes = await reconcile_steps(self._steps, registry)
         current = status.render(previous, outcomes, generation, self._clock())
-        current = _mark_untouched(previous, current, cache)
+        current = status.with_handled_request(_mark_untouched(previous, current, cache), request)
         await self._write(body, previous, current)
         delay = requeue_after(outcomes, registry.spec.check_interval_seconds, failures)
         return ReconcileResult(delay, current, failed(outcomes), cache.versions())

@@ -30,6 +30,7 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 ABNORMAL = (RECONCILING, STALLED)
+LAST_HANDLED = "lastHandledReconcileAt"
 _FOLLOWS_ANOTHER = frozenset({Reason.WAITING_FOR_DEPENDENCY, Reason.INVALID_SPEC, Reason.NOT_YET_SEEN})
 """Reasons of a condition that was not observed: the cause is in another condition, or in Ready."""
 
@@ -67,7 +68,7 @@ def render(previous: Status, outcomes: Mapping[ConditionType, Outcome], generati
         for warning in outcome.warnings
     ]
     status.update(_facts(previous, outcomes))
-    return status
+    return with_handled_request(status, previous.get(LAST_HANDLED, ""))
 
 
 def render_invalid(previous: Status, message: str, generation: int, now: datetime) -> Status:
@@ -91,6 +92,11 @@ def render_suspended(previous: Status, generation: int, now: datetime) -> Status
     message = "`spec.suspend` is true: nothing is checked or changed"
     updates = [*kept, ConditionUpdate(READY, "Unknown", Reason.SUSPENDED, message)]
     return {**previous, "observedGeneration": generation, "conditions": _dated(previous, updates, generation, now)}
+
+
+def with_handled_request(status: Status, request: str) -> Status:
+    """Returns the status of a pass that has handled this request; an empty one changes nothing."""
+    return {**status, LAST_HANDLED: request} if request else status
 
 
 def is_same(previous: Status, current: Status) -> bool:

@@ -126,6 +126,24 @@ async def test_the_end_of_a_helm_run_wakes_the_registries_of_its_namespace() -> 
     await daemon
 
 
+@pytest.mark.parametrize("key", ["harbor-operator.io/reconcile-requested-at", "reconcile.fluxcd.io/requestedAt"])
+async def test_a_request_wakes_the_registry_once(key: str) -> None:
+    """Issue 13: nothing but a change of the spec started a pass before its time."""
+    fixture = HandlersFixture()
+
+    async def notified(**metadata: Any) -> bool:
+        fixture.runtime.wakeup.clear()
+        body: Any = {"metadata": {**BODY["metadata"], **metadata}}
+        await fixture.handlers.notify("MODIFIED", kopf.Body(body), fixture.runtime)
+        return fixture.runtime.wakeup.is_set()
+
+    await notified()
+    assert await notified(annotations={key: "2026-11-27T20:00:00Z"})
+    assert not await notified(annotations={key: "2026-11-27T20:00:00Z"}, resourceVersion="2")
+    assert not await notified(annotations={key: "2026-11-27T20:00:00Z", "example.com/other": "x"})
+    assert await notified(annotations={key: "2026-11-27T20:00:01Z"})
+
+
 def delays(runtime: RegistryRuntime, *messages: str) -> list[float]:
     return [runtime.teardown_delay(message) for message in messages]
 

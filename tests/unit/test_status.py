@@ -20,7 +20,7 @@ from harbor_operator.model.outcomes import (
     Unknown,
 )
 from harbor_operator.reasons import Reason
-from harbor_operator.status import events, render, render_invalid, render_suspended
+from harbor_operator.status import events, render, render_invalid, render_suspended, with_handled_request
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 1, 1, 13, 0, tzinfo=UTC)
@@ -187,3 +187,13 @@ def test_suspension_keeps_what_was_seen() -> None:
     assert condition(status, "DatabaseReady")["status"] == "True"
     assert condition(status, "Ready")["reason"] == "Suspended"
     assert types(status) == {*ConditionType, "Ready"}
+
+
+def test_a_handled_request_stays_until_the_next_one() -> None:
+    """Issue 13: a client waits for the value of its annotation."""
+    first = with_handled_request(render({}, HAPPY, 1, NOON), "2026-11-27T20:00:00Z")
+    HarborRegistryStatus.model_validate(first)
+    for later in (render(first, HAPPY, 1, LATER), render_suspended(first, 2, LATER), with_handled_request(first, "")):
+        assert later["lastHandledReconcileAt"] == "2026-11-27T20:00:00Z"
+    assert with_handled_request(first, "2026-11-27T20:00:01Z")["lastHandledReconcileAt"] == "2026-11-27T20:00:01Z"
+    assert "lastHandledReconcileAt" not in with_handled_request(render({}, HAPPY, 1, NOON), "")

@@ -67,6 +67,11 @@ class HarborRegistryStatus(Model):
     observed_generation: int = Field(
         default=-1, description="Generation of the spec at the last reconciliation; -1 = none yet."
     )
+    last_handled_reconcile_at: str | None = Field(
+        default=None,
+        description="Value of the annotation `harbor-operator.io/reconcile-requested-at`, or of Flux's "
+        "`reconcile.fluxcd.io/requestedAt`, that the last reconciliation has handled.",
+    )
     conditions: list[Condition] = Field(
         default_factory=list,
         description="Observations; Ready summarizes the others.",
