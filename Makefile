@@ -15,7 +15,7 @@ PIP_AUDIT := pip-audit@2.10.1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
-	actionlint audit changelog helpers interpreters language pre-commit release-notes
+	actionlint argocd audit changelog helpers interpreters language pre-commit release-notes
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ crd: setup ## Generate crds/ from the models
 
 docs: setup ## Generate the reference pages from the code
 	$(BIN)/python tools/generate_docs.py
+
+argocd: setup ## Generate the patch of Argo CD's ConfigMap from the Lua files
+	$(BIN)/python tools/argocd.py
 
 bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; CHURN=1: memory; BENCH_PEERS=dir)
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)

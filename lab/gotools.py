@@ -78,10 +78,11 @@ class Program:
 
     @property
     def home(self) -> Path:
-        """The directory of the built program in the cache; it depends on pins, flags and platform."""
+        """The directory of the built program in the cache; it depends on pins, own sources, flags and platform."""
         parts = (
             self._text("go.mod"),
             self._text("go.sum"),
+            *(source.read_text() for source in sorted(self.pins.glob("*.go"))),
             self.ldflags,
             repr(GO_ENV),
             sys.platform,
@@ -108,6 +109,9 @@ PROGRAMS = {
     "kube-scheduler": _kubernetes("kube-scheduler"),
     "kwok": Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
+    "registry-health": Program(
+        "registry-health", "github.com/fluxcd/cli-utils", "harbor-operator.io/lab/registry-health"
+    ),
 }
 """In build order: the programs of the API server are first."""
 

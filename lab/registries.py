@@ -110,6 +110,11 @@ class Registry:
         ready = {item["type"]: item["status"] for item in status.get("conditions", [])}.get("Ready")
         return bool(status.get("observedGeneration") == found["metadata"]["generation"] and ready == "True")
 
+    def is_observed(self) -> bool:
+        """Whether the status is about the current generation."""
+        found = self.read()
+        return bool(found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"])
+
     def wait_ready(self, deadline: float = CONDITION_SECONDS) -> None:
         """Waits until the registry is ready. Raises LabError with its conditions."""
         try:

@@ -32,7 +32,7 @@ class RequestFixture:
         stored = self.statuses.body() if self.statuses.statuses else BODY
         return {**stored, "spec": spec, "metadata": {**stored["metadata"], "annotations": annotations}}
 
-    async def run(self, spec: dict[str, Any] = SPEC, **annotations: str) -> str | None:
+    async def run(self, spec: dict[str, Any] = SPEC, /, **annotations: str) -> str | None:
         """Runs a pass and returns the request that the stored status names."""
         await self.reconciler.reconcile(self.body(spec, **annotations))
         handled: str | None = self.statuses.body()["status"].get("lastHandledReconcileAt")

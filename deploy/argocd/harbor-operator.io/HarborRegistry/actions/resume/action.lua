@@ -1,0 +1,3 @@
+-- Ends the pause of this HarborRegistry.
+obj.spec.suspend = false
+return obj
