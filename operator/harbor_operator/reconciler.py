@@ -148,6 +148,7 @@ class Reconciler:
             return ReconcileResult(delay, previous, failed=True)
         outcomes: Outcomes = {step.condition_type: unknown for step in self._steps}
         current = status.render(previous, outcomes, body["metadata"]["generation"], self._clock())
+        current = _mark_untouched(previous, current, None)
         await self._write(body, previous, current)
         return ReconcileResult(delay, current, failed=True)
 

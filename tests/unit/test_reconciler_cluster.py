@@ -61,3 +61,5 @@ async def test_a_missing_right_to_read_the_identity_is_reported() -> None:
     conditions = {item["type"]: item for item in written.statuses[0]["conditions"]}
     assert conditions["DatabaseReady"]["reason"] == Reason.RIGHTS_MISSING
     assert conditions["DatabaseReady"]["status"] == "Unknown"
+    # Nothing was created, so the deletion of such a registry needs no teardown.
+    assert written.statuses[0]["untouched"] is True
