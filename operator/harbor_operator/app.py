@@ -22,6 +22,7 @@ from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
 from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
@@ -138,13 +139,15 @@ class Operator:
     def _pipeline(self) -> Sequence[Step]:
         """Returns every step, in reading order."""
         kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
-        harbor, probe = HttpHarbor(), HttpRegistryProbe()
+        egress = self._settings.egress()
+        http = HarborHttp(egress)
+        harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        postgres = on_demand.postgres()
+        postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (
             DatabaseStep(kube, postgres, password),
-            CacheStep(kube, on_demand.redis()),
-            StorageStep(kube, on_demand.swift(), HttpRgwAdmin(), password),
+            CacheStep(kube, on_demand.redis(egress)),
+            StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, _now),
             ConfigurationStep(kube, harbor),

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     RIGHTS_MISSING = "RightsMissing"
     ABANDONED = "Abandoned"
     CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
+    HOST_NOT_ALLOWED = "HostNotAllowed"
     # Database
     DATABASE_UNREACHABLE = "DatabaseUnreachable"
     DATABASE_CREDENTIALS_REJECTED = "DatabaseCredentialsRejected"

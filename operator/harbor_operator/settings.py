@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from harbor_operator.log_format import LogFormat
 from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.egress import AllowedHosts, Egress, Proxy, ProxyRules
 
 PREFIX = "HARBOR_OPERATOR_"
+FALLBACKS = {
+    "kubeconfig": ("KUBECONFIG",),
+    "api_host": ("KUBERNETES_SERVICE_HOST",),
+    "api_port": ("KUBERNETES_SERVICE_PORT",),
+    "http_proxy": ("HTTP_PROXY", "http_proxy"),
+    "https_proxy": ("HTTPS_PROXY", "https_proxy"),
+    "no_proxy": ("NO_PROXY", "no_proxy"),
+}
+"""The variables that a setting has its value from, if it is not set itself; the first one that is set counts."""
 
 
 def _split(value: object) -> object:
@@ -23,6 +33,16 @@ def _split(value: object) -> object:
 def _check_chart_sources(text: str) -> str:
     ChartSources.parse(text)
     return text
+
+
+def _check_hosts(text: str) -> str:
+    AllowedHosts.parse(text)
+    return text
+
+
+def _check_proxy(url: SecretStr) -> SecretStr:
+    Proxy.parse(url.get_secret_value())
+    return url
 
 
 class Settings(BaseModel):
@@ -74,12 +94,31 @@ class Settings(BaseModel):
         "them, and absolute directories. Charts in `HARBOR_OPERATOR_CHARTS_DIR` are always allowed.",
     )
     work_dir: Path = Field(default=Path("/tmp/harbor-operator"), description="Writable directory for Helm.")  # noqa: S108 - an emptyDir in the pod
-    http_proxy: str = Field(default="", description="Proxy of Helm for http://; empty = the variable HTTP_PROXY.")
-    https_proxy: str = Field(default="", description="Proxy of Helm for https://; empty = the variable HTTPS_PROXY.")
+    http_proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
+        default=SecretStr(""),
+        description="Proxy for http:// of Helm and of the requests to Harbor and the object store; empty = the "
+        "variable HTTP_PROXY or http_proxy.",
+    )
+    https_proxy: Annotated[SecretStr, AfterValidator(_check_proxy)] = Field(
+        default=SecretStr(""),
+        description="Proxy for https://, itself an http:// URL, as above; empty = the variable HTTPS_PROXY or "
+        "https_proxy.",
+    )
     no_proxy: str = Field(
         default="",
-        description="Hosts that Helm reaches without a proxy; empty = the variable NO_PROXY. The API server of the "
-        "cluster is always one of them.",
+        description="Hosts that are reached without a proxy, as in Go: names with everything below them, `.domain`, "
+        "addresses and networks, with an optional port; empty = the variable NO_PROXY or no_proxy. The API server of "
+        "the cluster is always one of them.",
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] = Field(
+        default="",
+        description="Hosts that a HarborRegistry may name for Harbor, PostgreSQL, Redis and the object store, "
+        "separated by commas: names, `*.domain`, addresses and networks, with an optional port; empty = every host.",
+    )
+    postgres_md5: bool = Field(
+        default=False,
+        description="Whether the operator logs in to PostgreSQL with the method md5 too, if the server offers no "
+        "scram-sha-256.",
     )
     workers: int = Field(
         default=32,
@@ -99,13 +138,19 @@ class Settings(BaseModel):
         default=LogFormat.TEXT, description="Log format: `text`, or `json` for one JSON object a line."
     )
 
+    def egress(self) -> Egress:
+        """Returns the allowed hosts and the proxies of the operator's own clients."""
+        http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
+        return Egress(AllowedHosts.parse(self.allowed_hosts), ProxyRules.parse(http, https, self.no_proxy))
+
     def helm_environment(self, api_host: str) -> dict[str, str]:
         """Returns the proxy variables for Helm; empty without a proxy."""
-        if not (self.http_proxy or self.https_proxy):
+        http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
+        if not (http or https):
             return {}
         # With a proxy, Helm would also send its requests to the API server there.
         no_proxy = ",".join(filter(None, (self.no_proxy, api_host)))
-        given = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": no_proxy}
+        given = {"HTTP_PROXY": http, "HTTPS_PROXY": https, "NO_PROXY": no_proxy}
         return {name: value for name, value in given.items() if value}
 
 
@@ -115,21 +160,16 @@ class SettingsError(Exception):
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Returns the settings; KUBECONFIG, KUBERNETES_SERVICE_* and *_PROXY are the fallbacks."""
-    ours = {key: value for key, value in environment.items() if key.startswith(PREFIX) and value}
-    given = {key.removeprefix(PREFIX).lower(): value for key, value in ours.items()}
-    fallbacks = {
-        "kubeconfig": "KUBECONFIG",
-        "api_host": "KUBERNETES_SERVICE_HOST",
-        "api_port": "KUBERNETES_SERVICE_PORT",
-        "http_proxy": "HTTP_PROXY",
-        "https_proxy": "HTTPS_PROXY",
-        "no_proxy": "NO_PROXY",
-    }
-    for field, variable in fallbacks.items():
-        if environment.get(variable):
-            given.setdefault(field, environment[variable])
+    variables = {key.removeprefix(PREFIX).lower(): key for key, value in environment.items() if _is_ours(key, value)}
+    for field, fallbacks in FALLBACKS.items():
+        if field not in variables and (found := next(filter(environment.get, fallbacks), None)):
+            variables[field] = found
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate({field: environment[variable] for field, variable in variables.items()})
     except ValidationError as error:
-        wrong = "; ".join(f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors())
+        wrong = "; ".join(f"{variables[str(item['loc'][0])]}: {item['msg']}" for item in error.errors())
         raise SettingsError(wrong) from None
+
+
+def _is_ours(variable: str, value: str) -> bool:
+    return variable.startswith(PREFIX) and bool(value)

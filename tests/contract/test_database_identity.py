@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -263,20 +262,6 @@ async def test_a_server_without_the_maintenance_database(fixture: DatabaseFixtur
     assert "`spec.database.maintenanceDatabase`" in str(refused.value)
     fixture.server.query(f"CREATE DATABASE main_{fixture.name}")
     assert isinstance(await fixture.step.reconcile(registry), Done)
-
-
-async def test_a_server_that_requests_the_password_in_clear_text_never_gets_it(fixture: DatabaseFixture) -> None:
-    """Finding S6: the author of a HarborRegistry chooses the server."""
-    rule = f"host all {fixture.server.provisioner_user} 127.0.0.1/32 password"
-    with host_rule(fixture.server, rule), pytest.raises(Refused) as refused:
-        await fixture.step.reconcile(fixture.registry())
-    assert refused.value.reason is Reason.DATABASE_LOGIN_FAILED
-    assert "in clear text, which the operator never sends" in str(refused.value)
-
-
-def test_the_client_library_can_refuse_clear_text() -> None:
-    """Finding S6: an older libpq knows no `require_auth`."""
-    assert psycopg.pq.version() >= 160000
 
 
 def with_database(registry: HarborRegistry, **changes: Any) -> HarborRegistry:

@@ -18,7 +18,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from harbor_operator.adapters.harbor import API, HttpHarbor
-from harbor_operator.adapters.harbor_http import HttpRequest, send
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.model.harbor import UNLIMITED, DesiredProject, DesiredRobot, HarborEndpoint, Identity, Login
 from harbor_operator.model.reachability import PullResult
@@ -35,6 +35,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SECRET = SecretStr("Chosen-by-us-1")
 OTHER_SECRET = SecretStr("Chosen-again-2")
 KIB = 1 << 10
+HTTP = HarborHttp()
 
 
 @dataclass
@@ -70,14 +71,14 @@ class HarborFixture:
             return image
         config = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
         digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
-        started = await send(self.admin, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
+        started = await HTTP.send(self.admin, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
         path = "/v2/" + started.headers["Location"].split("/v2/", 1)[1] + f"&digest={digest}"
         octets = {"Content-Type": "application/octet-stream"}
-        assert (await send(self.admin, HttpRequest("PUT", path, headers=octets, data=config))).status == 201
+        assert (await HTTP.send(self.admin, HttpRequest("PUT", path, headers=octets, data=config))).status == 201
         described = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": len(config)}
         body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": []}).encode()
         request = HttpRequest("PUT", f"/v2/{repository}/manifests/one", headers={"Content-Type": MANIFEST}, data=body)
-        assert (await send(self.admin, request)).status == 201
+        assert (await HTTP.send(self.admin, request)).status == 201
         return image
 
     async def clean_up(self) -> None:
@@ -85,8 +86,8 @@ class HarborFixture:
             if robot := await self.harbor.find_robot(self.admin, name):
                 await self.harbor.remove_robot(self.admin, robot)
         for name in self.projects if self.fake is None else ():
-            await send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}/repositories/app"))
-            await send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}"))
+            await HTTP.send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}/repositories/app"))
+            await HTTP.send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}"))
 
 
 @pytest.fixture(scope="module")

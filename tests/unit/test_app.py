@@ -21,12 +21,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from harbor_operator.adapters.kube_api import ApiRequest, ResourceRef
+from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
-from harbor_operator.app import MAX_SPARE_CONNECTIONS, _clients
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.app import MAX_SPARE_CONNECTIONS, Operator, _clients, _helm_settings
+from harbor_operator.metrics import Metrics
+from harbor_operator.model.outcomes import ConditionType
 from harbor_operator.ports import Unavailable
+from harbor_operator.reasons import Reason
+from harbor_operator.settings import read_settings
+from harbor_operator.steps.attempt import attempt
 
 SOURCE = Path(__file__).parents[2] / "operator"
+LOGIN = "user:s3cr3t"
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/"
 REGISTRIES = "/apis/harbor-operator.io/v1alpha1"
@@ -36,6 +44,7 @@ from functools import partial
 from pathlib import Path
 from harbor_operator.cli import load_run
 from harbor_operator.settings import read_settings
+from harbor_operator.steps.attempt import attempt
 run = load_run()
 from harbor_operator import app
 app.in_cluster = partial(app.in_cluster, folder=Path(sys.argv[1]))
@@ -140,6 +149,8 @@ async def test_a_pod_starts_leads_and_stops_without_any_other_client_library(
     settings = {"API_HOST": "127.0.0.1", "API_PORT": server.port, "LISTEN_PORT": 0, "WORK_DIR": tmp_path / "work"}
     environment = {f"HARBOR_OPERATOR_{name}": str(value) for name, value in settings.items()}
     environment |= {"PYTHONPATH": str(SOURCE), "PATH": os.defpath, "HARBOR_OPERATOR_LOG_FORMAT": "json"}
+    # Finding F8: the API server is reached without the proxy, although NO_PROXY does not name it.
+    environment |= {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", POD, str(tmp_path), env=environment, stdout=pipe, stderr=pipe
@@ -177,3 +188,38 @@ async def test_the_lease_is_renewed_while_every_other_connection_is_in_use(stack
     for task in watches:
         task.cancel()
     await asyncio.gather(*watches, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason", "words"),
+    [
+        ({"HARBOR_OPERATOR_ALLOWED_HOSTS": "*.example.com"}, Reason.HOST_NOT_ALLOWED, "host 'cr.example.test:443'"),
+        (
+            {"https_proxy": f"http://{LOGIN}@127.0.0.1:1"},
+            Reason.REGISTRY_UNREACHABLE,
+            "the proxy '127.0.0.1:1' does not",
+        ),
+        (
+            {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "example.test"},
+            Reason.REGISTRY_UNREACHABLE,
+            "cr.example.test",
+        ),
+    ],
+)
+async def test_the_settings_reach_the_clients(environment: dict[str, str], reason: Reason, words: str) -> None:
+    """Findings F8 and S6."""
+    settings, connection = read_settings(environment), ClusterConnection("http://127.0.0.1:1")
+    registry = HarborRegistry.parse(
+        {
+            "metadata": {"name": "cr", "namespace": "intra", "uid": "uid-1"},
+            "spec": {"externalURL": "https://cr.example.test"},
+        }
+    )
+    async with KubernetesClient(connection) as client:
+        operator = Operator(settings, _helm_settings(settings, connection), "test", client, Metrics(lambda: NOON))
+        steps = {step.condition_type: step for step in operator._pipeline()}
+        outcome = await attempt(steps[ConditionType.REACHABILITY].reconcile, registry)
+    assert outcome.reason is reason
+    assert words in outcome.message
+    assert ("the proxy '" in outcome.message) is ("https_proxy" in environment)
+    assert "s3cr3t" not in outcome.message

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse, send, server_error
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
 from harbor_operator.checks.configuration import (
     explain_empty_robot_secret,
     explain_read_only,
@@ -44,10 +44,13 @@ _MAX_TAGS = {"n": "10"}
 class HttpHarbor(Harbor):
     """Harbor's API over HTTP."""
 
+    def __init__(self, http: HarborHttp | None = None) -> None:
+        self._http = http or HarborHttp()
+
     @override
     async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
         # Other calls treat a wrong password as an anonymous request.
-        response = await send(endpoint, HttpRequest("GET", f"{API}/users/current"))
+        response = await self._http.send(endpoint, HttpRequest("GET", f"{API}/users/current"))
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise server_error(response)
         if response.status == HTTPStatus.OK:
@@ -59,29 +62,31 @@ class HttpHarbor(Harbor):
     @override
     async def read_system(self, endpoint: HarborEndpoint) -> SystemInfo:
         request = HttpRequest("GET", f"{API}/systeminfo")
-        return (await _request(endpoint, request, Reason.REGISTRY_NOT_HARBOR)).decode(_system)
+        return (await self._request(endpoint, request, Reason.REGISTRY_NOT_HARBOR)).decode(_system)
 
     @override
     async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
-        response = await _request(endpoint, HttpRequest("GET", f"{API}/configurations"), Reason.REGISTRY_NOT_HARBOR)
+        response = await self._request(
+            endpoint, HttpRequest("GET", f"{API}/configurations"), Reason.REGISTRY_NOT_HARBOR
+        )
         return response.decode(lambda values: str(values["project_creation_restriction"]["value"]))
 
     @override
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         request = HttpRequest("GET", f"{API}/projects", PAGE)
-        response = await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        response = await self._request(endpoint, request, Reason.PROJECT_REFUSED)
         return response.decode(lambda projects: [_project(project) for project in projects or []])
 
     @override
     async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
         request = HttpRequest("GET", f"{API}/projects/{name}", headers=_BY_NAME)
-        response = await _request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
+        response = await self._request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
         return None if response.status == HTTPStatus.NOT_FOUND else response.decode(_project)
 
     @override
     async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
         query = {"reference": "project", "reference_id": str(project.number)}
-        response = await _request(endpoint, HttpRequest("GET", f"{API}/quotas", query), Reason.PROJECT_REFUSED)
+        response = await self._request(endpoint, HttpRequest("GET", f"{API}/quotas", query), Reason.PROJECT_REFUSED)
         quotas = response.decode(
             lambda quotas: [
                 ObservedQuota(quota["id"], quota["hard"]["storage"])
@@ -94,11 +99,11 @@ class HttpHarbor(Harbor):
     @override
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
         request = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, _BY_NAME)
-        response = await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        response = await self._request(endpoint, request, Reason.PROJECT_REFUSED)
         names = response.decode(lambda repositories: [str(repository["name"]) for repository in repositories or []])
         # An artifact without a tag cannot be named here, so the first repositories may have no result.
         for name in names[:_MAX_REPOSITORIES_TRIED]:
-            tags = await send(endpoint, HttpRequest("GET", f"/v2/{name}/tags/list", _MAX_TAGS))
+            tags = await self._http.send(endpoint, HttpRequest("GET", f"/v2/{name}/tags/list", _MAX_TAGS))
             found = tags.decode(_tags) if tags.status == HTTPStatus.OK else []
             if found:
                 return f"{name}:{found[0]}"
@@ -109,26 +114,26 @@ class HttpHarbor(Harbor):
         metadata = {"public": str(desired.public).lower()}
         body = {"project_name": desired.name, "metadata": metadata, "storage_limit": desired.storage_limit}
         request = HttpRequest("POST", f"{API}/projects", body=body)
-        await _request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.CONFLICT)
+        await self._request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.CONFLICT)
 
     @override
     async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
         # Harbor keeps the metadata that the body does not name.
         body = {"metadata": {"public": str(desired.public).lower()}}
         request = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=_BY_NAME, body=body)
-        await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        await self._request(endpoint, request, Reason.PROJECT_REFUSED)
 
     @override
     async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
         # Harbor reads the `storage_limit` of a project at its creation only.
         body = {"hard": {"storage": storage_limit}}
         request = HttpRequest("PUT", f"{API}/quotas/{quota.number}", body=body)
-        await _request(endpoint, request, Reason.PROJECT_REFUSED)
+        await self._request(endpoint, request, Reason.PROJECT_REFUSED)
 
     @override
     async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
         request = HttpRequest("GET", f"{API}/robots", {**PAGE, "q": f"name={name}"})
-        response = await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        response = await self._request(endpoint, request, Reason.ROBOT_REFUSED)
         # The filter is checked again, because Harbor ignores one that it does not support.
         robots = response.decode(
             lambda robots: [
@@ -141,7 +146,7 @@ class HttpHarbor(Harbor):
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         # The secret of the answer is dropped: `set_robot_secret` replaces it.
         request = HttpRequest("POST", f"{API}/robots", body={"name": desired.name, **_robot_body(desired)})
-        response = await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        response = await self._request(endpoint, request, Reason.ROBOT_REFUSED)
         return response.decode(
             lambda robot: ObservedRobot(robot["id"], robot["name"], desired.description, desired.grants)
         )
@@ -151,7 +156,7 @@ class HttpHarbor(Harbor):
         # Harbor requires the whole robot, with its full name.
         body = {"id": robot.number, "name": robot.login, **_robot_body(desired)}
         request = HttpRequest("PUT", f"{API}/robots/{robot.number}", body=body)
-        await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        await self._request(endpoint, request, Reason.ROBOT_REFUSED)
 
     @override
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
@@ -159,29 +164,28 @@ class HttpHarbor(Harbor):
         if not body["secret"]:
             raise as_error(explain_empty_robot_secret(robot.login))
         request = HttpRequest("PATCH", f"{API}/robots/{robot.number}", body=body)
-        await _request(endpoint, request, Reason.ROBOT_REFUSED)
+        await self._request(endpoint, request, Reason.ROBOT_REFUSED)
 
     @override
     async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
         request = HttpRequest("DELETE", f"{API}/robots/{robot.number}")
-        await _request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
+        await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
 
-
-async def _request(
-    endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, accepted: int = HTTPStatus.OK
-) -> HttpResponse:
-    """Returns a success or a response with the accepted status; raises for any other, with `reason` by default."""
-    response = await send(endpoint, request)
-    if response.status in {HTTPStatus.OK, HTTPStatus.CREATED, accepted}:
-        return response
-    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise server_error(response)
-    title = f"{request.method} {endpoint.url}{quote(request.path)}"
-    if response.status == HTTPStatus.UNAUTHORIZED:
-        raise as_error(explain_rejected_admin(title))
-    if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
-        raise as_error(explain_read_only())
-    raise as_error(explain_rejected_request(reason, title, response.error_message))
+    async def _request(
+        self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, accepted: int = HTTPStatus.OK
+    ) -> HttpResponse:
+        """Returns a success or a response with the accepted status; raises for any other, with `reason` by default."""
+        response = await self._http.send(endpoint, request)
+        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED, accepted}:
+            return response
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise server_error(response)
+        title = f"{request.method} {endpoint.url}{quote(request.path)}"
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise as_error(explain_rejected_admin(title))
+        if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
+            raise as_error(explain_read_only())
+        raise as_error(explain_rejected_request(reason, title, response.error_message))
 
 
 def _system(system: Mapping[str, Any]) -> SystemInfo:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, TypeVar
 
@@ -15,6 +17,8 @@ from yarl import URL
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.http_proxy import ProxyRefusal, proxy_failure, proxy_refusal
+from harbor_operator.checks.egress import check_url, describe_proxy_failure
 from harbor_operator.checks.reachability import (
     explain_busy,
     explain_invalid_bundle,
@@ -23,6 +27,7 @@ from harbor_operator.checks.reachability import (
     explain_unacceptable_answer,
     explain_untrusted,
 )
+from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.ports import Refused, Unavailable, as_error
 
@@ -32,6 +37,7 @@ T = TypeVar("T")
 DEADLINE_SECONDS = 20.0
 MAX_MESSAGE_CHARACTERS = 300
 
+_SOURCE = "`spec.externalURL` or `spec.internalURL`"
 _BUSY = {429, 502, 503, 504}  # the answers of proxies whose server is gone or not ready
 
 
@@ -92,49 +98,81 @@ def _without_repetition(text: str) -> str:
     return half if text == f"{half}: {half}" else text
 
 
-async def send(endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-    """Returns any response, redirects and errors included; raises Unavailable if none arrives or only a proxy's."""
-    response = await send_raw(endpoint, request)
-    if response.status in _BUSY:
-        finding = explain_busy(endpoint.url, request.title, response.status)
-        raise as_error(finding, retry_after_seconds(response.headers.get("Retry-After")))
-    return response
+class HarborHttp:
+    """Sends requests to Harbor; `egress` holds the allowed hosts and the proxies."""
 
+    def __init__(self, egress: Egress = UNRESTRICTED) -> None:
+        self._egress = egress
 
-async def send_raw(endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-    """Returns any response, a proxy's included; raises Unavailable if none arrives, Refused if it is too large."""
-    # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.
-    connector = aiohttp.TCPConnector(ssl=ssl_context(endpoint.ca), force_close=True)
-    try:
-        async with (
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
-                auto_decompress=False,
-            ) as session,
-            session.request(
-                request.method,
-                _url(endpoint, request),
-                headers=_headers(endpoint, request),
-                json=request.body,
-                data=BytesIO(request.data) if request.data else None,
-                # A proxy that refuses a large body may close the connection before its answer is read.
-                expect100=bool(request.data),
-                allow_redirects=False,
-            ) as response,
-        ):
+    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+        """Returns any response, redirects and errors included.
+
+        Raises Unavailable if none arrives or only a proxy's.
+        """
+        response = await self.send_raw(endpoint, request)
+        if response.status in _BUSY:
+            finding = explain_busy(endpoint.url, request.title, response.status)
+            raise as_error(finding, retry_after_seconds(response.headers.get("Retry-After")))
+        return response
+
+    async def send_raw(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+        """Returns any response, a proxy's included.
+
+        Raises Unavailable if none arrives, Refused if it is too large or the host is not allowed.
+        """
+        data = BytesIO(request.data) if request.data else None
+        async with self._exchange(endpoint, request, data) as response:
             return HttpResponse(endpoint, request, response.status, response.headers, await read_body(response))
-    except UnacceptableBody as error:
-        raise as_error(explain_unacceptable_answer(endpoint.url, request.title, str(error))) from None
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise as_error(explain_untrusted(endpoint.url, str(error.certificate_error))) from error
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise unreachable(endpoint.url, error) from error
+
+    def proxy_of(self, endpoint: HarborEndpoint) -> Proxy | None:
+        """Returns the proxy of the endpoint; raises Refused if its host is not allowed."""
+        if blocked := check_url(self._egress.hosts, _SOURCE, endpoint.url):
+            raise as_error(blocked)
+        return self._egress.proxies.proxy_of(endpoint.url)
+
+    @asynccontextmanager
+    async def _exchange(
+        self, endpoint: HarborEndpoint, request: HttpRequest, data: BytesIO | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        proxy = self.proxy_of(endpoint)
+        # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.
+        connector = aiohttp.TCPConnector(ssl=ssl_context(endpoint.ca), force_close=True)
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    connector=connector,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
+                    auto_decompress=False,
+                ) as session,
+                session.request(
+                    request.method,
+                    _url(endpoint, request),
+                    headers=_headers(endpoint, request),
+                    json=request.body,
+                    data=data,
+                    # A proxy that refuses a large body may close the connection before its answer is read.
+                    expect100=data is not None,
+                    allow_redirects=False,
+                    proxy=proxy.url.get_secret_value() if proxy else None,
+                ) as response,
+            ):
+                if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                    raise ProxyRefusal(proxy_refusal(response.status))
+                yield response
+        except UnacceptableBody as error:
+            raise as_error(explain_unacceptable_answer(endpoint.url, request.title, str(error))) from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise as_error(explain_untrusted(endpoint.url, str(error.certificate_error))) from error
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            # Without the chain: an error of aiohttp refers to the request, and that to the login of the proxy.
+            raise unreachable(endpoint.url, error, proxy) from None
 
 
-def unreachable(url: str, error: Exception) -> Refused | Unavailable:
+def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Refused | Unavailable:
     """Returns the exception for a URL from which no valid answer arrives."""
+    if proxy and (failure := proxy_failure(error)):
+        return as_error(explain_no_answer(url, describe_proxy_failure(proxy, failure)))
     if isinstance(error, TimeoutError):
         detail = f"no answer in {DEADLINE_SECONDS:g} seconds"
     elif isinstance(error, aiohttp.ClientResponseError):
@@ -142,7 +180,7 @@ def unreachable(url: str, error: Exception) -> Refused | Unavailable:
         detail = "the answer is not HTTP, or its headers are too large"
     else:
         detail = str(error)[:MAX_MESSAGE_CHARACTERS]
-    return as_error(explain_no_answer(url, detail))
+    return as_error(explain_no_answer(url, detail if proxy is None else f"{detail} (through proxy '{proxy.address}')"))
 
 
 def server_error(response: HttpResponse) -> Refused | Unavailable:

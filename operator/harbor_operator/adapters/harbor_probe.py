@@ -17,23 +17,29 @@ from typing_extensions import override
 
 from harbor_operator.adapters.harbor_http import (
     DEADLINE_SECONDS,
+    HarborHttp,
     HttpRequest,
     HttpResponse,
-    send,
-    send_raw,
     server_error,
     ssl_context,
     unreachable,
 )
+from harbor_operator.adapters.http_proxy import connected
 from harbor_operator.checks.reachability import explain_no_health, origin
 from harbor_operator.model.harbor import HarborEndpoint
-from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
+from harbor_operator.model.reachability import (
+    Certificate,
+    Component,
+    PullResult,
+    TlsFault,
+    UploadResult,
+    V2Response,
+)
 from harbor_operator.ports import Unavailable, as_error
 from harbor_operator.ports.harbor import RegistryProbe
 
 TOKEN_SERVICE = "harbor-registry"  # noqa: S105 - the name of the service, not a secret
 
-_HTTPS_PORT = 443
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
@@ -52,21 +58,24 @@ _OTHER_NAME = {62, 64}
 class HttpRegistryProbe(RegistryProbe):
     """The registry over HTTP and TLS."""
 
+    def __init__(self, http: HarborHttp | None = None) -> None:
+        self._http = http or HarborHttp()
+
     @override
     async def read_certificate(self, endpoint: HarborEndpoint) -> Certificate | None:
         if urlsplit(endpoint.url).scheme != "https":
             return None
         try:
-            return _accepted_certificate(await _handshake(endpoint.url, ssl_context(endpoint.ca)))
+            return _accepted_certificate(await self._handshake(endpoint, ssl_context(endpoint.ca)))
         except ssl.SSLCertVerificationError as error:
             # A second handshake without verification shows the refused certificate.
-            served = await _handshake(endpoint.url, _unverified_context())
+            served = await self._handshake(endpoint, _unverified_context())
             return _refused_certificate(served, _fault(error.verify_code), error.verify_message)
 
     @override
     async def read_v2_response(self, endpoint: HarborEndpoint) -> V2Response:
         # Anonymous, because only then Harbor names its token service.
-        response = await send(endpoint.with_login(None), HttpRequest("GET", "/v2/"))
+        response = await self._http.send(endpoint.with_login(None), HttpRequest("GET", "/v2/"))
         redirect = response.headers.get("Location", "") if response.status in _REDIRECTS else ""
         is_registry = "Docker-Distribution-Api-Version" in response.headers
         return V2Response(response.status, response.headers.get("Www-Authenticate", ""), redirect, is_registry)
@@ -74,7 +83,7 @@ class HttpRegistryProbe(RegistryProbe):
     @override
     async def read_health(self, endpoint: HarborEndpoint) -> tuple[Component, ...]:
         # The report comes with status 200, also for an unhealthy Harbor.
-        response = await send(endpoint.with_login(None), HttpRequest("GET", "/api/v2.0/health"))
+        response = await self._http.send(endpoint.with_login(None), HttpRequest("GET", "/api/v2.0/health"))
         components = response.decode(_components) if response.status == HTTPStatus.OK else None
         if components is None:
             raise as_error(explain_no_health(endpoint.url, response.status))
@@ -83,7 +92,7 @@ class HttpRegistryProbe(RegistryProbe):
     @override
     async def try_login(self, endpoint: HarborEndpoint) -> bool:
         # The token service answers 200 also to a wrong secret, so /v2/ decides.
-        response = await send(endpoint, HttpRequest("GET", "/v2/"))
+        response = await self._http.send(endpoint, HttpRequest("GET", "/v2/"))
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise server_error(response)
         return response.status == HTTPStatus.OK
@@ -93,9 +102,9 @@ class HttpRegistryProbe(RegistryProbe):
         # The body limit is tried first, on an upload that does not exist. If that fails, no upload is started: a
         # cancelled one leaves a file of about a hundred bytes in the storage, because the registry saves its hash
         # state once more after the deletion.
-        if await _is_too_large(endpoint, repository, size):
+        if await self._is_too_large(endpoint, repository, size):
             return UploadResult(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        started = await send_raw(endpoint, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
+        started = await self._http.send_raw(endpoint, HttpRequest("POST", f"/v2/{repository}/blobs/uploads/"))
         location = started.headers.get("Location", "")
         if started.status != HTTPStatus.ACCEPTED:
             return UploadResult(started.status)
@@ -103,28 +112,32 @@ class HttpRegistryProbe(RegistryProbe):
         try:
             if not path or not _is_same_origin(endpoint, location):
                 return UploadResult(started.status, location)
-            sent = await send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
+            sent = await self._http.send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
             path = _path(endpoint, sent.headers.get("Location", "")) or path
             return UploadResult(started.status, location, sent.status)
         finally:
             # Always at the endpoint, so that an upload whose Location names another host is cancelled too.
             if path:
-                await send_raw(endpoint, HttpRequest("DELETE", path))
+                await self._http.send_raw(endpoint, HttpRequest("DELETE", path))
 
     @override
     async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         # As a container runtime does: first the token, then the registry with the token.
         repository, _, tag = (manifest or "").rpartition(":")
         scope = {"scope": f"repository:{repository}:pull"} if repository else {}
-        issued = await send_raw(endpoint, HttpRequest("GET", "/service/token", {"service": TOKEN_SERVICE, **scope}))
+        issued = await self._http.send_raw(
+            endpoint, HttpRequest("GET", "/service/token", {"service": TOKEN_SERVICE, **scope})
+        )
         if issued.status != HTTPStatus.OK:
             return PullResult(issued.status)
         token = _token(issued)
-        accepted = await send_raw(endpoint, HttpRequest("GET", "/v2/", bearer=token))
+        accepted = await self._http.send_raw(endpoint, HttpRequest("GET", "/v2/", bearer=token))
         if not repository:
             return PullResult(issued.status, accepted.status)
         path = f"/v2/{repository}/manifests/{tag}"
-        found = await send_raw(endpoint, HttpRequest("HEAD", path, headers={"Accept": _MANIFESTS}, bearer=token))
+        found = await self._http.send_raw(
+            endpoint, HttpRequest("HEAD", path, headers={"Accept": _MANIFESTS}, bearer=token)
+        )
         return PullResult(issued.status, accepted.status, found.status)
 
     @override
@@ -134,20 +147,33 @@ class HttpRegistryProbe(RegistryProbe):
         # The token service grants the part of a scope that the login is allowed. The repository need not exist.
         scope = " ".join(f"repository:{project}/{_ABSENT_REPOSITORY}:push,delete" for project in projects)
         query = {"service": TOKEN_SERVICE, "scope": scope}
-        issued = await send(endpoint, HttpRequest("GET", "/service/token", query))
+        issued = await self._http.send(endpoint, HttpRequest("GET", "/service/token", query))
         if issued.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise server_error(issued)
         granted = issued.decode(_granted) if issued.status == HTTPStatus.OK else frozenset()
         return tuple(project for project in projects if f"{project}/{_ABSENT_REPOSITORY}" in granted)
 
+    async def _is_too_large(self, endpoint: HarborEndpoint, repository: str, size: int) -> bool:
+        path = f"/v2/{repository}/blobs/uploads/{_ABSENT_UPLOAD}"
+        try:
+            response = await self._http.send_raw(
+                endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size))
+            )
+        except Unavailable:
+            return False  # the registry may close the connection, because it does not know the upload
+        return response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
-async def _is_too_large(endpoint: HarborEndpoint, repository: str, size: int) -> bool:
-    path = f"/v2/{repository}/blobs/uploads/{_ABSENT_UPLOAD}"
-    try:
-        response = await send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
-    except Unavailable:
-        return False  # the registry may close the connection, because it does not know the upload
-    return response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    async def _handshake(self, endpoint: HarborEndpoint, context: ssl.SSLContext) -> ssl.SSLObject:
+        """Returns the TLS state after the handshake; the connection is closed."""
+        proxy = self._http.proxy_of(endpoint)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS), connected(endpoint.url, context, proxy) as writer:
+                channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        except ssl.SSLCertVerificationError:
+            raise
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            raise unreachable(endpoint.url, error, proxy) from None
+        return channel
 
 
 def _is_same_origin(endpoint: HarborEndpoint, location: str) -> bool:
@@ -188,21 +214,6 @@ def _components(report: Any) -> tuple[Component, ...] | None:
         Component(str(part["name"]), part.get("status") == "healthy", str(part.get("error", "")))
         for part in report["components"]
     )
-
-
-async def _handshake(url: str, context: ssl.SSLContext) -> ssl.SSLObject:
-    """Returns the TLS state after the handshake; the connection is closed."""
-    parts = urlsplit(url)
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _HTTPS_PORT, ssl=context)
-    except ssl.SSLCertVerificationError:
-        raise
-    except (OSError, TimeoutError) as error:
-        raise unreachable(url, error) from error
-    channel: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    writer.transport.abort()  # no data was sent; a graceful TLS close would cost a round trip
-    return channel
 
 
 def _unverified_context() -> ssl.SSLContext:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.postgres import Postgres
 from harbor_operator.ports.redis import Redis
@@ -29,35 +30,35 @@ class _OnDemand:
         return getattr(self._load(), name)
 
 
-def postgres() -> Postgres:
+def postgres(egress: Egress = UNRESTRICTED, *, permits_md5: bool = False) -> Postgres:
     """Returns the Postgres port."""
 
     def load() -> Postgres:
         from harbor_operator.adapters.postgres import PsycopgPostgres
 
-        return PsycopgPostgres()
+        return PsycopgPostgres(egress, permits_md5=permits_md5)
 
     return _on_demand(load)
 
 
-def redis() -> Redis:
+def redis(egress: Egress = UNRESTRICTED) -> Redis:
     """Returns the Redis port."""
 
     def load() -> Redis:
         from harbor_operator.adapters.redis import RedisPyCache
 
-        return RedisPyCache()
+        return RedisPyCache(egress)
 
     return _on_demand(load)
 
 
-def swift() -> ObjectStore:
+def swift(egress: Egress = UNRESTRICTED) -> ObjectStore:
     """Returns the ObjectStore port."""
 
     def load() -> ObjectStore:
         from harbor_operator.adapters.swift import SwiftObjectStore
 
-        return SwiftObjectStore()
+        return SwiftObjectStore(egress)
 
     return _on_demand(load)
 

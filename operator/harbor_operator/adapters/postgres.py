@@ -6,19 +6,16 @@ server connection to the next client as it is.
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 
 import psycopg
-from psycopg import AsyncConnection, errors, pq, sql
+from psycopg import errors, sql
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters import tls
-from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, relay_error, statement_error
+from harbor_operator.adapters.postgres_connection import Connection, Connector
+from harbor_operator.adapters.postgres_errors import statement_error
 from harbor_operator.adapters.postgres_queries import (
     HAS_HARBOR_TABLES,
     read_admin,
@@ -26,17 +23,13 @@ from harbor_operator.adapters.postgres_queries import (
     read_login,
     read_role,
 )
-from harbor_operator.adapters.postgres_relay import Relay, relayed
 from harbor_operator.adapters.postgres_statements import (
     create_database,
     database_statements,
     drop_database,
     role_statements,
 )
-from harbor_operator.api.backends import SslMode
-from harbor_operator.checks.database_failures import explain_connect_failure
 from harbor_operator.model.database import (
-    ConnectFailure,
     LoginResult,
     ObservedLogin,
     ObservedServer,
@@ -52,26 +45,31 @@ from harbor_operator.model.database_changes import (
     OwnPublicSchema,
     RevokePublicConnect,
 )
-from harbor_operator.ports import Refused, Unavailable, as_error
+from harbor_operator.model.egress import UNRESTRICTED, Egress
+from harbor_operator.ports import Refused
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
 
-Connection = AsyncConnection[tuple[Any, ...]]
-
-_CONNECT_TIMEOUT_SECONDS = 5
-_SESSION_TIMEOUT_SECONDS = 60
-_APPLICATION_NAME = "harbor-operator"
 # The same for every operator that uses one server; any other constant would do: 'harbor' in ASCII.
 _LOCK_KEY = int.from_bytes(b"harbor", "big")
 _TIMEOUTS = (
     "SELECT set_config('statement_timeout', '30s', true), set_config('lock_timeout', '5s', true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
-_MIN_LIBPQ_REQUIRE_AUTH = 160000
+_METHODS = "scram-sha-256,none"
+_METHODS_WITH_MD5 = "scram-sha-256,md5,none"
 
 
 class PsycopgPostgres(Postgres):
-    """PostgreSQL through psycopg."""
+    """PostgreSQL through psycopg.
+
+    The spec names the host, so verified TLS does not show that the server may learn the password. SCRAM does not show
+    it. The answer of MD5 lets the server guess a weak password, so it needs the administrator's permission. A server
+    that requests no password learns nothing.
+    """
+
+    def __init__(self, egress: Egress = UNRESTRICTED, *, permits_md5: bool = False) -> None:
+        self._connector = Connector(egress.hosts, _METHODS_WITH_MD5 if permits_md5 else _METHODS)
 
     @override
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
@@ -80,15 +78,15 @@ class PsycopgPostgres(Postgres):
     @asynccontextmanager
     async def _session(self, server: PostgresServer, admin: PostgresLogin) -> AsyncIterator[PostgresSession]:
         async with (
-            _connected(server, admin, server.maintenance_database) as connection,
+            self._connector.connected(server, admin, server.maintenance_database) as connection,
             AsyncExitStack() as locks,
         ):
-            yield _PsycopgSession(connection, locks, server, admin)
+            yield _PsycopgSession(self._connector, connection, locks, server, admin)
 
     @override
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         try:
-            async with _connected(server, login, database) as connection:
+            async with self._connector.connected(server, login, database) as connection:
                 with _map_errors(server, login):
                     async with _transaction(connection):
                         return await read_login(connection)
@@ -105,7 +103,7 @@ class PsycopgPostgres(Postgres):
 
     @override
     async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
-        async with _connected(server, login, database) as connection:
+        async with self._connector.connected(server, login, database) as connection:
             with _map_errors(server, login):
                 async with _transaction(connection):
                     row = await (await connection.execute(HAS_HARBOR_TABLES)).fetchone()
@@ -116,8 +114,14 @@ class _PsycopgSession(PostgresSession):
     """A connection of the admin; `locks` ends before it does."""
 
     def __init__(
-        self, connection: Connection, locks: AsyncExitStack, server: PostgresServer, admin: PostgresLogin
+        self,
+        connector: Connector,
+        connection: Connection,
+        locks: AsyncExitStack,
+        server: PostgresServer,
+        admin: PostgresLogin,
     ) -> None:
+        self._connector = connector
         self._connection = connection
         self._locks = locks
         self._is_locked = False
@@ -146,7 +150,7 @@ class _PsycopgSession(PostgresSession):
         with _map_errors(self._server, self._admin):
             try:
                 async with AsyncExitStack() as attempt:
-                    connected = _connected(self._server, self._admin, self._server.maintenance_database)
+                    connected = self._connector.connected(self._server, self._admin, self._server.maintenance_database)
                     connection = await attempt.enter_async_context(connected)
                     await attempt.enter_async_context(_transaction(connection))
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
@@ -172,7 +176,7 @@ class _PsycopgSession(PostgresSession):
             case RevokePublicConnect() | MarkDatabase() | FinishDatabase():
                 await self._execute_as_owner(change.role, change)
             case OwnPublicSchema():
-                async with _connected(self._server, self._admin, change.database) as connection:
+                async with self._connector.connected(self._server, self._admin, change.database) as connection:
                     await _execute_all(connection, database_statements(change))
             case _:
                 await _execute_all(self._connection, role_statements(change, self._version, self._verifier))
@@ -208,74 +212,6 @@ async def _execute_all(connection: Connection, statements: Sequence[sql.Composed
     async with _transaction(connection):
         for statement in statements:
             await connection.execute(statement)
-
-
-@asynccontextmanager
-async def _connected(server: PostgresServer, login: PostgresLogin, database: str) -> AsyncIterator[Connection]:
-    async with _relayed(server, login) as relay:
-        connection = await _connect(server, login, database, relay)
-        try:
-            async with asyncio.timeout(_SESSION_TIMEOUT_SECONDS):
-                yield connection
-        except TimeoutError as error:
-            raise deadline_error(_SESSION_TIMEOUT_SECONDS, server, login) from error
-        finally:
-            await connection.close()
-
-
-@asynccontextmanager
-async def _relayed(server: PostgresServer, login: PostgresLogin) -> AsyncIterator[Relay]:
-    """Yields the relay to the server; an error inside gets the cause that only the relay knows."""
-    try:
-        async with relayed(server.host, server.port) as relay:
-            try:
-                yield relay
-            except (Refused, Unavailable):
-                if cause := relay_error(relay):
-                    raise as_error(explain_connect_failure(ConnectFailure.UNREACHABLE, cause, server, login)) from None
-                raise
-    except socket.gaierror as error:
-        text = f"failed to resolve host '{server.host}': {error}"
-        raise as_error(explain_connect_failure(ConnectFailure.UNREACHABLE, text, server, login)) from None
-
-
-async def _connect(server: PostgresServer, login: PostgresLogin, database: str, relay: Relay) -> Connection:
-    route = relay.parameters(server.host)
-    verifies = server.ssl_mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}
-    try:
-        with tls.ca_file(server.ca or "") if verifies else nullcontext() as ca_file:
-            return await AsyncConnection.connect(
-                host=route["host"],
-                hostaddr=route["hostaddr"],
-                port=route["port"],
-                user=login.username,
-                password=login.password.get_secret_value(),
-                dbname=database,
-                sslmode=server.ssl_mode.value,
-                sslrootcert=ca_file,
-                require_auth=_require_auth(),
-                gssencmode="disable",
-                connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-                target_session_attrs="read-write",
-                application_name=_APPLICATION_NAME,
-                autocommit=True,
-                prepare_threshold=None,
-            )
-    except tls.InvalidCaBundle:
-        finding = explain_connect_failure(ConnectFailure.UNTRUSTED, "the bundle has no certificate", server, login)
-        raise as_error(finding) from None
-    except psycopg.OperationalError as error:
-        # Without the chain: psycopg's exception refers to the connection, and that to the password.
-        raise connection_error(error, server, login) from None
-
-
-def _require_auth() -> str | None:
-    """Returns libpq's `require_auth`: every method but a password in clear text.
-
-    The spec names the host, so verified TLS does not show that the server may learn the password. SCRAM and MD5 do not
-    show it; MD5 is permitted because older servers offer nothing else.
-    """
-    return "!password" if pq.version() >= _MIN_LIBPQ_REQUIRE_AUTH else None
 
 
 @contextmanager

@@ -26,6 +26,10 @@ _CONNECT_FAILURES = (
         ),
         ConnectFailure.UNTRUSTED,
     ),
+    (
+        re.compile(r"authentication method requirement .*server requested a hashed password"),
+        ConnectFailure.MD5_PASSWORD,
+    ),
     (re.compile(r"authentication method requirement"), ConnectFailure.CLEAR_TEXT_PASSWORD),
     (
         re.compile(r"pg_hba\.conf|not permitted to log in|permission denied for database"),

@@ -23,7 +23,9 @@ from harbor_operator.checks.cache import (
     explain_rejected_login,
     explain_untrusted,
 )
+from harbor_operator.checks.egress import check_host
 from harbor_operator.model.cache import REQUIRED_DATABASES, Address, Mode, ObservedCache, ObservedSentinel, RedisLogin
+from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.ports import Refused, as_error
 from harbor_operator.ports.redis import Redis
 from harbor_operator.reasons import Reason
@@ -32,12 +34,16 @@ MAX_CONNECTION_BYTES = 1 << 20
 """For all answers of one connection; INFO has about 6 KiB."""
 MIN_ACL_MAJOR = 6
 MAX_DETAIL_CHARACTERS = 200
+_SOURCE = "`spec.cache.addresses`, or a Sentinel there,"
 _SOCKET_TIMEOUT_SECONDS = 3
 _READ_TIMEOUT_SECONDS = 8
 
 
 class RedisPyCache(Redis):
     """Redis and Valkey through redis-py."""
+
+    def __init__(self, egress: Egress = UNRESTRICTED) -> None:
+        self._hosts = egress.hosts
 
     @override
     async def read(self, address: Address, login: RedisLogin) -> ObservedCache:
@@ -72,6 +78,9 @@ class RedisPyCache(Redis):
 
     @asynccontextmanager
     async def _connected(self, address: Address, login: RedisLogin) -> AsyncIterator[Client]:
+        # The address of a primary comes from a Sentinel.
+        if blocked := check_host(self._hosts, _SOURCE, address.host, address.port):
+            raise as_error(blocked)
         client = Client.from_pool(self._pool(address, login))
         try:
             async with asyncio.timeout(_READ_TIMEOUT_SECONDS):

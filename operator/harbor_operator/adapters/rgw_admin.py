@@ -19,6 +19,8 @@ from harbor_operator.adapters import tls
 from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, sign
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.http_proxy import ProxyRefusal, proxy_failure, proxy_refusal
+from harbor_operator.checks.egress import check_url, describe_proxy_failure
 from harbor_operator.checks.storage import (
     error_code,
     explain_admin_error,
@@ -27,11 +29,14 @@ from harbor_operator.checks.storage import (
     explain_untrusted,
     explain_unusable_admin_url,
 )
+from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
 from harbor_operator.model.storage import Quota, RgwEndpoint, RgwUser
 from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.rgw_admin import RgwAdmin
 
 DEADLINE_SECONDS = 10.0
+
+_SOURCE = "`spec.storage.swift.provision.adminURL`"
 
 Response = tuple[int, bytes, str]
 """Status, body, and the header Retry-After."""
@@ -40,9 +45,12 @@ Response = tuple[int, bytes, str]
 class HttpRgwAdmin(RgwAdmin):
     """The Admin Ops API over HTTP; calls are rare, so each has its own connection."""
 
+    def __init__(self, egress: Egress = UNRESTRICTED) -> None:
+        self._egress = egress
+
     @override
     async def read_user(self, endpoint: RgwEndpoint, uid: str) -> RgwUser | None:
-        response = await _send(endpoint, "GET", {"uid": uid})
+        response = await self._send(endpoint, "GET", {"uid": uid})
         if response[0] == HTTPStatus.NOT_FOUND and error_code(response[1]) == "NoSuchUser":
             return None
         _require_ok(endpoint, response)
@@ -54,7 +62,7 @@ class HttpRgwAdmin(RgwAdmin):
     @override
     async def ensure_user(self, endpoint: RgwEndpoint, uid: str, display_name: str) -> None:
         query = {"uid": uid, "display-name": display_name, "generate-key": "false"}
-        await _write(endpoint, "PUT", query, HTTPStatus.CONFLICT)
+        await self._write(endpoint, "PUT", query, HTTPStatus.CONFLICT)
 
     @override
     async def set_swift_login(self, endpoint: RgwEndpoint, username: str, key: SecretStr) -> None:
@@ -63,60 +71,71 @@ class HttpRgwAdmin(RgwAdmin):
         query = {"uid": uid, "subuser": subuser, "access": "full", "key-type": "swift"}
         query["secret-key"] = key.get_secret_value()
         # PUT replaces the key of an existing subuser, but keeps its access although it answers 200; POST sets both.
-        if await _write(endpoint, "POST", query, HTTPStatus.NOT_FOUND) == HTTPStatus.NOT_FOUND:
-            await _write(endpoint, "PUT", query)
+        if await self._write(endpoint, "POST", query, HTTPStatus.NOT_FOUND) == HTTPStatus.NOT_FOUND:
+            await self._write(endpoint, "PUT", query)
 
     @override
     async def set_quota(self, endpoint: RgwEndpoint, uid: str, quota: Quota) -> None:
         size = {"max-size-kb": str(quota.kib)} if quota.enabled else {}
         query = {"quota": "", "uid": uid, "quota-type": "user", "enabled": str(quota.enabled).lower(), **size}
-        await _write(endpoint, "PUT", query)
+        await self._write(endpoint, "PUT", query)
 
     @override
     async def remove_swift_login(self, endpoint: RgwEndpoint, username: str) -> None:
         uid, _, subuser = username.partition(":")
         query = {"uid": uid, "subuser": subuser, "purge-keys": "true"}
-        await _write(endpoint, "DELETE", query, HTTPStatus.NOT_FOUND)
+        await self._write(endpoint, "DELETE", query, HTTPStatus.NOT_FOUND)
 
     @override
     async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
         # Never `purge-data`: without it RGW itself refuses (409) to remove a user that owns a bucket.
-        status = await _write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
+        status = await self._write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
         return status != HTTPStatus.CONFLICT
 
+    async def _write(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str], *accepted: int) -> int:
+        """Returns the status: 200, or one of those accepted; raises for any other."""
+        response = await self._send(endpoint, method, query)
+        if response[0] not in accepted:
+            _require_ok(endpoint, response)
+        return response[0]
 
-async def _write(endpoint: RgwEndpoint, method: str, query: Mapping[str, str], *accepted: int) -> int:
-    """Returns the status: 200, or one of those accepted; raises for any other."""
-    response = await _send(endpoint, method, query)
-    if response[0] not in accepted:
-        _require_ok(endpoint, response)
-    return response[0]
+    async def _send(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str]) -> Response:
+        """Signs and sends a request; the query may contain a key, so no message quotes it."""
+        if blocked := check_url(self._egress.hosts, _SOURCE, endpoint.url):
+            raise as_error(blocked)
+        base = urlsplit(endpoint.url)
+        path = f"{base.path.rstrip('/')}/admin/user"
+        keys = KeyPair(endpoint.access_key, endpoint.secret_key)
+        headers = sign(Request(method, _host(endpoint.url), path, query), keys, datetime.now(UTC))
+        url = URL(f"{base.scheme}://{base.netloc}{path}?{canonical_query(query)}", encoded=True)
+        trust, proxy = _ssl_context(endpoint), self._egress.proxies.proxy_of(endpoint.url)
+        timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
+                session.request(
+                    method,
+                    url,
+                    headers=headers | IDENTITY,
+                    ssl=trust,
+                    allow_redirects=False,
+                    proxy=proxy.url.get_secret_value() if proxy else None,
+                ) as response,
+            ):
+                if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                    raise ProxyRefusal(proxy_refusal(response.status))
+                return response.status, await read_body(response), response.headers.get("Retry-After", "")
+        except UnacceptableBody as error:
+            raise as_error(explain_not_rgw(endpoint.url, f"answers with {error}")) from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _no_answer(endpoint, error, proxy) from None
 
 
-async def _send(endpoint: RgwEndpoint, method: str, query: Mapping[str, str]) -> Response:
-    """Signs and sends a request; the query may contain a key, so no message quotes it."""
-    base = urlsplit(endpoint.url)
-    path = f"{base.path.rstrip('/')}/admin/user"
-    keys = KeyPair(endpoint.access_key, endpoint.secret_key)
-    headers = sign(Request(method, _host(endpoint.url), path, query), keys, datetime.now(UTC))
-    url = URL(f"{base.scheme}://{base.netloc}{path}?{canonical_query(query)}", encoded=True)
-    trust = _ssl_context(endpoint)
-    timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
-            session.request(method, url, headers=headers | IDENTITY, ssl=trust, allow_redirects=False) as response,
-        ):
-            return response.status, await read_body(response), response.headers.get("Retry-After", "")
-    except UnacceptableBody as error:
-        raise as_error(explain_not_rgw(endpoint.url, f"answers with {error}")) from None
-    except aiohttp.ClientConnectorCertificateError:
-        raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret)) from None
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise _no_answer(endpoint, error) from None
-
-
-def _no_answer(endpoint: RgwEndpoint, error: Exception) -> Refused | Unavailable:
+def _no_answer(endpoint: RgwEndpoint, error: Exception, proxy: Proxy | None) -> Refused | Unavailable:
+    if proxy and (failure := proxy_failure(error)):
+        return as_error(explain_no_admin_answer(endpoint.url, describe_proxy_failure(proxy, failure)))
     # Only the kind of the error: the text of aiohttp's errors may quote the URL.
     detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
     return as_error(explain_no_admin_answer(endpoint.url, detail))

@@ -17,9 +17,9 @@ from typing_extensions import override
 
 from harbor_operator.adapters.swift_body import GeneratedBody
 from harbor_operator.adapters.swift_connection import (
+    Route,
     connected,
     log_in,
-    map_errors,
     no_answer,
     object_url,
     operation_error,
@@ -28,6 +28,7 @@ from harbor_operator.adapters.swift_connection import (
 )
 from harbor_operator.adapters.swift_transport import Sockets
 from harbor_operator.checks.storage import MIB, explain_other_digest
+from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.model.storage import Container, Operation, SwiftAccount, SwiftSession
 from harbor_operator.ports import as_error
 from harbor_operator.ports.object_store import ObjectStore
@@ -44,13 +45,16 @@ METADATA_PREFIX = "x-object-meta-"
 class SwiftObjectStore(ObjectStore):
     """Any number of stores, with a limit on parallel requests."""
 
-    def __init__(self, parallel: int = 4) -> None:
+    def __init__(self, egress: Egress = UNRESTRICTED, parallel: int = 4) -> None:
+        self._egress = egress
         self._slots = asyncio.Semaphore(parallel)
         logging.getLogger("swiftclient").disabled = True
 
     @override
     async def login(self, account: SwiftAccount) -> SwiftSession:
-        return await self._run(account.auth_url, lambda sockets: log_in(account, sockets), DEADLINE_SECONDS)
+        return await self._run(
+            account.auth_url, lambda sockets: log_in(account, Route(sockets, self._egress)), DEADLINE_SECONDS
+        )
 
     @override
     async def read_container(self, container: Container) -> int | None:
@@ -104,10 +108,8 @@ class SwiftObjectStore(ObjectStore):
         body = GeneratedBody(size, monotonic() + seconds)
 
         def work(sockets: Sockets) -> str:
-            with (
-                map_errors(operation_error(container, Operation.WRITE, url, size), container.session.account),
-                connected(container, sockets, seconds) as client,
-            ):
+            about = operation_error(container, Operation.WRITE, url, size)
+            with connected(container.session, Route(sockets, self._egress, seconds), about) as client:
                 return str(client.put_object(container.name, name, body, size))
 
         try:
@@ -148,10 +150,8 @@ class SwiftObjectStore(ObjectStore):
         target = url or object_url(container, "")
 
         def in_thread(sockets: Sockets) -> T:
-            with (
-                map_errors(operation_error(container, operation, target), container.session.account),
-                connected(container, sockets) as client,
-            ):
+            about = operation_error(container, operation, target)
+            with connected(container.session, Route(sockets, self._egress), about) as client:
                 return work(client)
 
         return await self._run(target, in_thread, DEADLINE_SECONDS)

@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -21,7 +22,9 @@ from urllib3.exceptions import HTTPError
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import UnacceptableBody
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection
+from harbor_operator.adapters.http_proxy import proxy_refusal
+from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection, Transport
+from harbor_operator.checks.egress import check_url, describe_proxy_failure
 from harbor_operator.checks.storage import (
     error_code,
     explain_no_answer,
@@ -30,6 +33,7 @@ from harbor_operator.checks.storage import (
     explain_unacceptable_answer,
     explain_untrusted,
 )
+from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
 from harbor_operator.model.storage import Container, Operation, StoreError, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable, as_error
 
@@ -38,11 +42,22 @@ SOCKET_TIMEOUT_SECONDS = 10.0
 _CERTIFICATE_ERROR = re.compile("certificate|x509|pem lib", re.IGNORECASE)
 
 
-def log_in(account: SwiftAccount, sockets: Sockets) -> SwiftSession:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a call reaches a store: its sockets, the administrator's rules, and the seconds between two reads."""
+
+    sockets: Sockets
+    egress: Egress = UNRESTRICTED
+    read_seconds: float = SOCKET_TIMEOUT_SECONDS
+
+
+def log_in(account: SwiftAccount, route: Route) -> SwiftSession:
     """Requests a token without the client's own login, which follows redirects and sends the key along."""
     about = StoreError(Operation.LOGIN, 0, account.auth_url, account.username, account.secret)
     headers = {"X-Auth-User": account.username, "X-Auth-Key": account.password.get_secret_value()}
-    with map_errors(about, account), _opened(account, account.auth_url, "", sockets) as client:
+    proxy = _proxy(route, "`spec.storage.swift.authURL`", account.auth_url)
+    no_session = SwiftSession(account, account.auth_url, SecretStr(""))
+    with map_errors(about, account, proxy), _opened(no_session, route, proxy) as client:
         client.http_conn = parsed, connection = client.http_connection()  # the client closes it
         connection.request("GET", parsed.path, "", headers)
         response = connection.getresponse()
@@ -56,24 +71,29 @@ def log_in(account: SwiftAccount, sockets: Sockets) -> SwiftSession:
 
 
 @contextmanager
-def connected(container: Container, sockets: Sockets, read_seconds: float = SOCKET_TIMEOUT_SECONDS) -> Iterator[Any]:
-    """Yields a client with the session's token, for one thread."""
-    session = container.session
-    token = session.token.get_secret_value()
-    with _opened(session.account, session.storage_url, token, sockets, read_seconds) as client:
+def connected(session: SwiftSession, route: Route, about: StoreError) -> Iterator[Any]:
+    """Yields a client with the session's token, for one thread; `about` describes a failure inside."""
+    proxy = _proxy(route, "the storage URL of `spec.storage.swift.authURL`", session.storage_url)
+    with map_errors(about, session.account, proxy), _opened(session, route, proxy) as client:
         yield client
 
 
+def _proxy(route: Route, source: str, url: str) -> Proxy | None:
+    """Returns the proxy of the URL; raises Refused if its host is not allowed."""
+    if blocked := check_url(route.egress.hosts, source, url):
+        raise as_error(blocked)
+    return route.egress.proxies.proxy_of(url)
+
+
 @contextmanager
-def _opened(
-    account: SwiftAccount, url: str, token: str, sockets: Sockets, read_seconds: float = SOCKET_TIMEOUT_SECONDS
-) -> Iterator[SwiftConnection]:
-    client = SwiftConnection(url, token, _ssl_context(account), (SOCKET_TIMEOUT_SECONDS, read_seconds), sockets)
+def _opened(session: SwiftSession, route: Route, proxy: Proxy | None) -> Iterator[SwiftConnection]:
+    transport = Transport(_ssl_context(session.account), (SOCKET_TIMEOUT_SECONDS, route.read_seconds), proxy)
+    client = SwiftConnection(session.storage_url, session.token.get_secret_value(), transport, route.sockets)
     try:
         yield client
     finally:
         client.close()
-        sockets.close()
+        route.sockets.close()
 
 
 def _ssl_context(account: SwiftAccount) -> ssl.SSLContext:
@@ -84,11 +104,14 @@ def _ssl_context(account: SwiftAccount) -> ssl.SSLContext:
 
 
 @contextmanager
-def map_errors(about: StoreError, account: SwiftAccount) -> Iterator[None]:
+def map_errors(about: StoreError, account: SwiftAccount, proxy: Proxy | None) -> Iterator[None]:
     """Raises every failure of the client as an exception of the ports, without its text or its traceback."""
     try:
         yield
     except ClientException as error:
+        if proxy and error.http_status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            failure = describe_proxy_failure(proxy, proxy_refusal(error.http_status))
+            raise no_answer(about.url, failure, about.size) from None
         _raise_store_error(about, error)
     except UnacceptableBody as error:
         raise as_error(explain_unacceptable_answer(about.url, str(error))) from None
@@ -96,6 +119,9 @@ def map_errors(about: StoreError, account: SwiftAccount) -> Iterator[None]:
         if not _CERTIFICATE_ERROR.search(str(error)):
             raise no_answer(about.url, "no TLS is spoken there, or another version", about.size) from None
         raise as_error(explain_untrusted(about.url, account.ca_secret)) from None
+    except requests.exceptions.ProxyError as error:
+        failure = describe_proxy_failure(proxy, _proxy_failure(error)) if proxy else type(error).__name__
+        raise no_answer(about.url, failure, about.size) from None
     except (requests.RequestException, HTTPError, OSError) as error:
         raise no_answer(about.url, _system_error(error), about.size) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -122,6 +148,12 @@ def _raise_store_error(about: StoreError, error: ClientException) -> NoReturn:
 def no_answer(url: str, detail: str, size: int = 0) -> Refused | Unavailable:
     """Returns the exception for the absence of a valid answer; `size` is that of the body sent."""
     return as_error(explain_no_answer(url, detail, size))
+
+
+def _proxy_failure(error: requests.exceptions.ProxyError) -> str:
+    # http.client has the status only in the text "Tunnel connection failed: 407 Proxy Authentication Required".
+    status = re.search(r"Tunnel connection failed: ([0-9]{3}) ", str(error))
+    return proxy_refusal(int(status[1])) if status else f"does not answer: {_system_error(error)}"
 
 
 def _system_error(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -24,6 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from harbor_operator.adapters.http_body import IDENTITY, read_blocking
+from harbor_operator.model.egress import Proxy
 
 
 class Sockets:
@@ -77,30 +79,41 @@ class Sockets:
                 continue  # not connected any more
 
 
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a store is reached: the trusted authorities, the timeouts for connect and read in seconds, and a proxy."""
+
+    trust: ssl.SSLContext
+    timeout: tuple[float, float]
+    proxy: Proxy | None = None
+
+
 class SwiftConnection(Connection):  # type: ignore[misc] # the client has no type information
     """A client connection without retries; the token is that of a session, or empty for a login."""
 
-    def __init__(
-        self, url: str, token: str, trust: ssl.SSLContext, timeout: tuple[float, float], sockets: Sockets
-    ) -> None:
-        super().__init__(preauthurl=url, preauthtoken=token, retries=0, timeout=timeout)
-        self._trust = trust
+    def __init__(self, url: str, token: str, transport: Transport, sockets: Sockets) -> None:
+        super().__init__(preauthurl=url, preauthtoken=token, retries=0, timeout=transport.timeout)
+        self._transport = transport
         self._sockets = sockets
 
     def http_connection(self, url: str | None = None) -> tuple[Any, HTTPConnection]:
         """Returns the parsed URL and the connection, as the client expects it."""
-        connection = _BoundedConnection(url or self.url, self.timeout, self._trust, self._sockets)
+        connection = _BoundedConnection(url or self.url, self._transport, self._sockets)
         return connection.parsed_url, connection
 
 
 class _BoundedConnection(HTTPConnection):  # type: ignore[misc] # the client has no type information
     """A connection that takes nothing from the environment, follows no redirect, and limits each answer."""
 
-    def __init__(self, url: str, timeout: tuple[float, float], trust: ssl.SSLContext, sockets: Sockets) -> None:
-        super().__init__(url, timeout=timeout)
+    def __init__(self, url: str, transport: Transport, sockets: Sockets) -> None:
+        super().__init__(url, timeout=transport.timeout)
         self.requests_args["allow_redirects"] = False
+        if transport.proxy:
+            # The client's own parameter has the scheme of the proxy for that of the store.
+            proxy = transport.proxy.url.get_secret_value()
+            self.requests_args["proxies"] = {"http": proxy, "https": proxy}
         self.request_session.trust_env = False
-        adapter = _TransportAdapter(trust, sockets)
+        adapter = _TransportAdapter(transport.trust, sockets)
         for scheme in ("http://", "https://"):
             self.request_session.mount(scheme, adapter)
 
@@ -145,6 +158,12 @@ class _TransportAdapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._trust, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = _pool_classes(self._sockets)
+
+    @override
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, ssl_context=self._trust, **proxy_kwargs)
+        manager.pool_classes_by_scheme = _pool_classes(self._sockets)
+        return manager
 
     @override
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

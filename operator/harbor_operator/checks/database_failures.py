@@ -8,6 +8,8 @@ from harbor_operator.model.database import ConnectFailure, PostgresLogin, Postgr
 from harbor_operator.model.outcomes import Blocked, Unknown
 from harbor_operator.reasons import Reason
 
+MD5_SETTING = "HARBOR_OPERATOR_POSTGRES_MD5"
+
 
 def explain_connect_failure(
     failure: ConnectFailure, detail: str, server: PostgresServer, login: PostgresLogin
@@ -39,12 +41,9 @@ def explain_connect_failure(
                 f"{where} has no database '{server.maintenance_database}', to which {role} connects: {detail}; "
                 "set `spec.database.maintenanceDatabase` to a database that exists"
             )
-        case ConnectFailure.CLEAR_TEXT_PASSWORD:
+        case ConnectFailure.CLEAR_TEXT_PASSWORD | ConnectFailure.MD5_PASSWORD:
             reason = Reason.DATABASE_LOGIN_FAILED
-            message = (
-                f"{where} requests the password of {role} in clear text, which the operator never sends: "
-                "use the method scram-sha-256 in pg_hba.conf or in the pooler"
-            )
+            message = f"{where} requests the password of {role} {_refused_method(failure, login)}"
         case ConnectFailure.WRONG_PASSWORD:
             reason = Reason.DATABASE_CREDENTIALS_REJECTED
             message = f"{where} rejected role '{login.username}': {detail}; correct {login.origin}"
@@ -59,6 +58,21 @@ def explain_connect_failure(
         case _:
             assert_never(failure)
     return Blocked(reason, message)
+
+
+def _refused_method(failure: ConnectFailure, login: PostgresLogin) -> str:
+    """Returns why the operator does not send the password, and what to do."""
+    if failure is ConnectFailure.CLEAR_TEXT_PASSWORD:
+        return (
+            "in clear text, which the operator never sends: use the method scram-sha-256 in pg_hba.conf or in the "
+            "pooler"
+        )
+    return (
+        "with the method md5, which does not protect it from a hostile server; as a superuser in psql, run "
+        f"SET password_encryption = 'scram-sha-256'; and set the same password again with \\password "
+        f"{quoted(login.username)}, then use scram-sha-256 in pg_hba.conf or in the pooler; or the administrator of "
+        f"the operator sets `{MD5_SETTING}` to true"
+    )
 
 
 def explain_statement_failure(

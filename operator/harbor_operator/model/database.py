@@ -216,6 +216,7 @@ class ConnectFailure(Enum):
     NOT_PERMITTED = auto()
     NO_DATABASE = auto()
     CLEAR_TEXT_PASSWORD = auto()
+    MD5_PASSWORD = auto()
     NO_CONNECTION_LEFT = auto()
     WRONG_PASSWORD = auto()
     UNREACHABLE = auto()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 from pydantic import SecretStr
+from typing_extensions import override
 
-from harbor_operator.adapters import harbor_probe
-from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.reachability import check_upload
@@ -19,14 +19,16 @@ URL = "https://cr.example.com"
 ADMIN = HarborEndpoint(URL, login=Login("admin", SecretStr("Admin-pass-1")))
 
 
-class Registry:
+class Registry(HarborHttp):
     """Answers the requests of a trial upload, and keeps them."""
 
     def __init__(self, location: str) -> None:
+        super().__init__()
         self.location = location
         self.requests: list[tuple[str, str]] = []
 
-    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+    @override
+    async def send_raw(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
         self.requests.append((request.method, endpoint.url + request.path))
         headers: Mapping[str, str] = {"Location": self.location} if request.method == "POST" else {}
         status = 404 if len(self.requests) == 1 else 202
@@ -47,13 +49,10 @@ class Registry:
         ("https://cr.example.com:port/v2/x/uploads/1?_state=a", False, True),
     ],
 )
-async def test_an_upload_stays_at_the_registry(
-    monkeypatch: pytest.MonkeyPatch, location: str, is_followed: bool, is_cancelled: bool
-) -> None:
+async def test_an_upload_stays_at_the_registry(location: str, is_followed: bool, is_cancelled: bool) -> None:
     registry = Registry(location)
-    monkeypatch.setattr(harbor_probe, "send_raw", registry.send)
 
-    observed = await HttpRegistryProbe().try_upload(ADMIN, "library/x", 1024)
+    observed = await HttpRegistryProbe(registry).try_upload(ADMIN, "library/x", 1024)
 
     methods = [method for method, _ in registry.requests]
     assert methods == ["PATCH", "POST"] + ["PATCH"] * is_followed + ["DELETE"] * is_cancelled

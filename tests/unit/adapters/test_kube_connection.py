@@ -27,6 +27,17 @@ async def test_the_connection_of_a_pod_reads_its_token_again(tmp_path: Path) -> 
     assert renewed != connection
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+def test_a_pod_reaches_its_api_server_without_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Finding F8: also if NO_PROXY does not name the API server."""
+    for name in ("token", "ca.crt"):
+        (tmp_path / name).write_text("one\n")
+    monkeypatch.setenv(variable, "http://proxy:3128")
+    assert in_cluster("10.0.0.1", 443, tmp_path).proxy_url is None
+
+
 def test_a_connection_shows_no_secret() -> None:
     key = SecretStr("-----BEGIN s3cr3t")
     connection = ClusterConnection(

@@ -46,9 +46,11 @@ DATABASE: Mapping[Reason, Problem] = {
         "Upgrade PostgreSQL, or choose an older chart in `spec.release.version`.",
     ),
     Reason.DATABASE_LOGIN_FAILED: Problem(
-        "Harbor's own login fails although the role and the database exist.",
-        "`pg_hba.conf` does not admit the role that the message names, or a connection pooler does not know it.",
-        "Allow that role from the addresses of the cluster.",
+        "A login fails although the role and the database exist.",
+        "`pg_hba.conf` does not admit the role that the message names, a connection pooler does not know it, or the "
+        "server requests the password in clear text or with md5.",
+        "Allow that role from the addresses of the cluster, with the method scram-sha-256. The message has the "
+        "statements for a role whose password is stored for md5; `HARBOR_OPERATOR_POSTGRES_MD5` permits md5.",
     ),
     Reason.DATABASE_BUSY: Problem(
         "Another operator works on the same databases.",

@@ -54,6 +54,13 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Correct the value that the message names. If another client owns the Secret, check that it is unused before "
         "you rename or delete it.",
     ),
+    Reason.HOST_NOT_ALLOWED: Problem(
+        "A condition is False and its message names a host and `HARBOR_OPERATOR_ALLOWED_HOSTS`.",
+        "The spec, a Sentinel or the storage URL names a host that is not in the administrator's list. The operator "
+        "sends nothing there.",
+        "Use an allowed host, or let the administrator add this one to the setting. A HarborRegistry whose data the "
+        "operator shall delete there needs it for its deletion too; operations.md names the way out (Deletion).",
+    ),
     Reason.RIGHTS_MISSING: Problem(
         "A condition is False and its message names a verb and a resource.",
         "The service account of the operator, or the one that Helm acts as, lacks the permission: the shipped roles "
