@@ -49,7 +49,7 @@ http {{{http}
     location / {{
       proxy_pass {upstream};
       proxy_http_version 1.1;
-      proxy_request_buffering off;
+      proxy_request_buffering {request_buffering};
       proxy_buffering off;
       proxy_read_timeout 300s;
       proxy_set_header Host {host_header};
@@ -114,6 +114,8 @@ class Site:
     hosts: tuple[str, ...] = ("localhost", HOST)
     max_body: str = "0"
     """The body size limit in nginx syntax, such as '1m'; '0' means no limit."""
+    buffers_requests: bool = False
+    """Whether nginx reads a whole body before it sends the request to the upstream; its own default is to."""
     host_header: str = "$host"
     """The Host header for the upstream; the default omits the port, as ingress controllers do."""
 
@@ -184,6 +186,7 @@ class Front:
                 upstream=self.site.upstream,
                 max_body=self.site.max_body,
                 host_header=self.site.host_header,
+                request_buffering="on" if self.site.buffers_requests else "off",
             )
         )
         argv: list[str | Path] = [self._tool.path, "-p", self._home, "-c", config, "-e", "stderr"]

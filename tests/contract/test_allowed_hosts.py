@@ -64,6 +64,10 @@ CALLS: dict[str, tuple[str, Call]] = {
             HarborEndpoint(f"https://{HOST}:{port}")
         ),
     ),
+    "announcement": (
+        "`spec.externalURL`",
+        lambda egress, port: HttpRegistryProbe(HarborHttp(egress)).announce_body(_harbor(port), 1 << 30),
+    ),
     "rgw": (
         "`spec.storage.swift.provision.adminURL`",
         lambda egress, port: HttpRgwAdmin(egress).read_user(RgwEndpoint(f"http://{HOST}:{port}", "a", KEY, "s"), "x"),

@@ -17,7 +17,7 @@ from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.model.egress import Egress, ProxyRules
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
-from harbor_operator.model.reachability import TlsFault
+from harbor_operator.model.reachability import AnnouncedBody, TlsFault
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.lab
 
 HARBOR = "cr.example.test"
 STORE = "s3.example.test"
+GIB = 1 << 30
 
 
 @dataclass
@@ -125,7 +126,7 @@ async def test_every_request_of_the_object_store_uses_the_proxy(fixture: ProxyFi
     assert len(fixture.proxy.requests_since(mark)) >= 6
 
 
-async def test_the_probe_sees_the_certificate_through_the_proxy(fixture: ProxyFixture) -> None:
+async def test_the_probe_sees_the_certificate_and_the_body_limit_through_the_proxy(fixture: ProxyFixture) -> None:
     probe = HttpRegistryProbe(HarborHttp(fixture.egress()))
     trusted = await probe.read_certificate(fixture.harbor)
     assert trusted is not None
@@ -133,6 +134,7 @@ async def test_the_probe_sees_the_certificate_through_the_proxy(fixture: ProxyFi
     untrusted = await probe.read_certificate(replace(fixture.harbor, ca=""))
     assert untrusted is not None
     assert (untrusted.names, untrusted.fault) == ((HARBOR,), TlsFault.UNTRUSTED)
+    assert await probe.announce_body(fixture.harbor, 8 * GIB) is AnnouncedBody.REACHED
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -19,7 +19,14 @@ from harbor_operator.model.harbor import (
     ObservedRobot,
     SystemInfo,
 )
-from harbor_operator.model.reachability import Certificate, Component, PullResult, UploadResult, V2Response
+from harbor_operator.model.reachability import (
+    AnnouncedBody,
+    Certificate,
+    Component,
+    PullResult,
+    UploadResult,
+    V2Response,
+)
 from harbor_operator.plan.pull_secrets import EVERY_PROJECT, is_strong
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -69,6 +76,9 @@ class FakeHarbor:
         self.robots: dict[str, StoredRobot] = {}
         self.writes: list[str] = []
         self.uploads: list[str] = []
+        self.announced: list[int] = []
+        self.max_body = 0
+        self.body_answer = AnnouncedBody.REACHED
         self._number = 1
 
     # As a client
@@ -97,6 +107,13 @@ class FakeHarbor:
             return UploadResult(403)
         self.uploads.append(repository)
         return self.upload
+
+    async def announce_body(self, endpoint: HarborEndpoint, size: int) -> AnnouncedBody:
+        self._answer()
+        self.announced.append(size)
+        if self.max_body and size > self.max_body:
+            return AnnouncedBody.REFUSED
+        return self.body_answer
 
     async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         self._answer()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, TypeVar
@@ -35,6 +37,10 @@ T = TypeVar("T")
 
 # Harbor's health check waits ten seconds for an unreachable Redis, and a wrong password takes more than one.
 DEADLINE_SECONDS = 20.0
+ANNOUNCE_SECONDS = 5.0
+"""For the answer to an announced body; a server may ignore `Expect` and wait for the body (RFC 9110, 10.1.1)."""
+CONTINUE_SECONDS = 2.0
+"""For the final answer after "100 Continue": a proxy that does not buffer has asked the server behind it by then."""
 MAX_MESSAGE_CHARACTERS = 300
 
 _SOURCE = "`spec.externalURL` or `spec.internalURL`"
@@ -57,6 +63,14 @@ class HttpRequest:
     def title(self) -> str:
         """The request in a message."""
         return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What followed a request without its body: the final response, and whether "100 Continue" came."""
+
+    response: HttpResponse | None
+    is_invited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,29 @@ class HarborHttp:
         async with self._exchange(endpoint, request, data) as response:
             return HttpResponse(endpoint, request, response.status, response.headers, await read_body(response))
 
+    async def announce(self, endpoint: HarborEndpoint, request: HttpRequest, size: int) -> Announcement:
+        """Announces a body of `size` bytes with `Expect: 100-continue` and sends none of it.
+
+        Returns the head of the final response, if one arrives within ANNOUNCE_SECONDS, or within CONTINUE_SECONDS
+        after the interim response "100 Continue". Raises as `send_raw` does.
+        """
+        is_invited, response = False, None
+        clock = asyncio.get_running_loop().time
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANNOUNCE_SECONDS) as deadline:
+
+                async def no_body() -> AsyncIterator[bytes]:
+                    nonlocal is_invited
+                    is_invited = True
+                    deadline.reschedule(clock() + CONTINUE_SECONDS)
+                    await asyncio.Event().wait()  # until the exchange ends
+                    yield b""
+
+                announced = replace(request, headers={**request.headers, "Content-Length": str(size)})
+                async with self._exchange(endpoint, announced, no_body()) as answer:
+                    response = HttpResponse(endpoint, request, answer.status, answer.headers, b"")
+        return Announcement(response, is_invited)
+
     def proxy_of(self, endpoint: HarborEndpoint) -> Proxy | None:
         """Returns the proxy of the endpoint; raises Refused if its host is not allowed."""
         if blocked := check_url(self._egress.hosts, _SOURCE, endpoint.url):
@@ -132,7 +169,7 @@ class HarborHttp:
 
     @asynccontextmanager
     async def _exchange(
-        self, endpoint: HarborEndpoint, request: HttpRequest, data: BytesIO | None
+        self, endpoint: HarborEndpoint, request: HttpRequest, data: BytesIO | AsyncIterator[bytes] | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         proxy = self.proxy_of(endpoint)
         # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.

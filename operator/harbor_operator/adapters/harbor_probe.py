@@ -28,6 +28,7 @@ from harbor_operator.adapters.http_proxy import connected
 from harbor_operator.checks.reachability import explain_no_health, origin
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.reachability import (
+    AnnouncedBody,
     Certificate,
     Component,
     PullResult,
@@ -121,6 +122,22 @@ class HttpRegistryProbe(RegistryProbe):
                 await self._http.send_raw(endpoint, HttpRequest("DELETE", path))
 
     @override
+    async def announce_body(self, endpoint: HarborEndpoint, size: int) -> AnnouncedBody:
+        # Without a login: a limit counts before it, and Harbor then answers 401 whatever the repository is.
+        path = f"/v2/{_ABSENT_REPOSITORY}/{_ABSENT_REPOSITORY}/blobs/uploads/{_ABSENT_UPLOAD}"
+        request = HttpRequest("PATCH", path, headers=_OCTETS)
+        try:
+            observed = await self._http.announce(endpoint.with_login(None), request, size)
+        except Unavailable:
+            return AnnouncedBody.UNANSWERED  # the connection was closed without an answer
+        response = observed.response
+        if response is None:
+            return AnnouncedBody.INVITED if observed.is_invited else AnnouncedBody.UNANSWERED
+        if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return AnnouncedBody.REFUSED
+        return AnnouncedBody.REACHED if _is_challenge(response) else AnnouncedBody.UNANSWERED
+
+    @override
     async def try_pull(self, endpoint: HarborEndpoint, manifest: str | None) -> PullResult:
         # As a container runtime does: first the token, then the registry with the token.
         repository, _, tag = (manifest or "").rpartition(":")
@@ -174,6 +191,12 @@ class HttpRegistryProbe(RegistryProbe):
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             raise unreachable(endpoint.url, error, proxy) from None
         return channel
+
+
+def _is_challenge(response: HttpResponse) -> bool:
+    is_registry = "Docker-Distribution-Api-Version" in response.headers
+    challenge = response.headers.get("Www-Authenticate", "").lower()
+    return response.status == HTTPStatus.UNAUTHORIZED and (is_registry or challenge.startswith("bearer"))
 
 
 def _is_same_origin(endpoint: HarborEndpoint, location: str) -> bool:

@@ -9,13 +9,29 @@ from urllib.parse import urljoin, urlsplit
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning, Unknown
-from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
+from harbor_operator.model.reachability import (
+    AnnouncedBody,
+    BodyLimit,
+    Certificate,
+    Component,
+    PullResult,
+    TlsFault,
+    UploadResult,
+    V2Response,
+)
 from harbor_operator.reasons import Reason
 
 EXPIRY_NOTICE = timedelta(days=14)
 PROBE_MIB = 2
+ANNOUNCED_MIB = (8192, 1024, 128, 16)
+"""Sizes of the bodies that are announced, until one is not refused; core itself refuses more than 32 GiB."""
+MIB_PER_GIB = 1024
 
 _REALM = re.compile(r'realm="([^"]*)"')
+_REMOVE_LIMIT = (
+    "remove its limit (nginx: 'client_max_body_size 0;', ingress-nginx: "
+    "'nginx.ingress.kubernetes.io/proxy-body-size: \"0\"')"
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -52,18 +68,51 @@ def _url_field(registry: HarborRegistry) -> str:
     return "`spec.internalURL`" if registry.spec.internal_url else "`spec.externalURL`"
 
 
-def describe_reached(registry: HarborRegistry, *, has_api: bool) -> str:
-    """Returns the message of a registry that answers, with what could not be observed."""
+def describe_reached(registry: HarborRegistry, limit: BodyLimit | None, *, has_api: bool) -> str:
+    """Returns the message of a registry that answers, with what could not be observed.
+
+    `limit` is what is known of the largest body of a push; None if no push is expected.
+    """
     url, spec = probed_url(registry), registry.spec
     message = f"{url} answers /v2/{' and /api/v2.0/health' if has_api else ''} as a client sees it"
-    if has_api:
-        # A push sends whole layers; a limit above the probe shows only then.
-        message += (
-            f"; request bodies above {PROBE_MIB} MiB are not tried, a proxy with a higher limit can refuse a push"
-        )
-    else:
+    if limit:
+        message += f"; {_describe_limit(limit)}"
+    if not has_api:
         message += "; /api/ does not answer there, so Harbor's health and the rights of the pull account are unknown"
     return message + (f"; {spec.external_url} itself is not checked (`spec.internalURL`)" if spec.internal_url else "")
+
+
+def body_limit_warnings(registry: HarborRegistry, limit: BodyLimit | None) -> tuple[StatusWarning, ...]:
+    """Returns a warning if a proxy refuses large layers; smaller ones can be pushed, so this blocks nothing."""
+    if limit is None or limit.refused_mib is None:
+        return ()
+    message = (
+        f"a proxy in front of {probed_url(registry)} refuses a body of {_size(limit.refused_mib)} with HTTP 413"
+        f"{f' and accepts {_size(limit.accepted_mib)}' if limit.accepted_mib else ''}, so pushes of large layers fail: "
+        f"{_REMOVE_LIMIT}; through a CDN with a fixed limit, push by another host name"
+    )
+    return (StatusWarning(Reason.PROXY_BODY_LIMIT, message),)
+
+
+def _describe_limit(limit: BodyLimit) -> str:
+    if limit.refused_mib:
+        accepted = f", {_size(limit.accepted_mib)} is accepted" if limit.accepted_mib else ""
+        return f"a body of {_size(limit.refused_mib)} is refused{accepted}"
+    if limit.answer is AnnouncedBody.REACHED:
+        return f"no proxy on the way refuses a body of {_size(limit.accepted_mib or 0)}"
+    if limit.answer is AnnouncedBody.INVITED:
+        return (
+            f"the first server accepts a body of {_size(limit.accepted_mib or 0)}; one behind it was tried only with "
+            f"bodies up to {PROBE_MIB} MiB and can refuse a push"
+        )
+    return (
+        f"bodies above {PROBE_MIB} MiB are not tried, because no server answers `Expect: 100-continue`; a proxy with a "
+        "higher limit can refuse a push"
+    )
+
+
+def _size(mib: int) -> str:
+    return f"{mib // MIB_PER_GIB} GiB" if mib % MIB_PER_GIB == 0 else f"{mib} MiB"
 
 
 def _trust(registry: HarborRegistry) -> str:
@@ -127,8 +176,7 @@ def check_upload(registry: HarborRegistry, observed: UploadResult) -> Blocked | 
     if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in {observed.started, observed.patched}:
         return Blocked(
             Reason.PROXY_BODY_LIMIT,
-            f"a proxy in front of {url} refuses a body of {PROBE_MIB} MiB with HTTP 413: remove its limit (nginx: "
-            "'client_max_body_size 0;', ingress-nginx: 'nginx.ingress.kubernetes.io/proxy-body-size: \"0\"')",
+            f"a proxy in front of {url} refuses a body of {PROBE_MIB} MiB with HTTP 413: {_REMOVE_LIMIT}",
         )
     if origin(urljoin(url, observed.location)) != origin(url):
         return Blocked(

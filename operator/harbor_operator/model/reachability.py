@@ -60,6 +60,31 @@ class UploadResult:
     patched: int | None = None
 
 
+class AnnouncedBody(StrEnum):
+    """How a large body was answered that was announced with `Expect: 100-continue` and not sent."""
+
+    REFUSED = "refused"
+    """A proxy answered 413."""
+    REACHED = "reached"
+    """Harbor itself answered, so every proxy on the way forwards a request of this size."""
+    INVITED = "invited"
+    """The first server asked for the body; one behind it can still refuse it."""
+    UNANSWERED = "unanswered"
+    """Another answer, or none: nothing is proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """What is known of the largest body: the sizes in MiB that were accepted and refused; None = none was.
+
+    `answer` is how the largest size was answered that was not refused.
+    """
+
+    answer: AnnouncedBody
+    accepted_mib: int | None = None
+    refused_mib: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PullResult:
     """A trial pull: the status of the token service, of /v2/, and of a manifest (None = not requested)."""

@@ -17,7 +17,14 @@ from harbor_operator.model.harbor import (
     ObservedRobot,
     SystemInfo,
 )
-from harbor_operator.model.reachability import Certificate, Component, PullResult, UploadResult, V2Response
+from harbor_operator.model.reachability import (
+    AnnouncedBody,
+    Certificate,
+    Component,
+    PullResult,
+    UploadResult,
+    V2Response,
+)
 
 
 class RegistryProbe(Protocol):
@@ -48,6 +55,13 @@ class RegistryProbe(Protocol):
         """Starts an upload, sends one body of `size` bytes, and cancels it: no blob and no repository remains.
 
         Follows the Location of the answer only to the origin of the endpoint. Elsewhere it sends nothing.
+        """
+        ...
+
+    async def announce_body(self, endpoint: HarborEndpoint, size: int) -> AnnouncedBody:
+        """Announces a push of `size` bytes without a login, sends none of them, and returns how it was answered.
+
+        Starts no upload, so nothing remains. Takes a few seconds where a server does not answer an announcement.
         """
         ...
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.reachability import (
+    ANNOUNCED_MIB,
     PROBE_MIB,
+    body_limit_warnings,
     certificate_warnings,
     check_certificate,
     check_health,
@@ -19,7 +21,7 @@ from harbor_operator.checks.reachability import (
 )
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
-from harbor_operator.model.reachability import Component
+from harbor_operator.model.reachability import AnnouncedBody, BodyLimit, Component
 from harbor_operator.plan.pull_secrets import pull_login_ref
 from harbor_operator.plan.reachability import TrialKey, needs_api, pull_project, trial_key, upload_repository
 from harbor_operator.ports import Refused, Unavailable
@@ -30,6 +32,7 @@ from harbor_operator.steps.harbor_access import read_access, read_admin
 MIB = 1 << 20
 RETRY_BLOCKED = timedelta(minutes=5)
 RETRY_PENDING = timedelta(seconds=15)
+RECHECK_LIMIT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,26 @@ class Trial:
         return self.key == key and (self.failure is None or now - self.at < self.wait)
 
 
+@dataclass(frozen=True, slots=True)
+class LimitTrial:
+    """What was found about the largest body."""
+
+    key: TrialKey
+    at: datetime
+    limit: BodyLimit
+
+    def holds(self, key: TrialKey, now: datetime) -> bool:
+        """Whether the result still counts; a limit is looked for again soon, so that its warning ends with it."""
+        wait = RECHECK_LIMIT if self.limit.refused_mib is None else RETRY_BLOCKED
+        return self.key == key and now - self.at < wait
+
+
 class ReachabilityStep:
     """Observes the registry as a client; the only write is one upload, which is cancelled.
 
     The upload is tried once per spec, because even a cancelled one leaves some hundred bytes in the storage. Its result
     is kept in memory, and the status has it after a restart. A failure is tried again after a while, so that the
-    condition becomes True without a change of the spec.
+    condition becomes True without a change of the spec. Larger bodies are only announced, which leaves nothing.
     """
 
     condition_type = ConditionType.REACHABILITY
@@ -65,6 +82,7 @@ class ReachabilityStep:
         self._harbor = harbor
         self._clock = clock
         self._trials: dict[str, Trial] = {}
+        self._limits: dict[str, LimitTrial] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Does what a client does: handshake, GET /v2/, health, token, upload; the first failure is the outcome."""
@@ -80,13 +98,16 @@ class ReachabilityStep:
         admin = await self._admin(registry, access) if health is not None else None
         if failure := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
             return failure
+        limit = await self._find_body_limit(registry, access) if health is not None else None
         facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
         warnings = certificate_warnings(registry, certificate, self._clock()) if certificate else ()
-        return Done(describe_reached(registry, has_api=health is not None), facts=facts, warnings=warnings)
+        message = describe_reached(registry, limit, has_api=health is not None)
+        return Done(message, facts=facts, warnings=(*warnings, *body_limit_warnings(registry, limit)))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Drops the result of the upload; there is nothing else."""
         self._trials.pop(registry.metadata.uid, None)
+        self._limits.pop(registry.metadata.uid, None)
         return Done("nothing to undo")
 
     async def _read_health(self, registry: HarborRegistry, access: HarborEndpoint) -> tuple[Component, ...] | None:
@@ -131,6 +152,25 @@ class ReachabilityStep:
         if observed.location:
             self._trials[uid] = Trial(key, self._clock(), failure, _wait(known, key, failure))
         return failure
+
+    async def _find_body_limit(self, registry: HarborRegistry, access: HarborEndpoint) -> BodyLimit:
+        uid, key = registry.metadata.uid, trial_key(registry)
+        known = self._limits.get(uid)
+        if known and known.holds(key, self._clock()):
+            return known.limit
+        limit = await self._announce_bodies(access)
+        self._limits[uid] = LimitTrial(key, self._clock(), limit)
+        return limit
+
+    async def _announce_bodies(self, access: HarborEndpoint) -> BodyLimit:
+        refused: int | None = None
+        for mib in ANNOUNCED_MIB:
+            answer = await self._probe.announce_body(access, mib * MIB)
+            if answer is not AnnouncedBody.REFUSED:
+                accepted = mib if answer is not AnnouncedBody.UNANSWERED else None
+                return BodyLimit(answer, accepted, refused)
+            refused = mib
+        return BodyLimit(AnnouncedBody.REFUSED, None, refused)
 
     async def _pull_login(self, registry: HarborRegistry) -> Login | None:
         ref = pull_login_ref(registry)

@@ -44,6 +44,7 @@ CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "read_v2_response": HttpRegistryProbe().read_v2_response,
     "try_login": HttpRegistryProbe().try_login,
     "try_pull": lambda endpoint: HttpRegistryProbe().try_pull(endpoint, "library/x:1"),
+    "announce_body": lambda endpoint: HttpRegistryProbe().announce_body(endpoint, 1 << 33),
     "try_upload": lambda endpoint: HttpRegistryProbe().try_upload(endpoint, "library/x", 1024),
 }
 

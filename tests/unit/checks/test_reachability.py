@@ -7,15 +7,26 @@ import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.reachability import (
+    body_limit_warnings,
     certificate_warnings,
     check_certificate,
     check_health,
     check_pull,
     check_upload,
     check_v2_response,
+    describe_reached,
     origin,
 )
-from harbor_operator.model.reachability import Certificate, Component, PullResult, TlsFault, UploadResult, V2Response
+from harbor_operator.model.reachability import (
+    AnnouncedBody,
+    BodyLimit,
+    Certificate,
+    Component,
+    PullResult,
+    TlsFault,
+    UploadResult,
+    V2Response,
+)
 from harbor_operator.reasons import Reason
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -123,6 +134,35 @@ def test_the_unhealthy_parts_are_named_and_no_others() -> None:
 def test_an_upload(upload: UploadResult, reason: Reason | None) -> None:
     finding = check_upload(_registry(), upload)
     assert (finding.reason if finding else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (BodyLimit(AnnouncedBody.REACHED, 8192), "; no proxy on the way refuses a body of 8 GiB"),
+        (
+            BodyLimit(AnnouncedBody.INVITED, 8192),
+            "; the first server accepts a body of 8 GiB; one behind it was tried ",
+        ),
+        (BodyLimit(AnnouncedBody.UNANSWERED), "; bodies above 2 MiB are not tried, because no server answers `Expect"),
+        (BodyLimit(AnnouncedBody.REACHED, 16, 128), "; a body of 128 MiB is refused, 16 MiB is accepted"),
+        (BodyLimit(AnnouncedBody.REFUSED, None, 16), "; a body of 16 MiB is refused"),
+        (BodyLimit(AnnouncedBody.UNANSWERED, None, 8192), "; a body of 8 GiB is refused"),
+    ],
+)
+def test_the_message_says_how_large_a_body_was_proved(limit: BodyLimit, words: str) -> None:
+    """Finding F3."""
+    assert words in describe_reached(_registry(), limit, has_api=True)
+
+
+def test_a_limit_for_large_bodies_is_a_warning_with_the_remedy() -> None:
+    """Finding F3: a limit of 100 MB stops the push of a larger layer, and nothing else."""
+    (warning,) = body_limit_warnings(_registry(), BodyLimit(AnnouncedBody.REACHED, 16, 128))
+    assert warning.code is Reason.PROXY_BODY_LIMIT
+    assert "refuses a body of 128 MiB with HTTP 413 and accepts 16 MiB" in warning.message
+    assert "client_max_body_size 0;" in warning.message
+    assert body_limit_warnings(_registry(), BodyLimit(AnnouncedBody.INVITED, 8192)) == ()
+    assert body_limit_warnings(_registry(), None) == ()
 
 
 def test_a_location_is_reported_without_its_signed_state() -> None:

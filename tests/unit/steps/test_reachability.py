@@ -11,10 +11,10 @@ import pytest
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import ObservedRobot
 from harbor_operator.model.outcomes import Blocked, Done, Pending
-from harbor_operator.model.reachability import Component, TlsFault, UploadResult, V2Response
+from harbor_operator.model.reachability import AnnouncedBody, Component, TlsFault, UploadResult, V2Response
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.reachability import RETRY_BLOCKED, RETRY_PENDING, ReachabilityStep
+from harbor_operator.steps.reachability import RECHECK_LIMIT, RETRY_BLOCKED, RETRY_PENDING, ReachabilityStep
 from tests.fakes.harbor import FakeHarbor, StoredRobot
 from tests.fakes.kube import FakeKube
 
@@ -202,6 +202,52 @@ async def test_a_registry_that_was_just_replaced_is_tried_again_soon_and_one_tha
         fixture.now += timedelta(seconds=1)
     fixture.harbor.upload = good
     assert isinstance(await fixture.step.reconcile(_registry()), Done)
+
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+async def test_a_large_body_is_announced_once_in_a_while(fixture: ReachabilityFixture) -> None:
+    """Finding F3."""
+    first = await fixture.step.reconcile(_registry())
+    assert isinstance(first, Done)
+    assert "no proxy on the way refuses a body of 8 GiB" in first.message
+    assert await fixture.step.reconcile(_registry()) == first
+    assert fixture.harbor.announced == [8 * GIB]
+    fixture.now += RECHECK_LIMIT
+    await fixture.step.reconcile(_registry())
+    await fixture.step.reconcile(_registry(2))
+    assert fixture.harbor.announced == [8 * GIB] * 3
+
+
+async def test_a_limit_for_large_bodies_is_a_warning_until_it_is_lifted(fixture: ReachabilityFixture) -> None:
+    """Finding F3: pulls and small layers work, so the condition stays True."""
+    fixture.harbor.max_body = 100 * MIB
+    outcome = await fixture.step.reconcile(_registry())
+    assert isinstance(outcome, Done)
+    assert [warning.code for warning in outcome.warnings] == [Reason.PROXY_BODY_LIMIT]
+    assert "a body of 128 MiB is refused, 16 MiB is accepted" in outcome.message
+    assert fixture.harbor.announced == [8 * GIB, GIB, 128 * MIB, 16 * MIB]
+    fixture.harbor.max_body = 0
+    fixture.now += RETRY_BLOCKED
+    outcome = await fixture.step.reconcile(_registry())
+    assert isinstance(outcome, Done)
+    assert outcome.warnings == ()
+
+
+async def test_a_limit_below_every_announced_size_is_a_warning(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.max_body = MIB
+    outcome = await fixture.step.reconcile(_registry())
+    assert isinstance(outcome, Done)
+    assert "a body of 16 MiB is refused" in outcome.message
+
+
+async def test_a_server_that_ignores_the_announcement_proves_little(fixture: ReachabilityFixture) -> None:
+    fixture.harbor.body_answer = AnnouncedBody.UNANSWERED
+    outcome = await fixture.step.reconcile(_registry())
+    assert isinstance(outcome, Done)
+    assert "bodies above 2 MiB are not tried" in outcome.message
 
 
 async def test_read_only_mode_does_not_make_it_unreachable(fixture: ReachabilityFixture) -> None:

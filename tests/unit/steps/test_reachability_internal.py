@@ -116,4 +116,4 @@ async def test_the_internal_url_is_used_for_requests_and_the_external_one_for_to
 async def test_the_message_says_up_to_which_size_uploads_are_tried() -> None:
     """Finding F3."""
     outcome = await step(FakeHarbor()).reconcile(_registry())
-    assert "request bodies above 2 MiB are not tried" in outcome.message
+    assert "no proxy on the way refuses a body of 8 GiB" in outcome.message

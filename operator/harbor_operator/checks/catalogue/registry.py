@@ -51,10 +51,12 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "Keep `registry.relativeurls: true` (the operator's default), or set `X-Forwarded-Proto $scheme` on the proxy.",
     ),
     Reason.PROXY_BODY_LIMIT: Problem(
-        "A push of a layer fails with 413.",
-        "A proxy in front of Harbor limits the size of the body. The operator tries 2 MiB; a higher limit, for example "
-        "100 MB of a CDN, shows only at the push of a larger layer.",
-        'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`).',
+        "A push of a layer fails with 413, or `status.warnings` names a limit.",
+        "A proxy in front of Harbor limits the size of the body. The condition is False if 2 MiB are refused. A higher "
+        "limit, for example 100 MB of a CDN, is a warning: the operator announces up to 8 GiB with `Expect: "
+        "100-continue` and sends none of it.",
+        'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`). If a CDN has a fixed '
+        "limit, push by a host name that does not lead through it.",
     ),
 }
 
