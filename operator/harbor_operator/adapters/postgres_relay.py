@@ -17,6 +17,8 @@ from typing import TypeAlias
 
 MAX_ANSWER_BYTES = 1 << 20
 """Of one connection; the catalogue queries of one session return a few KiB."""
+MAX_ADDRESSES = 8
+"""Of one host name; each has a listening port of its own, and the owner of the name chooses their number."""
 
 _HOST = "127.0.0.1"
 _CHUNK_BYTES = 64 << 10
@@ -51,7 +53,7 @@ class Relay:
 
 @asynccontextmanager
 async def relayed(host: str, port: int) -> AsyncIterator[Relay]:
-    """Listens on loopback for every address of the server until the block ends. Raises socket.gaierror."""
+    """Listens on loopback for the first addresses of the server until the block ends. Raises socket.gaierror."""
     relay, tasks, servers = Relay(), set[asyncio.Task[None]](), list[asyncio.Server]()
     try:
         for address in await _resolve(host, port):
@@ -72,7 +74,7 @@ async def relayed(host: str, port: int) -> AsyncIterator[Relay]:
 
 async def _resolve(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
 
 
 def _handler(relay: Relay, address: str, port: int, tasks: set[asyncio.Task[None]]) -> _Handler:

@@ -6,6 +6,7 @@ import asyncio
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from pydantic import SecretStr
@@ -46,6 +47,9 @@ CLIENTS: dict[str, Client] = {
     "rgw": lambda url: HttpRgwAdmin().read_user(RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin"), "x"),
     "swift-login": lambda url: SwiftObjectStore().login(_account(url)),
     "swift-list": lambda url: SwiftObjectStore().list_objects(_container(url), "", 10),
+    "rgw-write": lambda url: HttpRgwAdmin().remove_user(RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin"), "x"),
+    "swift-container": lambda url: SwiftObjectStore().ensure_container(_container(url)),
+    "swift-write": lambda url: SwiftObjectStore().write_generated(_container(url), "x", 1 << 20),
     "swift-read": lambda url: SwiftObjectStore().read_object(_container(url), "x"),
 }
 
@@ -54,6 +58,9 @@ CLIENTS: dict[str, Client] = {
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (harbor_http, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(swift, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(harbor_http, "CONTINUE_SECONDS", DEADLINE_SECONDS)
 
 
 @pytest.mark.parametrize("attack", Attack)
@@ -76,6 +83,33 @@ async def test_a_hostile_server_costs_little(client: str, attack: Attack) -> Non
         assert loop.time() - started < DEADLINE_SECONDS + GRACE_SECONDS
         assert len(server.requests) == 1
         # Not only the caller has ended, but also the one thread of a blocking client.
+        await asyncio.wait_for(asyncio.to_thread(int), GRACE_SECONDS)
+
+
+HEADS: dict[str, Client] = {
+    "announcement": lambda url: HttpRegistryProbe().announce_body(_harbor(url), 1 << 33),
+    "swift-metadata": lambda url: SwiftObjectStore().read_metadata(_container(url), "x"),
+    "swift-count": lambda url: SwiftObjectStore().read_container(_container(url)),
+}
+"""Calls that need no body of the answer, so some attacks are a valid answer to them."""
+
+
+@pytest.mark.parametrize("attack", Attack)
+@pytest.mark.parametrize("client", HEADS)
+async def test_a_hostile_server_costs_little_where_no_body_is_read(client: str, attack: Attack) -> None:
+    async with attacking(attack.answer) as server:
+        await anext(attack.answer())  # a bomb is built before the measurement
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        tracemalloc.start()
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS + GRACE_SECONDS):
+                with suppress(Refused, Unavailable):
+                    await HEADS[client](server.url)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < MAX_PEAK_BYTES
+        assert len(server.requests) == 1
         await asyncio.wait_for(asyncio.to_thread(int), GRACE_SECONDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -11,13 +12,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.adapters import postgres_connection
 from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.adapters.postgres_relay import MAX_ANSWER_BYTES, relayed
+from harbor_operator.adapters.postgres_relay import MAX_ADDRESSES, MAX_ANSWER_BYTES, relayed
 from harbor_operator.api.backends import SslMode
 from harbor_operator.model.database import PostgresLogin, PostgresServer
-from harbor_operator.ports import Unavailable
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from tests.fakes.hostile import attacking
+from tests.fakes.hostile import DRIP_SECONDS, attacking
 
 ROOT = Path(__file__).parents[3]
 MAX_GROWTH_KIB = 32 << 10
@@ -66,11 +68,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-async def log_in(port: int) -> str:
+async def log_in(port: int, ssl_mode: SslMode = SslMode.DISABLE) -> str:
     """Returns the reason and the message of a failed login."""
     try:
-        await PsycopgPostgres().try_login(PostgresServer("127.0.0.1", port, SslMode.DISABLE), LOGIN, "postgres")
-    except Unavailable as error:
+        await PsycopgPostgres().try_login(PostgresServer("127.0.0.1", port, ssl_mode), LOGIN, "postgres")
+    except (Unavailable, Refused) as error:
         return f"{error.reason}: {error}"
     return ""
 
@@ -89,6 +91,67 @@ async def test_a_hostile_server_costs_little(attack: str) -> None:
     assert text.startswith(Reason.DATABASE_UNREACHABLE)
     assert f"within {MAX_ANSWER_BYTES >> 10} KiB" in text
     assert int(growth) < MAX_GROWTH_KIB
+
+
+async def _then_slowly(head: bytes, repeated: bytes) -> AsyncIterator[bytes]:
+    yield head
+    while True:
+        yield repeated
+        await asyncio.sleep(DRIP_SECONDS)
+
+
+SLOW = {
+    "nothing at all": (b"", b""),
+    "a slow authentication request": (b"R" + (8).to_bytes(4, "big"), b""),
+    "a slow error": (b"E" + (1 << 19).to_bytes(4, "big"), b"x"),
+    "slow parameters": (ACCEPTED, _message(b"S", b"p\0v\0")),
+    "a slow row": (ACCEPTED + READY + COLUMN + _message(b"D", b"", 1 << 19), b"x"),
+    "slow notices": (ACCEPTED + READY, _message(b"N", b"SNOTICE\0Mtext\0\0")),
+}
+
+
+@pytest.mark.parametrize("attack", SLOW)
+async def test_a_slow_server_costs_its_deadline(monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
+    """Finding S2."""
+    monkeypatch.setattr(postgres_connection, "_CONNECT_TIMEOUT_SECONDS", 2)  # less counts as 2 for psycopg
+    monkeypatch.setattr(postgres_connection, "_SESSION_TIMEOUT_SECONDS", 3)
+    async with attacking(lambda: _then_slowly(*SLOW[attack]), end_of_request=b"\0\0") as server:
+        async with asyncio.timeout(10):
+            text = await log_in(server.port)
+    assert text.startswith(Reason.DATABASE_UNREACHABLE)
+    assert len(server.requests) == 1
+
+
+HANDSHAKES = {
+    "another protocol": (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""),
+    "an endless answer": (b"S", BLOCK),
+    "a slow answer": (b"S\x16\x03\x03\x40\x00", b"x"),
+    "an error of 1 MiB": (b"E" + (1 << 20).to_bytes(4, "big"), BLOCK),
+}
+
+
+@pytest.mark.parametrize("attack", HANDSHAKES)
+async def test_a_hostile_answer_to_the_request_for_tls_costs_little(
+    monkeypatch: pytest.MonkeyPatch, attack: str
+) -> None:
+    monkeypatch.setattr(postgres_connection, "_CONNECT_TIMEOUT_SECONDS", 2)
+    head, repeated = HANDSHAKES[attack]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with attacking(lambda: _then_slowly(head, repeated), end_of_request=b"\x16/") as server:
+        async with asyncio.timeout(10):
+            text = await log_in(server.port, SslMode.REQUIRE)
+    assert text.startswith((Reason.DATABASE_UNREACHABLE, Reason.DATABASE_TLS_UNSUPPORTED))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH_KIB
+    assert len(server.requests) == 1
+
+
+async def test_a_name_with_many_addresses_costs_a_few_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_arguments: object, **_options: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (f"10.0.{number >> 8}.{number & 255}", 5432)) for number in range(4000)]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with relayed("many.example.com", 5432) as relay:
+        assert len(relay.ports) == MAX_ADDRESSES
 
 
 async def test_the_cause_of_an_unreachable_server_is_named() -> None:

@@ -30,6 +30,12 @@ ATTACKS = {
     "another protocol": (b"HTTP/1.1 400 Bad Request\r\n\r\n", b""),
     "another type": (b"*2\r\n:1\r\n:2\r\n", b""),
     "slow": (b"$100000\r\n", b"x"),
+    "slow line": (b"+", b"x"),
+    "nothing": (b"", b""),
+    "line of 1 MiB": (b"+" + b"x" * (1 << 20) + b"\r\n", b""),
+    "endless error": (b"-ERR ", _BLOCK),
+    "another node": (b"-MOVED 1 127.0.0.1:1\r\n", b""),
+    "gzip": (b"$20\r\n\x1f\x8b\x08\x00" + bytes(16) + b"\r\n", b""),
 }
 
 
@@ -58,3 +64,20 @@ async def test_a_hostile_server_costs_little(monkeypatch: pytest.MonkeyPatch, at
     assert peak < MAX_PEAK_BYTES
     assert error.value.reason is Reason.CACHE_UNREACHABLE
     assert len(str(error.value)) < 500
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("attack", ["large bulk", "endless line", "slow", "nothing", "another protocol"])
+async def test_a_hostile_answer_to_a_tls_handshake_costs_little(monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
+    monkeypatch.setattr(redis, "_READ_TIMEOUT_SECONDS", 0.5)
+    async with attacking(lambda: _answer(*ATTACKS[attack]), b"\x16") as server:
+        tracemalloc.start()
+        try:
+            async with asyncio.timeout(3):
+                with pytest.raises(Unavailable):
+                    await RedisPyCache().read(Address("127.0.0.1", server.port), RedisLogin(tls=True))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < MAX_PEAK_BYTES
+    assert len(server.requests) == 1
