@@ -59,7 +59,8 @@ class Settings(BaseModel):
         default="",
         max_length=63,
         pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$",
-        description="Identity of the cluster in Harbor and in the object store; empty = uid of Namespace kube-system. "
+        description="Identity of the cluster in Harbor, PostgreSQL and the object store; empty = uid of Namespace "
+        "kube-system. "
         "No two clusters may have the same. A change makes the operator a stranger to what it has created.",
     )
     kubeconfig: Path | None = Field(

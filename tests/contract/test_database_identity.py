@@ -94,7 +94,7 @@ async def test_another_cluster_changes_nothing_also_without_a_session(fixture: D
     other.step = DatabaseStep(other.kube, PsycopgPostgres(), lambda: SecretStr("another0password"))
     refused = await other.step.reconcile(in_cluster(other, "cluster-b", "uid-2"))
     assert isinstance(refused, Blocked)
-    assert refused.reason is Reason.DATABASE_ROLE_TAKEN
+    assert refused.reason is Reason.DATABASE_OWNED_BY_OTHER
     assert other.changes() == []
     with fixture.server.connect(login["username"], login["password"], dbname=f"core_{fixture.name}"):
         pass

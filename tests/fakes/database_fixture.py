@@ -13,7 +13,7 @@ from harbor_operator.steps.database import DatabaseStep
 from tests.fakes.kube import FakeKube
 from tests.fakes.postgres import FakePostgres, FakeRole
 
-ROLE = "harbor_intra_cr"
+ROLE = "harbor_intra_cr_2eb2a10b"
 LOGIN = "hreg-cr-database-login"
 OURS = Marker("intra/cr", "uid-1")
 EARLIER = Marker("intra/cr", "uid-0")

@@ -162,7 +162,7 @@ async def test_an_abandoned_registry_ends_and_an_event_lists_what_can_remain(cap
         "Secrets 'harbor-pull' with the label 'harbor-operator.io/registry-uid=u-1' in all namespaces",
         "robot 'intra-cr-pull-a222a995' in Harbor",
         "Helm release 'cr' in namespace 'intra'",
-        "databases 'registry' and role 'harbor_intra_cr' on 'pg'",
+        "databases 'registry' and role 'harbor_intra_cr_a222a995' (an earlier version named it 'harbor_intra_cr')",
         "Secrets 'hreg-cr-*' in namespace 'intra'",
     ):
         assert remaining in message

@@ -129,12 +129,12 @@ def _database_findings(desired: DesiredDatabases, observed: ObservedServer) -> I
         if found is None:
             continue
         marker = Marker.parse(found.comment)
-        if found.owner != desired.role:
-            whose = f"belongs to role '{found.owner}'"
-        elif marker and desired.marker.match(found.comment) is MarkerMatch.OTHER:
-            whose = f"belongs to role '{found.owner}', but is marked as created for registry {marker.description}"
-        else:
+        is_of_other = marker is not None and desired.marker.match(found.comment) is MarkerMatch.OTHER
+        if found.owner == desired.role and not is_of_other:
             continue
+        whose = f"belongs to role '{found.owner}'"
+        if marker and is_of_other:
+            whose += f" and is marked as created for registry {marker.description}"
         yield Blocked(
             Reason.DATABASE_OWNED_BY_OTHER,
             f"database '{wanted.name}' {whose}; either choose another name in `{wanted.path}`, or, if nothing else "

@@ -66,6 +66,19 @@ def plan_database(registry: HarborRegistry) -> DesiredDatabases:
     )
 
 
+def choose_role(registry: HarborRegistry, username: str, earlier: ObservedServer | None) -> str:
+    """Returns the role of the registry: that of its login Secret, one that an earlier version created, or a new one.
+
+    `username` is the one in the Secret, empty without a Secret; `earlier` has the role of the earlier name.
+    """
+    if names.is_database_role(registry, username):
+        return username
+    name, marker = names.earlier_database_role(registry), plan_database(registry).marker
+    if earlier and earlier.role and marker.match(earlier.role.comment) not in {None, MarkerMatch.OTHER}:
+        return name
+    return name if earlier and earlier.admin.name == name else names.database_role(registry)
+
+
 def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: SecretStr) -> tuple[Change, ...]:
     """Returns the ordered changes for a server that passed its checks; empty if it is in the desired state."""
     changes: list[Change] = [*_role_changes(desired, observed.role, password)]

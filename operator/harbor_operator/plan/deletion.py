@@ -75,7 +75,8 @@ def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
     if spec.database:
         desired = plan_database(registry)
         databases = ", ".join(f"'{database.name}'" for database in desired.databases)
-        yield ConditionType.DATABASE, f"databases {databases} and role '{desired.role}' on '{spec.database.host}'"
+        role = f"role '{desired.role}' (an earlier version named it '{names.earlier_database_role(registry)}')"
+        yield ConditionType.DATABASE, f"databases {databases} and {role} on '{spec.database.host}'"
     if spec.storage and spec.storage.swift:
         yield ConditionType.STORAGE, f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
     yield ConditionType.RELEASE, f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"

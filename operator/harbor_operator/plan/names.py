@@ -24,6 +24,7 @@ SECRETS_DIGEST = f"{GROUP}/secrets"
 _MAX_POSTGRES_NAME = 63
 _MAX_LABEL_VALUE = 63
 _MAX_OBJECT_NAME = 253
+_DIGEST_CHARACTERS = 8
 
 
 def _secret_name(registry: HarborRegistry, suffix: str) -> str:
@@ -50,8 +51,8 @@ def label_value(name: str) -> str:
 
 
 def cluster_digest(registry: HarborRegistry) -> str:
-    """Eight digits for names outside the cluster: they differ for equal registries of two clusters."""
-    return hashlib.sha256(f"{registry.metadata.cluster}/{registry.key}".encode()).hexdigest()[:8]
+    """Digits for names outside the cluster: they differ for equal registries of two clusters."""
+    return hashlib.sha256(f"{registry.metadata.cluster}/{registry.key}".encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def release(registry: HarborRegistry) -> str:
@@ -133,9 +134,27 @@ def admission_policy(registry: HarborRegistry) -> str:
 
 
 def database_role(registry: HarborRegistry) -> str:
-    """PostgreSQL role that owns the databases; unique, and at most 63 bytes long."""
-    readable = re.sub(r"[^a-z0-9]+", "_", f"harbor_{registry.metadata.namespace}_{registry.metadata.name}".lower())
+    """PostgreSQL role that owns the databases, at most 63 bytes long; equal registries of two clusters differ."""
+    return f"{_database_role_prefix(registry)}{cluster_digest(registry)}"
+
+
+def earlier_database_role(registry: HarborRegistry) -> str:
+    """Name that earlier versions gave to the role: equal registries of two clusters had the same one."""
+    readable = _readable_role(registry)
     if len(readable) <= _MAX_POSTGRES_NAME and "-" not in registry.key and "." not in registry.key:
         return readable
-    digest = hashlib.sha256(registry.key.encode()).hexdigest()[:8]
-    return f"{readable[: _MAX_POSTGRES_NAME - 9]}_{digest}"
+    return f"{_database_role_prefix(registry)}{hashlib.sha256(registry.key.encode()).hexdigest()[:_DIGEST_CHARACTERS]}"
+
+
+def is_database_role(registry: HarborRegistry, role: str) -> bool:
+    """Whether the operator can have given this name to the registry's role: an earlier version, or another cluster."""
+    generated = rf"{re.escape(_database_role_prefix(registry))}[0-9a-f]{{{_DIGEST_CHARACTERS}}}"
+    return role == earlier_database_role(registry) or re.fullmatch(generated, role) is not None
+
+
+def _database_role_prefix(registry: HarborRegistry) -> str:
+    return f"{_readable_role(registry)[: _MAX_POSTGRES_NAME - _DIGEST_CHARACTERS - 1]}_"
+
+
+def _readable_role(registry: HarborRegistry) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", f"harbor_{registry.metadata.namespace}_{registry.metadata.name}".lower())

@@ -20,7 +20,7 @@ from harbor_operator.model.database import DesiredDatabases, LoginResult, Observ
 from harbor_operator.model.database_changes import SetPassword
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.plan import names
-from harbor_operator.plan.database import plan_changes, plan_database, plan_removal
+from harbor_operator.plan.database import choose_role, plan_changes, plan_database, plan_removal
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
@@ -78,7 +78,8 @@ class DatabaseStep:
         if database.admin_secret_ref is None:
             return Done(f"retained: the databases of `{_CREDENTIALS}`, because the operator did not create them")
         if registry.spec.deletion_policy.database is DeletionPolicy.RETAIN:
-            return Done(f"retained: {_parts(registry, desired)} (`spec.deletionPolicy.database` is 'Retain')")
+            kept = replace(desired, role=choose_role(registry, await self._read_username(registry), None))
+            return Done(f"retained: {_parts(registry, kept)} (`spec.deletionPolicy.database` is 'Retain')")
         server = await self._server(registry, database)
         admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
         return await self._remove(registry, _Target(desired, server, admin))
@@ -92,8 +93,9 @@ class DatabaseStep:
         return PostgresLogin(username, password, f"Secret '{ref.name}' (`{field}`)")
 
     async def _reconcile_as_admin(self, registry: HarborRegistry, target: _Target) -> Outcome:
-        desired = target.desired
         async with self._postgres.session(target.server, target.admin) as session:
+            target = await self._with_role(session, registry, target)
+            desired = target.desired
             observed = await self._read(session, desired)
             if checks.uses_admin_login(desired, observed):
                 return await self._use_admin_login(registry, target)
@@ -108,6 +110,17 @@ class DatabaseStep:
                 return stopped
             failure = await self._verify_login(session, target, login)
         return failure or Done(_describe(registry, desired), warnings=checks.server_warnings(desired, observed))
+
+    async def _with_role(self, session: PostgresSession, registry: HarborRegistry, target: _Target) -> _Target:
+        username = await self._read_username(registry)
+        is_known = names.is_database_role(registry, username)
+        earlier = None if is_known else await session.read(names.earlier_database_role(registry), ())
+        return replace(target, desired=replace(target.desired, role=choose_role(registry, username, earlier)))
+
+    async def _read_username(self, registry: HarborRegistry) -> str:
+        secret = await self._kube.read_secret(registry.metadata.namespace, names.database_secret(registry))
+        username = secret.values.get("username") if secret else None
+        return username.get_secret_value() if username else ""
 
     async def _use_admin_login(self, registry: HarborRegistry, target: _Target) -> Outcome:
         """Verifies the admin login as Harbor's, and copies it to the Secret that the release reads."""
@@ -192,10 +205,10 @@ class DatabaseStep:
         return None
 
     async def _remove(self, registry: HarborRegistry, target: _Target) -> Outcome:
-        desired = target.desired
         async with self._postgres.session(target.server, target.admin) as session:
             if not await session.lock():
                 return _BUSY
+            desired = (await self._with_role(session, registry, target)).desired
             observed = await self._read(session, desired)
             if not checks.uses_admin_login(desired, observed):
                 await session.apply(plan_removal(desired, observed))
