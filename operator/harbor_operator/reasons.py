@@ -112,6 +112,7 @@ class Reason(StrEnum):
     NAMESPACE_WRITE_FORBIDDEN = "NamespaceWriteForbidden"
     FOREIGN_SECRET = "ForeignSecret"
     PULL_SECRET_LINGERS = "PullSecretLingers"
+    PULL_SECRET_REWRITTEN = "PullSecretRewritten"
     PULL_SECRETS_CONFLICT = "PullSecretsConflict"
     PODS_STUCK = "PodsStuck"
     EVICTION_RIGHTS_MISSING = "EvictionRightsMissing"

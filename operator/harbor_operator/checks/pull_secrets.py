@@ -32,6 +32,7 @@ MAX_SHOWN_FAILURES = 3
 _NEEDS_ACTION = {
     Reason.FOREIGN_SECRET,
     Reason.PULL_SECRET_LINGERS,
+    Reason.PULL_SECRET_REWRITTEN,
     Reason.RIGHTS_MISSING,
     Reason.SECRET_NAME_TAKEN,
     Reason.NAMESPACE_WRITE_FORBIDDEN,
@@ -191,7 +192,8 @@ def _conflict_warnings(observed: PullSecretFacts) -> tuple[StatusWarning, ...]:
     if not observed.conflicts:
         return ()
     message = (
-        "another client keeps reverting these objects; the operator retries with increasing back-off: "
+        "another client, an admission policy or a webhook keeps reverting these objects; the operator retries with "
+        "increasing back-off: "
         f"{_listed(observed.conflicts)}"
     )
     return (StatusWarning(Reason.PULL_SECRETS_CONFLICT, message),)

@@ -174,6 +174,13 @@ def _check_owner(
         return ClaimStatus(claim.uid, ready=False, reason=Reason.SECRET_NAME_TAKEN, message=message)
     if claim.adopts:
         return None
+    if observed.registry == claim.registry != "" and not observed.owner:
+        message = (
+            f"Secret '{observed.name}' in namespace '{namespace}' was written by this operator and has lost its label "
+            "`harbor-operator.io/registry-uid`: except it from the admission policy or webhook that removes the label, "
+            "then delete it, and the operator creates it again"
+        )
+        return ClaimStatus(claim.uid, ready=False, reason=Reason.PULL_SECRET_REWRITTEN, message=message)
     message = (
         f"namespace '{namespace}' has a Secret '{observed.name}' that this operator did not create: delete or rename "
         "it, set another `spec.pullSecrets.secretName`, or set `spec.pullSecrets.conflictPolicy: Adopt` to overwrite it"

@@ -67,6 +67,17 @@ def test_foreign_secret_is_refused_or_adopted() -> None:
     )
 
 
+def test_a_secret_that_lost_the_label_of_its_owner_is_named_and_not_written() -> None:
+    """Finding F4: a mutating policy removes the label from what the operator has just written."""
+    claim, stripped = replace(ACTIVE, registry="intra/cr"), replace(OURS, owner="", registry="intra/cr")
+    plan = plan_namespace(state(stripped, ATTACHED), [claim])
+    assert plan.actions == ()
+    assert plan.statuses[0].reason is Reason.PULL_SECRET_REWRITTEN
+    assert "in namespace 'app'" in plan.statuses[0].message
+    other = replace(claim, registry="intra/other")
+    assert plan_namespace(state(stripped, ATTACHED), [other]).statuses[0].reason is Reason.FOREIGN_SECRET
+
+
 AGAIN = replace(ACTIVE, uid="b", registry="intra/cr")
 RETAINED = replace(OURS, registry="intra/cr")
 
@@ -82,13 +93,20 @@ def test_the_secret_of_an_earlier_registry_of_that_name_is_taken_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", [OURS, replace(RETAINED, owner=""), replace(RETAINED, registry="intra/other")], ids=repr
+    ("secret", "reason"),
+    [
+        (OURS, Reason.FOREIGN_SECRET),
+        (replace(RETAINED, owner=""), Reason.PULL_SECRET_REWRITTEN),
+        (replace(RETAINED, registry="intra/other"), Reason.FOREIGN_SECRET),
+    ],
 )
-def test_the_secret_of_another_registry_or_without_a_uid_is_not_taken_over(secret: ObservedSecret) -> None:
+def test_the_secret_of_another_registry_or_without_a_uid_is_not_taken_over(
+    secret: ObservedSecret, reason: Reason
+) -> None:
     """Finding R7."""
     plan = plan_namespace(state(secret, PLAIN), [AGAIN])
     assert plan.actions == ()
-    assert plan.statuses[0].reason is Reason.FOREIGN_SECRET
+    assert plan.statuses[0].reason is reason
 
 
 def test_the_secret_of_a_registry_that_exists_is_not_taken_over() -> None:

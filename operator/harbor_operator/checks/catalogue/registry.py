@@ -171,12 +171,21 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "message names, and let the owner of the finalizer remove it. Nothing else waits for this: a HarborRegistry "
         "can be deleted, and a Secret that is still desired is created again at once.",
     ),
+    Reason.PULL_SECRET_REWRITTEN: Problem(
+        "A pull Secret that the operator wrote has lost the label `harbor-operator.io/registry-uid`. The operator does "
+        "not write to it any more, because the label is its proof that the Secret is its own.",
+        "A mutating admission policy or webhook removes the label whenever the Secret is written, or another client "
+        "removed it once.",
+        "Except Secrets of that name from the policy or webhook, then delete the Secret in the namespaces that the "
+        "message names: the operator creates it again.",
+    ),
     Reason.PULL_SECRETS_CONFLICT: Problem(
         "`status.warnings` names objects that the operator repairs repeatedly. The warning ends when the objects stay "
         "unchanged.",
-        "Another client, often a controller or a GitOps tool, keeps reverting the operator's writes.",
-        "Configure the other client to keep the entry (Argo CD: `ignoreDifferences` on `imagePullSecrets`), or exclude "
-        "the namespace in `spec.pullSecrets.namespaces`.",
+        "Another client, often a controller or a GitOps tool, keeps reverting the operator's writes, or a mutating "
+        "admission policy or webhook changes each of them.",
+        "Configure the other client, policy or webhook to keep the entry (Argo CD: `ignoreDifferences` on "
+        "`imagePullSecrets`), or exclude the namespace in `spec.pullSecrets.namespaces`.",
     ),
     Reason.PODS_STUCK: Problem(
         "`status.warnings` names pods that cannot pull and that the operator does not evict.",
