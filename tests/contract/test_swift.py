@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.adapters.swift_connection import object_url
 from harbor_operator.checks.storage import MIB
 from harbor_operator.model.storage import Container, Quota, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
@@ -152,6 +156,26 @@ async def test_objects_are_written_read_listed_and_deleted(swift: SwiftFixture) 
     assert list(await swift.store.list_objects(container, "", 1)) == ["own/a b"]
     await swift.store.remove_objects(container, ["own/a b", "zzz"])
     assert list(await swift.store.list_objects(container, "", 10)) == []
+
+
+@pytest.mark.lab
+async def test_rgw_has_no_precondition_for_a_delete_or_a_write(gateway: Gateway) -> None:
+    """Why the operator reads the proof of ownership right before: nothing stronger exists in the same request."""
+    store = SwiftObjectStore()
+    account = gateway.account(gateway.ceph.create_swift_user(f"p{uuid4().hex[:8]}", "swift", KEY))
+    container = Container(await store.login(account), f"harbor-{uuid4().hex[:8]}")
+    await store.ensure_container(container)
+    await store.write_object(container, "files/a", b"first", {})
+    url, token = object_url(container, "files/a"), container.session.token.get_secret_value()
+    trust = ssl.create_default_context(cadata=account.ca_pem)
+    async with aiohttp.ClientSession(headers={"X-Auth-Token": token}) as http:
+        async with http.put(url, data=b"second", headers={"If-None-Match": "*"}, ssl=trust) as written:
+            assert written.status == HTTPStatus.CREATED
+        assert await store.read_object(container, "files/a") == b"second"
+        never = {"If-Match": '"0"', "If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}
+        async with http.delete(url, headers=never, ssl=trust) as deleted:
+            assert deleted.status == HTTPStatus.NO_CONTENT
+    assert await store.list_objects(container, "files/", 1) == []
 
 
 async def test_a_joined_object_reads_as_its_segments(swift: SwiftFixture) -> None:

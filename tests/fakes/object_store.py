@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NoReturn
@@ -41,6 +41,7 @@ class FakeObjectStore:
         self.down = False
         self.lagging_listings = False
         self.writes: list[str] = []
+        self.on_generated: Callable[[], None] = lambda: None
 
     async def login(self, account: SwiftAccount) -> SwiftSession:
         self._answer()
@@ -95,6 +96,7 @@ class FakeObjectStore:
 
     async def write_generated(self, container: Container, name: str, size: int) -> None:
         self._put(container, name, Stored(size=size))
+        self.on_generated()
 
     async def read_object(self, container: Container, name: str) -> bytes:
         self._answer()

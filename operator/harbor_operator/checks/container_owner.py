@@ -63,6 +63,14 @@ def check_owner(
     return None if desired.adopts else _refused(_marked(container, owner))
 
 
+def marked_meanwhile(container: str) -> Blocked:
+    """Returns the outcome for a container whose mark changed between the check of its owner and the first mark."""
+    return _refused(
+        f"another client marked container '{container}' while the operator probed it; the operator reads the mark "
+        f"again at its next check: if it names another registry, {_ANOTHER}"
+    )
+
+
 def _user(owner: ContainerOwner, registry: HarborRegistry, registries: Iterable[Mapping[str, Any]]) -> str:
     same_cluster = owner.cluster == registry.metadata.cluster
     for other in registries:

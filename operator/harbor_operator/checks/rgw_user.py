@@ -14,6 +14,11 @@ def is_own_user(desired: DesiredRgwUser, user: RgwUser) -> bool:
     return user.display_name in {desired.display_name, desired.earlier_display_name}
 
 
+def owns_login(desired: DesiredRgwUser, username: str, user: RgwUser) -> bool:
+    """Whether the subuser was created for this registry; a Secret with its login can be a copy from another cluster."""
+    return username == desired.username or is_own_user(desired, user)
+
+
 def check_rgw_user(desired: DesiredRgwUser, account: SwiftAccount, observed: RgwUser | None) -> Blocked | None:
     """Returns why the login or the quota must not be written, or None."""
     uid, _, subuser = account.username.partition(":")

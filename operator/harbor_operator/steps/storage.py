@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
-from harbor_operator.checks.container_owner import check_owner, is_own
+from harbor_operator.checks.container_owner import check_owner, is_own, marked_meanwhile
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
 from harbor_operator.model.storage import Container, DesiredSwift, DesiredVolume
@@ -92,9 +92,14 @@ class StorageStep:
         mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
         wanted = {PROOF_DIGEST: digest, **mark}
         if observed is None or observed.get(PROOF_DIGEST) != digest:
-            return await probe(self._store, at, desired.chunk_bytes, wanted)
-        if not wanted.items() <= observed.items():
-            await self._store.write_object(at, PROOF_OBJECT, b"", wanted)
+            if failure := await probe(self._store, at, desired.chunk_bytes):
+                return failure
+            # The probe takes seconds, and a PUT has no precondition in RGW's Swift API.
+            if await self._store.read_metadata(at, PROOF_OBJECT) != observed:
+                return marked_meanwhile(at.name)
+        elif wanted.items() <= observed.items():
+            return None
+        await self._store.write_object(at, PROOF_OBJECT, b"", wanted)
         return None
 
     async def _holds_images(self, at: Container) -> bool:

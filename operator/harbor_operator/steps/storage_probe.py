@@ -1,10 +1,10 @@
-"""Probes that a store does what the registry's driver needs: once, recorded in a proof object."""
+"""Probes that a store does what the registry's driver needs: once."""
 
 from __future__ import annotations
 
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import Container
-from harbor_operator.plan.storage import MIB, PROBE_PREFIX, PROOF_OBJECT
+from harbor_operator.plan.storage import MIB, PROBE_PREFIX
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.reasons import Reason
 
@@ -17,8 +17,8 @@ PARTS = (b"first segment, ", b"second segment")
 MAX_LISTED_OBJECTS = 100
 
 
-async def probe(store: ObjectStore, at: Container, chunk_bytes: int, metadata: dict[str, str]) -> Blocked | None:
-    """Writes, reads, lists and deletes as the registry does; only the proof object with `metadata` remains."""
+async def probe(store: ObjectStore, at: Container, chunk_bytes: int) -> Blocked | None:
+    """Writes, reads, lists and deletes as the registry does; nothing of it remains."""
     # An interrupted pass may have left its objects: removed first, so that the listings below are exact.
     await store.remove_objects(at, await store.list_objects(at, PROBE_PREFIX, MAX_LISTED_OBJECTS))
     if blocked := await _probe_small(store, at) or await _probe_joined(store, at):
@@ -26,7 +26,6 @@ async def probe(store: ObjectStore, at: Container, chunk_bytes: int, metadata: d
     # One MiB more than a chunk, because proxies round their limits; last, because it costs most.
     await store.write_generated(at, CHUNK, chunk_bytes + MIB)
     await store.remove_objects(at, [CHUNK])
-    await store.write_object(at, PROOF_OBJECT, b"", metadata)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
+from harbor_operator.checks.rgw_user import owns_login
 from harbor_operator.checks.storage import check_storage_url
 from harbor_operator.model.outcomes import Done, Outcome, Pending
 from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
@@ -43,18 +44,15 @@ class StorageRemoval:
         access = await self._accounts.read_admin(registry, desired, desired.provision)
         stored = secret.values.get(desired.secret.username_key)
         username = stored.get_secret_value() if stored else desired.provision.username
-        if await self._knows_login(access, desired.provision, username) and (
-            unfinished := await self._remove_data(registry, desired)
-        ):
-            return unfinished
-        await self._remove_login(access, desired.provision, username)
+        user = await self._rgw.read_user(access, desired.provision.uid)
+        # An earlier pass removed the data before the login.
+        left = await self._remove_data(registry, desired) if user and username in user.subusers else None
+        if left is not None and not isinstance(left, Done):
+            return left
+        if user is not None and owns_login(desired.provision, username, user):
+            await self._remove_login(access, desired.provision, username)
         await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
-        return _removed(desired)
-
-    async def _knows_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> bool:
-        """Whether the login still exists; an earlier pass removed the data before the login."""
-        user = await self._rgw.read_user(access, desired.uid)
-        return user is not None and username in user.subusers
+        return left or _removed(desired)
 
     async def _remove_data(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome | None:
         """Removes a batch of objects, or the empty container; None when it is gone."""

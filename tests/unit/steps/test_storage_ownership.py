@@ -12,7 +12,7 @@ from harbor_operator.model.storage import RgwUser
 from harbor_operator.plan.storage import FULL_ACCESS, PROBE_PREFIX, PROOF_OBJECT
 from harbor_operator.reasons import Reason
 from tests.fakes.object_store import Stored
-from tests.unit.steps.storage_fixture import LOGIN, PROVISION, StorageFixture, registry, swift
+from tests.unit.steps.storage_fixture import LOGIN, OUR_LOGIN, PROVISION, StorageFixture, registry, swift
 
 OTHER = "cluster-2"
 
@@ -52,6 +52,17 @@ async def test_a_container_of_another_cluster_is_refused_and_its_mark_stays(fixt
     assert "`spec.storage.swift.adoptExisting: true`" in message
     assert fixture.writes() == []
     assert fixture.mark == before
+
+
+async def test_a_mark_that_appears_during_the_probe_stays(fixture: StorageFixture) -> None:
+    """Finding D4: two clusters that see an empty container at the same time."""
+    fixture.store.on_generated = lambda: fixture.mark_as(
+        cluster=OTHER, registry="intra/cr", **{"registry-uid": "uid-2"}
+    )
+    assert "marked container 'harbor' while" in refused(await reconcile(fixture))
+    assert fixture.mark["harbor-operator-cluster"] == OTHER
+    assert f"in cluster '{OTHER}'" in refused(await reconcile(fixture))
+    assert fixture.mark["harbor-operator-cluster"] == OTHER
 
 
 async def test_two_clusters_that_both_adopt_do_not_mark_in_turns(fixture: StorageFixture) -> None:
@@ -143,6 +154,35 @@ async def test_two_clusters_share_an_rgw_user_with_a_subuser_each(fixture: Stora
 
     assert sorted(fixture.logins.values()) == ["password-1", "password-71"]
     assert len(fixture.rgw.users["harbor"].subusers) == 2
+
+
+async def test_a_copied_login_of_another_cluster_is_not_removed(fixture: StorageFixture) -> None:
+    """Finding D6: a namespace that is restored in a second cluster has the Secrets of the first one."""
+    fixture.without_login()
+    assert isinstance(await reconcile(fixture, provision=PROVISION), Done)
+    copy = registry(swift(provision=PROVISION, container="second"), delete=True, cluster=OTHER, uid="uid-2")
+    assert isinstance(await fixture.step.reconcile(copy), Done)
+
+    while not isinstance(await fixture.step.teardown(copy), Done):
+        pass
+
+    assert set(fixture.store.containers) == {"harbor"}
+    assert fixture.logins == {OUR_LOGIN: "password-1"}
+
+
+async def test_the_own_login_is_removed_although_the_container_is_retained(fixture: StorageFixture) -> None:
+    """Finding D4: a registry that never could use the container must not leave a login to it."""
+    fixture.mark_as(cluster=OTHER, registry="intra/cr", **{"registry-uid": "uid-2"})
+    fixture.without_login()
+    refused(await reconcile(fixture, provision=PROVISION))
+    assert set(fixture.logins) == {OUR_LOGIN}
+
+    outcome = await fixture.step.teardown(registry(swift(provision=PROVISION), delete=True))
+
+    assert isinstance(outcome, Done)
+    assert "container 'harbor' is retained" in outcome.message
+    assert fixture.logins == {}
+    assert set(fixture.store.containers) == {"harbor"}
 
 
 async def test_a_key_in_use_by_another_client_is_not_replaced(fixture: StorageFixture) -> None:
