@@ -40,8 +40,12 @@ class Operator:
         identity: str = "operator-0",
         log_level: str = "INFO",
         injection_namespaces: str = "intra,t-*",
+        cluster_id: str = "",
     ) -> Operator:
-        """Starts a replica and waits until it answers its probes; it can still be a standby. Raises LabError."""
+        """Starts a replica and waits until it answers its probes; it can still be a standby. Raises LabError.
+
+        An empty `cluster_id` means the uid of Namespace kube-system.
+        """
         port = free_port()
         settings = {
             "KUBECONFIG": plane.kubeconfig_for_service_account(NAMESPACE, NAMESPACE),
@@ -49,6 +53,7 @@ class Operator:
             "LOG_LEVEL": log_level,
             "NAMESPACE": NAMESPACE,
             "INJECTION_NAMESPACES": injection_namespaces,
+            "CLUSTER_ID": cluster_id,
             "LEASE_SECONDS": LEASE_SECONDS,
             "LISTEN_HOST": "127.0.0.1",
             "LISTEN_PORT": port,

@@ -40,27 +40,30 @@ validation: {{disabled: true}}
 class Standalone:
     """A running stand-in at `url`; its admin has `admin_password`."""
 
-    def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
+    def __init__(self, directory: Path, processes: Processes, authority: Authority, *, external_url: str = "") -> None:
         self.admin_password = new_secret()
-        self.postgres = Postgres.start(directory / "postgres", processes, authority)
-        self.redis = Redis.start(directory / "redis", processes)
+        self.postgres = Postgres.start(directory / "harbor-postgres", processes, authority)
+        self.redis = Redis.start(directory / "harbor-redis", processes)
         self.environment: dict[str, str] = {}
         self._directory = directory
         self._processes = processes
         self._port, self._registry_port = free_port(), free_port()
         self._core: Process | None = None
+        self._external_url = external_url or self.url
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, authority: Authority) -> Standalone:
-        """Starts a new Harbor in `directory`."""
-        standalone = cls(directory, processes, authority)
+    def start(
+        cls, directory: Path, processes: Processes, authority: Authority, *, external_url: str = ""
+    ) -> Standalone:
+        """Starts a new Harbor in `directory`; `external_url` is that of a proxy in front of it."""
+        standalone = cls(directory, processes, authority, external_url=external_url)
         standalone._prepare()
         standalone.start_core()
         return standalone
 
     @property
     def url(self) -> str:
-        """The URL for clients."""
+        """The URL of core, without TLS."""
         return f"http://127.0.0.1:{self._port}"
 
     def start_core(self) -> None:
@@ -95,7 +98,7 @@ class Standalone:
             "REGISTRY_CREDENTIAL_USERNAME": REGISTRY_USER,
             "REGISTRY_CREDENTIAL_PASSWORD": registry_password,
             "REGISTRY_STORAGE_PROVIDER_NAME": "filesystem",
-            "EXT_ENDPOINT": self.url,
+            "EXT_ENDPOINT": self._external_url,
             "HARBOR_ADMIN_PASSWORD": self.admin_password,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import urllib.request
 from contextlib import suppress
@@ -13,10 +14,15 @@ from typing import Any
 from lab.kubernetes_client import Manifest
 from lab.lab import Lab
 from lab.observer import Observer
+from lab.operator import Operator
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
 
 PULL_SECRET = "harbor-pull"
+CANARY_NAMESPACE = "kube-canary"
+"""An excluded namespace with a Secret of another owner that has the name of the pull Secret."""
+PASSES = re.compile(r"^harbor_operator_reconcile_duration_seconds_count (\d+)", re.MULTILINE)
+PASS_SECONDS = 15
 
 
 def listed(lab: Lab, *arguments: str) -> list[Manifest]:
@@ -34,6 +40,12 @@ def references(observer: Observer, namespace: str, account: str = "default") -> 
 def pull_secret(observer: Observer, namespace: str, name: str = PULL_SECRET) -> Manifest | None:
     """Returns the Secret of this name, from any creator, or None."""
     return observer.read(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+
+
+def pull_secrets(lab: Lab) -> list[Manifest]:
+    """Returns every Secret with the name of the pull Secret, from any creator."""
+    found = listed(lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}")
+    return [secret for secret in found if secret["metadata"]["namespace"] != CANARY_NAMESPACE]
 
 
 def create_namespace(lab: Lab, observer: Observer, name: str) -> None:
@@ -62,16 +74,46 @@ def wait_all_injected(fixture: RegistryFixture) -> None:
     wait_until(all_injected, "the status counts every namespace", deadline=30, interval=0.2)
 
 
+def passes(operator: Operator) -> int:
+    """Returns the number of reconciliations so far."""
+    found = PASSES.search(operator.get("/metrics"))
+    return int(found[1]) if found else 0
+
+
+def wait_passes(operators: Operator | list[Operator], number: int) -> None:
+    """Waits until each operator has made this number of further passes, all of which start after the current one."""
+    several = operators if isinstance(operators, list) else [operators]
+    wanted = {operator: passes(operator) + number + 1 for operator in several}
+    wait_until(
+        lambda: all(passes(operator) >= count for operator, count in wanted.items()),
+        f"{number} more passes",
+        deadline=PASS_SECONDS * number,
+    )
+
+
 def robots(fixture: RegistryFixture) -> list[Manifest]:
-    """Returns all robot accounts of Harbor, read as its administrator."""
+    """Returns the robot accounts of Harbor whose name is one that the operator gives."""
+    found: list[Manifest] = harbor_api(fixture, "GET", "/robots?page_size=100")
+    return [robot for robot in found if "-pull-" in robot["name"]]
+
+
+def harbor_api(fixture: RegistryFixture, method: str, path: str, body: Manifest | None = None) -> Any:
+    """Sends a request to Harbor's API as its administrator, and returns the decoded answer. Raises OSError."""
     password = fixture.registry.secret(f"hreg-{fixture.registry.name}-admin-password")["password"]
     login = base64.b64encode(f"admin:{password}".encode()).decode()
-    url = f"{fixture.front.url}/api/v2.0/robots?page_size=100"
-    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})  # noqa: S310 - always https
+    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(f"{fixture.front.url}/api/v2.0{path}", data, headers, method=method)  # noqa: S310
     tls = ssl.create_default_context(cafile=str(fixture.lab.authority.ca_path))
-    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310
-        found: list[Manifest] = json.load(answer)
-    return found
+    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310 - always https
+        return json.loads(answer.read() or "null")
+
+
+def container_mark(lab: Lab, container: str) -> dict[str, str]:
+    """Returns the metadata of the proof object, which names the owner of a container."""
+    found = lab.services.ceph.admin("object", "stat", f"--bucket={container}", "--object=harbor-operator/proof")
+    prefix = "user.rgw.x-amz-meta-harbor-operator-"
+    return {key.removeprefix(prefix): value for key, value in found["attrs"].items() if key.startswith(prefix)}
 
 
 def revisions(fixture: RegistryFixture) -> dict[str, Any]:

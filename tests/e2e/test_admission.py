@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-import yaml
 
 from lab.audit import AuditEvent
 from lab.lab import Lab
@@ -17,8 +16,9 @@ from lab.observer import Observer
 from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Registry
-from lab.registry_fixture import ROOT, RegistryFixture, allow_admission_policy
+from lab.registry_fixture import RegistryFixture, allow_admission_policy
 from tests.e2e.conftest import MakeRegistry
+from tests.e2e.pull_only import naming_secrets
 from tests.e2e.queries import (
     PULL_SECRET,
     create_namespace,
@@ -27,9 +27,9 @@ from tests.e2e.queries import (
     references,
     remove_namespace,
     wait_all_injected,
+    wait_passes,
 )
 from tests.e2e.running_operator import RunningOperator
-from tests.e2e.test_second_pass import wait_passes
 
 pytestmark = pytest.mark.e2e
 
@@ -186,21 +186,6 @@ def second(full_registry: RegistryFixture, lab: Lab, make_registry: MakeRegistry
         registry.apply(spec)
         registry.wait_ready()
         yield registry
-
-
-@contextmanager
-def naming_secrets(lab: Lab, *names: str) -> Iterator[None]:
-    """Allows these Secret names in the ClusterRole until the block ends."""
-    shipped = list(yaml.safe_load_all((ROOT / "deploy" / "base" / "rbac.yaml").read_text()))
-    (role,) = [
-        item for item in shipped if item["kind"] == "ClusterRole" and item["metadata"]["name"] == "harbor-operator"
-    ]
-    rules = [{**rule, "resourceNames": names} if rule["resources"] == ["secrets"] else rule for rule in role["rules"]]
-    lab.control_plane.apply({**role, "rules": rules})
-    try:
-        yield
-    finally:
-        lab.control_plane.apply(role)
 
 
 def test_deleting_one_of_two_registries_leaves_nothing_in_old_and_new_namespaces(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Self
 
 import pytest
 
-from lab.operator import USER, Operator
-from lab.process import wait_until
+from lab.operator import USER
 from lab.registry_fixture import RegistryFixture
-from tests.e2e.queries import revisions, wait_all_injected
+from tests.e2e.queries import revisions, wait_all_injected, wait_passes
 from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
 WRITE_METHODS = {"PUT", "POST", "DELETE", "PATCH", "COPY"}
-PASSES = re.compile(r"^harbor_operator_reconcile_duration_seconds_count (\d+)", re.MULTILINE)
-PASS_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -60,17 +56,6 @@ class Mark:
             [f"{request.method} {request.path}" for request in requests if request.method in WRITE_METHODS],
             revisions(self.full_registry),
         )
-
-
-def passes(operator: Operator) -> int:
-    found = PASSES.search(operator.get("/metrics"))
-    return int(found[1]) if found else 0
-
-
-def wait_passes(operator: Operator, number: int) -> None:
-    """Waits for this number of further passes, each of which starts after the current one."""
-    wanted = passes(operator) + number + 1
-    wait_until(lambda: passes(operator) >= wanted, f"{number} more passes", deadline=PASS_SECONDS * number)
 
 
 def test_further_passes_write_nothing(full_registry: RegistryFixture, running_operator: RunningOperator) -> None:

@@ -1,0 +1,65 @@
+"""The stand-in outside of any cluster, behind TLS: a Harbor that several clusters use, and none has installed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import urllib.request
+from typing import TYPE_CHECKING, Any, Self
+from urllib.error import HTTPError
+
+from lab.harbor.standalone import Standalone
+from lab.nginx import Front, Site
+from lab.process import Processes, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.certs import Authority
+
+Manifest = dict[str, Any]
+
+
+class SharedHarbor:
+    """A running Harbor: `core` is the stand-in, `front` the proxy in front of it."""
+
+    def __init__(self, core: Standalone, front: Front, ca_path: Path) -> None:
+        self.core = core
+        self.front = front
+        self._tls = ssl.create_default_context(cafile=str(ca_path))
+
+    @classmethod
+    def start(cls, directory: Path, processes: Processes, authority: Authority) -> Self:
+        """Starts a new Harbor in `directory`."""
+        directory.mkdir(parents=True)
+        port = free_port()
+        core = Standalone.start(directory, processes, authority, external_url=f"https://localhost:{port}")
+        site = Site(core.url, host_header="$http_host")
+        return cls(
+            core, Front.start(directory / "harbor-front", processes, authority, site, port=port), authority.ca_path
+        )
+
+    @property
+    def url(self) -> str:
+        """The URL for clients."""
+        return self.front.url
+
+    def robots(self) -> list[Manifest]:
+        """Returns all robot accounts, read as the administrator."""
+        found: list[Manifest] = self._get("/api/v2.0/robots?page_size=100", "admin", self.core.admin_password)
+        return found
+
+    def accepts(self, username: str, password: str) -> bool:
+        """Whether the token service accepts a login."""
+        try:
+            self._get("/service/token?service=harbor-registry", username, password)
+        except HTTPError:
+            return False
+        return True
+
+    def _get(self, path: str, username: str, password: str) -> Any:
+        login = base64.b64encode(f"{username}:{password}".encode()).decode()
+        request = urllib.request.Request(f"{self.url}{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310 - always https
+            return json.load(answer)
