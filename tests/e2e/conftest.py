@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -11,12 +12,15 @@ from lab.lab import Lab
 from lab.observer import Observer
 from lab.registries import Registry
 from lab.registry_fixture import RegistryFixture, install
-from tests.e2e.canaries import Canaries
+from tests.e2e.canaries import canaries_in
 from tests.e2e.failure_report import failure_sections
 from tests.e2e.queries import remove_namespace
 from tests.e2e.running_operator import RunningOperator
 
 MakeRegistry = Callable[[str], Registry]
+
+WITH_REGISTRY = {"full_registry", "dedicated", "make_registry"}
+"""Fixtures of which every test with a registry uses one."""
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +44,18 @@ def full_registry(lab: Lab, running_operator: RunningOperator) -> RegistryFixtur
     fixture = RegistryFixture.set_up(lab)
     fixture.registry.apply(fixture.spec)
     fixture.registry.wait_ready()
+    canaries_in(lab).add_registry(fixture)
     return fixture
 
 
-@pytest.fixture
-def canaries() -> Iterator[Canaries]:
-    """Objects of other owners, which the test must leave as they are; the test adds them to its lab."""
-    canaries = Canaries()
-    yield canaries
+@pytest.fixture(autouse=True)
+def canaries(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Asserts after each test with a registry that the objects of other owners in its lab are as they were."""
+    if WITH_REGISTRY.isdisjoint(request.fixturenames):
+        yield
+        return
+    canaries = canaries_in(request.getfixturevalue("lab"))
+    yield
     canaries.check()
 
 
@@ -78,7 +86,7 @@ def make_registry(lab: Lab, running_operator: RunningOperator) -> Iterator[MakeR
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
     """A namespace name that is derived from the test; the namespace is deleted at the end."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:60].rstrip("-")
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:60].strip("-")
     yield name
     remove_namespace(lab, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -12,8 +12,9 @@ import pytest
 from lab.observer import Observer
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
-from tests.e2e.dedicated import DedicatedLab, dedicated_lab
-from tests.e2e.queries import PULL_SECRET, descendants, listed, references, revisions, robots
+from tests.e2e.canaries import canaries_in
+from tests.e2e.dedicated import dedicated_lab, lab_of_module, operator_of_module, registry_of_module  # noqa: F401 - fixtures
+from tests.e2e.queries import PULL_SECRET, descendants, listed, pull_secrets, references, revisions, robots
 from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
@@ -25,36 +26,14 @@ CREATED_SECRETS = {
 } | {f"hreg-cr-{what}" for what in ("pull-robot", "redis-urls", "storage-login")}
 
 
-@pytest.fixture(scope="module")
-def dedicated() -> Iterator[DedicatedLab]:
-    with dedicated_lab() as dedicated:
-        yield dedicated
-
-
-@pytest.fixture(scope="module")
-def running_operator(dedicated: DedicatedLab) -> RunningOperator:
-    return dedicated.running_operator
-
-
-@pytest.fixture(scope="module")
-def full_registry(dedicated: DedicatedLab) -> RegistryFixture:
-    return dedicated.fixture
-
-
 @pytest.fixture
 def installed(full_registry: RegistryFixture) -> RegistryFixture:
     """The full registry, installed and ready."""
     if full_registry.registry.is_gone():
         full_registry.registry.apply(full_registry.spec)
     full_registry.registry.wait_ready()
+    canaries_in(full_registry.lab).add_registry(full_registry)
     return full_registry
-
-
-@pytest.fixture
-def observer(dedicated: DedicatedLab) -> Iterator[Observer]:
-    observer = Observer(dedicated.lab.control_plane)
-    yield observer
-    observer.close()
 
 
 def assert_consistent(full_registry: RegistryFixture) -> None:
@@ -68,7 +47,7 @@ def assert_consistent(full_registry: RegistryFixture) -> None:
     found = listed(full_registry.lab, "-n", "intra", "secrets", "-l", ours)
     assert {item["metadata"]["name"] for item in found} - {PULL_SECRET} == CREATED_SECRETS
     roles = full_registry.lab.services.postgres.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'harbor%'")
-    assert roles == [("harbor_intra_cr",)]
+    assert roles == [(full_registry.registry.secret("hreg-cr-database-login")["username"],)]
 
 
 def wait_for_state(state: Callable[[], object], what: str) -> None:
@@ -188,5 +167,5 @@ def test_killed_in_the_middle_of_the_deletion(
     wait_until(installed.registry.is_gone, "the registry is gone", deadline=60)
     assert revisions(installed) == {}
     assert listed(installed.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []
-    assert listed(installed.lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}") == []
+    assert pull_secrets(installed.lab) == []
     assert references(observer, "default") == references(observer, "intra") == []

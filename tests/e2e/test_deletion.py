@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,42 +12,25 @@ from lab.operator import USER
 from lab.process import wait_until
 from lab.registries import Manifest, Registry, merged
 from lab.registry_fixture import SWIFT_KEY, RegistryFixture
-from tests.e2e.canaries import Canaries
-from tests.e2e.dedicated import DedicatedLab, dedicated_lab
+from tests.e2e.canaries import canaries_in
+from tests.e2e.dedicated import DedicatedLab, dedicated_lab, lab_of_module, operator_of_module  # noqa: F401 - fixtures
 from tests.e2e.queries import (
     PULL_SECRET,
+    container_mark,
     create_namespace,
     listed,
     pull_secret,
+    pull_secrets,
     references,
     remove_namespace,
     revisions,
     robots,
 )
-from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
 USER_SECRETS = {"cr-ca", "cr-tls", "pg-admin", "pg-ca", "redis", "s3-ca", "swift"}
 RETAINED_SECRETS = {"hreg-cr-admin-password", "hreg-cr-database-login", "hreg-cr-pins"}
-
-
-@pytest.fixture(scope="module")
-def dedicated() -> Iterator[DedicatedLab]:
-    with dedicated_lab() as dedicated:
-        yield dedicated
-
-
-@pytest.fixture(scope="module")
-def running_operator(dedicated: DedicatedLab) -> RunningOperator:
-    return dedicated.running_operator
-
-
-@pytest.fixture
-def observer(dedicated: DedicatedLab) -> Iterator[Observer]:
-    observer = Observer(dedicated.lab.control_plane)
-    yield observer
-    observer.close()
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +42,7 @@ def deleted(dedicated: DedicatedLab) -> Iterator[Deleted]:
     dedicated.fixture.registry.apply(dedicated.fixture.spec)
     wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected", deadline=60)
     dedicated.fixture.registry.wait_condition("PullSecretsReady", "False", "NamespacesFailed")
+    canaries_in(dedicated.lab).add_registry(dedicated.fixture)
     deleted.delete()
     yield deleted
     observer.close()
@@ -111,6 +95,37 @@ class Deleted:
         )
 
 
+Recreate = Callable[[DedicatedLab, Manifest], None]
+
+
+def delete_and_apply(dedicated: DedicatedLab, spec: Manifest) -> None:
+    """Deletes the registry, whose policies retain everything, and applies it again."""
+    dedicated.fixture.registry.delete()
+    dedicated.fixture.registry.apply(spec)
+
+
+def restore_from_backup(dedicated: DedicatedLab, spec: Manifest) -> None:
+    """Replaces the registry by one with another uid and without a status while no operator runs."""
+    registry, kubectl = dedicated.fixture.registry, dedicated.lab.control_plane.kubectl
+    dedicated.running_operator.operator.stop()
+    kubectl("-n", registry.namespace, "delete", "hreg", registry.name, "--wait=false")
+    without_finalizers = '{"metadata":{"finalizers":null}}'
+    kubectl("-n", registry.namespace, "patch", "hreg", registry.name, "--type=merge", "-p", without_finalizers)
+    registry.apply(spec)
+    dedicated.running_operator.start_replica().wait_leading()
+
+
+def held(fixture: RegistryFixture) -> dict[str, object]:
+    """Returns what the registry has in Harbor, in its namespace and in another one."""
+    generated = ("admin-password", "database-login", "pins", "pull-robot")
+    return {
+        "robots": [(robot["id"], robot["name"]) for robot in robots(fixture)],
+        "secrets": [fixture.registry.secret(f"hreg-cr-{name}") for name in generated],
+        "pull secret": fixture.registry.secret(PULL_SECRET, "mixed"),
+        "revisions": revisions(fixture),
+    }
+
+
 def test_references_are_removed_before_secrets_and_the_release_is_last(deleted: Deleted) -> None:
     for namespace in ("default", "intra", "mixed"):
         unreferred = deleted.last("patch", "serviceaccounts", namespace)
@@ -125,16 +140,12 @@ def test_references_are_removed_before_secrets_and_the_release_is_last(deleted: 
 
 def test_no_injected_object_remains(deleted: Deleted, observer: Observer) -> None:
     assert deleted.fixture.registry.is_gone()
-    holders = {item["metadata"]["namespace"] for item in pull_secrets(deleted.fixture)}
+    holders = {item["metadata"]["namespace"] for item in pull_secrets(deleted.fixture.lab)}
     assert holders == {"foreign", "stuck"}
     assert references(observer, "mixed") == ["theirs"]
     assert references(observer, "default") == references(observer, "intra") == []
     account = observer.read("/api/v1/namespaces/default/serviceaccounts/default") or {}
     assert "harbor-operator.io/attached" not in account["metadata"].get("annotations", {})
-
-
-def pull_secrets(full_registry: RegistryFixture) -> list[Manifest]:
-    return listed(full_registry.lab, "secrets", "-A", f"--field-selector=metadata.name={PULL_SECRET}")
 
 
 def test_objects_of_other_owners_stay(deleted: Deleted, observer: Observer) -> None:
@@ -150,7 +161,7 @@ def test_the_release_is_removed_and_the_data_stay(deleted: Deleted) -> None:
     assert revisions(full_registry) == {}
     assert listed(full_registry.lab, "-n", "intra", "deployments,statefulsets,services,ingresses") == []
     databases = services.postgres.query("SELECT datname, pg_get_userbyid(datdba) FROM pg_database")
-    assert ("registry_intra", "harbor_intra_cr") in databases
+    assert ("registry_intra", full_registry.registry.secret("hreg-cr-database-login")["username"]) in databases
     assert full_registry.container in services.ceph.containers()
     assert services.ceph.objects(full_registry.container)
 
@@ -173,31 +184,34 @@ def test_a_recreated_registry_uses_the_retained_secrets(deleted: Deleted, observ
     assert pull_secret(observer, "mixed") is None
 
 
-def test_a_registry_that_is_created_again_takes_up_what_was_retained(deleted: Deleted, observer: Observer) -> None:
-    """Finding R7: robot, pull Secrets, release, database and container, although the uid is new."""
-    registry = deleted.fixture.registry
-    spec = merged(deleted.fixture.spec, {"deletionPolicy": {"release": "Retain", "pullSecrets": "Retain"}})
+@pytest.mark.parametrize("recreate", [delete_and_apply, restore_from_backup])
+def test_a_registry_that_is_created_again_takes_up_what_was_retained(
+    deleted: Deleted, dedicated: DedicatedLab, observer: Observer, recreate: Recreate
+) -> None:
+    """Finding R7: robot, Secrets, release, database and container, although the uid is new."""
+    fixture, registry = deleted.fixture, deleted.fixture.registry
+    spec = merged(fixture.spec, {"deletionPolicy": {"release": "Retain", "pullSecrets": "Retain"}})
     spec["pullSecrets"]["namespaces"] = {"exclude": ["kube-*", "foreign", "stuck"]}
     registry.apply(spec)
     registry.wait_ready()
-    before, robot = pull_secret(observer, "mixed"), [found["name"] for found in robots(deleted.fixture)]
-    registry.delete()
-    assert pull_secret(observer, "mixed") == before
-    registry.apply(spec)
+    before, uid = held(fixture), registry.read()["metadata"]["uid"]
+    recreate(dedicated, spec)
     registry.wait_ready()
-    after = pull_secret(observer, "mixed")
-    assert after is not None
-    assert after["metadata"]["labels"]["harbor-operator.io/registry-uid"] == registry.read()["metadata"]["uid"]
+    assert held(fixture) == before
+    new_uid = registry.read()["metadata"]["uid"]
+    assert new_uid != uid
     assert registry.status()["pullSecrets"]["failed"] == 0
-    assert [found["name"] for found in robots(deleted.fixture)] == robot
-    registry.apply(deleted.fixture.spec)
+    labels = (pull_secret(observer, "mixed") or {})["metadata"]["labels"]
+    assert labels["harbor-operator.io/registry-uid"] == new_uid
+    database = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'registry_intra'"
+    ((comment,),) = fixture.lab.services.postgres.query(database)
+    assert comment.endswith(f" registry=intra/cr uid={new_uid}")
+    assert container_mark(fixture.lab, fixture.container)["registry-uid"] == new_uid
+    registry.apply(fixture.spec)
     registry.delete()
 
 
-def test_database_role_and_container_are_deleted_if_the_spec_says_so(
-    dedicated: DedicatedLab, running_operator: RunningOperator, canaries: Canaries
-) -> None:
-    canaries.add(dedicated.lab)
+def test_database_role_and_container_are_deleted_if_the_spec_says_so(dedicated: DedicatedLab) -> None:
     lab, services = dedicated.lab, dedicated.lab.services
     registry = Registry(lab.control_plane, "t-gone", "cr")
     registry.prepare()

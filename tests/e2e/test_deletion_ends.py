@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,31 +11,14 @@ from lab.observer import Observer
 from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
 from lab.process import wait_until
 from lab.registries import Manifest, Registry
-from tests.e2e.dedicated import DedicatedLab, dedicated_lab
+from tests.e2e.canaries import canaries_in
+from tests.e2e.dedicated import DedicatedLab, dedicated_lab, lab_of_module, operator_of_module  # noqa: F401 - fixtures
 from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret, references
 
 pytestmark = pytest.mark.e2e
 
 DELETION_SECONDS = 60.0
 CRD = "harborregistries.harbor-operator.io"
-
-
-@pytest.fixture(scope="module")
-def dedicated() -> Iterator[DedicatedLab]:
-    with dedicated_lab() as dedicated:
-        yield dedicated
-
-
-@pytest.fixture(scope="module")
-def lab(dedicated: DedicatedLab) -> Lab:
-    return dedicated.lab
-
-
-@pytest.fixture
-def observer(dedicated: DedicatedLab) -> Iterator[Observer]:
-    observer = Observer(dedicated.lab.control_plane)
-    yield observer
-    observer.close()
 
 
 def with_database(policy: str = "Retain") -> Manifest:
@@ -95,6 +77,7 @@ def test_a_deleted_namespace_ends_although_a_tenant_keeps_its_pull_secret(
         create_namespace(lab, observer, name)
         observer.wait_injected(name)
     registry.wait_ready()
+    canaries_in(lab).add_registry(dedicated.fixture)
     held = '{"metadata":{"finalizers":["example.com/held"]}}'
     kubectl("-n", "shop", "patch", "secret", PULL_SECRET, "--type=merge", "-p", held)
     kubectl("delete", "namespace", registry.namespace, "--wait=false")

@@ -15,6 +15,7 @@ from lab.operator import NAMESPACE
 from lab.process import LabError, wait_until
 from lab.registries import merged
 from lab.registry_fixture import RegistryFixture
+from tests.e2e.canaries import canaries_in
 
 pytestmark = [
     pytest.mark.e2e,
@@ -44,6 +45,7 @@ def full_registry(lab: Lab, operator: InCluster) -> RegistryFixture:
     chart = {"release": {"chart": "harbor"}}
     fixture.registry.apply(merged(fixture.spec, chart))
     fixture.registry.wait_ready(deadline=300)
+    canaries_in(lab).add_registry(fixture)
     return fixture
 
 

@@ -14,16 +14,18 @@ from urllib.parse import quote
 import pytest
 
 from lab.kubernetes_client import KubernetesClient
-from lab.operator import NAMESPACE, Operator
+from lab.operator import NAMESPACE
 from lab.registries import Manifest, merged
 from lab.registry_fixture import RegistryFixture
 from lab.services import REDIS_PASSWORD
-from tests.e2e.dedicated import DedicatedLab, dedicated_lab
+from tests.e2e.canaries import canaries_in
+from tests.e2e.dedicated import DedicatedLab, dedicated_lab, lab_of_module, operator_of_module  # noqa: F401 - fixtures
 from tests.e2e.queries import PULL_SECRET, descendants, listed
 from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
+LOG_LEVEL = "DEBUG"
 PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey"}
 """Keys of Secrets whose values are public."""
 MIN_LENGTH = 8
@@ -98,6 +100,7 @@ class SecretLeakScan:
         full_registry, registry = self.dedicated.fixture, self.dedicated.fixture.registry
         registry.apply(spec_with_provisioning(full_registry))
         registry.wait_ready()
+        canaries_in(self.dedicated.lab).add_registry(full_registry)
         self.capture()
         registry.patch({"release": {"values": {"logLevel": "debug"}}})
         registry.wait_condition("ReleaseReady", "True")
@@ -189,21 +192,6 @@ def texts(directory: Path) -> Iterator[str]:
     for path in directory.rglob("*"):
         if path.is_file():
             yield path.read_bytes().decode(errors="replace")
-
-
-@pytest.fixture(scope="module")
-def dedicated() -> Iterator[DedicatedLab]:
-    with dedicated_lab() as dedicated:
-        dedicated.running_operator.operator.stop()
-        plane, processes = dedicated.lab.control_plane, dedicated.lab.processes
-        dedicated.running_operator.operator = Operator.start(plane, processes, identity="debug", log_level="DEBUG")
-        dedicated.running_operator.operator.wait_leading()
-        yield dedicated
-
-
-@pytest.fixture(scope="module")
-def running_operator(dedicated: DedicatedLab) -> RunningOperator:
-    return dedicated.running_operator
 
 
 @pytest.fixture(scope="module")
