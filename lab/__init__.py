@@ -35,6 +35,10 @@ The backing services, started together by `services`:
 - `ceph`       monitor, OSD and the RADOS gateway with its Swift API
 - `nginx`      a TLS proxy in front of the gateway and of Harbor, with a request log
 
+Started only by a test that needs it:
+
+- `prometheus`  Prometheus, which scrapes an operator and evaluates the shipped alerts; promtool
+
 Images:
 
 - `registry`   docker-registry with a given configuration

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.kube_api import ResourceRef
-from harbor_operator.adapters.kube_client import ClientOptions, Counter, KubernetesClient
+from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
 from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
@@ -93,7 +93,7 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
     identity = settings.identity or unique_identity()
     stop = asyncio.Event()
     handle_signals = partial(_stop_by_signal, stop)
-    async with _clients(connection, settings.workers, metrics.count_request) as clients:
+    async with _clients(connection, settings.workers, metrics) as clients:
         helm = _helm_settings(settings, connection)
         operator = Operator(settings, helm, identity, clients.shared, metrics)
         tasks = LeaderTasks(
@@ -170,11 +170,12 @@ class Clients:
 
 
 @asynccontextmanager
-async def _clients(connection: ClusterConnection, workers: int, count: Counter) -> AsyncIterator[Clients]:
+async def _clients(connection: ClusterConnection, workers: int, metrics: Metrics) -> AsyncIterator[Clients]:
     # The Lease has connections of its own: it must not wait while watches and writes use all others.
     async with AsyncExitStack() as stack:
-        shared = ClientOptions(connections=workers + MAX_SPARE_CONNECTIONS, count=count)
-        lease = ClientOptions(connections=MAX_LEASE_CONNECTIONS, count=count)
+        options = ClientOptions(count=metrics.count_request, count_forbidden=metrics.count_forbidden)
+        shared = replace(options, connections=workers + MAX_SPARE_CONNECTIONS)
+        lease = replace(options, connections=MAX_LEASE_CONNECTIONS)
         yield Clients(
             await stack.enter_async_context(KubernetesClient(connection, shared)),
             await stack.enter_async_context(KubernetesClient(connection, lease)),

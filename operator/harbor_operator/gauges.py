@@ -19,9 +19,7 @@ def gauge_readers(injector: Injector, is_leading: Callable[[], bool]) -> dict[Fa
         catalogue.QUEUE_LONGEST_WAIT: lambda: [((), injector.gauges().oldest_seconds)],
         catalogue.WRITE_RATE_LIMIT: lambda: [((), injector.gauges().writes_per_second)],
         catalogue.CONCURRENT_WRITE_LIMIT: lambda: [((), injector.gauges().write_slots)],
-        catalogue.WATCH_EVENT_AGE: lambda: [
-            ((kind,), age) for kind, age in injector.seconds_since_last_event().items()
-        ],
+        catalogue.WATCH_EVENT_AGE: lambda: _event_ages(injector),
         catalogue.CONFLICTING_OBJECTS: lambda: [((), len(injector.conflicts()))],
         catalogue.NAMESPACES: lambda: _namespaces(injector.progress()),
     }
@@ -36,5 +34,11 @@ def _namespaces(progress: Mapping[str, PullSecretFacts]) -> Iterator[Sample]:
     for registry, facts in progress.items():
         namespace, name = registry.split("/")
         pending = facts.namespaces - facts.ready - facts.failed
-        for state, count in (("ready", facts.ready), ("pending", pending), ("failed", facts.failed)):
+        counts = {
+            "ready": facts.ready,
+            "pending": pending,
+            "failed": facts.failed - facts.forbidden,
+            "forbidden": facts.forbidden,
+        }
+        for state, count in counts.items():
             yield (namespace, name, state), count

@@ -28,9 +28,10 @@ def test_the_series_of_a_registry_match_its_status(
     metric = running_operator.operator.metric
     counts_in_status = full_registry.registry.status()["pullSecrets"]
     counts = {
-        state: metric("harbor_operator_namespaces", **registry, state=state) for state in ("ready", "pending", "failed")
+        state: metric("harbor_operator_namespaces", **registry, state=state)
+        for state in ("ready", "pending", "failed", "forbidden")
     }
-    assert counts == {"ready": counts_in_status["ready"], "pending": 0, "failed": 0}
+    assert counts == {"ready": counts_in_status["ready"], "pending": 0, "failed": 0, "forbidden": 0}
     for condition in full_registry.registry.status()["conditions"]:
         for status in ("True", "False", "Unknown"):
             labels = {**registry, "type": condition["type"], "status": status.lower()}

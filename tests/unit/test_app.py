@@ -172,7 +172,7 @@ async def test_the_lease_is_renewed_while_every_other_connection_is_in_use(stack
     server = ApiServer()
     await server.start(stack)
     connection = ClusterConnection(f"http://127.0.0.1:{server.port}")
-    clients = await stack.enter_async_context(_clients(connection, 1, lambda *_: None))
+    clients = await stack.enter_async_context(_clients(connection, 1, Metrics(lambda: NOON)))
 
     async def watch() -> None:
         async with clients.shared.watch(ApiRequest("watch", ResourceRef("v1", "secrets"))):

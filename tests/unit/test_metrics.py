@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harbor_operator.gauges import gauge_readers
+from harbor_operator.injector import writer
 from harbor_operator.metrics import Metrics, catalogue
 from harbor_operator.metrics.catalogue import Family, Kind
+from harbor_operator.model.injection import ApplySecret, DeleteSecret, PatchServiceAccount
+from harbor_operator.model.namespace import ObservedServiceAccount
+from harbor_operator.model.pods import EvictionResult
 from harbor_operator.model.watch import Kind as Watched
 from harbor_operator.model.watch import Source
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
 from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture, desired
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -96,10 +102,40 @@ async def test_namespaces_are_counted_by_state(fixture: InjectorFixture, scrape:
     fixture.cluster.put_secret("foreign", NAME)
     await fixture.settle()
     found = {labels["state"]: value for labels, value in scrape().samples(catalogue.NAMESPACES)}
-    assert found == {"ready": 2, "pending": 1, "failed": 1}
+    assert found == {"ready": 2, "pending": 1, "failed": 1, "forbidden": 0}
     assert scrape().value(catalogue.NAMESPACES, **LABELS, state="ready") == 2
     fixture.injector.withdraw(CLAIM)
     assert scrape().samples(catalogue.NAMESPACES) == []
+
+
+async def test_a_namespace_that_the_provider_manages_is_forbidden_and_not_failed(
+    fixture: InjectorFixture, scrape: Callable[[], Scrape]
+) -> None:
+    fixture.injector.declare(desired())
+    fixture.add_namespace("gke-managed")
+    fixture.cluster.failure = Refused(Reason.NAMESPACE_WRITE_FORBIDDEN, "the provider manages it")
+    fixture.feed()
+    await fixture.work()
+    found = {labels["state"]: value for labels, value in scrape().samples(catalogue.NAMESPACES)}
+    assert found == {"ready": 0, "pending": 0, "failed": 0, "forbidden": 1}
+
+
+@pytest.mark.parametrize(
+    "family", [family for family in catalogue.FAMILIES if family.values], ids=lambda each: each.name
+)
+def test_a_counter_with_known_label_values_starts_with_every_series(metrics: Metrics, family: Family) -> None:
+    samples = Scrape(metrics).families[family.name.removesuffix("_total")].samples
+    found = [tuple(sample.labels.values()) for sample in samples if sample.name == family.name and sample.value == 0]
+    assert sorted(found) == sorted(product(*family.values))
+
+
+def test_the_known_label_values_are_those_that_the_injector_reports() -> None:
+    assert catalogue.WRITES.values[1] == tuple(writer._Result)
+    account = ObservedServiceAccount("app", "default", 1)
+    actions = (ApplySecret("a", "1"), DeleteSecret("a", "1"), PatchServiceAccount(account, attaches=True))
+    kinds = {writer._kind(action) for action in actions}
+    assert kinds == set(catalogue.WRITE_KINDS)
+    assert set(EvictionResult) | {"refused", "unavailable"} == set(catalogue.EVICTIONS.values[0])
 
 
 async def test_each_watch_reports_the_age_of_its_last_event(

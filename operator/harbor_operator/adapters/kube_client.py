@@ -35,6 +35,7 @@ from harbor_operator.adapters.kube_api import (
     classify_error,
 )
 from harbor_operator.adapters.kube_connection import ClusterConnection, open_session, renew
+from harbor_operator.adapters.kube_denials import Forbidden
 from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -53,18 +54,22 @@ Decode = Callable[[bytes], Answer]
 Counter = Callable[[str, str, int], None]
 """Called for every request with verb, resource and HTTP code (0 = no answer)."""
 
+ForbiddenCounter = Callable[[str, str], None]
+"""Called, besides, for a request that no authorizer allows, with verb and resource."""
 
-def _ignore(verb: str, resource: str, code: int) -> None:
+
+def _ignore(verb: str, resource: str, code: int = 0) -> None:
     """Counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What differs between clients: the size of the connection pool, the clock and the counter of requests."""
+    """What differs between clients: the size of the connection pool, the clock and the counters of requests."""
 
     connections: int = 64
     clock: Callable[[], float] = time.monotonic
     count: Counter = _ignore
+    count_forbidden: ForbiddenCounter = _ignore
 
 
 class KubernetesClient:
@@ -162,7 +167,11 @@ class KubernetesClient:
                 code = 502  # success without an object is a broken proxy
         elif code == 401:  # noqa: PLR2004 - unauthorized
             self._reject_credential(response.request_info.headers.get("Authorization", ""))
-        return classify_error(code, _status(raw), request, response.headers.get("Retry-After"))
+        try:
+            return classify_error(code, _status(raw), request, response.headers.get("Retry-After"))
+        except Forbidden:
+            self._options.count_forbidden(request.verb, request.ref.qualified_resource)
+            raise
 
     def _explain(self, error: Exception, request: ApiRequest, timeout_seconds: float) -> Unavailable | Refused:
         server = self._connection.server

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from itertools import product
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -41,6 +42,7 @@ class Metrics:
         # These two run for each request and each write. The cache avoids the lock that `labels` takes.
         self._request_series = cache(self.requests.labels)
         self._write_series = cache(self._counter(catalogue.WRITES).labels)
+        self._forbidden = self._counter(catalogue.FORBIDDEN)
         self._conflicts = self._counter(catalogue.CONFLICTS)
         self._evictions = self._counter(catalogue.EVICTIONS)
         self.read(
@@ -73,6 +75,10 @@ class Metrics:
         """Counts one request to the API server."""
         self._request_series(verb, resource, code).inc()
 
+    def count_forbidden(self, verb: str, resource: str) -> None:
+        """Counts one request to the API server that no authorizer allows."""
+        self._forbidden.labels(verb, resource).inc()
+
     def record_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> None:
         """Stores the status of a HarborRegistry after a reconciliation."""
         self._statuses.record((namespace, name), status)
@@ -90,7 +96,10 @@ class Metrics:
         return generate_latest(self._registry)
 
     def _counter(self, family: Family) -> Counter:
-        return Counter(family.name, family.text, family.labels, registry=self._registry)
+        counter = Counter(family.name, family.text, family.labels, registry=self._registry)
+        for values in product(*family.values) if family.values else ():
+            counter.labels(*values)
+        return counter
 
     def _histogram(self, family: Family) -> Histogram:
         return Histogram(family.name, family.text, family.labels, buckets=family.buckets, registry=self._registry)

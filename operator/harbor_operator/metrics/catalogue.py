@@ -28,10 +28,16 @@ class Family:
     text: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    values: tuple[tuple[str, ...], ...] = ()
+    """Every value of each label of a counter, if they are known: its series then exist from the start.
+
+    The function `increase` of Prometheus does not count the first event of a series that begins with it.
+    """
 
 
 # Not `namespace` and `name`: Prometheus adds the pod's own `namespace` to each series and would rename ours.
 REGISTRY = ("registry_namespace", "registry_name")
+WRITE_KINDS = ("apply", "delete", "patch")
 
 INJECTIONS = Family(
     "harbor_operator_injection_seconds",
@@ -43,8 +49,8 @@ INJECTIONS = Family(
 NAMESPACES = Family(
     "harbor_operator_namespaces",
     Kind.GAUGE,
-    "Selected namespaces by state: ready (the pull Secret and the references are in place), pending (not yet written) "
-    "or failed (the write is not possible).",
+    "Selected namespaces by state: ready (the pull Secret and the references are in place), pending (not yet written), "
+    "failed (the write is not possible) or forbidden (the provider of the cluster denies every write there).",
     (*REGISTRY, "state"),
 )
 CONFLICTING_OBJECTS = Family(
@@ -57,6 +63,7 @@ CONFLICTS = Family(
     Kind.COUNTER,
     "Conflicts with another client, counted when the operator repairs the same object for the third time.",
     ("kind",),
+    values=(WRITE_KINDS,),
 )
 CREDENTIAL_AGE = Family(
     "harbor_operator_credential_age_seconds",
@@ -69,12 +76,14 @@ WRITES = Family(
     Kind.COUNTER,
     "Writes of the injector by kind (apply, delete, patch) and result (done, stale, refused, unavailable).",
     ("kind", "result"),
+    values=(WRITE_KINDS, ("done", "stale", "refused", "unavailable")),
 )
 EVICTIONS = Family(
     "harbor_operator_stuck_pod_evictions_total",
     Kind.COUNTER,
     "Evictions of pods that were created before their service account referenced the pull Secret, by result.",
     ("result",),
+    values=(("evicted", "stale", "blocked", "refused", "unavailable"),),
 )
 QUEUE_DEPTH = Family(
     "harbor_operator_workqueue_depth",
@@ -109,6 +118,13 @@ REQUESTS = Family(
     "Requests to the API server by verb, resource and HTTP status code; code 0 means no response. Requests that Helm "
     "sends are not counted.",
     ("verb", "resource", "code"),
+)
+FORBIDDEN = Family(
+    "harbor_operator_rest_client_forbidden_total",
+    Kind.COUNTER,
+    "Requests to the API server that no authorizer allows, by verb and resource. Denials by a ResourceQuota, an "
+    "admission policy or a webhook have the same HTTP status code 403 and are not counted here.",
+    ("verb", "resource"),
 )
 CONDITIONS = Family(
     "harbor_operator_registry_condition",
@@ -160,6 +176,7 @@ FAMILIES = (
     CONCURRENT_WRITE_LIMIT,
     WATCH_EVENT_AGE,
     REQUESTS,
+    FORBIDDEN,
     CONDITIONS,
     REASONS,
     WARNINGS,

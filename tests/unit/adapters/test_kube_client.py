@@ -242,6 +242,24 @@ async def test_every_request_is_counted(server: Server) -> None:
     assert counted == [("get", "secrets", 200), ("list", "secrets", 200), ("watch", "namespaces", 200)]
 
 
+@pytest.mark.parametrize(
+    ("message", "forbidden"),
+    [
+        ('secrets "harbor-pull" is forbidden: User "us" cannot patch resource', [("patch", "secrets")]),
+        ('secrets "harbor-pull" is forbidden: exceeded quota: small, requested: secrets=1', []),
+        ('admission webhook "no.example.com" denied the request: no', []),
+    ],
+)
+async def test_only_a_missing_right_is_forbidden(server: Server, message: str, forbidden: list[object]) -> None:
+    server.answers(403, {"message": message})
+    counted: list[tuple[str, ...]] = []
+    options = ClientOptions(count_forbidden=lambda *request: counted.append(request))
+    async with KubernetesClient(ClusterConnection(server.url), options) as client:
+        with pytest.raises(Refused):
+            await client.send_plain(ApiRequest("patch", SECRET, body=RequestBody.apply({})))
+    assert counted == forbidden
+
+
 async def test_watch_yields_lines_however_they_are_cut(server: Server, client: KubernetesClient) -> None:
     long = b'{"long":"' + b"x" * 200_000 + b'"}'
 
