@@ -69,6 +69,11 @@ class Operator:
         return operator
 
     @property
+    def address(self) -> str:
+        """Host and port of its HTTP server, as a scrape target."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
     def log(self) -> str:
         """The complete log."""
         return self.process.log.read_text()
@@ -76,7 +81,7 @@ class Operator:
     def get(self, path: str) -> str:
         """Returns the body of a GET request to its HTTP port, also for an error status."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             return error.read().decode()

@@ -20,6 +20,7 @@ from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture, allow_admission_policy, allow_evictions, forbid_evictions
 from tests.e2e.first_pods import Manifest, PodLauncher, has_reference, is_pull_refused, is_running, name_of
 from tests.e2e.queries import create_namespace, listed
+from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
@@ -105,11 +106,17 @@ def test_pods_are_not_watched_unless_the_spec_says_so(
         wait_until(lambda: watches_pods(lab, mark), "pods are watched", deadline=30)
 
 
+@pytest.mark.usefixtures("granted")
 def test_a_stuck_pod_is_evicted_and_a_pod_without_controller_is_reported(
-    full_registry: RegistryFixture, launcher: PodLauncher, observer: Observer, namespace: str, granted: None
+    full_registry: RegistryFixture,
+    launcher: PodLauncher,
+    observer: Observer,
+    running_operator: RunningOperator,
+    namespace: str,
 ) -> None:
     """In a namespace that is not selected at first, every pod starts without the reference."""
-    plane = launcher.lab.control_plane
+    plane, metric = launcher.lab.control_plane, running_operator.operator.metric
+    evictions = metric("harbor_operator_stuck_pod_evictions_total", result="evicted")
     with pull_secrets_with(full_registry, stuckPods="Evict"):
         with pull_secrets_with(full_registry, namespaces={"exclude": ["kube-*", namespace]}):
             create_namespace(launcher.lab, observer, namespace)
@@ -123,6 +130,7 @@ def test_a_stuck_pod_is_evicted_and_a_pod_without_controller_is_reported(
         assert name_of(left) == "bare"
         assert name_of(fresh) not in early
         assert has_reference(fresh)
+        assert metric("harbor_operator_stuck_pod_evictions_total", result="evicted") == evictions + 1
         reasons = {event["reason"] for event in listed(launcher.lab, "events", "-n", namespace)}
         assert {"StuckPodEvicted", "PodsStuck"} <= reasons
         plane.kubectl("-n", namespace, "delete", "pod", "bare", "--now")
