@@ -3,6 +3,8 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+DOCS_TOOLS := .docs-site
+DOCS_STAMP := $(DOCS_TOOLS)/.installed
 # `make check` includes the workflows where Go is installed; CI has a job for them.
 ACTIONLINT := $(and $(wildcard tools/actionlint/go.mod),$(shell command -v go),actionlint)
 export PYTHONPATH := operator
@@ -68,6 +70,19 @@ docs: setup ## Generate the reference pages from the code
 argocd: setup ## Generate the patch of Argo CD's ConfigMap from the Lua files
 	$(BIN)/python tools/argocd.py
 
+.PHONY: docs-site
+docs-site: setup $(DOCS_STAMP) ## Build the documentation site into site/, strict, and check its links (needs npm)
+	$(BIN)/python -m tools.docs_site stage
+	$(DOCS_TOOLS)/venv/bin/zensical build --strict --clean
+	$(BIN)/python -m tools.docs_site check
+
+$(DOCS_STAMP): requirements-docs.lock tools/docs-site/package-lock.json
+	$(PYTHON) -m venv $(DOCS_TOOLS)/venv
+	$(DOCS_TOOLS)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-docs.lock
+	cp tools/docs-site/.npmrc tools/docs-site/package*.json $(DOCS_TOOLS)/
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(DOCS_TOOLS)
+	@touch $@
+
 bench: setup ## Measure against the raw floor and other injectors (FULL=1: everything; CHURN=1: memory; BENCH_PEERS=dir)
 	$(BIN)/python -m benchmarks $(if $(FULL),--full) $(if $(CHURN),--churn)
 
@@ -85,6 +100,7 @@ check: lint $(ACTIONLINT) types contracts architecture ## Every gate; `make test
 audit: setup ## Look up known vulnerabilities of every pinned dependency (needs the network; nightly in CI)
 	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements.lock
 	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements-dev.lock
+	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements-docs.lock
 
 image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
 	$(or $(IMAGE_BUILDER),docker) build $(IMAGE_FLAGS) -t $(or $(IMAGE),harbor-operator:dev) .
@@ -101,9 +117,11 @@ release-notes: ## Print the changelog of VERSION; fails unless it is the version
 pre-commit: setup ## Install the git hooks (needs pre-commit on PATH)
 	pre-commit install
 
-lock: setup ## Pin the dependencies again: one lock for the image, one for development
+lock: setup ## Pin the dependencies again: one lock for the image, one for development, one for the documentation site
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
+	$(BIN)/uv pip compile --group pyproject.toml:docs --constraint requirements-dev.lock $(LOCK_FLAGS) -o requirements-docs.lock
+	cd tools/docs-site && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## Remove what was built here (the lab's cache stays)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist .cache $(DOCS_TOOLS) site

@@ -16,9 +16,14 @@ _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 def broken_links(pages: Iterable[Path]) -> Iterator[str]:
     """Yields 'page: target' for each relative link whose file or anchor does not exist."""
     for page in pages:
-        for target in _LINK.findall(_CODE.sub("``", _without_code_blocks(page))):
+        for target in links(page):
             if "://" not in target and not _resolves(page, target):
                 yield f"{page.name}: {target}"
+
+
+def links(page: Path) -> list[str]:
+    """Returns the targets of the inline links and pictures of a page, in order; code is left out."""
+    return _LINK.findall(_CODE.sub("``", _without_code_blocks(page)))
 
 
 def anchors(page: Path) -> set[str]:

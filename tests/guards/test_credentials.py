@@ -20,7 +20,7 @@ FORMATS = re.compile(
 LOGIN = re.compile(r"\b[a-z][a-z0-9+]*://[^\s/:@'\"{}]+:[^\s/@'\"{}]{3,}@")
 WORD = re.compile(r"(?<![\w+/=-])[\w+/=-]{32,}(?![\w+/=-])")
 MIN_ENTROPY_BITS_PER_CHARACTER = 4.2
-GENERATED = (".lock", ".sum", ".svg", "docs/benchmarks/")
+GENERATED = (".lock", "package-lock.json", ".sum", ".svg", "docs/benchmarks/")
 """Hashes, versions and pictures, which are random words by nature."""
 
 ALLOWED = {

@@ -62,7 +62,7 @@ def wrong(paths: Iterator[str]) -> list[str]:
     return [path for path in paths if not resolves(path)]
 
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("*.yaml"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "deploy").rglob("*.yaml"))]
 FRAGMENTS = sorted((ROOT / "changelog.d").glob("*.md"))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tools.docs_links import anchors, broken_links
 
 ROOT = Path(__file__).parents[3]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "lab" / "README.md"]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab" / "README.md"]
 
 
 def test_every_relative_link_and_anchor_resolves() -> None:

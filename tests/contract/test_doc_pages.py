@@ -1,0 +1,224 @@
+"""The quickstart and the how-to pages on a real API server: every manifest is accepted, and every command runs.
+
+The operator does not run: the test creates what it would create. The commands that wait for it, build an image or need
+another tool are replaced by `SUBSTITUTES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.controlplane import ControlPlane
+from lab.gotools import program
+from lab.lab import Lab, Part
+from lab.process import LabError, wait_until
+from lab.registries import Registry, example
+from lab.registry_fixture import install
+from tests.doc_blocks import HOW_TOS, ROOT, Block, page_blocks, registries
+
+SUBSTITUTES = {
+    "docker": 'case "$*" in (*--password-stdin) cat > /dev/null; esac',
+    "helm": "echo 'image: goharbor/harbor-core:v2.15.1'",  # the chart cannot be pulled here
+    "kubectl": """case " $* " in
+      (*" rollout status "*|*" wait "*) ;;
+      (" diff "*) "$LAB_KUBECTL" "$@" || [ $? -eq 1 ] ;; # 1 means that there is a difference
+      (*) exec "$LAB_KUBECTL" "$@" ;;
+    esac""",
+    "make": 'exec "$LAB_MAKE" --dry-run "$@"',  # the target exists; tests/lab_checks builds the image
+    "oc": "true",
+    "skopeo": "true",
+}
+"""Shell programs in place of those that need a container engine, another host, the operator or OpenShift."""
+FOLLOWED = {
+    *("air-gap", "backup", "gitops", "many-clusters", "migrate", "openshift", "private-ca", "proxies", "quickstart"),
+    "upgrade",
+}
+"""The pages that a test below follows."""
+OWNER = {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"}
+
+
+class Folder:
+    """The folder of a reader: the checkout as `harbor-operator`, certificates, passwords, and what a page writes."""
+
+    def __init__(self, path: Path, lab: Lab) -> None:
+        self.path = path
+        self._plane = lab.control_plane
+        issued = lab.authority.issue("tls", hosts=["cr.example.com"])
+        shutil.copy(lab.authority.ca_path, path / "ca.crt")
+        shutil.copy(issued.cert_path, path / "tls.crt")
+        shutil.copy(issued.key_path, path / "tls.key")
+        (path / "harbor-operator").symlink_to(ROOT)
+        for name in ("admin-password.txt", "pull-password.txt"):
+            (path / name).write_text("Passw0rd")
+        (path / "bin").mkdir()
+        for name, script in SUBSTITUTES.items():
+            (path / "bin" / name).write_text(f"#!/bin/bash\n{script}\n")
+            (path / "bin" / name).chmod(0o755)
+
+    def follow(self, blocks: Iterable[Block]) -> None:
+        """Writes the files and runs the commands of these blocks, in order. Raises LabError with the failed block."""
+        for block in blocks:
+            if block.file_name:
+                (self.path / block.file_name).write_text(block.text)
+            elif block.language == "console":
+                self._run(block)
+
+    def _run(self, block: Block) -> None:
+        environment = {
+            **os.environ,
+            "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}",
+            "LAB_KUBECTL": str(program("kubectl")),
+            "LAB_MAKE": shutil.which("make") or "make",
+            "KUBECONFIG": str(self._plane.kubeconfig),
+            "KUBECACHEDIR": str(self._plane.directory / "client-cache"),
+        }
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            cwd=self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"the block at line {block.line} ended with {done.returncode}: {done.stderr}\n{block.text}")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A control plane of its own, because a page deletes the CRD."""
+    with Lab.start({Part.CONTROL_PLANE}) as lab:
+        yield lab
+
+
+@pytest.fixture
+def plane(lab: Lab) -> ControlPlane:
+    """The control plane with an installed operator that does not run, and without a registry."""
+    install(lab)
+    lab.control_plane.kubectl("-n", "intra", "delete", "hreg,secrets", "--all", "--ignore-not-found")
+    return lab.control_plane
+
+
+@pytest.fixture
+def folder(tmp_path: Path, lab: Lab) -> Folder:
+    return Folder(tmp_path, lab)
+
+
+@pytest.fixture
+def registry(plane: ControlPlane) -> Registry:
+    """The registry of deploy/examples/full.yaml, with Secrets as the operator creates them."""
+    registry = Registry(plane, "intra", "cr")
+    registry.prepare()
+    plane.apply(*example("full.yaml"), *(generated_secret(name) for name in ("admin-password", "pins")))
+    return registry
+
+
+def generated_secret(name: str) -> dict[str, Any]:
+    metadata = {"name": f"hreg-cr-{name}", "namespace": "intra", "labels": OWNER}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"password": "Passw0rd"}}
+
+
+def how_to(name: str) -> list[Block]:
+    return page_blocks(ROOT / "docs" / "how-to" / f"{name}.md")
+
+
+def deployment(plane: ControlPlane) -> Any:
+    return plane.client.read("/apis/apps/v1/namespaces/harbor-operator/deployments/harbor-operator")
+
+
+def names_in_role(plane: ControlPlane, resource: str) -> list[str]:
+    role = plane.client.read("/apis/rbac.authorization.k8s.io/v1/clusterroles/harbor-operator") or {}
+    (names,) = [rule["resourceNames"] for rule in role["rules"] if rule["resources"] == [resource]]
+    return list(names)
+
+
+def test_every_page_is_followed() -> None:
+    assert {page.stem for page in HOW_TOS} == FOLLOWED
+
+
+def test_the_api_server_accepts_every_registry(registry: Registry, plane: ControlPlane) -> None:
+    manifests = [manifest for page in HOW_TOS for block in page_blocks(page) for manifest in registries(block)]
+    assert manifests
+    for manifest in manifests:
+        manifest["metadata"]["name"] = "not-yet-there"  # an existing one has immutable fields
+        plane.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", input=json.dumps(manifest))
+
+
+def test_the_quickstart(plane: ControlPlane, folder: Folder) -> None:
+    *steps, push, pull, clean_up = page_blocks(ROOT / "docs" / "quickstart.md")
+    folder.follow(steps)
+    (spec,) = [manifest["spec"] for block in steps for manifest in registries(block)]
+    assert Registry(plane, "intra", "cr").read()["spec"]["externalURL"] == spec["externalURL"]
+    plane.apply(generated_secret("admin-password"))
+    folder.follow([push, pull, clean_up])
+    with pytest.raises(LabError):
+        plane.kubectl("get", "hreg", "--all-namespaces")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("air-gap", "HARBOR_OPERATOR_CHART_SOURCES"),
+        ("many-clusters", "HARBOR_OPERATOR_CLUSTER_ID"),
+        ("proxies", "HARBOR_OPERATOR_HTTPS_PROXY"),
+    ],
+)
+def test_a_page_with_a_setting(plane: ControlPlane, folder: Folder, name: str, variable: str) -> None:
+    folder.follow(how_to(name))
+    (container,) = deployment(plane)["spec"]["template"]["spec"]["containers"]
+    assert {entry["name"] for entry in container["env"]} >= {variable, "HARBOR_OPERATOR_INJECTION_NAMESPACES"}
+
+
+def test_openshift(plane: ControlPlane, folder: Folder) -> None:
+    folder.follow(how_to("openshift"))
+    security = deployment(plane)["spec"]["template"]["spec"]["securityContext"]
+    assert security == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert names_in_role(plane, "serviceaccounts") == ["default", "builder", "deployer"]
+
+
+@pytest.mark.parametrize("name", ["private-ca", "upgrade"])
+def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
+    folder.follow(how_to(name))
+
+
+def test_gitops(plane: ControlPlane, folder: Folder) -> None:
+    Registry(plane, "intra", "cr").prepare()
+    folder.follow(how_to("gitops"))
+    assert Registry(plane, "intra", "cr").read()["spec"]["release"]["version"] == "1.19.1"
+
+
+def test_migrate_removes_the_old_entry_and_secret_only(registry: Registry, plane: ControlPlane, folder: Folder) -> None:
+    plane.kubectl("create", "namespace", "team-a")
+    plane.kubectl("-n", "team-a", "create", "secret", "generic", "regcred")
+    plane.kubectl("-n", "team-a", "create", "secret", "generic", "harbor-pull")
+    path = "/api/v1/namespaces/team-a/serviceaccounts/default"
+    wait_until(lambda: plane.client.answers(path), "the service account exists", deadline=30)
+    entries = {"imagePullSecrets": [{"name": "regcred"}, {"name": "harbor-pull"}]}
+    plane.kubectl("-n", "team-a", "patch", "serviceaccount", "default", "--type=merge", "-p", json.dumps(entries))
+    folder.follow(how_to("migrate"))
+    account = plane.client.read(path) or {}
+    assert account["imagePullSecrets"] == [{"name": "harbor-pull"}]
+    assert plane.kubectl("-n", "team-a", "get", "secrets", "-o", "name").split() == ["secret/harbor-pull"]
+    assert names_in_role(plane, "secrets") == ["harbor-pull", "regcred"]
+
+
+def test_a_backup_can_be_restored(registry: Registry, plane: ControlPlane, folder: Folder) -> None:
+    spec, secret = registry.read()["spec"], registry.secret("hreg-cr-pins")
+    plane.kubectl("-n", "intra", "create", "secret", "generic", "release", "--type=helm.sh/release.v1")
+    plane.kubectl("-n", "intra", "label", "secret", "release", *(f"{key}={value}" for key, value in OWNER.items()))
+    back_up, *restore = how_to("backup")
+    folder.follow([back_up])
+    plane.kubectl("-n", "intra", "delete", "hreg,secrets", "--all")
+    folder.follow(restore)
+    assert (registry.read()["spec"], registry.secret("hreg-cr-pins")) == (spec, secret)
+    with pytest.raises(LabError):
+        registry.secret("release")
