@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
 
 import uvloop
 
@@ -206,7 +205,6 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
     sources = ChartSources.parse(settings.chart_sources)
-    environment = settings.helm_environment(urlsplit(connection.server).hostname or "")
     return HelmSettings(
         str(settings.helm),
         settings.work_dir,
@@ -214,7 +212,7 @@ def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSet
         sources,
         settings.charts_dir,
         settings.helm_runs,
-        environment=environment,
+        proxy=settings.proxy_environment(),
     )
 
 

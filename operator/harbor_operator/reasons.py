@@ -72,6 +72,7 @@ class Reason(StrEnum):
     WORKLOADS_NOT_READY = "WorkloadsNotReady"
     CHART_UNAVAILABLE = "ChartUnavailable"
     CHART_SOURCE_REFUSED = "ChartSourceRefused"
+    CHART_DIGEST_MISMATCH = "ChartDigestMismatch"
     CHART_VERSION_UNKNOWN = "ChartVersionUnknown"
     CHART_VERSION_REFUSED = "ChartVersionRefused"
     UPGRADE_REFUSED = "UpgradeRefused"

@@ -144,14 +144,12 @@ class Settings(BaseModel):
         http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
         return Egress(AllowedHosts.parse(self.allowed_hosts), ProxyRules.parse(http, https, self.no_proxy))
 
-    def helm_environment(self, api_host: str) -> dict[str, str]:
-        """Returns the proxy variables for Helm; empty without a proxy."""
+    def proxy_environment(self) -> dict[str, str]:
+        """Returns the proxy variables for the processes of Helm that get a chart; empty without a proxy."""
         http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
         if not (http or https):
             return {}
-        # With a proxy, Helm would also send its requests to the API server there.
-        no_proxy = ",".join(filter(None, (self.no_proxy, api_host)))
-        given = {"HTTP_PROXY": http, "HTTPS_PROXY": https, "NO_PROXY": no_proxy}
+        given = {"HTTP_PROXY": http, "HTTPS_PROXY": https, "NO_PROXY": self.no_proxy}
         return {name: value for name, value in given.items() if value}
 
 

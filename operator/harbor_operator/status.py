@@ -236,6 +236,7 @@ def _robot(observed: PullSecretFacts) -> Status:
 _Reader = Callable[[Facts], Any]
 _FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
     "chartVersion": ((ConditionType.RELEASE,), lambda facts: facts.chart_version),
+    "chartDigest": ((ConditionType.RELEASE,), lambda facts: facts.chart_digest),
     "harborVersion": ((ConditionType.RELEASE, ConditionType.REACHABILITY), lambda facts: facts.harbor_version),
     "releaseRevision": ((ConditionType.RELEASE,), lambda facts: facts.release_revision),
     "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
+import re
+import resource
 import signal
 import stat
 from collections.abc import AsyncIterator
@@ -23,6 +26,7 @@ from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from tests.contract.chart_fixture import write_archive
 from tests.fakes.release_identity import FakeReleaseIdentity
 
 SECRET = "hush-hush-hush"
@@ -30,9 +34,17 @@ CONNECTION = ClusterConnection("https://api.example.com:6443", ca_data="-----CA-
 SOURCES = ChartSources(("https://charts.example.com",))
 DEADLINE = 30.0
 
-# Leaves its arguments, its environment and its input behind, then does what the file `then` says.
+# Leaves its arguments, its environment and its input behind, then does what the file `then` says. A chart is pulled by
+# processes of their own, which come before.
 SCRIPT = """#!/bin/sh
 here=$(dirname "$0")
+case $1 in repo|pull)
+    mkdir -p "$here/$1"
+    echo "$@" > "$here/$1/arguments"
+    env > "$here/$1/environment"
+    for word in "$@"; do [ "$before" = --destination ] && cp "$here/chart.tgz" "$word"; before=$word; done
+    exit 0 ;;
+esac
 mkdir -p "$here/$2"
 echo "$@" > "$here/$2/arguments"
 env > "$here/$2/environment"
@@ -98,8 +110,9 @@ async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
         connection=CONNECTION,
         chart_sources=SOURCES,
         slots=1,
-        environment={"HTTPS_PROXY": "http://proxy.example.com"},
+        proxy={"HTTPS_PROXY": "http://proxy.example.com"},
     )
+    write_archive(tmp_path)
     identity = FakeReleaseIdentity()
     made = HelmProcessFixture(tmp_path, SubprocessHelm(settings, identity, lambda: datetime.now(UTC)), identity)
     made.then("exit 0")
@@ -111,11 +124,10 @@ async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixtu
     await fixture.helm.start_upgrade(DESIRED)
     await fixture.ended()
     arguments = fixture.trace("arguments").read_text()
-    assert arguments.split()[:5] == ["upgrade", "cr", "harbor", "--install", "--namespace"]
+    assert arguments.split()[:4] == ["upgrade", "cr", "--install", "--namespace"]
     for words in (
         "--namespace intra",
-        "--version 1.19.1",
-        "--repo https://charts.example.com",
+        "--description chart sha256:",
         "--values -",
         "--labels a=1,b=2",
         "--timeout 60s",
@@ -124,6 +136,8 @@ async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixtu
     ):
         assert words in arguments
     assert SECRET not in arguments + fixture.trace("environment").read_text()
+    assert "repo update source --repository-config" in fixture.trace("arguments", "repo").read_text()
+    assert "pull source/harbor --version 1.19.1" in fixture.trace("arguments", "pull").read_text()
 
 
 async def test_values_come_by_standard_input(fixture: HelmProcessFixture) -> None:
@@ -137,11 +151,14 @@ async def test_values_come_by_standard_input(fixture: HelmProcessFixture) -> Non
     assert SECRET not in "".join(p.read_text() for p in (fixture.folder / "home").rglob("*") if p.is_file())
 
 
-async def test_environment_is_what_was_given_and_homes_of_its_own(fixture: HelmProcessFixture) -> None:
+async def test_only_a_process_that_gets_a_chart_has_the_proxy(fixture: HelmProcessFixture) -> None:
+    """Finding F8: the kubeconfig says how to reach the API server."""
     await fixture.helm.start_upgrade(DESIRED)
     await fixture.ended()
+    for name in ("repo", "pull"):
+        assert "HTTPS_PROXY=http://proxy.example.com" in fixture.trace("environment", name).read_text()
     environment = fixture.trace("environment").read_text()
-    assert "HTTPS_PROXY=http://proxy.example.com" in environment
+    assert "PROXY" not in environment
     assert f"HELM_CACHE_HOME={fixture.folder / 'home' / 'cache'}" in environment
     assert stat.S_IMODE((fixture.folder / "home").stat().st_mode) == 0o700
 
@@ -268,7 +285,7 @@ async def test_the_token_is_in_no_argument_variable_or_named_file(fixture: HelmP
 async def test_the_token_outlives_the_longest_end_of_its_run(fixture: HelmProcessFixture) -> None:
     await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=900))
     await fixture.ended()
-    assert fixture.identity.issued == [("intra/harbor-release", 900 + 30 + 30 + 60)]
+    assert fixture.identity.issued == [("intra/harbor-release", 120 + 900 + 30 + 30 + 60)]
 
 
 async def test_a_run_that_had_to_wait_gets_a_fresh_token(fixture: HelmProcessFixture) -> None:
@@ -301,6 +318,50 @@ async def test_without_a_token_nothing_starts(fixture: HelmProcessFixture) -> No
         await fixture.helm.start_upgrade(DESIRED)
     assert fixture.helm.running("intra", "cr") is None
     assert not fixture.trace("arguments").exists()
+
+
+async def test_helm_gets_the_archive_that_was_compared(fixture: HelmProcessFixture) -> None:
+    """Finding S8: nothing can replace it between the check and the run."""
+    content = (fixture.folder / "chart.tgz").read_bytes()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    fixture.then('for word in "$@"; do cat "$word" > "$here/$2/$(basename "$word")"; done 2>/dev/null; exit 0')
+    await fixture.helm.start_upgrade(replace(DESIRED, chart_digest=digest))
+    await fixture.ended()
+    arguments = fixture.trace("arguments").read_text()
+    assert f"--description chart {digest}" in arguments
+    archive = re.findall(r"/proc/self/fd/(\d+)", arguments)[-1]
+    assert fixture.trace(archive).read_bytes() == content
+
+
+async def test_another_archive_ends_the_run_before_helm_acts(fixture: HelmProcessFixture) -> None:
+    """Finding S8."""
+    await fixture.helm.start_upgrade(replace(DESIRED, chart_digest=f"sha256:{'0' * 64}", access_digest="a"))
+    await fixture.ended()
+    assert not fixture.trace("arguments").exists()
+    result = fixture.helm.result("intra", "cr")
+    assert result
+    assert (result.reason, result.is_refused) == (Reason.CHART_DIGEST_MISMATCH, True)
+    assert (result.failures, result.access_digest) == (1, "a")
+
+
+async def test_helm_is_limited_in_memory_and_in_the_size_of_files(fixture: HelmProcessFixture) -> None:
+    fixture.then(WAIT)
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.until(fixture.trace("waits"))
+    child = _child(fixture.helm, "cr")
+    assert resource.prlimit(child, resource.RLIMIT_DATA) == (512 << 20,) * 2
+    assert resource.prlimit(child, resource.RLIMIT_FSIZE) == (32 << 20,) * 2
+
+
+async def test_a_crash_is_not_reported_as_a_dump(fixture: HelmProcessFixture) -> None:
+    fixture.then("echo 'fatal error: runtime: out of memory' >&2; exit 2")
+    await fixture.helm.start_upgrade(DESIRED)
+    await fixture.ended()
+    result = fixture.helm.result("intra", "cr")
+    assert result
+    assert "it crashed (status 2)" in result.message
+    assert "512 MiB" in result.message
+    assert "runtime" not in result.message
 
 
 async def test_helm_works_where_no_name_of_a_chart_is_an_entry(fixture: HelmProcessFixture) -> None:

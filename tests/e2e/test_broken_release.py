@@ -174,7 +174,8 @@ def test_an_unavailable_chart_is_named(lab: Lab, make_registry: MakeRegistry) ->
     absent = str(source_directories()[0] / "absent")
     registry.apply({**spec, "release": {**spec["release"], "chart": absent}})
     seen = registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
-    assert f"`spec.release.chart` names '{absent}'" in seen["message"]
+    assert f"at '{absent}' cannot be read as a chart (No such file or directory)" in seen["message"]
+    assert "correct `spec.release.chart`" in seen["message"]
 
     registry.patch({"release": {"chart": "/nowhere/harbor"}})
     seen = registry.wait_condition("ReleaseReady", "False", "ChartSourceRefused")

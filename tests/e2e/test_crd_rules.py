@@ -105,6 +105,14 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"release": {"version": "1.19.1", "chart": "--post-renderer=sh"}},
         ("spec.release.chart in body should match",),
     ),
+    "a digest that is none": (
+        {"release": {"version": "1.19.1", "digest": "sha256:ABC"}},
+        ("spec.release.digest in body should match",),
+    ),
+    "a chart login for a path": (
+        {"release": {"version": "1.19.1", "chart": "/charts/harbor", "repositorySecretRef": {"name": "charts"}}},
+        ("spec.release: Invalid value", "`repositorySecretRef` and `repositoryCASecretRef` are for a chart of a"),
+    ),
     "an empty service account": (
         {"pullSecrets": {**SELECTED, "serviceAccounts": [""]}},
         ("spec.pullSecrets.serviceAccounts[0] in body should match",),
@@ -142,7 +150,13 @@ def test_an_object_with_ipv6_literals_is_accepted(make_registry: MakeRegistry) -
         "externalURL": "https://[fd00::1]:8443",
         "database": {**DATABASE, "host": "fd00::2"},
         "cache": {"addresses": ["[fd00::3]:6379"]},
-        "release": {"version": "1.19.1", "repository": "http://localhost:8080"},
+        "release": {
+            "version": "1.19.1",
+            "repository": "http://localhost:8080",
+            "digest": f"sha256:{'0a' * 32}",
+            "repositorySecretRef": {"name": "charts"},
+            "repositoryCASecretRef": {"name": "charts-ca"},
+        },
     }
     registry.apply(merged(SUSPENDED, changes))
     assert registry.read()["spec"]["database"]["host"] == "fd00::2"

@@ -12,8 +12,9 @@ from typing import Any
 
 from typing_extensions import override
 
+from harbor_operator.model.outcomes import Blocked, Unknown
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
-from harbor_operator.plan.helm_storage import read_revisions, revision_secret
+from harbor_operator.plan.helm_storage import chart_description, read_revisions, revision_secret
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
 from harbor_operator.ports.helm import Helm
@@ -37,6 +38,7 @@ class FakeHelm(Helm):
         self.kube = kube
         self.started: list[str] = []
         self.missing_charts: set[str] = set()
+        self.archive_digest = ""
         self.queued = False
         self._clock = clock
         self._runs: dict[Key, _Run] = {}
@@ -61,19 +63,41 @@ class FakeHelm(Helm):
     def result(self, namespace: str, name: str) -> RunResult | None:
         return self._results.get((namespace, name))
 
-    def finish(self, namespace: str, name: str, error: str = "", *, recorded: bool = True) -> None:
-        """Ends the run; with an error it fails, and `recorded` says whether Helm got as far as its bookkeeping."""
+    def finish(
+        self,
+        namespace: str,
+        name: str,
+        error: str = "",
+        *,
+        recorded: bool = True,
+        cause: Blocked | Unknown | None = None,
+    ) -> None:
+        """Ends the run; with an error it fails, and `recorded` says whether Helm got as far as its bookkeeping.
+
+        A `cause` ends it before Helm has acted.
+        """
+        error, recorded = (cause.message, False) if cause else (error, recorded)
         run = self._runs.pop((namespace, name))
         last = self._results.get((namespace, name))
         before = last.failures if last and last.digest == run.digest else 0
         failures = before + 1 if error else 0
-        self._results[namespace, name] = RunResult(run.digest, not error, error, self._clock(), failures)
+        self._results[namespace, name] = RunResult(
+            run.digest,
+            succeeded=not error,
+            message=error,
+            finished_at=self._clock(),
+            failures=failures,
+            reason=cause.reason if cause else None,
+            is_refused=isinstance(cause, Blocked),
+            access_digest=run.desired.access_digest if run.desired else "",
+        )
         if run.desired is None:
             if not error:
                 self._forget(namespace, name)
         elif recorded:
             status = "failed" if error else "deployed"
-            self.write_revision(run.desired, status, description=error or "Upgrade complete")
+            done = chart_description(self.archive_digest) if self.archive_digest else "Upgrade complete"
+            self.write_revision(run.desired, status, description=error or done)
 
     def interrupt(self, namespace: str, name: str) -> None:
         """Ends the run as after a restart of the operator: no result, no revision."""

@@ -47,7 +47,9 @@ class Attack(Enum):
     ENDLESS_CONTINUE = (lambda: _forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 64),)
     SLOW_BODY = (lambda: _forever(_OK + b"\r\n", b"x", DRIP_SECONDS),)
     SLOW_HEADERS = (lambda: _forever(_OK + b"X-Slow: ", b"x", DRIP_SECONDS),)
-    REDIRECT_LOOP = (lambda: _once(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"),)
+    REDIRECT_LOOP = (
+        lambda: _once(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+    )
 
     @property
     def answer(self) -> Callable[[], AsyncIterator[bytes]]:

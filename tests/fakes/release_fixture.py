@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harbor_operator.model.kubernetes import Workload
-from harbor_operator.model.outcomes import Blocked, Outcome, Pending
+from harbor_operator.model.outcomes import Blocked, Outcome, Pending, Unknown
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.plan import names
 from harbor_operator.plan.release import plan_release
@@ -48,8 +48,8 @@ class ReleaseFixture:
     def spec(self, version: str = "1.19.1", **spec: Any) -> None:
         self.registry = registry(version, **spec)
 
-    def finish(self, error: str = "", *, recorded: bool = True) -> None:
-        self.helm.finish(NAMESPACE, "cr", error, recorded=recorded)
+    def finish(self, error: str = "", *, recorded: bool = True, cause: Blocked | Unknown | None = None) -> None:
+        self.helm.finish(NAMESPACE, "cr", error, recorded=recorded, cause=cause)
 
     def workloads(self, *workloads: Workload) -> None:
         self.kube.workloads[NAMESPACE, "release=cr"] = list(workloads)

@@ -63,17 +63,18 @@ def test_the_granted_namespaces_are_a_list(value: str, namespaces: tuple[str, ..
     assert read_settings({"HARBOR_OPERATOR_INJECTION_NAMESPACES": value}).injection_namespaces == namespaces
 
 
-def test_helm_gets_the_proxy_and_reaches_the_api_server_without_it() -> None:
+def test_the_proxy_of_the_pod_is_the_one_of_helm() -> None:
     """Finding F8."""
     environment = {
         "HTTPS_PROXY": "http://proxy:3128",
         "NO_PROXY": ".svc,10.0.0.0/8",
         "HARBOR_OPERATOR_HTTP_PROXY": "http://other:3128",
     }
-    given = read_settings(environment).helm_environment("10.96.0.1")
-    assert given["HTTPS_PROXY"] == "http://proxy:3128"
-    assert given["HTTP_PROXY"] == "http://other:3128"
-    assert given["NO_PROXY"] == ".svc,10.0.0.0/8,10.96.0.1"
+    assert read_settings(environment).proxy_environment() == {
+        "HTTPS_PROXY": "http://proxy:3128",
+        "HTTP_PROXY": "http://other:3128",
+        "NO_PROXY": ".svc,10.0.0.0/8",
+    }
 
 
 @pytest.mark.parametrize("upper", [True, False])
@@ -91,7 +92,7 @@ def test_the_clients_get_the_proxy_of_the_environment(upper: bool) -> None:
     assert plain is not None
     assert (proxy.address, plain.address) == ("proxy:3128", "plain:3128")
     assert rules.proxy_of("https://harbor.intra.svc") is rules.proxy_of("http://10.1.2.3:9000") is None
-    assert settings.helm_environment("10.96.0.1")["HTTPS_PROXY"] == f"http://{LOGIN}@proxy:3128"
+    assert settings.proxy_environment()["HTTPS_PROXY"] == f"http://{LOGIN}@proxy:3128"
     assert "s3cr3t" not in repr(settings)
 
 
@@ -124,4 +125,4 @@ def test_the_allowed_hosts_are_a_list() -> None:
 
 def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:
     """Finding F8."""
-    assert read_settings({"NO_PROXY": "x"}).helm_environment("10.96.0.1") == {}
+    assert read_settings({"NO_PROXY": "x"}).proxy_environment() == {}

@@ -1,4 +1,4 @@
-"""Reads the `Chart.yaml` of a chart on disk, a directory or an archive, at a bounded cost.
+"""Reads a chart, a directory or an archive, at a bounded cost.
 
 A small archive can expand to gigabytes, and a header of the archive can announce any size. `helm package` writes
 `Chart.yaml` first, so the limit applies to what has to be unpacked before it is found.
@@ -7,30 +7,43 @@ A small archive can expand to gigabytes, and a header of the archive can announc
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 from pathlib import Path
 from typing import IO
 
 from typing_extensions import override
 
+MAX_ARCHIVE_BYTES = 4 << 20
+"""Helm stores each chart in the Secret of its release, which has less than one MiB."""
+
 MAX_UNPACKED_BYTES = 8 << 20
 MAX_METADATA_BYTES = 64 << 10
 
 
 class InvalidChartArchive(Exception):  # noqa: N818 - named for what is found, as the exceptions of the ports are
-    """An archive without a `Chart.yaml` within the limits; the text says which limit."""
+    """An archive that is too large, or has no `Chart.yaml` within the limits; the text says which limit."""
 
 
-def read_chart_metadata(path: Path) -> bytes:
-    """Returns the content of `Chart.yaml`; raises OSError, tarfile.TarError, EOFError or InvalidChartArchive."""
-    if not path.is_dir():
-        return _from_archive(path)
+def read_archive(path: Path) -> bytes:
+    """Returns the content of the file; raises OSError or InvalidChartArchive."""
+    with path.open("rb") as file:
+        content = file.read(MAX_ARCHIVE_BYTES + 1)
+    if len(content) > MAX_ARCHIVE_BYTES:
+        raise InvalidChartArchive(f"the archive has more than {MAX_ARCHIVE_BYTES >> 20} MiB")
+    return content
+
+
+def directory_metadata(path: Path) -> bytes:
+    """Returns the content of `Chart.yaml`; raises OSError or InvalidChartArchive."""
     with (path / "Chart.yaml").open("rb") as file:
         return _bounded(file)
 
 
-def _from_archive(path: Path) -> bytes:
-    with _LimitedGzip(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+def archive_metadata(archive_content: bytes) -> bytes:
+    """Returns the content of `Chart.yaml`; raises OSError, tarfile.TarError, EOFError or InvalidChartArchive."""
+    packed = io.BytesIO(archive_content)
+    with _LimitedGzip(fileobj=packed, mode="rb") as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
         for member in archive:
             if member.name.count("/") == 1 and member.name.endswith("/Chart.yaml"):
                 file = archive.extractfile(member)

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import re
 import shutil
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.adapters.anonymous_file import anonymous_file, inherited_path
-from harbor_operator.adapters.helm_charts import locate_chart
+from harbor_operator.adapters.chart_pull import MAX_PULL_SECONDS, ChartPuller
+from harbor_operator.adapters.helm_charts import LoadedChart, RemoteChart, load_chart, locate_chart
+from harbor_operator.adapters.helm_process import (
+    HelmCommand,
+    describe_crash,
+    read_output,
+    signal_helm,
+    start_helm,
+    values_text,
+)
 from harbor_operator.adapters.helm_slots import HelmSlots
 from harbor_operator.adapters.kube_connection import ClusterConnection
-from harbor_operator.adapters.process_output import read_tail, redacted_tail
+from harbor_operator.adapters.process_output import redacted_tail
 from harbor_operator.adapters.release_kubeconfig import release_kubeconfig
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease, Progress, RunResult
 from harbor_operator.plan.generated_secrets import redact
+from harbor_operator.plan.helm_storage import chart_description
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.release_identity import ReleaseIdentity
+from harbor_operator.reasons import Reason
 
 MAX_MESSAGE_CHARACTERS = 1500
 MAX_REVISIONS = 10
+MAX_MEMORY_MIB = 512
 TOKEN_MARGIN_SECONDS = 60
-
-# YAML refuses some of these characters, and the surrogate pairs by which JSON could escape those beyond.
-_NOT_ASCII = re.compile("[\u007f-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class HelmSettings:
     """Which program runs, which folder it writes to, where the API server is, and where charts may come from.
 
     `grace_seconds` is what Helm gets beyond its own timeout, and again to record the end of the run after SIGTERM.
+    Only a process that gets a chart has the variables of `proxy`; the kubeconfig says how to reach the API server.
     """
 
     program: str
@@ -54,7 +62,8 @@ class HelmSettings:
     charts_dir: Path | None = None
     slots: int = 4
     grace_seconds: float = 30.0
-    environment: Mapping[str, str] = field(default_factory=dict)
+    proxy: Mapping[str, str] = field(default_factory=dict)
+    pull_seconds: float = MAX_PULL_SECONDS
 
 
 @dataclass(slots=True)
@@ -74,7 +83,25 @@ class _Job:
     arguments: tuple[str, ...]
     text: bytes
     deadline: float
-    secrets: tuple[SecretStr, ...] = ()
+    desired: DesiredRelease | None = None
+    chart: RemoteChart | LoadedChart | None = None
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        return self.desired.secrets if self.desired else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended; `reason` is None if Helm's own error is the message."""
+
+    message: str
+    succeeded: bool = False
+    reason: Reason | None = None
+    is_refused: bool = False
+
+
+_STOPPED = _End("the run was stopped")
 
 
 def _ignore(namespace: str, name: str) -> None:
@@ -96,6 +123,7 @@ class SubprocessHelm(Helm):
         self._program = shutil.which(settings.program) or settings.program  # Helm does not inherit our PATH
         self._clock = clock
         self._on_finished = on_finished
+        self._puller = ChartPuller(self._program, settings.home, settings.proxy, settings.pull_seconds)
         self._slots = HelmSlots(settings.slots)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._results: dict[tuple[str, str], RunResult] = {}
@@ -103,21 +131,18 @@ class SubprocessHelm(Helm):
 
     @override
     async def start_upgrade(self, desired: DesiredRelease) -> None:
-        settings = self._settings
-        chart = await asyncio.to_thread(locate_chart, settings.charts_dir, settings.chart_sources, desired)
-        repository = () if chart.is_complete else ("--repo", desired.repository)
+        chart = await asyncio.to_thread(self._find_chart, desired)
         labels = ",".join(f"{key}={value}" for key, value in sorted(desired.labels.items()))
         arguments = (
-            *("upgrade", desired.name, chart.reference, "--install", "--namespace", desired.namespace),
-            *("--version", desired.version, *repository, "--values", "-", "--labels", labels),
+            *("upgrade", desired.name, "--install", "--namespace", desired.namespace),
+            *("--values", "-", "--labels", labels),
             *("--timeout", f"{desired.timeout_seconds}s", "--history-max", str(MAX_REVISIONS)),
             # Later passes read the readiness of the workloads; Helm does not wait for pods.
             *("--wait=hookOnly", "--force-conflicts"),
         )
         text = values_text(unwrap_secrets(desired.values)).encode()
-        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + settings.grace_seconds
-        account = desired.service_account
-        await self._start(_Job(key, desired.digest, account, arguments, text, deadline, desired.secrets))
+        key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace_seconds
+        await self._start(_Job(key, desired.digest, desired.service_account, arguments, text, deadline, desired, chart))
 
     @override
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
@@ -140,12 +165,16 @@ class SubprocessHelm(Helm):
         self._closing = True
         tasks = [run.task for run in self._runs.values() if run.task]
         for run in self._runs.values():
-            _signal(run.child, signal.SIGTERM)
+            signal_helm(run.child, signal.SIGTERM)
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.grace_seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _find_chart(self, desired: DesiredRelease) -> RemoteChart | LoadedChart:
+        found = locate_chart(self._settings.charts_dir, self._settings.chart_sources, desired)
+        return load_chart(found, desired) if isinstance(found, Path) else found
 
     async def _start(self, job: _Job) -> None:
         if job.key in self._runs or self._closing:
@@ -161,11 +190,12 @@ class SubprocessHelm(Helm):
 
     async def _issue_token(self, job: _Job) -> SecretStr:
         # The second grace period is for recording the end of a run that is stopped at its deadline.
-        lifetime = int(job.deadline + self._settings.grace_seconds) + TOKEN_MARGIN_SECONDS
+        pull_seconds = self._settings.pull_seconds if isinstance(job.chart, RemoteChart) else 0
+        lifetime = int(job.deadline + self._settings.grace_seconds + pull_seconds) + TOKEN_MARGIN_SECONDS
         return await self._identity.issue_token(job.key[0], job.service_account, lifetime)
 
     async def _supervise(self, job: _Job, run: _Run, token: SecretStr) -> None:
-        succeeded, message = False, "the run was stopped"
+        end = _STOPPED
         run.queued = self._slots.is_busy(job.key[0])
         try:
             async with self._slots.hold(job.key[0]):
@@ -173,94 +203,68 @@ class SubprocessHelm(Helm):
                     # A run can wait for hours, and the first token can expire meanwhile.
                     token = await self._issue_token(job) if run.queued else token
                     run.queued, run.started_at = False, self._clock()
-                    succeeded, message = await self._run(job, run, token)
+                    end = await self._run(job, run, token)
         except (Refused, Unavailable) as error:
-            message = str(error)
-        finally:
-            _signal(run.child, signal.SIGKILL)
-            self._record(job, _message(message, (*job.secrets, token)), succeeded=succeeded)
-
-    async def _run(self, job: _Job, run: _Run, token: SecretStr) -> tuple[bool, str]:
-        try:
-            run.child = await self._spawn(job, token)
+            end = _End(str(error), reason=error.reason, is_refused=isinstance(error, Refused))
         except OSError as error:
-            return False, f"'{self._settings.program}' could not be started: {error.strerror}"
+            end = _End(f"'{self._settings.program}' could not be started: {error.strerror}")
+        finally:
+            signal_helm(run.child, signal.SIGKILL)
+            self._record(job, replace(end, message=_message(end.message, (*job.secrets, token))))
+
+    async def _run(self, job: _Job, run: _Run, token: SecretStr) -> _End:
+        chart = await self._obtain_chart(job, run)
         if self._closing:
-            _signal(run.child, signal.SIGTERM)
+            return _STOPPED
+        run.child = child = await self._spawn(job, chart, token)
+        if self._closing:
+            signal_helm(child, signal.SIGTERM)
         try:
-            tail, is_cut = await asyncio.wait_for(_output(run.child), job.deadline)
+            tail, is_cut = await asyncio.wait_for(read_output(child), job.deadline)
         except TimeoutError:
-            _signal(run.child, signal.SIGTERM)
+            signal_helm(child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.child.wait(), self._settings.grace_seconds)
-            return False, f"helm did not end within {job.deadline:.0f} seconds and was stopped"
-        return run.child.returncode == 0, redacted_tail(tail, (*job.secrets, token), is_cut=is_cut)
+                await asyncio.wait_for(child.wait(), self._settings.grace_seconds)
+            return _End(f"helm did not end within {job.deadline:.0f} seconds and was stopped")
+        text = redacted_tail(tail, (*job.secrets, token), is_cut=is_cut)
+        return _End(describe_crash(child.returncode, MAX_MEMORY_MIB) or text, succeeded=child.returncode == 0)
 
-    async def _spawn(self, job: _Job, token: SecretStr) -> asyncio.subprocess.Process:
-        settings = self._settings
+    async def _obtain_chart(self, job: _Job, run: _Run) -> LoadedChart | None:
+        """Returns what an upgrade installs, and None for an uninstallation."""
+        if job.desired and isinstance(job.chart, RemoteChart):
+            return await self._puller.pull(job.chart, job.desired, partial(setattr, run, "child"))
+        return job.chart if isinstance(job.chart, LoadedChart) else None
+
+    async def _spawn(self, job: _Job, chart: LoadedChart | None, token: SecretStr) -> asyncio.subprocess.Process:
+        settings, home = self._settings, self._settings.home
         content = await asyncio.to_thread(release_kubeconfig, settings.connection, token, job.key[0])
-        homes = {f"HELM_{kind}_HOME": str(settings.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        with (
-            await asyncio.to_thread(anonymous_file, "values", job.text, settings.home) as values,
-            anonymous_file("kubeconfig", content, settings.home) as kubeconfig,
-        ):
-            return await asyncio.create_subprocess_exec(
-                self._program,
-                *job.arguments,
-                *("--kubeconfig", inherited_path(kubeconfig)),
-                pass_fds=(kubeconfig.fileno(),),
-                cwd=_empty_directory(settings.home),
-                stdin=values,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                # Discovery is cached per host and port; a shared folder could hold that of another cluster.
-                env={
-                    "PATH": os.defpath,
-                    "HOME": str(settings.home),
-                    "KUBECACHEDIR": str(settings.home / "kube"),
-                    **settings.environment,
-                    **homes,
-                },
-                start_new_session=True,  # a signal for the operator must not reach Helm directly
-            )
+        with ExitStack() as stack:
+            values = stack.enter_context(await asyncio.to_thread(anonymous_file, "values", job.text, home))
+            kubeconfig = stack.enter_context(anonymous_file("kubeconfig", content, home))
+            files, arguments = [kubeconfig], [*job.arguments, "--kubeconfig", inherited_path(kubeconfig)]
+            if chart and chart.directory:
+                arguments.append(str(chart.directory))
+            elif chart:
+                files.append(stack.enter_context(await asyncio.to_thread(anonymous_file, "chart", chart.content, home)))
+                arguments += [inherited_path(files[-1]), "--description", chart_description(chart.digest)]
+            command = HelmCommand(self._program, home, tuple(arguments), MAX_MEMORY_MIB, tuple(files), values)
+            return await start_helm(command)
 
-    def _record(self, job: _Job, message: str, *, succeeded: bool) -> None:
+    def _record(self, job: _Job, end: _End) -> None:
         last = self._results.get(job.key)
         before = last.failures if last and last.digest == job.digest and not last.succeeded else 0
-        failures = 0 if succeeded else before + 1
-        self._results[job.key] = RunResult(job.digest, succeeded, message, self._clock(), failures)
+        self._results[job.key] = RunResult(
+            digest=job.digest,
+            succeeded=end.succeeded,
+            message=end.message,
+            finished_at=self._clock(),
+            failures=0 if end.succeeded else before + 1,
+            reason=end.reason,
+            is_refused=end.is_refused,
+            access_digest=job.desired.access_digest if job.desired else "",
+        )
         del self._runs[job.key]
         self._on_finished(*job.key)
-
-
-def values_text(values: Any) -> str:
-    """Returns the values as JSON that every YAML parser reads as the same strings and numbers.
-
-    Not YAML: PyYAML writes `n`, `7e12` or `08` without quotes, which Helm's parser reads as booleans and numbers.
-    """
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return _NOT_ASCII.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
-
-
-def _empty_directory(home: Path) -> Path:
-    """Returns a directory without entries: Helm prefers an entry of its working directory to a chart of that name."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = home / "empty"
-    path.mkdir(exist_ok=True, mode=0o500)
-    return path
-
-
-def _signal(child: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
-    if child is not None and child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
-
-
-async def _output(child: asyncio.subprocess.Process) -> tuple[bytes, bool]:
-    """Returns the end of the child's output, and whether it is cut, once the child has ended."""
-    tail = await read_tail(child.stderr) if child.stderr else (b"", False)
-    await child.wait()
-    return tail
 
 
 def _message(text: str, secrets: tuple[SecretStr, ...]) -> str:

@@ -21,7 +21,7 @@ LOOPBACK_CHART = rf"^{LOOPBACK}/"
 
 _NO_LOGIN = (
     "must not contain a login, which process arguments, status, events and logs would show: "
-    "use a source that needs no login, or add the chart to the operator's image"
+    "put it into a Secret and name that in `repositorySecretRef`"
 )
 REPOSITORY_LOGIN_MESSAGE = f"`repository` {_NO_LOGIN}"
 REPOSITORY_MESSAGE = (
@@ -48,6 +48,24 @@ def _chart(chart: str) -> str:
     return chart
 
 
+_LOCAL_CHART = "/"
+OCI = "oci://"
+UNUSED_LOGIN_RULE = (
+    f"!has(self.chart) || !self.chart.contains('{_LOCAL_CHART}') || self.chart.startsWith('{OCI}')"
+    " || !(has(self.repositorySecretRef) || has(self.repositoryCASecretRef))"
+)
+UNUSED_LOGIN_MESSAGE = (
+    "`repositorySecretRef` and `repositoryCASecretRef` are for a chart of a repository or an OCI registry: "
+    "remove them, or set `chart` to a name or to oci://..."
+)
+
+
+def is_remote(chart: str) -> bool:
+    """Whether the chart is a name in a repository or a reference of an OCI registry, and no path."""
+    return _LOCAL_CHART not in chart or chart.startswith(OCI)
+
+
+ChartDigest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 ChartRepository = Annotated[str, Field(max_length=2048), AfterValidator(_repository)]
 # A reference that starts with a hyphen would be an option of Helm.
 ChartReference = Annotated[str, Field(max_length=2048, pattern=r"^[A-Za-z0-9./]"), AfterValidator(_chart)]

@@ -89,6 +89,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             f" || self.chart.matches(r'{chart_source.LOOPBACK_CHART}')",
             chart_source.CHART_HTTP_MESSAGE,
         ),
+        Rule(chart_source.UNUSED_LOGIN_RULE, chart_source.UNUSED_LOGIN_MESSAGE),
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
             "`name` is immutable: another name would install a second Harbor on the same data",

@@ -78,6 +78,9 @@ class HarborRegistryStatus(Model):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     chart_version: str | None = Field(default=None, description="Chart version of the deployed release.")
+    chart_digest: str | None = Field(
+        default=None, description="SHA-256 of the chart archive of the deployed release; absent for a directory."
+    )
     harbor_version: str | None = Field(default=None, description="Harbor version of the deployed release.")
     release_revision: int | None = Field(default=None, description="Revision of the Helm release.")
     storage_url: str | None = Field(default=None, alias="storageURL", description="Storage URL that passed the probe.")

@@ -21,7 +21,13 @@ from harbor_operator.api.base import (
     PasswordRef,
     SecretKeyRef,
 )
-from harbor_operator.api.chart_source import ChartReference, ChartRepository
+from harbor_operator.api.chart_source import (
+    UNUSED_LOGIN_MESSAGE,
+    ChartDigest,
+    ChartReference,
+    ChartRepository,
+    is_remote,
+)
 from harbor_operator.api.image_hosts import ImageHosts
 
 GROUP = "harbor-operator.io"
@@ -79,6 +85,19 @@ class Release(Model):
         default="https://helm.goharbor.io", description="Chart repository; ignored for oci:// references and paths."
     )
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")] = Field(description="Exact chart version.")
+    digest: ChartDigest = Field(
+        default="",
+        description="SHA-256 of the chart archive, as `sha256:` and 64 hexadecimal digits (`sha256sum`). Helm gets "
+        "only an archive with this digest. Empty = not compared.",
+    )
+    repository_secret_ref: CredentialsRef | None = Field(
+        default=None, description="Login at the chart repository or OCI registry; absent = none."
+    )
+    repository_ca_secret_ref: CaRef | None = Field(
+        default=None,
+        alias="repositoryCASecretRef",
+        description="CA of the chart repository or OCI registry; absent = the authorities of the operator's image.",
+    )
     name: Annotated[str, Field(max_length=53, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")] = Field(
         default="", description="Name of the Helm release; empty = the name of the HarborRegistry. Immutable."
     )
@@ -98,6 +117,12 @@ class Release(Model):
     timeout_seconds: int = Field(
         default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
     )
+
+    @model_validator(mode="after")
+    def _login_has_a_server(self) -> Release:
+        if not is_remote(self.chart) and (self.repository_secret_ref or self.repository_ca_secret_ref):
+            raise ValueError(UNUSED_LOGIN_MESSAGE)
+        return self
 
 
 class Expose(Model):

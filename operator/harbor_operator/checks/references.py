@@ -42,6 +42,17 @@ def check_line_ends(where: str, field: str, values: Mapping[str, SecretStr]) -> 
     )
 
 
+def check_basic_username(where: str, field: str, key: str, username: str) -> Blocked | None:
+    """Returns that HTTP Basic authentication cannot carry the username: a colon ends it (RFC 7617)."""
+    if ":" not in username:
+        return None
+    return Blocked(
+        Reason.SECRET_INVALID,
+        f"'{key}' in {where}, named by `{field}`, contains a colon, which no login by HTTP can carry: use another"
+        " account",
+    )
+
+
 def check_ca_bundle(where: str, field: str, key: str, text: str) -> Blocked | None:
     """Returns that a text is not a PEM bundle of certificates."""
     if "-----BEGIN CERTIFICATE-----" in text:

@@ -19,12 +19,6 @@ _DENIED = {"1.19.3": "its own release notes say to skip it; use 1.19.2 or 1.19.4
 # Versions that fail over plain http only (goharbor/harbor#22010).
 _DENIED_OVER_HTTP = {"1.16.3": "its portal rejects every login over plain http; use 1.16.2 or 1.16.4"}
 
-_CHART_ERROR = re.compile(
-    r"failed to (?:download|fetch|pull|perform)|not a valid chart repository|no such host|could not find|not found in"
-    r"|no chart (?:name|version) found|failed to load|chart .{0,80}not found|Chart\.yaml",
-    re.IGNORECASE,
-)
-
 
 def unknown_chart(version: str, *, swift: bool) -> Blocked:
     """Returns the refusal of a chart version that is not in the table; with Swift, it could lack the driver."""
@@ -150,10 +144,8 @@ def check_internal_tls(section: object) -> Blocked | None:
 
 
 def failure_reason(stderr: str) -> Reason:
-    """Returns whether Helm lacked a right, could not get the chart, or failed on the release."""
-    if is_forbidden(stderr):
-        return Reason.RIGHTS_MISSING
-    return Reason.CHART_UNAVAILABLE if _CHART_ERROR.search(stderr) else Reason.RELEASE_FAILED
+    """Returns whether Helm lacked a right or failed on the release."""
+    return Reason.RIGHTS_MISSING if is_forbidden(stderr) else Reason.RELEASE_FAILED
 
 
 def _numbers(version: str) -> tuple[int, ...]:

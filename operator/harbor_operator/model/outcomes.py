@@ -73,6 +73,7 @@ class Facts:
     harbor_version: str | None = None
     release_revision: int | None = None
     storage_url: str | None = None
+    chart_digest: str | None = None
     pull_secrets: PullSecretFacts | None = None
 
 

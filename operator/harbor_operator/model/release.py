@@ -15,6 +15,10 @@ from pydantic import SecretStr
 
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Facts
+from harbor_operator.reasons import Reason
+
+Tree = dict[str, Any]
+"""Chart values; a leaf that must not be printed is a SecretStr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,20 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How the last run on a release ended; `failures` counts consecutive failures of this digest."""
+    """How the last run on a release ended; `failures` counts consecutive failures of this digest.
+
+    `reason` is why the run ended before Helm acted on the release, and None if Helm's own error is the message;
+    `is_refused` says whether that needs a manual change. `access_digest` is the one of the desired release.
+    """
 
     digest: str
     succeeded: bool
     message: str
     finished_at: datetime
     failures: int = 0
+    reason: Reason | None = None
+    is_refused: bool = False
+    access_digest: str = ""
 
 
 class ReleaseState(StrEnum):
@@ -60,10 +71,30 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseLogin:
+    """A username and its password."""
+
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAccess:
+    """How to reach a private chart repository or OCI registry; `ca` is a PEM bundle, empty = the system's."""
+
+    login: ReleaseLogin | None = None
+    ca: str = ""
+
+
+NO_ACCESS = RepositoryAccess()
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredRelease:
     """The release that the spec asks for; leaves of `values` that must not be printed are SecretStr.
 
-    Helm acts as `service_account` of the namespace.
+    Helm acts as `service_account` of the namespace. `access_digest` changes with `repository_access`: it is no
+    property of the release, but a reason to try a failed one again.
     """
 
     namespace: str
@@ -77,6 +108,9 @@ class DesiredRelease:
     digest: str
     timeout_seconds: int
     secrets: tuple[SecretStr, ...]
+    chart_digest: str = ""
+    repository_access: RepositoryAccess = NO_ACCESS
+    access_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +136,7 @@ class StoredRelease:
     config: Mapping[str, Any]
     changed_at: datetime | None
     description: str
+    chart_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +160,13 @@ class ObservedRelease:
         """What status reports about the release."""
         if self.stored is None or self.revisions[-1].status != "deployed":
             return Facts()
-        return Facts(self.stored.chart_version, self.stored.harbor_version, self.revisions[-1].number)
-
-
-Tree = dict[str, Any]
-"""Chart values; a leaf that must not be printed is a SecretStr."""
+        stored = self.stored
+        return Facts(
+            chart_version=stored.chart_version,
+            harbor_version=stored.harbor_version,
+            release_revision=self.revisions[-1].number,
+            chart_digest=stored.chart_digest or None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +176,6 @@ class UserValues:
     origin: str
     tree: Tree
     secret: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseLogin:
-    """A username and its password."""
-
-    username: str
-    password: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +191,15 @@ class ReleaseSecrets:
     cache_password: SecretStr | None = None
     storage_login: ReleaseLogin | None = None
     ca_bundle: str = ""
+    repository_access: RepositoryAccess = NO_ACCESS
     user_values: tuple[UserValues, ...] = field(default=())
     release_name: str = ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:
         """Every value that must not be printed, for redaction."""
-        logins = (login.password for login in (self.database_login, self.storage_login) if login)
+        known = (self.database_login, self.storage_login, self.repository_access.login)
+        logins = (login.password for login in known if login)
         cache = (self.cache_password,) if self.cache_password else ()
         public = {str(GeneratedSecret.TOKEN_CERTIFICATE)}
         generated = (value for key, value in self.generated.items() if key not in public)

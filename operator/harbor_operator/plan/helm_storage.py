@@ -26,6 +26,7 @@ RESOURCE_POLICY = "helm.sh/resource-policy"
 _DOCUMENT_START = re.compile(r"^(?=---)", re.MULTILINE)
 _VOLUME_CLAIM = re.compile(r"^kind:\s*[\"']?PersistentVolumeClaim\b", re.MULTILINE)
 _NAME = re.compile(r"sh\.helm\.release\.v1\..+\.v(\d+)")
+_CHART_DESCRIPTION = re.compile(r"chart (sha256:[0-9a-f]{64})")
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
@@ -81,7 +82,21 @@ def read_payload(payload: SecretStr) -> StoredRelease:
         config=release.get("config") or {},
         changed_at=datetime.fromisoformat(changed) if changed else None,
         description=str(info.get("description", "")),
+        chart_digest=_chart_digest(str(info.get("description", ""))),
     )
+
+
+def chart_description(digest: str) -> str:
+    """Returns the description of a revision of the release, by which a later pass knows its chart archive.
+
+    Not a label: Helm copies labels to the revision that another client makes from another chart.
+    """
+    return f"chart {digest}"
+
+
+def _chart_digest(description: str) -> str:
+    found = _CHART_DESCRIPTION.fullmatch(description)
+    return found[1] if found else ""
 
 
 def unlock_patch(payload: SecretStr) -> dict[str, Any]:

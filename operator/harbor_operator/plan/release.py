@@ -67,7 +67,12 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
         return values
     # Keyed, because it is derived from passwords as well and stands in a label.
     digest = secrets.keyed_digest(
-        release.chart, release.repository, release.version, json.dumps(unwrap_secrets(values), sort_keys=True)
+        release.chart,
+        release.repository,
+        release.version,
+        json.dumps(unwrap_secrets(values), sort_keys=True),
+        # Only if it is given: a release of before the field existed is not upgraded for it.
+        *([release.digest] if release.digest else []),
     )
     return DesiredRelease(
         namespace=registry.metadata.namespace,
@@ -81,6 +86,9 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
         digest=digest,
         timeout_seconds=release.timeout_seconds,
         secrets=(*secrets.all_secrets, *_secret_leaves(values)),
+        chart_digest=release.digest,
+        repository_access=secrets.repository_access,
+        access_digest=_access_digest(secrets),
     )
 
 
@@ -164,6 +172,12 @@ def unwrap_secrets(value: Any) -> Any:
 def first_difference(desired: DesiredRelease, stored: StoredRelease | None) -> str:
     """Returns the path of the first value that Helm stored differently, without the value; empty if there is none."""
     return ".".join(_difference(_without_nulls(unwrap_secrets(desired.values)), _stored_config(stored)) or ())
+
+
+def _access_digest(secrets: ReleaseSecrets) -> str:
+    access = secrets.repository_access
+    login = (access.login.username, access.login.password.get_secret_value()) if access.login else ()
+    return secrets.keyed_digest(access.ca, *login)
 
 
 def _is_desired(newest: Revision, stored: StoredRelease | None, desired: DesiredRelease) -> bool:

@@ -21,8 +21,10 @@ class Helm(Protocol):
     async def start_upgrade(self, desired: DesiredRelease) -> None:
         """Starts an installation or upgrade; values go to Helm's standard input, never into its arguments.
 
-        Raises Refused(CHART_SOURCE_REFUSED) for a chart that is not from an allowed source, and
-        Refused(CHART_UNAVAILABLE) for a chart path that can be seen to be wrong.
+        A chart of a repository or registry is obtained first, within limits of time and memory, and Helm gets that
+        archive only if it is the one that `desired` names; if not, the result has a `reason` and no release is
+        written. Raises Refused(CHART_SOURCE_REFUSED) for a chart that is not from an allowed source, and
+        Refused(CHART_UNAVAILABLE) or Refused(CHART_DIGEST_MISMATCH) for a wrong chart at a path.
         """
         ...
 

@@ -194,12 +194,17 @@ class ReleaseStep:
             message = describe_run(desired.name, progress)
         return Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
 
-    def _retry_wait(self, desired: DesiredRelease, observed: ObservedRelease) -> Pending | None:
-        """Returns the wait between a failure with this digest and its retry; another digest is tried at once."""
+    def _retry_wait(self, desired: DesiredRelease, observed: ObservedRelease) -> Pending | Blocked | None:
+        """Returns the wait between a failure with this digest and its retry.
+
+        Another digest, or another login for the chart, is tried at once.
+        """
         stored = observed.stored
         recorded = failures_in_a_row(observed, desired.digest)
         last = self._helm.result(desired.namespace, desired.name)
         failed = last if last and last.digest == desired.digest and not last.succeeded else None
+        if failed and failed.reason and failed.access_digest != desired.access_digest:
+            return None
         failed_at = failed.finished_at if failed else stored.changed_at if stored and recorded else None
         if failed_at is None:
             return None
@@ -209,8 +214,10 @@ class ReleaseStep:
         remaining = (due - self._clock()).total_seconds()
         if remaining <= 0:
             return None
+        if failed and failed.reason and failed.is_refused:
+            return Blocked(failed.reason, message, observed.facts)
         return Pending(
-            failure_reason(message),
+            (failed.reason if failed else None) or failure_reason(message),
             f"Helm failed {failures} time(s) on release '{desired.name}', next try at {time_of_day(due)}:"
             f" {explain_failure(message)}",
             remaining,
@@ -257,7 +264,7 @@ class ReleaseStep:
             if remaining > 0:
                 why = explain_failure(last.message)
                 message = f"uninstalling Helm release '{name}' failed, next try at {time_of_day(due)}: {why}"
-                return Pending(failure_reason(last.message), message, remaining)
+                return Pending(last.reason or failure_reason(last.message), message, remaining)
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
         account = release.service_account_name if release else DEFAULT_ACCOUNT

@@ -13,9 +13,17 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, CredentialsRef, PasswordRef, SecretRef
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
+from harbor_operator.checks.references import check_basic_username, describe_secret
 from harbor_operator.checks.release_data import check_secret_key
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.release import GeneratedSecret, ReleaseLogin, ReleaseSecrets, SecretGenerator, UserValues
+from harbor_operator.model.release import (
+    GeneratedSecret,
+    ReleaseLogin,
+    ReleaseSecrets,
+    RepositoryAccess,
+    SecretGenerator,
+    UserValues,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
@@ -31,7 +39,7 @@ from harbor_operator.plan.generated_secrets import (
 from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.outcomes import BlockedError
+from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 
 ADMIN_KEY = "password"
@@ -64,6 +72,7 @@ class ReleaseSecretStore:
             cache_password=await self._read_cache_password(registry),
             storage_login=await self._read_storage_login(registry),
             ca_bundle=await self._read_ca_bundle(registry),
+            repository_access=await self._read_repository_access(registry, release),
             user_values=user_values,
         )
 
@@ -153,6 +162,17 @@ class ReleaseSecretStore:
             return None
         ref = storage.swift.credentials_secret_ref
         return ReleaseLogin(*await read_login(self._kube, registry, ref, "spec.storage.swift.credentialsSecretRef"))
+
+    async def _read_repository_access(self, registry: HarborRegistry, release: Release) -> RepositoryAccess:
+        field, ref = "spec.release.repositorySecretRef", release.repository_secret_ref
+        ca_ref, ca_field = release.repository_ca_secret_ref, "spec.release.repositoryCASecretRef"
+        ca = await read_bundle(self._kube, registry, ca_ref, ca_field) or ""
+        if ref is None:
+            return RepositoryAccess(ca=ca)
+        login = ReleaseLogin(*await read_login(self._kube, registry, ref, field))
+        where = describe_secret(registry.metadata.namespace, ref.name)
+        raise_if_blocked(check_basic_username(where, field, ref.username_key, login.username))
+        return RepositoryAccess(login, ca)
 
     async def _read_ca_bundle(self, registry: HarborRegistry) -> str:
         spec = registry.spec

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from harbor_operator.adapters.chart_archive import MAX_METADATA_BYTES, InvalidChartArchive, read_chart_metadata
-from harbor_operator.adapters.helm_charts import locate_chart
-from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.adapters.chart_archive import (
+    MAX_ARCHIVE_BYTES,
+    MAX_METADATA_BYTES,
+    InvalidChartArchive,
+    archive_metadata,
+    directory_metadata,
+    read_archive,
+)
+from harbor_operator.adapters.helm_charts import load_chart
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 
@@ -34,7 +40,7 @@ def _archive(path: Path, *files: tuple[str, bytes]) -> Path:
     return path
 
 
-def _locate(archive: Path) -> None:
+def _load(archive: Path) -> None:
     desired = DesiredRelease(
         namespace="intra",
         name="cr",
@@ -48,7 +54,7 @@ def _locate(archive: Path) -> None:
         timeout_seconds=60,
         secrets=(),
     )
-    locate_chart(None, ChartSources((), (str(archive.parent.resolve()),)), desired)
+    load_chart(archive, desired)
 
 
 def _bomb(path: Path, member: tarfile.TarInfo) -> Path:
@@ -62,9 +68,9 @@ def _bomb(path: Path, member: tarfile.TarInfo) -> Path:
 
 def test_the_metadata_is_read_from_archives_and_directories(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tgz", ("harbor/values.yaml", b"{}"), ("harbor/Chart.yaml", METADATA))
-    assert read_chart_metadata(archive) == METADATA
+    assert archive_metadata(read_archive(archive)) == METADATA
     (tmp_path / "Chart.yaml").write_bytes(METADATA)
-    assert read_chart_metadata(tmp_path) == METADATA
+    assert directory_metadata(tmp_path) == METADATA
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
@@ -75,8 +81,8 @@ def test_an_archive_bomb_costs_little(tmp_path: Path, kind: bytes) -> None:
     bomb = _bomb(tmp_path / "bomb.tgz", member)
     tracemalloc.start()
     try:
-        with pytest.raises(Refused, match="cannot read as a chart"):
-            _locate(bomb)
+        with pytest.raises(Refused, match="cannot be read as a chart"):
+            _load(bomb)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -87,13 +93,21 @@ def test_a_large_chart_file_is_not_read(tmp_path: Path) -> None:
     """Finding S4."""
     content = METADATA + b"#" * MAX_METADATA_BYTES
     (tmp_path / "Chart.yaml").write_bytes(content)
-    for path in (tmp_path, _archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", content))):
-        with pytest.raises(InvalidChartArchive, match="64 KiB"):
-            read_chart_metadata(path)
+    with pytest.raises(InvalidChartArchive, match="64 KiB"):
+        directory_metadata(tmp_path)
+    with pytest.raises(InvalidChartArchive, match="64 KiB"):
+        archive_metadata(read_archive(_archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", content))))
+
+
+def test_a_large_archive_is_not_read(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tgz"
+    archive.write_bytes(bytes(MAX_ARCHIVE_BYTES + 1))
+    with pytest.raises(Refused, match="more than 4 MiB"):
+        _load(archive)
 
 
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "a.tgz", ("harbor/Chart.yaml", METADATA))
     archive.write_bytes(archive.read_bytes()[:40])
-    with pytest.raises(Refused, match="cannot read as a chart"):
-        _locate(archive)
+    with pytest.raises(Refused, match="cannot be read as a chart"):
+        _load(archive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harbor_operator.adapters.helm_charts import ChartReference, locate_chart
+from harbor_operator.adapters.helm_charts import LoadedChart, RemoteChart, load_chart, locate_chart
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
@@ -38,9 +39,13 @@ def write_chart(folder: Path, version: str = "1.19.1") -> Path:
     return folder
 
 
-def locate(chart: str | Path, *directories: Path, charts_dir: Path | None = None, **changes: Any) -> ChartReference:
+def locate(
+    chart: str | Path, *directories: Path, charts_dir: Path | None = None, **changes: Any
+) -> RemoteChart | LoadedChart:
     sources = ChartSources(OFFICIAL.urls, tuple(map(str, directories)))
-    return locate_chart(charts_dir, sources, replace(DESIRED, chart=str(chart), **changes))
+    desired = replace(DESIRED, chart=str(chart), **changes)
+    found = locate_chart(charts_dir, sources, desired)
+    return load_chart(found, desired) if isinstance(found, Path) else found
 
 
 def refusal(chart: str | Path, *directories: Path, charts_dir: Path | None = None, **changes: Any) -> Refused:
@@ -50,9 +55,9 @@ def refusal(chart: str | Path, *directories: Path, charts_dir: Path | None = Non
 
 
 def test_charts_of_allowed_repositories_and_registries_are_left_to_helm(tmp_path: Path) -> None:
-    assert locate("harbor", charts_dir=tmp_path) == ChartReference("harbor", is_complete=False)
+    assert locate("harbor", charts_dir=tmp_path) == RemoteChart("harbor", "https://charts.example.com")
     reference = "oci://registry.example.com/charts/harbor"
-    assert locate(reference) == ChartReference(reference, is_complete=True)
+    assert locate(reference) == RemoteChart(reference)
 
 
 def test_another_repository_or_registry_is_refused_with_the_setting() -> None:
@@ -69,15 +74,15 @@ def test_another_repository_or_registry_is_refused_with_the_setting() -> None:
 def test_baked_charts_win_over_the_repository(tmp_path: Path) -> None:
     baked = write_chart(tmp_path / "harbor-1.19.1")
     found = locate("harbor", charts_dir=tmp_path, repository="https://charts.example.org")
-    assert found == ChartReference(str(baked), is_complete=True)
-    assert locate("harbor", charts_dir=tmp_path, version="1.18.4").is_complete is False
+    assert found == LoadedChart(baked)
+    assert isinstance(locate("harbor", charts_dir=tmp_path, version="1.18.4"), RemoteChart)
 
 
 def test_paths_are_allowed_below_the_listed_directories_and_the_charts_directory(tmp_path: Path) -> None:
     chart = write_chart(tmp_path / "charts" / "harbor")
-    assert locate(chart, tmp_path / "charts").reference == str(chart)
-    assert locate(chart, chart).reference == str(chart)
-    assert locate(chart, charts_dir=tmp_path / "charts").reference == str(chart)
+    assert locate(chart, tmp_path / "charts") == LoadedChart(chart)
+    assert locate(chart, chart) == LoadedChart(chart)
+    assert locate(chart, charts_dir=tmp_path / "charts") == LoadedChart(chart)
     refused = refusal(chart, tmp_path / "char")
     assert refused.reason is Reason.CHART_SOURCE_REFUSED
     assert f"'{tmp_path}/char'" in str(refused)
@@ -95,18 +100,38 @@ def test_neither_a_symbolic_link_nor_a_step_up_leads_out_of_an_allowed_directory
 def test_an_allowed_directory_may_itself_be_a_symbolic_link(tmp_path: Path) -> None:
     chart = write_chart(tmp_path / "real" / "harbor")
     (tmp_path / "charts").symlink_to(tmp_path / "real")
-    assert locate(tmp_path / "charts" / "harbor", tmp_path / "charts").reference == str(chart)
+    assert locate(tmp_path / "charts" / "harbor", tmp_path / "charts") == LoadedChart(chart)
+
+
+def write_archive(folder: Path) -> Path:
+    archive = folder / "harbor-1.19.1.tgz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(write_chart(folder / "harbor"), "harbor")
+    return archive
 
 
 def test_archives_are_read_and_held_to_their_version(tmp_path: Path) -> None:
-    write_chart(tmp_path / "harbor")
-    archive = tmp_path / "harbor-1.19.1.tgz"
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.add(tmp_path / "harbor", "harbor")
-    assert locate(archive, tmp_path).reference == str(archive)
+    archive = write_archive(tmp_path)
+    content = archive.read_bytes()
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert locate(archive, tmp_path) == LoadedChart(None, content, digest)
+    assert locate(archive, tmp_path, chart_digest=digest) == LoadedChart(None, content, digest)
     refused = refusal(archive, tmp_path, version="1.18.0")
     assert refused.reason is Reason.CHART_UNAVAILABLE
     assert "use the same version in both" in str(refused)
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_another_archive_than_the_digest_names_is_refused(tmp_path: Path, *, is_archive: bool) -> None:
+    """Finding S8: without a digest, the source decides what is installed."""
+    chart = write_archive(tmp_path) if is_archive else write_chart(tmp_path / "harbor")
+    expected = f"sha256:{'0' * 64}"
+    refused = refusal(chart, tmp_path, chart_digest=expected)
+    assert refused.reason is Reason.CHART_DIGEST_MISMATCH
+    assert "nothing was installed" in str(refused)
+    if is_archive:
+        assert f"'{expected}'" in str(refused)
+        assert f"'sha256:{hashlib.sha256(chart.read_bytes()).hexdigest()}'" in str(refused)
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{", "version: 1", "[" * 60_000, "a: 2026-13-01"])
@@ -122,4 +147,4 @@ def test_an_archive_without_a_chart_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "x.tgz"
     with tarfile.open(archive, "w:gz"):
         pass
-    assert "cannot read as a chart" in str(refusal(archive, tmp_path))
+    assert "cannot be read as a chart" in str(refusal(archive, tmp_path))

@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.checks.references import (
+    check_basic_username,
     check_ca_bundle,
     check_header_values,
     check_keys,
@@ -35,6 +36,14 @@ def test_a_missing_secret_or_key_is_named_with_its_field(values: dict[str, str] 
     assert finding is not None
     assert finding.reason is reason
     assert "Secret 'swift' in namespace 'intra', named by `spec.x`" in finding.message
+
+
+def test_a_username_with_a_colon_is_named() -> None:
+    where = describe_secret("intra", "charts")
+    assert check_basic_username(where, "spec.x", "username", "robot$ci") is None
+    finding = check_basic_username(where, "spec.x", "username", "a:b")
+    assert finding
+    assert "'username' in Secret 'charts' in namespace 'intra', named by `spec.x`, contains a colon" in finding.message
 
 
 @pytest.mark.parametrize("value", ["key\n", "schlüssel"])

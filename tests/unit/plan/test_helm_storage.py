@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from harbor_operator.model.release import DesiredRelease, Revision, StoredRelease
 from harbor_operator.plan.helm_storage import (
     MAX_PAYLOAD_BYTES,
+    chart_description,
     read_payload,
     read_revisions,
     unlock_patch,
@@ -57,6 +58,13 @@ def test_payload_is_read() -> None:
     assert observed.config["externalURL"] == "https://cr.example.com"
     assert observed.changed_at == NOON.replace(microsecond=123456)
     assert observed.description == "Upgrade complete"
+
+
+def test_the_digest_of_the_chart_is_in_the_description() -> None:
+    digest = f"sha256:{'0a' * 32}"
+    assert stored(DESIRED, description=chart_description(digest)).chart_digest == digest
+    for text in ("Upgrade complete", "", "chart sha256:0a", f"{chart_description(digest)} and more"):
+        assert stored(DESIRED, description=text).chart_digest == ""
 
 
 @pytest.mark.parametrize("payload", ["", "hush", base64.b64encode(b"hush").decode(), "H4sIAAAA"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from harbor_operator.checks.chart_sources import chart_not_obtained
 from harbor_operator.model.kubernetes import Workload
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Pending
 from harbor_operator.plan import names
@@ -100,10 +101,11 @@ async def test_any_change_is_allowed_until_harbor_has_run(cr: ReleaseFixture) ->
 
 async def test_a_failure_without_a_revision_is_retried_with_back_off_too(cr: ReleaseFixture) -> None:
     await cr.reconcile()
-    cr.finish('Error: looks like "https://x" is not a valid chart repository', recorded=False)
+    cr.finish(cause=chart_not_obtained("'https://x' (chart 'harbor')", "no such host"))
     outcome = await cr.reconcile()
     assert isinstance(outcome, Pending)
     assert outcome.reason is Reason.CHART_UNAVAILABLE
+    assert "no such host" in outcome.message
     assert cr.helm.started == ["upgrade intra/cr"]
     cr.now += timedelta(seconds=11)
     await cr.reconcile()

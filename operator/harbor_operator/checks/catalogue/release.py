@@ -39,9 +39,18 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.CHART_UNAVAILABLE: Problem(
         "Helm cannot get the chart.",
-        "The repository, OCI registry or path is wrong or not reachable.",
-        "Check `spec.release.repository`, `spec.release.chart` and `spec.release.version`, or add the chart to the "
-        "operator's image.",
+        "The repository, OCI registry or path is wrong or not reachable, or refuses the login; or an index or an "
+        "archive exceeds a limit: 256 MiB of memory, 32 MiB of an index, 4 MiB of an archive, 120 seconds.",
+        "Check `spec.release.repository`, `spec.release.chart` and `spec.release.version`, and for a private source "
+        "`spec.release.repositorySecretRef` and `spec.release.repositoryCASecretRef`. Behind a proxy, set "
+        "`HTTPS_PROXY` on the operator. Or add the chart to the operator's image.",
+    ),
+    Reason.CHART_DIGEST_MISMATCH: Problem(
+        "The chart archive is not the one that `spec.release.digest` names. Nothing was installed.",
+        "The archive was published again under the same version, another client replaced it, or the digest in the "
+        "spec is of another version.",
+        "Compare both digests in the message with `sha256sum` of an archive from a source that you trust, and set the "
+        "digest of that archive. If the repository has another one, tell its owner.",
     ),
     Reason.RELEASE_SERVICE_ACCOUNT_MISSING: Problem(
         "Helm does not run: the service account that it acts as does not exist.",

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harbor_operator.adapters.helm import values_text
+from harbor_operator.adapters.helm_process import values_text
 
 AMBIGUOUS = ["n", "y", "no", "off", "7e12", "08", "0o7", "1_000", "12:30:45", "~", "null", "2026-01-02", "", "=", "<<"]
 """Strings that YAML parsers read as something else when they are not quoted."""
