@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from harbor_operator.model.outcomes import Blocked, Unknown
-from harbor_operator.model.release import DesiredRelease, Progress, RunResult
+from harbor_operator.model.release import DesiredRelease, ListedObject, Progress, RunResult
 from harbor_operator.plan.helm_storage import chart_description, read_revisions, revision_secret
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports import Refused
@@ -39,6 +39,7 @@ class FakeHelm(Helm):
         self.started: list[str] = []
         self.missing_charts: set[str] = set()
         self.archive_digest = ""
+        self.unreadable: set[ListedObject] = set()
         self.queued = False
         self._clock = clock
         self._runs: dict[Key, _Run] = {}
@@ -53,6 +54,12 @@ class FakeHelm(Helm):
     @override
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         self._start("uninstall", (namespace, name), _Run("", self._clock(), None))
+
+    @override
+    async def find_unreadable(
+        self, namespace: str, service_account: str, objects: Sequence[ListedObject]
+    ) -> ListedObject | None:
+        return next((listed for listed in objects if listed in self.unreadable), None)
 
     @override
     def running(self, namespace: str, name: str) -> Progress | None:

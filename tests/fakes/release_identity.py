@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import SecretStr
 from typing_extensions import override
 
+from harbor_operator.model.release import ListedObject
 from harbor_operator.ports.release_identity import ReleaseIdentity
 
 
@@ -21,3 +24,9 @@ class FakeReleaseIdentity(ReleaseIdentity):
             raise self.error
         self.issued.append((f"{namespace}/{service_account}", lifetime_seconds))
         return SecretStr(f"token-{len(self.issued)}-of-{namespace}-{service_account}")
+
+    @override
+    async def find_unreadable(
+        self, namespace: str, service_account: str, objects: Sequence[ListedObject]
+    ) -> ListedObject | None:
+        return None

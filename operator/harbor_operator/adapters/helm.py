@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,7 +32,7 @@ from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.process_output import redacted_tail
 from harbor_operator.adapters.release_kubeconfig import release_kubeconfig
 from harbor_operator.model.chart_sources import ChartSources
-from harbor_operator.model.release import DesiredRelease, Progress, RunResult
+from harbor_operator.model.release import DesiredRelease, ListedObject, Progress, RunResult
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import chart_description
 from harbor_operator.plan.release import unwrap_secrets
@@ -150,6 +150,12 @@ class SubprocessHelm(Helm):
         arguments = ("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--timeout", timeout)
         deadline = timeout_seconds + self._settings.grace_seconds
         await self._start(_Job((namespace, name), "", service_account, arguments, b"", deadline))
+
+    @override
+    async def find_unreadable(
+        self, namespace: str, service_account: str, objects: Sequence[ListedObject]
+    ) -> ListedObject | None:
+        return await self._identity.find_unreadable(namespace, service_account, objects)
 
     @override
     def running(self, namespace: str, name: str) -> Progress | None:

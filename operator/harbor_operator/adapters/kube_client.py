@@ -12,13 +12,14 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
+from pydantic import SecretStr
 from yarl import URL
 
 from harbor_operator.adapters.http_body import UnacceptableBody, read_body
@@ -90,6 +91,21 @@ class KubernetesClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def as_holder(self, token: SecretStr) -> KubernetesClient:
+        """Returns a client of the same API server for the holder of a token, not yet open.
+
+        No credential of this client is part of it.
+        """
+        connection = replace(
+            self._connection,
+            authorization=SecretStr(f"Bearer {token.get_secret_value()}"),
+            client_cert=None,
+            client_key=None,
+            valid_seconds=None,
+            reload=None,
+        )
+        return KubernetesClient(connection, replace(self._options, connections=1))
 
     async def aclose(self) -> None:
         """Closes every connection; the next request opens new ones."""

@@ -1,13 +1,16 @@
-"""Short-lived tokens of service accounts by the TokenRequest API."""
+"""Short-lived tokens of service accounts by the TokenRequest API, and what their holders must not read."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.kube_api import ApiError, ApiRequest, NotFound, RequestBody, ResourceRef
+from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Manifest, NotFound, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.checks.release_rights import service_account_missing, token_right_missing
+from harbor_operator.model.release import ListedObject
 from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.release_identity import ReleaseIdentity
 from harbor_operator.reasons import Reason
@@ -44,3 +47,64 @@ class KubernetesReleaseIdentity(ReleaseIdentity):
         if isinstance(answer, NotFound):
             raise as_error(service_account_missing(namespace, service_account))
         raise Unavailable(f"no token of service account '{namespace}/{service_account}': {answer.message}")
+
+    @override
+    async def find_unreadable(
+        self, namespace: str, service_account: str, objects: Sequence[ListedObject]
+    ) -> ListedObject | None:
+        token = await self.issue_token(namespace, service_account, MIN_LIFETIME_SECONDS)
+        async with self._client.as_holder(token) as client:
+            reviews = _AccessReviews(client)
+            for listed in objects:
+                if not await reviews.can_read(listed):
+                    return listed
+        return None
+
+
+class _AccessReviews:
+    """Asks what the holder of a credential can read, once for each kind and namespace if that is all of them."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+        self._resources: dict[str, dict[str, Manifest]] = {}
+        self._answers: dict[tuple[str, str, str], bool] = {}
+
+    async def can_read(self, listed: ListedObject) -> bool:
+        resource = (await self._resources_of(listed.api_version)).get(listed.kind)
+        if resource is None:
+            return True
+        group = listed.api_version.rpartition("/")[0]
+        namespace = listed.namespace if resource["namespaced"] else ""
+        attributes = {"verb": "get", "group": group, "resource": resource["name"], "namespace": namespace}
+        key = (group, resource["name"], namespace)
+        if key not in self._answers:
+            self._answers[key] = await self._review(attributes)
+        return self._answers[key] or await self._review({**attributes, "name": listed.name})
+
+    async def _review(self, attributes: Manifest) -> bool:
+        version = "authorization.k8s.io/v1"
+        body = {
+            "apiVersion": version,
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = await self._ask(
+            ApiRequest("create", ResourceRef(version, "selfsubjectaccessreviews"), body=RequestBody.plain(body))
+        )
+        return bool(answer["status"]["allowed"]) if answer else True
+
+    async def _resources_of(self, api_version: str) -> dict[str, Manifest]:
+        if api_version not in self._resources:
+            answer = await self._ask(ApiRequest("get", ResourceRef(api_version, "")))
+            found = answer["resources"] if answer else []
+            self._resources[api_version] = {entry["kind"]: entry for entry in found if "/" not in entry["name"]}
+        return self._resources[api_version]
+
+    async def _ask(self, request: ApiRequest) -> Manifest | None:
+        try:
+            answer = await self._client.send_plain(request)
+        except Refused as error:
+            if error.reason is not Reason.RIGHTS_MISSING:
+                raise
+            return None  # a cluster that has taken the question itself away from service accounts
+        return None if isinstance(answer, ApiError) else answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.release import ListedObject
 from harbor_operator.reasons import Reason
 
 DEFAULT_ACCOUNT = "harbor-release"
@@ -50,6 +51,25 @@ def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
         Reason.RIGHTS_MISSING,
         f"the operator must not issue a token of ServiceAccount '{name}' (`spec.release.serviceAccountName`) in"
         f" namespace '{namespace}', which Helm acts as: {remedy}",
+    )
+
+
+def listed_unreadable(secret: str, account: str, home: str, listed: ListedObject) -> Blocked:
+    """Returns that a stored release lists an object that its account must not read.
+
+    Helm takes such an object for gone: it changes the others and reports success.
+    """
+    if listed.namespace == home:
+        bind = _bind_release_role(home, account)
+        remedy = f"give the account that right again, with `{bind}` or by a Role of your own; or"
+    else:
+        remedy = "a release is limited to its namespace, so another client has changed the Secret:"
+    return Blocked(
+        Reason.RIGHTS_MISSING,
+        f"Secret '{secret}' says that the release contains {listed.kind} '{listed.name}' in namespace"
+        f" '{listed.namespace}', which ServiceAccount '{home}/{account}' must not read; Helm would skip that object and"
+        f" report success, so it does not run: {remedy} restore the Secret from a backup, or delete it, so that the"
+        " revision before it counts",
     )
 
 

@@ -140,15 +140,27 @@ class StoredRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedObject:
+    """An object that the manifest of a stored release lists; a cluster-scoped one has a namespace as well here."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedRelease:
     """The revisions that matter, oldest first; `newest` and `stored` are Secret and payload of the last one.
 
-    `stored` is None for a release that does not belong to this registry: its payload is not read.
+    `stored` is None for a release that does not belong to this registry: its payload is not read. `replaced` is the
+    Secret whose objects the next upgrade changes or deletes: of the deployed revision, or of the last one.
     """
 
     revisions: Sequence[Revision]
     newest: StoredSecret | None = None
     stored: StoredRelease | None = None
+    replaced: StoredSecret | None = None
 
     @property
     def has_been_deployed(self) -> bool:

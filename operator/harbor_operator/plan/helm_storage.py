@@ -86,6 +86,11 @@ def read_payload(payload: SecretStr) -> StoredRelease:
     )
 
 
+def read_manifest(payload: SecretStr) -> str:
+    """Returns the manifest in key `release` of a release Secret; ValueError or TypeError if it is not Helm's format."""
+    return str(_decode(payload.get_secret_value()).get("manifest", ""))
+
+
 def chart_description(digest: str) -> str:
     """Returns the description of a revision of the release, by which a later pass knows its chart archive.
 

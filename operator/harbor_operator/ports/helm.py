@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from harbor_operator.model.release import DesiredRelease, Progress, RunResult
+from harbor_operator.model.release import DesiredRelease, ListedObject, Progress, RunResult
 
 
 class Helm(Protocol):
@@ -30,6 +31,12 @@ class Helm(Protocol):
 
     async def start_uninstall(self, namespace: str, name: str, service_account: str, timeout_seconds: int) -> None:
         """Starts to uninstall; a release that does not exist is a success. The digest of the run is empty."""
+        ...
+
+    async def find_unreadable(
+        self, namespace: str, service_account: str, objects: Sequence[ListedObject]
+    ) -> ListedObject | None:
+        """Returns the first of the objects that Helm must not read as this account; see `ReleaseIdentity`."""
         ...
 
     def running(self, namespace: str, name: str) -> Progress | None:

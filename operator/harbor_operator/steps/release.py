@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -52,6 +53,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
+from harbor_operator.steps.release_rights import check_rights
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 from harbor_operator.steps.release_volumes import apply_volume_policy
 
@@ -109,7 +111,7 @@ class ReleaseStep:
         if observed.revisions and observed.revisions[-1].belongs_to(names.owner_labels(registry)):
             if observed.newest:
                 await apply_volume_policy(self._kube, registry, observed.newest)
-            return await self._uninstall(registry, name)
+            return await self._uninstall(registry, observed)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:
             listed = ", ".join(f"'{workload.name}'" for workload in left[:MAX_LISTED_WORKLOADS])
@@ -137,7 +139,9 @@ class ReleaseStep:
         # Ownership first: the payload of another release is not this registry's to read.
         if not newest.belongs_to(names.owner_labels(registry)):
             return ObservedRelease(revisions, newest)
-        return ObservedRelease(revisions, newest, await _read_stored(newest))
+        deployed = [revision.number for revision in revisions if revision.status == "deployed"][-1:]
+        replaced = [secret for secret in secrets if deployed and secret.name == revision_secret(name, deployed[0])]
+        return ObservedRelease(revisions, newest, await _read_stored(newest), replaced[0] if replaced else newest)
 
     async def _prepare(
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease
@@ -186,6 +190,9 @@ class ReleaseStep:
     async def _upgrade(self, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
         if wait := self._retry_wait(desired, observed):
             return wait
+        account = desired.service_account
+        if blocked := await check_rights(self._helm, desired.namespace, account, observed.replaced):
+            return replace(blocked, facts=observed.facts)
         await self._helm.start_upgrade(desired)
         verb = "upgrades release" if observed.has_been_deployed else "installs release"
         progress = self._helm.running(desired.namespace, desired.name)
@@ -255,8 +262,8 @@ class ReleaseStep:
             facts=facts,
         )
 
-    async def _uninstall(self, registry: HarborRegistry, name: str) -> Outcome:
-        namespace = registry.metadata.namespace
+    async def _uninstall(self, registry: HarborRegistry, observed: ObservedRelease) -> Outcome:
+        namespace, name = registry.metadata.namespace, names.release(registry)
         last = self._helm.result(namespace, name)
         if last and not last.digest and not last.succeeded:
             due = last.finished_at + timedelta(seconds=retry_delay(last.failures))
@@ -268,6 +275,8 @@ class ReleaseStep:
         release = registry.spec.release
         timeout = release.timeout_seconds if release else DEFAULT_UNINSTALL_SECONDS
         account = release.service_account_name if release else DEFAULT_ACCOUNT
+        if blocked := await check_rights(self._helm, namespace, account, observed.newest):
+            return blocked
         await self._helm.start_uninstall(namespace, name, account, timeout)
         return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", REQUEUE_SECONDS)
 

@@ -1,0 +1,73 @@
+"""Which objects a stored release lists, whatever another client has written into it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.model.release import ListedObject
+from harbor_operator.plan.helm_manifest import MAX_LISTED_OBJECTS, MAX_MANIFEST_CHARACTERS, listed_objects
+
+MANIFEST = """---
+# Source: harbor/templates/core.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: "cr-core"
+  labels: {name: other, kind: other}
+  annotations:
+    nested: [{metadata: {name: other}}]
+spec:
+  template:
+    kind: Pod
+    metadata: {name: other, namespace: other}
+---
+# only a comment
+---
+{"kind": "Secret", "metadata": {"namespace": "victim", "name": "pins"}, "apiVersion": "v1", "data": {"name": "a"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cr-core, namespace: intra}
+"""
+
+
+def packed(manifest: str) -> SecretStr:
+    return SecretStr(base64.b64encode(gzip.compress(json.dumps({"manifest": manifest}).encode())).decode())
+
+
+def test_each_object_is_listed_once_with_its_namespace() -> None:
+    assert listed_objects(packed(MANIFEST), "intra") == (
+        ListedObject("apps/v1", "Deployment", "cr-core", "intra"),
+        ListedObject("v1", "Secret", "pins", "victim"),
+    )
+
+
+@pytest.mark.parametrize("version", ["v1/../../api/v1/secrets", "v1?watch=1", "../v1", "apps/v1/x", "V1", "apps/"])
+def test_a_version_that_is_none_is_left_to_helm(version: str) -> None:
+    text = json.dumps({"apiVersion": version, "kind": "Secret", "metadata": {"name": "pins"}})
+    assert listed_objects(packed(text), "intra") == ()
+
+
+@pytest.mark.parametrize("document", ["", "[]", "text", "a: {", "kind: Secret", "metadata: {name: [a]}", "? [a]\n: b"])
+def test_what_is_no_object_is_left_to_helm(document: str) -> None:
+    assert listed_objects(packed(f"{document}\n{MANIFEST}"), "intra")[-1].namespace == "victim"
+
+
+def test_an_alias_hides_nothing() -> None:
+    text = "apiVersion: v1\nkind: Secret\na: &x victim\nmetadata: {name: pins, namespace: *x}"
+    with pytest.raises(ValueError, match="aliases"):
+        listed_objects(packed(text), "intra")
+
+
+def test_a_manifest_costs_a_bounded_amount() -> None:
+    one = "---\n{apiVersion: v1, kind: Secret, metadata: {name: a%d}}\n"
+    with pytest.raises(ValueError, match="more objects"):
+        listed_objects(packed("".join(one % number for number in range(MAX_LISTED_OBJECTS + 1))), "intra")
+    with pytest.raises(ValueError, match="larger"):
+        listed_objects(packed("a" * (MAX_MANIFEST_CHARACTERS + 1)), "intra")
+    assert listed_objects(packed("[" * 100_000), "intra") == ()
