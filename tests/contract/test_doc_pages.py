@@ -38,10 +38,19 @@ SUBSTITUTES = {
 }
 """Shell programs in place of those that need a container engine, another host, the operator or OpenShift."""
 FOLLOWED = {
-    *("air-gap", "backup", "gitops", "many-clusters", "migrate", "openshift", "private-ca", "proxies", "quickstart"),
+    "air-gap",
+    "backup",
+    "gitops",
+    "many-clusters",
+    "migrate",
+    "openshift",
+    "private-ca",
+    "proxies",
+    "quickstart",
     "upgrade",
 }
 """The pages that a test below follows."""
+needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="the page uses jq, which is not installed")
 OWNER = {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"}
 
 
@@ -196,6 +205,7 @@ def test_gitops(plane: ControlPlane, folder: Folder) -> None:
     assert Registry(plane, "intra", "cr").read()["spec"]["release"]["version"] == "1.19.1"
 
 
+@needs_jq
 def test_migrate_removes_the_old_entry_and_secret_only(registry: Registry, plane: ControlPlane, folder: Folder) -> None:
     plane.kubectl("create", "namespace", "team-a")
     plane.kubectl("-n", "team-a", "create", "secret", "generic", "regcred")
@@ -211,6 +221,7 @@ def test_migrate_removes_the_old_entry_and_secret_only(registry: Registry, plane
     assert names_in_role(plane, "secrets") == ["harbor-pull", "regcred"]
 
 
+@needs_jq
 def test_a_backup_can_be_restored(registry: Registry, plane: ControlPlane, folder: Folder) -> None:
     spec, secret = registry.read()["spec"], registry.secret("hreg-cr-pins")
     plane.kubectl("-n", "intra", "create", "secret", "generic", "release", "--type=helm.sh/release.v1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def test_the_blocks_of_a_page_are_valid(path: Path) -> None:
     assert {block.language for block in page_blocks(path)} <= LANGUAGES
     for block in page_blocks(path):
         assert block.language != "yaml" or block.documents, f"{name(path)}:{block.line}"
+        assert block.language != "toml" or tomllib.loads(block.text), f"{name(path)}:{block.line}"
         for manifest in registries(block):
             assert refused(manifest) == "", f"{name(path)}:{block.line}"
 
