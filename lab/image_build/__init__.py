@@ -4,7 +4,8 @@
 
 The inputs of the Dockerfile are provided locally, under the names that it uses:
 
-- both base images are one Debian with Python of the same releases, created by mmdebstrap;
+- the bases of the build are one Debian with Python of the same releases, created by mmdebstrap;
+- the base of the last stage has the Debian packages of the distroless image, extracted by mmdebstrap;
 - Go comes from this machine and is mounted with its module and build caches, at the paths of the official image: the
   Dockerfile really builds helm, and reuses what the lab has compiled;
 - the Python packages are downloaded first with this machine's pip settings. They are mounted together with a pip
@@ -14,5 +15,6 @@ The build needs no network. A change of the operator's sources rebuilds the last
 or of a lock rebuilds everything from the cached bases.
 
 Modules: `bases` reads and creates the base images; `buildah` runs the build; `operator` combines both and caches the
-result. Requirements: Linux, root, and apt; `operator.missing_requirement()` names what is missing.
+result; `archive` reads it; `python -m lab.image_build` does the same for the Makefile. Requirements: Linux, root, and
+apt; `operator.missing_requirement()` names what is missing.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.debian import locate
@@ -36,19 +36,25 @@ class Buildah:
         (home / "registries.conf").touch()
         self._loader_cache = self._make_loader_cache()
 
-    def commit(self, name: str, env: Mapping[str, str], *, base: str = "scratch", root: Path | None = None) -> None:
+    def commit(
+        self, name: str, env: Mapping[str, str], *, base: str = "scratch", root: Path | None = None, architecture: str
+    ) -> None:
         """Creates an image from a base image, a root file system as a tar file, and environment variables."""
         container = self._buildah("from", "--pull-never", self._signature_policy, base)
         if root is not None:
             self._buildah("add", "--quiet", container, str(root), "/")
-        self._buildah("config", *(f"--env={key}={value}" for key, value in env.items()), container)
+        variables = (f"--env={key}={value}" for key, value in env.items())
+        self._buildah("config", *variables, f"--arch={architecture}", container)
         self._buildah("commit", "--quiet", "--rm", self._signature_policy, container, name)
 
-    def build(self, context: Path, name: str, mounts: Mapping[Path, str]) -> None:
-        """Builds the Dockerfile in `context`; `mounts` (source to target) exist during its steps only."""
+    def build(self, arguments: Sequence[str], mounts: Mapping[Path, str], epoch: int = 0) -> None:
+        """Runs `buildah build`; `mounts` (source to target) exist during its steps only.
+
+        `epoch` is the time of the image and of its files, in seconds since 1970: the same input gives the same layers.
+        """
         volumes = (f"--volume={source}:{target}" for source, target in mounts.items())
-        options = ("--isolation=chroot", "--layers", "--pull-never", self._signature_policy)
-        self._buildah("build", *options, *volumes, f"--tag={name}", str(context))
+        options = ("--isolation=chroot", "--layers", "--pull-never", self._signature_policy, f"--timestamp={epoch}")
+        self._buildah("build", *options, *volumes, *arguments)
 
     def save(self, name: str, archive: Path) -> Path:
         """Writes a named image to a docker archive; the file appears only when it is complete."""

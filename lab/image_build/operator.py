@@ -1,10 +1,13 @@
-"""The operator's image as an archive in the lab's cache."""
+"""The operator's image, built for this or another architecture, as an archive in the lab's cache."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.cache import locked
@@ -17,11 +20,17 @@ from lab.progress import Task, task
 PROJECT_ROOT = Path(__file__).parents[2]
 DOCKERFILE = PROJECT_ROOT / "Dockerfile"
 LOCK = PROJECT_ROOT / "requirements.lock"
+SBOM_LOCK = PROJECT_ROOT / "build/sbom/requirements.lock"
+BASES = Path(bases.__file__)
 SOURCES = PROJECT_ROOT / "operator"
-PINS = PROJECT_ROOT / "build/helm"
+PINS = (PROJECT_ROOT / "build/helm", PROJECT_ROOT / "build/sbom")
+OTHER_INPUTS = tuple(
+    PROJECT_ROOT / name for name in ("tools/image_documents.py", "tools/image_packages.py", "LICENSE", "NOTICE")
+)
 NEEDED = {"go": "Go", "apt-get": "apt", "dpkg-deb": "dpkg", "perl": "perl"}
 DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-MAX_KEPT = 2
+KEPT = ("buildah-*", "debian-*.tar", "runtime-*.tar", "operator-*.tar", "wheels-*")
+MAX_KEPT = 4
 MAX_IMAGES = 60
 """Each change of the sources leaves two images of a few megabytes; beyond this number the storage is recreated."""
 
@@ -38,47 +47,81 @@ def missing_requirement() -> str:
 
 def operator_image(name: str) -> Path:
     """Returns a docker archive with the image of this checkout under `name`."""
-    with locked("operator-image") as root:
-        folder = root / "operator-image"
-        folder.mkdir(exist_ok=True)
-        slow = _digest(bases.go_version(), DOCKERFILE, PROJECT_ROOT / ".dockerignore", LOCK, *sorted(PINS.iterdir()))
-        home = folder / f"buildah-{slow}"
-        archive = folder / f"operator-{_digest(slow, name, *_sources())}.tar"
+    with image_cache() as folder:
+        inputs = OperatorBuild(folder, bases.own_architecture())
+        archive = folder / f"operator-{_digest(inputs.home.name, name, *OTHER_INPUTS, *_sources())}.tar"
         if not archive.exists():
             with task("Building the operator's image") as shown:
-                _build(folder, home, name, shown)
-                Buildah(home).save(name, archive)
-        for used in (home, archive):
-            os.utime(used)
-        _remove_old(folder)
+                inputs.run([f"--build-arg=VERSION={_version()}", f"--tag={name}", str(PROJECT_ROOT)], shown)
+                inputs.buildah.save(name, archive)
+        os.utime(archive)
     return archive
 
 
-def _build(folder: Path, home: Path, name: str, shown: Task) -> None:
-    """Builds in the storage of `home`, after adding the base images to a new one."""
-    wanted = Bases.read(DOCKERFILE.read_text())
-    if home.exists() and Buildah(home).count() > MAX_IMAGES:
-        shutil.rmtree(home)
-    shown.update("fetching Python packages")
-    wheels = bases.wheels(folder, LOCK.read_text(), wanted.python_version)
-    if not home.exists():
+@contextmanager
+def image_cache() -> Iterator[Path]:
+    """Yields the directory of bases, packages and images, which one process uses at a time, and removes old ones."""
+    with locked("operator-image") as root:
+        folder = root / "operator-image"
+        folder.mkdir(exist_ok=True)
+        yield folder
+        _remove_old(folder)
+
+
+class OperatorBuild:
+    """Builds of the Dockerfile for one architecture."""
+
+    def __init__(self, folder: Path, architecture: str) -> None:
+        self._folder = folder
+        self._architecture = architecture
+        pins = sorted(path for pins in PINS for path in pins.iterdir())
+        digest = _digest(bases.go_version(), DOCKERFILE, PROJECT_ROOT / ".dockerignore", LOCK, *pins, BASES)
+        self.home = folder / f"buildah-{architecture}-{digest}"
+
+    @property
+    def buildah(self) -> Buildah:
+        """The builder with the storage of this architecture."""
+        return Buildah(self.home)
+
+    def run(self, arguments: Sequence[str], shown: Task, epoch: int = 0) -> None:
+        """Runs `buildah build` with these arguments, after adding the base images to a new storage."""
+        wanted = Bases.read(DOCKERFILE.read_text())
+        if self.home.exists() and self.buildah.count() > MAX_IMAGES:
+            shutil.rmtree(self.home)
+        if not self.home.exists():
+            self._fill(wanted, shown)
+        shown.update("fetching Python packages")
+        own, lock, tools = bases.own_architecture(), LOCK.read_text(), SBOM_LOCK.read_text()
+        mounts = bases.go_mounts(self._architecture) | bases.pip_mounts(
+            self.home,
+            bases.wheels(self._folder, lock, wanted.python_version, self._architecture),
+            bases.wheels(self._folder, tools, wanted.python_version, own),
+        )
+        shown.update("building the Dockerfile")
+        # With `--platform`, buildah 1.28 finds no base of this machine. The image has the architecture of its base.
+        target = f"--build-arg=TARGETARCH={self._architecture}"
+        self.buildah.build([target, *arguments], mounts, epoch)
+        os.utime(self.home)
+
+    def _fill(self, wanted: Bases, shown: Task) -> None:
+        """Creates a storage with the base images; it appears only when it is complete."""
+        partial = self.home.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        own = bases.own_architecture()
         shown.update(f"creating a Debian '{wanted.suite}' with Python")
-        _fill(home, wanted, bases.debian_root(folder, wanted.suite))
-    mounts = bases.go_mounts()
-    mounts[wheels] = "/wheels:ro"
-    mounts[bases.pip_configuration(home / "pip.conf")] = "/etc/pip.conf:ro"
-    shown.update("building the Dockerfile")
-    Buildah(home).build(PROJECT_ROOT, name, mounts)
+        debian = bases.debian_root(self._folder, wanted.suite)
+        shown.update(f"creating a Python for '{self._architecture}' without a shell")
+        runtime = bases.runtime_root(self._folder, wanted.suite, self._architecture)
+        buildah = Buildah(partial)
+        buildah.commit(wanted.python, bases.PYTHON_ENV, root=debian, architecture=own)
+        buildah.commit(wanted.go, bases.GO_ENV, base=wanted.python, architecture=own)
+        buildah.commit(wanted.runtime, bases.RUNTIME_ENV, root=runtime, architecture=self._architecture)
+        partial.rename(self.home)
 
 
-def _fill(home: Path, wanted: Bases, debian: Path) -> None:
-    """Creates a storage with the base images; it appears only when it is complete."""
-    partial = home.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    buildah = Buildah(partial)
-    buildah.commit(wanted.python, bases.PYTHON_ENV, root=debian)
-    buildah.commit(wanted.go, bases.GO_ENV, base=wanted.python)
-    partial.rename(home)
+def _version() -> str:
+    declared: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return declared
 
 
 def _sources() -> list[Path]:
@@ -95,7 +138,7 @@ def _digest(*parts: str | Path) -> str:
 
 def _remove_old(folder: Path) -> None:
     """Keeps the newest few of each kind, because other checkouts share the cache."""
-    for kind in ("buildah-*", "debian-*.tar", "operator-*.tar", "wheels-*"):
+    for kind in KEPT:
         for old in sorted(folder.glob(kind), key=lambda path: path.stat().st_mtime)[:-MAX_KEPT]:
             if old.is_dir():
                 shutil.rmtree(old)
