@@ -12,12 +12,25 @@ export PYTHONPATH := operator
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 
+# What the image says about itself. SOURCE_DATE_EPOCH is its time, so that a second build of a commit is the same.
+IMAGE ?= harbor-operator:dev
+IMAGE_BUILDER ?= docker
+BUILDER := $(if $(filter lab,$(IMAGE_BUILDER)),$(BIN)/python -m lab.image_build,$(IMAGE_BUILDER))
+IMAGE_SETUP := $(if $(filter lab,$(IMAGE_BUILDER)),setup)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+IMAGE_ARGUMENTS = --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+	--build-arg CREATED=$$(date --utc --date=@$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
+	--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) --build-arg SOURCE=$(SOURCE) \
+	--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+
 # Not in the lock: it examines the lock, and needs the network anyway.
 PIP_AUDIT := pip-audit@2.10.1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
-	actionlint argocd audit changelog helpers interpreters language pre-commit release-notes
+	actionlint argocd audit changelog dist dist-files helpers image-reproducible image-size interpreters language pre-commit \
+	push-chart release-notes sbom sign
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -102,8 +115,29 @@ audit: setup ## Look up known vulnerabilities of every pinned dependency (needs 
 	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements-dev.lock
 	$(BIN)/uv tool run $(PIP_AUDIT) --strict --disable-pip --requirement requirements-docs.lock
 
-image: ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; under a name of yours: IMAGE=...)
-	$(or $(IMAGE_BUILDER),docker) build $(IMAGE_FLAGS) -t $(or $(IMAGE),harbor-operator:dev) .
+image: $(IMAGE_SETUP) ## Build the operator's image (any OCI builder: IMAGE_BUILDER=buildah; without one: =lab; under a name of yours: IMAGE=...)
+	$(BUILDER) build $(IMAGE_ARGUMENTS) $(IMAGE_FLAGS) -t $(IMAGE) .
+
+sbom: $(IMAGE_SETUP) ## Write the contents of the image to dist/: sbom.cdx.json and licenses/
+	@rm -rf dist/licenses dist/sbom.cdx.json
+	$(BUILDER) build $(IMAGE_ARGUMENTS) $(SBOM_FLAGS) --target sbom --output type=local,dest=dist .
+
+image-size: setup ## Print the sizes of the image of this checkout (Debian as root; no container engine)
+	@$(BIN)/python -m lab.image_build size
+
+image-reproducible: setup ## Build the image twice and compare the layers (Debian as root; no container engine)
+	@$(BIN)/python -m lab.image_build reproducible
+
+dist: sbom dist-files ## Write the files of a release to dist/: install.yaml for IMAGE, the chart, the SBOM, checksums
+
+dist-files: setup ## The same without building: dist/ contains the output of `make sbom`
+	@$(BIN)/python -m tools.release_files write --image $(IMAGE)
+
+push-chart: setup ## Push the chart of dist/ to CHART_REGISTRY=oci://HOST/PATH and print its digest
+	@$(BIN)/python -m tools.release_files push-chart $(CHART_REGISTRY)
+
+sign: ## Sign IMAGE=NAME@sha256:... with the identity of the pipeline, or with a key: COSIGN_FLAGS="--key FILE"
+	cosign sign --yes $(COSIGN_FLAGS) $(IMAGE)
 
 actionlint: ## Check the workflows of .github (needs Go)
 	cd tools/actionlint && go tool actionlint ../../.github/workflows/*.yaml
@@ -117,10 +151,11 @@ release-notes: ## Print the changelog of VERSION; fails unless it is the version
 pre-commit: setup ## Install the git hooks (needs pre-commit on PATH)
 	pre-commit install
 
-lock: setup ## Pin the dependencies again: one lock for the image, one for development, one for the documentation site
+lock: setup ## Pin the dependencies again: for the image, its list of contents, development, and the documentation site
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_FLAGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
 	$(BIN)/uv pip compile --group pyproject.toml:docs --constraint requirements-dev.lock $(LOCK_FLAGS) -o requirements-docs.lock
+	$(BIN)/uv pip compile --group sbom --constraint requirements-dev.lock $(LOCK_FLAGS) -o build/sbom/requirements.lock
 	cd tools/docs-site && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## Remove what was built here (the lab's cache stays)

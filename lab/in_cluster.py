@@ -1,4 +1,4 @@
-"""Runs the operator as its users do: `kubectl apply -k` on the lab's cluster, with a custom image name.
+"""Runs the operator as its users do: the `install.yaml` of a release on the lab's cluster, with a custom image name.
 
 operator = InCluster.deploy(lab)    -> two Ready replicas; needs the real node
 operator.lease()                    -> holder, times and transitions
@@ -21,18 +21,17 @@ from lab.chart_archive import archive_chart
 from lab.image_build.operator import operator_image
 from lab.operator import NAMESPACE
 from lab.process import LabError, wait_until
+from tools.release_files import install_manifest
 
 if TYPE_CHECKING:
     from lab.lab import Lab
     from lab.node.kubelet import KubeletNode
 
-ROOT = Path(__file__).parents[1]
 REPOSITORY, TAG = "cr.example.com/platform/harbor-operator", "1"
 OVERLAY = """
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources: [{deploy}]
-images: [{{name: harbor-operator, newName: {repository}, newTag: "{tag}"}}]
+resources: [install.yaml]
 configMapGenerator: [{{name: charts, namespace: harbor-operator, files: [{chart}]}}]
 patches:
   - patch: |
@@ -84,16 +83,15 @@ class InCluster:
 
     @classmethod
     def deploy(cls, lab: Lab) -> InCluster:
-        """Applies `deploy/`, and waits until the CRD is served and every replica is Ready. Raises LabError."""
+        """Applies `install.yaml`, and waits until the CRD is served and every replica is Ready. Raises LabError."""
         if lab.kubelet is None:
             raise LabError("the operator needs a node that runs pods: start the lab with `kubelet=True`")
         lab.kubelet.import_images(operator_image(f"{REPOSITORY}:{TAG}"))
         overlay = lab.directory / "overlay"
         overlay.mkdir()
-        deploy = os.path.relpath(ROOT / "deploy", overlay.resolve())
+        (overlay / "install.yaml").write_text(install_manifest(f"{REPOSITORY}:{TAG}"))
         chart = archive_chart(lab, overlay)
-        text = OVERLAY.format(deploy=deploy, repository=REPOSITORY, tag=TAG, chart=chart.name)
-        (overlay / "kustomization.yaml").write_text(text)
+        (overlay / "kustomization.yaml").write_text(OVERLAY.format(chart=chart.name))
         operator = cls(lab, lab.kubelet)
         operator._plane.kubectl("apply", "-k", str(overlay))
         operator.wait_rolled_out()

@@ -1,4 +1,4 @@
-"""The operator in the cluster: its image, `deploy/` unchanged, and replicas that crash, are lost or are replaced."""
+"""The operator in the cluster: its image, a release's `install.yaml`, and replicas that crash, are lost or replaced."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from lab.gotools import PROGRAMS
 from lab.image_build.operator import missing_requirement
-from lab.in_cluster import InCluster, Lease
+from lab.in_cluster import REPOSITORY, TAG, InCluster, Lease
 from lab.lab import Lab
 from lab.observer import Observer
 from lab.operator import NAMESPACE
@@ -25,6 +26,25 @@ pytestmark = [
 TAKEOVER_SECONDS = 60
 GRACE_SECONDS = 60
 """The termination grace period of a replica."""
+
+ANY_USER = """
+import os, pathlib, subprocess
+import harbor_operator.app
+from harbor_operator.adapters.kubeconfig_reader import read_kubeconfig
+
+print(os.getuid(), os.getgid())
+helm = ["helm", "version", "--template={{.Version}}"]
+print(subprocess.run(helm, check=True, capture_output=True, text=True).stdout)
+config = pathlib.Path("/tmp/config")
+config.write_text('''
+clusters: [{name: a, cluster: {server: "https://192.0.2.1"}}]
+users: [{name: a, user: {token: a}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+current-context: a
+''')
+print(read_kubeconfig(config).server)
+"""
+"""What the operator does with files and programs of the image."""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +97,45 @@ def test_a_less_restricted_pod_is_rejected(lab: Lab, operator: InCluster) -> Non
     run = ("run", "loose", "--image=localhost/pause:1", "--dry-run=server")
     with pytest.raises(LabError, match="violates PodSecurity"):
         lab.control_plane.kubectl("-n", NAMESPACE, *run)
+
+
+def test_the_image_works_for_any_user(lab: Lab, operator: InCluster) -> None:
+    """OpenShift gives each namespace its own range of user ids, and the group 0."""
+    security = {
+        "runAsNonRoot": True,
+        "runAsUser": 1000680000,
+        "runAsGroup": 0,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = {
+        "name": "any-user",
+        "image": f"{REPOSITORY}:{TAG}",
+        "command": ["python3", "-c", ANY_USER],
+        "securityContext": security,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the pod
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "any-user", "namespace": NAMESPACE},
+        "spec": {"restartPolicy": "Never", "containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]},
+    }
+    lab.control_plane.apply(pod)
+
+    def kubectl(*arguments: str) -> str:
+        return lab.control_plane.kubectl("-n", NAMESPACE, *arguments)
+
+    def phase() -> str:
+        return kubectl("get", "pod", "any-user", "--output=jsonpath={.status.phase}")
+
+    wait_until(lambda: phase() in {"Succeeded", "Failed"}, "the pod ends", deadline=90)
+    log, end = kubectl("logs", "any-user"), phase()
+    kubectl("delete", "pod", "any-user")  # it would count as a replica
+    assert end == "Succeeded", log
+    assert log.split() == ["1000680000", "0", f"v{PROGRAMS['helm'].version}", "https://192.0.2.1"]
 
 
 def test_helm_in_the_pod_installs_the_release(lab: Lab, full_registry: RegistryFixture) -> None:
