@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lab.image_build.__main__ import main
 from lab.image_build.archive import ImageArchive
 from lab.image_build.bases import MARKER, Bases
 from lab.image_build.operator import DOCKERFILE, LOCK, missing_requirement, operator_image
@@ -26,6 +27,11 @@ def test_the_bases_are_those_of_the_shipped_dockerfile() -> None:
 def test_a_dockerfile_without_bases_is_rejected() -> None:
     with pytest.raises(LabError, match="ARG GO_IMAGE"):
         Bases.read("FROM scratch")
+
+
+def test_another_architecture_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--platform=linux/s390x", "."]) == 1
+    assert "possible: linux/amd64, linux/arm64" in capsys.readouterr().err
 
 
 def test_every_package_of_the_lock_is_downloaded() -> None:
