@@ -101,6 +101,12 @@ def test_the_list_names_helm_its_modules_and_the_base(components: list[dict[str,
     assert {HELM, "k8s.io/client-go", "std", "libc6", "libpython3.13-stdlib", "libssl3t64"} <= names
 
 
+def test_the_list_names_the_licence_of_every_package_and_module(components: list[dict[str, Any]]) -> None:
+    """The licence texts of Debian packages name no SPDX identifiers."""
+    unknown = [item["name"] for item in components if not item.get("licenses")]
+    assert {item["name"] for item in components if item["purl"].startswith("pkg:deb/")} == set(unknown)
+
+
 def test_the_licence_texts_are_complete(components: list[dict[str, Any]], files: dict[str, ImageFile]) -> None:
     folder = f"{DOCUMENTS}/licenses"
     texts = [path for path, file in files.items() if path.startswith(f"{folder}/") and file.size]
