@@ -65,7 +65,7 @@ class ChartPuller:
 
     program: str
     home: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = MAX_PULL_SECONDS
 
     async def pull(self, chart: RemoteChart, desired: DesiredRelease, on_start: OnStart) -> LoadedChart:

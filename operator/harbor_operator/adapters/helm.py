@@ -62,7 +62,7 @@ class HelmSettings:
     charts_dir: Path | None = None
     slots: int = 4
     grace_seconds: float = 30.0
-    proxy: Mapping[str, str] = field(default_factory=dict)
+    proxy: Mapping[str, str] = field(default_factory=dict, repr=False)
     pull_seconds: float = MAX_PULL_SECONDS
 
 

@@ -41,7 +41,7 @@ class HelmCommand:
     max_memory_mib: int
     files: tuple[IO[bytes], ...] = ()
     stdin: IO[bytes] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     shows_output: bool = False
 
 
