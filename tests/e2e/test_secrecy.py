@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from lab.kubernetes_client import KubernetesClient
-from lab.operator import NAMESPACE
+from lab.operator import NAMESPACE, SILENT_CHARTS
 from lab.registries import Manifest, merged
 from lab.registry_fixture import RegistryFixture
 from lab.services import REDIS_PASSWORD
@@ -33,6 +33,7 @@ WRONG = {
     "pg-admin": "wrongDatabasePassword0123",
     "redis": "wrongRedisPassword0123",
     "rgw-admin": "wrongGatewayKey0123",
+    "charts": "wrongChartPassword0123",
 }
 SOURCES = ["log", "events", "registries", "release", "audit", "metrics", "files", "arguments", "environments"]
 TEMPORARY = Path(tempfile.gettempdir())
@@ -145,6 +146,9 @@ class SecretLeakScan:
 
     def _break(self) -> None:
         registry = self.dedicated.fixture.registry
+        registry.put_secret("charts", {"username": "charts", "password": WRONG["charts"]})
+        registry.patch({"release": {"chart": f"{SILENT_CHARTS}/harbor", "repositorySecretRef": {"name": "charts"}}})
+        registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
         registry.put_secret("pg-admin", {"password": WRONG["pg-admin"]})
         registry.put_secret("redis", {"password": WRONG["redis"]})
         registry.put_secret("rgw-admin", {"secretKey": WRONG["rgw-admin"]})
@@ -219,7 +223,8 @@ def test_the_scan_knows_every_secret(scan: SecretLeakScan) -> None:
 def test_a_planted_secret_is_found(scan: SecretLeakScan) -> None:
     encoded = [base64.b64encode(value.encode()).decode() for value in WRONG.values()]
     scan.captured["planted"] = [f"Authorization: {quote(WRONG['redis'])}", *encoded]
-    assert scan.leaks("planted") == ["intra/pg-admin:password", "intra/redis:password", "intra/rgw-admin:secretKey"]
+    planted = {"charts": "password", "pg-admin": "password", "redis": "password", "rgw-admin": "secretKey"}
+    assert scan.leaks("planted") == [f"intra/{name}:{key}" for name, key in planted.items()]
 
 
 def test_every_source_was_captured(scan: SecretLeakScan) -> None:
@@ -227,6 +232,7 @@ def test_every_source_was_captured(scan: SecretLeakScan) -> None:
     assert " DEBUG " in captured["log"]
     assert "upgrade cr" in captured["arguments"]
     assert "--kubeconfig /proc/self/fd/" in captured["arguments"]
+    assert f"pull {SILENT_CHARTS}/harbor" in captured["arguments"]
     assert "HARBOR_OPERATOR_" in captured["environments"]
     assert "HELM_CACHE_HOME=" in captured["environments"]
     assert "DatabaseReady" in captured["registries"]
