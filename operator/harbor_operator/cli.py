@@ -1,4 +1,4 @@
-"""The command line: `run` starts the operator, `crd` prints the CustomResourceDefinition."""
+"""The command line: `run` starts the operator, `crd` prints its CRD, `migrate` replaces another injector."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
 from harbor_operator import __version__
 from harbor_operator.api.crd import crd_yaml
+from harbor_operator.model.migration import Tool
 from harbor_operator.settings import Settings, SettingsError, read_settings
 
 UNUSED_CLIENTS = ("kubernetes", "kubernetes_asyncio", "pykube")
@@ -26,11 +28,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="run the operator (settings: HARBOR_OPERATOR_*, see docs/settings.md)")
     commands.add_parser("crd", help="print the CustomResourceDefinition")
+    text = "take over the pull Secrets of another injector (docs/operations.md); prints the plan without --apply"
+    _add_migrate_options(commands.add_parser("migrate", help=text, description=text))
     chosen = parser.parse_args(arguments)
     if chosen.command == "crd":
         sys.stdout.write(crd_yaml())
         return 0
-    return _run()
+    return _migrate(chosen) if chosen.command == "migrate" else _run()
+
+
+def _add_migrate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="tool", required=True, choices=[tool.value for tool in Tool], help="the injector"
+    )
+    parser.add_argument(
+        "--registry", required=True, type=_registry_key, metavar="NAMESPACE/NAME", help="HarborRegistry that takes over"
+    )
+    parser.add_argument("--apply", action="store_true", help="execute the plan")
+    parser.add_argument(
+        "--remove-doubles", action="store_true", help="also remove Secrets of another name that are no longer needed"
+    )
+    parser.add_argument("-o", "--output", choices=["table", "json"], default="table", help="format of the plan")
+    parser.add_argument("--kubeconfig", default="", help="path; default: KUBECONFIG, then ~/.kube/config")
+    parser.add_argument("--context", default="", help="context of the kubeconfig; default: the current one")
+
+
+def _registry_key(text: str) -> str:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAMESPACE/NAME")
+    return text
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from harbor_operator.migration.command import MigrateOptions, run  # noqa: PLC0415 - `run` and `crd` do not need it
+
+    kubeconfig = chosen.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
+    return run(
+        MigrateOptions(
+            Tool(chosen.tool),
+            chosen.registry,
+            Path(kubeconfig),
+            chosen.context,
+            apply=chosen.apply,
+            remove_doubles=chosen.remove_doubles,
+            as_json=chosen.output == "json",
+        )
+    )
 
 
 @contextmanager
