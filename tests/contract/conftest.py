@@ -8,9 +8,11 @@ import pytest
 
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from lab.controlplane import ControlPlane
 from lab.lab import Lab, Part
 from lab.registry_fixture import install
+from tests.contract.migration import Command, accepted_registry
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,14 @@ def plane() -> Iterator[ControlPlane]:
 async def http(plane: ControlPlane) -> AsyncIterator[KubernetesClient]:
     async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
         yield http
+
+
+@pytest.fixture
+async def target(plane: ControlPlane, http: KubernetesClient) -> AsyncIterator[HarborRegistry]:
+    async with accepted_registry(plane, http) as registry:
+        yield registry
+
+
+@pytest.fixture
+def migrate(plane: ControlPlane, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(plane, capsys)

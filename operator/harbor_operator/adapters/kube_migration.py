@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
@@ -59,6 +60,10 @@ from harbor_operator.reasons import Reason
 MAX_HOSTS_READ = 1000
 """A Secret with more logins is not migrated."""
 
+INVALID_HOST = "(invalid host)"
+"""In place of a key that no host can be; it is not shown, because users decide what it contains."""
+
+_HOST = re.compile(r"[a-z0-9.:*_\[\]-]{1,260}")
 _PULL_SECRETS = {"fieldSelector": f"type={DOCKER_CONFIG_TYPE}"}
 _NOT_ENDED = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
 _PATCH = {"fieldManager": FIELD_MANAGER}
@@ -245,4 +250,6 @@ def _hosts(encoded: str) -> frozenset[str]:
         config = _decode_docker_config(base64.b64decode(encoded, validate=True))
     except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
         return frozenset()
-    return frozenset() if len(config.auths) > MAX_HOSTS_READ else frozenset(map(host_of, config.auths))
+    if len(config.auths) > MAX_HOSTS_READ:
+        return frozenset()
+    return frozenset(host if _HOST.fullmatch(host) else INVALID_HOST for host in map(host_of, config.auths))

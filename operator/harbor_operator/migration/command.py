@@ -50,8 +50,6 @@ def run(options: MigrateOptions) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(render_json(report) if options.as_json else render_table(report))
-    for warning in report.warnings:
-        sys.stderr.write(f"warning: {warning}\n")
     sys.stderr.write(summarize(report, applied=options.apply))
     return 0 if report.is_complete else 1
 
@@ -68,8 +66,12 @@ async def migrate(options: MigrateOptions, connection: ClusterConnection) -> Mig
         digest = digest_of(encode(content.get_secret_value())) if content else b""
         request = MigrationRequest(options.tool, target_of(registry, section, digest), content, options.remove_doubles)
         accounts = KubernetesPullSecretApi(client, WatchOptions(lambda: 0.0))  # nothing is watched
-        migrator = Migrator(api, accounts, request)
+        migrator = Migrator(api, accounts, request, _warn)
         return await (migrator.apply() if options.apply else migrator.plan())
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")
 
 
 def _credential(client: KubernetesClient) -> PullCredential:

@@ -55,41 +55,63 @@ class MigrationRequest:
 class Migrator:
     """Plans and executes one migration; `accounts` patches service accounts as the injector does."""
 
-    def __init__(self, api: MigrationApi, accounts: PullSecretApi, request: MigrationRequest) -> None:
+    def __init__(
+        self, api: MigrationApi, accounts: PullSecretApi, request: MigrationRequest, warn: Callable[[str], None]
+    ) -> None:
+        """`warn` is called as soon as a warning is known, before the first write; the report repeats it."""
         self._api = api
         self._accounts = accounts
         self._request = request
+        self._show = warn
+        self._warnings: list[str] = []
 
     async def plan(self) -> MigrationReport:
         """Returns the steps without a write."""
         found = await self._scan()
-        steps = [StepReport(step, StepResult.PLANNED) for each in found for step in self._plan(each)]
-        return self._report(steps, await self._warnings(found))
+        await self._find_running(found)
+        return self._report([StepReport(step, StepResult.PLANNED) for each in found for step in self._plan(each)])
 
     async def apply(self) -> MigrationReport:
         """Executes adoptions in every namespace, then removes references, then deletes; returns what became of them."""
         found = await self._scan()
-        namespaces = [each.namespace.name for each in found]
+        await self._find_running(found)
         done: list[StepReport] = []
-        for phase in _PHASES:
+        for phase in _PHASES if self._request.remove_doubles else _PHASES[:1]:
             unreadable = {report.step.namespace for report in done if report.step.kind == _NAMESPACE}
-            readable = [name for name in namespaces if name not in unreadable]
-            for reports in await _map(readable, partial(self._execute, phase)):
+            names = [each.namespace.name for each in found if self._concerns(phase, each)]
+            for reports in await _map(
+                [name for name in names if name not in unreadable], partial(self._execute, phase)
+            ):
                 done += reports
-        left = await self._scan()
+        try:
+            left = await self._scan()
+        except (Refused, Unavailable) as error:
+            self._warn(f"what was done could not be read again: {error}; repeat the command")
+            return self._report(done, is_verified=False)
         done = _mark_rewritten(done, left)
-        kept = [
-            StepReport(step, StepResult.PLANNED)
-            for each in left
-            for step in self._plan(each)
-            if step.action is MigrationAction.KEEP
-        ]
-        warnings = [*await self._warnings(found), *_rewritten_warnings(self._request.tool, done)]
-        return self._report([*done, *kept], warnings)
+        if again := [report.step for report in done if report.result is StepResult.REVERTED]:
+            tool, first = self._request.tool, f"{again[0].namespace}/{again[0].name}"
+            self._warn(
+                f"{tool} has written {len(again)} adopted Secrets again, first '{first}': stop {tool}, then repeat"
+            )
+        kept = (step for each in left for step in self._plan(each) if step.action is MigrationAction.KEEP)
+        return self._report([*done, *(StepReport(step, StepResult.PLANNED) for step in kept)])
 
-    def _report(self, steps: Sequence[StepReport], warnings: Iterable[str]) -> MigrationReport:
-        ordered = sorted(steps, key=lambda report: (report.step.namespace, _order(report.step)))
-        return MigrationReport(self._request.tool, self._request.target.key, tuple(ordered), tuple(warnings))
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+        self._show(text)
+
+    def _report(self, steps: Sequence[StepReport], *, is_verified: bool = True) -> MigrationReport:
+        ordered = tuple(sorted(steps, key=lambda report: (report.step.namespace, _order(report.step))))
+        return MigrationReport(
+            self._request.tool, self._request.target.key, ordered, tuple(self._warnings), is_verified=is_verified
+        )
+
+    def _concerns(self, phase: MigrationAction, found: NamespaceFindings) -> bool:
+        """Whether the phase can have something to do in the namespace."""
+        own = self._request.target.secret_name
+        is_adoption = phase is MigrationAction.ADOPT
+        return any((secret.metadata.name == own) is is_adoption for secret in found.marked)
 
     def _plan(self, found: NamespaceFindings) -> tuple[MigrationStep, ...]:
         request = self._request
@@ -102,7 +124,11 @@ class Migrator:
             step = MigrationStep(namespace, _NAMESPACE, namespace, "", MigrationAction.KEEP, "it cannot be read")
             return [StepReport(step, StepResult.FAILED, str(error))]
         steps = self._plan(found) if found is not None else ()
-        return [await self._write(step) for step in steps if step.action is phase]
+        chosen = [step for step in steps if step.action is phase]
+        if phase is MigrationAction.DELETE and any(step.action is MigrationAction.REMOVE_REFERENCE for step in steps):
+            # A reference was not removed, or has come back: its Secret stays until the next run.
+            return [StepReport(step, StepResult.CHANGED) for step in chosen]
+        return [await self._write(step) for step in chosen]
 
     async def _write(self, step: MigrationStep) -> StepReport:
         try:
@@ -161,16 +187,15 @@ class Migrator:
         own = await self._api.read_secret(name, own_name)
         return replace(found, own=own, accounts=tuple(accounts), pods=tuple(pods))
 
-    async def _warnings(self, found: Sequence[NamespaceFindings]) -> list[str]:
+    async def _find_running(self, found: Sequence[NamespaceFindings]) -> None:
         tool = self._request.tool
         try:
             workloads = [workload async for workload in self._api.list_workloads()]
         except Refused as error:
-            return [f"it is not known whether {tool} still runs: {error}"]
-        running = find_running(tool, workloads)
-        if not running:
-            return []
-        return [_still_running(tool, running, policies_of(tool, found))]
+            self._warn(f"it is not known whether {tool} still runs: {error}")
+            return
+        if running := find_running(tool, workloads):
+            self._warn(_still_running(tool, running, policies_of(tool, found)))
 
 
 def _still_running(tool: Tool, running: Sequence[str], policies: Sequence[str]) -> str:
@@ -198,14 +223,6 @@ def _mark_rewritten(done: Iterable[StepReport], left: Iterable[NamespaceFindings
         else report
         for report in done
     ]
-
-
-def _rewritten_warnings(tool: Tool, done: Iterable[StepReport]) -> list[str]:
-    again = [report.step for report in done if report.result is StepResult.REVERTED]
-    if not again:
-        return []
-    first = f"{again[0].namespace}/{again[0].name}"
-    return [f"{tool} has written {len(again)} adopted Secrets again, the first is '{first}': stop {tool}, then repeat"]
 
 
 def _key(secret: MigratedSecret) -> tuple[str, str]:

@@ -12,6 +12,8 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.pull_credential import PullCredential
 
+_MUST_NOT_INJECT = frozenset({Reason.INJECTION_NOT_GRANTED, Reason.SECRET_NAME_TAKEN})
+
 
 async def read_registry(api: MigrationApi, key: str) -> tuple[HarborRegistry, PullSecrets]:
     """Returns the HarborRegistry 'namespace/name' and its `spec.pullSecrets`; Refused if it injects nothing."""
@@ -24,6 +26,10 @@ async def read_registry(api: MigrationApi, key: str) -> tuple[HarborRegistry, Pu
     except ValidationError:
         text = f"the spec of HarborRegistry '{key}' is invalid: its condition Ready says where"
         raise Refused(Reason.INVALID_SPEC, text) from None
+    for condition in (body.get("status") or {}).get("conditions") or []:
+        if condition.get("reason") in _MUST_NOT_INJECT:
+            reason = Reason(condition["reason"])
+            raise Refused(reason, f"HarborRegistry '{key}' must not inject ({reason}): its conditions say what to do")
     section = registry.spec.pull_secrets
     if section is None or registry.metadata.deletion_timestamp:
         problem = "has no `spec.pullSecrets`" if section is None else "is being deleted"

@@ -191,14 +191,18 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class MigrationReport:
-    """Everything that one run found and did; `warnings` need attention before the next run."""
+    """Everything that one run found and did; `warnings` need attention before the next run.
+
+    `is_verified` is False if the cluster could not be read again after the writes.
+    """
 
     tool: Tool
     registry: str
     steps: tuple[StepReport, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_verified: bool = True
 
     @property
     def is_complete(self) -> bool:
         """Whether no write is left over and no write was reverted."""
-        return all(report.result in {StepResult.PLANNED, StepResult.DONE} for report in self.steps)
+        return self.is_verified and all(report.result in {StepResult.PLANNED, StepResult.DONE} for report in self.steps)

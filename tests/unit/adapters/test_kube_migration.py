@@ -34,5 +34,10 @@ def test_content_that_is_not_base64_has_no_hosts() -> None:
 
 
 def test_a_secret_with_too_many_logins_is_not_read() -> None:
-    names = {f"host-{number}": {} for number in range(kube_migration.MAX_HOSTS_READ + 1)}
+    names: dict[str, dict[str, str]] = {f"host-{number}": {} for number in range(kube_migration.MAX_HOSTS_READ + 1)}
     assert hosts({"auths": names}) == frozenset()
+
+
+@pytest.mark.parametrize("key", ["\x1b[2Jcr.example.com", "cr example", "x" * 300, ""])
+def test_a_key_that_is_no_host_is_not_shown(key: str) -> None:
+    assert hosts({"auths": {key: {}}}) == {kube_migration.INVALID_HOST}
