@@ -144,12 +144,13 @@ def test_the_pod_is_restricted(shipped: list[Manifest]) -> None:
     (deployment,) = kind(shipped, "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     assert deployment["spec"]["replicas"] == 2
-    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     for container in pod["containers"]:
         security = container["securityContext"]
         assert security["readOnlyRootFilesystem"] is True
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
+        assert "runAsUser" not in security  # finding F7: OpenShift's restricted-v2 refuses a fixed id
 
 
 def test_service_environment_variables_are_disabled(shipped: list[Manifest]) -> None:
