@@ -134,10 +134,18 @@ def test_the_component_for_service_monitors_binds_nothing() -> None:
     assert {resource for rule in role["rules"] for resource in rule["resources"]} == {"servicemonitors"}
 
 
-def test_no_role_is_aggregated_into_the_default_roles(shipped: list[Manifest]) -> None:
-    for role in kind(shipped, "ClusterRole"):
-        labels = role["metadata"].get("labels", {})
-        assert not [label for label in labels if label.startswith("rbac.authorization.k8s.io/aggregate")]
+def test_only_reading_registries_is_aggregated(shipped: list[Manifest]) -> None:
+    aggregated = {
+        (label, verb, resource)
+        for role in kind(shipped, "ClusterRole")
+        for label in role["metadata"].get("labels", {})
+        if label.startswith("rbac.authorization.k8s.io/aggregate")
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+    }
+    label = "rbac.authorization.k8s.io/aggregate-to-view"
+    assert aggregated == {(label, verb, "harborregistries") for verb in ("get", "list", "watch")}
 
 
 def test_the_pod_is_restricted(shipped: list[Manifest]) -> None:
