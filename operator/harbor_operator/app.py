@@ -212,7 +212,7 @@ def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSet
         sources,
         settings.charts_dir,
         settings.helm_runs,
-        proxy=settings.proxy_environment(),
+        pull_environment=settings.helm_environment(),
     )
 
 

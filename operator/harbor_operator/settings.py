@@ -121,6 +121,11 @@ class Settings(BaseModel):
         description="Whether the operator logs in to PostgreSQL with the method md5 too, if the server offers no "
         "scram-sha-256.",
     )
+    helm_ca_file: Path | None = Field(
+        default=None,
+        description="File with certificate authorities in PEM that Helm trusts besides the system's, for example of a "
+        "chart repository.",
+    )
     workers: int = Field(
         default=32,
         ge=1,
@@ -151,6 +156,11 @@ class Settings(BaseModel):
             return {}
         given = {"HTTP_PROXY": http, "HTTPS_PROXY": https, "NO_PROXY": self.no_proxy}
         return {name: value for name, value in given.items() if value}
+
+    def helm_environment(self) -> dict[str, str]:
+        """Returns the variables for the processes of Helm that get a chart: the proxies and additional authorities."""
+        authorities = {"SSL_CERT_FILE": str(self.helm_ca_file)} if self.helm_ca_file else {}
+        return authorities | self.proxy_environment()
 
 
 class SettingsError(Exception):

@@ -110,7 +110,7 @@ async def fixture(tmp_path: Path) -> AsyncIterator[HelmProcessFixture]:
         connection=CONNECTION,
         chart_sources=SOURCES,
         slots=1,
-        proxy={"HTTPS_PROXY": "http://proxy.example.com"},
+        pull_environment={"HTTPS_PROXY": "http://proxy.example.com"},
     )
     write_archive(tmp_path)
     identity = FakeReleaseIdentity()

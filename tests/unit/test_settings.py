@@ -121,6 +121,13 @@ def test_the_allowed_hosts_are_a_list() -> None:
     hosts = read_settings({"HARBOR_OPERATOR_ALLOWED_HOSTS": "pg.example.com:5432"}).egress().hosts
     assert hosts.allows("pg.example.com", 5432)
     assert not hosts.allows("other.example.com", 5432)
+def test_helm_gets_additional_authorities_with_and_without_a_proxy() -> None:
+    """Finding F8."""
+    authorities = {"HARBOR_OPERATOR_HELM_CA_FILE": "/etc/ca.crt"}
+    assert read_settings(authorities).helm_environment() == {"SSL_CERT_FILE": "/etc/ca.crt"}
+    proxy = {"HTTPS_PROXY": "http://proxy:3128"}
+    given = read_settings(authorities | proxy).helm_environment()
+    assert given.items() >= {"SSL_CERT_FILE": "/etc/ca.crt", **proxy}.items()
 
 
 def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:

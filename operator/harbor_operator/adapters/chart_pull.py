@@ -61,7 +61,7 @@ class _Pull:
 
 @dataclass(frozen=True, slots=True)
 class ChartPuller:
-    """Runs `program` in directories below `home`; `environment` names the proxy."""
+    """Runs `program` in directories below `home`; `environment` names the proxy and authorities."""
 
     program: str
     home: Path

@@ -52,7 +52,7 @@ class HelmSettings:
     """Which program runs, which folder it writes to, where the API server is, and where charts may come from.
 
     `grace_seconds` is what Helm gets beyond its own timeout, and again to record the end of the run after SIGTERM.
-    Only a process that gets a chart has the variables of `proxy`; the kubeconfig says how to reach the API server.
+    Only a process that gets a chart has the variables of `pull_environment`; the kubeconfig says how to reach the API server.
     """
 
     program: str
@@ -62,7 +62,7 @@ class HelmSettings:
     charts_dir: Path | None = None
     slots: int = 4
     grace_seconds: float = 30.0
-    proxy: Mapping[str, str] = field(default_factory=dict, repr=False)
+    pull_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     pull_seconds: float = MAX_PULL_SECONDS
 
 
@@ -123,7 +123,7 @@ class SubprocessHelm(Helm):
         self._program = shutil.which(settings.program) or settings.program  # Helm does not inherit our PATH
         self._clock = clock
         self._on_finished = on_finished
-        self._puller = ChartPuller(self._program, settings.home, settings.proxy, settings.pull_seconds)
+        self._puller = ChartPuller(self._program, settings.home, settings.pull_environment, settings.pull_seconds)
         self._slots = HelmSlots(settings.slots)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._results: dict[tuple[str, str], RunResult] = {}
