@@ -28,7 +28,7 @@ IMAGE_ARGUMENTS = --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
 PIP_AUDIT := pip-audit@2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench crd docs check image lock clean \
+.PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench chart crd docs check image lock clean \
 	actionlint argocd audit changelog dist dist-files helpers image-reproducible image-size interpreters language pre-commit \
 	push-chart release-notes sbom sign
 
@@ -76,6 +76,9 @@ contracts: setup ## Check who may import whom
 
 crd: setup ## Generate crds/ from the models
 	$(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
+
+chart: setup ## Generate the schema, the reference and the copies of the operator's Helm chart
+	$(BIN)/python -m tools.generate_chart
 
 docs: setup ## Generate the reference pages from the code
 	$(BIN)/python tools/generate_docs.py

@@ -121,6 +121,8 @@ def test_the_allowed_hosts_are_a_list() -> None:
     hosts = read_settings({"HARBOR_OPERATOR_ALLOWED_HOSTS": "pg.example.com:5432"}).egress().hosts
     assert hosts.allows("pg.example.com", 5432)
     assert not hosts.allows("other.example.com", 5432)
+
+
 def test_helm_gets_additional_authorities_with_and_without_a_proxy() -> None:
     """Finding F8."""
     authorities = {"HARBOR_OPERATOR_HELM_CA_FILE": "/etc/ca.crt"}

@@ -52,7 +52,8 @@ class HelmSettings:
     """Which program runs, which folder it writes to, where the API server is, and where charts may come from.
 
     `grace_seconds` is what Helm gets beyond its own timeout, and again to record the end of the run after SIGTERM.
-    Only a process that gets a chart has the variables of `pull_environment`; the kubeconfig says how to reach the API server.
+    Only a process that gets a chart has the variables of `pull_environment`; the kubeconfig says how to reach the API
+    server.
     """
 
     program: str

@@ -5,7 +5,12 @@ from pathlib import Path
 from tools.docs_links import anchors, broken_links
 
 ROOT = Path(__file__).parents[3]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "lab" / "README.md"]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    ROOT / "lab" / "README.md",
+    ROOT / "deploy" / "chart" / "README.md",
+]
 
 
 def test_every_relative_link_and_anchor_resolves() -> None:
