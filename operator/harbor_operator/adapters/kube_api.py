@@ -39,10 +39,10 @@ _METHODS = {
 _COLLECTION_VERBS = frozenset({"list", "watch", "create"})
 _WRITING_VERBS = frozenset({"create", "update", "patch"})
 _CHANGING_VERBS = _WRITING_VERBS | {"delete"}
-_HINT = "apply the shipped roles (deploy/) again, or restore the right in the cluster"
+_HINT = "apply the shipped roles (deploy/, or the Helm chart) again, or restore the right in the cluster"
 _POD_HINT = (
     "`spec.pullSecrets.stuckPods: Evict` needs more than the default roles: "
-    "`kubectl apply -k deploy/components/evict-stuck-pods`"
+    "`kubectl apply -k deploy/components/evict-stuck-pods`, or `evictStuckPods.enabled` in the operator's Helm chart"
 )
 # Only this text of the server is known to hold no part of a Secret that was sent.
 _HARMLESS = re.compile(r"is forbidden: User")

@@ -35,7 +35,8 @@ def rights_missing(name: str, why: str) -> str:
     """Returns the message for a missing or incomplete optional role; `why` is the error of the API server."""
     return (
         f"{FIELD} needs a role that is not part of the default installation: apply {COMPONENT}, with '{name}' in the "
-        f"`resourceNames` of its ClusterRole ({why})"
+        "`resourceNames` of its ClusterRole, or set `admissionPolicy` in the operator's Helm chart, with the registry "
+        f"in its `registries` ({why})"
     )
 
 

@@ -27,7 +27,8 @@ def service_account_missing(namespace: str, name: str) -> Blocked:
         Reason.RELEASE_SERVICE_ACCOUNT_MISSING,
         f"ServiceAccount '{name}' (`spec.release.serviceAccountName`), which Helm acts as, does not exist in namespace"
         f" '{namespace}': `kubectl -n {namespace} create serviceaccount {name}`, and bind it with"
-        f" `{_bind_release_role(namespace, name)}`; `{EXAMPLE}` has both",
+        f" `{_bind_release_role(namespace, name)}`; `{EXAMPLE}` has both, and so has `registryNamespaces` in the"
+        " operator's Helm chart",
     )
 
 
@@ -38,7 +39,8 @@ def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
     if name == DEFAULT_ACCOUNT:
         remedy = (
             f"`kubectl -n {namespace} create rolebinding {REGISTRY_ROLE} --clusterrole={REGISTRY_ROLE}"
-            f" --serviceaccount={subject}`, after `kubectl apply -k deploy` if that role is of an older version"
+            f" --serviceaccount={subject}`, after `kubectl apply -k deploy` or `helm upgrade` if that role is of an"
+            " older version"
         )
     else:
         role = f"{name}-token"
@@ -90,8 +92,8 @@ def explain_failure(stderr: str) -> str:
     if denied["resource"] == "servicemonitors":
         remedy = (
             "the chart value `metrics.serviceMonitor.enabled` needs `kubectl apply -k"
-            f" deploy/components/service-monitor` and `{_bind(home, account, SERVICE_MONITOR_ROLE)}`; or remove that"
-            " value"
+            f" deploy/components/service-monitor` and `{_bind(home, account, SERVICE_MONITOR_ROLE)}`, or"
+            f" `registryNamespaces.{home}.serviceMonitor` in the operator's Helm chart; or remove that value"
         )
     elif denied["namespace"] == home:
         remedy = (

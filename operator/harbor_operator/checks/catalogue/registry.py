@@ -199,7 +199,8 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "`status.warnings` reports that stuck pods are not evicted. Everything else continues.",
         "`spec.pullSecrets.stuckPods: Evict` needs permission to watch and evict pods. The default roles do not "
         "include it.",
-        "Run `kubectl apply -k deploy/components/evict-stuck-pods`, or set `spec.pullSecrets.stuckPods: Ignore`.",
+        "Run `kubectl apply -k deploy/components/evict-stuck-pods`, or set `evictStuckPods.enabled` in the operator's "
+        "Helm chart, or set `spec.pullSecrets.stuckPods: Ignore`.",
     ),
     Reason.PULL_SECRETS_CLEANING_UP: Problem(
         "The operator removes references and Secrets.",

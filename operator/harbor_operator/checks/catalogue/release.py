@@ -56,8 +56,9 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Helm does not run: the service account that it acts as does not exist.",
         "The namespace of the registry was prepared for an older version of the operator, or "
         "`spec.release.serviceAccountName` names another account.",
-        "Apply `deploy/examples/registry-namespace.yaml` with your namespace, or create the account with the commands "
-        "in the message. [operations.md](operations.md#rights) explains the rights.",
+        "Apply `deploy/examples/registry-namespace.yaml` with your namespace, add the namespace to "
+        "`registryNamespaces` of the operator's Helm chart, or create the account with the commands in the message. "
+        "[operations.md](operations.md#rights) explains the rights.",
     ),
     Reason.CHART_SOURCE_REFUSED: Problem(
         "The chart comes from a source that is not allowed.",
