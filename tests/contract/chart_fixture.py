@@ -11,7 +11,7 @@ import ssl
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,21 +22,10 @@ from harbor_operator.adapters.helm_charts import RemoteChart
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused, Unavailable
 from lab.certs import Authority
+from tests.fakes.helm import DESIRED_RELEASE
 
 USER, PASSWORD = "ci", "hush-hush-password"
-DESIRED = DesiredRelease(
-    namespace="intra",
-    name="cr",
-    service_account="harbor-release",
-    chart="harbor",
-    repository="",
-    version="1.19.1",
-    values={},
-    labels={},
-    digest="digest",
-    timeout_seconds=60,
-    secrets=(),
-)
+DESIRED = replace(DESIRED_RELEASE, repository="")
 METADATA = {"apiVersion": "v2", "name": "harbor", "version": "1.19.1", "appVersion": "2.15.1"}
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,30 +14,19 @@ from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
-from lab.certs import Authority
 from lab.postgres import Postgres
-from lab.process import Processes
-from tests.contract.test_database_step import DELETE, DatabaseFixture
+from tests.contract.database_server import (  # noqa: F401 - fixtures
+    DELETE,
+    DatabaseFixture,
+    database_of_test,
+    host_rule,
+    server_of_module,
+)
 from tests.fakes.database_fixture import with_identity
 
 pytestmark = pytest.mark.lab
 
 OWNED_BY_ROLE = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    directory = tmp_path_factory.mktemp("postgres")
-    processes = Processes(directory / "logs")
-    try:
-        yield Postgres.start(directory / "server", processes, Authority.create(directory / "ca"))
-    finally:
-        processes.stop_all()
-
-
-@pytest.fixture
-def fixture(request: pytest.FixtureRequest, server: Postgres) -> DatabaseFixture:
-    return DatabaseFixture(server, f"t{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}")
 
 
 def in_cluster(fixture: DatabaseFixture, cluster: str, uid: str = "uid-1") -> HarborRegistry:
@@ -65,20 +50,6 @@ def migrate(server: Postgres, database: str, version: int, *, dirty: bool = Fals
         f"INSERT INTO schema_migrations VALUES ({version}, {dirty})",  # noqa: S608
     ):
         server.query(statement, dbname=database)
-
-
-@contextmanager
-def host_rule(server: Postgres, rule: str) -> Iterator[None]:
-    """Puts a line in front of pg_hba.conf."""
-    ((path,),) = server.query("SHOW hba_file")
-    rules = Path(path).read_text()
-    try:
-        Path(path).write_text(f"{rule}\n{rules}")
-        server.query("SELECT pg_reload_conf()")
-        yield
-    finally:
-        Path(path).write_text(rules)
-        server.query("SELECT pg_reload_conf()")
 
 
 def transfer(message: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -15,28 +14,15 @@ from harbor_operator.model.outcomes import Done
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
-from lab.certs import Authority
-from lab.postgres import Postgres
-from lab.process import Processes
-from tests.contract.test_database_identity import host_rule
-from tests.contract.test_database_step import DELETE, DatabaseFixture
+from tests.contract.database_server import (  # noqa: F401 - fixtures
+    DELETE,
+    DatabaseFixture,
+    database_of_test,
+    host_rule,
+    server_of_module,
+)
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    directory = tmp_path_factory.mktemp("postgres")
-    processes = Processes(directory / "logs")
-    try:
-        yield Postgres.start(directory / "server", processes, Authority.create(directory / "ca"))
-    finally:
-        processes.stop_all()
-
-
-@pytest.fixture
-def fixture(request: pytest.FixtureRequest, server: Postgres) -> DatabaseFixture:
-    return DatabaseFixture(server, f"t{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}")
 
 
 async def test_a_server_that_requests_the_password_in_clear_text_never_gets_it(fixture: DatabaseFixture) -> None:

@@ -3,93 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked, Done
-from harbor_operator.plan import names
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
-from lab.certs import Authority
-from lab.postgres import Postgres
-from lab.process import Processes
-from tests.fakes.kube import FakeKube
+from tests.contract.database_server import DELETE, DatabaseFixture, database_of_test, server_of_module  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.lab
-
-DELETE = {"deletionPolicy": {"database": "Delete"}}
-
-
-@dataclass
-class DatabaseFixture:
-    """A real server, a registry of the test's own in it, and the step under test."""
-
-    server: Postgres
-    name: str
-    kube: FakeKube = field(default_factory=FakeKube)
-    uid: str = "uid-1"
-
-    def __post_init__(self) -> None:
-        self.step = DatabaseStep(self.kube, PsycopgPostgres(), lambda: SecretStr("gEnErAtEd0" * 3))
-        self.kube.put("intra", "pg-ca", {"ca.crt": self.server.ca_path.read_text()})
-        self.give_admin(self.server.provisioner_user, self.server.provisioner_password)
-        self.mark = self.server.mark()
-
-    def give_admin(self, username: str, password: str) -> None:
-        self.kube.put("intra", "pg-admin", {"username": username, "password": password})
-
-    def registry(self, **spec: Any) -> HarborRegistry:
-        database = {
-            "host": self.server.host,
-            "port": self.server.port,
-            "caSecretRef": {"name": "pg-ca"},
-            "adminSecretRef": {"name": "pg-admin"},
-            "connectionLimit": 50,
-            "names": {"core": f"core_{self.name}", "clair": f"clair_{self.name}"},
-        }
-        return HarborRegistry.parse(
-            {
-                "metadata": {"name": self.name, "namespace": "intra", "uid": self.uid},
-                "spec": {"externalURL": "https://cr.example.com", "database": database, **spec},
-            }
-        )
-
-    @property
-    def role(self) -> str:
-        return names.database_role(self.registry())
-
-    def changes(self) -> list[str]:
-        return [change.statement for change in self.server.changes_since(self.mark)]
-
-    def run(self, remedy: str) -> None:
-        """Does what a message asks of a superuser."""
-        for statement in remedy.split(";"):
-            self.server.query(statement)
-
-    def exists(self, database: str) -> bool:
-        return (database,) in self.server.query("SELECT datname FROM pg_database")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    directory = tmp_path_factory.mktemp("postgres")
-    processes = Processes(directory / "logs")
-    try:
-        yield Postgres.start(directory / "server", processes, Authority.create(directory / "ca"))
-    finally:
-        processes.stop_all()
-
-
-@pytest.fixture
-def fixture(request: pytest.FixtureRequest, server: Postgres) -> DatabaseFixture:
-    return DatabaseFixture(server, request.node.name.removeprefix("test_").replace("_", "")[:30])
 
 
 async def test_a_second_pass_sends_no_statement_that_changes_anything(fixture: DatabaseFixture) -> None:

@@ -23,10 +23,10 @@ from pydantic import SecretStr
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.model.chart_sources import ChartSources
-from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.contract.chart_fixture import write_archive
+from tests.fakes.helm import DESIRED_RELEASE
 from tests.fakes.release_identity import FakeReleaseIdentity
 
 SECRET = "hush-hush-hush"
@@ -59,17 +59,10 @@ sleep 60 & child=$!
 touch "$here/$2/waits"
 wait $child
 """
-DESIRED = DesiredRelease(
-    namespace="intra",
-    name="cr",
-    service_account="harbor-release",
-    chart="harbor",
-    repository="https://charts.example.com",
-    version="1.19.1",
+DESIRED = replace(
+    DESIRED_RELEASE,
     values={"password": SecretStr(SECRET), "chunksize": "20971520", "umlaut": "ü"},
     labels={"a": "1", "b": "2"},
-    digest="digest",
-    timeout_seconds=60,
     secrets=(SecretStr(SECRET), SecretStr("no")),
 )
 

@@ -23,6 +23,21 @@ from tests.fakes.kube import FakeKube
 
 Key = tuple[str, str]
 
+DESIRED_RELEASE = DesiredRelease(
+    namespace="intra",
+    name="cr",
+    service_account="harbor-release",
+    chart="harbor",
+    repository="https://charts.example.com",
+    version="1.19.1",
+    values={},
+    labels={},
+    digest="digest",
+    timeout_seconds=60,
+    secrets=(),
+)
+"""What the tests change with `dataclasses.replace`."""
+
 
 @dataclass
 class _Run:

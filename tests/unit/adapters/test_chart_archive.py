@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from harbor_operator.adapters.chart_archive import (
     read_archive,
 )
 from harbor_operator.adapters.helm_charts import load_chart
-from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
+from tests.fakes.helm import DESIRED_RELEASE
 
 BOMB_BYTES = 256 << 20
 MAX_PEAK_BYTES = 32 << 20
@@ -41,20 +42,7 @@ def _archive(path: Path, *files: tuple[str, bytes]) -> Path:
 
 
 def _load(archive: Path) -> None:
-    desired = DesiredRelease(
-        namespace="intra",
-        name="cr",
-        service_account="harbor-release",
-        chart=str(archive),
-        repository="",
-        version="1.19.1",
-        values={},
-        labels={},
-        digest="",
-        timeout_seconds=60,
-        secrets=(),
-    )
-    load_chart(archive, desired)
+    load_chart(archive, replace(DESIRED_RELEASE, chart=str(archive)))
 
 
 def _bomb(path: Path, member: tarfile.TarInfo) -> Path:

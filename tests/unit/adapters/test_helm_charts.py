@@ -13,23 +13,10 @@ import yaml
 
 from harbor_operator.adapters.helm_charts import LoadedChart, RemoteChart, load_chart, locate_chart
 from harbor_operator.model.chart_sources import ChartSources
-from harbor_operator.model.release import DesiredRelease
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from tests.fakes.helm import DESIRED_RELEASE
 
-DESIRED = DesiredRelease(
-    namespace="intra",
-    name="cr",
-    service_account="harbor-release",
-    chart="harbor",
-    repository="https://charts.example.com",
-    version="1.19.1",
-    values={},
-    labels={},
-    digest="digest",
-    timeout_seconds=60,
-    secrets=(),
-)
 OFFICIAL = ChartSources(("https://charts.example.com", "oci://registry.example.com/charts"))
 
 
@@ -43,7 +30,7 @@ def locate(
     chart: str | Path, *directories: Path, charts_dir: Path | None = None, **changes: Any
 ) -> RemoteChart | LoadedChart:
     sources = ChartSources(OFFICIAL.urls, tuple(map(str, directories)))
-    desired = replace(DESIRED, chart=str(chart), **changes)
+    desired = replace(DESIRED_RELEASE, chart=str(chart), **changes)
     found = locate_chart(charts_dir, sources, desired)
     return load_chart(found, desired) if isinstance(found, Path) else found
 
