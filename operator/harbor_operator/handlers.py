@@ -21,7 +21,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reconciler import Body, Reconciler
 from harbor_operator.wakeups import Wakeups
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 TEARDOWN_RETRY_SECONDS = 1.0
 MAX_TEARDOWN_RETRY_SECONDS = 30.0
@@ -131,7 +131,7 @@ class Handlers:
         try:
             return await self._reconciler.read(body)
         except (Unavailable, Refused) as error:
-            log.warning("a HarborRegistry that is being deleted was not read: %s", error)
+            LOG.warning("a HarborRegistry that is being deleted was not read: %s", error)
             return body
 
 

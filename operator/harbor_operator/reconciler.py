@@ -26,7 +26,7 @@ from harbor_operator.steps import DegradedStep, Step
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.secret_cache import SecretCache, one_pass
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 Body = Mapping[str, Any]
 Outcomes = dict[ConditionType, Outcome]
@@ -144,7 +144,7 @@ class Reconciler:
         unknown = Unknown(error.reason, f"the identity of the cluster is unknown: {error}")
         delay = min(_wait(unknown, SUSPENDED_RECHECK_SECONDS, failures), SUSPENDED_RECHECK_SECONDS)
         if isinstance(error, Unavailable):
-            log.warning("%s: %s", body["metadata"]["name"], unknown.message, extra={"reason": unknown.reason})
+            LOG.warning("%s: %s", body["metadata"]["name"], unknown.message, extra={"reason": unknown.reason})
             return ReconcileResult(delay, previous, failed=True)
         outcomes: Outcomes = {step.condition_type: unknown for step in self._steps}
         current = status.render(previous, outcomes, body["metadata"]["generation"], self._clock())
@@ -176,7 +176,7 @@ class Reconciler:
         except (Unavailable, Refused) as error:
             key = f"{metadata.namespace}/{metadata.name}"
             extra = {"registry": key, "namespace": metadata.namespace, "reason": error.reason}
-            log.warning("the status of %s, or its event, was not written: %s", key, error, extra=extra)
+            LOG.warning("the status of %s, or its event, was not written: %s", key, error, extra=extra)
 
 
 async def reconcile_steps(steps: Sequence[Step], registry: HarborRegistry) -> Outcomes:

@@ -16,7 +16,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps import Step, SuspendableStep
 from harbor_operator.steps.attempt import attempt
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 CanAbandon = Callable[[HarborRegistry, Outcome], Awaitable[bool]]
 
@@ -50,7 +50,7 @@ async def teardown_steps(steps: Sequence[Step], registry: HarborRegistry, can_ab
         outcome = await attempt(step.teardown, registry)
         if not isinstance(outcome, Done) and await can_abandon(registry, outcome):
             extra = {"registry": registry.key, "reason": outcome.reason}
-            log.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message, extra=extra)
+            LOG.warning("%s of %s is not undone: %s", step.condition_type, registry.key, outcome.message, extra=extra)
             abandoned.append(step.condition_type)
             outcome = Done(f"not undone: {outcome.message}")
         outcomes[step.condition_type] = with_way_out(outcome)
@@ -121,14 +121,14 @@ async def report_end(registries: RegistryStatusApi, metadata: Metadata, message:
     key = f"{metadata.namespace}/{metadata.name}"
     posts = [registries.post_event]
     if abandoned:
-        log.warning("HarborRegistry %s: %s", key, message, extra={"registry": key, "reason": reason})
+        LOG.warning("HarborRegistry %s: %s", key, message, extra={"registry": key, "reason": reason})
         posts.append(registries.post_operator_event)
     for post in posts:
         try:
             await post(metadata, kind, reason, message)
         except (Unavailable, Refused) as error:
             extra = {"registry": key, "reason": error.reason}
-            log.info("no event about the deletion of %s: %s", key, error, extra=extra)
+            LOG.info("no event about the deletion of %s: %s", key, error, extra=extra)
 
 
 def _describe(outcomes: Mapping[ConditionType, Outcome], *, is_done: bool) -> str:

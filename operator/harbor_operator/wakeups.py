@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from harbor_operator.ports import Refused
 from harbor_operator.ports.secret_changes import SecretChanges
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.5
 """Several Secrets usually change together (`kubectl apply -k`): they cause one pass."""
@@ -106,7 +106,7 @@ class Wakeups:
 
     def release_finished(self, namespace: str, name: str) -> None:
         """Wakes the registries of the namespace, one of which has started the Helm run on release `name`."""
-        log.debug("the Helm run on release '%s/%s' has ended", namespace, name)
+        LOG.debug("the Helm run on release '%s/%s' has ended", namespace, name)
         for subscription in self._subscriptions.get(namespace, ()):
             subscription.event.set()
 
@@ -120,7 +120,7 @@ class Wakeups:
         if namespace in self._watches:
             return
         if len(self._watches) >= MAX_WATCHES:
-            log.info("Secrets in namespace '%s' are not watched: %d watches are open", namespace, MAX_WATCHES)
+            LOG.info("Secrets in namespace '%s' are not watched: %d watches are open", namespace, MAX_WATCHES)
             return
         self._watches[namespace] = asyncio.create_task(self._watch(namespace), name=f"secrets of {namespace}")
 
@@ -135,7 +135,7 @@ class Wakeups:
             except Refused as refused:
                 if not reported:
                     extra = {"namespace": namespace, "reason": refused.reason}
-                    log.info(
+                    LOG.info(
                         "changes of Secrets in '%s' wake no registry, they are noticed at the check interval only: %s",
                         namespace,
                         refused,
@@ -143,5 +143,5 @@ class Wakeups:
                     )
                 reported = True
             except Exception:
-                log.exception("the watch of Secrets in '%s' failed; it starts again", namespace)
+                LOG.exception("the watch of Secrets in '%s' failed; it starts again", namespace)
             await asyncio.sleep(RIGHTS_RETRY_SECONDS)

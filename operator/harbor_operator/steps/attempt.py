@@ -11,7 +11,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import outcome_of
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry: HarborRegistry) -> Outcome:
@@ -23,7 +23,7 @@ async def attempt(act: Callable[[HarborRegistry], Awaitable[Outcome]], registry:
     except Exception as error:
         # A message may quote a value, a traceback does not: the log gets the traceback without the message.
         extra = {"registry": registry.key, "reason": Reason.INTERNAL_ERROR}
-        log.exception("a step failed on %s", registry.key, exc_info=_without_message(error), extra=extra)
+        LOG.exception("a step failed on %s", registry.key, exc_info=_without_message(error), extra=extra)
         return Unknown(
             Reason.INTERNAL_ERROR, f"the operator failed ({type(error).__name__}); its log has the traceback"
         )
