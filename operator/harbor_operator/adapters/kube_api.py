@@ -131,6 +131,11 @@ class ResourceRef:
         """Resource and subresource as an RBAC rule names them."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
+    @property
+    def counted_resource(self) -> str:
+        """The resource as a metric names it: Prometheus has no series with an empty label."""
+        return self.qualified_resource or "discovery"
+
     def describe(self) -> str:
         """Returns the object as a message names it."""
         name = f" '{self.name}'" if self.name else ""

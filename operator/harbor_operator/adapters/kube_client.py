@@ -146,7 +146,7 @@ class KubernetesClient:
                     answer = await self._read(response, request, decode_object)
                     yield answer if isinstance(answer, ApiError) else _lines(response)
                     return
-                self._options.count(request.verb, request.ref.qualified_resource, response.status)
+                self._options.count(request.verb, request.ref.counted_resource, response.status)
                 try:
                     yield _lines(response)
                 finally:
@@ -173,7 +173,7 @@ class KubernetesClient:
             raw = await read_body(response, MAX_ANSWER_BYTES)
         except UnacceptableBody as error:
             problem = str(error)
-        self._options.count(request.verb, request.ref.qualified_resource, code)
+        self._options.count(request.verb, request.ref.counted_resource, code)
         if problem:
             return TooLarge(code, f"the API server answers {request.describe()} with {problem}")
         if code < 400:  # noqa: PLR2004 - the class of errors
@@ -186,14 +186,14 @@ class KubernetesClient:
         try:
             return classify_error(code, _status(raw), request, response.headers.get("Retry-After"))
         except Forbidden:
-            self._options.count_forbidden(request.verb, request.ref.qualified_resource)
+            self._options.count_forbidden(request.verb, request.ref.counted_resource)
             raise
 
     def _explain(self, error: Exception, request: ApiRequest, timeout_seconds: float) -> Unavailable | Refused:
         server = self._connection.server
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
             return Refused(Reason.CERTIFICATE_UNTRUSTED, f"the certificate of '{server}' is not trusted: {error}")
-        self._options.count(request.verb, request.ref.qualified_resource, 0)
+        self._options.count(request.verb, request.ref.counted_resource, 0)
         what = request.describe()
         if isinstance(error, TimeoutError):
             return Unavailable(f"the API server did not answer {what} within {timeout_seconds:g} seconds")

@@ -115,8 +115,8 @@ WATCH_EVENT_AGE = Family(
 REQUESTS = Family(
     "harbor_operator_rest_client_requests_total",
     Kind.COUNTER,
-    "Requests to the API server by verb, resource and HTTP status code; code 0 means no response. Requests that Helm "
-    "sends are not counted.",
+    "Requests to the API server by verb, resource and HTTP status code; code 0 means no response, and resource "
+    "`discovery` a list of resources. Requests that Helm sends are not counted.",
     ("verb", "resource", "code"),
 )
 FORBIDDEN = Family(
