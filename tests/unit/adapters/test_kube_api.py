@@ -80,3 +80,15 @@ def test_a_reference_becomes_a_url_and_a_description(verb: str, ref: ResourceRef
     request = ApiRequest(verb, ref)
     assert build_url(request) == url
     assert request.describe() == description
+
+
+@pytest.mark.parametrize(
+    ("ref", "counted"),
+    [
+        (ResourceRef("v1", "secrets", "team-a", "x"), "secrets"),
+        (ResourceRef("v1", "pods", "team-a", "x", "eviction"), "pods/eviction"),
+        (ResourceRef("apps/v1", ""), "discovery"),
+    ],
+)
+def test_a_metric_names_every_resource(ref: ResourceRef, counted: str) -> None:
+    assert ref.counted_resource == counted
