@@ -149,18 +149,16 @@ class Settings(BaseModel):
         http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
         return Egress(AllowedHosts.parse(self.allowed_hosts), ProxyRules.parse(http, https, self.no_proxy))
 
-    def proxy_environment(self) -> dict[str, str]:
-        """Returns the proxy variables for the processes of Helm that get a chart; empty without a proxy."""
-        http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
-        if not (http or https):
-            return {}
-        given = {"HTTP_PROXY": http, "HTTPS_PROXY": https, "NO_PROXY": self.no_proxy}
-        return {name: value for name, value in given.items() if value}
-
     def helm_environment(self) -> dict[str, str]:
         """Returns the variables for the processes of Helm that get a chart: the proxies and additional authorities."""
-        authorities = {"SSL_CERT_FILE": str(self.helm_ca_file)} if self.helm_ca_file else {}
-        return authorities | self.proxy_environment()
+        http, https = self.http_proxy.get_secret_value(), self.https_proxy.get_secret_value()
+        given = {
+            "HTTP_PROXY": http,
+            "HTTPS_PROXY": https,
+            "NO_PROXY": self.no_proxy if http or https else "",
+            "SSL_CERT_FILE": str(self.helm_ca_file or ""),
+        }
+        return {name: value for name, value in given.items() if value}
 
 
 class SettingsError(Exception):

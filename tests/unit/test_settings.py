@@ -70,7 +70,7 @@ def test_the_proxy_of_the_pod_is_the_one_of_helm() -> None:
         "NO_PROXY": ".svc,10.0.0.0/8",
         "HARBOR_OPERATOR_HTTP_PROXY": "http://other:3128",
     }
-    assert read_settings(environment).proxy_environment() == {
+    assert read_settings(environment).helm_environment() == {
         "HTTPS_PROXY": "http://proxy:3128",
         "HTTP_PROXY": "http://other:3128",
         "NO_PROXY": ".svc,10.0.0.0/8",
@@ -92,7 +92,7 @@ def test_the_clients_get_the_proxy_of_the_environment(upper: bool) -> None:
     assert plain is not None
     assert (proxy.address, plain.address) == ("proxy:3128", "plain:3128")
     assert rules.proxy_of("https://harbor.intra.svc") is rules.proxy_of("http://10.1.2.3:9000") is None
-    assert settings.proxy_environment()["HTTPS_PROXY"] == f"http://{LOGIN}@proxy:3128"
+    assert settings.helm_environment()["HTTPS_PROXY"] == f"http://{LOGIN}@proxy:3128"
     assert "s3cr3t" not in repr(settings)
 
 
@@ -134,4 +134,4 @@ def test_helm_gets_additional_authorities_with_and_without_a_proxy() -> None:
 
 def test_without_a_proxy_helm_gets_no_proxy_variable() -> None:
     """Finding F8."""
-    assert read_settings({"NO_PROXY": "x"}).proxy_environment() == {}
+    assert read_settings({"NO_PROXY": "x"}).helm_environment() == {}

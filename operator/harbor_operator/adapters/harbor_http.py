@@ -19,8 +19,8 @@ from yarl import URL
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, proxy_failure, proxy_refusal
-from harbor_operator.checks.egress import check_url, describe_proxy_failure
+from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
+from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.reachability import (
     explain_busy,
     explain_invalid_bundle,
@@ -163,9 +163,7 @@ class HarborHttp:
 
     def proxy_of(self, endpoint: HarborEndpoint) -> Proxy | None:
         """Returns the proxy of the endpoint; raises Refused if its host is not allowed."""
-        if blocked := check_url(self._egress.hosts, _SOURCE, endpoint.url):
-            raise as_error(blocked)
-        return self._egress.proxies.proxy_of(endpoint.url)
+        return choose_proxy(self._egress, _SOURCE, endpoint.url)
 
     @asynccontextmanager
     async def _exchange(

@@ -1,4 +1,4 @@
-"""What the HTTP clients share about a proxy: its failures, and a TLS connection through it."""
+"""What the HTTP clients share: which proxy leads to an allowed host, its failures, and a TLS connection through it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from harbor_operator.model.egress import DEFAULT_PORTS, Proxy
+from harbor_operator.checks.egress import check_url
+from harbor_operator.model.egress import DEFAULT_PORTS, Egress, Proxy
+from harbor_operator.ports import as_error
 
 MAX_HEAD_BYTES = 16 << 10
 """For the answer of a proxy to CONNECT."""
@@ -24,6 +26,16 @@ _NOT_HTTP = "does not answer in HTTP"
 
 class ProxyRefusal(OSError):  # noqa: N818 - named for the answer, as the exceptions of the ports are
     """A proxy that answers CONNECT with an error."""
+
+
+def choose_proxy(egress: Egress, source: str, url: str) -> Proxy | None:
+    """Returns the proxy of the URL, None for a direct connection; `source` says in words what names the URL.
+
+    Raises Refused(HOST_NOT_ALLOWED).
+    """
+    if blocked := check_url(egress.hosts, source, url):
+        raise as_error(blocked)
+    return egress.proxies.proxy_of(url)
 
 
 def proxy_refusal(status: int) -> str:

@@ -19,8 +19,8 @@ from harbor_operator.adapters import tls
 from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, sign
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, proxy_failure, proxy_refusal
-from harbor_operator.checks.egress import check_url, describe_proxy_failure
+from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
+from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.storage import (
     error_code,
     explain_admin_error,
@@ -101,14 +101,13 @@ class HttpRgwAdmin(RgwAdmin):
 
     async def _send(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str]) -> Response:
         """Signs and sends a request; the query may contain a key, so no message quotes it."""
-        if blocked := check_url(self._egress.hosts, _SOURCE, endpoint.url):
-            raise as_error(blocked)
+        proxy = choose_proxy(self._egress, _SOURCE, endpoint.url)
         base = urlsplit(endpoint.url)
         path = f"{base.path.rstrip('/')}/admin/user"
         keys = KeyPair(endpoint.access_key, endpoint.secret_key)
         headers = sign(Request(method, _host(endpoint.url), path, query), keys, datetime.now(UTC))
         url = URL(f"{base.scheme}://{base.netloc}{path}?{canonical_query(query)}", encoded=True)
-        trust, proxy = _ssl_context(endpoint), self._egress.proxies.proxy_of(endpoint.url)
+        trust = _ssl_context(endpoint)
         timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
         try:
             async with (

@@ -22,9 +22,9 @@ from urllib3.exceptions import HTTPError
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import UnacceptableBody
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import proxy_refusal
+from harbor_operator.adapters.http_proxy import choose_proxy, proxy_refusal
 from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection, Transport
-from harbor_operator.checks.egress import check_url, describe_proxy_failure
+from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.storage import (
     error_code,
     explain_no_answer,
@@ -55,7 +55,7 @@ def log_in(account: SwiftAccount, route: Route) -> SwiftSession:
     """Requests a token without the client's own login, which follows redirects and sends the key along."""
     about = StoreError(Operation.LOGIN, 0, account.auth_url, account.username, account.secret)
     headers = {"X-Auth-User": account.username, "X-Auth-Key": account.password.get_secret_value()}
-    proxy = _proxy(route, "`spec.storage.swift.authURL`", account.auth_url)
+    proxy = choose_proxy(route.egress, "`spec.storage.swift.authURL`", account.auth_url)
     no_session = SwiftSession(account, account.auth_url, SecretStr(""))
     with map_errors(about, account, proxy), _opened(no_session, route, proxy) as client:
         client.http_conn = parsed, connection = client.http_connection()  # the client closes it
@@ -73,16 +73,10 @@ def log_in(account: SwiftAccount, route: Route) -> SwiftSession:
 @contextmanager
 def connected(session: SwiftSession, route: Route, about: StoreError) -> Iterator[Any]:
     """Yields a client with the session's token, for one thread; `about` describes a failure inside."""
-    proxy = _proxy(route, "the storage URL of `spec.storage.swift.authURL`", session.storage_url)
+    source = "the storage URL of `spec.storage.swift.authURL`"
+    proxy = choose_proxy(route.egress, source, session.storage_url)
     with map_errors(about, session.account, proxy), _opened(session, route, proxy) as client:
         yield client
-
-
-def _proxy(route: Route, source: str, url: str) -> Proxy | None:
-    """Returns the proxy of the URL; raises Refused if its host is not allowed."""
-    if blocked := check_url(route.egress.hosts, source, url):
-        raise as_error(blocked)
-    return route.egress.proxies.proxy_of(url)
 
 
 @contextmanager
