@@ -16,6 +16,7 @@ from lab.harbor import (
     registry_proxy,
     repositories,
     robots,
+    schedules,
     session,
     system,
     tokens,
@@ -95,9 +96,7 @@ ROUTES = (
     ("DELETE", "/robots/{robot}", robots.delete),
     ("GET", "/configurations", configurations.read),
     ("PUT", "/configurations", configurations.update),
-    ("GET", "/system/gc/schedule", gc.read_schedule),
-    ("POST", "/system/gc/schedule", gc.create_schedule),
-    ("PUT", "/system/gc/schedule", gc.update_schedule),
+    *schedules.ROUTES,
     ("GET", "/system/gc", gc.history),
     ("GET", "/system/gc/{run}", gc.read),
 )

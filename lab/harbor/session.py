@@ -81,10 +81,9 @@ async def login(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def read_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Rejects new projects and pushes in read-only mode."""
-    guarded = request.path == "/api/v2.0/projects" or request.path.startswith("/v2/")
-    writes = request.method not in SAFE
-    if guarded and writes and (await core_of(request).configuration())["read_only"]:
+    """Rejects every write in read-only mode, except for one of the settings."""
+    is_write = request.method not in SAFE and request.path != "/api/v2.0/configurations"
+    if is_write and (await core_of(request).configuration())["read_only"]:
         raise denied(READ_ONLY)
     return await handler(request)
 

@@ -99,6 +99,7 @@ class Standalone:
             "REGISTRY_CREDENTIAL_PASSWORD": registry_password,
             "REGISTRY_STORAGE_PROVIDER_NAME": "filesystem",
             "EXT_ENDPOINT": self._external_url,
+            "WITH_TRIVY": "true",
             "HARBOR_ADMIN_PASSWORD": self.admin_password,
         }
 

@@ -23,6 +23,7 @@ from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.kube_api import ResourceRef
@@ -58,11 +59,13 @@ from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
+from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
 from harbor_operator.wakeups import Wakeups
@@ -142,6 +145,7 @@ class Operator:
         http = HarborHttp(egress)
         harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
+        sections = (ProjectSection(harbor), ScheduleSection(HttpHarborSchedules(http)))
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (
             DatabaseStep(kube, postgres, password),
@@ -149,7 +153,7 @@ class Operator:
             StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, _now),
-            ConfigurationStep(kube, harbor),
+            ConfigurationStep(kube, harbor, sections),
             PullSecretsStep(
                 InjectionGrants(kube, self._settings.injection_namespaces),
                 PullCredential(kube, probe, harbor, password),

@@ -97,6 +97,9 @@ class Reason(StrEnum):
     ADMIN_CREDENTIALS_REJECTED = "AdminCredentialsRejected"
     PROJECT_REFUSED = "ProjectRefused"
     REGISTRY_READ_ONLY = "RegistryReadOnly"
+    SCHEDULE_REFUSED = "ScheduleRefused"
+    GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed"
+    CONFIGURATION_CHANGED = "ConfigurationChanged"
     # Pull secrets
     PULL_CREDENTIAL_REJECTED = "PullCredentialRejected"
     PULL_CREDENTIAL_IS_ADMIN = "PullCredentialIsAdmin"

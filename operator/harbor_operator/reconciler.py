@@ -98,6 +98,7 @@ class Reconciler:
         current = status.render(previous, outcomes, generation, self._clock())
         current = status.with_handled_request(_mark_untouched(previous, current, cache), request)
         await self._write(body, previous, current)
+        await self._report_changes(body, outcomes)
         delay = requeue_after(outcomes, registry.spec.check_interval_seconds, failures)
         return ReconcileResult(delay, current, failed(outcomes), cache.versions())
 
@@ -163,6 +164,19 @@ class Reconciler:
         if written and _is_older(metadata.get("resourceVersion", ""), written.resource_version):
             return written.status
         return dict(body.get("status") or {})
+
+    async def _report_changes(self, body: Body, outcomes: Outcomes) -> None:
+        """Posts one event with everything that a step has changed in another system to correct it."""
+        metadata = Metadata.parse(body["metadata"])
+        for condition_type, outcome in outcomes.items():
+            if not isinstance(outcome, Done | Blocked) or not outcome.changes:
+                continue
+            message = f"{condition_type}: {'; '.join(outcome.changes)}"
+            LOG.info("%s/%s: %s", metadata.namespace, metadata.name, message)
+            try:
+                await self._registries.post_event(metadata, "Normal", Reason.CONFIGURATION_CHANGED, message)
+            except (Unavailable, Refused) as error:
+                LOG.warning("the event of a change was not written: %s", error, extra={"reason": error.reason})
 
     async def _write(self, body: Body, previous: status.Status, current: status.Status) -> None:
         if status.is_same(previous, current):

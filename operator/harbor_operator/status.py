@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from harbor_operator.model.outcomes import (
@@ -174,7 +174,7 @@ def _summary(outcomes: Mapping[ConditionType, Outcome], updates: list[ConditionU
 
 def _dated(previous: Status, updates: list[ConditionUpdate], generation: int, now: datetime) -> list[Condition]:
     before = {condition["type"]: condition for condition in previous.get("conditions", [])}
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = timestamp(now)
     return [
         {
             "type": str(update.type),
@@ -186,6 +186,11 @@ def _dated(previous: Status, updates: list[ConditionUpdate], generation: int, no
         }
         for update in updates
     ]
+
+
+def timestamp(moment: datetime) -> str:
+    """Returns a time in the form of the Kubernetes API."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _transition(before: Condition | None, status: str, stamp: str) -> str:
@@ -201,7 +206,7 @@ def _facts(previous: Status, outcomes: Mapping[ConditionType, Outcome]) -> Statu
         values = [read(outcome.facts) for outcome in requested] + [previous.get(field)] * bool(requested)
         if known := [value for value in values if value is not None]:
             facts[field] = known[0]
-    return facts
+    return {field: value for field, value in facts.items() if value != {}}
 
 
 def _pull_secrets(facts: Facts) -> Status | None:
@@ -229,7 +234,24 @@ def _robot(observed: PullSecretFacts) -> Status:
     status: Status = {"robot": observed.robot} if observed.robot else {}
     for field, moment in (("expiresAt", observed.expires_at), ("rotatedAt", observed.rotated_at)):
         if moment is not None:
-            status[field] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            status[field] = timestamp(moment)
+    return status
+
+
+def _garbage_collection(facts: Facts) -> Status | None:
+    observed = facts.garbage_collection
+    if observed is None:
+        return None
+    status: Status = {"schedule": observed.cron} if observed.cron else {}
+    if run := observed.last_run:
+        status["lastRun"] = {
+            "id": run.number,
+            "status": run.status,
+            "startedAt": timestamp(run.started_at),
+            "updatedAt": timestamp(run.updated_at),
+        }
+        status["lastRun"] |= {} if run.freed_bytes is None else {"freedBytes": run.freed_bytes}
+        status["lastRun"] |= {"dryRun": True} if run.is_dry_run else {}
     return status
 
 
@@ -241,4 +263,5 @@ _FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
     "releaseRevision": ((ConditionType.RELEASE,), lambda facts: facts.release_revision),
     "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),
     "pullSecrets": ((ConditionType.PULL_SECRETS,), _pull_secrets),
+    "garbageCollection": ((ConditionType.CONFIGURATION,), _garbage_collection),
 }

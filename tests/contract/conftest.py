@@ -1,16 +1,23 @@
-"""A real API server for the contract tests that need one."""
+"""A real API server, and a Harbor that answers over HTTP, for the contract tests that need one."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import HarborEndpoint, Login
+from lab.certs import Authority
 from lab.controlplane import ControlPlane
+from lab.harbor.standalone import Standalone
 from lab.lab import Lab, Part
+from lab.process import LabError, Processes
 from lab.registry_fixture import install
 from tests.contract.migration import Command, accepted_registry
 
@@ -37,3 +44,24 @@ async def target(plane: ControlPlane, http: KubernetesClient) -> AsyncIterator[H
 @pytest.fixture
 def migrate(plane: ControlPlane, capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(plane, capsys)
+
+
+@pytest.fixture(scope="session")
+def harbor_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborEndpoint]:
+    """The administrator's endpoint of the stand-in, or of the Harbor that HARBOR_URL names."""
+    if url := os.environ.get("HARBOR_URL"):
+        ca_file = os.environ.get("HARBOR_CA_FILE")
+        ca = Path(ca_file).read_text(encoding="utf-8") if ca_file else ""
+        yield HarborEndpoint(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
+        return
+    directory = tmp_path_factory.mktemp("harbor-port")
+    directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
+    directory.chmod(0o711)
+    processes = Processes(directory / "logs")
+    try:
+        standalone = Standalone.start(directory, processes, Authority.create(directory / "ca"))
+        yield HarborEndpoint(standalone.url, login=Login("admin", SecretStr(standalone.admin_password)))
+    except LabError as error:
+        pytest.skip(f"the Harbor stand-in cannot run here: {error}")
+    finally:
+        processes.stop_all()

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from harbor_operator.adapters.harbor import API, HttpHarbor
+from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.model.harbor import UNLIMITED, DesiredProject, DesiredRobot, HarborEndpoint, Identity, Login
@@ -26,9 +25,6 @@ from harbor_operator.plan.configuration import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.reasons import Reason
-from lab.certs import Authority
-from lab.harbor.standalone import Standalone
-from lab.process import LabError, Processes
 from tests.fakes.harbor import FakeHarbor
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -90,26 +86,6 @@ class HarborFixture:
             await HTTP.send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}"))
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborEndpoint]:
-    if url := os.environ.get("HARBOR_URL"):
-        ca_file = os.environ.get("HARBOR_CA_FILE")
-        ca = Path(ca_file).read_text(encoding="utf-8") if ca_file else ""
-        yield HarborEndpoint(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
-        return
-    directory = tmp_path_factory.mktemp("harbor-port")
-    directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root
-    directory.chmod(0o711)
-    processes = Processes(directory / "logs")
-    try:
-        standalone = Standalone.start(directory, processes, Authority.create(directory / "ca"))
-        yield HarborEndpoint(standalone.url, login=Login("admin", SecretStr(standalone.admin_password)))
-    except LabError as error:
-        pytest.skip(f"the Harbor stand-in cannot run here: {error}")
-    finally:
-        processes.stop_all()
-
-
 @pytest_asyncio.fixture(params=["fake", pytest.param("http", marks=pytest.mark.lab)])
 async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[HarborFixture]:
     if request.param == "fake":
@@ -118,7 +94,7 @@ async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[HarborFixture
             fake, fake, HarborEndpoint(fake.url, login=Login("admin", SecretStr(fake.accounts["admin"][0]))), fake
         )
     else:
-        made = HarborFixture(HttpHarbor(), HttpRegistryProbe(), request.getfixturevalue("address"))
+        made = HarborFixture(HttpHarbor(), HttpRegistryProbe(), request.getfixturevalue("harbor_endpoint"))
     yield made
     await made.clean_up()
 

@@ -168,3 +168,16 @@ def test_a_recorded_status_has_series_until_the_registry_is_forgotten(
 def test_a_credential_of_unknown_age_has_no_sample(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
     metrics.record_status("intra", "uid-a", {"conditions": [], "pullSecrets": {"namespaces": 3}})
     assert scrape().samples(catalogue.CREDENTIAL_AGE) == []
+
+
+def test_the_newest_garbage_collection_has_a_time_and_freed_bytes(
+    metrics: Metrics, scrape: Callable[[], Scrape]
+) -> None:
+    run = {"id": 1, "status": "Success", "startedAt": "2026-01-01T00:00:00Z", "updatedAt": "1970-01-01T00:01:00Z"}
+    metrics.record_status("intra", "uid-a", {"conditions": [], "garbageCollection": {"lastRun": run}})
+    assert scrape().samples(catalogue.GARBAGE_COLLECTION_FREED) == []
+    assert scrape().value(catalogue.GARBAGE_COLLECTION_TIME, **LABELS, status="Success") == 60
+    metrics.record_status(
+        "intra", "uid-a", {"conditions": [], "garbageCollection": {"lastRun": run | {"freedBytes": 7}}}
+    )
+    assert scrape().value(catalogue.GARBAGE_COLLECTION_FREED, **LABELS) == 7

@@ -76,6 +76,14 @@ async def test_the_second_pass_writes_nothing() -> None:
     assert len(written.statuses) == 1
 
 
+async def test_what_a_step_has_changed_is_one_event() -> None:
+    written = RecordedStatuses()
+    step = ScriptedStep(ConditionType.CONFIGURATION, lambda: Done("ok", changes=("set a", "set b")), [])
+    await Reconciler([step], written, lambda: NOON, CLUSTER).reconcile(BODY)
+    assert written.events[-1] == "Normal ConfigurationChanged"
+    assert written.messages[-1] == "Configured: set a; set b"
+
+
 async def test_a_status_that_was_not_written_is_written_by_the_next_pass() -> None:
     written = RecordedStatuses()
     reconciler = Reconciler([ScriptedStep(ConditionType.DATABASE, done, [])], written, lambda: NOON, CLUSTER)

@@ -9,6 +9,7 @@ from harbor_operator.api.status import HarborRegistryStatus
 from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
     Blocked,
+    CollectionFacts,
     ConditionType,
     Done,
     Facts,
@@ -19,6 +20,7 @@ from harbor_operator.model.outcomes import (
     StatusWarning,
     Unknown,
 )
+from harbor_operator.model.schedules import JobRun
 from harbor_operator.reasons import Reason
 from harbor_operator.status import events, render, render_invalid, render_suspended, with_handled_request
 
@@ -197,3 +199,23 @@ def test_a_handled_request_stays_until_the_next_one() -> None:
         assert later["lastHandledReconcileAt"] == "2026-11-27T20:00:00Z"
     assert with_handled_request(first, "2026-11-27T20:00:01Z")["lastHandledReconcileAt"] == "2026-11-27T20:00:01Z"
     assert "lastHandledReconcileAt" not in with_handled_request(render({}, HAPPY, 1, NOON), "")
+
+
+def test_the_newest_garbage_collection_is_reported_and_ends_with_its_section() -> None:
+    run = JobRun(7, "Success", NOON, LATER, 1 << 30, is_dry_run=True)
+    facts = Facts(garbage_collection=CollectionFacts("0 0 3 * * *", run))
+    reported = render({}, everything(Done("ok", facts=facts)), 1, NOON)
+    assert reported["garbageCollection"] == {
+        "schedule": "0 0 3 * * *",
+        "lastRun": {
+            "id": 7,
+            "status": "Success",
+            "startedAt": "2026-01-01T12:00:00Z",
+            "updatedAt": "2026-01-01T13:00:00Z",
+            "freedBytes": 1 << 30,
+            "dryRun": True,
+        },
+    }
+    HarborRegistryStatus.model_validate(reported)
+    without = Done("ok", facts=Facts(garbage_collection=CollectionFacts("")))
+    assert "garbageCollection" not in render(reported, everything(without), 1, NOON)

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
-from harbor_operator.checks.configuration import (
-    explain_empty_robot_secret,
-    explain_read_only,
-    explain_rejected_admin,
-    explain_rejected_request,
-)
+from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
+from harbor_operator.adapters.harbor_http import HttpRequest, server_error
+from harbor_operator.checks.configuration import explain_empty_robot_secret
 from harbor_operator.model.harbor import (
     DesiredProject,
     DesiredRobot,
@@ -31,21 +26,13 @@ from harbor_operator.ports import as_error
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.reasons import Reason
 
-API = "/api/v2.0"
-PAGE = {"page_size": "100"}
-
-# Without it Harbor takes a project named '42' for project number 42.
-_BY_NAME = {"X-Is-Resource-Name": "true"}
 _NEVER_EXPIRES_DAYS = -1
 _MAX_REPOSITORIES_TRIED = 3
 _MAX_TAGS = {"n": "10"}
 
 
-class HttpHarbor(Harbor):
+class HttpHarbor(HarborApi, Harbor):
     """Harbor's API over HTTP."""
-
-    def __init__(self, http: HarborHttp | None = None) -> None:
-        self._http = http or HarborHttp()
 
     @override
     async def read_identity(self, endpoint: HarborEndpoint) -> Identity:
@@ -79,7 +66,7 @@ class HttpHarbor(Harbor):
 
     @override
     async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
-        request = HttpRequest("GET", f"{API}/projects/{name}", headers=_BY_NAME)
+        request = HttpRequest("GET", f"{API}/projects/{name}", headers=BY_NAME)
         response = await self._request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
         return None if response.status == HTTPStatus.NOT_FOUND else response.decode(_project)
 
@@ -98,7 +85,7 @@ class HttpHarbor(Harbor):
 
     @override
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
-        request = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, _BY_NAME)
+        request = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, BY_NAME)
         response = await self._request(endpoint, request, Reason.PROJECT_REFUSED)
         names = response.decode(lambda repositories: [str(repository["name"]) for repository in repositories or []])
         # An artifact without a tag cannot be named here, so the first repositories may have no result.
@@ -120,7 +107,7 @@ class HttpHarbor(Harbor):
     async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
         # Harbor keeps the metadata that the body does not name.
         body = {"metadata": {"public": str(desired.public).lower()}}
-        request = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=_BY_NAME, body=body)
+        request = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=BY_NAME, body=body)
         await self._request(endpoint, request, Reason.PROJECT_REFUSED)
 
     @override
@@ -170,22 +157,6 @@ class HttpHarbor(Harbor):
     async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
         request = HttpRequest("DELETE", f"{API}/robots/{robot.number}")
         await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
-
-    async def _request(
-        self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, accepted: int = HTTPStatus.OK
-    ) -> HttpResponse:
-        """Returns a success or a response with the accepted status; raises for any other, with `reason` by default."""
-        response = await self._http.send(endpoint, request)
-        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED, accepted}:
-            return response
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise server_error(response)
-        title = f"{request.method} {endpoint.url}{quote(request.path)}"
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            raise as_error(explain_rejected_admin(title))
-        if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
-            raise as_error(explain_read_only())
-        raise as_error(explain_rejected_request(reason, title, response.error_message))
 
 
 def _system(system: Mapping[str, Any]) -> SystemInfo:

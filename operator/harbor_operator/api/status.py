@@ -61,6 +61,24 @@ class PullSecretStatus(Model):
     )
 
 
+class CollectionRunStatus(Model):
+    """One run of garbage collection."""
+
+    id: int = Field(description="Number of the run in Harbor.")
+    status: str = Field(description="Status in Harbor's words: Pending, Running, Success, Error or Stopped.")
+    started_at: str = Field(description="Time at which the run started.")
+    updated_at: str = Field(description="Time of the last change; of the end, if the run has ended.")
+    freed_bytes: int | None = Field(default=None, description="Bytes that the run freed, as Harbor counts them.")
+    dry_run: bool | None = Field(default=None, description="True if the run only counted.")
+
+
+class GarbageCollectionStatus(Model):
+    """Garbage collection in Harbor."""
+
+    schedule: str | None = Field(default=None, description="Cron expression of the schedule in Harbor; absent = none.")
+    last_run: CollectionRunStatus | None = Field(default=None, description="Newest run, scheduled or manual.")
+
+
 class HarborRegistryStatus(Model):
     """The result of the last reconciliation."""
 
@@ -88,6 +106,9 @@ class HarborRegistryStatus(Model):
         default_factory=list, description="Non-blocking warnings: what can fail later."
     )
     pull_secrets: PullSecretStatus | None = Field(default=None, description="Progress of the pull Secret injection.")
+    garbage_collection: GarbageCollectionStatus | None = Field(
+        default=None, description="Schedule and last run of garbage collection."
+    )
     untouched: bool | None = Field(
         default=None,
         description="True until the operator has read a Secret of the namespace: so far it has created nothing.",

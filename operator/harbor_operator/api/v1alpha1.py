@@ -29,6 +29,7 @@ from harbor_operator.api.chart_source import (
     is_remote,
 )
 from harbor_operator.api.image_hosts import ImageHosts
+from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
 GROUP = "harbor-operator.io"
 VERSION = "v1alpha1"
@@ -263,6 +264,15 @@ class HarborRegistrySpec(Model):
         default_factory=list,
         description="Projects that the operator creates or updates in Harbor.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    garbage_collection: GarbageCollection | None = Field(
+        default=None, description="Schedule of garbage collection; absent = the schedule in Harbor stays."
+    )
+    purge_audit: PurgeAudit | None = Field(
+        default=None, description="Schedule of the purge of the audit log; absent = the schedule in Harbor stays."
+    )
+    scan_all: ScanAll | None = Field(
+        default=None, description="Schedule of the scan of all images; absent = the schedule in Harbor stays."
     )
     pull_secrets: PullSecrets | None = Field(default=None, description="Pull Secret in every selected namespace.")
     deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What deletion removes.")

@@ -51,6 +51,8 @@ class Metrics:
                 catalogue.CONDITIONS: self._statuses.conditions,
                 catalogue.REASONS: self._statuses.reasons,
                 catalogue.WARNINGS: self._statuses.warnings,
+                catalogue.GARBAGE_COLLECTION_FREED: self._statuses.freed_bytes,
+                catalogue.GARBAGE_COLLECTION_TIME: self._statuses.collection_times,
                 catalogue.CREDENTIAL_AGE: lambda: self._statuses.credential_ages(self._clock()),
             }
         )

@@ -144,6 +144,19 @@ WARNINGS = Family(
     "1 for each code in `status.warnings` of a HarborRegistry.",
     (*REGISTRY, "code"),
 )
+GARBAGE_COLLECTION_FREED = Family(
+    "harbor_operator_garbage_collection_freed_bytes",
+    Kind.GAUGE,
+    "Bytes that the newest garbage collection of Harbor freed, as Harbor counts them.",
+    REGISTRY,
+)
+GARBAGE_COLLECTION_TIME = Family(
+    "harbor_operator_garbage_collection_timestamp_seconds",
+    Kind.GAUGE,
+    "Time of the last change of the newest garbage collection, in seconds since 1970; the label has its status "
+    "(Pending, Running, Success, Error or Stopped).",
+    (*REGISTRY, "status"),
+)
 RECONCILES = Family(
     "harbor_operator_reconcile_duration_seconds",
     Kind.HISTOGRAM,
@@ -180,6 +193,8 @@ FAMILIES = (
     CONDITIONS,
     REASONS,
     WARNINGS,
+    GARBAGE_COLLECTION_FREED,
+    GARBAGE_COLLECTION_TIME,
     RECONCILES,
     RECONCILE_ERRORS,
     LEADER,

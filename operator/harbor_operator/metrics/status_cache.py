@@ -51,6 +51,22 @@ class StatusCache:
             if changed := (status.get("pullSecrets") or {}).get("rotatedAt"):
                 yield registry, max(0.0, (now - datetime.fromisoformat(changed)).total_seconds())
 
+    def freed_bytes(self) -> Iterator[Sample]:
+        """Yields the bytes that the newest garbage collection freed; none before the first run has reported them."""
+        for registry, run in self._collections():
+            if "freedBytes" in run:
+                yield registry, float(run["freedBytes"])
+
+    def collection_times(self) -> Iterator[Sample]:
+        """Yields the time of the last change of the newest garbage collection, in seconds since 1970."""
+        for registry, run in self._collections():
+            yield (*registry, run["status"]), datetime.fromisoformat(run["updatedAt"]).timestamp()
+
+    def _collections(self) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+        for registry, status in self._statuses.items():
+            if run := (status.get("garbageCollection") or {}).get("lastRun"):
+                yield registry, run
+
     def _conditions(self) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
         for registry, status in self._statuses.items():
             for condition in status.get("conditions", []):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from harbor_operator.model.schedules import JobRun
 from harbor_operator.reasons import Reason
 
 
@@ -58,6 +59,14 @@ class PullSecretFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionFacts:
+    """The cron expression of garbage collection (empty = none), and its newest run."""
+
+    cron: str
+    last_run: JobRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StuckPodFacts:
     """Stuck pods that the operator does not evict; `unable` is the reason why it cannot."""
 
@@ -75,6 +84,7 @@ class Facts:
     storage_url: str | None = None
     chart_digest: str | None = None
     pull_secrets: PullSecretFacts | None = None
+    garbage_collection: CollectionFacts | None = None
 
 
 NOTHING = Facts()
@@ -82,12 +92,13 @@ NOTHING = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Observed, and as desired."""
+    """Observed, and as desired; `changes` are what the pass has changed to make it so, each for an event."""
 
     message: str
     reason: Reason = Reason.CONVERGED
     facts: Facts = NOTHING
     warnings: tuple[StatusWarning, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +125,13 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Observed, and needs a manual change."""
+    """Observed, and needs a manual change; `changes` are what the pass has changed elsewhere."""
 
     reason: Reason
     message: str
     facts: Facts = NOTHING
     warnings: tuple[StatusWarning, ...] = field(default=())
+    changes: tuple[str, ...] = ()
 
 
 Outcome = Done | Pending | Unknown | Blocked

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done
+from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, CollectionFacts, Done
 from harbor_operator.plan.configuration import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.projects import ProjectSection
+from harbor_operator.steps.schedules import ScheduleSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
+from tests.fakes.harbor_schedules import FakeHarborSchedules
 from tests.fakes.kube import FakeKube
 
 PROJECTS = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
@@ -29,10 +32,12 @@ def _registry(projects: list[dict[str, Any]] | None = None, **spec: Any) -> Harb
 class ConfigurationFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
+    schedules: FakeHarborSchedules = field(default_factory=FakeHarborSchedules)
 
     def __post_init__(self) -> None:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
-        self.step = ConfigurationStep(self.kube, self.harbor)
+        sections = (ProjectSection(self.harbor), ScheduleSection(self.schedules))
+        self.step = ConfigurationStep(self.kube, self.harbor, sections)
 
 
 @pytest.fixture
@@ -42,7 +47,8 @@ def fixture() -> ConfigurationFixture:
 
 async def test_a_missing_project_is_made_and_a_second_pass_writes_nothing(fixture: ConfigurationFixture) -> None:
     first = await fixture.step.reconcile(_registry())
-    assert first == Done("2 projects are as the spec says")
+    assert isinstance(first, Done)
+    assert first.message == "2 projects are as the spec says"
     assert fixture.harbor.writes == ["create project team"]
     assert fixture.harbor.projects["team"].storage_limit == 50 * GIB
     assert not fixture.harbor.projects["team"].public
@@ -108,9 +114,9 @@ async def test_a_read_only_harbor_blocks_changes_only(fixture: ConfigurationFixt
 async def test_a_quota_where_none_are_kept_is_refused(fixture: ConfigurationFixture) -> None:
     fixture.harbor.keeps_quotas = False
     fixture.harbor.projects["team"] = StoredProject(8, public=False)
-    with pytest.raises(Refused) as refused:
-        await fixture.step.reconcile(_registry())
-    assert refused.value.reason is Reason.PROJECT_REFUSED
+    outcome = await fixture.step.reconcile(_registry())
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.PROJECT_REFUSED
 
 
 async def test_a_project_named_twice_is_refused_before_anything_is_written(fixture: ConfigurationFixture) -> None:
@@ -118,6 +124,22 @@ async def test_a_project_named_twice_is_refused_before_anything_is_written(fixtu
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.PROJECT_REFUSED
     assert fixture.harbor.writes == []
+
+
+async def test_a_blocked_section_does_not_stop_the_next(fixture: ConfigurationFixture) -> None:
+    fixture.schedules.has_scanner = False
+    fixture.harbor.read_only = True
+    spec = _registry(scanAll={"schedule": "Daily"}, garbageCollection={"schedule": "Daily"})
+    outcome = await fixture.step.reconcile(spec)
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.REGISTRY_READ_ONLY
+    assert "1 projects must be created" in outcome.message
+    assert "`spec.scanAll`" in outcome.message
+
+
+async def test_a_status_without_the_section_loses_its_facts(fixture: ConfigurationFixture) -> None:
+    outcome = await fixture.step.reconcile(_registry())
+    assert outcome.facts.garbage_collection == CollectionFacts("")
 
 
 async def test_a_harbor_that_is_down_is_unavailable(fixture: ConfigurationFixture) -> None:

@@ -9,6 +9,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.projects import ProjectSection
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.kube import FakeKube
 from tests.fakes.redis import FakeRedis
@@ -63,8 +64,9 @@ async def test_the_configuration_names_an_admin_password_with_a_line_break() -> 
     """Finding F11."""
     kube = FakeKube()
     kube.put(NAMESPACE, "mine", {"password": "p\n"})
+    harbor = FakeHarbor()
     spec = registry(adminPasswordSecretRef={"name": "mine"}, caSecretRef=None, projects=[{"name": "library"}])
-    outcome = await attempt(ConfigurationStep(kube, FakeHarbor()).reconcile, spec)
+    outcome = await attempt(ConfigurationStep(kube, harbor, [ProjectSection(harbor)]).reconcile, spec)
     names_a_line_break(outcome, "mine", "spec.adminPasswordSecretRef")
 
 

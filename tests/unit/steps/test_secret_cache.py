@@ -23,6 +23,7 @@ from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
+from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -119,7 +120,7 @@ class PipelineFixture:
             StorageStep(kube, store, rgw, password),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
-            ConfigurationStep(kube, harbor),
+            ConfigurationStep(kube, harbor, [ProjectSection(harbor)]),
             PullSecretsStep(
                 InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harbor_operator.checks.catalogue import backends, general, registry, release
+from harbor_operator.checks.catalogue import backends, configuration, general, registry, release
 from harbor_operator.checks.catalogue.alerts import ALERTS
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
@@ -18,11 +18,11 @@ CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "StorageReady": backends.STORAGE,
     "ReleaseReady": release.PROBLEMS,
     "RegistryReachable": registry.REACHABILITY,
-    "Configured": registry.CONFIGURATION,
+    "Configured": configuration.PROBLEMS,
     "PullSecretsReady": registry.PULL_SECRETS,
 }
 
-HEALTHY = frozenset({Reason.CONVERGED, Reason.NOT_REQUESTED})
+HEALTHY = frozenset({Reason.CONVERGED, Reason.NOT_REQUESTED, Reason.CONFIGURATION_CHANGED})
 """Reasons that report no problem and therefore have no remedy."""
 
 

@@ -1,4 +1,4 @@
-"""Reasons of the running registry: reachability, configuration and pull Secrets."""
+"""Reasons of the running registry: reachability and pull Secrets."""
 
 from __future__ import annotations
 
@@ -57,24 +57,6 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "100-continue` and sends none of it.",
         'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`). If a CDN has a fixed '
         "limit, push by a host name that does not lead through it.",
-    ),
-}
-
-CONFIGURATION: Mapping[Reason, Problem] = {
-    Reason.ADMIN_CREDENTIALS_REJECTED: Problem(
-        "Harbor rejects the admin password.",
-        "It was changed in Harbor. Harbor reads `HARBOR_ADMIN_PASSWORD` only at its first start.",
-        "Put the current password into the Secret that the message names.",
-    ),
-    Reason.PROJECT_REFUSED: Problem(
-        "Harbor rejects the creation or change of a project.",
-        "The message contains Harbor's own error.",
-        "Correct `spec.projects`.",
-    ),
-    Reason.REGISTRY_READ_ONLY: Problem(
-        "Harbor is read-only.",
-        "An administrator set the read-only mode, often for a migration.",
-        "When the migration is over, turn the mode off under Configuration, System Settings.",
     ),
 }
 

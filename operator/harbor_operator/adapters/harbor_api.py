@@ -1,0 +1,43 @@
+"""What every part of Harbor's API 2.0 shares: paths, pages, and the errors of a request."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
+from harbor_operator.checks.configuration import explain_read_only, explain_rejected_admin, explain_rejected_request
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.ports import as_error
+from harbor_operator.reasons import Reason
+
+API = "/api/v2.0"
+MAX_PAGE_ENTRIES = 100
+"""Harbor refuses a larger page."""
+PAGE = {"page_size": str(MAX_PAGE_ENTRIES)}
+
+# Without it Harbor takes a project named '42' for project number 42.
+BY_NAME = {"X-Is-Resource-Name": "true"}
+
+
+class HarborApi:
+    """Sends requests to the API, and turns what Harbor refuses into the exceptions of the ports."""
+
+    def __init__(self, http: HarborHttp | None = None) -> None:
+        self._http = http or HarborHttp()
+
+    async def _request(
+        self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, accepted: int = HTTPStatus.OK
+    ) -> HttpResponse:
+        """Returns a success or a response with the accepted status; raises for any other, with `reason` by default."""
+        response = await self._http.send(endpoint, request)
+        if response.status in {HTTPStatus.OK, HTTPStatus.CREATED, accepted}:
+            return response
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise server_error(response)
+        title = f"{request.method} {endpoint.url}{quote(request.path)}"
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise as_error(explain_rejected_admin(title))
+        if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
+            raise as_error(explain_read_only())
+        raise as_error(explain_rejected_request(reason, title, response.error_message))

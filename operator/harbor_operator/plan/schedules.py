@@ -1,0 +1,62 @@
+"""The desired schedules of Harbor's jobs, and whether an observed one differs."""
+
+from __future__ import annotations
+
+from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScheduledJob
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.schedules import DesiredSchedule, ObservedSchedule, SystemJob
+
+NONE = "None"
+PRESETS = {"Hourly": "0 0 * * * *", "Daily": "0 0 0 * * *", "Weekly": "0 0 0 * * 0"}
+"""The cron expressions that Harbor's own user interface stores for these kinds."""
+EVENT_TYPES = "include_event_types"
+_DEFAULTS = {"delete_untagged": False, "dry_run": False, "workers": 1}
+"""What a parameter means that Harbor does not return."""
+
+
+def plan_schedules(registry: HarborRegistry) -> tuple[DesiredSchedule, ...]:
+    """Returns the schedules of the jobs that the spec names."""
+    spec = registry.spec
+    sections = {
+        SystemJob.GARBAGE_COLLECTION: spec.garbage_collection,
+        SystemJob.PURGE_AUDIT: spec.purge_audit,
+        SystemJob.SCAN_ALL: spec.scan_all,
+    }
+    return tuple(_desired(job, section) for job, section in sections.items() if section is not None)
+
+
+def differs(desired: DesiredSchedule, observed: ObservedSchedule | None) -> bool:
+    """Whether the schedule must be written; without one, only the absence of a schedule is as desired."""
+    if observed is None or desired.kind == NONE:
+        return (observed is None) != (desired.kind == NONE)
+    current = {key: observed.parameters.get(key, _DEFAULTS.get(key)) for key in desired.parameters}
+    return desired.cron != observed.cron or _comparable(current) != _comparable(dict(desired.parameters))
+
+
+def _desired(job: SystemJob, section: ScheduledJob) -> DesiredSchedule:
+    kind = section.schedule if section.schedule in {NONE, *PRESETS} else "Custom"
+    cron = "" if kind == NONE else PRESETS.get(kind, section.schedule)
+    return DesiredSchedule(job, kind, cron, _parameters(section))
+
+
+def _parameters(section: ScheduledJob) -> dict[str, object]:
+    match section:
+        case GarbageCollection():
+            return {
+                "delete_untagged": section.delete_untagged,
+                "workers": section.workers,
+                "dry_run": section.dry_run,
+            }
+        case PurgeAudit():
+            return {
+                "audit_retention_hour": section.keep_hours,
+                EVENT_TYPES: ",".join(section.event_types),
+                "dry_run": section.dry_run,
+            }
+        case _:
+            return {}
+
+
+def _comparable(parameters: dict[str, object]) -> dict[str, object]:
+    types = str(parameters.get(EVENT_TYPES) or "")
+    return {**parameters, EVENT_TYPES: frozenset(types.split(","))}

@@ -1,0 +1,49 @@
+"""Harbor's own configuration: set as the spec says, corrected, reported, and otherwise left alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lab.process import wait_until
+from lab.registry_fixture import RegistryFixture
+from tests.e2e.harbor_api import call_harbor
+
+pytestmark = pytest.mark.e2e
+
+GC = "/system/gc/schedule"
+
+
+def events(fixture: RegistryFixture) -> list[str]:
+    """The messages of the events about changes in Harbor."""
+    found = fixture.lab.control_plane.kubectl(
+        "-n", fixture.registry.namespace, "get", "events", "--field-selector=reason=ConfigurationChanged", "-o", "json"
+    )
+    return [event["message"] for event in json.loads(found)["items"]]
+
+
+def test_the_schedule_of_garbage_collection_is_kept(full_registry: RegistryFixture) -> None:
+    expected = full_registry.spec["garbageCollection"]["schedule"]
+
+    def cron() -> str | None:
+        answer = call_harbor(full_registry, "GET", GC)
+        return str(answer["schedule"]["cron"]) if answer else None
+
+    assert cron() == expected
+    changed = {"schedule": {"type": "Custom", "cron": "0 0 5 * * *"}, "parameters": {}}
+    call_harbor(full_registry, "PUT", GC, changed)
+    wait_until(lambda: cron() == expected, "the operator corrects the schedule", deadline=60)
+    said = f"set `spec.garbageCollection.schedule` to '{expected}' (before: '0 0 5 * * *')"
+    wait_until(lambda: any(said in message for message in events(full_registry)), "an event names it", deadline=30)
+
+
+def test_a_run_of_garbage_collection_is_in_the_status(full_registry: RegistryFixture) -> None:
+    call_harbor(full_registry, "POST", GC, {"schedule": {"type": "Manual"}, "parameters": {"dry_run": True}})
+    (newest, *_) = call_harbor(full_registry, "GET", "/system/gc?page_size=1")
+
+    def is_reported() -> bool:
+        run = full_registry.registry.status().get("garbageCollection", {}).get("lastRun", {})
+        return bool(run.get("id") == newest["id"] and run["status"] == "Success" and run["freedBytes"] == 0)
+
+    wait_until(is_reported, "the status has the run with its result", deadline=60)
