@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import indent
 
-from harbor_operator.api.v1alpha1 import GROUP, KIND
+from harbor_operator.api.kind import GROUP, KIND
 
 ARGOCD = Path(__file__).parents[1] / "deploy" / "argocd"
 PATCH = ARGOCD / "argocd-cm.yaml"

@@ -14,8 +14,8 @@ from typing import Any
 
 import kopf
 
+from harbor_operator.api.kind import GROUP, PLURAL, VERSION
 from harbor_operator.api.reconcile_request import reconcile_request
-from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 from harbor_operator.metrics import Metrics
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reconciler import Body, Reconciler

@@ -12,7 +12,7 @@ import kopf
 from typing_extensions import override
 
 from harbor_operator.adapters.kube_connection import ClusterConnection, open_session, renew
-from harbor_operator.api.v1alpha1 import GROUP
+from harbor_operator.api.kind import GROUP
 from harbor_operator.handlers import Handlers, RegistryRuntime
 
 CONNECT_TIMEOUT_SECONDS = 10

@@ -39,7 +39,7 @@ from harbor_operator.adapters.kube_objects import (
 )
 from harbor_operator.adapters.kube_pages import Pager
 from harbor_operator.adapters.kube_pull_secrets import read_account, read_namespace
-from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from harbor_operator.api.kind import GROUP, PLURAL, VERSION
 from harbor_operator.model.kubernetes import Manifest
 from harbor_operator.model.migration import (
     AdoptSecret,

@@ -14,7 +14,7 @@ from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Conflict, No
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.adapters.kube_pages import Pager
-from harbor_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from harbor_operator.api.kind import GROUP, PLURAL, VERSION
 from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources

@@ -9,7 +9,8 @@ from typing_extensions import override
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.kube_api import ApiError, ApiRequest, NotFound, RequestBody, ResourceRef, apply_params
 from harbor_operator.adapters.kube_client import KubernetesClient
-from harbor_operator.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION, Metadata
+from harbor_operator.api.kind import GROUP, KIND, PLURAL, VERSION
+from harbor_operator.api.v1alpha1 import Metadata
 from harbor_operator.plan.names import FIELD_MANAGER
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.registry_status import RegistryStatusApi

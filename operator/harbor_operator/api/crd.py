@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
+from harbor_operator.api.kind import GROUP, KIND, PLURAL, VERSION
 from harbor_operator.api.rules import RULES
 from harbor_operator.api.status import HarborRegistryStatus
-from harbor_operator.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION, HarborRegistrySpec
+from harbor_operator.api.v1alpha1 import HarborRegistrySpec
 
 Schema = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from harbor_operator.api.v1alpha1 import GROUP
+from harbor_operator.api.kind import GROUP
 
 RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 FLUX_REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"

@@ -31,11 +31,6 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
-GROUP = "harbor-operator.io"
-VERSION = "v1alpha1"
-KIND = "HarborRegistry"
-PLURAL = "harborregistries"
-
 ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 AccountName = Annotated[
     str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")

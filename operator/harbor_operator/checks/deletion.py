@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harbor_operator.api.v1alpha1 import GROUP
+from harbor_operator.api.kind import GROUP
 from harbor_operator.model.outcomes import Blocked, Outcome, Unknown
 from harbor_operator.reasons import Reason
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-from harbor_operator.api.v1alpha1 import GROUP, HarborRegistry
+from harbor_operator.api.kind import GROUP
+from harbor_operator.api.v1alpha1 import HarborRegistry
 
 FIELD_MANAGER = "harbor-operator"
 MANAGED_BY = "app.kubernetes.io/managed-by"
