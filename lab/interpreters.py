@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,8 @@ SUITES = {"3.13": "trixie", "3.14": "forky"}
 LAUNCHER = """#!/bin/sh
 exec {loader} --argv0 "$0" --library-path {libraries} {program} "$@"
 """
+LAUNCHED = re.compile(r"\A#!/bin/sh\nexec (?P<loader>\S+) .*--library-path (?P<libraries>\S+) (?P<program>\S+) ")
+MAX_LAUNCHER_BYTES = 1 << 14
 NOT_AVAILABLE = "not available"
 EXECUTABLE = 0o755
 
@@ -55,6 +58,17 @@ def interpreter(version: str) -> Path:
         if not home.exists():
             _unpack(version, home)
     return home / "usr/bin" / f"python{version}"
+
+
+def runtime_files(python: Path) -> list[Path]:
+    """Returns the loader, the program and the libraries that `python` starts, if this module unpacked it.
+
+    Returns nothing for another interpreter, which uses the loader and the libraries of the machine.
+    """
+    if not (places := LAUNCHED.search(python.read_bytes()[:MAX_LAUNCHER_BYTES].decode(errors="replace"))):
+        return []
+    libraries = [path for path in Path(places["libraries"]).glob("*.so*") if path.is_file()]
+    return [Path(places["loader"]), Path(places["program"]), *libraries]
 
 
 def environment(version: str) -> Path:

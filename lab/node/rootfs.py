@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lab.debian import Tool
+from lab.interpreters import runtime_files
 from lab.node.archive import add_file
 from lab.process import LabError
 
@@ -48,9 +49,12 @@ def write_python_layer(target: Path, packages: Iterable[str], busybox: Path) -> 
             add_file(archive, name, content)
         add_directory(archive, "tmp", 0o1777)
         interpreter = Path(sys.executable).resolve()
-        members = {_image_path(path): path for path in (interpreter, *_stdlib())}
+        runtime = runtime_files(interpreter)
+        members = {_image_path(path): path for path in (interpreter, *runtime, *_stdlib())}
         members |= {f"{SITE}/{name}": path for name, path in _package_files(packages)}
-        add_files(archive, with_libraries({**members, "usr/bin/busybox": busybox}))
+        if not runtime:
+            members = with_libraries(members)
+        add_files(archive, {**members, **with_libraries({"usr/bin/busybox": busybox})})
         add_link(archive, "usr/bin/python3", f"/{_image_path(interpreter)}")
         for name in APPLETS:
             add_link(archive, f"usr/bin/{name}", "busybox")
