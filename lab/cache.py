@@ -29,9 +29,13 @@ def locked(name: str) -> Iterator[Path]:
 
     The kernel releases the lock when its holder ends, so a killed build never blocks the next one.
     """
-    root = cache_dir()
-    locks = root / "locks"
-    locks.mkdir(exist_ok=True)
-    with (locks / f"{name}.lock").open("a") as handle:
+    with lock_file(name).open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield root
+        yield cache_dir()
+
+
+def lock_file(name: str) -> Path:
+    """Returns the path of a file for locks; its directory exists."""
+    locks = cache_dir() / "locks"
+    locks.mkdir(exist_ok=True)
+    return locks / f"{name}.lock"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import secrets
@@ -14,7 +15,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from lab.cache import lock_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -227,11 +230,11 @@ def _timeout_error(reason: str, process: Process | None) -> LabError:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Returns an unused TCP port; this program never returns the same port twice. Raises LabError."""
+    """Returns an unused TCP port, which no other lab of this user gets while this program runs. Raises LabError."""
     with _ports_lock:
         for _ in range(1000):
             port = secrets.choice(PORTS)
-            if port not in _used_ports and all(_bindable(address, port) for address in (host, "")):
+            if port not in _used_ports and all(_bindable(address, port) for address in (host, "")) and _claim(port):
                 _used_ports.add(port)
                 return port
     raise LabError(f"no free TCP port found on '{host}' between {PORTS.start} and {PORTS.stop}")
@@ -244,3 +247,18 @@ def _bindable(address: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _claim(port: int) -> bool:
+    """Whether this program now owns the port: it holds a lock of one byte, which the kernel releases at its end."""
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+@cache
+def _claims() -> TextIO:
+    """Returns the file whose bytes are the ports; to close any handle of it would release every lock."""
+    return lock_file("ports").open("a")

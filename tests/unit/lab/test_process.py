@@ -74,3 +74,11 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
 def test_each_port_is_returned_once() -> None:
     ports = [free_port() for _ in range(200)]
     assert len(set(ports)) == len(ports)
+
+
+def test_another_program_does_not_get_the_same_port() -> None:
+    port = free_port()
+    root = Path(__file__).parents[3]
+    claim = f"from lab import process; process.PORTS = range({port}, {port + 1}); process.free_port()"
+    done = subprocess.run([sys.executable, "-c", claim], cwd=root, capture_output=True, text=True, check=False)
+    assert f"no free TCP port found on '127.0.0.1' between {port}" in done.stderr
