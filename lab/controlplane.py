@@ -195,7 +195,7 @@ def _start_etcd(directory: Path, processes: Processes, etcd: Path) -> tuple[Proc
         "log-level": "warn",
     }
     process = processes.start("etcd", [etcd, *(f"--{flag}={value}" for flag, value in flags.items())])
-    wait_until(lambda: _healthy(client), "etcd is healthy", deadline=START_SECONDS, process=process, interval=0.02)
+    wait_until(lambda: _healthy(client), "etcd is healthy", deadline=START_SECONDS, process=process)
     return process, client
 
 

@@ -43,7 +43,7 @@ class ForwardProxy:
         config.write_text(CONFIG.format(port=self.port, host=HOST, user=USER, password=PASSWORD))
         env = {**tool.env, "LD_PRELOAD": str(_resolver(tool)), "NSS_WRAPPER_HOSTS": str(names)}
         self._process: Process = processes.start(directory.name, [tool.path, "-d", "-c", config], env=env)
-        wait_until(self._listens, "the forward proxy listens", deadline=10, process=self._process, interval=0.01)
+        wait_until(self._listens, "the forward proxy listens", deadline=10, process=self._process)
 
     @property
     def url(self) -> str:

@@ -191,7 +191,7 @@ class Front:
         )
         argv: list[str | Path] = [self._tool.path, "-p", self._home, "-c", config, "-e", "stderr"]
         self._process = self._processes.start(self.name, argv, env=self._tool.env)
-        wait_until(self._listens, f"nginx '{self.name}' listens", deadline=10, process=self._process, interval=0.01)
+        wait_until(self._listens, f"nginx '{self.name}' listens", deadline=10, process=self._process)
 
     def _listens(self) -> bool:
         with socket.create_connection((HOST, self.port), timeout=5):

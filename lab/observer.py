@@ -6,13 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from lab.kubernetes_client import KubernetesClient
-from lab.process import LabError
+from lab.process import wait_until
 
 if TYPE_CHECKING:
     from lab.controlplane import ControlPlane
     from lab.kubernetes_client import Manifest
 
-POLL_SECONDS = 0.005
 TIMEOUT_SECONDS = 30.0
 
 
@@ -40,11 +39,7 @@ class Observer:
 
     def wait_injected(self, namespace: str) -> float:
         """Waits for Secret and reference, and returns the monotonic time at which both were seen. Raises LabError."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not self.is_injected(namespace):
-            if time.monotonic() > deadline:
-                raise LabError(f"namespace '{namespace}' has no pull Secret after {TIMEOUT_SECONDS:.0f} seconds")
-            time.sleep(POLL_SECONDS)
+        wait_until(lambda: self.is_injected(namespace), f"'{namespace}' has its pull Secret", deadline=TIMEOUT_SECONDS)
         return time.monotonic()
 
     def close(self) -> None:

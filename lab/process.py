@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_TAIL_LINES = 25
+TIMEOUT_FACTOR = "HARBOR_LAB_TIMEOUT_FACTOR"
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.01, 0.5
 PORTS = range(15000, 30000)
 """Below the kernel's range for outgoing connections, so that these never take one of our ports."""
 
@@ -129,7 +131,7 @@ class Processes:
     ) -> None:
         """Runs `argv` to completion. Raises LabError if it fails or takes more than a minute."""
         child = self.start(name, argv, env=env, user=user)
-        wait_until(lambda: not child.alive(), f"the end of '{name}'", deadline=60, interval=0.01)
+        wait_until(lambda: not child.alive(), f"the end of '{name}'", deadline=60)
         if child.returncode:
             raise LabError(f"'{name}' failed with status {child.returncode}; the end of {child.log}:\n{child.tail()}")
 
@@ -199,14 +201,17 @@ def wait_until(
     *,
     deadline: float,
     process: Process | None = None,
-    interval: float = 0.05,
+    interval: float | None = None,
 ) -> T:
     """Polls until `probe` returns a true value, and returns that value.
 
-    An OSError of the probe means "not yet". Raises LabError after `deadline` seconds, or when `process` has ended; the
-    message names the condition and shows the end of the log.
+    Without an `interval` each pause is a tenth of the time waited so far, within bounds: a short wait ends at once, and
+    a long one takes little of the processor from what it waits for.
+    An OSError of the probe means "not yet". Raises LabError after `deadline` seconds times `HARBOR_LAB_TIMEOUT_FACTOR`,
+    or when `process` has ended; the message names the condition and shows the end of the log.
     """
-    end = time.monotonic() + deadline
+    begin = time.monotonic()
+    deadline *= float(os.environ.get(TIMEOUT_FACTOR, "1"))
     while True:
         cause: OSError | None = None
         try:
@@ -218,9 +223,10 @@ def wait_until(
                 return seen
         if process is not None and not process.alive():
             raise _timeout_error(f"'{process.name}' ended ({process.returncode}) before: {what}", process) from cause
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > deadline:
             raise _timeout_error(f"waited {deadline:g} s without success for: {what}", process) from cause
-        time.sleep(interval)
+        time.sleep(interval or min(max(MIN_POLL_SECONDS, waited / 10), MAX_POLL_SECONDS))
 
 
 def _timeout_error(reason: str, process: Process | None) -> LabError:

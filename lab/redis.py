@@ -50,7 +50,7 @@ class Node:
         name = f"{self._directory.parent.name}-{self._directory.name}"
         extra = ["--sentinel"] if self._sentinel else []
         self._process = self._processes.start(name, [*argv, *extra], env=self._tool.env)
-        wait_until(self._answers, f"Redis '{name}' answers", deadline=10, process=self._process, interval=0.01)
+        wait_until(self._answers, f"Redis '{name}' answers", deadline=10, process=self._process)
 
     def stop(self) -> None:
         """Stops the process; its data are lost."""

@@ -118,9 +118,7 @@ class Registry:
     def wait_ready(self, deadline: float = CONDITION_SECONDS) -> None:
         """Waits until the registry is ready. Raises LabError with its conditions."""
         try:
-            wait_until(
-                self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline, interval=0.2
-            )
+            wait_until(self.is_settled, f"registry {self.namespace}/{self.name} is ready", deadline=deadline)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 
@@ -132,7 +130,7 @@ class Registry:
             return found.get("status") == status and (not reason or found.get("reason") == reason)
 
         try:
-            wait_until(is_reached, f"{kind} is {status} {reason}", deadline=deadline, interval=0.2)
+            wait_until(is_reached, f"{kind} is {status} {reason}", deadline=deadline)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
         return self.condition(kind)
@@ -149,7 +147,7 @@ class Registry:
         """Deletes the registry and waits until it no longer exists. Raises LabError with its conditions."""
         self._plane.kubectl("-n", self.namespace, "delete", "hreg", self.name, "--wait=false", "--ignore-not-found")
         try:
-            wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline, interval=0.2)
+            wait_until(self.is_gone, f"registry {self.namespace}/{self.name} is gone", deadline=deadline)
         except LabError as error:
             raise LabError(f"{error}\n{self.describe()}") from None
 

@@ -37,7 +37,7 @@ class Registry:
         full_env = {**UNSET_VARIABLES, **tool.env, **env}
         process = processes.start(name, [tool.path, "serve", config_path], env=full_env)
         registry = cls(process, host, port)
-        wait_until(registry._listens, "docker-registry listens", deadline=30, process=process, interval=0.02)
+        wait_until(registry._listens, "docker-registry listens", deadline=30, process=process)
         return registry
 
     @property

@@ -56,7 +56,7 @@ def _wait(plane: ControlPlane, node: KubeletNode, namespace: str, wanted: list[l
         return [_state(pod["status"]) for pod in pods.get("items", [])] in wanted
 
     try:
-        wait_until(reached, f"pods of '{namespace}' are {' '.join(wanted[0])}", deadline=60, interval=0.1)
+        wait_until(reached, f"pods of '{namespace}' are {' '.join(wanted[0])}", deadline=60)
     except LabError as error:
         raise LabError(f"{error}\n{node.describe(namespace)}") from None
 

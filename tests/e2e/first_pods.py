@@ -82,7 +82,7 @@ class PodLauncher:
             return found if len(found) == count and all(map(condition, found)) else []
 
         try:
-            return wait_until(matching, f"every pod of '{name}' meets the condition", deadline=deadline, interval=0.5)
+            return wait_until(matching, f"every pod of '{name}' meets the condition", deadline=deadline)
         except LabError as error:
             others = [pod for pod in self.pods("-A", "-l", f"app={name}") if not condition(pod)]
             namespace = others[0]["metadata"]["namespace"] if others else f"{name}-000"

@@ -71,7 +71,7 @@ def wait_all_injected(fixture: RegistryFixture) -> None:
         counts = fixture.registry.status()["pullSecrets"]
         return counts["namespaces"] == counts["ready"] == total and fixture.registry.is_settled()
 
-    wait_until(all_injected, "the status counts every namespace", deadline=30, interval=0.2)
+    wait_until(all_injected, "the status counts every namespace", deadline=30)
 
 
 def passes(operator: Operator) -> int:

@@ -145,7 +145,7 @@ def test_an_edited_policy_and_a_deleted_binding_are_restored_once(
     excluding = {"matchConstraints": {"excludeResourceRules": before["matchConstraints"]["resourceRules"]}}
     kubectl("patch", KINDS[0], POLICY, "--type=merge", "-p", json.dumps({"spec": excluding}))
     kubectl("delete", KINDS[1], POLICY)
-    wait_until(lambda: policies(lab) == both(POLICY), "the binding is back", deadline=30, interval=0.2)
+    wait_until(lambda: policies(lab) == both(POLICY), "the binding is back", deadline=30)
     assert listed(lab, KINDS[0])[0]["spec"] == before
     wait_all_injected(full_registry)
     mark = audit.mark()

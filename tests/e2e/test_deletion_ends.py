@@ -61,7 +61,7 @@ def test_a_deletion_without_its_server_says_why_and_the_annotation_ends_it(lab: 
     wait_until(lambda: way_out in registry.condition("DatabaseReady")["message"], "the way out is named", deadline=60)
     assert "harbor-operator.io/teardown" not in registry.read()["metadata"]["annotations"]
     kubectl("-n", "t-abandoned", "annotate", "hreg", "cr", f"{way_out}=true")
-    wait_until(registry.is_gone, "the registry is gone", deadline=DELETION_SECONDS, interval=0.2)
+    wait_until(registry.is_gone, "the registry is gone", deadline=DELETION_SECONDS)
     (message,) = operator_events(lab, registry)
     assert "databases 'registry' and role 'harbor_t_abandoned_cr_" in message
     assert registry.secret("pg")["username"] == "postgres"
@@ -82,9 +82,7 @@ def test_a_deleted_namespace_ends_although_a_tenant_keeps_its_pull_secret(
     kubectl("-n", "shop", "patch", "secret", PULL_SECRET, "--type=merge", "-p", held)
     kubectl("delete", "namespace", registry.namespace, "--wait=false")
     path = f"/api/v1/namespaces/{registry.namespace}"
-    wait_until(
-        lambda: lab.control_plane.client.read(path) is None, "it is gone", deadline=DELETION_SECONDS, interval=0.2
-    )
+    wait_until(lambda: lab.control_plane.client.read(path) is None, "it is gone", deadline=DELETION_SECONDS)
     assert pull_secret(observer, "free") is None
     assert references(observer, "shop") == references(observer, "free") == []
     (message,) = operator_events(lab, registry)

@@ -43,7 +43,7 @@ def delete_namespace(lab: Lab) -> None:
     lab.control_plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     path = f"/api/v1/namespaces/{NAMESPACE}"
     gone = "the namespace is gone"
-    wait_until(lambda: lab.control_plane.client.read(path) is None, gone, deadline=DELETION_SECONDS, interval=0.2)
+    wait_until(lambda: lab.control_plane.client.read(path) is None, gone, deadline=DELETION_SECONDS)
 
 
 def test_a_namespace_with_a_release_can_be_deleted(lab: Lab, registry: Registry) -> None:
@@ -71,6 +71,6 @@ def test_an_account_that_comes_back_lets_the_registry_go(lab: Lab, registry: Reg
     seen = registry.wait_condition("ReleaseReady", "False", "ReleaseServiceAccountMissing")
     create = next(part for part in seen["message"].split("`") if "create serviceaccount" in part)
     kubectl(*create.split()[1:])
-    wait_until(registry.is_gone, "the registry is gone", deadline=60, interval=0.2)
+    wait_until(registry.is_gone, "the registry is gone", deadline=60)
     assert kubectl("-n", NAMESPACE, "get", "deployments,statefulsets", "-o", "name") == ""
     delete_namespace(lab)

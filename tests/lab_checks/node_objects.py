@@ -51,7 +51,7 @@ def wait_for_output(lab: Lab, program: str, text: str) -> None:
         except LabError:
             return False
 
-    wait_until(is_printed, f"the client pod prints '{text}'", deadline=30, interval=0.3)
+    wait_until(is_printed, f"the client pod prints '{text}'", deadline=30)
 
 
 def _python(lab: Lab, code: str) -> str:
