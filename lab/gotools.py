@@ -1,12 +1,12 @@
-"""Go programs of the lab: found, or built once from the modules that are pinned in `tools/`.
+"""Go programs of the lab: found, downloaded, or built once from the modules that are pinned in `tools/`.
 
-    program("kubectl")          -> Path, built if necessary
+    program("kubectl")          -> Path, downloaded or built if necessary
     build(("etcd", "helm"))     -> {name: Path}; by default all of `PROGRAMS`
     kept("helm")                -> Path in the cache, or None; never builds
 
 Sources, in this order: the directory `KUBEBUILDER_ASSETS` (any version); the cache; PATH (only the pinned version or
-newer, because an old kubectl fails against a new API server in ways that look like errors of the operator); a build
-with the Go toolchain.
+newer, because an old kubectl fails against a new API server in ways that look like errors of the operator); the release
+of the project, if `tools/downloads.toml` has its digest; a build with the Go toolchain.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import re
 import shutil
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.cache import cache_dir, locked
+from lab.downloads import DownloadError, find_archive, install
+from lab.gobuild import GO_ENV, compile_programs, numbers
 from lab.process import LabError
-from lab.progress import Task, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +34,11 @@ TOOLS = Path(__file__).parent / "tools"
 SHIPPED = Path(__file__).parents[1] / "build"
 """The pins of programs that are also in the operator's image."""
 KUBERNETES_STAMP = "-X k8s.io/component-base/version.git"
-GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false", "GOWORK": "off"}
 ASSETS = "KUBEBUILDER_ASSETS"
-LINE_INTERVAL_SECONDS = 20.0
+MAX_BUILDS = 2
+"""Modules that are downloaded or built at the same time: the second one uses the time in which the first one links."""
+
+_failed_downloads: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,20 @@ PROGRAMS = {
 
 
 def program(name: str) -> Path:
-    """Returns the program `name`, built if necessary. Raises LabError."""
-    return kept(name) or _on_path(name) or _built(name)
+    """Returns the program `name`, downloaded or built if necessary. Raises LabError."""
+    return build((name,))[name]
 
 
 def build(names: Iterable[str] = PROGRAMS) -> dict[str, Path]:
-    """Returns all programs of these names, built if necessary. Raises LabError."""
+    """Returns all programs of these names, downloaded or built if necessary. Raises LabError."""
     wanted = set(names)
-    return {name: program(name) for name in PROGRAMS if name in wanted}
+    found = {name: kept(name) or _on_path(name) for name in PROGRAMS if name in wanted}
+    missing: dict[Path, list[str]] = {}
+    for name in [name for name, path in found.items() if path is None]:
+        missing.setdefault(PROGRAMS[name].home, []).append(name)
+    with ThreadPoolExecutor(MAX_BUILDS) as pool:
+        made = [path for paths in pool.map(_made, missing.values()) for path in paths.items()]
+    return {**{name: path for name, path in found.items() if path}, **dict(made)}
 
 
 def kept(name: str) -> Path | None:
@@ -142,7 +151,7 @@ def _on_path(name: str) -> Path | None:
     if found is None:
         return None
     wanted, seen = PROGRAMS[name].version, _version_of(found, PROGRAMS[name].version_arguments)
-    if seen is not None and _numbers(seen) >= _numbers(wanted):
+    if seen is not None and numbers(seen) >= numbers(wanted):
         return Path(found)
     print(
         f"lab: not using '{found}': it is version {seen or 'unknown'}, required is {wanted} or newer", file=sys.stderr
@@ -159,71 +168,25 @@ def _version_of(path: str, arguments: tuple[str, ...]) -> str | None:
     return found[1] if found else None
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+def _made(names: list[str]) -> dict[str, Path]:
+    """Downloads or builds these programs of one module, unless another process has done so meanwhile."""
+    spec = PROGRAMS[names[0]]
+    title = f"{spec.module} {spec.version}"
+    with locked(f"go-{spec.module}"):
+        if any(kept(name) is None for name in names):
+            _download(title, spec)
+        if missing := {name: PROGRAMS[name].package for name in names if kept(name) is None}:
+            compile_programs(title, spec.pins, missing, spec.ldflags, spec.home)
+    return {name: spec.home / name for name in names}
 
 
-def _built(name: str) -> Path:
-    with locked(f"go-{PROGRAMS[name].module}"):
-        return kept(name) or _build(name)
-
-
-def _build(name: str) -> Path:
-    spec = PROGRAMS[name]
-    go = _go_for(spec)
-    spec.home.mkdir(parents=True, exist_ok=True)
-    target, part = spec.home / name, spec.home / f".{name}.part"
-    argv = [go, "build", "-v", "-ldflags", spec.ldflags, "-o", str(part), spec.package]
-    with task(f"Building {name} {spec.version}") as shown:
-        _run_go(name, argv, spec, shown)
-    part.replace(target)
-    return target
-
-
-def _run_go(name: str, argv: list[str], spec: Program, shown: Task) -> None:
-    env = {**os.environ, **GO_ENV}
-    directory = spec.pins
-    with subprocess.Popen(argv, cwd=directory, env=env, stderr=subprocess.PIPE, text=True) as child:
-        tail = _show_progress(child, shown)
-    if child.returncode:
-        raise LabError(
-            f"building '{name}' with Go failed; the modules come from the Go module proxy or the local module cache.\n"
-            f"  To reproduce it: cd {directory} && go build {spec.package}\n"
-            + "\n".join(f"    {line}" for line in tail)
-        )
-
-
-def _show_progress(child: subprocess.Popen[str], shown: Task) -> list[str]:
-    """Shows the progress of Go at intervals, and returns its last lines for a message."""
-    pause = 0.2 if sys.stderr.isatty() else LINE_INTERVAL_SECONDS
-    shown_at, packages, tail = time.monotonic(), 0, list[str]()
-    for line in child.stderr or ():
-        tail = [*tail[-14:], line.rstrip()]
-        downloading = line.startswith("go: downloading")
-        packages += not downloading
-        if time.monotonic() - shown_at > pause:
-            shown.update(line[4:].strip() if downloading else f"{packages} packages compiled")
-            shown_at = time.monotonic()
-    return tail
-
-
-def _go_for(spec: Program) -> str:
-    """Returns the Go command. Raises LabError if there is none or if it is too old for `spec`."""
-    found = re.search(r"^go (\S+)", (spec.pins / "go.mod").read_text(), re.MULTILINE)
-    wanted = found[1] if found else "1.26"
-    go = shutil.which("go")
-    if go is None:
-        raise LabError(
-            f"the lab needs '{Path(spec.package).name}' {spec.version}, which is neither in {ASSETS}, in the cache nor"
-            f" on PATH, and there is no Go to build it; install Go {wanted} or newer, or set {ASSETS}"
-        )
-    env = {**os.environ, **GO_ENV}
-    answer = subprocess.run(
-        [go, "env", "GOVERSION"], cwd=spec.pins, env=env, capture_output=True, text=True, check=False
-    )
-    if answer.returncode or _numbers(answer.stdout) < _numbers(wanted):
-        seen = answer.stdout.strip() or answer.stderr.strip()
-        raise LabError(
-            f"'{go}' is too old to build '{spec.module}': its version is '{seen}', required is Go {wanted} or newer"
-        )
-    return go
+def _download(title: str, spec: Program) -> None:
+    """Puts the programs of the project's release into the cache, if there is one with a known digest."""
+    archive = find_archive(spec.release, spec.version)
+    if archive is None or archive.url in _failed_downloads:
+        return
+    try:
+        install(title, archive, spec.home)
+    except DownloadError as error:
+        _failed_downloads.add(archive.url)
+        print(f"lab: building {title}, because its release cannot be downloaded: {error}", file=sys.stderr)

@@ -33,6 +33,7 @@ from lab.gotools import build
 from lab.kwok import Kwok
 from lab.node.choice import KWOK, VARIABLE, Choice, choose
 from lab.node.kubelet import KubeletNode
+from lab.node.programs import node_programs
 from lab.node.release import import_release, supplied_core_image
 from lab.process import LabError, Processes
 from lab.services import Services
@@ -104,7 +105,6 @@ class Lab:
         core_image = core_image or supplied_core_image()
         if core_image and kubelet is None and {Part.NODE, Part.CHART} <= parts and not choice.kubelet:
             raise LabError(f"pods do not run, so core cannot run from '{core_image}'. {choice.describe()}")
-        build(programs(parts, choice))
         lab = cls(directory or _temporary_directory(), choice, owned=directory is None)
         lab._core_image = core_image
         try:
@@ -158,10 +158,13 @@ class Lab:
         self.stop()
 
     def _start(self, parts: AbstractSet[Part]) -> None:
-        """Starts independent parts in parallel; raises the first failure."""
-        with ThreadPoolExecutor(max_workers=len(Part)) as pool:
+        """Starts independent parts in parallel, each as soon as it has its programs; raises the first failure."""
+        with ThreadPoolExecutor() as pool:
+            tasks: list[Future[Any]] = [pool.submit(build, programs(parts, self.choice))]
+            if Part.NODE in parts and self.choice.kubelet:
+                tasks.append(pool.submit(node_programs))
             chart = pool.submit(self._resolve_chart) if Part.CHART in parts else None
-            tasks: list[Future[Any]] = [chart] if chart else []
+            tasks += [chart] if chart else []
             if parts & SERVICES:
                 tasks.append(pool.submit(self._start_services, {part.value for part in parts & SERVICES}))
             if parts & {Part.CONTROL_PLANE, Part.NODE}:

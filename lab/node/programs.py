@@ -21,7 +21,7 @@ GO_PROGRAMS = {
         name: Program("kubernetes", "k8s.io/kubernetes", f"k8s.io/kubernetes/cmd/{name}")
         for name in ("kubelet", "kube-proxy")
     },
-    "coredns": Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns", ("-version",)),
+    "coredns": Program("coredns", "github.com/coredns/coredns", "harbor-operator.io/lab/tools/coredns", ("-version",)),
 }
 PROGRAMS.update(GO_PROGRAMS)
 FROM_MACHINE = ("unshare", "nsenter", "ip", "mount")

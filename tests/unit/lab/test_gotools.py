@@ -28,7 +28,7 @@ def found(name: str, cache: Path, **env: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-c", f"from lab.gotools import program; print(program({name!r}))"],
         cwd=ROOT,
-        env={**clean, "HARBOR_LAB_CACHE": str(cache), "PATH": "/nowhere", **env},
+        env={**clean, "HARBOR_LAB_CACHE": str(cache), "HARBOR_LAB_DOWNLOADS": "off", "PATH": "/nowhere", **env},
         capture_output=True,
         text=True,
         check=False,
@@ -59,7 +59,7 @@ def test_a_program_on_path_of_an_old_or_unknown_version_is_not_used(tmp_path: Pa
 def test_a_go_that_is_too_old_is_named(tmp_path: Path) -> None:
     fake(tmp_path / "bin", "go", "go1.20.1")
     seen = found("etcd", tmp_path, PATH=str(tmp_path / "bin"))
-    assert "too old to build 'etcd'" in seen.stderr
+    assert "too old to build etcd" in seen.stderr
 
 
 def test_builds_are_cached_by_the_digest_of_their_pins(tmp_path: Path) -> None:
