@@ -29,6 +29,7 @@ from tests.e2e.queries import (
 
 pytestmark = pytest.mark.e2e
 
+KUBELET = False
 USER_SECRETS = {"cr-ca", "cr-tls", "pg-admin", "pg-ca", "redis", "s3-ca", "swift"}
 RETAINED_SECRETS = {"hreg-cr-admin-password", "hreg-cr-database-login", "hreg-cr-pins"}
 

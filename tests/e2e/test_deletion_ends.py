@@ -17,6 +17,7 @@ from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret, refere
 
 pytestmark = pytest.mark.e2e
 
+KUBELET = False
 DELETION_SECONDS = 60.0
 CRD = "harborregistries.harbor-operator.io"
 

@@ -25,6 +25,7 @@ from tests.e2e.running_operator import RunningOperator
 
 pytestmark = pytest.mark.e2e
 
+KUBELET = False
 LOG_LEVEL = "DEBUG"
 PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey"}
 """Keys of Secrets whose values are public."""
