@@ -21,6 +21,8 @@ from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
 from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
+from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
@@ -55,9 +57,11 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
+from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.harbor_settings import SettingSection
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
@@ -145,7 +149,12 @@ class Operator:
         http = HarborHttp(egress)
         harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        sections = (ProjectSection(harbor), ScheduleSection(HttpHarborSchedules(http)))
+        sections = (
+            SettingSection(HttpHarborConfiguration(http)),
+            ProjectSection(harbor),
+            ScheduleSection(HttpHarborSchedules(http)),
+        )
+        admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(http), password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (
             DatabaseStep(kube, postgres, password),
@@ -153,7 +162,7 @@ class Operator:
             StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, _now),
-            ConfigurationStep(kube, harbor, sections),
+            ConfigurationStep(kube, admin_password, sections),
             PullSecretsStep(
                 InjectionGrants(kube, self._settings.injection_namespaces),
                 PullCredential(kube, probe, harbor, password),

@@ -23,6 +23,29 @@ def events(fixture: RegistryFixture) -> list[str]:
     return [event["message"] for event in json.loads(found)["items"]]
 
 
+def test_a_setting_is_corrected_and_others_stay(full_registry: RegistryFixture) -> None:
+    def days() -> int:
+        return int(call_harbor(full_registry, "GET", "/configurations")["robot_token_duration"]["value"])
+
+    call_harbor(full_registry, "PUT", "/configurations", {"robot_token_duration": 7, "banner_message": "theirs"})
+    wait_until(lambda: days() == 30, "the operator corrects the setting", deadline=60)
+    assert call_harbor(full_registry, "GET", "/configurations")["banner_message"]["value"] == "theirs"
+    call_harbor(full_registry, "PUT", "/configurations", {"banner_message": ""})
+
+
+def test_the_password_of_the_administrator_is_rotated_on_request(full_registry: RegistryFixture) -> None:
+    registry = full_registry.registry
+    secret, accepted = f"hreg-{registry.name}-admin-password", f"hreg-{registry.name}-admin-accepted"
+    before = registry.secret(secret)["password"]
+    annotation = "harbor-operator.io/rotate-admin-password-requested-at=now"
+    full_registry.lab.control_plane.kubectl("-n", registry.namespace, "annotate", "hreg", registry.name, annotation)
+    wait_until(lambda: registry.secret(secret)["password"] != before, "a new password is stored", deadline=60)
+    after = registry.secret(secret)["password"]
+    wait_until(lambda: registry.secret(accepted)["password"] == after, "Harbor accepts it", deadline=60)
+    assert call_harbor(full_registry, "GET", "/users/current")["username"] == "admin"
+    registry.wait_ready()
+
+
 def test_the_schedule_of_garbage_collection_is_kept(full_registry: RegistryFixture) -> None:
     expected = full_registry.spec["garbageCollection"]["schedule"]
 

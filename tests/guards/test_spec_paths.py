@@ -102,7 +102,7 @@ def test_the_guard_accepts_a_path_of_the_schema(path: str) -> None:
         "spec.projects[a].name",
         "spec.externalURL.host",
         "spec.database[0]",
-        "spec.*.nothing",
+        "spec.storage.*.nothing",
         "status.readyReplicas",
     ],
 )

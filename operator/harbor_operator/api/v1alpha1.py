@@ -28,6 +28,7 @@ from harbor_operator.api.chart_source import (
     ChartRepository,
     is_remote,
 )
+from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
@@ -260,6 +261,11 @@ class HarborRegistrySpec(Model):
         description="Projects that the operator creates or updates in Harbor.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
+    configuration: Configuration = Field(
+        default_factory=dict,
+        description="Harbor's own settings by their name in Harbor's API, for example `robot_token_duration: 30`. How "
+        "users log in is not among them. Settings that are not named here stay as they are.",
+    )
     garbage_collection: GarbageCollection | None = Field(
         default=None, description="Schedule of garbage collection; absent = the schedule in Harbor stays."
     )
@@ -282,6 +288,7 @@ class Metadata(Model):
     generation: int = 1
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
+    annotations: dict[str, str] = Field(default_factory=dict)
     cluster: str = ""
 
     @classmethod

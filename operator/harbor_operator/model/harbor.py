@@ -25,6 +25,17 @@ class SystemInfo:
     read_only: bool = False
 
 
+SettingValue = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSetting:
+    """A setting of Harbor's configuration, and whether Harbor lets its administrator change it now."""
+
+    value: SettingValue
+    is_editable: bool = True
+
+
 UNLIMITED = -1
 EVERYONE = "everyone"
 """Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""

@@ -74,6 +74,11 @@ def admin_secret_key(registry: HarborRegistry) -> str:
     return reference.key if reference else "password"
 
 
+def accepted_admin_secret(registry: HarborRegistry) -> str:
+    """Secret with the admin password that Harbor accepted last; with it a changed password is set in Harbor."""
+    return _secret_name(registry, "admin-accepted")
+
+
 def database_secret(registry: HarborRegistry) -> str:
     """Secret with `username` and `password` of Harbor's database role: the referenced or the generated one."""
     database = registry.spec.database

@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from typing import Protocol
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.configuration import check_admin
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
@@ -19,11 +18,10 @@ from harbor_operator.model.outcomes import (
     Facts,
     Outcome,
 )
-from harbor_operator.plan import names
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.namespace_resources import NamespaceResources
-from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.admin_password import AdminPassword
+from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.outcomes import BlockedError
 
 
@@ -45,29 +43,38 @@ class ConfigurationStep:
     condition_type = ConditionType.CONFIGURATION
     depends_on = (ConditionType.REACHABILITY,)
 
-    def __init__(self, kube: NamespaceResources, harbor: Harbor, sections: Sequence[ConfigurationSection]) -> None:
+    def __init__(
+        self, kube: NamespaceResources, password: AdminPassword, sections: Sequence[ConfigurationSection]
+    ) -> None:
         self._kube = kube
-        self._harbor = harbor
+        self._password = password
         self._sections = sections
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Reconciles every section that the spec has."""
         requested = [section for section in self._sections if section.is_requested(registry)]
-        if not requested:
+        if not requested and not _has_password(registry):
             return NOT_REQUESTED
         access = await read_access(self._kube, registry)
-        admin = access.with_login(await require_admin(self._kube, registry))
-        identity = await self._harbor.read_identity(admin)
-        if blocked := check_admin(registry, names.admin_secret(registry), identity):
-            return blocked
-        outcomes = [await _attempt(section, registry, admin) for section in requested]
+        admin = await self._password.ensure(registry, access)
+        outcomes = [await _attempt(section, registry, admin.endpoint) for section in requested]
+        outcomes.append(Done("", warnings=admin.warnings, changes=admin.changes))
         if registry.spec.garbage_collection is None:  # the status must not keep what the spec has dropped
             outcomes.append(Done("", facts=Facts(garbage_collection=CollectionFacts(""))))
         return combine(outcomes)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Retains every project and setting: projects hold images, and the operator never deletes those."""
+        await self._password.remove(registry)
         return Done(f"{len(registry.spec.projects)} projects are retained")
+
+
+_NOTHING_ELSE = "the administrator's password is accepted; the spec configures nothing else"
+
+
+def _has_password(registry: HarborRegistry) -> bool:
+    """Whether the operator looks after the administrator's password: it is given, or the operator installs Harbor."""
+    return registry.spec.admin_password_secret_ref is not None or registry.spec.release is not None
 
 
 async def _attempt(section: ConfigurationSection, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Blocked:
@@ -83,7 +90,7 @@ async def _attempt(section: ConfigurationSection, registry: HarborRegistry, admi
 def combine(outcomes: Sequence[Done | Blocked]) -> Done | Blocked:
     """Returns one outcome: Blocked if any section is, with every cause, and with the facts of all sections."""
     blocked = [outcome for outcome in outcomes if isinstance(outcome, Blocked)]
-    message = "; ".join(outcome.message for outcome in blocked or outcomes if outcome.message)
+    message = "; ".join(outcome.message for outcome in blocked or outcomes if outcome.message) or _NOTHING_ELSE
     facts = NOTHING
     for outcome in outcomes:
         known = {field.name: getattr(outcome.facts, field.name) for field in fields(Facts)}

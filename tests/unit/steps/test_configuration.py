@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, CollectionFacts, Done
 from harbor_operator.plan.configuration import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.schedules import ScheduleSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
+from tests.fakes.harbor_accounts import FakeHarborAccounts
 from tests.fakes.harbor_schedules import FakeHarborSchedules
 from tests.fakes.kube import FakeKube
 
@@ -37,7 +40,10 @@ class ConfigurationFixture:
     def __post_init__(self) -> None:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         sections = (ProjectSection(self.harbor), ScheduleSection(self.schedules))
-        self.step = ConfigurationStep(self.kube, self.harbor, sections)
+        password = AdminPassword(
+            self.kube, self.harbor, FakeHarborAccounts(self.harbor), lambda: SecretStr("New-1pass")
+        )
+        self.step = ConfigurationStep(self.kube, password, sections)
 
 
 @pytest.fixture
@@ -93,11 +99,11 @@ async def test_the_secret_is_missing(fixture: ConfigurationFixture) -> None:
 
 async def test_a_wrong_password_says_why_it_may_be_wrong(fixture: ConfigurationFixture) -> None:
     fixture.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
-    outcome = await fixture.step.reconcile(_registry())
-    assert isinstance(outcome, Blocked)
-    assert outcome.reason is Reason.ADMIN_CREDENTIALS_REJECTED
-    assert "at the first start only" in outcome.message
-    assert "Wrong-pass-1" not in outcome.message
+    with pytest.raises(Refused) as refused:
+        await fixture.step.reconcile(_registry())
+    assert refused.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
+    assert "at the first start only" in str(refused.value)
+    assert "Wrong-pass-1" not in str(refused.value)
 
 
 async def test_a_read_only_harbor_blocks_changes_only(fixture: ConfigurationFixture) -> None:

@@ -19,6 +19,7 @@ from harbor_operator.ports import Unavailable
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reconciler import Reconciler, ReconcileResult
 from harbor_operator.steps import Step
+from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
@@ -34,6 +35,7 @@ from harbor_operator.steps.storage import StorageStep
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.cluster_identity import FakeClusterIdentity
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.harbor_accounts import FakeHarborAccounts
 from tests.fakes.helm import FakeHelm
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
@@ -113,6 +115,7 @@ class PipelineFixture:
         redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
         store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
         credential = PullCredential(kube, harbor, harbor, password)
+        admin = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), password)
         admission = PullAdmission(FakeAdmission(), lambda: 0.0)
         return (
             DatabaseStep(kube, self.postgres, password),
@@ -120,7 +123,7 @@ class PipelineFixture:
             StorageStep(kube, store, rgw, password),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
-            ConfigurationStep(kube, harbor, [ProjectSection(harbor)]),
+            ConfigurationStep(kube, admin, [ProjectSection(harbor)]),
             PullSecretsStep(
                 InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()
             ),

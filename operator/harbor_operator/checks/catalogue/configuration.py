@@ -10,7 +10,8 @@ from harbor_operator.reasons import Reason
 PROBLEMS: Mapping[Reason, Problem] = {
     Reason.ADMIN_CREDENTIALS_REJECTED: Problem(
         "Harbor rejects the admin password.",
-        "It was changed in Harbor. Harbor reads `HARBOR_ADMIN_PASSWORD` only at its first start.",
+        "It was changed in Harbor. Harbor reads `HARBOR_ADMIN_PASSWORD` only at its first start. A password that you "
+        "change in the Secret is changed in Harbor too, but only if the password before was accepted once.",
         "Put the current password into the Secret that the message names.",
     ),
     Reason.PROJECT_REFUSED: Problem(
@@ -22,6 +23,29 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Harbor is read-only.",
         "An administrator set the read-only mode, often for a migration.",
         "When the migration is over, turn the mode off under Configuration, System Settings.",
+    ),
+    Reason.CONFIGURATION_REFUSED: Problem(
+        "Harbor rejects a setting, or a setting of the spec has the wrong type.",
+        "The message names the setting and contains Harbor's own error.",
+        "Correct the field of the spec that the message names.",
+    ),
+    Reason.CONFIGURATION_LOCKED: Problem(
+        "Settings in Harbor differ from the spec, and Harbor does not let them be changed.",
+        "The environment variable `CONFIG_OVERWRITE_JSON` of core (chart value `core.configureUserSettings`) fixes "
+        "every setting.",
+        "Set the value there and remove the setting from the spec, or remove the variable, so that the spec counts.",
+    ),
+    Reason.CONFIGURATION_UNSUPPORTED: Problem(
+        "The spec names a setting that Harbor does not have.",
+        "The name is misspelled, this version of Harbor has no such setting, or it is a secret, which Harbor never "
+        "returns.",
+        "Correct or remove the setting. `GET /api/v2.0/configurations` lists the settings of this Harbor.",
+    ),
+    Reason.ADMIN_ROTATION_REFUSED: Problem(
+        "`status.warnings` says that the password of `admin` was not rotated.",
+        "The annotation asks for a rotation, and `spec.adminPasswordSecretRef` names a Secret of yours, which the "
+        "operator does not change.",
+        "Put a new password into that Secret: the operator changes it in Harbor. Then remove the annotation.",
     ),
     Reason.SCHEDULE_REFUSED: Problem(
         "Harbor rejects a schedule, or has no scanner for `spec.scanAll`.",

@@ -1,0 +1,37 @@
+"""The settings of a Harbor in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from typing_extensions import override
+
+from harbor_operator.model.harbor import HarborEndpoint, ObservedSetting, SettingValue
+from harbor_operator.ports import Refused
+from harbor_operator.ports.harbor_configuration import HarborConfiguration
+from harbor_operator.reasons import Reason
+
+
+class FakeHarborConfiguration(HarborConfiguration):
+    """Settings in a dictionary; `is_locked` is a Harbor with CONFIG_OVERWRITE_JSON, `writes` lists the changes."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, SettingValue] = {
+            "auth_mode": "db_auth",
+            "banner_message": "",
+            "read_only": False,
+            "robot_token_duration": 30,
+        }
+        self.is_locked = False
+        self.writes: list[dict[str, SettingValue]] = []
+
+    @override
+    async def read_configuration(self, endpoint: HarborEndpoint) -> Mapping[str, ObservedSetting]:
+        return {name: ObservedSetting(value, not self.is_locked) for name, value in self.settings.items()}
+
+    @override
+    async def write_configuration(self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue]) -> None:
+        if self.is_locked:
+            raise Refused(Reason.CONFIGURATION_REFUSED, "current config is init by env variable")
+        self.writes.append(dict(changes))
+        self.settings |= changes
