@@ -9,8 +9,10 @@ from aiohttp import web
 
 from lab.harbor import (
     configurations,
+    endpoints,
     gc,
     health,
+    members,
     projects,
     quotas,
     registry_proxy,
@@ -75,6 +77,8 @@ ROUTES = (
     ("GET", "/systeminfo", system.info),
     ("GET", "/statistics", system.statistics),
     ("GET", "/users/current", users.current),
+    ("POST", "/users", users.create),
+    ("DELETE", "/users/{user}", users.delete),
     ("PUT", "/users/{user}/password", users.change_password),
     ("HEAD", "/projects", projects.exists),
     ("GET", "/projects", projects.index),
@@ -97,6 +101,8 @@ ROUTES = (
     ("GET", "/configurations", configurations.read),
     ("PUT", "/configurations", configurations.update),
     *schedules.ROUTES,
+    *members.ROUTES,
+    *endpoints.ROUTES,
     ("GET", "/system/gc", gc.history),
     ("GET", "/system/gc/{run}", gc.read),
 )

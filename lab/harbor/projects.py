@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 MAX_NAME_CHARACTERS = 255
 UNLIMITED = -1
-BODY = {"project_name": str, "public": bool, "metadata": dict, "storage_limit": int}
+BODY = {
+    "project_name": str,
+    "public": bool,
+    "metadata": dict,
+    "storage_limit": int,
+    "registry_id": int,
+    "cve_allowlist": dict,
+}
 
 
 def new_project(number: int, name: str, metadata: dict[str, str], storage: int) -> Document:
@@ -78,7 +85,11 @@ async def create(request: web.Request) -> web.Response:
     public = (body.get("metadata") or {}).get("public") or str(bool(body.get("public"))).lower()
     number = await core.state.next_id("project")
     metadata = {**(body.get("metadata") or {}), "public": public}
-    await core.state.put("project", number, new_project(number, name, metadata, storage))
+    project = new_project(number, name, metadata, storage) | await _proxy_cache(core, body)
+    await core.state.put("project", number, project | {"cve_allowlist": _allowlist(number, body)})
+    owner = {"entity_id": ADMIN_ID, "entity_name": "admin", "entity_type": "u", "role_id": 1}
+    member = await core.state.next_id("member")
+    await core.state.put("member", member, {"id": member, "project_id": number, **owner})
     by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() == "true"
     return web.Response(status=201, headers={"Location": f"/api/v2.0/projects/{name if by_name else number}"})
 
@@ -91,6 +102,20 @@ async def _require_creation(request: web.Request) -> None:
         raise forbidden("Only system level robot can create project")
     if configuration["project_creation_restriction"] == "adminonly":
         sender.require_system("project", "create")
+
+
+async def _proxy_cache(core: Core, body: dict[str, Any]) -> dict[str, int]:
+    number = body.get("registry_id")
+    if number is None:
+        return {}
+    if await core.state.get("endpoint", number) is None:
+        raise not_found(f"registry {number} not found")
+    return {"registry_id": number}
+
+
+def _allowlist(project: int, body: dict[str, Any]) -> dict[str, Any]:
+    items = (body.get("cve_allowlist") or {}).get("items") or []
+    return {"id": project, "project_id": project, "items": items}
 
 
 async def _wanted_storage(core: Core, body: dict[str, Any]) -> int:
@@ -148,6 +173,8 @@ async def update(request: web.Request) -> web.Response:
     body = await read_json(request, BODY)
     metadata = {**project["metadata"], **{k: v for k, v in (body.get("metadata") or {}).items() if v is not None}}
     changed = {**project, "metadata": metadata, "update_time": timestamp()}
+    if body.get("cve_allowlist") is not None:
+        changed["cve_allowlist"] = _allowlist(project["project_id"], body)
     await core_of(request).state.put("project", project["project_id"], changed)
     return web.Response()
 

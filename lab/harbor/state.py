@@ -22,13 +22,17 @@ Document = dict[str, Any]
 
 SCHEMA_VERSION = 1
 WAIT_SECONDS, POLL_SECONDS = 60, 0.5
-KINDS = ("project", "robot", "gc")
+KINDS = ("project", "robot", "gc", "user", "usergroup", "member", "endpoint")
 TABLES = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (kind text, key text, body jsonb NOT NULL, PRIMARY KEY (kind, key));
 CREATE SEQUENCE IF NOT EXISTS project_id;
 CREATE SEQUENCE IF NOT EXISTS robot_id;
 CREATE SEQUENCE IF NOT EXISTS gc_id;
+CREATE SEQUENCE IF NOT EXISTS user_id START 3;
+CREATE SEQUENCE IF NOT EXISTS usergroup_id;
+CREATE SEQUENCE IF NOT EXISTS member_id;
+CREATE SEQUENCE IF NOT EXISTS endpoint_id;
 """
 
 

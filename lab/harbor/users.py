@@ -8,7 +8,7 @@ from aiohttp import web
 
 from lab.harbor.access import hash_secret, is_strong, verifies
 from lab.harbor.core import ADMIN_ID, core_of, sender_of
-from lab.harbor.errors import bad_request, forbidden, not_found, precondition
+from lab.harbor.errors import bad_request, conflict, forbidden, not_found, precondition
 from lab.harbor.reading import read_id, read_json
 from lab.harbor.state import timestamp
 
@@ -37,6 +37,32 @@ async def current(request: web.Request) -> web.Response:
     shown = {name: value for name, value in admin.items() if name not in {"salt", "hash"}}
     more = {"email": "", "realname": "system admin", "comment": "admin user", "admin_role_in_auth": False}
     return web.json_response({**shown, **more, "sysadmin_flag": True})
+
+
+async def create(request: web.Request) -> web.Response:
+    """Creates a user of Harbor's own database, who cannot log in to the stand-in."""
+    core = core_of(request)
+    sender_of(request).require_system("user", "create")
+    body = await read_json(request, {"username": str, "password": str, "email": str, "realname": str})
+    if not is_strong(body.get("password") or ""):
+        raise bad_request(WEAK)
+    if await core.state.find("user", "username", body.get("username") or "") is not None:
+        raise conflict(f"user {body.get('username')} already exists")
+    number, now = await core.state.next_id("user"), timestamp()
+    user = {"user_id": number, "username": body.get("username"), "creation_time": now, "update_time": now}
+    await core.state.put("user", number, user | hash_secret(body["password"]))
+    return web.Response(status=201, headers={"Location": f"/api/v2.0/users/{number}"})
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Deletes a user."""
+    core = core_of(request)
+    sender_of(request).require_system("user", "delete")
+    number = read_id(request, "user", "user")
+    if await core.state.get("user", number) is None:
+        raise not_found(f"user {number} not found")
+    await core.state.remove("user", number)
+    return web.Response()
 
 
 async def change_password(request: web.Request) -> web.Response:

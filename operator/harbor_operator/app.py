@@ -25,6 +25,8 @@ from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
@@ -68,6 +70,7 @@ from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
+from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
@@ -149,9 +152,11 @@ class Operator:
         http = HarborHttp(egress)
         harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
+        registries = HttpHarborRegistries(http)
         sections = (
             SettingSection(HttpHarborConfiguration(http)),
-            ProjectSection(harbor),
+            RegistrySection(kube, registries),
+            ProjectSection(harbor, HttpHarborProjects(http), registries),
             ScheduleSection(HttpHarborSchedules(http)),
         )
         admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(http), password)

@@ -95,6 +95,7 @@ class Reason(StrEnum):
     PROXY_BODY_LIMIT = "ProxyBodyLimit"
     # Configuration
     ADMIN_CREDENTIALS_REJECTED = "AdminCredentialsRejected"
+    ENDPOINT_REFUSED = "EndpointRefused"
     PROJECT_REFUSED = "ProjectRefused"
     REGISTRY_READ_ONLY = "RegistryReadOnly"
     CONFIGURATION_REFUSED = "ConfigurationRefused"

@@ -19,13 +19,16 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.model.harbor import UNLIMITED, DesiredProject, DesiredRobot, HarborEndpoint, Identity, Login
+from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login
+from harbor_operator.model.projects import DesiredProject, ObservedProject
 from harbor_operator.model.reachability import PullResult
-from harbor_operator.plan.configuration import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.harbor_projects import HarborProjects
 from harbor_operator.reasons import Reason
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.harbor_projects import FakeHarborProjects
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SECRET = SecretStr("Chosen-by-us-1")
@@ -48,11 +51,18 @@ class HarborFixture:
     def with_login(self, username: str, password: str) -> HarborEndpoint:
         return self.admin.with_login(Login(username, SecretStr(password)))
 
-    async def project(self, *, public: bool = False, storage_limit: int = UNLIMITED) -> DesiredProject:
-        desired = DesiredProject(f"contract-{uuid4().hex[:8]}", public, storage_limit)
+    async def project(self) -> DesiredProject:
+        desired = DesiredProject(f"contract-{uuid4().hex[:8]}", public=False)
         self.projects.append(desired.name)
-        await self.harbor.create_project(self.admin, desired)
+        await self._projects.create_project(self.admin, desired)
         return desired
+
+    async def observed(self, name: str) -> ObservedProject | None:
+        return (await self._projects.find_projects(self.admin, {name})).get(name)
+
+    @property
+    def _projects(self) -> HarborProjects:
+        return FakeHarborProjects(self.fake) if self.fake else HttpHarborProjects()
 
     def robot(self, *projects: str) -> DesiredRobot:
         desired = DesiredRobot(f"contract-{uuid4().hex[:8]}", "made by a test", projects or ("*",))
@@ -129,57 +139,6 @@ async def test_everyone_can_create_projects_by_default(fixture: HarborFixture) -
     assert await fixture.harbor.read_project_creation(fixture.admin) == "everyone"
 
 
-async def test_a_project_is_created_as_desired(fixture: HarborFixture) -> None:
-    desired = await fixture.project(public=True, storage_limit=5 * GIB)
-    project = await fixture.harbor.read_project(fixture.admin, desired.name)
-    assert project is not None
-    assert project.public
-    quota = await fixture.harbor.read_quota(fixture.admin, project)
-    assert quota is not None
-    assert quota.storage_limit == 5 * GIB
-    assert desired.name in {one.name for one in await fixture.harbor.read_projects(fixture.admin)}
-
-
-async def test_creating_a_project_twice_succeeds_and_changes_nothing(fixture: HarborFixture) -> None:
-    desired = await fixture.project()
-    await fixture.harbor.create_project(fixture.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
-    project = await fixture.harbor.read_project(fixture.admin, desired.name)
-    assert project is not None
-    assert not project.public
-
-
-async def test_visibility_and_quota_are_changed(fixture: HarborFixture) -> None:
-    desired = await fixture.project()
-    project = await fixture.harbor.read_project(fixture.admin, desired.name)
-    assert project is not None
-    quota = await fixture.harbor.read_quota(fixture.admin, project)
-    assert quota is not None
-    assert quota.storage_limit == UNLIMITED
-    await fixture.harbor.set_public(fixture.admin, DesiredProject(desired.name, public=True, storage_limit=GIB))
-    await fixture.harbor.set_quota(fixture.admin, quota, GIB)
-    changed = await fixture.harbor.read_project(fixture.admin, desired.name)
-    assert changed is not None
-    assert changed.public
-    limited = await fixture.harbor.read_quota(fixture.admin, changed)
-    assert limited is not None
-    assert limited.storage_limit == GIB
-
-
-async def test_an_absent_project_is_none_and_a_number_is_a_name(fixture: HarborFixture) -> None:
-    assert await fixture.harbor.read_project(fixture.admin, "not-created") is None
-    assert await fixture.harbor.read_project(fixture.admin, "1") is None
-
-
-async def test_a_bad_project_name_and_a_wrong_password_are_refused(fixture: HarborFixture) -> None:
-    with pytest.raises(Refused) as bad:
-        await fixture.harbor.create_project(fixture.admin, DesiredProject("Upper", public=False, storage_limit=-1))
-    assert bad.value.reason is Reason.PROJECT_REFUSED
-    rejected_login = fixture.with_login("admin", "Wrong-pass-1")
-    with pytest.raises(Refused) as rejected:
-        await fixture.harbor.create_project(rejected_login, DesiredProject("some", public=False, storage_limit=-1))
-    assert rejected.value.reason is Reason.ADMIN_CREDENTIALS_REJECTED
-
-
 async def test_a_robot_is_created_found_and_given_a_secret(fixture: HarborFixture) -> None:
     desired = fixture.robot()
     assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
@@ -239,7 +198,7 @@ async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixtu
     project, other = await fixture.project(), await fixture.project()
     assert await fixture.harbor.read_image(fixture.admin, project.name) is None
     image = await fixture.push(f"{project.name}/app")
-    observed = await fixture.harbor.read_project(fixture.admin, project.name)
+    observed = await fixture.observed(project.name)
     assert observed is not None
     assert observed.repositories == 1
     assert await fixture.harbor.read_image(fixture.admin, project.name) == image
@@ -259,7 +218,7 @@ async def test_an_upload_is_tried_and_nothing_remains(fixture: HarborFixture) ->
     observed = await fixture.probe.try_upload(fixture.admin, f"{project.name}/probe", 64 * KIB)
     assert (observed.started, observed.patched) == (202, 202)
     assert "/v2/" in observed.location
-    found = await fixture.harbor.read_project(fixture.admin, project.name)
+    found = await fixture.observed(project.name)
     assert found is not None
     assert found.repositories == 0
 

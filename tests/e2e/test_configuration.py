@@ -33,6 +33,24 @@ def test_a_setting_is_corrected_and_others_stay(full_registry: RegistryFixture) 
     call_harbor(full_registry, "PUT", "/configurations", {"banner_message": ""})
 
 
+def test_a_project_is_corrected_and_what_others_added_stays(full_registry: RegistryFixture) -> None:
+    path = "/projects/team-a"
+
+    def auto_scan() -> str:
+        return str(call_harbor(full_registry, "GET", path)["metadata"]["auto_scan"])
+
+    assert auto_scan() == "true"
+    assert call_harbor(full_registry, "GET", "/projects/hub-mirror")["registry_id"] > 0
+    call_harbor(full_registry, "PUT", path, {"metadata": {"auto_scan": "false", "prevent_vul": "true"}})
+    wait_until(lambda: auto_scan() == "true", "the operator corrects the project", deadline=60)
+    assert call_harbor(full_registry, "GET", path)["metadata"]["prevent_vul"] == "true"
+    (member,) = call_harbor(full_registry, "GET", f"{path}/members")
+    call_harbor(full_registry, "PUT", f"{path}/members/{member['id']}", {"role_id": 2})
+    wait_until(
+        lambda: call_harbor(full_registry, "GET", f"{path}/members")[0]["role_id"] == 1, "the role is back", deadline=60
+    )
+
+
 def test_the_password_of_the_administrator_is_rotated_on_request(full_registry: RegistryFixture) -> None:
     registry = full_registry.registry
     secret, accepted = f"hreg-{registry.name}-admin-password", f"hreg-{registry.name}-admin-accepted"

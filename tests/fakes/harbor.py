@@ -10,15 +10,13 @@ from pydantic import SecretStr
 
 from harbor_operator.model.harbor import (
     EVERYONE,
-    DesiredProject,
     DesiredRobot,
     HarborEndpoint,
     Identity,
-    ObservedProject,
-    ObservedQuota,
     ObservedRobot,
     SystemInfo,
 )
+from harbor_operator.model.projects import ObservedMember, ObservedProject
 from harbor_operator.model.reachability import (
     AnnouncedBody,
     Certificate,
@@ -42,7 +40,10 @@ class StoredProject:
     public: bool
     storage_limit: int = -1
     images: list[str] = field(default_factory=list)
-    is_proxy_cache: bool = False
+    registry: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+    allowed_cves: frozenset[str] = frozenset()
+    members: list[ObservedMember] = field(default_factory=list)
 
 
 @dataclass
@@ -152,72 +153,43 @@ class FakeHarbor:
         return SystemInfo(self.version, self.read_only)
 
     async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         return self.project_creation
 
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
-        return [self._observed(name) for name in self.projects]
-
-    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
-        self._must_be_admin(endpoint)
-        return self._observed(name) if name in self.projects else None
-
-    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
-        self._must_be_admin(endpoint)
-        return ObservedQuota(project.number, self.projects[project.name].storage_limit) if self.keeps_quotas else None
+        return [self.observed(name) for name in self.projects]
 
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         return next(iter(self.projects[project].images), None)
 
-    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        self._must_be_admin(endpoint)
-        if self.read_only:
-            raise Refused(Reason.REGISTRY_READ_ONLY, "Harbor is in read-only mode")
-        if not desired.name.isascii() or desired.name != desired.name.lower():
-            raise Refused(Reason.PROJECT_REFUSED, f"project name {desired.name} contains illegal characters")
-        if desired.name not in self.projects:
-            self.projects[desired.name] = StoredProject(self._next(), desired.public, desired.storage_limit)
-            self.writes.append(f"create project {desired.name}")
-
-    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        self._must_be_admin(endpoint)
-        self.projects[desired.name].public = desired.public
-        self.writes.append(f"set public {desired.name}")
-
-    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        self._must_be_admin(endpoint)
-        project = next(one for one in self.projects.values() if one.number == quota.number)
-        project.storage_limit = storage_limit
-        self.writes.append(f"set quota {quota.number}")
-
     async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         found = self.robots.get(name)
         return replace(found.observed, login=self.prefix + name) if found else None
 
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         if desired.name in self.robots:
             raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{desired.name} already exists")
         absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
         if absent:
             raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
-        robot = ObservedRobot(self._next(), self.prefix + desired.name, desired.description, desired.grants)
+        robot = ObservedRobot(self.next_number(), self.prefix + desired.name, desired.description, desired.grants)
         self.robots[desired.name] = StoredRobot(robot)
         self.writes.append(f"create robot {desired.name}")
         return robot
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         name = robot.login.removeprefix(self.prefix)
         rights = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
         self.robots[name].observed = replace(rights, description=desired.description)
         self.writes.append(f"update robot {name}")
 
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         if not is_strong(secret):
             raise Refused(Reason.ROBOT_REFUSED, "the secret must be longer than 8 chars with upper, lower and digit")
         name = robot.login.removeprefix(self.prefix)
@@ -225,7 +197,7 @@ class FakeHarbor:
         self.writes.append(f"set secret {name}")
 
     async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
-        self._must_be_admin(endpoint)
+        self.must_be_admin(endpoint)
         if self.robots.pop(robot.login.removeprefix(self.prefix), None):
             self.writes.append(f"remove robot {robot.login}")
 
@@ -233,7 +205,7 @@ class FakeHarbor:
         if self.down:
             raise Unavailable(f"{self.url} cannot be reached", Reason.REGISTRY_UNREACHABLE)
 
-    def _must_be_admin(self, endpoint: HarborEndpoint) -> None:
+    def must_be_admin(self, endpoint: HarborEndpoint) -> None:
         self._answer()
         if self._identity(endpoint) is not Identity.ADMIN:
             raise Refused(Reason.ADMIN_CREDENTIALS_REJECTED, "Harbor does not accept the administrator's login")
@@ -266,10 +238,18 @@ class FakeHarbor:
             return 401
         return 200 if manifest in project.images else 404
 
-    def _observed(self, name: str) -> ObservedProject:
+    def observed(self, name: str) -> ObservedProject:
         stored = self.projects[name]
-        return ObservedProject(stored.number, name, stored.public, len(stored.images), stored.is_proxy_cache)
+        return ObservedProject(
+            stored.number,
+            name,
+            stored.public,
+            len(stored.images),
+            stored.registry,
+            stored.metadata,
+            stored.allowed_cves,
+        )
 
-    def _next(self) -> int:
+    def next_number(self) -> int:
         self._number += 1
         return self._number

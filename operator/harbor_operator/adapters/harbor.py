@@ -11,17 +11,16 @@ from typing_extensions import override
 
 from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
 from harbor_operator.adapters.harbor_http import HttpRequest, server_error
+from harbor_operator.adapters.harbor_projects import decode_project
 from harbor_operator.checks.configuration import explain_empty_robot_secret
 from harbor_operator.model.harbor import (
-    DesiredProject,
     DesiredRobot,
     HarborEndpoint,
     Identity,
-    ObservedProject,
-    ObservedQuota,
     ObservedRobot,
     SystemInfo,
 )
+from harbor_operator.model.projects import ObservedProject
 from harbor_operator.ports import as_error
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.reasons import Reason
@@ -62,26 +61,7 @@ class HttpHarbor(HarborApi, Harbor):
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         request = HttpRequest("GET", f"{API}/projects", PAGE)
         response = await self._request(endpoint, request, Reason.PROJECT_REFUSED)
-        return response.decode(lambda projects: [_project(project) for project in projects or []])
-
-    @override
-    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
-        request = HttpRequest("GET", f"{API}/projects/{name}", headers=BY_NAME)
-        response = await self._request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.NOT_FOUND)
-        return None if response.status == HTTPStatus.NOT_FOUND else response.decode(_project)
-
-    @override
-    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
-        query = {"reference": "project", "reference_id": str(project.number)}
-        response = await self._request(endpoint, HttpRequest("GET", f"{API}/quotas", query), Reason.PROJECT_REFUSED)
-        quotas = response.decode(
-            lambda quotas: [
-                ObservedQuota(quota["id"], quota["hard"]["storage"])
-                for quota in quotas or []
-                if quota["ref"]["id"] == project.number
-            ]
-        )
-        return quotas[0] if quotas else None
+        return response.decode(lambda projects: [decode_project(project) for project in projects or []])
 
     @override
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
@@ -95,27 +75,6 @@ class HttpHarbor(HarborApi, Harbor):
             if found:
                 return f"{name}:{found[0]}"
         return None
-
-    @override
-    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        metadata = {"public": str(desired.public).lower()}
-        body = {"project_name": desired.name, "metadata": metadata, "storage_limit": desired.storage_limit}
-        request = HttpRequest("POST", f"{API}/projects", body=body)
-        await self._request(endpoint, request, Reason.PROJECT_REFUSED, HTTPStatus.CONFLICT)
-
-    @override
-    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        # Harbor keeps the metadata that the body does not name.
-        body = {"metadata": {"public": str(desired.public).lower()}}
-        request = HttpRequest("PUT", f"{API}/projects/{desired.name}", headers=BY_NAME, body=body)
-        await self._request(endpoint, request, Reason.PROJECT_REFUSED)
-
-    @override
-    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        # Harbor reads the `storage_limit` of a project at its creation only.
-        body = {"hard": {"storage": storage_limit}}
-        request = HttpRequest("PUT", f"{API}/quotas/{quota.number}", body=body)
-        await self._request(endpoint, request, Reason.PROJECT_REFUSED)
 
     @override
     async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
@@ -166,16 +125,6 @@ def _system(system: Mapping[str, Any]) -> SystemInfo:
 
 def _tags(listed: Mapping[str, Any] | None) -> list[str]:
     return [str(tag) for tag in (listed or {}).get("tags") or []]
-
-
-def _project(project: Mapping[str, Any]) -> ObservedProject:
-    return ObservedProject(
-        number=project["project_id"],
-        name=project["name"],
-        public=project.get("metadata", {}).get("public") == "true",
-        repositories=project.get("repo_count", 0),
-        is_proxy_cache=bool(project.get("registry_id")),
-    )
 
 
 def _robot(robot: Mapping[str, Any]) -> ObservedRobot:

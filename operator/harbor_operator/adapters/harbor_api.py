@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from http import HTTPStatus
+from itertools import count
 from urllib.parse import quote
 
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
@@ -41,3 +44,20 @@ class HarborApi:
         if response.status == HTTPStatus.FORBIDDEN and "read only" in response.error_message:
             raise as_error(explain_read_only())
         raise as_error(explain_rejected_request(reason, title, response.error_message))
+
+    async def _pages(
+        self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason
+    ) -> AsyncIterator[tuple[HttpResponse, int]]:
+        """Yields the pages of a list, and how many follow each; a caller that has what it needs can stop."""
+        for page in count(1):
+            query = {**request.query, "page": str(page), **PAGE}
+            response = await self._request(endpoint, replace(request, query=query), reason)
+            following = max(0, -(-_total_count(response) // MAX_PAGE_ENTRIES) - page)
+            yield response, following
+            if not following:
+                return
+
+
+def _total_count(response: HttpResponse) -> int:
+    total = response.headers.get("X-Total-Count", "")
+    return int(total) if total.isascii() and total.isdecimal() else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harbor_operator.api import chart_source
+from harbor_operator.api import chart_source, projects
 
 
 class Rule(NamedTuple):
@@ -62,6 +62,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
+    "Member": (
+        Rule(
+            "[has(self.user) && self.user != '', has(self.oidcGroup) && self.oidcGroup != '',"
+            " has(self.ldapGroup) && self.ldapGroup != ''].filter(given, given).size() == 1",
+            projects.MEMBER_MESSAGE,
+        ),
+    ),
     "LabelExpression": (
         Rule(
             "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",

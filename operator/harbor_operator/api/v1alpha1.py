@@ -30,9 +30,14 @@ from harbor_operator.api.chart_source import (
 )
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
+from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
-ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+GROUP = "harbor-operator.io"
+VERSION = "v1alpha1"
+KIND = "HarborRegistry"
+PLURAL = "harborregistries"
+
 AccountName = Annotated[
     str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
 ]
@@ -133,14 +138,6 @@ class Expose(Model):
         default="",
         description="Secret with the certificate of `externalURL`; empty = TLS terminates in front of the cluster.",
     )
-
-
-class Project(Model):
-    """A Harbor project that must exist."""
-
-    name: ProjectName = Field(description="Name of the project.")
-    public: bool = Field(default=False, description="Whether clients can pull without credentials.")
-    quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
 
 
 class LabelExpression(Model):
@@ -259,6 +256,11 @@ class HarborRegistrySpec(Model):
     projects: Annotated[list[Project], Field(max_length=500)] = Field(
         default_factory=list,
         description="Projects that the operator creates or updates in Harbor.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    registries: Annotated[list[Registry], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="Other registries that Harbor knows as endpoints.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     configuration: Configuration = Field(

@@ -36,50 +36,8 @@ class ObservedSetting:
     is_editable: bool = True
 
 
-UNLIMITED = -1
 EVERYONE = "everyone"
 """Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredProject:
-    """A project as desired; `storage_limit` in bytes, UNLIMITED = no quota."""
-
-    name: str
-    public: bool
-    storage_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedProject:
-    """A project as observed; `number` is its id in Harbor, `repositories` how many it holds."""
-
-    number: int
-    name: str
-    public: bool
-    repositories: int = 0
-    is_proxy_cache: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedQuota:
-    """The quota of a project; `number` is the id of the quota, `storage_limit` in bytes, UNLIMITED = no quota."""
-
-    number: int
-    storage_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectChanges:
-    """The writes that one project needs."""
-
-    create: bool = False
-    set_public: bool = False
-    set_quota: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether any write is needed."""
-        return self.create or self.set_public or self.set_quota
 
 
 Grant = tuple[str, str, str]

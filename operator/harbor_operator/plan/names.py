@@ -74,6 +74,11 @@ def admin_secret_key(registry: HarborRegistry) -> str:
     return reference.key if reference else "password"
 
 
+def endpoint_secret(registry: HarborRegistry) -> str:
+    """Secret with the digests of the logins of `spec.registries` that were last written to Harbor."""
+    return _secret_name(registry, "endpoint-logins")
+
+
 def accepted_admin_secret(registry: HarborRegistry) -> str:
     """Secret with the admin password that Harbor accepted last; with it a changed password is set in Harbor."""
     return _secret_name(registry, "admin-accepted")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.reachability import probed_url
-from harbor_operator.model.harbor import ObservedProject
+from harbor_operator.model.projects import ObservedProject
 
 # A fixed name: all probes together leave at most one empty folder on a file system, and nothing in Swift.
 PROBE_REPOSITORY = "harbor-operator-probe"

@@ -8,15 +8,13 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from harbor_operator.model.harbor import (
-    DesiredProject,
     DesiredRobot,
     HarborEndpoint,
     Identity,
-    ObservedProject,
-    ObservedQuota,
     ObservedRobot,
     SystemInfo,
 )
+from harbor_operator.model.projects import ObservedProject
 from harbor_operator.model.reachability import (
     AnnouncedBody,
     Certificate,
@@ -102,28 +100,8 @@ class Harbor(Protocol):
         """Returns the first hundred projects."""
         ...
 
-    async def read_project(self, endpoint: HarborEndpoint, name: str) -> ObservedProject | None:
-        """Returns the project of that name, or None if it does not exist."""
-        ...
-
-    async def read_quota(self, endpoint: HarborEndpoint, project: ObservedProject) -> ObservedQuota | None:
-        """Returns the quota of the project; None where Harbor keeps none."""
-        ...
-
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
         """Returns an image of the project as 'project/name:tag', or None if none is found."""
-        ...
-
-    async def create_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        """Creates the project with its visibility and quota; an existing one stays unchanged and is a success."""
-        ...
-
-    async def set_public(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:
-        """Permits or forbids anonymous pulls from the project. Idempotent."""
-        ...
-
-    async def set_quota(self, endpoint: HarborEndpoint, quota: ObservedQuota, storage_limit: int) -> None:
-        """Sets the limit in bytes; UNLIMITED removes it. Idempotent."""
         ...
 
     async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
@@ -37,6 +37,15 @@ class ConfigurationSection(Protocol):
         ...
 
 
+@runtime_checkable
+class StoringSection(Protocol):
+    """A section that keeps a Secret of the operator's own."""
+
+    async def remove(self, registry: HarborRegistry) -> None:
+        """Deletes the Secret; what the section has configured stays in Harbor."""
+        ...
+
+
 class ConfigurationStep:
     """Reconciles the sections in order; one that is blocked does not stop the next."""
 
@@ -66,6 +75,9 @@ class ConfigurationStep:
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Retains every project and setting: projects hold images, and the operator never deletes those."""
         await self._password.remove(registry)
+        for section in self._sections:
+            if isinstance(section, StoringSection):
+                await section.remove(registry)
         return Done(f"{len(registry.spec.projects)} projects are retained")
 
 

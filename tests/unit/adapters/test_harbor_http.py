@@ -10,32 +10,41 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.model.harbor import (
-    DesiredProject,
-    DesiredRobot,
-    HarborEndpoint,
-    Login,
-    ObservedProject,
-    ObservedRobot,
-)
+from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
+from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login, ObservedRobot
+from harbor_operator.model.projects import DesiredMember, DesiredProject, DesiredRegistry, ObservedProject
+from harbor_operator.model.schedules import SystemJob
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from tests.fakes.hostile import answering
 
 ROBOT = ObservedRobot(1, "robot$x", "", frozenset())
 DESIRED = DesiredRobot("x", "", ("*",))
-PROJECT = DesiredProject("x", public=True, storage_limit=-1)
+PROJECT = DesiredProject("x", public=True)
+OBSERVED = ObservedProject(1, "x", public=True)
+REGISTRY = DesiredRegistry("hub", "docker-hub", "https://hub.example.com")
 
 CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "read_identity": HttpHarbor().read_identity,
     "read_system": HttpHarbor().read_system,
     "read_projects": HttpHarbor().read_projects,
-    "read_project": lambda endpoint: HttpHarbor().read_project(endpoint, "x"),
-    "read_quota": lambda endpoint: HttpHarbor().read_quota(endpoint, ObservedProject(1, "x", public=True)),
     "read_image": lambda endpoint: HttpHarbor().read_image(endpoint, "x"),
-    "create_project": lambda endpoint: HttpHarbor().create_project(endpoint, PROJECT),
+    "create_project": lambda endpoint: HttpHarborProjects().create_project(endpoint, PROJECT),
+    "find_projects": lambda endpoint: HttpHarborProjects().find_projects(endpoint, {"x"}),
+    "find_quotas": lambda endpoint: HttpHarborProjects().find_quotas(endpoint, [OBSERVED]),
+    "read_members": lambda endpoint: HttpHarborProjects().read_members(endpoint, "x"),
+    "read_ldap_groups": HttpHarborProjects().read_ldap_groups,
+    "add_member": lambda endpoint: HttpHarborProjects().add_member(endpoint, "x", DesiredMember(1, "ana")),
+    "read_registries": HttpHarborRegistries().read_registries,
+    "create_registry": lambda endpoint: HttpHarborRegistries().create_registry(endpoint, REGISTRY),
+    "read_configuration": HttpHarborConfiguration().read_configuration,
+    "read_schedule": lambda endpoint: HttpHarborSchedules().read_schedule(endpoint, SystemJob.GARBAGE_COLLECTION),
+    "read_collections": HttpHarborSchedules().read_collections,
     "find_robot": lambda endpoint: HttpHarbor().find_robot(endpoint, "x"),
     "create_robot": lambda endpoint: HttpHarbor().create_robot(endpoint, DESIRED),
     "update_robot": lambda endpoint: HttpHarbor().update_robot(endpoint, ROBOT, DESIRED),
@@ -119,5 +128,5 @@ async def test_read_only_is_recognised_by_its_text(repeated: bool) -> None:
     body = json.dumps({"errors": [{"code": "DENIED", "message": f"{text}: {text}" if repeated else text}]})
     async with answering(403, body) as server:
         with pytest.raises(Refused) as error:
-            await HttpHarbor().create_project(_endpoint(server.url), PROJECT)
+            await HttpHarborProjects().create_project(_endpoint(server.url), PROJECT)
     assert error.value.reason is Reason.REGISTRY_READ_ONLY

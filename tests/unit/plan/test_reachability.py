@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.harbor import ObservedProject
+from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.reachability import pull_project, trial_key, upload_repository
 
 
@@ -14,7 +14,7 @@ def _registry(generation: int = 1, **spec: Any) -> HarborRegistry:
 
 LIBRARY = ObservedProject(1, "library", public=True)
 TEAM = ObservedProject(2, "team", public=False, repositories=3)
-PROXY = ObservedProject(3, "hub", public=True, repositories=9, is_proxy_cache=True)
+PROXY = ObservedProject(3, "hub", public=True, repositories=9, registry=1)
 
 
 def test_the_upload_probe_prefers_a_declared_project() -> None:

@@ -10,15 +10,17 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, CollectionFacts, Done
-from harbor_operator.plan.configuration import GIB
+from harbor_operator.plan.projects import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.projects import ProjectSection
+from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.schedules import ScheduleSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_accounts import FakeHarborAccounts
+from tests.fakes.harbor_projects import FakeHarborProjects, FakeHarborRegistries
 from tests.fakes.harbor_schedules import FakeHarborSchedules
 from tests.fakes.kube import FakeKube
 
@@ -39,11 +41,14 @@ class ConfigurationFixture:
 
     def __post_init__(self) -> None:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
-        sections = (ProjectSection(self.harbor), ScheduleSection(self.schedules))
-        password = AdminPassword(
-            self.kube, self.harbor, FakeHarborAccounts(self.harbor), lambda: SecretStr("New-1pass")
+        self.projects = FakeHarborProjects(self.harbor)
+        sections = (
+            ProjectSection(self.harbor, self.projects, FakeHarborRegistries()),
+            ScheduleSection(self.schedules),
         )
-        self.step = ConfigurationStep(self.kube, password, sections)
+        accounts = FakeHarborAccounts(self.harbor)
+        self.password = AdminPassword(self.kube, self.harbor, accounts, lambda: SecretStr("New-1pass"))
+        self.step = ConfigurationStep(self.kube, self.password, sections)
 
 
 @pytest.fixture
@@ -55,11 +60,14 @@ async def test_a_missing_project_is_made_and_a_second_pass_writes_nothing(fixtur
     first = await fixture.step.reconcile(_registry())
     assert isinstance(first, Done)
     assert first.message == "2 projects are as the spec says"
+    assert first.changes == ("created project 'team'",)
     assert fixture.harbor.writes == ["create project team"]
     assert fixture.harbor.projects["team"].storage_limit == 50 * GIB
     assert not fixture.harbor.projects["team"].public
     fixture.harbor.writes.clear()
-    assert await fixture.step.reconcile(_registry()) == first
+    second = await fixture.step.reconcile(_registry())
+    assert isinstance(second, Done)
+    assert (second.message, second.changes) == (first.message, ())
     assert fixture.harbor.writes == []
 
 
@@ -67,7 +75,7 @@ async def test_only_what_differs_is_written(fixture: ConfigurationFixture) -> No
     fixture.harbor.projects["library"].public = False
     fixture.harbor.projects["team"] = StoredProject(8, public=False, storage_limit=GIB)
     await fixture.step.reconcile(_registry())
-    assert fixture.harbor.writes == ["set public library", "set quota 8"]
+    assert fixture.harbor.writes == ["update project library", "set quota 8"]
 
 
 async def test_a_quota_that_is_no_longer_in_the_spec_is_removed(fixture: ConfigurationFixture) -> None:
@@ -82,6 +90,20 @@ async def test_projects_of_others_are_never_touched(fixture: ConfigurationFixtur
     outcome = await fixture.step.teardown(_registry())
     assert isinstance(outcome, Done)
     assert {"theirs", "team", "library"} == set(fixture.harbor.projects)
+
+
+async def test_a_deletion_leaves_no_secret_behind(fixture: ConfigurationFixture) -> None:
+    registries = RegistrySection(fixture.kube, FakeHarborRegistries())
+    step = ConfigurationStep(fixture.kube, fixture.password, [registries])
+    hub = {"name": "hub", "type": "docker-hub", "url": "https://hub.example.com"}
+    before = set(fixture.kube.secrets)
+    await step.reconcile(_registry(registries=[hub]))
+    assert set(fixture.kube.secrets) - before == {
+        ("intra", "hreg-cr-admin-accepted"),
+        ("intra", "hreg-cr-endpoint-logins"),
+    }
+    await step.teardown(_registry(registries=[hub]))
+    assert set(fixture.kube.secrets) == before
 
 
 async def test_no_projects_are_not_requested_and_send_no_request(fixture: ConfigurationFixture) -> None:

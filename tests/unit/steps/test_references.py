@@ -11,9 +11,9 @@ from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
-from harbor_operator.steps.projects import ProjectSection
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_accounts import FakeHarborAccounts
+from tests.fakes.harbor_projects import project_section
 from tests.fakes.kube import FakeKube
 from tests.fakes.redis import FakeRedis
 from tests.fakes.release import NAMESPACE, registry
@@ -70,7 +70,7 @@ async def test_the_configuration_names_an_admin_password_with_a_line_break() -> 
     harbor = FakeHarbor()
     password = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), lambda: SecretStr("New-1pass"))
     spec = registry(adminPasswordSecretRef={"name": "mine"}, caSecretRef=None, projects=[{"name": "library"}])
-    outcome = await attempt(ConfigurationStep(kube, password, [ProjectSection(harbor)]).reconcile, spec)
+    outcome = await attempt(ConfigurationStep(kube, password, [project_section(harbor)]).reconcile, spec)
     names_a_line_break(outcome, "mine", "spec.adminPasswordSecretRef")
 
 

@@ -24,7 +24,6 @@ from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
-from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_secrets import PullSecretsStep
@@ -36,6 +35,7 @@ from tests.fakes.admission import FakeAdmission
 from tests.fakes.cluster_identity import FakeClusterIdentity
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_accounts import FakeHarborAccounts
+from tests.fakes.harbor_projects import project_section
 from tests.fakes.helm import FakeHelm
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
@@ -123,7 +123,7 @@ class PipelineFixture:
             StorageStep(kube, store, rgw, password),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
-            ConfigurationStep(kube, admin, [ProjectSection(harbor)]),
+            ConfigurationStep(kube, admin, [project_section(harbor)]),
             PullSecretsStep(
                 InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()
             ),

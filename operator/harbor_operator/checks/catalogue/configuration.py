@@ -19,6 +19,12 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The message contains Harbor's own error.",
         "Correct `spec.projects`.",
     ),
+    Reason.ENDPOINT_REFUSED: Problem(
+        "Harbor rejects an endpoint of `spec.registries`.",
+        "Harbor cannot reach the registry, or the registry rejects the login; Harbor tests both. Or the endpoint "
+        "exists with another type, which Harbor cannot change.",
+        "Correct the entry that the message names. For another type, use another name.",
+    ),
     Reason.REGISTRY_READ_ONLY: Problem(
         "Harbor is read-only.",
         "An administrator set the read-only mode, often for a migration.",

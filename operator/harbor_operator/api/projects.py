@@ -1,0 +1,103 @@
+"""Projects of Harbor, with their members, and the registries that they may mirror."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harbor_operator.api.base import CredentialsRef, Model
+
+ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+RegistryName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+CveId = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9.:_-]+$")]
+
+
+class Unlisted(StrEnum):
+    """What to do with members of a project that the spec does not list."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class Role(StrEnum):
+    """A role in a project; the words of Harbor's user interface."""
+
+    PROJECT_ADMIN = "ProjectAdmin"
+    MAINTAINER = "Maintainer"
+    DEVELOPER = "Developer"
+    GUEST = "Guest"
+    LIMITED_GUEST = "LimitedGuest"
+
+
+MEMBER_MESSAGE = "give exactly one of `user`, `oidcGroup` and `ldapGroup`"
+
+
+class Member(Model):
+    """A user or a group with a role in a project."""
+
+    user: Annotated[str, Field(max_length=255)] = Field(default="", description="Name of a user.")
+    oidc_group: Annotated[str, Field(max_length=255)] = Field(
+        default="", description="Name of a group as the OIDC provider names it."
+    )
+    ldap_group: Annotated[str, Field(max_length=1024)] = Field(
+        default="", description="Distinguished name (DN) of an LDAP group."
+    )
+    role: Role = Field(description="Role in the project.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Member:
+        if sum(map(bool, (self.user, self.oidc_group, self.ldap_group))) != 1:
+            raise ValueError(MEMBER_MESSAGE)
+        return self
+
+
+class Project(Model):
+    """A Harbor project that must exist."""
+
+    name: ProjectName = Field(description="Name of the project.")
+    public: bool = Field(default=False, description="Whether clients can pull without credentials.")
+    quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
+    proxy_cache: RegistryName | None = Field(
+        default=None,
+        description="Name of the registry that the project mirrors, from `spec.registries` or in Harbor. Harbor cannot "
+        "change it later.",
+    )
+    auto_scan: bool | None = Field(
+        default=None, description="Whether Harbor scans images when they are pushed; absent = stays as it is."
+    )
+    prevent_vulnerable: Literal["Disabled", "Low", "Medium", "High", "Critical"] | None = Field(
+        default=None,
+        description="Severity from which a vulnerability prevents pulls; absent = stays as it is.",
+    )
+    allowed_cves: Annotated[list[CveId], Field(max_length=1000)] | None = Field(
+        default=None,
+        alias="allowedCVEs",
+        description="Vulnerabilities that never prevent pulls, instead of the system's list; absent = stays as it is.",
+    )
+    members: Annotated[list[Member], Field(max_length=200)] = Field(
+        default_factory=list, description="Members with their roles."
+    )
+    unlisted: Unlisted = Field(
+        default=Unlisted.RETAIN,
+        description="What to do with members in Harbor that `members` does not list: Retain leaves them, Delete "
+        "removes them, except for the user admin. An empty `members` removes no one.",
+    )
+
+
+class Registry(Model):
+    """Another registry that Harbor mirrors or replicates with."""
+
+    name: RegistryName = Field(description="Name of the endpoint in Harbor.")
+    type: Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="Type in the words of Harbor's API, for example `docker-hub`, `harbor`, `quay`, `github-ghcr` or "
+        "`docker-registry`."
+    )
+    url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^@\s]+$")] = Field(
+        description="URL of the registry, without a login."
+    )
+    credentials_secret_ref: CredentialsRef | None = Field(
+        default=None, description="Login at the registry; absent = none."
+    )
+    insecure: bool = Field(default=False, description="Whether Harbor accepts any certificate of the registry.")
