@@ -50,8 +50,8 @@ lab: setup ## Start the lab for playing and print the KUBECONFIG line
 lab-down: setup ## Remove the lab that `make lab` or `make demo KEEP=1` left
 	@$(BIN)/python -m lab down
 
-test: check ## Run every check and every test, on real servers
-	$(BIN)/python -m pytest --ignore tests/guards
+test: check ## Run every check and every test, on real servers (WORKERS=0: one after the other)
+	$(BIN)/python -m pytest -n $(or $(WORKERS),auto) --dist loadgroup --no-loadscope-reorder --ignore tests/guards
 
 unit: setup ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/guards -q

@@ -1,19 +1,78 @@
-"""The header of a test run."""
+"""How a run is split among worker processes, and its header."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lab.node.choice import choose
-from lab.process import LabError
+from lab.process import TIMEOUT_FACTOR, LabError
+
+TESTS = Path(__file__).parent
+WORKERS_PER_CORE = 2
+"""Most tests wait for servers."""
+MIB_PER_WORKER = 3072
+"""What a worker needs at most: two labs, each with a node on which a Harbor runs."""
+SLOWEST_FIRST = ("e2e", "lab_checks", "contract")
+"""The folders with which a run begins, so that at its end no worker is left alone with a slow module."""
+SHARED = ("full_registry", "lab", "node_lab")
+"""Fixtures that several modules share, the most expensive first."""
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault(TIMEOUT_FACTOR, "3")  # the servers of several labs compete for the processor
+
+settings.register_profile("suite", deadline=None)  # how fast an example is depends on the load of the machine
+settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Returns the number of workers for `-n auto`."""
+    memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return max(1, min(WORKERS_PER_CORE * (os.cpu_count() or 1), memory_mib // MIB_PER_WORKER))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share a lab on one worker: those with the same fixture of `SHARED`, and those of a module."""
+    items.sort(key=_position)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _position(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+
+
+def _group(item: pytest.Item) -> str:
+    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    for name in SHARED:
+        for fixture in fixtures.get(name, ())[-1:]:
+            if fixture.scope in {"session", "package"}:
+                return f"{fixture.baseid}:{name}"
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> None:
+    """Reports the kind of node once; only the workers collect the tests."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(_node())
 
 
 def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> str:
     """Reports the kind of node if the run contains end-to-end tests."""
     if not any(item.get_closest_marker("e2e") for item in items):
         return ""
+    return _node()
+
+
+def _node() -> str:
     try:
         return choose().describe()
     except LabError as error:
