@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from harbor_operator.api.v1alpha1 import GROUP, HarborRegistry
+from harbor_operator.api.kind import GROUP
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.admin_password import check_new_password, rotation_warnings
 from harbor_operator.checks.configuration import check_admin
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
