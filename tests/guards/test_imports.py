@@ -14,6 +14,7 @@ from tests.guards.sources import SOURCE, module, tree
 
 ADAPTERS = ("adapters/*",)
 HOMES: dict[str, tuple[str, ...]] = {
+    "aiohappyeyeballs": ADAPTERS,
     "aiohttp": ADAPTERS,
     "bcrypt": ADAPTERS,
     "cryptography": ADAPTERS,

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
+from harbor_operator.adapters import happy_eyeballs
+from harbor_operator.api.addresses import join_host_port
 from harbor_operator.checks.egress import check_url
 from harbor_operator.model.egress import DEFAULT_PORTS, Egress, Proxy
 from harbor_operator.ports import as_error
@@ -67,7 +69,8 @@ async def connected(url: str, context: ssl.SSLContext, proxy: Proxy | None) -> A
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or DEFAULT_PORTS["https"]
     if proxy is None:
-        _, writer = await asyncio.open_connection(host, port, ssl=context)
+        connected = await happy_eyeballs.connect(host, port)
+        _, writer = await asyncio.open_connection(sock=connected, ssl=context, server_hostname=host)
     else:
         writer = await _tunnel(proxy, host, port)
     try:
@@ -80,12 +83,13 @@ async def connected(url: str, context: ssl.SSLContext, proxy: Proxy | None) -> A
 
 async def _tunnel(proxy: Proxy, host: str, port: int) -> asyncio.StreamWriter:
     parts = urlsplit(proxy.url.get_secret_value())
-    address = parts.hostname, parts.port or DEFAULT_PORTS["http"]
+    address = parts.hostname or "", parts.port or DEFAULT_PORTS["http"]
     try:
-        reader, writer = await asyncio.open_connection(*address, limit=MAX_HEAD_BYTES)
+        connected = await happy_eyeballs.connect(*address)
+        reader, writer = await asyncio.open_connection(sock=connected, limit=MAX_HEAD_BYTES)
     except OSError as error:
         raise ProxyRefusal(f"does not answer: {error.strerror or type(error).__name__}") from None
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    target = join_host_port(host, port)
     login = ""
     if parts.username is not None:
         plain = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()

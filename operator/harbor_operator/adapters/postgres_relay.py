@@ -20,6 +20,8 @@ MAX_ANSWER_BYTES = 1 << 20
 MAX_ADDRESSES = 8
 """Of one host name; each has a listening port of its own, and the owner of the name chooses their number."""
 
+_ATTEMPT_SECONDS = 2.0
+"""For an address after which there is another: long enough for one repeated SYN packet."""
 _HOST = "127.0.0.1"
 _CHUNK_BYTES = 64 << 10
 _CLOSE_TIMEOUT_SECONDS = 1.0
@@ -27,6 +29,15 @@ _CLOSE_TIMEOUT_SECONDS = 1.0
 
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An address of the server, and the seconds for a connection to it; None leaves the limit to libpq."""
+
+    address: str
+    port: int
+    seconds: float | None
 
 
 @dataclass(slots=True)
@@ -56,8 +67,11 @@ async def relayed(host: str, port: int) -> AsyncIterator[Relay]:
     """Listens on loopback for the first addresses of the server until the block ends. Raises socket.gaierror."""
     relay, tasks, servers = Relay(), set[asyncio.Task[None]](), list[asyncio.Server]()
     try:
-        for address in await _resolve(host, port):
-            server = await asyncio.start_server(_handler(relay, address, port, tasks), _HOST, 0, limit=_CHUNK_BYTES)
+        addresses = await _resolve(host, port)
+        for address in addresses:
+            # libpq takes the relay for the server, and would wait for its own timeout before the next address.
+            target = _Target(address, port, None if address == addresses[-1] else _ATTEMPT_SECONDS)
+            server = await asyncio.start_server(_handler(relay, target, tasks), _HOST, 0, limit=_CHUNK_BYTES)
             servers.append(server)
             relay.ports.append(server.sockets[0].getsockname()[1])
         yield relay
@@ -77,22 +91,23 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
 
 
-def _handler(relay: Relay, address: str, port: int, tasks: set[asyncio.Task[None]]) -> _Handler:
+def _handler(relay: Relay, target: _Target, tasks: set[asyncio.Task[None]]) -> _Handler:
     def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: asyncio would log the cancellation of one that it starts for a coroutine.
-        tasks.add(asyncio.create_task(_connect_and_copy(relay, (address, port), reader, writer)))
+        tasks.add(asyncio.create_task(_connect_and_copy(relay, target, reader, writer)))
 
     return handle
 
 
 async def _connect_and_copy(
-    relay: Relay, target: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    relay: Relay, target: _Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
-        answers, requests = await asyncio.open_connection(*target, limit=_CHUNK_BYTES)
+        async with asyncio.timeout(target.seconds):
+            answers, requests = await asyncio.open_connection(target.address, target.port, limit=_CHUNK_BYTES)
         await _copy_both(relay, (answers, requests), (reader, writer))
     except OSError as error:
-        relay.failures.append(os.strerror(error.errno) if error.errno else str(error))
+        relay.failures.append(os.strerror(error.errno) if error.errno else str(error) or "no answer")
     finally:
         writer.transport.abort()
 

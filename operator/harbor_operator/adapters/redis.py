@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from typing_extensions import override
 
-from harbor_operator.adapters import tls
+from harbor_operator.adapters import happy_eyeballs, tls
+from harbor_operator.api.addresses import join_host_port
 from harbor_operator.checks.cache import (
     explain_invalid_bundle,
     explain_no_answer,
@@ -56,7 +58,7 @@ class RedisPyCache(Redis):
                 product=_product(info),
                 mode=mode,
                 is_primary=info.get("role", "master") == "master",
-                primary=f"{info['master_host']}:{info.get('master_port', '')}" if "master_host" in info else "",
+                primary=_primary(info),
                 has_enough_databases=has_enough,
                 eviction=info.get("maxmemory_policy", "noeviction"),
                 has_users="valkey_version" in info or _major(info) >= MIN_ACL_MAJOR,
@@ -96,7 +98,7 @@ class RedisPyCache(Redis):
             await client.aclose()
 
     def _pool(self, address: Address, login: RedisLogin) -> ConnectionPool:
-        transport: dict[str, Any] = {"connection_class": Connection}
+        transport: dict[str, Any] = {"connection_class": _PlainConnection}
         if login.tls:
             transport = {"connection_class": _TlsConnection, "trust": _trust(login.ca)}
         # Protocol 2, so that the password is sent with AUTH as Harbor sends it, and servers without HELLO answer too.
@@ -124,12 +126,32 @@ def _trust(ca_pem: str) -> ssl.SSLContext:
         raise as_error(explain_invalid_bundle()) from None
 
 
-class _TlsConnection(SSLConnection):
+class _PlainConnection(Connection):
+    """A connection that tries all addresses of the host; redis-py alone waits for the first until its timeout."""
+
+    _connected: socket.socket | None = None
+
+    @override
+    async def _connect(self) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            self._connected = await happy_eyeballs.connect(self.host, self.port)
+            await super()._connect()  # type: ignore[no-untyped-call]
+
+    @override
+    def _connection_arguments(self) -> dict[str, Any]:
+        return {"sock": self._connected}
+
+
+class _TlsConnection(_PlainConnection, SSLConnection):
     """A connection with a given context; redis-py itself builds one that is strict on Python 3.13."""
 
     def __init__(self, *, trust: ssl.SSLContext, **options: Any) -> None:
         super().__init__(**options)
         self.ssl_context.context = trust
+
+    @override
+    def _connection_arguments(self) -> dict[str, Any]:
+        return {"sock": self._connected, "ssl": self.ssl_context.get(), "server_hostname": self.host}
 
 
 class _BoundedParser(_AsyncRESP2Parser):
@@ -172,6 +194,11 @@ def _mode(info: dict[str, Any]) -> Mode:
     if "sentinel" in {info.get("redis_mode"), info.get("server_mode")}:
         return Mode.SENTINEL
     return Mode.CLUSTER if int(info.get("cluster_enabled", 0)) else Mode.STANDALONE
+
+
+def _primary(info: dict[str, Any]) -> str:
+    """Returns the 'host:port' that a replica replicates, or an empty text for a primary."""
+    return join_host_port(str(info["master_host"]), info.get("master_port", "")) if "master_host" in info else ""
 
 
 def _product(info: dict[str, Any]) -> str:

@@ -22,8 +22,9 @@ from typing_extensions import override
 from urllib3.connection import HTTPConnection as PlainConnection
 from urllib3.connection import HTTPSConnection as TlsConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
+from harbor_operator.adapters.happy_eyeballs import connect_blocking
 from harbor_operator.adapters.http_body import IDENTITY, read_blocking
 from harbor_operator.model.egress import Proxy
 
@@ -171,22 +172,35 @@ class _TransportAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
+def _connected(connection: PlainConnection, sockets: Sockets) -> socket.socket:
+    """Returns a registered socket; raises as urllib3, which waits for one address of the host after the other."""
+    assert connection.timeout is not None  # noqa: S101 - every transport has a timeout
+    try:
+        connected = connect_blocking(connection.host.strip("[]"), connection.port, connection.timeout)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, f"no connection to '{connection.host}' in time") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"no connection to '{connection.host}': {error}") from error
+    for option in connection.socket_options or ():
+        connected.setsockopt(*option)
+    sockets.add(connected)
+    return connected
+
+
 def _pool_classes(sockets: Sockets) -> dict[str, type[HTTPConnectionPool]]:
     """Returns pools whose connections register their socket; urllib3 offers no hook but `_new_conn` for that."""
 
     class Plain(PlainConnection):
         @override
         def _new_conn(self) -> socket.socket:
-            connected = super()._new_conn()
-            sockets.add(connected)
-            return connected
+            return _connected(self, sockets)
 
     class Tls(TlsConnection):
         @override
         def _new_conn(self) -> socket.socket:
-            connected = super()._new_conn()
-            sockets.add(connected)
-            return connected
+            return _connected(self, sockets)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

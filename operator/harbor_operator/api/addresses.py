@@ -17,7 +17,7 @@ _IPV6 = r"\[[0-9A-Fa-f:.]+\]"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def join_host_port(host: str, port: int) -> str:
+def join_host_port(host: str, port: int | str) -> str:
     """Returns 'host:port', with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
