@@ -15,7 +15,7 @@ def explain_connect_failure(
     failure: ConnectFailure, detail: str, server: PostgresServer, login: PostgresLogin
 ) -> Blocked | Unknown:
     """Returns what a failed connection means; `detail` is the error text of the server or of libpq."""
-    where = f"PostgreSQL at '{server.host}:{server.port}'"
+    where = f"PostgreSQL at '{server.address}'"
     role = f"role '{login.username}' of {login.origin}"
     match failure:
         case ConnectFailure.TLS_UNSUPPORTED:
@@ -90,7 +90,7 @@ def explain_statement_failure(
         case StatementFailure.CONNECTION_LOST:
             return explain_connect_failure(ConnectFailure.UNREACHABLE, detail, server, admin)
         case StatementFailure.OTHER:
-            message = f"PostgreSQL at '{server.host}:{server.port}' refused a statement: {detail}; the operator retries"
+            message = f"PostgreSQL at '{server.address}' refused a statement: {detail}; the operator retries"
             return Unknown(Reason.UNAVAILABLE, message)
     assert_never(failure)
 

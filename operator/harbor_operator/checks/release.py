@@ -117,6 +117,28 @@ def check_tls(external_url: str, tls_secret: str) -> Blocked | None:
     )
 
 
+def check_database_address(host: str, *, supports_ipv6: bool) -> Blocked | None:
+    """Returns that Harbor would not connect to an IPv6 address: before 2.4 it writes the port behind it as it is."""
+    if supports_ipv6 or ":" not in host:
+        return None
+    return Blocked(
+        Reason.VALUES_INVALID,
+        f"Harbor before 2.4 cannot connect to '{host}' (`spec.database.host`), because it is an IPv6 address: name the"
+        " server by a host name, or use chart version 1.8.0 or newer in `spec.release.version`",
+    )
+
+
+def check_cache_address(addresses: str) -> Blocked | None:
+    """Returns that the registry would not start: the chart writes `addr: [fd00::1]:6379`, which is no valid YAML."""
+    if not addresses.startswith("["):
+        return None
+    return Blocked(
+        Reason.VALUES_INVALID,
+        "the chart writes the first of `spec.cache.addresses` without quotes into the configuration of the registry,"
+        f" which cannot read an IPv6 address there ('{addresses}'): name the server by a host name",
+    )
+
+
 def check_cache_features(unsupported_fields: Sequence[str]) -> Blocked | None:
     """Returns which fields of the spec the chart has no values for."""
     if not unsupported_fields:

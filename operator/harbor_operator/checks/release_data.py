@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.api.addresses import join_host_port
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import GeneratedSecret
 from harbor_operator.reasons import Reason
@@ -140,7 +141,7 @@ def _describe_location(location: Sequence[str]) -> str:
     if not location:
         return "the database of the chart"
     host, port, name = location
-    return f"database '{name}' at '{host}:{port}'"
+    return f"database '{name}' at '{join_host_port(host, port)}'"
 
 
 def _changed(stored: Mapping[str, Any], desired: Mapping[str, Any], paths: Sequence[str]) -> str:

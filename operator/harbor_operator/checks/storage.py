@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
 from harbor_operator.model.storage import Operation, StoreError
 from harbor_operator.reasons import Reason
@@ -164,7 +165,7 @@ def _differences(auth_url: str, storage_url: str) -> Sequence[str]:
 
 
 def _host(name: str | None) -> str:
-    return (name or "").lower().rstrip(".")
+    return str(parse_address(name or "") or (name or "").lower().rstrip("."))
 
 
 def _port(url: str) -> int | str:

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum, auto
 
 from pydantic import SecretStr
 
+from harbor_operator.api.addresses import join_host_port
 from harbor_operator.api.backends import SslMode
 
 
@@ -242,6 +243,11 @@ class PostgresServer:
     ssl_mode: SslMode
     ca: str | None = None
     maintenance_database: str = "postgres"
+
+    @property
+    def address(self) -> str:
+        """Host and port, with brackets around an IPv6 address."""
+        return join_host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

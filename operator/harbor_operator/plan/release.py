@@ -16,8 +16,10 @@ from pydantic import SecretStr
 from harbor_operator.api.charts import ChartSupport, Feature, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.checks.release import (
+    check_cache_address,
     check_cache_features,
     check_chart,
+    check_database_address,
     check_storage_type,
     check_tls,
     check_upgrade,
@@ -102,6 +104,8 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
     return (
         check_chart(release.version, url)
         or check_tls(url, registry.spec.expose.tls_secret_name)
+        or check_database_address(_database_host(registry), supports_ipv6=chart.supports(Feature.IP_FAMILY))
+        or check_cache_address(_cache_address(registry))
         or check_cache_features(_unsupported_fields(registry, chart))
         or chart
     )
@@ -205,6 +209,14 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _database_host(registry: HarborRegistry) -> str:
+    return registry.spec.database.host if registry.spec.database else ""
+
+
+def _cache_address(registry: HarborRegistry) -> str:
+    return registry.spec.cache.addresses[0] if registry.spec.cache else ""
 
 
 def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[str]:

@@ -32,6 +32,11 @@ def test_every_connect_failure_names_the_server(failure: ConnectFailure) -> None
     assert "secret0" not in finding.message
 
 
+def test_an_ipv6_address_of_a_server_is_in_brackets() -> None:
+    server = replace(SERVER, host="fd00::1")
+    assert "'[fd00::1]:5432'" in explain_connect_failure(ConnectFailure.UNREACHABLE, "x", server, ADMIN).message
+
+
 def test_a_missing_right_comes_with_statements_for_any_role_name() -> None:
     admin = replace(ADMIN, username='a"b')
     finding = explain_statement_failure(StatementFailure.INSUFFICIENT_PRIVILEGE, "denied", SERVER, admin)

@@ -17,6 +17,7 @@ from harbor_operator.reasons import Reason
         ("https://gw.example.com/ceph/auth/v1", "https://gw.example.com:443/ceph/swift/v1"),
         ("http://127.0.0.1:8080/auth/v1.0", "http://127.0.0.1:8080/v1/AUTH_u"),
         ("http://[::1]:8080/auth/v1.0", "http://[::1]:8080/swift/v1"),
+        ("http://[fd00:0:0::1]:8080/auth/v1.0", "http://[FD00::1]:8080/swift/v1"),
     ],
 )
 def test_a_storage_url_that_leads_back_is_fine(auth_url: str, storage_url: str) -> None:

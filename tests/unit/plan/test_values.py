@@ -183,6 +183,14 @@ def test_tls_in_front_of_the_cluster_turns_redirects_off() -> None:
     assert "ingress" not in values(expose={"type": "clusterIP"})["expose"]
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("https://cr.example.com:8443", "cr.example.com"), ("https://[fd00::1]:8443", ""), ("https://192.0.2.1", "")],
+)
+def test_an_ingress_has_no_host_for_an_address(url: str, host: str) -> None:
+    assert values(externalURL=url)["expose"]["ingress"]["hosts"] == {"core": host}
+
+
 def test_a_changed_secret_changes_the_pods_that_read_it_and_no_others() -> None:
     before, after = values(), values(storage_login=None)
     keyed_digest = "harbor-operator.io/secrets"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from harbor_operator.api.charts import Feature
+from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CA_KEY
@@ -51,8 +52,10 @@ def _ingress_values(inputs: Inputs) -> Tree:
         "nginx.ingress.kubernetes.io/proxy-body-size": "0",
         "nginx.ingress.kubernetes.io/ssl-redirect": redirect,
     }
+    host = urlsplit(inputs.registry.spec.external_url).hostname or ""
     values: Tree = {
-        "hosts": {"core": urlsplit(inputs.registry.spec.external_url).hostname},
+        # The host of an Ingress is a name: without one, the Ingress is for every host.
+        "hosts": {"core": "" if parse_address(host) else host},
         "annotations": annotations,
     }
     if expose.ingress_class_name and inputs.chart.supports(Feature.INGRESS_CLASS):
