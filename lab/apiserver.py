@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from lab.addresses import FIRST_SERVICE, HOST, NAMES, SERVICE_RANGE
 from lab.audit import POLICY
 
 if TYPE_CHECKING:
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 
     from lab.certs import Authority
 
-SERVICE_RANGE = "10.0.0.0/16"
-HOSTS = ("127.0.0.1", "localhost", "10.0.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+HOSTS = (*NAMES, FIRST_SERVICE, "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 ISSUER = "https://kubernetes.default.svc"
 MAX_AUDIT_LOG_MIB = 1_000_000
 
@@ -38,8 +38,8 @@ def prepare_apiserver(
     (directory / "audit-policy.json").write_text(json.dumps(POLICY))
     flags = {
         "etcd-servers": etcd_url,
-        "bind-address": "127.0.0.1",
-        "advertise-address": "127.0.0.1",
+        "bind-address": HOST,
+        "advertise-address": HOST,
         "endpoint-reconciler-type": "none",  # a loopback address cannot be an endpoint
         "secure-port": port,
         "tls-cert-file": serving.cert_path,

@@ -1,6 +1,6 @@
 """Ceph: one monitor, one OSD with an in-memory store, and the RADOS gateway with its Swift API.
 
-The gateway listens on a separate address, 127.0.0.2, so that a wrong X-Storage-Url fails: the gateway builds it from
+The gateway listens on a separate address, so that a wrong X-Storage-Url fails: the gateway builds it from
 its port and the host name of the request, and nothing listens on that port at that host name.
 """
 
@@ -22,11 +22,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from lab.addresses import GATEWAY_HOST, join
 from lab.debian import find_installed, locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
 PACKAGES = ["ceph-mon", "ceph-osd", "radosgw"]
-GATEWAY_HOST = "127.0.0.2"
 KEY_BYTES = 16
 ADMIN_CAPS = "users=*;buckets=*;metadata=*;usage=*"
 
@@ -66,7 +66,7 @@ osd fast shutdown = false
 osd objectstore = memstore
 memstore device bytes = 4294967296
 [client.rgw]
-rgw frontends = beast endpoint={gateway_host}:{gateway_port}
+rgw frontends = beast endpoint={gateway}
 rgw enable apis = s3, swift, swift_auth, admin
 rgw cache enabled = false
 """
@@ -123,7 +123,7 @@ class Ceph:
     @property
     def rgw_url(self) -> str:
         """The URL of the gateway without TLS, for a proxy in front of it."""
-        return f"http://{GATEWAY_HOST}:{self.rgw_port}"
+        return f"http://{join(GATEWAY_HOST, self.rgw_port)}"
 
     def restart_rgw(self, swift_url: str | None) -> None:
         """Restarts the gateway with `swift_url` as the base of every X-Storage-Url, or without one."""
@@ -164,8 +164,7 @@ class Ceph:
             fsid=fsid,
             directory=self._directory,
             mon_port=self._mon_port,
-            gateway_host=GATEWAY_HOST,
-            gateway_port=self.rgw_port,
+            gateway=join(GATEWAY_HOST, self.rgw_port),
             prefix_lines=_prefix_lines(self._tool.prefix),
         )
         (self._directory / "ceph.conf").write_text(text)

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lab.addresses import NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -68,7 +70,7 @@ class Authority:
         """The authority's certificate as PEM."""
         return self._cert.public_bytes(Encoding.PEM).decode()
 
-    def issue(self, name: str, *, hosts: Sequence[str] = ("localhost", "127.0.0.1")) -> Issued:
+    def issue(self, name: str, *, hosts: Sequence[str] = NAMES) -> Issued:
         """Issues a server certificate for `hosts` (names or addresses) as `NAME.crt` and `NAME.key`."""
         return self._sign(name, _name(name, ()), hosts)
 

@@ -28,7 +28,9 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from lab.addresses import CLIENT_HOST, HOST, join
 from lab.apiserver import COMPONENT_USERS, controller_manager_argv, prepare_apiserver, scheduler_argv
 from lab.audit import AuditLog
 from lab.gotools import build, program
@@ -81,7 +83,7 @@ class ControlPlane:
         etcd, etcd_url = _start_etcd(directory, processes, programs["etcd"])
         port = free_port()
         argv = [str(programs["kube-apiserver"]), *prepare_apiserver(directory, authority, tokens, (etcd_url, port))]
-        plane = cls(directory, processes, Access(f"https://127.0.0.1:{port}", authority.ca_path, tokens), argv)
+        plane = cls(directory, processes, Access(f"https://{join(HOST, port)}", authority.ca_path, tokens), argv)
         plane._running.append(etcd)
         plane._start_apiserver()
         plane._start_controllers(programs)
@@ -111,13 +113,11 @@ class ControlPlane:
 
     def kubeconfig_for(self, user: str, token: str) -> Path:
         """Writes a kubeconfig with this token."""
-        path = self.directory / f"{user.replace(':', '-')}.kubeconfig"
-        write_kubeconfig(path, self.url, self.ca_path, token)
-        return path
+        return self._write_kubeconfig(user, token, CLIENT_HOST)
 
     def component_kubeconfig(self, user: str) -> Path:
         """Writes a kubeconfig for one of `COMPONENT_USERS`, so that the audit log distinguishes them."""
-        return self.kubeconfig_for(user, self._tokens[user])
+        return self._write_kubeconfig(user, self._tokens[user], HOST)
 
     def is_node_ready(self, name: str) -> bool:
         """Whether a node of this name exists and has condition Ready=True. Raises ApiServerError."""
@@ -144,6 +144,11 @@ class ControlPlane:
         for process in (*reversed(self._running), self._apiserver):
             process.kill()
         self.client.close()
+
+    def _write_kubeconfig(self, user: str, token: str, host: str) -> Path:
+        path = self.directory / f"{user.replace(':', '-')}.kubeconfig"
+        write_kubeconfig(path, f"https://{join(host, urlsplit(self.url).port or 0)}", self.ca_path, token)
+        return path
 
     def _start_apiserver(self) -> None:
         self._apiserver = self._processes.start("kube-apiserver", self._apiserver_argv)

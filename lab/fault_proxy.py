@@ -26,6 +26,8 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from lab.addresses import HOST, join
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
@@ -124,8 +126,8 @@ class FaultProxy:
             app.router.add_route("*", "/{path:.*}", proxy._handle)
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await web.TCPSite(runner, HOST, 0).start()
+            proxy.url = f"http://{join(HOST, runner.addresses[0][1])}"
             try:
                 yield proxy
             finally:

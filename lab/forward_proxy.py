@@ -6,6 +6,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
+from lab.addresses import HOST, join
 from lab.debian import Tool, locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-HOST = "127.0.0.1"
 USER = "proxy-user"
 PASSWORD = "Proxy-pass-1"
 RESOLVER = "libnss_wrapper.so"
@@ -34,7 +34,7 @@ class ForwardProxy:
     """A running proxy; it resolves the names of `hosts`, which no other program on the machine can resolve."""
 
     def __init__(self, directory: Path, processes: Processes, hosts: Mapping[str, str]) -> None:
-        self.port = free_port(HOST)
+        self.port = free_port()
         self._log = processes.log_dir / f"{directory.name}.log"
         tool = locate("tinyproxy", ["tinyproxy-bin", "libnss-wrapper"])
         directory.mkdir(parents=True)
@@ -48,12 +48,12 @@ class ForwardProxy:
     @property
     def url(self) -> str:
         """The URL with the login, as `HTTPS_PROXY` contains it."""
-        return f"http://{USER}:{PASSWORD}@{HOST}:{self.port}"
+        return f"http://{USER}:{PASSWORD}@{join(HOST, self.port)}"
 
     @property
     def url_without_login(self) -> str:
         """The URL with which every request is refused."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{join(HOST, self.port)}"
 
     def mark(self) -> int:
         """Returns the current position in the log, for `requests_since`; a request is logged before it is answered."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.addresses import HOST, POD_GATEWAY, POD_RANGE
 from lab.gotools import program
 from lab.process import Process, Processes, wait_until
 
@@ -32,7 +33,7 @@ NODE: dict[str, Any] = {
         "labels": {"kubernetes.io/os": "linux", "kubernetes.io/hostname": NODE_NAME},
         "annotations": dict([KWOK_ANNOTATION.split("=")]),
     },
-    "spec": {"podCIDR": "10.244.0.0/16"},
+    "spec": {"podCIDR": POD_RANGE},
 }
 STORAGE_CLASS: dict[str, Any] = {
     "apiVersion": "storage.k8s.io/v1",
@@ -57,8 +58,8 @@ class Kwok:
             f"--kubeconfig={plane.component_kubeconfig('node')}",
             f"--config={STAGES}",
             f"--manage-nodes-with-annotation-selector={KWOK_ANNOTATION}",  # other nodes are not managed
-            "--cidr=10.244.0.1/16",
-            "--node-ip=127.0.0.1",
+            f"--cidr={POD_GATEWAY}",
+            f"--node-ip={HOST}",
             f"--node-lease-duration-seconds={LEASE_SECONDS}",
         ]
         process = processes.start("kwok", argv)

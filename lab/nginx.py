@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
+from lab.addresses import HOST, NAMES, join
 from lab.debian import locate
 from lab.process import Process, Processes, free_port, wait_until
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.certs import Authority
-
-HOST = "127.0.0.1"
 
 HTTP = """
   log_format lab '$request_method $status $uri';
@@ -28,7 +27,7 @@ HTTP = """
   uwsgi_temp_path {home}/uwsgi;
   scgi_temp_path {home}/scgi;
   server {{
-    listen {host}:{control_port};
+    listen {control};
     access_log off;
     return 204;
   }}"""
@@ -42,7 +41,7 @@ error_log stderr warn;
 events {{ worker_connections 1024; }}
 http {{{http}
   server {{
-    listen {host}:{port} ssl;
+    listen {address} ssl;
     ssl_certificate {cert};
     ssl_certificate_key {key};
     client_max_body_size {max_body};
@@ -111,7 +110,7 @@ class Site:
     """The upstream and settings of a proxy."""
 
     upstream: str
-    hosts: tuple[str, ...] = ("localhost", HOST)
+    hosts: tuple[str, ...] = NAMES
     max_body: str = "0"
     """The body size limit in nginx syntax, such as '1m'; '0' means no limit."""
     buffers_requests: bool = False
@@ -127,7 +126,7 @@ class Front:
         self.name = directory.name
         self.site = site
         self.port = port
-        self._control_port = free_port(HOST)
+        self._control_port = free_port()
         self._log = AccessLog(processes.log_dir / f"{self.name}-access.log", self._control_port)
         self._home = directory
         self._processes = processes
@@ -141,14 +140,14 @@ class Front:
         cls, directory: Path, processes: Processes, authority: Authority, site: Site, *, port: int | None = None
     ) -> Front:
         """Starts a proxy for `site` with a certificate of `authority`, on `port` or a free one."""
-        front = cls(directory, processes, authority, site, port or free_port(HOST))
+        front = cls(directory, processes, authority, site, port or free_port())
         front._run()
         return front
 
     @property
     def url(self) -> str:
         """The URL for clients, with the first of the hosts."""
-        return f"https://{self.site.hosts[0]}:{self.port}"
+        return f"https://{join(self.site.hosts[0], self.port)}"
 
     def reconfigure(self, *, max_body: str) -> None:
         """Restarts on the same port with another body size limit."""
@@ -176,11 +175,8 @@ class Front:
         config.write_text(
             CONFIG.format(
                 home=self._home,
-                http=HTTP.format(
-                    home=self._home, access_log=self._log.path, host=HOST, control_port=self._control_port
-                ),
-                host=HOST,
-                port=self.port,
+                http=HTTP.format(home=self._home, access_log=self._log.path, control=join(HOST, self._control_port)),
+                address=join(HOST, self.port),
                 cert=self._issued.cert_path,
                 key=self._issued.key_path,
                 upstream=self.site.upstream,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.addresses import HOST, join
 from lab.chart import source_directories
 from lab.gotools import program
 from lab.process import LabError, Process, Processes, free_port, wait_until
@@ -57,7 +58,7 @@ class Operator:
             "INJECTION_NAMESPACES": injection_namespaces,
             "CLUSTER_ID": cluster_id,
             "LEASE_SECONDS": LEASE_SECONDS,
-            "LISTEN_HOST": "127.0.0.1",
+            "LISTEN_HOST": HOST,
             "LISTEN_PORT": port,
             "WORK_DIR": plane.directory / identity,
             "CHART_SOURCES": ",".join([*map(str, source_directories()), SILENT_CHARTS]),
@@ -73,7 +74,7 @@ class Operator:
     @property
     def address(self) -> str:
         """Host and port of its HTTP server, as a scrape target."""
-        return f"127.0.0.1:{self._port}"
+        return join(HOST, self._port)
 
     @property
     def log(self) -> str:

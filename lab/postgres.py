@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from lab.addresses import CLIENT_HOST, HOST, NAMES
 from lab.debian import Tool, locate
 from lab.process import Process, Processes, free_port, wait_until
 
@@ -25,7 +26,7 @@ PROVISIONER = "provisioner"
 UNPRIVILEGED_USER = pwd.getpwuid(65534).pw_name  # the account that every Linux has for programs without rights
 
 CONFIG = """
-listen_addresses = '127.0.0.1'
+listen_addresses = '{host}'
 port = {port}
 unix_socket_directories = ''
 ssl = on
@@ -63,7 +64,7 @@ class Change:
 class Postgres:
     """A running server, with a superuser for tests and a less privileged administrator for the operator."""
 
-    host = "127.0.0.1"
+    host = CLIENT_HOST
     admin_user = SUPERUSER
     provisioner_user = PROVISIONER
 
@@ -103,6 +104,7 @@ class Postgres:
         """Returns a connection with verified TLS and autocommit."""
         return psycopg.connect(
             host=self.host,
+            hostaddr=HOST,
             port=self.port,
             user=user,
             password=password,
@@ -160,9 +162,11 @@ class Postgres:
             *options,
         ]
         self._processes.run(f"{self.directory.name}-initdb", argv, env=self._tool.env, user=self._user)
-        issued = self._authority.issue(self.directory.name, hosts=["localhost", "127.0.0.1"])
+        issued = self._authority.issue(self.directory.name, hosts=NAMES)
         with (self._data / "postgresql.conf").open("a") as config:
-            config.write(CONFIG.format(port=self.port, cert=issued.cert_path, key=issued.key_path))
+            config.write(CONFIG.format(host=HOST, port=self.port, cert=issued.cert_path, key=issued.key_path))
+        with (self._data / "pg_hba.conf").open("a") as access:
+            access.write("host all all all scram-sha-256\n")  # initdb allows the loopback addresses only
 
     def _run(self) -> None:
         argv: list[str | Path] = [self._tool.beside("postgres"), "-D", self._data]

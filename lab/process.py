@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from lab.addresses import HOST
 from lab.cache import lock_file
 
 if TYPE_CHECKING:
@@ -235,19 +236,19 @@ def _timeout_error(reason: str, process: Process | None) -> LabError:
     return LabError(f"{reason}; the end of {process.log}:\n{process.tail()}")
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port() -> int:
     """Returns an unused TCP port, which no other lab of this user gets while this program runs. Raises LabError."""
     with _ports_lock:
         for _ in range(1000):
             port = secrets.choice(PORTS)
-            if port not in _used_ports and all(_bindable(address, port) for address in (host, "")) and _claim(port):
+            if port not in _used_ports and all(_bindable(address, port) for address in (HOST, "")) and _claim(port):
                 _used_ports.add(port)
                 return port
-    raise LabError(f"no free TCP port found on '{host}' between {PORTS.start} and {PORTS.stop}")
+    raise LabError(f"no free TCP port found on '{HOST}' between {PORTS.start} and {PORTS.stop}")
 
 
 def _bindable(address: str, port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         try:
             probe.bind((address, port))
         except OSError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lab.addresses import HOST, join
 from lab.debian import locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lab.debian import Tool
 
 PACKAGES = ["prometheus"]
-HOST = "127.0.0.1"
 SCRAPE_SECONDS = 1
 MAX_POINTS = 60
 
@@ -50,7 +50,7 @@ class Prometheus:
     """A server that scrapes its targets every second and evaluates its rules as often."""
 
     def __init__(self, directory: Path, process: Process, port: int) -> None:
-        self.url = f"http://{HOST}:{port}"
+        self.url = f"http://{join(HOST, port)}"
         self._targets = directory / "targets.json"
         self._process = process
 
@@ -73,7 +73,7 @@ class Prometheus:
         arguments = {
             "config.file": path,
             "storage.tsdb.path": directory / "data",
-            "web.listen-address": f"{HOST}:{port}",
+            "web.listen-address": join(HOST, port),
             "log.level": "warn",
         }
         argv: list[str | Path] = [tool.path, *(f"--{name}={value}" for name, value in arguments.items())]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import redis
 
+from lab.addresses import CLIENT_HOST, HOST
 from lab.debian import locate
 from lab.process import Process, Processes, free_port, wait_until
 
@@ -22,7 +23,7 @@ SIZES: dict[Mode, int] = {"standalone": 1, "cluster": 3, "replica": 2, "sentinel
 class Node:
     """One Redis process."""
 
-    host = "127.0.0.1"
+    host = CLIENT_HOST
 
     def __init__(self, directory: Path, processes: Processes, password: str | None) -> None:
         self.port = free_port()
@@ -38,7 +39,7 @@ class Node:
         """Writes the configuration to a file, because process arguments would expose the password."""
         self._sentinel = sentinel
         self._directory.mkdir(parents=True, exist_ok=True)
-        own = [f"bind {self.host}", f"port {self.port}", f"dir {self._directory}", "daemonize no"]
+        own = [f"bind {HOST}", "protected-mode no", f"port {self.port}", f"dir {self._directory}", "daemonize no"]
         secret = [f"requirepass {self.password}"] if self.password else []
         config = self._directory / "redis.conf"
         config.touch(mode=0o600)
@@ -60,7 +61,7 @@ class Node:
     def client(self, database: int = 0) -> redis.Redis:
         """Returns a client without retries and with a short timeout."""
         return redis.Redis(
-            host=self.host, port=self.port, db=database, password=self.password, socket_timeout=5, decode_responses=True
+            host=HOST, port=self.port, db=database, password=self.password, socket_timeout=5, decode_responses=True
         )
 
     def _answers(self) -> bool:
@@ -137,7 +138,7 @@ def _configure(mode: Mode, nodes: list[Node], databases: int) -> None:
     first = nodes[0]
     plain = [f"databases {databases}", 'save ""', "appendonly no", "repl-diskless-sync-delay 0"]
     shared = [f"masterauth {first.password}"] if first.password else []
-    follow = [*plain, *shared, f"replicaof {first.host} {first.port}"]
+    follow = [*plain, *shared, f"replicaof {HOST} {first.port}"]
     match mode:
         case "standalone":
             first.configure(plain)
@@ -156,7 +157,7 @@ def _configure(mode: Mode, nodes: list[Node], databases: int) -> None:
 def _sentinel(master: Node) -> list[str]:
     secret = [f"sentinel auth-pass {MASTER_NAME} {master.password}"] if master.password else []
     return [
-        f"sentinel monitor {MASTER_NAME} {master.host} {master.port} 1",
+        f"sentinel monitor {MASTER_NAME} {HOST} {master.port} 1",
         *secret,
         f"sentinel down-after-milliseconds {MASTER_NAME} 500",
         f"sentinel failover-timeout {MASTER_NAME} 2000",
@@ -173,7 +174,7 @@ def _join(nodes: list[Node]) -> None:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
     with nodes[0].client() as client:
         for node in nodes[1:]:
-            client.execute_command("CLUSTER", "MEET", node.host, node.port, node.bus)
+            client.execute_command("CLUSTER", "MEET", HOST, node.port, node.bus)
     for node in nodes:
         wait_until(partial(_cluster_ok, node), "the Redis cluster state is ok", deadline=20)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lab.addresses import join
 from lab.debian import locate
 from lab.process import LabError, Process, Processes, wait_until
 
@@ -43,7 +44,7 @@ class Registry:
     @property
     def address(self) -> str:
         """Host and port, the first part of an image reference."""
-        return f"{self.host}:{self.port}"
+        return join(self.host, self.port)
 
     def stop(self) -> None:
         """Stops the registry; its data stay."""

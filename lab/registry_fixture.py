@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lab.addresses import CACHE_HOST, NAMES, join
 from lab.harbor.workloads import Workloads
 from lab.ingress.front import IngressFront
 from lab.nginx import Front, Site
@@ -65,7 +66,7 @@ class RegistryFixture:
                 "port": services.postgres.port,
                 "names": {"core": f"registry_{self.registry.namespace.replace('-', '_')}"},
             },
-            "cache": {"addresses": [f"{services.redis.host}:{services.redis.port}"]},
+            "cache": {"addresses": [join(CACHE_HOST, services.redis.port)]},
             "storage": {"swift": {"authURL": services.auth_url, "container": self.container, "chunkSizeMiB": 5}},
         }
         return merged(full["spec"], changes)
@@ -89,7 +90,7 @@ class RegistryFixture:
         services, authority = self.lab.services, self.lab.authority
         postgres = services.postgres
         user = services.ceph.create_swift_user(self.container, "swift", SWIFT_KEY)
-        certificate = authority.issue(f"harbor-{self.registry.namespace}", hosts=["localhost", "127.0.0.1"])
+        certificate = authority.issue(f"harbor-{self.registry.namespace}", hosts=NAMES)
         secrets = {name: {"ca.crt": authority.ca_path.read_text()} for name in ("cr-ca", "pg-ca", "s3-ca")}
         secrets |= {
             "pg-admin": {"username": postgres.provisioner_user, "password": postgres.provisioner_password},

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from lab import progress
+from lab.addresses import NAMES, join
 from lab.ceph import Ceph
 from lab.nginx import Front, Site
 from lab.postgres import Postgres
@@ -86,7 +87,7 @@ class Services:
 
     def _start_ceph(self) -> None:
         port = free_port()
-        self._ceph = Ceph.start(self._directory / CEPH, self._processes, swift_url=f"https://localhost:{port}")
+        self._ceph = Ceph.start(self._directory / CEPH, self._processes, swift_url=f"https://{join(NAMES[0], port)}")
         site = Site(self._ceph.rgw_url)
         self._front = Front.start(self._directory / "rgw-front", self._processes, self._authority, site, port=port)
 

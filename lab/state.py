@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.addresses import join
 from lab.cache import cache_dir
 from lab.gotools import program
 
@@ -41,8 +42,8 @@ def describe(lab: Lab) -> Running:
     services = lab.services
     notes = [
         f"API server     {lab.control_plane.url}",
-        f"PostgreSQL     127.0.0.1:{services.postgres.port}, CA {services.postgres.ca_path}",
-        f"Redis          {services.redis.host}:{services.redis.port}",
+        f"PostgreSQL     {join(services.postgres.host, services.postgres.port)}, CA {services.postgres.ca_path}",
+        f"Redis          {join(services.redis.host, services.redis.port)}",
         f"Swift login    {services.auth_url}, CA {lab.authority.ca_path}",
         f"RGW            {services.ceph.rgw_url}",
         lab.choice.describe(),

@@ -23,7 +23,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("psycopg").setLevel(logging.WARNING)
     try:
-        web.run_app(make_app(read_settings(os.environ)), host=host, port=int(port), print=None, shutdown_timeout=1)
+        web.run_app(
+            make_app(read_settings(os.environ)), host=host.strip("[]"), port=int(port), print=None, shutdown_timeout=1
+        )
     except (BadSettings, DirtyDatabase, psycopg.Error, OSError) as error:
         print(f"harbor stand-in: cannot start: {error}", file=sys.stderr)
         return 1

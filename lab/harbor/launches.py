@@ -86,8 +86,9 @@ def registry(container: Container, root: Path, addresses: Addresses) -> Launch:
 def registry_overrides(config: Mapping[str, Any], root: Path, addresses: Addresses) -> dict[str, str]:
     """Returns replacements for the settings that are valid in the container only."""
     overrides = {
-        "REGISTRY_HTTP_ADDR": addresses.registry,
-        "REGISTRY_HTTP_DEBUG_ADDR": addresses.registry_debug,
+        # Values are read as YAML, in which a bracket without quotes begins a list.
+        "REGISTRY_HTTP_ADDR": json.dumps(addresses.registry),
+        "REGISTRY_HTTP_DEBUG_ADDR": json.dumps(addresses.registry_debug),
         "REGISTRY_AUTH_HTPASSWD_PATH": str(_local(root, config["auth"]["htpasswd"]["path"])),
     }
     if "filesystem" in config["storage"]:

@@ -9,6 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 from urllib.error import HTTPError
 
+from lab.addresses import NAMES, join
 from lab.harbor.standalone import Standalone
 from lab.nginx import Front, Site
 from lab.process import Processes, free_port
@@ -34,7 +35,7 @@ class SharedHarbor:
         """Starts a new Harbor in `directory`."""
         directory.mkdir(parents=True)
         port = free_port()
-        core = Standalone.start(directory, processes, authority, external_url=f"https://localhost:{port}")
+        core = Standalone.start(directory, processes, authority, external_url=f"https://{join(NAMES[0], port)}")
         site = Site(core.url, host_header="$http_host")
         return cls(
             core, Front.start(directory / "harbor-front", processes, authority, site, port=port), authority.ca_path

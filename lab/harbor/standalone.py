@@ -12,6 +12,7 @@ import bcrypt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from lab.addresses import HOST, join
 from lab.debian import locate
 from lab.harbor.access import new_secret
 from lab.postgres import Postgres
@@ -31,7 +32,7 @@ storage:
   filesystem: {{rootdirectory: {data}}}
   cache: {{layerinfo: inmemory}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{port}", relativeurls: true, secret: x}}
+http: {{addr: "{address}", relativeurls: true, secret: x}}
 auth: {{htpasswd: {{realm: harbor-registry-basic-realm, path: {htpasswd}}}}}
 validation: {{disabled: true}}
 """
@@ -64,11 +65,11 @@ class Standalone:
     @property
     def url(self) -> str:
         """The URL of core, without TLS."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{join(HOST, self._port)}"
 
     def start_core(self) -> None:
         """Starts core with the current environment. Raises LabError."""
-        argv = [sys.executable, "-m", "lab.harbor", "--listen", f"127.0.0.1:{self._port}"]
+        argv = [sys.executable, "-m", "lab.harbor", "--listen", join(HOST, self._port)]
         self._core = self._processes.start("harbor-core", argv, env=self.environment, cwd=PROJECT_ROOT)
         wait_until(lambda: _answers(f"{self.url}/api/v2.0/ping"), "core answers", deadline=20, process=self._core)
 
@@ -93,8 +94,8 @@ class Standalone:
             "POSTGRESQL_DATABASE": "registry",
             "POSTGRESQL_SSLMODE": "verify-full",
             "SSL_CERT_FILE": str(self.postgres.ca_path),
-            "_REDIS_URL_CORE": f"redis://127.0.0.1:{self.redis.port}/0?idle_timeout_seconds=30",
-            "REGISTRY_URL": f"http://127.0.0.1:{self._registry_port}",
+            "_REDIS_URL_CORE": f"redis://{join(HOST, self.redis.port)}/0?idle_timeout_seconds=30",
+            "REGISTRY_URL": f"http://{join(HOST, self._registry_port)}",
             "REGISTRY_CREDENTIAL_USERNAME": REGISTRY_USER,
             "REGISTRY_CREDENTIAL_PASSWORD": registry_password,
             "REGISTRY_STORAGE_PROVIDER_NAME": "filesystem",
@@ -122,11 +123,10 @@ class Standalone:
         htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
         line = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
         htpasswd.write_text(f"{REGISTRY_USER}:{line}\n")
-        data = self._directory / "registry"
-        config.write_text(REGISTRY_CONFIG.format(data=data, port=self._registry_port, htpasswd=htpasswd))
+        data, address = self._directory / "registry", join(HOST, self._registry_port)
+        config.write_text(REGISTRY_CONFIG.format(data=data, address=address, htpasswd=htpasswd))
         process = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
-        url = f"http://127.0.0.1:{self._registry_port}/"
-        wait_until(lambda: _answers(url), "the registry answers", deadline=10, process=process)
+        wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=process)
 
 
 def _answers(url: str) -> bool:

@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.addresses import HOST, join
 from lab.harbor.cluster import Cluster
 from lab.harbor.follower import STATUS, Follower
 from lab.harbor.launches import Addresses
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from lab.process import Process
 
 PROJECT_ROOT = Path(__file__).parents[2]
-LOOPBACK = "127.0.0.1"
 INTERVAL_SECONDS = 0.25
 INHERITED_VARIABLES = {
     "HOME",
@@ -75,7 +75,7 @@ class Workloads:
     @property
     def url(self) -> str:
         """The URL of core; a TLS proxy must forward Host and X-Forwarded-Proto."""
-        return f"http://{LOOPBACK}:{self.port}"
+        return f"http://{join(HOST, self.port)}"
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Returns state, restarts, last exit and pid of `core` and `registry`."""
@@ -113,7 +113,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in set(os.environ) - INHERITED_VARIABLES:
         del os.environ[name]
-    core, registry, debug = (f"{LOOPBACK}:{port}" for port in options.ports.split(","))
+    core, registry, debug = (join(HOST, int(port)) for port in options.ports.split(","))
     processes = Processes(options.log_dir)
     follower = Follower(Cluster(options.kubeconfig), options.directory, processes, Addresses(core, registry, debug))
     stopped = threading.Event()

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lab.addresses import HOST
 from lab.ingress.nginx_conf import CERTIFICATES, ControllerSettings, nginx_conf
 from lab.ingress.routes import Host, plan_hosts
 from lab.ingress.watch import NamespaceWatch
-from lab.nginx import HOST
 
 DEBOUNCE_SECONDS = 0.05
 """Changes that arrive together, such as those of one `kubectl apply`, cause one reload."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.certs import Authority
 from lab.debian import locate
 from lab.ingress.nginx_conf import UNTRUSTED, ControllerSettings
-from lab.nginx import HOST, AccessLog, Request
+from lab.nginx import AccessLog, Request
 from lab.process import Process, Processes, free_port, wait_until
 
 PROJECT_ROOT = Path(__file__).parents[2]
@@ -30,13 +30,13 @@ class IngressFront:
         cls, directory: Path, processes: Processes, namespace: str, kubeconfig: Path, node_pid: int
     ) -> IngressFront:
         """Starts a controller for the Ingress objects of a namespace, which need not exist yet."""
-        tool, control_port = locate("nginx", ["nginx-light"]), free_port(HOST)
+        tool, control_port = locate("nginx", ["nginx-light"]), free_port()
         directory.mkdir()
         _write_untrusted_certificate(directory)
         settings = ControllerSettings(
             home=str(directory),
             access_log=str(processes.log_dir / f"{directory.name}-access.log"),
-            port=free_port(HOST),
+            port=free_port(),
             control_port=control_port,
             namespace=namespace,
             kubeconfig=str(kubeconfig),

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from lab.addresses import HOST, join
 from lab.ingress.routes import Host, Route
-from lab.nginx import HOST, HTTP
+from lab.nginx import HTTP
 
 MAIN = """
 daemon off;
@@ -80,9 +81,7 @@ def nginx_conf(hosts: Iterable[Host], settings: ControllerSettings) -> str:
     found = list(hosts)
     if all(host.name for host in found):
         found.append(Host("", (), None))
-    http = HTTP.format(
-        home=settings.home, access_log=settings.access_log, host=HOST, control_port=settings.control_port
-    )
+    http = HTTP.format(home=settings.home, access_log=settings.access_log, control=join(HOST, settings.control_port))
     return MAIN.format(home=settings.home, http=http, servers="".join(_server(host, settings) for host in found))
 
 
@@ -90,7 +89,7 @@ def _server(host: Host, settings: ControllerSettings) -> str:
     routes = list(host.routes)
     missing = "" if any(route.path == "/" for route in routes) else FIXED_STATUS.format(path="/", status=404)
     return SERVER.format(
-        address=f"{HOST}:{settings.port}",
+        address=join(HOST, settings.port),
         default="" if host.name else " default_server",
         name=host.name or "_",
         home=settings.home,

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab.apiserver import SERVICE_RANGE
+from lab.addresses import SERVICE_RANGE
 from lab.node.plan import NODE_IP, NODE_NAME, Plan
 
 SOCKET_SECONDS = 20.0

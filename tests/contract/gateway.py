@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from harbor_operator.model.storage import RgwEndpoint, SwiftAccount
+from lab.addresses import NAMES, join
 from lab.ceph import Ceph
 from lab.certs import Authority
 from lab.nginx import Front, Site
@@ -55,7 +56,7 @@ def running(directory: Path) -> Iterator[Gateway]:
     authority = Authority.create(directory / "certs")
     try:
         port = free_port()
-        ceph = Ceph.start(directory / "ceph", processes, swift_url=f"https://localhost:{port}")
+        ceph = Ceph.start(directory / "ceph", processes, swift_url=f"https://{join(NAMES[0], port)}")
         front = Front.start(directory / "front", processes, authority, Site(ceph.rgw_url), port=port)
         straight = Site(ceph.rgw_url, host_header="$http_host")
         admin_front = Front.start(directory / "admin-front", processes, authority, straight)

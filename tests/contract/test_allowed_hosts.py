@@ -25,23 +25,23 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from lab.addresses import HOST, join
 from lab.process import Processes
 from lab.redis import MASTER_NAME
 from lab.redis import Redis as LabRedis
 
 KEY = SecretStr("aB3xyzSecret")
-HOST = "127.0.0.1"
 
 Call = Callable[[Egress, int], Awaitable[object]]
 
 
 def _harbor(port: int) -> HarborEndpoint:
-    return HarborEndpoint(f"http://{HOST}:{port}", login=Login("admin", KEY))
+    return HarborEndpoint(f"http://{join(HOST, port)}", login=Login("admin", KEY))
 
 
 def _session(port: int) -> SwiftSession:
-    account = SwiftAccount(f"http://{HOST}:{port}/auth/v1.0", "u:swift", KEY, "swift")
-    return SwiftSession(account, f"http://{HOST}:{port}/swift/v1", KEY)
+    account = SwiftAccount(f"http://{join(HOST, port)}/auth/v1.0", "u:swift", KEY, "swift")
+    return SwiftSession(account, f"http://{join(HOST, port)}/swift/v1", KEY)
 
 
 def _store(egress: Egress, port: int) -> Awaitable[object]:
@@ -61,7 +61,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "handshake": (
         "`spec.externalURL`",
         lambda egress, port: HttpRegistryProbe(HarborHttp(egress)).read_certificate(
-            HarborEndpoint(f"https://{HOST}:{port}")
+            HarborEndpoint(f"https://{join(HOST, port)}")
         ),
     ),
     "announcement": (
@@ -70,7 +70,9 @@ CALLS: dict[str, tuple[str, Call]] = {
     ),
     "rgw": (
         "`spec.storage.swift.provision.adminURL`",
-        lambda egress, port: HttpRgwAdmin(egress).read_user(RgwEndpoint(f"http://{HOST}:{port}", "a", KEY, "s"), "x"),
+        lambda egress, port: HttpRgwAdmin(egress).read_user(
+            RgwEndpoint(f"http://{join(HOST, port)}", "a", KEY, "s"), "x"
+        ),
     ),
     "swift": (
         "`spec.storage.swift.authURL`",
@@ -103,20 +105,20 @@ async def test_a_host_that_is_not_allowed_gets_no_connection(call: str) -> None:
     """Finding S6: a spec cannot send a Secret to any host."""
     source, act = CALLS[call]
     async with _listening() as (port, received):
-        hosts = AllowedHosts.parse(f"{HOST}:{port + 1 if port < 65535 else 1}, 10.0.0.0/8, *.example.com")
+        hosts = AllowedHosts.parse(f"{join(HOST, port + 1 if port < 65535 else 1)}, 10.0.0.0/8, *.example.com")
         with pytest.raises(Refused) as refused:
             await act(Egress(hosts), port)
     assert received == []
     assert refused.value.reason is Reason.HOST_NOT_ALLOWED
     assert str(refused.value).startswith(source)
-    assert f"names host '{HOST}:{port}'" in str(refused.value)
+    assert f"names host '{join(HOST, port)}'" in str(refused.value)
 
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_allowed_host_gets_one(call: str) -> None:
     async with _listening() as (port, received):
         with suppress(Refused, Unavailable):
-            await CALLS[call][1](Egress(AllowedHosts.parse(f"127.0.0.0/8, {HOST}:{port}")), port)
+            await CALLS[call][1](Egress(AllowedHosts.parse(f"10.0.0.0/8, {join(HOST, port)}")), port)
     assert received
 
 
@@ -134,7 +136,7 @@ def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 @pytest.mark.lab
 async def test_a_sentinel_cannot_name_another_host(sentinel: Address) -> None:
     """Finding S6: the password goes to the primary that a Sentinel names."""
-    redis = RedisPyCache(Egress(AllowedHosts.parse(f"{sentinel.host}:{sentinel.port}")))
+    redis = RedisPyCache(Egress(AllowedHosts.parse(join(sentinel.host, sentinel.port))))
     observed = await redis.read_sentinel(sentinel, MASTER_NAME)
     assert observed.master
     with pytest.raises(Refused, match=r"`spec\.cache\.addresses`, or a Sentinel there, names host") as refused:

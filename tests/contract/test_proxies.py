@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from harbor_operator.model.reachability import AnnouncedBody, TlsFault
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from lab.addresses import HOST, join
 from lab.ceph import Ceph
 from lab.certs import Authority
 from lab.forward_proxy import PASSWORD, USER, ForwardProxy
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.lab
 HARBOR = "cr.example.test"
 STORE = "s3.example.test"
 GIB = 1 << 30
+ADDRESS = re.escape(join(HOST, 0)).removesuffix("0") + r"\d+"
 
 
 @dataclass
@@ -85,7 +88,7 @@ def _start(directory: Path, processes: Processes, authority: Authority) -> Proxy
     site = Site(ceph.rgw_url, hosts=(STORE,), host_header="$http_host")
     store = Front.start(directory / "store", processes, authority, site, port=port)
     front = Front.start(directory / "front", processes, authority, Site(standalone.url, hosts=(HARBOR,)))
-    proxy = ForwardProxy(directory / "forward-proxy", processes, {HARBOR: "127.0.0.1", STORE: "127.0.0.1"})
+    proxy = ForwardProxy(directory / "forward-proxy", processes, {HARBOR: HOST, STORE: HOST})
     username = ceph.create_swift_user("proxied", "swift", KEY)
     login = Login("admin", SecretStr(standalone.admin_password))
     return ProxyFixture(
@@ -149,7 +152,7 @@ async def test_a_host_of_no_proxy_is_reached_directly(fixture: ProxyFixture, cal
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_proxy_that_requires_a_login_is_named(fixture: ProxyFixture, call: str) -> None:
-    with pytest.raises(Unavailable, match=r"the proxy '127\.0\.0\.1:\d+' requires a login \(HTTP 407\)") as error:
+    with pytest.raises(Unavailable, match=rf"the proxy '{ADDRESS}' requires a login \(HTTP 407\)") as error:
         await fixture.calls(fixture.egress(fixture.proxy.url_without_login))[call]()
     assert error.value.reason in {Reason.REGISTRY_UNREACHABLE, Reason.STORAGE_UNREACHABLE}
 
@@ -157,7 +160,7 @@ async def test_a_proxy_that_requires_a_login_is_named(fixture: ProxyFixture, cal
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_proxy_that_does_not_answer_is_named_without_its_login(fixture: ProxyFixture, call: str) -> None:
     closed = fixture.proxy.url.replace(str(fixture.proxy.port), str(free_port()))
-    with pytest.raises(Unavailable, match=r"the proxy '127\.0\.0\.1:\d+' does not answer: ") as error:
+    with pytest.raises(Unavailable, match=rf"the proxy '{ADDRESS}' does not answer: ") as error:
         await fixture.calls(fixture.egress(closed))[call]()
     assert PASSWORD not in f"{error.value!r} {error.value.__cause__!r} {error.value.__context__!r}"
 

@@ -23,8 +23,8 @@ CONFIG = {
 
 def test_the_registry_keeps_its_storage_and_gets_local_addresses() -> None:
     assert registry_overrides(CONFIG, ROOT, ADDRESSES) == {
-        "REGISTRY_HTTP_ADDR": "127.0.0.1:2",
-        "REGISTRY_HTTP_DEBUG_ADDR": "127.0.0.1:3",
+        "REGISTRY_HTTP_ADDR": '"127.0.0.1:2"',
+        "REGISTRY_HTTP_DEBUG_ADDR": '"127.0.0.1:3"',
         "REGISTRY_AUTH_HTPASSWD_PATH": "/pod/etc/registry/passwd",
     }
 
