@@ -87,7 +87,8 @@ class Operator:
             with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
-            return error.read().decode()
+            with error:
+                return error.read().decode()
 
     def metric(self, name: str, **labels: str) -> float:
         """Returns the current value of one series. Raises LabError if it does not exist."""

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING, TextIO, TypeVar
+from urllib.error import HTTPError
 
 from lab.addresses import HOST
 from lab.cache import lock_file
@@ -219,6 +220,8 @@ def wait_until(
             seen = probe()
         except OSError as error:
             cause = error
+            if isinstance(error, HTTPError):
+                error.close()
         else:
             if seen:
                 return seen

@@ -129,7 +129,8 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - as above
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            raise LabError(f"Prometheus refuses '{parameters}': {error.read().decode()}") from None
+            with error:
+                raise LabError(f"Prometheus refuses '{parameters}': {error.read().decode()}") from None
 
 
 def _numbers(points: Sequence[tuple[float, str]]) -> list[float]:

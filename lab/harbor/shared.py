@@ -55,7 +55,8 @@ class SharedHarbor:
         """Whether the token service accepts a login."""
         try:
             self._get("/service/token?service=harbor-registry", username, password)
-        except HTTPError:
+        except HTTPError as error:
+            error.close()
             return False
         return True
 

@@ -39,6 +39,7 @@ def assigned(plane: ControlPlane, path: str, account: str) -> tuple[str, str]:
         with urllib.request.urlopen(request, timeout=10, context=trust) as answer:  # noqa: S310 - always https
             headers = answer.headers
     except urllib.error.HTTPError as error:
+        error.close()
         headers = error.headers  # the level is chosen before the authorization
     schema, level = (headers[f"X-Kubernetes-PF-{kind}-UID"] for kind in ("FlowSchema", "PriorityLevel"))
     return name_of(plane, "flowschemas", schema), name_of(plane, "prioritylevelconfigurations", level)

@@ -35,6 +35,7 @@ def fetch(lab: Lab, url: str, body: bytes | None = None) -> tuple[int, str]:
         with urllib.request.urlopen(url, body, timeout=10, context=tls) as answer:  # noqa: S310 - always https
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
+        error.close()
         return error.code, ""
     except urllib.error.URLError as error:
         if isinstance(error.reason, OSError):
