@@ -1,4 +1,4 @@
-"""Symptom, cause and remedy of every reason and alert; docs/problems.md is generated from this package."""
+"""Symptom, cause and remedy of every reason, alert and known text; docs/problems.md is generated from this package."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from harbor_operator.checks.catalogue import backends, configuration, general, registry, release
 from harbor_operator.checks.catalogue.alerts import ALERTS
+from harbor_operator.checks.catalogue.clients import PROBLEMS as CLIENTS
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
-__all__ = ["ALERTS", "CHAPTERS", "HEALTHY", "anchor", "page"]
+__all__ = ["ALERTS", "CHAPTERS", "CLIENTS", "HEALTHY", "Problem", "anchor", "page"]
 
 CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "Any condition": general.PROBLEMS,
@@ -33,6 +34,7 @@ def page() -> str:
         "",
         "Every reason of a condition, event or warning of a `HarborRegistry`, and every alert.",
         "`kubectl get hreg -o wide` shows the first reason; `kubectl describe hreg NAME` shows all of them.",
+        "`kubectl harbor explain TEXT` finds a section by what docker, an event or a log says.",
         "",
         "Generated from `operator/harbor_operator/checks/catalogue` by `make docs`; do not edit.",
         "",
@@ -42,6 +44,9 @@ def page() -> str:
         lines += [f"## {chapter}", "", listed, ""]
         for reason, problem in problems.items():
             lines += _section(reason, problem)
+    lines += ["## Docker, nodes and logs", "", "No condition reports these problems.", ""]
+    for heading, problem in CLIENTS.items():
+        lines += _section(heading, problem)
     lines += ["## Alerts", ""]
     for alert, explanation in ALERTS.items():
         if isinstance(explanation, Reason):
@@ -57,10 +62,12 @@ def anchor(heading: str) -> str:
 
 
 def _section(heading: str, problem: Problem) -> list[str]:
+    texts = ", ".join(f"`{text}`" for text in problem.texts)
     return [
         f"### {heading}",
         "",
         f"- **Symptom:** {problem.symptom}",
+        *([f"- **Text:** {texts}"] if texts else []),
         f"- **Cause:** {problem.cause}",
         f"- **Remedy:** {problem.remedy}",
         "",

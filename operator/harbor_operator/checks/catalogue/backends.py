@@ -13,18 +13,21 @@ DATABASE: Mapping[Reason, Problem] = {
         "The operator cannot connect to PostgreSQL.",
         "The host or port is wrong, a firewall blocks the connection, or the server is down.",
         "Check `spec.database.host` and `spec.database.port` from a pod in the operator's namespace.",
+        ("failed to connect to tcp://…, retry after",),
     ),
     Reason.DATABASE_CREDENTIALS_REJECTED: Problem(
         "PostgreSQL rejects the admin login.",
         "The Secret of `spec.database.adminSecretRef` has a wrong `username` or `password`, or `pg_hba.conf` has no "
         "line for it.",
         "Correct the Secret. The next reconciliation uses it.",
+        ("password authentication failed for user",),
     ),
     Reason.DATABASE_RIGHTS_MISSING: Problem(
         "The operator cannot create a role or a database, or Harbor's role cannot use a table.",
         "The admin role lacks CREATEROLE or CREATEDB, or it is not a member of Harbor's role. Or the database was "
         "transferred to Harbor's role without its tables.",
         "Run the statement in the message as a superuser.",
+        ("pq: permission denied for",),
     ),
     Reason.DATABASE_OWNED_BY_OTHER: Problem(
         "A database of the configured name exists and belongs to another role.",
@@ -62,18 +65,24 @@ DATABASE: Mapping[Reason, Problem] = {
         "`spec.database.sslMode` requires TLS, and `ssl` is off on the server.",
         "Turn `ssl` on. `sslMode: disable` also removes the error, but logins and data then cross the network without "
         "encryption.",
+        ("SSL is not enabled on the server",),
     ),
     Reason.DATABASE_CONNECTIONS_LOW: Problem(
         "`status.warnings` names the connections, or no connection is left for the test login.",
         "`max_connections` is lower than the number of connections that Harbor's pods open.",
         "Raise `max_connections`, or lower `database.maxOpenConns` in `spec.release.values` and "
         "`spec.database.connectionLimit`.",
+        (
+            "sorry, too many clients already",
+            "remaining connection slots are reserved",
+        ),
     ),
     Reason.DATABASE_NOT_FOUND: Problem(
         "A database to which the operator connects does not exist.",
         "`spec.database.maintenanceDatabase` names no database of the server, or, with "
         "`spec.database.credentialsSecretRef`, one of `spec.database.names` does not exist.",
         "Correct the field that the message names, or create the database with the statement in the message.",
+        ('database "…" does not exist',),
     ),
     Reason.DATABASE_SCHEMA_DIRTY: Problem(
         "Harbor does not start, because a migration of its database did not complete.",
@@ -81,6 +90,7 @@ DATABASE: Mapping[Reason, Problem] = {
         "true.",
         "Restore the backup from before the upgrade and start the upgrade again. If there is none, complete the "
         "statements of the migration by hand, and only then set `dirty` to false.",
+        ("Dirty database version …. Fix and force version",),
     ),
     Reason.DATABASE_SCHEMA_NEWER: Problem(
         "The chart's Harbor is older than its database.",
@@ -88,6 +98,7 @@ DATABASE: Mapping[Reason, Problem] = {
         "retained. Harbor has no migration back.",
         "Set `spec.release.version` to a chart at least as new as the Harbor that the message names, or restore a "
         "backup from before its upgrade.",
+        ("no migration found for version",),
     ),
 }
 
@@ -101,16 +112,25 @@ CACHE: Mapping[Reason, Problem] = {
         "Redis rejects the password or requires one.",
         "The Secret of `spec.cache.passwordSecretRef` is wrong or missing.",
         "Correct the Secret, or set `spec.cache.passwordSecretRef`.",
+        (
+            "NOAUTH Authentication required",
+            "WRONGPASS invalid username-password pair",
+        ),
     ),
     Reason.CACHE_IS_CLUSTER: Problem(
         "Harbor would log `MOVED <slot> <address>` and respond with 503.",
         "The server runs in cluster mode. No Harbor version supports Redis Cluster (goharbor/harbor#8620).",
         "Use a single primary, Sentinel, or a proxy to one primary.",
+        (
+            "MOVED … …:…",
+            "CROSSSLOT Keys in request",
+        ),
     ),
     Reason.CACHE_IS_REPLICA: Problem(
         "The server is a replica.",
         "Redis rejects writes to a replica.",
         "Set the address of the primary in `spec.cache.addresses`, or use Sentinel.",
+        ("READONLY You can't write against a read only",),
     ),
     Reason.CACHE_IS_SENTINEL: Problem(
         "The address belongs to a Sentinel.",
@@ -121,6 +141,7 @@ CACHE: Mapping[Reason, Problem] = {
         "Redis has too few logical databases.",
         "Harbor uses the indexes 0 to 7.",
         "Set `databases 16` (the default) in the configuration of the server.",
+        ("DB index is out of range",),
     ),
     Reason.SENTINEL_MASTER_UNKNOWN: Problem(
         "The Sentinels do not know the master set.",
@@ -150,12 +171,17 @@ STORAGE: Mapping[Reason, Problem] = {
         "Swift rejects the user or the key.",
         "The Secret of `spec.storage.swift.credentialsSecretRef` does not match RGW. A 403 means an unknown user.",
         "Compare the Secret with `radosgw-admin user info --uid=…` (`swift_keys`). The user name is `uid:subuser`.",
+        (
+            "swift authentication failed: Authorization Failed",
+            "swift authentication failed: Operation forbidden",
+        ),
     ),
     Reason.STORAGE_URL_MISMATCH: Problem(
         "Authentication works, and every later request goes to another scheme, host or port.",
         "RGW derives `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL` redirects.",
         "Set `rgw swift url = https://HOST[:PORT]` (no path, no trailing slash) in the RGW's section of ceph.conf, "
         "with Rook in `gateway.rgwCommandFlags`, and restart radosgw.",
+        ("failed to retrieve info about container … (Head",),
     ),
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
         "The operator cannot or must not use the container.",
@@ -173,12 +199,17 @@ STORAGE: Mapping[Reason, Problem] = {
         "`docker push` would fail with 'blob upload invalid'.",
         "A proxy in front of the store responds with 413: its body limit is below one chunk.",
         "Set `client_max_body_size 0` on the proxy (`nginx.ingress.kubernetes.io/proxy-body-size` with ingress-nginx).",
+        (
+            "blob upload invalid",
+            "upload resumed at wrong offest",
+        ),
     ),
     Reason.STORAGE_QUOTA_EXCEEDED: Problem(
         "The store rejects a whole chunk and accepts a small object.",
         "The quota of the RGW user or bucket is used up.",
         "Raise the quota (`spec.storage.swift.provision.quotaGiB`, or `radosgw-admin quota set`), or run Harbor's "
         "garbage collection.",
+        ("Too Large Object",),
     ),
     Reason.STORAGE_CLEANING_UP: Problem(
         "The operator removes the objects of the container.",
@@ -203,5 +234,6 @@ STORAGE: Mapping[Reason, Problem] = {
         "The chart version is not known to ship the Swift driver.",
         "The registry would panic with 'StorageDriver not registered: swift'.",
         f"Choose a chart version with the Swift driver, {SWIFT_RANGE}.",
+        ("StorageDriver not registered: swift",),
     ),
 }

@@ -29,6 +29,7 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Harbor is read-only.",
         "An administrator set the read-only mode, often for a migration.",
         "When the migration is over, turn the mode off under Configuration, System Settings.",
+        ("The system is in read only mode",),
     ),
     Reason.CONFIGURATION_REFUSED: Problem(
         "Harbor rejects a setting, or a setting of the spec has the wrong type.",

@@ -87,5 +87,9 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Put the CA into the Secret that the `caSecretRef` of that server names (key `ca.crt`). Nodes need the CA as "
         "well: `/etc/containerd/certs.d/HOST[:PORT]/hosts.toml` with `ca = …`, or "
         "`/etc/docker/certs.d/HOST[:PORT]/ca.crt`.",
+        (
+            "x509: certificate signed by unknown authority",
+            "certificate verify failed",
+        ),
     ),
 }

@@ -27,11 +27,13 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "The certificate is valid for other names.",
         "Its subject alternative names do not include the host of `spec.externalURL`.",
         "Issue a certificate with that name, or use one of the names in the message.",
+        ("x509: certificate is valid for …, not",),
     ),
     Reason.CERTIFICATE_EXPIRED: Problem(
         "The certificate has expired.",
         "It was not renewed in time.",
         "Renew the certificate in the Secret of `spec.expose.tlsSecretName`.",
+        ("x509: certificate has expired or is not yet valid",),
     ),
     Reason.CERTIFICATE_EXPIRING: Problem(
         "`status.warnings` names the certificate.",
@@ -49,6 +51,7 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "The `Location` of an upload names another scheme or host: a proxy terminates TLS and does not forward the "
         "scheme.",
         "Keep `registry.relativeurls: true` (the operator's default), or set `X-Forwarded-Proto $scheme` on the proxy.",
+        ("http://…: EOF",),
     ),
     Reason.PROXY_BODY_LIMIT: Problem(
         "A push of a layer fails with 413, or `status.warnings` names a limit.",
@@ -57,6 +60,7 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "100-continue` and sends none of it.",
         'Set `client_max_body_size 0` on the proxy (ingress-nginx: `proxy-body-size: "0"`). If a CDN has a fixed '
         "limit, push by a host name that does not lead through it.",
+        ("413 Request Entity Too Large",),
     ),
 }
 
@@ -65,6 +69,7 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Harbor rejects the pull credential.",
         "The account was changed, disabled or deleted in Harbor, or the robot prefix changed.",
         "Correct the Secret of `spec.pullSecrets.credential.secretRef`, or enable the robot again.",
+        ("failed to fetch oauth token: … 401 Unauthorized",),
     ),
     Reason.PULL_CREDENTIAL_IS_ADMIN: Problem(
         "The account in the pull credential is an administrator.",
