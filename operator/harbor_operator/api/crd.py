@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
-from harbor_operator.api.kind import GROUP, KIND, PLURAL, VERSION
+from harbor_operator import __version__
+from harbor_operator.api.kind import CRD_VERSION, GROUP, KIND, PLURAL, VERSION
 from harbor_operator.api.rules import RULES
 from harbor_operator.api.status import HarborRegistryStatus
 from harbor_operator.api.v1alpha1 import HarborRegistrySpec
@@ -52,7 +53,7 @@ def crd() -> Schema:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{PLURAL}.{GROUP}", "annotations": {CRD_VERSION: __version__}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
