@@ -81,7 +81,7 @@ chart: setup ## Generate the schema, the reference and the copies of the operato
 	$(BIN)/python -m tools.generate_chart
 
 docs: setup ## Generate the reference pages from the code
-	$(BIN)/python tools/generate_docs.py
+	$(BIN)/python -m tools.generate_docs
 
 argocd: setup ## Generate the patch of Argo CD's ConfigMap from the Lua files
 	$(BIN)/python tools/argocd.py
@@ -131,7 +131,7 @@ image-size: setup ## Print the sizes of the image of this checkout (Debian as ro
 image-reproducible: setup ## Build the image twice and compare the layers (Debian as root; no container engine)
 	@$(BIN)/python -m lab.image_build reproducible
 
-dist: sbom dist-files ## Write the files of a release to dist/: install.yaml for IMAGE, the chart, the SBOM, checksums
+dist: sbom dist-files ## Write the files of a release to dist/: install.yaml for IMAGE, the chart, kubectl-harbor, the SBOM, checksums
 
 dist-files: setup ## The same without building: dist/ contains the output of `make sbom`
 	@$(BIN)/python -m tools.release_files write --image $(IMAGE)

@@ -10,6 +10,7 @@ from harbor_operator.api.crd import crd
 from harbor_operator.checks import catalogue
 from harbor_operator.metrics.catalogue import FAMILIES
 from harbor_operator.settings import PREFIX, Settings
+from tools import kubectl_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -21,6 +22,7 @@ def pages() -> dict[Path, str]:
         DOCS / "resource.md": resource_page(),
         DOCS / "settings.md": settings_page(),
         DOCS / "metrics.md": metrics_page(),
+        DOCS / "kubectl-harbor.md": kubectl_page.page(),
     }
 
 

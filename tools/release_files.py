@@ -3,6 +3,7 @@
     install.yaml                     CRD, roles, Deployment and the rest of `deploy/`, with the image of the release
     harbor-operator-VERSION.tgz      the Helm chart, if `deploy/chart` exists
     sbom.cdx.json, licenses.tar.gz   what the image contains; `make sbom` has written the SBOM and `licenses/` before
+    kubectl-harbor                   the command line `kubectl harbor` as one file
     SHA256SUMS                       for `sha256sum --check`
 
 kubectl and helm are those of the lab: on PATH, else built from the pinned Go modules. Two runs on the same commit write
@@ -29,6 +30,7 @@ import yaml
 
 from lab.gotools import program
 from lab.process import LabError
+from tools.kubectl_archive import build
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "deploy" / "chart"
@@ -150,7 +152,7 @@ def write(output: Path, image: str) -> list[Path]:
         old.unlink()
     install = output / "install.yaml"
     install.write_text(install_manifest(image), encoding="utf-8")
-    files = [install, sbom, archive_licences(licences, output / "licenses.tar.gz")]
+    files = [install, sbom, archive_licences(licences, output / "licenses.tar.gz"), build(output / "kubectl-harbor")]
     if (chart := package_chart(CHART, output, image)) is not None:
         files.append(chart)
     (output / "SHA256SUMS").write_text(checksums(files), encoding="utf-8")

@@ -1,0 +1,72 @@
+"""Arguments of the command line as data: the parser, the completion and the page are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Values(StrEnum):
+    """What the shell completes for an argument."""
+
+    NOTHING = "nothing"
+    REGISTRIES = "registries"
+    NAMESPACES = "namespaces"
+    PODS = "pods"
+    PROBLEMS = "problems"
+    FILES = "files"
+
+
+class Argument(NamedTuple):
+    """An argument of the command line; `options` are those of argparse."""
+
+    names: tuple[str, ...]
+    help: str
+    completes: Values = Values.NOTHING
+    options: Mapping[str, Any] = {}
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a flag is followed by a value."""
+        return self.names[0].startswith("-") and "action" not in self.options
+
+
+NAME = Argument(
+    ("name",),
+    "HarborRegistry; without it, the only one of the namespace",
+    Values.REGISTRIES,
+    {"nargs": "?", "default": ""},
+)
+WAIT = Argument(("--wait",), "wait for the result", options={"action": "store_true"})
+TIMEOUT = Argument(
+    ("--timeout",), "seconds for `--wait`", options={"type": float, "default": 300.0, "metavar": "SECONDS"}
+)
+OUTPUT = Argument(("-o", "--output"), "format of the result", options={"choices": ["text", "json"], "default": "text"})
+
+OPERATOR_NAMESPACE = Argument(
+    ("--operator-namespace",),
+    "namespace of the operator",
+    Values.NAMESPACES,
+    {"default": "harbor-operator", "metavar": "NAMESPACE"},
+)
+CA_FILE = Argument(
+    ("--ca-file",),
+    "PEM file with the CA of the registry, beside those of this computer",
+    Values.FILES,
+    {"default": "", "metavar": "FILE"},
+)
+
+CLUSTER_ARGUMENTS = (
+    Argument(("-n", "--namespace"), "namespace; default: that of the context", Values.NAMESPACES, {"default": ""}),
+    Argument(("--context",), "context of the kubeconfig", options={"default": ""}),
+    Argument(("--kubeconfig",), "path of the kubeconfig", Values.FILES, {"default": ""}),
+    Argument(("--as",), "user to impersonate", options={"default": "", "dest": "as_user"}),
+    Argument(("--as-group",), "group to impersonate; repeatable", options={"action": "append", "default": []}),
+    Argument(
+        ("--request-timeout",),
+        "seconds for one answer of the API server",
+        options={"type": float, "default": 30.0, "metavar": "SECONDS"},
+    ),
+)
+"""The arguments of kubectl that every verb with a cluster passes on."""

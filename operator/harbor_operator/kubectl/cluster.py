@@ -1,0 +1,190 @@
+"""The API server as the person's own kubectl reaches it.
+
+`kubectl proxy` listens on a socket in a directory that only this user can enter. So every login that kubectl knows
+works here as well (exec plugins with the rules of kuberc, proxies, `tls-server-name`, impersonation), and no credential
+enters this process. Its start takes about 0.1 s; the kubeconfig loader of the `kubernetes` package takes about 1 s.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+from urllib.parse import urlencode
+
+from harbor_operator.kubectl.errors import CommandError, RequestError
+
+Manifest = dict[str, Any]
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_LINE_BYTES = 8 * 1024 * 1024
+WATCH_SECONDS = 240
+STOP_SECONDS = 5
+_MERGE_PATCH = "application/merge-patch+json"
+_SERVING = "Starting to serve"
+
+
+class Target(NamedTuple):
+    """Which cluster, as whom: the flags of kubectl. An empty namespace is that of the context."""
+
+    flags: Sequence[str] = ()
+    namespace: str = ""
+    timeout_seconds: float = 30.0
+
+
+class Event(NamedTuple):
+    """A change of an object; `is_deleted` comes with its last state."""
+
+    is_deleted: bool
+    object: Manifest
+
+
+class Cluster:
+    """Requests to one API server; every answer has a limit of size and time."""
+
+    def __init__(self, path: Path, namespace: str, timeout_seconds: float) -> None:
+        self.namespace = namespace
+        self._path = path
+        self._timeout = timeout_seconds
+
+    def get(self, path: str, **query: str) -> Manifest:
+        """Returns the object or list at a path of the API. Raises RequestError."""
+        with self._send("GET", path, query) as answer:
+            return _decoded(_body(answer))
+
+    def find(self, path: str) -> Manifest | None:
+        """Returns the object at a path of the API, or None if it does not exist. Raises RequestError."""
+        try:
+            return self.get(path)
+        except RequestError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def merge(self, path: str, patch: Manifest) -> Manifest:
+        """Merge-patches an object and returns it. Raises RequestError."""
+        with self._send("PATCH", path, {"fieldManager": "kubectl-harbor"}, patch) as answer:
+            return _decoded(_body(answer))
+
+    def watch(
+        self, path: str, resource_version: str, seconds: float = WATCH_SECONDS, **query: str
+    ) -> Generator[Event, None, None]:
+        """Yields the changes of these seconds, or fewer if the server ends the watch. Raises RequestError."""
+        limit = max(1, int(min(seconds, WATCH_SECONDS)))
+        asked = {"watch": "1", "resourceVersion": resource_version, "timeoutSeconds": str(limit), **query}
+        with self._send("GET", path, asked, seconds=limit + self._timeout) as answer:
+            while line := answer.readline(MAX_LINE_BYTES):
+                event = _decoded(line)
+                if event.get("type") == "ERROR":
+                    return  # the version is too old: the caller lists again
+                yield Event(event["type"] == "DELETED", event["object"])
+
+    def lines(self, path: str, **query: str) -> Iterator[str]:
+        """Yields the lines of a text, for example of a log. Raises RequestError."""
+        with self._send("GET", path, query) as answer:
+            left = MAX_BODY_BYTES
+            while left > 0 and (line := answer.readline(min(left, MAX_LINE_BYTES))):
+                left -= len(line)
+                yield line.decode(errors="replace").rstrip("\r\n")
+
+    @contextmanager
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], patch: Manifest | None = None, seconds: float = 0.0
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Yields the answer to a request; the connection is closed after it. Raises RequestError."""
+        connection = http.client.HTTPConnection("localhost", timeout=seconds or self._timeout)
+        url = f"{path}?{urlencode(query)}" if query else path
+        body = None if patch is None else json.dumps(patch)
+        headers = {"Accept": "application/json, */*", **({"Content-Type": _MERGE_PATCH} if body else {})}
+        try:
+            connection.sock = _opened(self._path, seconds or self._timeout)
+            connection.request(method, url, body, headers)
+            answer = connection.getresponse()
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                raise RequestError(answer.status, _explain(answer.status, _body(answer), path))
+            yield answer
+        except TimeoutError:
+            text = f"the API server did not answer `{path}` in time: check the cluster, or raise `--request-timeout`"
+            raise RequestError(0, text) from None
+        except (OSError, http.client.HTTPException) as error:
+            text = f"`kubectl proxy` ended while it served `{path}`: {type(error).__name__}"
+            raise RequestError(0, text) from None
+        finally:
+            connection.close()
+
+
+@contextmanager
+def connect(target: Target) -> Iterator[Cluster]:
+    """Yields the cluster while `kubectl proxy` runs. Raises CommandError if kubectl cannot be used."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise CommandError("there is no `kubectl` on PATH: install it, because it provides the access to the cluster")
+    # mkdtemp gives the directory the mode 0700: the socket is as powerful as the person's own login.
+    with tempfile.TemporaryDirectory(prefix="kubectl-harbor-") as directory, ExitStack() as stack:
+        path = Path(directory) / "api"
+        # `--append-server-path` is for clusters behind a path, such as those of Rancher.
+        proxy_argv = [kubectl, "proxy", f"--unix-socket={path}", "--append-server-path", *target.flags]
+        view_argv = [kubectl, "config", "view", "--minify", "--output=jsonpath={..namespace}", *target.flags]
+        proxy = stack.enter_context(_output_of(proxy_argv))
+        view = None if target.namespace else stack.enter_context(_output_of(view_argv))
+        if _SERVING not in proxy.readline():
+            raise CommandError("`kubectl proxy` did not start: check the access with `kubectl auth whoami`")
+        namespace = target.namespace or (view.read().strip() if view else "") or "default"
+        yield Cluster(path, namespace, target.timeout_seconds)
+
+
+@contextmanager
+def _output_of(argv: Sequence[str]) -> Iterator[IO[str]]:
+    """Runs a program until the end of the block, and yields its output."""
+    # The standard error is that of this process: an exec plugin prints its instructions there.
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - kubectl with its flags
+        try:
+            yield cast("IO[str]", process.stdout)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _opened(path: Path, seconds: float) -> socket.socket:
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    channel.settimeout(seconds)
+    channel.connect(str(path))
+    return channel
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    body = answer.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise CommandError(f"an answer of the API server has more than {MAX_BODY_BYTES >> 20} MiB: name one object")
+    return body
+
+
+def _decoded(body: bytes) -> Manifest:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CommandError("the answer is not one of a Kubernetes API server: check the server of the kubeconfig")
+    return found
+
+
+def _explain(status: int, body: bytes, path: str) -> str:
+    try:
+        message = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = body.decode(errors="replace").strip()[:300]
+    if status == HTTPStatus.FORBIDDEN:
+        return f"{message}. Ask for the rights of this verb, which docs/kubectl-harbor.md lists"
+    return message or f"the API server answers {status} to `{path}`"

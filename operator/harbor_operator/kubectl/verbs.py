@@ -1,0 +1,231 @@
+"""Every verb: its arguments, the rights that it needs, and the module that runs it.
+
+The parser, the completion and docs/kubectl-harbor.md are made from this table, and a test runs each verb under exactly
+these rights.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harbor_operator.api.kind import GROUP, PLURAL
+from harbor_operator.kubectl.arguments import (
+    CA_FILE,
+    CLUSTER_ARGUMENTS,
+    NAME,
+    OPERATOR_NAMESPACE,
+    OUTPUT,
+    TIMEOUT,
+    WAIT,
+    Argument,
+    Values,
+)
+from harbor_operator.kubectl.rights import Right, Scope
+
+
+class Verb(NamedTuple):
+    """A verb; `module` is in this package and has a function `run(options) -> int`."""
+
+    name: str
+    help: str
+    module: str
+    arguments: tuple[Argument, ...] = ()
+    rights: tuple[Right, ...] = ()
+    needs_cluster: bool = True
+    prints_json: bool = True
+    description: str = ""
+
+
+_READ_REGISTRIES = Right(Scope.REGISTRY, GROUP, PLURAL, ("list",))
+_CHANGE_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("list", "patch"))
+_WATCH_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("get", "watch"))
+
+_VERSIONS = (
+    Right(Scope.CLUSTER, "apiextensions.k8s.io", "customresourcedefinitions", ("get",), (f"{PLURAL}.{GROUP}",)),
+    Right(Scope.OPERATOR, "apps", "deployments", ("list",)),
+)
+_READ_PODS = Right(Scope.REGISTRY, "", "pods", ("list",))
+_READ_LOGS = Right(Scope.REGISTRY, "", "pods/log", ("get",))
+
+VERBS = (
+    Verb(
+        "status",
+        "show conditions with their causes and remedies, pull Secrets and the age of the credential",
+        "status",
+        (
+            NAME._replace(help="HarborRegistry; without it, all of the namespace"),
+            Argument(("-A", "--all-namespaces"), "all namespaces", options={"action": "store_true"}),
+            Argument(("-w", "--watch"), "print again after each change", options={"action": "store_true"}),
+        ),
+        (_READ_REGISTRIES, Right(Scope.REGISTRY, GROUP, PLURAL, ("watch",))),
+        description="The exit code is 0 if every HarborRegistry is Ready. `-A` needs its rights in the whole cluster, "
+        "and only `-w` needs `watch`.",
+    ),
+    Verb(
+        "explain",
+        "explain a reason, an alert, or a text that docker, an event or a log shows",
+        "explain",
+        (Argument(("text",), "a reason or any words", Values.PROBLEMS, {"nargs": "+", "metavar": "REASON|TEXT"}),),
+        needs_cluster=False,
+        description="Works without a cluster. The exit code is 1 if nothing fits.",
+    ),
+    Verb(
+        "why",
+        "find the cause why a pod cannot pull its image, and the remedy",
+        "why",
+        (Argument(("pod",), "name of the pod", Values.PODS), CA_FILE),
+        (
+            Right(Scope.POD, "", "pods", ("get",)),
+            Right(Scope.POD, "", "events", ("list",)),
+            Right(Scope.POD, "", "serviceaccounts", ("get",)),
+            Right(Scope.POD, "", "secrets", ("get",)),
+        ),
+        description="It finds the credential with the rules of the kubelet, and tries the pull up to the manifest with "
+        "it, from this computer. The exit code is 1 if a container waits for its image.",
+    ),
+    Verb(
+        "verify",
+        "prove that a namespace can pull with its injected Secret",
+        "verify",
+        (
+            Argument(("target",), "namespace to verify", Values.NAMESPACES, {"metavar": "NAMESPACE"}),
+            Argument(
+                ("--registry",),
+                "HarborRegistry; without it, the only one of its namespace",
+                Values.REGISTRIES,
+                {"default": "", "metavar": "NAME"},
+            ),
+            Argument(
+                ("--image",),
+                "image to request, for example cr.example.com/team-a/app:1; without it, only the login is tried",
+                options={"default": "", "metavar": "IMAGE"},
+            ),
+            CA_FILE,
+        ),
+        (
+            _READ_REGISTRIES,
+            Right(Scope.VERIFIED, "", "secrets", ("get",), ("harbor-pull",)),
+            Right(Scope.VERIFIED, "", "serviceaccounts", ("get", "list")),
+        ),
+        description="`-n` is the namespace of the HarborRegistry. The Secret is `spec.pullSecrets.secretName`. Only "
+        '`serviceAccounts: ["*"]` needs `list`. The exit code is 1 if a step fails.',
+    ),
+    Verb(
+        "reconcile",
+        "request a reconciliation at once",
+        "lifecycle",
+        (NAME, WAIT, TIMEOUT),
+        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        description="Only `--wait` needs `get` and `watch`. It waits until the operator has handled this request; the "
+        "exit code is then 0 if the HarborRegistry is Ready.",
+    ),
+    Verb(
+        "suspend",
+        "pause a HarborRegistry: no writes, existing objects stay",
+        "lifecycle",
+        (NAME, WAIT, TIMEOUT),
+        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        description="Sets `spec.suspend`. Only `--wait` needs `get` and `watch`.",
+    ),
+    Verb(
+        "resume",
+        "end the pause of a HarborRegistry and reconcile at once",
+        "lifecycle",
+        (NAME, WAIT, TIMEOUT),
+        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        description="Sets `spec.suspend: false`. Only `--wait` needs `get` and `watch`; the exit code is then 0 if the "
+        "HarborRegistry is Ready.",
+    ),
+    Verb(
+        "logs",
+        "find known problems in the logs of Harbor's pods, in a file or on standard input",
+        "log_lines",
+        (
+            NAME,
+            Argument(
+                ("--file",),
+                "read this file instead of the cluster; `-` is standard input, for example for containerd's log",
+                Values.FILES,
+                {"default": "", "metavar": "FILE"},
+            ),
+            Argument(("--component",), "only this container or component, for example core", options={"default": ""}),
+            Argument(
+                ("--tail",), "lines of each container", options={"type": int, "default": 2000, "metavar": "LINES"}
+            ),
+        ),
+        (_READ_REGISTRIES, _READ_PODS, _READ_LOGS),
+        description="With `--file` it needs no cluster. The exit code is 1 if a line shows a known problem.",
+    ),
+    Verb(
+        "report",
+        "write an archive for a support request: objects, events and logs, without Secrets",
+        "report",
+        (
+            NAME,
+            OPERATOR_NAMESPACE,
+            Argument(("--file",), "path of the archive", Values.FILES, {"default": "", "metavar": "FILE"}),
+        ),
+        (
+            _READ_REGISTRIES,
+            _READ_PODS,
+            _READ_LOGS,
+            Right(Scope.REGISTRY, "", "events", ("list",)),
+            Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
+            Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
+            Right(Scope.OPERATOR, "", "pods", ("list",)),
+            Right(Scope.OPERATOR, "", "pods/log", ("get",)),
+            *_VERSIONS,
+        ),
+        description="It reads no Secret, leaves out chart values and environment variables, and removes from logs what "
+        "is written like a secret. Without one of its rights, it leaves that part out; the exit code is then 1.",
+    ),
+    Verb(
+        "images",
+        "list every image that the chart of a spec uses, for a mirror or an air gap",
+        "images",
+        (
+            Argument(
+                ("-f", "--filename"),
+                "file with one HarborRegistry; `-` is standard input",
+                Values.FILES,
+                {"required": True, "metavar": "FILE"},
+            ),
+            Argument(
+                ("--chart",),
+                "archive or directory of the chart; default: the source in the spec",
+                Values.FILES,
+                {"default": "", "metavar": "CHART"},
+            ),
+        ),
+        needs_cluster=False,
+        description="It renders the chart with your `helm` and the operator's values, with placeholders for Secrets. "
+        "`spec.release.valuesFrom` is not read. It needs the package; the single file does not contain it.",
+    ),
+    Verb(
+        "version",
+        "show the versions of this command, the operator and the CRD",
+        "version",
+        (OPERATOR_NAMESPACE,),
+        _VERSIONS,
+        description="The exit code is 1 if they differ.",
+    ),
+    Verb(
+        "completion",
+        "print the program `kubectl_complete-harbor`, with which kubectl completes this command",
+        "script",
+        needs_cluster=False,
+        prints_json=False,
+        description="Only an installation from one file needs it: save it in a folder of PATH and make it executable.",
+    ),
+)
+
+
+def verb_named(name: str) -> Verb | None:
+    """Returns the verb of that name, or None."""
+    return next((verb for verb in VERBS if verb.name == name), None)
+
+
+def arguments_of(verb: Verb) -> tuple[Argument, ...]:
+    """Returns the arguments of a verb with those that it shares."""
+    shared = (OUTPUT,) * verb.prints_json + CLUSTER_ARGUMENTS * verb.needs_cluster
+    return (*verb.arguments, *shared)

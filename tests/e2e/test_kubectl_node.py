@@ -1,0 +1,143 @@
+"""`kubectl harbor` with a real kubelet, real pulls and the pods of a release: why, logs and report."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harbor_operator.kubectl.rights import Scope
+from lab.lab import Lab
+from lab.node.apps import PULL_FAILED, write_app
+from lab.node.kubelet import KubeletNode
+from lab.observer import Observer
+from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
+from lab.process import wait_until
+from lab.registry_fixture import RegistryFixture
+from tests.contract.kubectl_harbor import KubectlHarbor
+from tests.e2e.queries import listed
+from tests.e2e.test_secrecy import spellings, values_of
+
+pytestmark = pytest.mark.e2e
+
+TEAM = "kubectl-team"
+
+
+@pytest.fixture(scope="module")
+def node(lab: Lab) -> KubeletNode:
+    if lab.kubelet is None:
+        pytest.skip("KWOK does not pull images; set `HARBOR_LAB_NODE=kubelet`")
+    return lab.kubelet
+
+
+@pytest.fixture(scope="module")
+def host(full_registry: RegistryFixture) -> str:
+    return full_registry.front.url.removeprefix("https://")
+
+
+@pytest.fixture(scope="module")
+def image(full_registry: RegistryFixture, lab: Lab, host: str) -> str:
+    reference = f"{host}/team-a/kubectl:1"
+    layout = write_app(lab.directory / "kubectl-app")
+    full_registry.skopeo.copy_in(
+        layout, reference, authfile=full_registry.admin_credential(), ca_dir=lab.authority.ca_dir
+    )
+    return reference
+
+
+@pytest.fixture(scope="module")
+def harbor(lab: Lab, full_registry: RegistryFixture, node: KubeletNode) -> Iterator[KubectlHarbor]:
+    observer = Observer(lab.control_plane)
+    observer.create_namespace(TEAM)
+    observer.wait_injected(TEAM)
+    observer.close()
+    scopes = {Scope.REGISTRY: "intra", Scope.OPERATOR: OPERATOR_NAMESPACE, Scope.POD: TEAM, Scope.VERIFIED: TEAM}
+    yield KubectlHarbor(lab.control_plane, scopes)
+    lab.control_plane.kubectl("delete", "namespace", TEAM, "--wait=false")
+
+
+def refused(lab: Lab, harbor: KubectlHarbor, name: str, image: str, **spec: Any) -> dict[str, Any]:
+    """Creates a pod, waits until the kubelet fails, and returns the finding."""
+    plane = lab.control_plane
+    content = {"terminationGracePeriodSeconds": 0, "containers": [{"name": "app", "image": image}], **spec}
+    metadata = {"name": name, "namespace": TEAM}
+    plane.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": content})
+
+    def is_refused() -> bool:
+        pod = plane.client.read(f"/api/v1/namespaces/{TEAM}/pods/{name}") or {}
+        states = [status["state"] for status in pod["status"].get("containerStatuses", [])]
+        return any(state.get("waiting", {}).get("reason") in (*PULL_FAILED, "InvalidImageName") for state in states)
+
+    wait_until(is_refused, f"the kubelet fails to pull '{image}'", deadline=90)
+    done = harbor.run("why", name, "-n", TEAM, "--ca-file", str(lab.authority.ca_path), "-o", "json")
+    assert done.code == 1, done.err
+    finding: dict[str, Any] = done.json["findings"][0]
+    return finding
+
+
+def test_a_tag_that_does_not_exist(lab: Lab, harbor: KubectlHarbor, host: str) -> None:
+    assert refused(lab, harbor, "tag", f"{host}/team-a/kubectl:9")["cause"] == "ImageNotFound"
+
+
+def test_a_name_that_the_kubelet_refuses(lab: Lab, harbor: KubectlHarbor, host: str) -> None:
+    assert refused(lab, harbor, "name", f"{host}/Team-A/app:1")["cause"] == "ImageNameInvalid"
+
+
+def test_a_pod_before_its_secret(lab: Lab, harbor: KubectlHarbor, image: str) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "late", "namespace": TEAM}}
+    lab.control_plane.apply(account)
+    refused(lab, harbor, "late", image, serviceAccountName="late")
+    lab.control_plane.apply({**account, "imagePullSecrets": [{"name": "harbor-pull"}]})
+    done = harbor.run("why", "late", "-n", TEAM, "--ca-file", str(lab.authority.ca_path), "-o", "json")
+    assert done.json["findings"][0]["cause"] == "PodBeforeSecret"
+    # The remedy: a new pod pulls.
+    pod = {"containers": [{"name": "app", "image": image}], "serviceAccountName": "late"}
+    metadata = {"name": "again", "namespace": TEAM}
+    lab.control_plane.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
+    lab.control_plane.kubectl("-n", TEAM, "wait", "pod/again", "--for=condition=Ready", "--timeout=90s")
+    done = harbor.run("why", "again", "-n", TEAM)
+    assert (done.code, done.err) == (0, f"no container of pod '{TEAM}/again' waits for an image\n")
+
+
+@contextmanager
+def untrusted(node: KubeletNode, host: str) -> Iterator[None]:
+    """Removes the lab's CA from the node until the block ends; containerd reads the file at each pull."""
+    path = node.plan.certs_dir / host / "hosts.toml"
+    trusted = path.read_text()
+    path.write_text(f'server = "https://{host}"\n')
+    try:
+        yield
+    finally:
+        path.write_text(trusted)
+
+
+def test_a_node_that_does_not_trust_the_ca(lab: Lab, harbor: KubectlHarbor, node: KubeletNode, host: str) -> None:
+    with untrusted(node, host):
+        finding = refused(lab, harbor, "untrusted", f"{host}/team-a/kubectl:2")
+    assert finding["cause"] == "CertificateUntrusted"
+    assert "certs.d" in finding["remedy"]
+
+
+def test_logs_of_the_release(harbor: KubectlHarbor) -> None:
+    done = harbor.run("logs", "-n", "intra", "-o", "json")
+    assert done.code in {0, 1}, done.err
+    only = harbor.run("logs", "-n", "intra", "--component", "core")
+    assert only.code in {0, 1}, only.err
+
+
+def test_a_report_with_logs_contains_no_secret(harbor: KubectlHarbor, lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "report.tar.gz"
+    done = harbor.run("report", "-n", "intra", "--file", str(path), "-o", "json")
+    assert (done.code, done.json["errors"]) == (0, []), done.err
+    assert [name for name in done.json["contents"] if name.startswith("logs/harbor/")]
+    with tarfile.open(path) as archive:
+        files = [archive.extractfile(entry) for entry in archive]
+        text = "\n".join(file.read().decode() for file in files if file)
+    secrets: dict[str, str] = {}
+    for secret in listed(lab, "-A", "secrets"):
+        secrets |= values_of(secret)
+    assert {place for value, place in secrets.items() for one in spellings(value) if one in text} == set()
