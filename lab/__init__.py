@@ -37,6 +37,8 @@ The backing services, started together by `services`:
 
 Started only by a test that needs it:
 
+- `oidc_provider`  an OpenID provider, with refresh tokens or without
+- `slapd`      OpenLDAP's server
 - `prometheus`  Prometheus, which scrapes an operator and evaluates the shipped alerts; promtool
 
 Images:

@@ -115,6 +115,7 @@ PROGRAMS = {
     "registry-health": Program(
         "registry-health", "github.com/fluxcd/cli-utils", "harbor-operator.io/lab/registry-health"
     ),
+    "oidc-provider": Program("oidc-provider", "github.com/zitadel/oidc/v3", "harbor-operator.io/lab/oidc-provider"),
 }
 """In build order: the programs of the API server are first."""
 

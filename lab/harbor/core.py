@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import web
+from cryptography.fernet import Fernet
 
 from lab.harbor.access import Principal, basic_credentials, usable, verifies
 from lab.harbor.configuration_values import current
@@ -29,6 +30,14 @@ class Core:
     async def configuration(self) -> dict[str, Any]:
         """Returns all settings with their current values."""
         return current(await self.state.get("configuration", "all"), self.settings.config_overwrite)
+
+    def encrypt(self, secret: str) -> str:
+        """Returns a secret setting as the database contains it."""
+        return Fernet(self.settings.encryption_key).encrypt(secret.encode()).decode()
+
+    def decrypt(self, stored: str) -> str:
+        """Returns the secret of a stored setting; an empty one was never set."""
+        return Fernet(self.settings.encryption_key).decrypt(stored.encode()).decode() if stored else ""
 
     async def project(self, name: str) -> Document | None:
         """Returns the project of this name, or None."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +38,15 @@ class Settings:
     with_trivy: bool
     has_ca_root: bool
     ca_file: str | None
+    encryption_key: bytes
+    ldapsearch: str
+    ldap_libraries: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Parses the environment. Raises BadSettings if a variable is missing or invalid."""
-    _check_secrets(environ)
     return Settings(
+        encryption_key=_encryption_key(environ),
         postgresql=_postgresql(environ),
         redis_url=_need(environ, "_REDIS_URL_CORE"),
         registry_url=_need(environ, "REGISTRY_URL").rstrip("/"),
@@ -57,6 +62,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         with_trivy=environ.get("WITH_TRIVY", "false") == "true",
         has_ca_root=Path(environ.get("CA_DOWNLOAD_PATH", "/etc/core/ca/ca.crt")).exists(),
         ca_file=environ.get("SSL_CERT_FILE"),
+        ldapsearch=environ.get("LAB_LDAPSEARCH", "ldapsearch"),
+        ldap_libraries=environ.get("LAB_LDAP_LIBRARIES", ""),
     )
 
 
@@ -67,13 +74,15 @@ def _need(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _check_secrets(environ: Mapping[str, str]) -> None:
-    """Checks the encryption key and the two secrets that core shares with the jobservice; they are not used."""
+def _encryption_key(environ: Mapping[str, str]) -> bytes:
+    """Returns the key of secret settings; also checks the secrets shared with the jobservice, which are not used."""
     _need(environ, "CORE_SECRET")
     _need(environ, "JOBSERVICE_SECRET")
     path = Path(environ.get("KEY_PATH", "/etc/core/key"))
-    if not path.exists() or len(path.read_text().strip()) != SECRET_KEY_CHARACTERS:
+    key = path.read_text().strip() if path.exists() else ""
+    if len(key) != SECRET_KEY_CHARACTERS:
         raise BadSettings(f"`KEY_PATH` ({path}) must be a file of exactly {SECRET_KEY_CHARACTERS} characters")
+    return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())
 
 
 def _postgresql(environ: Mapping[str, str]) -> Mapping[str, Any]:

@@ -20,6 +20,8 @@ from lab.process import Process, Processes, free_port, wait_until
 from lab.redis import Redis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.certs import Authority
 
 PROJECT_ROOT = Path(__file__).parents[2]
@@ -54,11 +56,21 @@ class Standalone:
 
     @classmethod
     def start(
-        cls, directory: Path, processes: Processes, authority: Authority, *, external_url: str = ""
+        cls,
+        directory: Path,
+        processes: Processes,
+        authority: Authority,
+        *,
+        external_url: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> Standalone:
-        """Starts a new Harbor in `directory`; `external_url` is that of a proxy in front of it."""
+        """Starts a new Harbor in `directory`; `external_url` is that of a proxy in front of it.
+
+        `environment` is added to the one of core.
+        """
         standalone = cls(directory, processes, authority, external_url=external_url)
         standalone._prepare()
+        standalone.environment |= environment or {}
         standalone.start_core()
         return standalone
 

@@ -1,4 +1,4 @@
-"""The one user, `admin`: `/users`."""
+"""The user `admin`, and users who cannot log in: `/users`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lab.harbor.reading import read_id, read_json
 from lab.harbor.state import timestamp
 
 if TYPE_CHECKING:
+    from lab.harbor.core import Core
     from lab.harbor.state import Document
 
 WEAK = (
@@ -25,6 +26,11 @@ def first_admin(password: str) -> Document:
     """Returns the stored form of the admin at the first boot."""
     now = timestamp()
     return {"user_id": ADMIN_ID, "username": "admin", "creation_time": now, "update_time": now} | hash_secret(password)
+
+
+async def has_users(core: Core) -> bool:
+    """Whether there are users besides the admin."""
+    return len(await core.state.all("user")) > 1
 
 
 async def current(request: web.Request) -> web.Response:

@@ -49,3 +49,40 @@ async def test_invalid_oidc_settings_are_accepted(harbor: HarborClient) -> None:
     body = {"oidc_endpoint": "notaurl", "oidc_scope": "profile"}
     assert (await harbor.as_admin("PUT", "/configurations", body)).status == 200
     assert (await harbor.as_admin("PUT", "/configurations", {"oidc_endpoint": "", "oidc_scope": ""})).status == 200
+
+
+async def test_a_provider_that_harbor_cannot_reach_is_rejected(harbor: HarborClient) -> None:
+    body = {"url": "https://127.0.0.1:1", "verify_cert": True}
+    answer = await harbor.as_admin("POST", "/system/oidc/ping", body)
+    assert (answer.status, answer.message) == (400, "failed to verify connection")
+    assert (await harbor.api("POST", "/system/oidc/ping", body)).status == 401
+
+
+async def test_a_directory_that_harbor_cannot_reach_is_a_result(harbor: HarborClient) -> None:
+    body = {"ldap_url": "ldap://127.0.0.1:1", "ldap_search_dn": "cn=search", "ldap_search_password": "Hidden-1"}
+    answer = await harbor.as_admin("POST", "/ldap/ping", {**body, "ldap_connection_timeout": 5})
+    assert answer.status == 200
+    assert answer.json()["success"] is False
+    assert (await harbor.api("POST", "/ldap/ping", body)).status == 401
+
+
+async def test_a_search_without_a_directory_fails_without_details(harbor: HarborClient) -> None:
+    answer = await harbor.as_admin("GET", "/ldap/users/search?username=harbor-operator-probe")
+    assert answer.status == 500
+
+
+async def test_users_lock_the_auth_mode(harbor: HarborClient, fresh: str) -> None:
+    body = {"username": fresh, "email": f"{fresh}@example.com", "realname": fresh, "password": "Some-pass-1"}
+    created = await harbor.as_admin("POST", "/users", body)
+    assert created.status == 201
+    try:
+        settings = (await harbor.as_admin("GET", "/configurations")).json()
+        assert (settings["auth_mode"]["editable"], settings["oidc_name"]["editable"]) == (False, True)
+        changed = await harbor.as_admin("PUT", "/configurations", {"auth_mode": "oidc_auth"})
+        assert (changed.status, changed.message) == (
+            400,
+            "the auth mode cannot be modified as new users have been inserted into database",
+        )
+    finally:
+        removed = await harbor.as_admin("DELETE", created.headers["Location"].removeprefix("/api/v2.0"))
+        assert removed.status == 200
