@@ -24,6 +24,7 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp
+from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
@@ -37,6 +38,7 @@ from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
+from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
@@ -60,6 +62,7 @@ from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
 from harbor_operator.steps.admin_password import AdminPassword
+from harbor_operator.steps.authentication import AuthenticationSection
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
@@ -152,12 +155,13 @@ class Operator:
         http = HarborHttp(egress)
         harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        registries = HttpHarborRegistries(http)
+        registries, configuration = HttpHarborRegistries(http), HttpHarborConfiguration(http)
         sections = (
-            SettingSection(HttpHarborConfiguration(http)),
+            SettingSection(configuration),
             RegistrySection(kube, registries),
             ProjectSection(harbor, HttpHarborProjects(http), registries),
             ScheduleSection(HttpHarborSchedules(http)),
+            AuthenticationSection(kube, configuration, HttpHarborLoginProbe(http), HttpOidcProvider(egress)),
         )
         admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(http), password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)

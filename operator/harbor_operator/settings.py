@@ -113,8 +113,9 @@ class Settings(BaseModel):
     )
     allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] = Field(
         default="",
-        description="Hosts that a HarborRegistry may name for Harbor, PostgreSQL, Redis and the object store, "
-        "separated by commas: names, `*.domain`, addresses and networks, with an optional port; empty = every host.",
+        description="Hosts that a HarborRegistry may name for Harbor, PostgreSQL, Redis, the object store and the "
+        "OpenID provider, separated by commas: names, `*.domain`, addresses and networks, with an optional port; "
+        "empty = every host.",
     )
     postgres_md5: bool = Field(
         default=False,

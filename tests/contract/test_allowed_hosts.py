@@ -13,11 +13,13 @@ from pydantic import SecretStr
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.backends import SslMode
+from harbor_operator.model.authentication import OidcEndpoint
 from harbor_operator.model.cache import Address, RedisLogin
 from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.model.egress import AllowedHosts, Egress
@@ -67,6 +69,10 @@ CALLS: dict[str, tuple[str, Call]] = {
     "announcement": (
         "`spec.externalURL`",
         lambda egress, port: HttpRegistryProbe(HarborHttp(egress)).announce_body(_harbor(port), 1 << 30),
+    ),
+    "oidc": (
+        "`spec.authentication.oidc.endpoint`",
+        lambda egress, port: HttpOidcProvider(egress).read_provider(OidcEndpoint(f"http://{HOST}:{port}")),
     ),
     "rgw": (
         "`spec.storage.swift.provision.adminURL`",

@@ -44,6 +44,7 @@ FOLLOWED = {
     "air-gap",
     "backup",
     "gitops",
+    "log-in",
     "many-clusters",
     "migrate",
     "openshift",
@@ -211,7 +212,7 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
     assert names_in_role(plane, "serviceaccounts") == ["default", "builder", "deployer"]
 
 
-@pytest.mark.parametrize("name", ["private-ca", "upgrade"])
+@pytest.mark.parametrize("name", ["log-in", "private-ca", "upgrade"])
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))
 

@@ -23,6 +23,18 @@ SWIFT: Spec = {
 VOLUME: Spec = {"size": "1Gi"}
 DATABASE: Spec = {"host": "localhost", "adminSecretRef": {"name": "pg-admin"}}
 SELECTED: Spec = {"credential": {"robot": {}}}
+OIDC: Spec = {
+    "name": "Example",
+    "endpoint": "https://localhost:1",
+    "clientID": "harbor",
+    "clientSecretRef": {"name": "oidc"},
+}
+LDAP: Spec = {
+    "url": "ldap://localhost",
+    "baseDN": "dc=example",
+    "searchDN": "cn=search",
+    "searchPasswordSecretRef": {"name": "ldap"},
+}
 EXPRESSION: Spec = {"key": "team", "operator": "In"}
 
 REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
@@ -34,6 +46,44 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     "several addresses without a master set": (
         {"cache": {"addresses": ["a:26379", "b:26379"]}},
         ("spec.cache: ", "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address"),
+    ),
+    "two kinds of login": (
+        {"authentication": {"oidc": OIDC, "ldap": LDAP}},
+        ("spec.authentication: Invalid value", "give exactly one of `oidc` and `ldap`"),
+    ),
+    "no kind of login": ({"authentication": {}}, ("give exactly one of `oidc` and `ldap`",)),
+    "scopes without an ID token": (
+        {"authentication": {"oidc": {**OIDC, "scopes": ["profile"]}}},
+        ("spec.authentication.oidc: ", "`scopes` must contain 'openid'"),
+    ),
+    "a group of administrators without groups": (
+        {"authentication": {"oidc": {**OIDC, "adminGroup": "admins"}}},
+        ("`adminGroup` and `groupFilter` need `groupsClaim`",),
+    ),
+    "a CA of a provider that is not verified": (
+        {"authentication": {"oidc": {**OIDC, "verifyCertificate": False, "caSecretRef": {"name": "ca"}}}},
+        ("`caSecretRef` is for `verifyCertificate: true` only",),
+    ),
+    "a provider without TLS": (
+        {"authentication": {"oidc": {**OIDC, "endpoint": "http://localhost"}}},
+        ("spec.authentication.oidc.endpoint in body should match",),
+    ),
+    "a CA of a directory without TLS": (
+        {"authentication": {"ldap": {**LDAP, "caSecretRef": {"name": "ca"}}}},
+        ("`caSecretRef` is for an ldaps:// `url` only",),
+    ),
+    "a CA of a directory that is not verified": (
+        {
+            "authentication": {
+                "ldap": {
+                    **LDAP,
+                    "url": "ldaps://localhost",
+                    "verifyCertificate": False,
+                    "caSecretRef": {"name": "ca"},
+                }
+            }
+        },
+        ("`caSecretRef` is for `verifyCertificate: true` only",),
     ),
     "two database logins": (
         {"database": {**DATABASE, "credentialsSecretRef": {"name": "pg"}}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.model.harbor import HarborEndpoint, ObservedSetting, SettingValue
@@ -30,8 +31,11 @@ class FakeHarborConfiguration(HarborConfiguration):
         return {name: ObservedSetting(value, not self.is_locked) for name, value in self.settings.items()}
 
     @override
-    async def write_configuration(self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue]) -> None:
+    async def write_configuration(
+        self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue | SecretStr]
+    ) -> None:
         if self.is_locked:
             raise Refused(Reason.CONFIGURATION_REFUSED, "current config is init by env variable")
-        self.writes.append(dict(changes))
-        self.settings |= changes
+        plain = {name: value for name, value in changes.items() if not isinstance(value, SecretStr)}
+        self.writes.append(plain)
+        self.settings |= plain

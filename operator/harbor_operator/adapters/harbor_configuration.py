@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.adapters.harbor_api import API, HarborApi
@@ -23,8 +24,13 @@ class HttpHarborConfiguration(HarborApi, HarborConfiguration):
         return (await self._request(endpoint, request, Reason.CONFIGURATION_REFUSED)).decode(_settings)
 
     @override
-    async def write_configuration(self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue]) -> None:
-        request = HttpRequest("PUT", f"{API}/configurations", body=dict(changes))
+    async def write_configuration(
+        self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue | SecretStr]
+    ) -> None:
+        body = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in changes.items()
+        }
+        request = HttpRequest("PUT", f"{API}/configurations", body=body)
         await self._request(endpoint, request, Reason.CONFIGURATION_REFUSED)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harbor_operator.api import chart_source, projects
+from harbor_operator.api import authentication, chart_source, projects
 
 
 class Rule(NamedTuple):
@@ -53,6 +53,26 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "`username` needs `passwordSecretRef`",
         ),
         Rule("!has(self.caSecretRef) || (has(self.tls) && self.tls)", "`caSecretRef` needs `tls: true`"),
+    ),
+    "Authentication": (Rule("has(self.oidc) != has(self.ldap)", authentication.ONE_KIND_MESSAGE),),
+    "Oidc": (
+        Rule(f"!has(self.scopes) || '{authentication.OPENID}' in self.scopes", authentication.OPENID_MESSAGE),
+        Rule(
+            "(!has(self.adminGroup) || self.adminGroup == '') && (!has(self.groupFilter) || self.groupFilter == '')"
+            " || has(self.groupsClaim) && self.groupsClaim != ''",
+            authentication.GROUPS_CLAIM_MESSAGE,
+        ),
+        Rule(
+            "!has(self.caSecretRef) || !has(self.verifyCertificate) || self.verifyCertificate",
+            authentication.UNUSED_CA_MESSAGE,
+        ),
+    ),
+    "Ldap": (
+        Rule(
+            "!has(self.caSecretRef) || !has(self.verifyCertificate) || self.verifyCertificate",
+            authentication.UNUSED_CA_MESSAGE,
+        ),
+        Rule("!has(self.caSecretRef) || self.url.startsWith('ldaps:')", authentication.LDAPS_CA_MESSAGE),
     ),
     "PullSecrets": (
         Rule(

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
+from harbor_operator.api.authentication import Authentication
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import (
     CaRef,
@@ -276,6 +277,9 @@ class HarborRegistrySpec(Model):
     )
     scan_all: ScanAll | None = Field(
         default=None, description="Schedule of the scan of all images; absent = the schedule in Harbor stays."
+    )
+    authentication: Authentication | None = Field(
+        default=None, description="Login through OIDC or LDAP; absent = the operator leaves it as it is in Harbor."
     )
     pull_secrets: PullSecrets | None = Field(default=None, description="Pull Secret in every selected namespace.")
     deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What deletion removes.")

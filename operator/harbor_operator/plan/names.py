@@ -122,6 +122,11 @@ def accepted_login_secret(registry: HarborRegistry) -> str:
     return _secret_name(registry, "pull-accepted")
 
 
+def authentication_secret(registry: HarborRegistry) -> str:
+    """Secret with the digest of the client secret or LDAP password that was last written to Harbor."""
+    return _secret_name(registry, "authentication")
+
+
 def robot(registry: HarborRegistry) -> str:
     """Name of the robot account, without the prefix that Harbor adds; equal registries of two clusters differ."""
     return f"{registry.metadata.namespace}-{registry.metadata.name}-pull-{cluster_digest(registry)}"

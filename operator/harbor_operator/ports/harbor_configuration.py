@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from harbor_operator.model.harbor import HarborEndpoint, ObservedSetting, SettingValue
 
 
@@ -18,6 +20,8 @@ class HarborConfiguration(Protocol):
         """Returns the settings that this version of Harbor has, by name; those with a secret value are left out."""
         ...
 
-    async def write_configuration(self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue]) -> None:
+    async def write_configuration(
+        self, endpoint: HarborEndpoint, changes: Mapping[str, SettingValue | SecretStr]
+    ) -> None:
         """Sets these settings and keeps all others. Idempotent."""
         ...

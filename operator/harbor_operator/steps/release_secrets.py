@@ -25,6 +25,7 @@ from harbor_operator.model.release import (
     UserValues,
 )
 from harbor_operator.plan import names
+from harbor_operator.plan.authentication import section
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     PASSWORD_LENGTH,
@@ -183,6 +184,9 @@ class ReleaseSecretStore:
             refs.append((spec.database.ca_secret_ref, "spec.database.caSecretRef"))
         if spec.cache:
             refs.append((spec.cache.ca_secret_ref, "spec.cache.caSecretRef"))
+        if spec.authentication:
+            login = spec.authentication.kind
+            refs.append((login.ca_secret_ref, f"{section(login)}.caSecretRef"))
         pems = [await read_bundle(self._kube, registry, ref, field) for ref, field in refs]
         return ca_bundle([pem for pem in pems if pem])
 

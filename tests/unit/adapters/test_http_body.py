@@ -11,12 +11,14 @@ from contextlib import suppress
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters import harbor_http, rgw_admin, swift
+from harbor_operator.adapters import harbor_http, oidc_provider, rgw_admin, swift
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.http_body import UnacceptableBody, check_encoding, read_blocking
+from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.model.authentication import OidcEndpoint
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
@@ -44,6 +46,7 @@ def _account(url: str) -> SwiftAccount:
 CLIENTS: dict[str, Client] = {
     "harbor": lambda url: HttpHarbor().read_projects(_harbor(url)),
     "probe": lambda url: HttpRegistryProbe().read_health(_harbor(url)),
+    "oidc": lambda url: HttpOidcProvider().read_provider(OidcEndpoint(url)),
     "rgw": lambda url: HttpRgwAdmin().read_user(RgwEndpoint(url, "a", SecretStr("s"), "rgw-admin"), "x"),
     "swift-login": lambda url: SwiftObjectStore().login(_account(url)),
     "swift-list": lambda url: SwiftObjectStore().list_objects(_container(url), "", 10),
@@ -56,7 +59,7 @@ CLIENTS: dict[str, Client] = {
 
 @pytest.fixture(autouse=True)
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (harbor_http, rgw_admin, swift):
+    for module in (harbor_http, oidc_provider, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
     monkeypatch.setattr(swift, "CHUNK_SECONDS", 0.0)
     monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", DEADLINE_SECONDS)

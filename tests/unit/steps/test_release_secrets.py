@@ -9,6 +9,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.fakes.release import ADMIN_PASSWORD, CACHE_PASSWORD, NAMESPACE, STORAGE_PASSWORD
 from tests.fakes.release_fixture import CR_CA, S3_CA, ReleaseFixture, torn_down
+from tests.unit.api.test_authentication import LDAP, OIDC
 
 
 @pytest.fixture
@@ -26,6 +27,16 @@ async def test_secrets_hold_what_the_chart_looks_for(cr: ReleaseFixture) -> None
     own = names.owner_labels(cr.registry)
     for name in ("pins", "admin-password", "storage-login", "ca-bundle", "redis-urls"):
         assert own.items() <= cr.kube.secrets[NAMESPACE, f"hreg-cr-{name}"].labels.items()
+
+
+@pytest.mark.parametrize("kind", ["oidc", "ldap"])
+async def test_harbors_pods_trust_the_ca_of_the_login(cr: ReleaseFixture, kind: str) -> None:
+    ca = "-----BEGIN CERTIFICATE-----\nlogin\n-----END CERTIFICATE-----\n"
+    login = {"oidc": OIDC, "ldap": LDAP}[kind]
+    cr.spec(authentication={kind: {**login, "caSecretRef": {"name": "login-ca"}}})
+    cr.kube.put(NAMESPACE, "login-ca", {"ca.crt": ca})
+    await cr.reconcile()
+    assert cr.kube.values(NAMESPACE, "hreg-cr-ca-bundle")["ca.crt"].endswith(ca)
 
 
 async def test_a_changed_secret_makes_a_new_revision(cr: ReleaseFixture) -> None:

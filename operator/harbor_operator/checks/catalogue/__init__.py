@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harbor_operator.checks.catalogue import backends, configuration, general, registry, release
+from harbor_operator.checks.catalogue import authentication, backends, configuration, general, registry, release
 from harbor_operator.checks.catalogue.alerts import ALERTS
 from harbor_operator.checks.catalogue.clients import PROBLEMS as CLIENTS
 from harbor_operator.checks.catalogue.problem import Problem
@@ -19,7 +19,7 @@ CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "StorageReady": backends.STORAGE,
     "ReleaseReady": release.PROBLEMS,
     "RegistryReachable": registry.REACHABILITY,
-    "Configured": configuration.PROBLEMS,
+    "Configured": {**configuration.PROBLEMS, **authentication.PROBLEMS},
     "PullSecretsReady": registry.PULL_SECRETS,
 }
 
