@@ -112,6 +112,14 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         ("spec.pullSecrets.credential: ", "give exactly one of `robot` and `secretRef`"),
     ),
     "no credential kind": ({"pullSecrets": {"credential": {}}}, ("give exactly one of `robot` and `secretRef`",)),
+    "a member of two kinds": (
+        {"projects": [{"name": "a", "members": [{"user": "a", "oidcGroup": "b", "role": "Guest"}]}]},
+        ("spec.projects[0].members[0]", "give exactly one of `user`, `oidcGroup` and `ldapGroup`"),
+    ),
+    "a schedule with five fields": (
+        {"garbageCollection": {"schedule": "0 3 * * *"}},
+        ("spec.garbageCollection.schedule in body should match",),
+    ),
     "In without values": (
         {"pullSecrets": {**SELECTED, "namespaces": {"selector": {"matchExpressions": [EXPRESSION]}}}},
         ("matchExpressions[0]", "In and NotIn need `values`; Exists and DoesNotExist take none"),

@@ -76,7 +76,7 @@ class Project(Model):
         alias="allowedCVEs",
         description="Vulnerabilities that never prevent pulls, instead of the system's list; absent = stays as it is.",
     )
-    members: Annotated[list[Member], Field(max_length=200)] = Field(
+    members: Annotated[list[Member], Field(max_length=100)] = Field(
         default_factory=list, description="Members with their roles."
     )
     unlisted: Unlisted = Field(

@@ -84,8 +84,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
     "Member": (
         Rule(
-            "[has(self.user) && self.user != '', has(self.oidcGroup) && self.oidcGroup != '',"
-            " has(self.ldapGroup) && self.ldapGroup != ''].filter(given, given).size() == 1",
+            "(has(self.user) ? 1 : 0) + (has(self.oidcGroup) ? 1 : 0) + (has(self.ldapGroup) ? 1 : 0) == 1",
             projects.MEMBER_MESSAGE,
         ),
     ),
