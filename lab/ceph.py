@@ -22,11 +22,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from lab import suites, versions
 from lab.addresses import GATEWAY_HOST, join
-from lab.debian import find_installed, locate
+from lab.debian import Tool, find_installed, locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
 
 PACKAGES = ["ceph-mon", "ceph-osd", "radosgw"]
+SUITES = {"16": "bookworm", "18": "trixie", "20": "forky"}
+"""The Debian release with each version."""
 KEY_BYTES = 16
 ADMIN_CAPS = "users=*;buckets=*;metadata=*;usage=*"
 
@@ -41,6 +44,7 @@ ms bind msgr1 = false
 auth cluster required = cephx
 auth service required = cephx
 auth client required = cephx
+mon auth emergency allowed ciphers = aes, aes256k
 run dir = {directory}/run
 admin socket =
 log to file = false
@@ -70,7 +74,9 @@ rgw frontends = beast endpoint={gateway}
 rgw enable apis = s3, swift, swift_auth, admin
 rgw cache enabled = false
 """
-"""The cache is disabled: with it, a change waits 30 s for the acknowledgement of a gateway that was killed."""
+"""The cache is disabled: with it, a change waits 30 s for the acknowledgement of a gateway that was killed.
+A new monitor of Ceph 20 accepts keys for AES-256 only, unless other ciphers are named; earlier releases ignore that
+line."""
 
 KEYS = {
     "mon.": {"mon": "allow *"},
@@ -94,7 +100,7 @@ class Ceph:
     def __init__(self, directory: Path, processes: Processes) -> None:
         self._directory = directory
         self._processes = processes
-        self._tool = locate("radosgw", PACKAGES)
+        self._tool = find_ceph()
         self._env = {**self._tool.env, "CEPH_CONF": str(directory / "ceph.conf")}
         self._gateway: Process | None = None
         self._mon_port = free_port()
@@ -106,6 +112,7 @@ class Ceph:
     def start(cls, directory: Path, processes: Processes, *, swift_url: str | None = None) -> Ceph:
         """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given."""
         cluster = cls(directory, processes)
+        versions.CEPH.started.add(cluster._release())
         fsid = cluster._configure()
         cluster._start_monitor(fsid)
         cluster._start_osd()
@@ -156,6 +163,10 @@ class Ceph:
         """Returns the decoded output of `radosgw-admin`. Raises LabError."""
         return json.loads(self._output("radosgw-admin", "-n", "client.rgw", *arguments))
 
+    def _release(self) -> str:
+        """Returns the release of the gateway, from a line such as 'ceph version 16.2.15 (...) pacific (stable)'."""
+        return self._output("radosgw", "--version").split()[2]
+
     def _configure(self) -> str:
         for name in ("mon", "osd", "run"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
@@ -199,7 +210,7 @@ class Ceph:
 
     def _program(self, name: str) -> Path:
         if self._tool.prefix is not None:
-            return self._tool.prefix / "usr/bin" / name
+            return self._tool.beside(name)
         found = find_installed(name)
         if found is None:
             raise LabError(f"'radosgw' is installed here but '{name}' is not: install {', '.join(PACKAGES)} together")
@@ -207,7 +218,8 @@ class Ceph:
 
     def _interpreter(self, program: str) -> list[Path]:
         """Returns the unpacked Python for the `ceph` command if the machine has no Debian Python."""
-        if program != "ceph" or self._tool.prefix is None or Path("/usr/bin/python3").exists():
+        has_launcher = versions.CEPH.selected()
+        if program != "ceph" or has_launcher or self._tool.prefix is None or Path("/usr/bin/python3").exists():
             return []
         return [self._tool.prefix / "usr/bin/python3"]
 
@@ -220,9 +232,9 @@ class Ceph:
         try:
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=timeout)
         except subprocess.CalledProcessError as error:
-            raise LabError(f"'{program} {arguments[0]} {arguments[1]}' failed:\n{error.stderr}") from error
+            raise LabError(f"'{program} {' '.join(arguments[:2])}' failed:\n{error.stderr}") from error
         except subprocess.TimeoutExpired as error:
-            raise LabError(f"'{program} {arguments[0]} {arguments[1]}' gave no answer in {timeout:g} s") from error
+            raise LabError(f"'{program} {' '.join(arguments[:2])}' gave no answer in {timeout:g} s") from error
         return done.stdout
 
     def _monitor_answers(self) -> bool:
@@ -238,6 +250,12 @@ class Ceph:
         with closing(HTTPConnection(GATEWAY_HOST, self.rgw_port, timeout=5)) as connection:
             connection.request("GET", "/")
             return connection.getresponse().status == HTTPStatus.OK
+
+
+def find_ceph() -> Tool:
+    """Returns the gateway of the selected version, else the one of this machine or its release. Raises LabError."""
+    version = versions.CEPH.selected()
+    return suites.locate(SUITES[version], "radosgw", PACKAGES) if version else locate("radosgw", PACKAGES)
 
 
 def _prefix_lines(prefix: Path | None) -> str:

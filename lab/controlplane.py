@@ -2,6 +2,7 @@
 
     plane = ControlPlane.start(lab_dir, processes, authority)
     plane.url, plane.ca_path, plane.kubeconfig                            # the administrator's kubeconfig
+    plane.release, plane.minor                                            # '1.37.2', 37
     plane.client                                                          # lab.kubernetes_client.KubernetesClient
     plane.kubectl("get", "ns", "-o", "name")                              -> str; LabError when kubectl fails
     plane.kubectl("apply", "-f", "-", input=manifest)
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lab import versions
 from lab.addresses import CLIENT_HOST, HOST, join
 from lab.apiserver import COMPONENT_USERS, controller_manager_argv, prepare_apiserver, scheduler_argv
 from lab.audit import AuditLog
@@ -72,6 +74,8 @@ class ControlPlane:
         self._running: list[Process] = []
         self.kubeconfig = self.component_kubeconfig("admin")
         self.client = KubernetesClient(self.kubeconfig)
+        self.release = ""
+        """The release that the API server reports, such as '1.37.2'."""
 
     @classmethod
     def start(cls, lab_dir: Path, processes: Processes, authority: Authority) -> ControlPlane:
@@ -89,6 +93,11 @@ class ControlPlane:
         plane._start_controllers(programs)
         plane._await_ready()
         return plane
+
+    @property
+    def minor(self) -> int:
+        """The minor version of Kubernetes."""
+        return int(self.release.split(".")[1])
 
     def kubectl(self, *args: str, input: str | None = None, kubeconfig: Path | None = None) -> str:  # noqa: A002
         """Runs kubectl, by default as the administrator, and returns its standard output. Raises LabError."""
@@ -173,6 +182,8 @@ class ControlPlane:
             deadline=START_SECONDS,
             process=self._running[1],
         )
+        self.release = str((self.client.read("/version") or {})["gitVersion"]).removeprefix("v")
+        versions.KUBERNETES.started.add(self.release)
 
     def _run(self, name: str, args: list[str], text: str | None, env: dict[str, str]) -> str:
         """Runs a client with a private discovery cache: a shared one can be stale when a port is reused."""

@@ -6,7 +6,8 @@
 
 Sources, in this order: the directory `KUBEBUILDER_ASSETS` (any version); the cache; PATH (only the pinned version or
 newer, because an old kubectl fails against a new API server in ways that look like errors of the operator); the release
-of the project, if `tools/downloads.toml` has its digest; a build with the Go toolchain.
+of the project, if `tools/downloads.toml` has its digest; a build with the Go toolchain. Where `HARBOR_LAB_KUBERNETES`
+selects a minor, the first and PATH are left out for Kubernetes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab import versions
 from lab.cache import cache_dir, locked
 from lab.downloads import DownloadError, find_archive, install
 from lab.gobuild import GO_ENV, compile_programs, numbers
@@ -53,8 +55,15 @@ class Program:
     @property
     def pins(self) -> Path:
         """The directory of the go.mod and go.sum that pin the program."""
+        if self.minor not in ("", versions.KUBERNETES.versions[-1]):
+            return TOOLS / f"{self.module}-{self.minor}"
         shipped = SHIPPED / self.module
         return shipped if shipped.is_dir() else TOOLS / self.module
+
+    @property
+    def minor(self) -> str:
+        """The minor of Kubernetes that is selected for this program, or an empty string. Raises LabError."""
+        return versions.KUBERNETES.selected() if self.module == "kubernetes" else ""
 
     @property
     def version(self) -> str:
@@ -139,7 +148,8 @@ def build(names: Iterable[str] = PROGRAMS) -> dict[str, Path]:
 
 def kept(name: str) -> Path | None:
     """Returns the program from `KUBEBUILDER_ASSETS` or from the cache, or None."""
-    folders = [Path(os.environ[ASSETS])] if os.environ.get(ASSETS) else []
+    assets = "" if PROGRAMS[name].minor else os.environ.get(ASSETS)
+    folders = [Path(assets)] if assets else []
     for folder in (*folders, PROGRAMS[name].home):
         candidate = folder / name
         if os.access(candidate, os.X_OK):
@@ -149,7 +159,7 @@ def kept(name: str) -> Path | None:
 
 def _on_path(name: str) -> Path | None:
     found = shutil.which(name)
-    if found is None:
+    if found is None or PROGRAMS[name].minor:
         return None
     wanted, seen = PROGRAMS[name].version, _version_of(found, PROGRAMS[name].version_arguments)
     if seen is not None and numbers(seen) >= numbers(wanted):

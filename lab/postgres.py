@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from lab import packages, versions
 from lab.addresses import CLIENT_HOST, HOST, NAMES
 from lab.debian import Tool, locate
 from lab.process import Process, Processes, free_port, wait_until
@@ -72,7 +73,7 @@ class Postgres:
         self._data = directory / "data"
         self._processes = processes
         self._authority = authority
-        self._tool: Tool = locate("postgres", ["postgresql"])
+        self._tool = find_postgres()
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._process: Process | None = None
         self.directory = directory
@@ -151,7 +152,7 @@ class Postgres:
         if self._user is not None:
             self._data.mkdir(mode=0o700)
             os.chown(self._data, *_ids(self._user))
-        options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
+        options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync"]
         argv: list[str | Path] = [
             self._tool.beside("initdb"),
             "-D",
@@ -173,6 +174,7 @@ class Postgres:
         self._process = self._processes.start(self.directory.name, argv, env=self._tool.env, user=self._user)
         self._process.stop_signal = signal.SIGINT
         wait_until(self._answers, "PostgreSQL accepts connections", deadline=20, process=self._process)
+        versions.POSTGRES.started.add(str(self.query("SHOW server_version")[0][0]))
 
     def _create_provisioner(self) -> None:
         with self.connect(SUPERUSER, self.admin_password) as connection:
@@ -185,6 +187,12 @@ class Postgres:
             return bool(self.query("SELECT 1"))
         except psycopg.OperationalError:
             return False
+
+
+def find_postgres() -> Tool:
+    """Returns PostgreSQL of the selected version, else the one of this machine or its release. Raises LabError."""
+    version = versions.POSTGRES.selected()
+    return packages.postgres(version) if version else locate("postgres", ["postgresql"])
 
 
 def _ids(user: str) -> tuple[int, int]:

@@ -165,6 +165,7 @@ def _prefix(user: str | int | None) -> list[str]:
     """Returns a `setpriv` command that ends the child with this program and optionally changes its user.
 
     The user keeps the capability to read closed directories, because root's cache and temporary directories are closed.
+    The secure bit keeps it in access(2) as well, with which initdb looks for its programs.
     """
     setpriv = _setpriv()
     if setpriv is None:
@@ -174,7 +175,7 @@ def _prefix(user: str | int | None) -> list[str]:
     drop = []
     if user is not None:
         entry = _user(user)
-        keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        keep = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
         drop = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", *keep]
     return [setpriv, *drop, "--pdeathsig", "KILL", "--"]
 
@@ -239,15 +240,23 @@ def _timeout_error(reason: str, process: Process | None) -> LabError:
     return LabError(f"{reason}; the end of {process.log}:\n{process.tail()}")
 
 
-def free_port() -> int:
-    """Returns an unused TCP port, which no other lab of this user gets while this program runs. Raises LabError."""
+def free_port(*, second: int = 0) -> int:
+    """Returns an unused TCP port, which no other lab of this user gets while this program runs. Raises LabError.
+
+    With `second`, the port at this distance is unused as well, and reserved.
+    """
     with _ports_lock:
         for _ in range(1000):
             port = secrets.choice(PORTS)
-            if port not in _used_ports and all(_bindable(address, port) for address in (HOST, "")) and _claim(port):
-                _used_ports.add(port)
+            wanted = {port, port + second}
+            if all(number in PORTS and _is_free(number) and _claim(number) for number in wanted):
+                _used_ports.update(wanted)
                 return port
     raise LabError(f"no free TCP port found on '{HOST}' between {PORTS.start} and {PORTS.stop}")
+
+
+def _is_free(port: int) -> bool:
+    return port not in _used_ports and all(_bindable(address, port) for address in (HOST, ""))
 
 
 def _bindable(address: str, port: int) -> bool:

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Literal
 
 import redis
 
+from lab import packages, suites, versions
 from lab.addresses import CLIENT_HOST, HOST
-from lab.debian import locate
+from lab.debian import Tool, locate
 from lab.process import Process, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SUITES = {"redis-7.0": "bookworm", "redis-8.0": "trixie", "valkey-8.1": "trixie", "valkey-9.1": "forky"}
+"""The Debian release with each version."""
+
 Mode = Literal["standalone", "cluster", "replica", "sentinel"]
 MASTER_NAME = "mymaster"
 HASH_SLOTS = 16384
+FIXED_BUS_OFFSET = 10000
 SIZES: dict[Mode, int] = {"standalone": 1, "cluster": 3, "replica": 2, "sentinel": 3}
 
 
@@ -26,12 +31,12 @@ class Node:
     host = CLIENT_HOST
 
     def __init__(self, directory: Path, processes: Processes, password: str | None) -> None:
-        self.port = free_port()
-        self.bus = free_port()
+        self.port = free_port(second=FIXED_BUS_OFFSET if _has_fixed_bus() else 0)
+        self.bus = self.port + FIXED_BUS_OFFSET if _has_fixed_bus() else free_port()
         self.password = password
         self._directory = directory
         self._processes = processes
-        self._tool = locate("redis-server", ["redis-server"])
+        self._tool = find_redis()
         self._sentinel = False
         self._process: Process | None = None
 
@@ -52,6 +57,7 @@ class Node:
         extra = ["--sentinel"] if self._sentinel else []
         self._process = self._processes.start(name, [*argv, *extra], env=self._tool.env)
         wait_until(self._answers, f"Redis '{name}' answers", deadline=10, process=self._process)
+        versions.REDIS.started.add(self._release())
 
     def stop(self) -> None:
         """Stops the process; its data are lost."""
@@ -70,6 +76,12 @@ class Node:
                 return bool(client.ping())
         except redis.ConnectionError:
             return False
+
+    def _release(self) -> str:
+        with self.client() as client:
+            info = client.info("server")
+        kind = "valkey" if "valkey_version" in info else "redis"
+        return f"{kind}-{info[f'{kind}_version']}"
 
 
 class Redis:
@@ -144,7 +156,8 @@ def _configure(mode: Mode, nodes: list[Node], databases: int) -> None:
             first.configure(plain)
         case "cluster":
             for node in nodes:
-                node.configure([*plain, *shared, "cluster-enabled yes", f"cluster-port {node.bus}"])
+                bus = [] if _has_fixed_bus() else [f"cluster-port {node.bus}"]
+                node.configure([*plain, *shared, "cluster-enabled yes", *bus])
         case "replica":
             first.configure(plain)
             nodes[1].configure(follow)
@@ -171,7 +184,7 @@ def _join(nodes: list[Node]) -> None:
         last = HASH_SLOTS - 1 if node is nodes[-1] else (number + 1) * share - 1
         with node.client() as client:
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(number * share, last + 1))
     with nodes[0].client() as client:
         for node in nodes[1:]:
             client.execute_command("CLUSTER", "MEET", HOST, node.port, node.bus)
@@ -187,3 +200,19 @@ def _cluster_ok(node: Node) -> bool:
 def _in_sync(node: Node) -> bool:
     with node.client() as client:
         return bool(client.info("replication").get("master_link_status") == "up")
+
+
+def find_redis() -> Tool:
+    """Returns Redis or Valkey of the selected version, else the one of this machine or its release. Raises LabError."""
+    version = versions.REDIS.selected()
+    if not version:
+        return locate("redis-server", ["redis-server"])
+    if version not in SUITES:
+        return packages.redis_6_2()
+    name = f"{version.partition('-')[0]}-server"
+    return suites.locate(SUITES[version], name, [name])
+
+
+def _has_fixed_bus() -> bool:
+    """Whether the port of the cluster bus cannot be configured, which is so before Redis 7."""
+    return versions.REDIS.selected() == "redis-6.2"

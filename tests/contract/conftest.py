@@ -21,6 +21,19 @@ from lab.process import LabError, Processes
 from lab.registry_fixture import install
 from tests.contract.migration import Command, accepted_registry
 
+FIRST_MINOR_WITH_ADMISSION_POLICIES = 36
+
+
+def has_admission_policies(plane: ControlPlane) -> bool:
+    """Whether the API server has MutatingAdmissionPolicy in its version 1."""
+    return plane.minor >= FIRST_MINOR_WITH_ADMISSION_POLICIES
+
+
+def skip_without_admission_policies(plane: ControlPlane) -> None:
+    """Skips the test on an API server that is too old for it."""
+    if not has_admission_policies(plane):
+        pytest.skip(f"Kubernetes 1.{plane.minor} has no MutatingAdmissionPolicy v1")
+
 
 @pytest.fixture(scope="session")
 def plane() -> Iterator[ControlPlane]:

@@ -17,6 +17,7 @@ from harbor_operator.model.admission import DesiredPolicy
 from harbor_operator.plan.admission import plan_admission
 from harbor_operator.plan.selection import is_selected
 from lab.controlplane import ControlPlane
+from tests.contract.conftest import skip_without_admission_policies
 from tests.fakes.admission import asking, desired_policies
 
 pytestmark = pytest.mark.lab
@@ -71,6 +72,7 @@ def annotation(account: dict[str, Any]) -> str | None:
 
 @pytest.fixture
 async def dry_runs(plane: ControlPlane) -> AsyncIterator[DryRuns]:
+    skip_without_admission_policies(plane)
     async with KubernetesClient(from_kubeconfig(plane.kubeconfig)) as http:
         dry_runs = DryRuns(plane, http)
         await dry_runs.add_namespace("canary", {"team": "a", "pull": "yes"})

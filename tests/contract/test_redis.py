@@ -20,6 +20,7 @@ from lab.certs import Authority
 from lab.process import Processes, free_port
 from lab.redis import MASTER_NAME, Node
 from lab.redis import Redis as LabRedis
+from lab.versions import REDIS
 from tests.fakes.redis import FakeNode, FakeRedis
 
 PASSWORD = "aB3xyz"
@@ -106,7 +107,7 @@ def caches(request: pytest.FixtureRequest) -> CacheFixture:
 
 async def test_a_primary(caches: CacheFixture) -> None:
     observed = await caches.redis.read(caches.address("standalone"), RedisLogin())
-    assert observed.product.startswith("Redis 7")
+    assert observed.product.startswith(("Redis ", "Valkey "))
     assert (observed.mode, observed.is_primary, observed.has_enough_databases) == (Mode.STANDALONE, True, True)
     assert observed.eviction == "noeviction"
 
@@ -192,6 +193,8 @@ async def test_an_address_without_a_server_is_unavailable(caches: CacheFixture) 
 
 @pytest.fixture(scope="module")
 def tls_server(servers: Servers) -> tuple[Address, str]:
+    if REDIS.selected() == "redis-6.2":
+        pytest.skip("the lab's Redis 6.2 is built without TLS")
     authority = Authority.create(servers.directory / "ca")
     issued = authority.issue("redis")
     node, port = Node(servers.directory / "tls" / "0", servers.processes, None), free_port()

@@ -135,7 +135,7 @@ async def test_a_container_of_another_user_is_refused(swift: SwiftFixture) -> No
 
 
 async def test_a_name_the_store_does_not_take_is_refused(swift: SwiftFixture) -> None:
-    container = Container(await swift.store.login(swift.account), "ab")
+    container = Container(await swift.store.login(swift.account), ".harbor")
 
     with pytest.raises(Refused, match="InvalidBucketName") as refusal:
         await swift.store.ensure_container(container)
@@ -255,7 +255,7 @@ async def test_no_key_or_token_is_logged(gateway: Gateway, caplog: pytest.LogCap
     account = gateway.account(gateway.ceph.create_swift_user(f"l{uuid4().hex[:8]}", "swift", key), key)
     with caplog.at_level(logging.DEBUG):
         session = await store.login(account)
-        container = Container(session, "ab")
+        container = Container(session, ".harbor")
         with pytest.raises(Refused) as refusal:
             await store.ensure_container(container)
         with pytest.raises(Refused):

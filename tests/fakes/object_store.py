@@ -15,8 +15,6 @@ from harbor_operator.model.storage import Container, Operation, StoreError, Swif
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
-SHORTEST_NAME = 3
-
 
 @dataclass
 class Stored:
@@ -65,7 +63,7 @@ class FakeObjectStore:
 
     async def ensure_container(self, container: Container) -> None:
         self._answer()
-        if len(container.name) < SHORTEST_NAME:
+        if container.name.startswith("."):
             self._deny(_operation_error(container, Operation.CONTAINER, HTTPStatus.BAD_REQUEST, "InvalidBucketName"))
         self._check_owner(container, HTTPStatus.CONFLICT)
         self.writes.append(f"container {container.name}")

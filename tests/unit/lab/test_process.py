@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -82,3 +83,10 @@ def test_another_program_does_not_get_the_same_port() -> None:
     claim = f"from lab import process; process.PORTS = range({port}, {port + 1}); process.free_port()"
     done = subprocess.run([sys.executable, "-c", claim], cwd=root, capture_output=True, text=True, check=False)
     assert f"no free TCP port found on '127.0.0.1' between {port}" in done.stderr
+
+
+def test_a_second_port_at_a_distance_is_free_as_well() -> None:
+    port = free_port(second=10000)
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", port))
+        second.bind(("127.0.0.1", port + 10000))
