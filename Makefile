@@ -30,7 +30,7 @@ PIP_AUDIT := pip-audit@2.10.1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo lab lab-down test unit fmt lint types contracts architecture bench chart crd docs check image lock clean \
 	actionlint argocd audit changelog dist dist-files helpers image-reproducible image-size interpreters language pre-commit \
-	push-chart release-notes sbom sign
+	push-chart release-notes sbom sign versions
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -81,6 +81,10 @@ chart: setup ## Generate the schema, the reference and the copies of the operato
 	$(BIN)/python -m tools.generate_chart
 
 docs: setup ## Generate the reference pages from the code
+	$(BIN)/python -m tools.generate_docs
+
+versions: setup ## Run the tests of each server on its versions and record the results (VERSIONS="kubernetes-1.33 valkey-9.1")
+	$(BIN)/python -m lab.version_runs $(VERSIONS)
 	$(BIN)/python -m tools.generate_docs
 
 argocd: setup ## Generate the patch of Argo CD's ConfigMap from the Lua files

@@ -1,9 +1,9 @@
-"""How a run is split among worker processes, and its header."""
+"""How a run is split among worker processes, its header, and the servers that it started."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from lab.node.choice import choose
 from lab.process import TIMEOUT_FACTOR, LabError
+from lab.versions import SERVERS
 
 TESTS = Path(__file__).parent
 WORKERS_PER_CORE = 2
@@ -26,6 +27,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 settings.register_profile("suite", deadline=None)  # how fast an example is depends on the load of the machine
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def started_releases(record_testsuite_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Adds the releases of all started servers to the report (`--junit-xml`) of a run in one process."""
+    yield
+    for server in SERVERS:
+        for release in sorted(server.started):
+            record_testsuite_property(server.key, release)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,7 @@ from harbor_operator.checks import catalogue
 from harbor_operator.metrics.catalogue import FAMILIES
 from harbor_operator.settings import PREFIX, Settings
 from tools import kubectl_page
+from tools.versions_page import versions_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -23,6 +24,7 @@ def pages() -> dict[Path, str]:
         DOCS / "settings.md": settings_page(),
         DOCS / "metrics.md": metrics_page(),
         DOCS / "kubectl-harbor.md": kubectl_page.page(),
+        DOCS / "versions.md": versions_page(),
     }
 
 
