@@ -150,6 +150,12 @@ class Ceph:
         self.admin("subuser", "create", f"--uid={uid}", f"--subuser={name}", *wanted)
         return name
 
+    def limit_user(self, uid: str, *, mib: int) -> None:
+        """Sets the quota of user `uid`."""
+        named = (f"--uid={uid}", "--quota-scope=user")
+        self._output("radosgw-admin", "-n", "client.rgw", "quota", "set", *named, f"--max-size={mib}M")
+        self._output("radosgw-admin", "-n", "client.rgw", "quota", "enable", *named)
+
     def containers(self) -> list[str]:
         """Returns the names of all containers."""
         return [str(name) for name in self.admin("bucket", "list")]

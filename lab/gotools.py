@@ -120,6 +120,7 @@ PROGRAMS = {
     "kube-controller-manager": _kubernetes("kube-controller-manager"),
     "kube-scheduler": _kubernetes("kube-scheduler"),
     "kwok": Program("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "versitygw": Program("versitygw", "github.com/versity/versitygw", "github.com/versity/versitygw/cmd/versitygw"),
     "helm": Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
     "registry-health": Program(
         "registry-health", "github.com/fluxcd/cli-utils", "harbor-operator.io/lab/registry-health"

@@ -43,6 +43,7 @@ from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
 from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
 from harbor_operator.gauges import gauge_readers
@@ -168,7 +169,7 @@ class Operator:
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
-            StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password),
+            StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password, HttpS3Store(egress)),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, _now),
             ConfigurationStep(kube, admin_password, sections),

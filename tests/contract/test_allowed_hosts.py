@@ -17,6 +17,7 @@ from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.backends import SslMode
 from harbor_operator.model.authentication import OidcEndpoint
@@ -24,6 +25,7 @@ from harbor_operator.model.cache import Address, RedisLogin
 from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.model.egress import AllowedHosts, Egress
 from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.s3 import Bucket, S3Account
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -83,6 +85,12 @@ CALLS: dict[str, tuple[str, Call]] = {
     "swift": (
         "`spec.storage.swift.authURL`",
         lambda egress, port: SwiftObjectStore(egress).login(_session(port).account),
+    ),
+    "s3": (
+        "`spec.storage.s3.endpoint`",
+        lambda egress, port: HttpS3Store(egress).read_bucket(
+            Bucket(S3Account(f"http://{HOST}:{port}", "us-east-1", "a", KEY, "s3"), "harbor")
+        ),
     ),
     "store": ("the storage URL of `spec.storage.swift.authURL`", _store),
     "redis": (

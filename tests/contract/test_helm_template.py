@@ -120,3 +120,25 @@ def test_chart_alone_runs_everything_itself(tmp_path: Path) -> None:
     kinds = [o["kind"] for o in objects(rendered)]
     assert kinds.count("StatefulSet") == 2
     assert rendered == render(HARBOR_CHART, tmp_path, database=None, cache=None, storage=None)
+
+
+def test_the_keys_of_a_bucket_are_in_no_rendered_object(chart: str, tmp_path: Path) -> None:
+    s3 = {"endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}, "encryption": {}}
+    rendered = render(chart, tmp_path, storage={"s3": s3})
+    configs = [o["data"]["config.yml"] for o in objects(rendered) if "config.yml" in (o.get("data") or {})]
+    parsed = next(yaml.safe_load(text) for text in configs if "s3:" in text)
+    assert "chunksize: 10485760\n" in next(text for text in configs if "s3:" in text)
+    assert parsed["storage"]["s3"] == {
+        "region": "us-east-1",
+        "regionendpoint": "https://s3.example.com",
+        "bucket": "harbor",
+        "secure": True,
+        "v4auth": True,
+        "encrypt": True,
+        "chunksize": 10485760,
+        "storageclass": "STANDARD",
+    }
+    pods = [o for o in objects(rendered) if o["kind"] == "Deployment" and "registry" in o["metadata"]["name"]]
+    (pod,) = (deployment["spec"]["template"]["spec"] for deployment in pods)
+    for container in pod["containers"]:
+        assert {"secretRef": {"name": "hreg-cr-storage-login"}} in container["envFrom"], container["name"]

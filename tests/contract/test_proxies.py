@@ -15,13 +15,16 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.model.egress import Egress, ProxyRules
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.reachability import AnnouncedBody, TlsFault
+from harbor_operator.model.s3 import Bucket, S3Account
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.s3_probe import S3Probe
 from lab.addresses import HOST, join
 from lab.ceph import Ceph
 from lab.certs import Authority
@@ -30,6 +33,7 @@ from lab.harbor.standalone import Standalone
 from lab.nginx import Front, Site
 from lab.process import Processes, free_port
 from tests.contract.gateway import KEY
+from tests.contract.s3_servers import desired_bucket
 
 pytestmark = pytest.mark.lab
 
@@ -127,6 +131,18 @@ async def test_every_request_of_the_object_store_uses_the_proxy(fixture: ProxyFi
     await store.remove_objects(container, ["chunk"])
     assert await store.remove_container(container)
     assert len(fixture.proxy.requests_since(mark)) >= 6
+
+
+async def test_every_request_of_an_s3_store_uses_the_proxy(fixture: ProxyFixture) -> None:
+    rgw, store, mark = fixture.rgw, HttpS3Store(fixture.egress()), fixture.proxy.mark()
+    account = S3Account(rgw.url, "us-east-1", rgw.access_key, rgw.secret_key, "s3", rgw.ca_pem)
+    bucket = Bucket(account, "through-a-proxy-with-s3")
+    await store.create_bucket(bucket)
+    assert await S3Probe(store, bucket, desired_bucket(bucket, redirect=True)).run() is None
+    assert await store.remove_bucket(bucket)
+    observed = fixture.proxy.requests_since(mark)
+    assert set(observed) == {("CONNECT", urlsplit(rgw.url).netloc)}
+    assert len(observed) > 20
 
 
 async def test_the_probe_sees_the_certificate_and_the_body_limit_through_the_proxy(fixture: ProxyFixture) -> None:

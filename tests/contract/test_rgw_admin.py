@@ -77,7 +77,7 @@ async def test_a_user_is_created_and_removed(rgw: RgwAdminFixture) -> None:
 
     user = await admin.read_user(endpoint, uid)
     assert user is not None
-    assert (user.display_name, user.s3_keys, user.suspended) == ("harbor-operator 1/2 & more", 0, False)
+    assert (user.display_name, user.s3_keys, user.suspended) == ("harbor-operator 1/2 & more", {}, False)
     assert not user.quota.enabled
     assert await admin.remove_user(endpoint, uid) is True
     assert await admin.remove_user(endpoint, uid) is True
@@ -111,6 +111,35 @@ async def test_a_key_with_characters_of_the_url_encoding(rgw: RgwAdminFixture) -
     user = await rgw.admin.read_user(rgw.endpoint, rgw.uid)
     assert user is not None
     assert user.swift_keys == {f"{rgw.uid}:intra.cr": key}
+
+
+async def test_a_pair_of_keys_is_set_and_set_again(rgw: RgwAdminFixture) -> None:
+    admin, endpoint, access_key = rgw.admin, rgw.endpoint, f"HARBOR{uuid4().hex[:14].upper()}"
+    await admin.ensure_user(endpoint, rgw.uid, "x")
+
+    for secret_key in ("F1rst", "s/e+c&o=n d"):
+        await admin.set_s3_key(endpoint, rgw.uid, access_key, SecretStr(secret_key))
+        user = await admin.read_user(endpoint, rgw.uid)
+        assert user is not None
+        assert user.s3_keys == {access_key: SecretStr(secret_key)}
+
+    await admin.remove_s3_key(endpoint, rgw.uid, access_key)
+    await admin.remove_s3_key(endpoint, rgw.uid, access_key)
+    user = await admin.read_user(endpoint, rgw.uid)
+    assert user is not None
+    assert user.s3_keys == {}
+
+
+async def test_the_access_key_of_another_user_is_refused(rgw: RgwAdminFixture) -> None:
+    admin, endpoint, access_key = rgw.admin, rgw.endpoint, f"HARBOR{uuid4().hex[:14].upper()}"
+    for uid in (rgw.uid, f"o{rgw.uid}"):
+        await admin.ensure_user(endpoint, uid, "x")
+    await admin.set_s3_key(endpoint, rgw.uid, access_key, SecretStr("First"))
+
+    with pytest.raises(Refused, match="another user has the access key") as refusal:
+        await admin.set_s3_key(endpoint, f"o{rgw.uid}", access_key, SecretStr("Second"))
+
+    assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
 
 
 @pytest.mark.lab

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
@@ -38,7 +39,9 @@ class GatewayFixture:
         self.kube = FakeKube()
         self.cluster = "cluster-1"
         self.made = f"made{uuid4().hex}"
-        self.step = StorageStep(self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made))
+        self.step = StorageStep(
+            self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made), HttpS3Store()
+        )
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
 
     def with_login(self, key: str = KEY) -> GatewayFixture:

@@ -20,6 +20,7 @@ SWIFT: Spec = {
     "container": "harbor",
     "credentialsSecretRef": {"name": "swift"},
 }
+S3: Spec = {"endpoint": "https://localhost:1", "credentialsSecretRef": {"name": "s3"}}
 VOLUME: Spec = {"size": "1Gi"}
 DATABASE: Spec = {"host": "localhost", "adminSecretRef": {"name": "pg-admin"}}
 SELECTED: Spec = {"credential": {"robot": {}}}
@@ -40,9 +41,21 @@ EXPRESSION: Spec = {"key": "team", "operator": "In"}
 REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     "two storage kinds": (
         {"storage": {"swift": SWIFT, "filesystem": VOLUME}},
-        ("spec.storage: Invalid value", "give exactly one of `swift` and `filesystem`"),
+        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3` and `filesystem`"),
     ),
-    "no storage kind": ({"storage": {}}, ("spec.storage: ", "give exactly one of `swift` and `filesystem`")),
+    "a bucket beside a container": (
+        {"storage": {"swift": SWIFT, "s3": S3}},
+        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3` and `filesystem`"),
+    ),
+    "no storage kind": ({"storage": {}}, ("spec.storage: ", "give exactly one of `swift`, `s3` and `filesystem`")),
+    "an endpoint with a path": (
+        {"storage": {"s3": {**S3, "endpoint": "https://localhost:1/path"}}},
+        ("spec.storage.s3.endpoint: Invalid value",),
+    ),
+    "a part below the minimum of S3": (
+        {"storage": {"s3": {**S3, "chunkSizeMiB": 4}}},
+        ("spec.storage.s3.chunkSizeMiB: Invalid value",),
+    ),
     "several addresses without a master set": (
         {"cache": {"addresses": ["a:26379", "b:26379"]}},
         ("spec.cache: ", "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address"),
@@ -238,6 +251,19 @@ def test_the_storage_location_is_immutable(make_registry: MakeRegistry) -> None:
     moved = merged(swift, {"storage": {"swift": {"authURL": "https://localhost:2/auth/v1.0"}}})
     registry.apply(moved)
     assert registry.read()["spec"]["storage"]["swift"]["authURL"] == "https://localhost:2/auth/v1.0"
+
+
+def test_the_bucket_is_immutable(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-bucket")
+    bucket = merged(SUSPENDED, {"storage": {"s3": S3}})
+    registry.apply(bucket)
+
+    for other in ({"swift": SWIFT}, {"filesystem": VOLUME}):
+        assert "the storage type is immutable" in refusal(registry, merged(SUSPENDED, {"storage": other}))
+    for field in ("bucket", "rootDirectory"):
+        changed = merged(bucket, {"storage": {"s3": {field: "other"}}})
+        assert f"`{field}` is immutable: it contains the images" in refusal(registry, changed)
+    registry.apply(merged(bucket, {"storage": {"s3": {"endpoint": "https://localhost:2", "rootDirectory": ""}}}))
 
 
 def test_the_database_of_a_release_cannot_be_removed(make_registry: MakeRegistry) -> None:

@@ -1,4 +1,4 @@
-"""The users of a RADOS gateway in memory; Swift keys show up in `logins`, which a fake store may share."""
+"""The users of a RADOS gateway in memory; Swift keys are also in `logins`, S3 keys in `keys`; stores may share both."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ from harbor_operator.reasons import Reason
 class FakeRgwAdmin:
     """Users by uid; `admins` are the access keys that may use the API, and what they sign with."""
 
-    def __init__(self, logins: dict[str, str] | None = None, admins: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        logins: dict[str, str] | None = None,
+        admins: dict[str, str] | None = None,
+        keys: dict[str, SecretStr] | None = None,
+    ) -> None:
         self.logins = {} if logins is None else logins
+        self.keys = {} if keys is None else keys
         self.admins = {"access": "secret"} if admins is None else admins
         self.powerless: set[str] = set()
         self.users: dict[str, RgwUser] = {}
@@ -58,6 +64,23 @@ class FakeRgwAdmin:
             subusers = {name: right for name, right in user.subusers.items() if name != username}
             keys = {name: key for name, key in user.swift_keys.items() if name != username}
             self.users[user.uid] = replace(user, subusers=subusers, swift_keys=keys)
+
+    async def set_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str, secret_key: SecretStr) -> None:
+        user = self._user(endpoint, uid)
+        if access_key in self.keys and access_key not in user.s3_keys:
+            self._deny(endpoint, HTTPStatus.CONFLICT, "KeyExists")
+        self.writes.append(f"key {access_key}")
+        self.users[uid] = replace(user, s3_keys={**user.s3_keys, access_key: secret_key})
+        self.keys[access_key] = secret_key
+
+    async def remove_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str) -> None:
+        self._admit(endpoint)
+        user = self.users.get(uid)
+        if user is not None and access_key in user.s3_keys:
+            self.writes.append(f"remove key {access_key}")
+            left = {key: secret for key, secret in user.s3_keys.items() if key != access_key}
+            self.users[uid] = replace(user, s3_keys=left)
+            self.keys.pop(access_key, None)
 
     async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
         self._admit(endpoint)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from yarl import URL
+
 MAX_RETRY_AFTER_SECONDS = 120.0
 """The limit for any server, so that one answer cannot stop the operator for hours."""
 
@@ -25,3 +27,9 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def host_header(url: URL) -> str:
+    """Returns the Host header as the HTTP client sends it: without the default port of the scheme."""
+    name = url.host_subcomponent or ""
+    return name if url.is_default_port() else f"{name}:{url.port}"

@@ -18,7 +18,7 @@ from yarl import URL
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, sign
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
-from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.http_headers import host_header, retry_after_seconds
 from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
 from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.storage import (
@@ -36,7 +36,7 @@ from harbor_operator.ports.rgw_admin import RgwAdmin
 
 DEADLINE_SECONDS = 10.0
 
-_SOURCE = "`spec.storage.swift.provision.adminURL`"
+_ABSENT_KEY = {"NoSuchUser", "NoSuchKey", "InvalidAccessKeyId"}
 
 Response = tuple[int, bytes, str]
 """Status, body, and the header Retry-After."""
@@ -57,7 +57,7 @@ class HttpRgwAdmin(RgwAdmin):
         try:
             return _user(json.loads(response[1]))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise as_error(explain_not_rgw(endpoint.url, f"did not describe user '{uid}' the way RGW does")) from None
+            raise _not_rgw(endpoint, f"did not describe user '{uid}' the way RGW does") from None
 
     @override
     async def ensure_user(self, endpoint: RgwEndpoint, uid: str, display_name: str) -> None:
@@ -87,6 +87,19 @@ class HttpRgwAdmin(RgwAdmin):
         await self._write(endpoint, "DELETE", query, HTTPStatus.NOT_FOUND)
 
     @override
+    async def set_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str, secret_key: SecretStr) -> None:
+        query = {"key": "", "uid": uid, "key-type": "s3", "access-key": access_key, "generate-key": "false"}
+        query["secret-key"] = secret_key.get_secret_value()
+        await self._write(endpoint, "PUT", query)
+
+    @override
+    async def remove_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str) -> None:
+        query = {"key": "", "uid": uid, "key-type": "s3", "access-key": access_key}
+        response = await self._send(endpoint, "DELETE", query)
+        if error_code(response[1]) not in _ABSENT_KEY:
+            _require_ok(endpoint, response)
+
+    @override
     async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
         # Never `purge-data`: without it RGW itself refuses (409) to remove a user that owns a bucket.
         status = await self._write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
@@ -101,11 +114,11 @@ class HttpRgwAdmin(RgwAdmin):
 
     async def _send(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str]) -> Response:
         """Signs and sends a request; the query may contain a key, so no message quotes it."""
-        proxy = choose_proxy(self._egress, _SOURCE, endpoint.url)
+        proxy = choose_proxy(self._egress, f"`{endpoint.spec}.provision.adminURL`", endpoint.url)
         base = urlsplit(endpoint.url)
         path = f"{base.path.rstrip('/')}/admin/user"
         keys = KeyPair(endpoint.access_key, endpoint.secret_key)
-        headers = sign(Request(method, _host(endpoint.url), path, query), keys, datetime.now(UTC))
+        headers = sign(Request(method, _host(endpoint.url, endpoint.spec), path, query), keys, datetime.now(UTC))
         url = URL(f"{base.scheme}://{base.netloc}{path}?{canonical_query(query)}", encoded=True)
         trust = _ssl_context(endpoint)
         timeout = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
@@ -127,11 +140,15 @@ class HttpRgwAdmin(RgwAdmin):
                     raise ProxyRefusal(proxy_refusal(response.status))
                 return response.status, await read_body(response), response.headers.get("Retry-After", "")
         except UnacceptableBody as error:
-            raise as_error(explain_not_rgw(endpoint.url, f"answers with {error}")) from None
+            raise _not_rgw(endpoint, f"answers with {error}") from None
         except aiohttp.ClientConnectorCertificateError:
-            raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret)) from None
+            raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret, endpoint.spec)) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _no_answer(endpoint, error, proxy) from None
+
+
+def _not_rgw(endpoint: RgwEndpoint, detail: str) -> Refused | Unavailable:
+    return as_error(explain_not_rgw(endpoint.url, detail, endpoint.spec))
 
 
 def _no_answer(endpoint: RgwEndpoint, error: Exception, proxy: Proxy | None) -> Refused | Unavailable:
@@ -142,14 +159,12 @@ def _no_answer(endpoint: RgwEndpoint, error: Exception, proxy: Proxy | None) -> 
     return as_error(explain_no_admin_answer(endpoint.url, detail))
 
 
-def _host(url: str) -> str:
-    """Returns the Host header as the HTTP client sends it: without the default port of the scheme."""
+def _host(url: str, spec: str) -> str:
+    """Returns the Host header of the URL; raises Refused(INVALID_SPEC)."""
     try:
-        parsed = URL(url)
+        return host_header(URL(url))
     except ValueError:
-        raise as_error(explain_unusable_admin_url(url)) from None
-    name = parsed.host_subcomponent or ""
-    return name if parsed.is_default_port() else f"{name}:{parsed.port}"
+        raise as_error(explain_unusable_admin_url(url, spec)) from None
 
 
 def _ssl_context(endpoint: RgwEndpoint) -> ssl.SSLContext | bool:
@@ -158,13 +173,13 @@ def _ssl_context(endpoint: RgwEndpoint) -> ssl.SSLContext | bool:
     try:
         return tls.ssl_context(endpoint.ca_pem or "")
     except tls.InvalidCaBundle:
-        raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret)) from None
+        raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret, endpoint.spec)) from None
 
 
 def _require_ok(endpoint: RgwEndpoint, response: Response) -> None:
     status, body, retry_after = response
     if status != HTTPStatus.OK:
-        finding = explain_admin_error(status, error_code(body), endpoint.url, endpoint.secret)
+        finding = explain_admin_error(status, error_code(body), endpoint.url, endpoint.secret, endpoint.spec)
         raise as_error(finding, retry_after_seconds(retry_after))
 
 
@@ -175,7 +190,7 @@ def _user(user: dict[str, Any]) -> RgwUser:
         display_name=user["display_name"],
         subusers={entry["id"]: entry["permissions"] for entry in user["subusers"]},
         swift_keys={entry["user"]: SecretStr(entry["secret_key"]) for entry in user["swift_keys"]},
-        s3_keys=len(user["keys"]),
+        s3_keys={entry["access_key"]: SecretStr(entry["secret_key"]) for entry in user["keys"]},
         suspended=bool(user.get("suspended")),
         quota=Quota(enabled=bool(quota.get("enabled")), kib=max(0, quota.get("max_size_kb", 0))),
     )

@@ -8,8 +8,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import Host, HostPort, HttpUrl
-from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef, Model, PasswordRef
+from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef
 from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
+from harbor_operator.api.provision import Provision
+from harbor_operator.api.s3 import S3
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 
@@ -113,21 +115,6 @@ class Cache(Model):
         return self
 
 
-class Provision(Model):
-    """Creates the Swift user, its key and its quota through the RGW Admin Ops API."""
-
-    admin_url: HttpUrl = Field(alias="adminURL", description="Base URL of an RGW that serves `/admin`.")
-    admin_secret_ref: AccessKeyRef = Field(
-        description="Secret with the keys of an RGW user that has the capability `users=*`."
-    )
-    uid: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^([A-Za-z0-9_]+\$)?[A-Za-z0-9_.-]+$")] = Field(
-        description="RGW user that owns the container: 'uid', or 'tenant$uid'."
-    )
-    quota_gib: int | None = Field(
-        default=None, ge=1, alias="quotaGiB", description="Quota of the user in GiB; absent = no quota."
-    )
-
-
 class Swift(Model):
     """A Swift container on Ceph RGW (or OpenStack Swift) with version 1 authentication."""
 
@@ -175,15 +162,11 @@ class Storage(Model):
     """Storage of the images: exactly one of the kinds."""
 
     swift: Swift | None = Field(default=None, description="A Swift container.")
+    s3: S3 | None = Field(default=None, description="An S3 bucket.")
     filesystem: Filesystem | None = Field(default=None, description="A PersistentVolumeClaim in the cluster.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Storage:
-        if (self.swift is None) == (self.filesystem is None):
-            raise ValueError("give exactly one of `swift` and `filesystem`")
+        if sum(kind is not None for kind in (self.swift, self.s3, self.filesystem)) != 1:
+            raise ValueError("give exactly one of `swift`, `s3` and `filesystem`")
         return self
-
-    @property
-    def kind(self) -> str:
-        """The storage type as the chart names it: 'swift' or 'filesystem'."""
-        return "swift" if self.swift else "filesystem"

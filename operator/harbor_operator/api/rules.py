@@ -21,10 +21,21 @@ class Rule(NamedTuple):
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Storage": (
-        Rule("has(self.swift) != has(self.filesystem)", "give exactly one of `swift` and `filesystem`"),
         Rule(
-            "has(self.swift) == has(oldSelf.swift)",
+            "[has(self.swift), has(self.s3), has(self.filesystem)].filter(kind, kind).size() == 1",
+            "give exactly one of `swift`, `s3` and `filesystem`",
+        ),
+        Rule(
+            "has(self.swift) == has(oldSelf.swift) && has(self.s3) == has(oldSelf.s3)",
             "the storage type is immutable: an image that one driver wrote is unreadable through another",
+        ),
+    ),
+    "S3": (
+        Rule("self.bucket == oldSelf.bucket", "`bucket` is immutable: it contains the images"),
+        Rule(
+            "(has(self.rootDirectory) ? self.rootDirectory : '')"
+            " == (has(oldSelf.rootDirectory) ? oldSelf.rootDirectory : '')",
+            "`rootDirectory` is immutable: it contains the images",
         ),
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),

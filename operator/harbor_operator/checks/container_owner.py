@@ -8,14 +8,8 @@ from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import ContainerOwner, DesiredSwift
+from harbor_operator.model.storage import ContainerOwner, StoragePlace
 from harbor_operator.reasons import Reason
-
-_ANOTHER = "choose another `spec.storage.swift.container`"
-_ADOPT = (
-    "set `spec.storage.swift.adoptExisting: true` to use it with its images; the operator then never removes it, "
-    "whatever `spec.deletionPolicy.storage` says"
-)
 
 
 def is_own(owner: ContainerOwner, registry: HarborRegistry) -> bool:
@@ -33,7 +27,7 @@ def owner_digests(owner: ContainerOwner) -> set[str]:
 
 def check_owner(
     registry: HarborRegistry,
-    desired: DesiredSwift,
+    place: StoragePlace,
     owner: ContainerOwner | None,
     *,
     holds_images: bool,
@@ -43,31 +37,30 @@ def check_owner(
 
     `registries` are all of this cluster. Only what no registry of this cluster uses can be adopted, and only once.
     """
-    container = desired.container
+    where = _describe_place(place)
     if owner is None:
-        return _refused(_unmarked(container)) if holds_images and not desired.adopts else None
+        return _refused(_unmarked(place)) if holds_images and not place.adopts else None
     if is_own(owner, registry):
         return None
     if user := _user(owner, registry, registries):
         return _refused(
-            f"container '{container}' is in use by HarborRegistry '{user}', and two registries would delete each "
-            f"other's layers: {_ANOTHER}"
+            f"{where} is in use by HarborRegistry '{user}', and two registries would delete each other's layers: "
+            f"{_another(place)}"
         )
     ours = ContainerOwner(registry.metadata.uid, registry.metadata.cluster, registry.key)
     if owner_digests(ours) & set(owner.previous):
         return _refused(
-            f"container '{container}' was adopted by {_describe(owner)}, which uses it now: {_ANOTHER}, "
-            "or remove the storage from the other registry and then delete object 'harbor-operator/proof' in the "
-            "container to release it"
+            f"{where} was adopted by {_describe(owner)}, which uses it now: {_another(place)}, or remove the storage "
+            f"from the other registry and then delete object '{place.proof}' in the {place.noun} to release it"
         )
-    return None if desired.adopts else _refused(_marked(container, owner))
+    return None if place.adopts else _refused(_marked(place, owner))
 
 
-def marked_meanwhile(container: str) -> Blocked:
-    """Returns the outcome for a container whose mark changed between the check of its owner and the first mark."""
+def marked_meanwhile(place: StoragePlace) -> Blocked:
+    """Returns the outcome for a place whose mark changed between the check of its owner and the first mark."""
     return _refused(
-        f"another client marked container '{container}' while the operator probed it; the operator reads the mark "
-        f"again at its next check: if it names another registry, {_ANOTHER}"
+        f"another client marked {_describe_place(place)} while the operator probed it; the operator reads the mark "
+        f"again at its next check: if it names another registry, {_another(place)}"
     )
 
 
@@ -81,18 +74,33 @@ def _user(owner: ContainerOwner, registry: HarborRegistry, registries: Iterable[
     return ""
 
 
-def _marked(container: str, owner: ContainerOwner) -> str:
+def _marked(place: StoragePlace, owner: ContainerOwner) -> str:
     return (
-        f"container '{container}' is marked as the storage of {_describe(owner)}, and two registries would delete each "
-        f"other's layers: {_ANOTHER}; if that registry no longer uses the container, {_ADOPT}"
+        f"{_describe_place(place)} is marked as the storage of {_describe(owner)}, and two registries would delete "
+        f"each other's layers: {_another(place)}; if that registry no longer uses the {place.noun}, {_adopt(place)}"
     )
 
 
-def _unmarked(container: str) -> str:
+def _unmarked(place: StoragePlace) -> str:
     return (
-        f"container '{container}' already holds the images of a Harbor that this operator did not install: {_ANOTHER}; "
-        f"if no other Harbor uses the container, {_ADOPT}"
+        f"{_describe_place(place)} already holds the images of a Harbor that this operator did not install: "
+        f"{_another(place)}; if no other Harbor uses the {place.noun}, {_adopt(place)}"
     )
+
+
+def _another(place: StoragePlace) -> str:
+    return f"choose another `{place.spec}.{place.noun}`"
+
+
+def _adopt(place: StoragePlace) -> str:
+    return (
+        f"set `{place.spec}.adoptExisting: true` to use it with its images; the operator then never removes it, "
+        "whatever `spec.deletionPolicy.storage` says"
+    )
+
+
+def _describe_place(place: StoragePlace) -> str:
+    return f"{place.noun} '{place.name}'"
 
 
 def _describe(owner: ContainerOwner) -> str:

@@ -139,7 +139,7 @@ def check_cache_address(addresses: str) -> Blocked | None:
     )
 
 
-def check_cache_features(unsupported_fields: Sequence[str]) -> Blocked | None:
+def check_features(unsupported_fields: Sequence[str]) -> Blocked | None:
     """Returns which fields of the spec the chart has no values for."""
     if not unsupported_fields:
         return None

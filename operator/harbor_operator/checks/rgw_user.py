@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.s3 import S3Account
 from harbor_operator.model.storage import DesiredRgwUser, RgwUser, SwiftAccount
 from harbor_operator.reasons import Reason
 
@@ -15,7 +16,7 @@ def is_own_user(desired: DesiredRgwUser, user: RgwUser) -> bool:
 
 
 def owns_login(desired: DesiredRgwUser, username: str, user: RgwUser) -> bool:
-    """Whether the subuser was created for this registry; a Secret with its login can be a copy from another cluster."""
+    """Whether the login was created for this registry; a Secret with its login can be a copy from another cluster."""
     return username == desired.username or is_own_user(desired, user)
 
 
@@ -30,9 +31,31 @@ def check_rgw_user(desired: DesiredRgwUser, account: SwiftAccount, observed: Rgw
         )
     if observed is None:
         return None
-    if observed.suspended:
-        return _refused(f"RGW user '{desired.uid}' is suspended: run `radosgw-admin user enable --uid='{desired.uid}'`")
-    return _check_key(desired, account, observed) or _check_quota(desired, observed)
+    return _check_suspended(observed) or _check_key(desired, account, observed) or _check_quota(desired, observed)
+
+
+def check_s3_user(desired: DesiredRgwUser, account: S3Account, observed: RgwUser | None) -> Blocked | None:
+    """Returns why the keys or the quota must not be written, or None."""
+    if observed is None:
+        return None
+    return _check_suspended(observed) or _check_s3_key(desired, account, observed) or _check_quota(desired, observed)
+
+
+def _check_suspended(observed: RgwUser) -> Blocked | None:
+    if not observed.suspended:
+        return None
+    return _refused(f"RGW user '{observed.uid}' is suspended: run `radosgw-admin user enable --uid='{observed.uid}'`")
+
+
+def _check_s3_key(desired: DesiredRgwUser, account: S3Account, observed: RgwUser) -> Blocked | None:
+    key = observed.s3_keys.get(account.access_key)
+    if key is None or key == account.secret_key or owns_login(desired, account.access_key, observed):
+        return None
+    return _refused(
+        f"the secret key of '{account.access_key}' in RGW is not the one in Secret '{account.secret}', and the user "
+        f"('{observed.display_name}') was not created for this HarborRegistry, so another client can be using that "
+        f"key: put the key into Secret '{account.secret}', or remove the Secret so that the operator creates another"
+    )
 
 
 def _check_key(desired: DesiredRgwUser, account: SwiftAccount, observed: RgwUser) -> Blocked | None:
@@ -53,7 +76,7 @@ def _check_quota(desired: DesiredRgwUser, observed: RgwUser) -> Blocked | None:
         return None
     return _refused(
         f"RGW user '{desired.uid}' belongs to another HarborRegistry ('{observed.display_name}'), which sets its "
-        "quota: remove `spec.storage.swift.provision.quotaGiB`, or choose another `spec.storage.swift.provision.uid`"
+        f"quota: remove `{desired.spec}.provision.quotaGiB`, or choose another `{desired.spec}.provision.uid`"
     )
 
 

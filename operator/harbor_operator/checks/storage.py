@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
-from harbor_operator.model.storage import Operation, StoreError
+from harbor_operator.model.storage import SWIFT_SPEC, Operation, StoreError
 from harbor_operator.reasons import Reason
 
 MIB = 1024 * 1024
@@ -20,7 +20,6 @@ SWIFT_SUNSET = StatusWarning(
     "that ship it and plan a copy to S3; a change of the storage type alone would serve empty layers.",
 )
 
-_NOT_RGW = "check that `spec.storage.swift.provision.adminURL` is an RGW with admin in `rgw enable apis`"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _VERSION = re.compile(r"^v?[0-9]+(\.[0-9]+)?$")
 _PRINTABLE = re.compile(r"^[\x20-\x7e]+$")
@@ -184,7 +183,7 @@ def _prefix(auth_path: str) -> str:
     return "".join(f"/{segment}" for segment in segments[:-1])
 
 
-def explain_admin_error(status: int, code: str, url: str, secret: str) -> Blocked | Unknown:
+def explain_admin_error(status: int, code: str, url: str, secret: str, spec: str = SWIFT_SPEC) -> Blocked | Unknown:
     """Returns what an error of the RGW Admin Ops API means and what to do."""
     answer = f"{status} '{code}'" if code else f"{status}"
     if status in _LATER or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -193,22 +192,23 @@ def explain_admin_error(status: int, code: str, url: str, secret: str) -> Blocke
         "InvalidAccessKeyId": f"`accessKey` in Secret '{secret}' is unknown there",
         "SignatureDoesNotMatch": (
             f"`secretKey` in Secret '{secret}' does not belong to its `accessKey`, or a proxy changes the Host header, "
-            "which is signed: point `spec.storage.swift.provision.adminURL` at the gateway itself"
+            f"which is signed: point `{spec}.provision.adminURL` at the gateway itself"
         ),
+        "KeyExists": "another user has the access key: choose another one, or another `provision.uid`",
         "RequestTimeTooSkewed": "the clocks of this node and of the gateway are too far apart",
         "AccessDenied": f"the user of Secret '{secret}' needs the capability (radosgw-admin caps add --caps 'users=*')",
     }
-    remedy = remedies.get(code, _NOT_RGW)
+    remedy = remedies.get(code, _not_rgw(spec))
     return Blocked(Reason.STORAGE_PROVISIONING_REFUSED, f"the RGW admin API at '{url}' answered {answer}: {remedy}")
 
 
-def explain_untrusted(url: str, ca_secret: str) -> Blocked:
+def explain_untrusted(url: str, ca_secret: str, spec: str = SWIFT_SPEC) -> Blocked:
     """Returns what a certificate means that the trusted authorities did not sign."""
     trusted = f"the CA in Secret '{ca_secret}'" if ca_secret else "the system's CAs"
     return Blocked(
         Reason.CERTIFICATE_UNTRUSTED,
         f"the certificate of '{url}' is not trusted by {trusted} or names another host: "
-        "`spec.storage.swift.caSecretRef` must hold the CA that signed it",
+        f"`{spec}.caSecretRef` must hold the CA that signed it",
     )
 
 
@@ -218,12 +218,15 @@ def explain_no_answer(url: str, detail: str, size: int = 0) -> Unknown:
     return Unknown(Reason.STORAGE_UNREACHABLE, f"the object store at '{url}' does not answer ({detail}){hint}")
 
 
-def explain_unacceptable_answer(url: str, detail: str) -> Blocked:
-    """Returns what an answer means that the operator refuses to read; `detail` completes "answers with ..."."""
+def explain_unacceptable_answer(url: str, detail: str, field: str = f"{SWIFT_SPEC}.authURL") -> Blocked:
+    """Returns what an answer means that the operator refuses to read; `detail` completes "answers with ...".
+
+    `field` is the path of the URL in the spec.
+    """
     return Blocked(
         Reason.STORAGE_PROBE_FAILED,
-        f"'{url}' answers with {detail}: no object store does that to this request; check "
-        "`spec.storage.swift.authURL` and the proxies in front of it",
+        f"'{url}' answers with {detail}: no object store does that to this request; check `{field}` and the proxies in "
+        "front of it",
     )
 
 
@@ -244,16 +247,20 @@ def explain_other_digest(url: str, size: int) -> Blocked:
     )
 
 
-def explain_unusable_admin_url(url: str) -> Blocked:
+def explain_unusable_admin_url(url: str, spec: str) -> Blocked:
     """Returns that the URL of the admin API cannot be parsed."""
-    return Blocked(Reason.INVALID_SPEC, f"`spec.storage.swift.provision.adminURL` '{url}' is not a usable URL")
+    return Blocked(Reason.INVALID_SPEC, f"`{spec}.provision.adminURL` '{url}' is not a usable URL")
 
 
-def explain_not_rgw(url: str, detail: str) -> Blocked:
+def explain_not_rgw(url: str, detail: str, spec: str) -> Blocked:
     """Returns what an answer means that RGW never gives; `detail` completes "the admin API ..."."""
-    return Blocked(Reason.STORAGE_PROVISIONING_REFUSED, f"the RGW admin API at '{url}' {detail}: {_NOT_RGW}")
+    return Blocked(Reason.STORAGE_PROVISIONING_REFUSED, f"the RGW admin API at '{url}' {detail}: {_not_rgw(spec)}")
 
 
 def explain_no_admin_answer(url: str, detail: str) -> Unknown:
     """Returns what the absence of an answer of the admin API means; `detail` is the error."""
     return Unknown(Reason.STORAGE_UNREACHABLE, f"the RGW admin API at '{url}' does not answer ({detail})")
+
+
+def _not_rgw(spec: str) -> str:
+    return f"check that `{spec}.provision.adminURL` is an RGW with admin in `rgw enable apis`"

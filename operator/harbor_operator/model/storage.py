@@ -10,6 +10,9 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef
 
+SWIFT_SPEC = "spec.storage.swift"
+S3_SPEC = "spec.storage.s3"
+
 
 class Operation(StrEnum):
     """A request to the object store; the value is its name in messages."""
@@ -53,14 +56,14 @@ class Quota:
 class RgwUser:
     """An RGW user as observed: subusers by full name with their permission, Swift keys by full name.
 
-    `s3_keys` is the number of S3 keys.
+    `s3_keys` are the secret keys by access key.
     """
 
     uid: str
     display_name: str
     subusers: Mapping[str, str] = field(default_factory=dict)
     swift_keys: Mapping[str, SecretStr] = field(default_factory=dict)
-    s3_keys: int = 0
+    s3_keys: Mapping[str, SecretStr] = field(default_factory=dict)
     suspended: bool = False
     quota: Quota = Quota(enabled=False)
 
@@ -76,9 +79,10 @@ class Provisioning:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRgwUser:
-    """The desired RGW user; `username` is the login that the operator creates for it.
+    """The desired RGW user; `username` is the login that the operator creates for it: a subuser, or an access key.
 
     The display name marks the user as created for the registry; `earlier_display_name` is the one of earlier versions.
+    `spec` is the path of the section that asks for the user.
     """
 
     admin_url: str
@@ -88,6 +92,21 @@ class DesiredRgwUser:
     earlier_display_name: str
     username: str
     quota: Quota
+    spec: str = SWIFT_SPEC
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePlace:
+    """Where the images are, for messages: `noun` is the field of section `spec` that holds `name`.
+
+    `proof` is the name of the object that is marked, `adopts` whether the spec allows to use what is marked or in use.
+    """
+
+    spec: str
+    noun: str
+    name: str
+    proof: str
+    adopts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +181,7 @@ class Container:
 class RgwEndpoint:
     """The address and the keys of the Admin Ops API; `secret` and `ca_secret` name their Secrets, for messages.
 
-    `ca_pem` is a PEM bundle, None means the system's authorities.
+    `ca_pem` is a PEM bundle, None means the system's authorities; `spec` is the path of the section that asks for it.
     """
 
     url: str
@@ -171,3 +190,4 @@ class RgwEndpoint:
     secret: str
     ca_pem: str | None = None
     ca_secret: str = ""
+    spec: str = SWIFT_SPEC

@@ -79,4 +79,6 @@ def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
         yield ConditionType.DATABASE, f"databases {databases} and {role} on '{spec.database.host}'"
     if spec.storage and spec.storage.swift:
         yield ConditionType.STORAGE, f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
+    if spec.storage and spec.storage.s3:
+        yield ConditionType.STORAGE, f"bucket '{spec.storage.s3.bucket}' at '{spec.storage.s3.endpoint}'"
     yield ConditionType.RELEASE, f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Cache
-from harbor_operator.model.release import GeneratedSecret, RedisKey, SecretGenerator
+from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin, SecretGenerator
 
 REGISTRY_USER = "harbor_registry_user"
 PASSWORD_LENGTH = 32
@@ -29,6 +29,11 @@ _LENGTHS = {
 
 CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX = "0", "1", "2", "5"
 SWIFT_PASSWORD_KEY = "REGISTRY_STORAGE_SWIFT_PASSWORD"
+S3_KEYS = (
+    ("REGISTRY_STORAGE_S3_ACCESSKEY", "AWS_ACCESS_KEY_ID"),
+    ("REGISTRY_STORAGE_S3_SECRETKEY", "AWS_SECRET_ACCESS_KEY"),
+)
+"""The names of access key and secret key for the registry, and for ChartMuseum, which chart 1.11 can run."""
 CA_KEY = "ca.crt"
 RELEASE_NAME_KEY = "RELEASE_NAME"
 """Key beside the generated secrets: the Helm release that they, and the chart's volumes, belong to."""
@@ -101,3 +106,9 @@ def redact(text: str, secrets: Iterable[SecretStr]) -> str:
         if len(secret) >= _MIN_REDACTED_LENGTH:
             text = text.replace(secret, "***")
     return text
+
+
+def s3_keys(login: ReleaseLogin) -> dict[str, SecretStr]:
+    """Returns the Secret with the keys of a bucket, under the keys that the chart expects."""
+    values = (SecretStr(login.username), login.password)
+    return {name: value for named, value in zip(S3_KEYS, values, strict=True) for name in named}

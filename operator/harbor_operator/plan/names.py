@@ -26,6 +26,7 @@ _MAX_POSTGRES_NAME = 63
 _MAX_LABEL_VALUE = 63
 _MAX_OBJECT_NAME = 253
 _DIGEST_CHARACTERS = 8
+_ACCESS_KEY_LENGTH = 20
 
 
 def _secret_name(registry: HarborRegistry, suffix: str) -> str:
@@ -54,6 +55,15 @@ def label_value(name: str) -> str:
 def cluster_digest(registry: HarborRegistry) -> str:
     """Digits for names outside the cluster: they differ for equal registries of two clusters."""
     return hashlib.sha256(f"{registry.metadata.cluster}/{registry.key}".encode()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def access_key(registry: HarborRegistry, uid: str) -> str:
+    """S3 access key that the operator creates for RGW user `uid`; equal registries of two clusters differ.
+
+    No two users of a gateway can have one access key.
+    """
+    digest = hashlib.sha256(f"{registry.metadata.cluster}/{registry.key}/{uid}".encode()).hexdigest()
+    return f"HARBOR{digest[: _ACCESS_KEY_LENGTH - len('HARBOR')].upper()}"
 
 
 def release(registry: HarborRegistry) -> str:

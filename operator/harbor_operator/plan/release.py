@@ -17,9 +17,9 @@ from harbor_operator.api.charts import ChartSupport, Feature, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.checks.release import (
     check_cache_address,
-    check_cache_features,
     check_chart,
     check_database_address,
+    check_features,
     check_storage_type,
     check_tls,
     check_upgrade,
@@ -106,7 +106,7 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
         or check_tls(url, registry.spec.expose.tls_secret_name)
         or check_database_address(_database_host(registry), supports_ipv6=chart.supports(Feature.IP_FAMILY))
         or check_cache_address(_cache_address(registry))
-        or check_cache_features(_unsupported_fields(registry, chart))
+        or check_features(_unsupported_fields(registry, chart))
         or chart
     )
 
@@ -220,12 +220,14 @@ def _cache_address(registry: HarborRegistry) -> str:
 
 
 def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[str]:
-    cache = registry.spec.cache
-    if cache is None:
-        return []
-    needs = {"spec.cache.tls": (cache.tls, Feature.REDIS_TLS)}
-    needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)
-    needs["spec.cache.username"] = (bool(cache.username), Feature.REDIS_USERNAME)
+    cache, storage = registry.spec.cache, registry.spec.storage
+    needs: dict[str, tuple[bool, Feature]] = {}
+    if cache:
+        needs["spec.cache.tls"] = (cache.tls, Feature.REDIS_TLS)
+        needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)
+        needs["spec.cache.username"] = (bool(cache.username), Feature.REDIS_USERNAME)
+    if storage and storage.s3 and storage.s3.encryption:
+        needs["spec.storage.s3.encryption.kmsKeyId"] = (bool(storage.s3.encryption.kms_key_id), Feature.S3_KMS_KEY)
     return [field for field, (used, feature) in needs.items() if used and not chart.supports(feature)]
 
 

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 
 from pydantic import SecretStr
 
-from harbor_operator.api.backends import Provision
+from harbor_operator.api.backends import Swift
+from harbor_operator.api.provision import Provision
+from harbor_operator.api.s3 import S3
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.rgw_user import DISPLAY_NAME_PREFIX, is_own_user
-from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, DesiredVolume, Provisioning, Quota, RgwUser
+from harbor_operator.model.s3 import DesiredS3, WriteOptions
+from harbor_operator.model.storage import (
+    S3_SPEC,
+    SWIFT_SPEC,
+    DesiredRgwUser,
+    DesiredSwift,
+    DesiredVolume,
+    Provisioning,
+    Quota,
+    RgwUser,
+    StoragePlace,
+)
 from harbor_operator.plan import names
 
 MIB = 1024 * 1024
@@ -25,20 +39,28 @@ IMAGE_PREFIXES = ("files/", "segments/")
 DATA_PREFIXES = (*IMAGE_PREFIXES, PROBE_PREFIX)
 """The only objects that a teardown deletes; other objects in the container belong to another client."""
 
+S3_IMAGE_PREFIX = "docker/registry/v2/"
+"""The objects of the registry's S3 driver, below its root directory."""
+
 PROOF_DIGEST = "harbor-operator-digest"
 FULL_ACCESS = "full-control"
 
 
-def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredVolume | None:
+def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredS3 | DesiredVolume | None:
     """Returns where the registry stores its images; None means the chart's default."""
     storage = registry.spec.storage
     if storage is None:
         return None
     if storage.filesystem is not None:
         return DesiredVolume(storage.filesystem.size, storage.filesystem.storage_class_name)
-    swift = storage.swift
-    if swift is None:
-        return None
+    if storage.s3 is not None:
+        return _s3(registry, storage.s3)
+    return _swift(registry, storage.swift) if storage.swift else None
+
+
+def _swift(registry: HarborRegistry, swift: Swift) -> DesiredSwift:
+    subuser = f"{registry.metadata.namespace}.{registry.metadata.name}.{names.cluster_digest(registry)}"
+    provision = swift.provision
     return DesiredSwift(
         auth_url=swift.auth_url,
         container=swift.container,
@@ -46,11 +68,34 @@ def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredVolume | Non
         ca=swift.ca_secret_ref,
         chunk_bytes=swift.chunk_size_mib * MIB,
         adopts=swift.adopt_existing,
-        provision=_provision(registry, swift.provision) if swift.provision else None,
+        # Each registry, also an equal one of another cluster, has its own login of a shared RGW user.
+        provision=_provision(registry, provision, f"{provision.uid}:{subuser}", SWIFT_SPEC) if provision else None,
     )
 
 
-def _provision(registry: HarborRegistry, wanted: Provision) -> DesiredRgwUser:
+def _s3(registry: HarborRegistry, s3: S3) -> DesiredS3:
+    prefix = f"{s3.root_directory}/" if s3.root_directory else ""
+    encryption, provision = s3.encryption, s3.provision
+    return DesiredS3(
+        endpoint=s3.endpoint,
+        region=s3.region,
+        bucket=s3.bucket,
+        prefix=prefix,
+        secret=s3.credentials_secret_ref,
+        ca=s3.ca_secret_ref,
+        chunk_bytes=s3.chunk_size_mib * MIB,
+        options=WriteOptions(s3.storage_class, encryption is not None, encryption.kms_key_id if encryption else ""),
+        redirect=s3.redirect,
+        place=StoragePlace(
+            S3_SPEC, "bucket", f"{s3.bucket}/{prefix}".rstrip("/"), f"{prefix}{PROOF_OBJECT}", s3.adopt_existing
+        ),
+        provision=_provision(registry, provision, names.access_key(registry, provision.uid), S3_SPEC)
+        if provision
+        else None,
+    )
+
+
+def _provision(registry: HarborRegistry, wanted: Provision, username: str, spec: str) -> DesiredRgwUser:
     quota = Quota(enabled=True, kib=wanted.quota_gib * KIB_PER_GIB) if wanted.quota_gib else Quota(enabled=False)
     return DesiredRgwUser(
         admin_url=wanted.admin_url,
@@ -58,9 +103,9 @@ def _provision(registry: HarborRegistry, wanted: Provision) -> DesiredRgwUser:
         uid=wanted.uid,
         display_name=f"{DISPLAY_NAME_PREFIX}{registry.metadata.cluster} {registry.key}",
         earlier_display_name=f"{DISPLAY_NAME_PREFIX}{registry.metadata.uid}",
-        # Each registry, also an equal one of another cluster, has its own subuser of a shared RGW user.
-        username=f"{wanted.uid}:{registry.metadata.namespace}.{registry.metadata.name}.{names.cluster_digest(registry)}",
+        username=username,
         quota=quota,
+        spec=spec,
     )
 
 
@@ -68,6 +113,19 @@ def plan_provisioning(desired: DesiredRgwUser, username: str, key: SecretStr, ob
     """Returns the writes that create the login in RGW; only a user of the operator's own loses its quota."""
     user = observed or RgwUser(desired.uid, desired.display_name)
     has_login = user.subusers.get(username) == FULL_ACCESS and user.swift_keys.get(username) == key
+    return _provisioning(desired, observed, has_login=has_login)
+
+
+def plan_s3_provisioning(
+    desired: DesiredRgwUser, access_key: str, secret_key: SecretStr, observed: RgwUser | None
+) -> Provisioning:
+    """Returns for S3 keys what `plan_provisioning` returns for a Swift login."""
+    has_login = observed is not None and observed.s3_keys.get(access_key) == secret_key
+    return _provisioning(desired, observed, has_login=has_login)
+
+
+def _provisioning(desired: DesiredRgwUser, observed: RgwUser | None, *, has_login: bool) -> Provisioning:
+    user = observed or RgwUser(desired.uid, desired.display_name)
     differs = (
         desired.quota != user.quota if desired.quota.enabled else is_own_user(desired, user) and user.quota.enabled
     )
@@ -92,3 +150,22 @@ def proof_digest(desired: DesiredSwift, username: str, storage_url: str) -> str:
         "user": username,
     }
     return hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()
+
+
+def s3_proof_digest(desired: DesiredS3, access_key: str) -> str:
+    """Returns for a bucket what `proof_digest` returns for a container."""
+    dependencies = {
+        "bucket": desired.place.name,
+        "chunk": desired.chunk_bytes,
+        "url": desired.endpoint,
+        "region": desired.region,
+        "user": access_key,
+        "redirect": desired.redirect,
+        "options": asdict(desired.options),
+    }
+    return hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()
+
+
+def swift_place(desired: DesiredSwift) -> StoragePlace:
+    """Returns the container as messages describe it."""
+    return StoragePlace(SWIFT_SPEC, "container", desired.container, PROOF_OBJECT, desired.adopts)

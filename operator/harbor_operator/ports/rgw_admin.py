@@ -36,6 +36,17 @@ class RgwAdmin(Protocol):
         """Removes the subuser and its key; an absent one is a success."""
         ...
 
+    async def set_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str, secret_key: SecretStr) -> None:
+        """Gives the user this pair of keys; an existing access key of the user gets the secret key.
+
+        Raises Refused(STORAGE_PROVISIONING_REFUSED) for an access key of another user.
+        """
+        ...
+
+    async def remove_s3_key(self, endpoint: RgwEndpoint, uid: str, access_key: str) -> None:
+        """Removes the pair of keys; an absent one is a success."""
+        ...
+
     async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
         """Removes the user; returns whether it no longer exists. One that owns a bucket stays."""
         ...

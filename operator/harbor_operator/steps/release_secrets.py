@@ -36,6 +36,7 @@ from harbor_operator.plan.generated_secrets import (
     has_all_generated,
     placeholders,
     redis_urls,
+    s3_keys,
 )
 from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -159,10 +160,14 @@ class ReleaseSecretStore:
 
     async def _read_storage_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
         storage = registry.spec.storage
-        if storage is None or storage.swift is None:
-            return None
-        ref = storage.swift.credentials_secret_ref
-        return ReleaseLogin(*await read_login(self._kube, registry, ref, "spec.storage.swift.credentialsSecretRef"))
+        if storage and storage.swift:
+            ref, field = storage.swift.credentials_secret_ref, "spec.storage.swift.credentialsSecretRef"
+            return ReleaseLogin(*await read_login(self._kube, registry, ref, field))
+        if storage and storage.s3:
+            keys, field = storage.s3.credentials_secret_ref, "spec.storage.s3.credentialsSecretRef"
+            access_key, secret_key = await read_credentials(self._kube, registry, keys, field, keys.keys)
+            return ReleaseLogin(access_key.get_secret_value(), secret_key)
+        return None
 
     async def _read_repository_access(self, registry: HarborRegistry, release: Release) -> RepositoryAccess:
         field, ref = "spec.release.repositorySecretRef", release.repository_secret_ref
@@ -180,6 +185,8 @@ class ReleaseSecretStore:
         refs: list[tuple[CaRef | None, str]] = [(spec.ca_secret_ref, "spec.caSecretRef")]
         if spec.storage and spec.storage.swift:
             refs.append((spec.storage.swift.ca_secret_ref, "spec.storage.swift.caSecretRef"))
+        if spec.storage and spec.storage.s3:
+            refs.append((spec.storage.s3.ca_secret_ref, "spec.storage.s3.caSecretRef"))
         if spec.database:
             refs.append((spec.database.ca_secret_ref, "spec.database.caSecretRef"))
         if spec.cache:
@@ -238,7 +245,10 @@ def _copies(registry: HarborRegistry, secrets: ReleaseSecrets) -> dict[str, dict
     if registry.spec.cache and secrets.cache_password:
         copies[names.cache_secret(registry)] = redis_urls(registry.spec.cache, secrets.cache_password)
     if secrets.storage_login:
-        copies[names.storage_secret(registry)] = {SWIFT_PASSWORD_KEY: secrets.storage_login.password}
+        s3 = registry.spec.storage is not None and registry.spec.storage.s3 is not None
+        copies[names.storage_secret(registry)] = (
+            s3_keys(secrets.storage_login) if s3 else {SWIFT_PASSWORD_KEY: secrets.storage_login.password}
+        )
     if secrets.ca_bundle:
         copies[names.ca_secret(registry)] = {CA_KEY: SecretStr(secrets.ca_bundle)}
     return copies

@@ -1,23 +1,25 @@
-"""Storage: probes the Swift store through the URL that the registry uses; a volume is left to the chart."""
+"""Storage: probes the object store through the URL that the registry uses; a volume is left to the chart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
-from harbor_operator.checks.container_owner import check_owner, is_own, marked_meanwhile
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
+from harbor_operator.model.s3 import DesiredS3
 from harbor_operator.model.storage import Container, DesiredSwift, DesiredVolume
-from harbor_operator.plan.container_owner import owner_metadata, plan_owner, read_owner
-from harbor_operator.plan.storage import IMAGE_PREFIXES, PROOF_DIGEST, PROOF_OBJECT, plan_storage, proof_digest
+from harbor_operator.plan.storage import IMAGE_PREFIXES, PROOF_OBJECT, plan_storage, proof_digest, swift_place
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
+from harbor_operator.ports.s3_store import S3Store
+from harbor_operator.steps.s3_storage import S3Storage
 from harbor_operator.steps.storage_account import StorageAccounts
+from harbor_operator.steps.storage_mark import ensure_marked
 from harbor_operator.steps.storage_probe import probe
 from harbor_operator.steps.storage_removal import StorageRemoval
 
@@ -29,8 +31,14 @@ class StorageStep:
     depends_on: ClassVar[tuple[ConditionType, ...]] = ()
 
     def __init__(
-        self, kube: NamespaceResources, store: ObjectStore, rgw: RgwAdmin, make_password: Callable[[], SecretStr]
+        self,
+        kube: NamespaceResources,
+        store: ObjectStore,
+        rgw: RgwAdmin,
+        make_password: Callable[[], SecretStr],
+        s3: S3Store,
     ) -> None:
+        self._s3 = S3Storage(kube, s3, rgw, make_password)
         self._kube = kube
         self._store = store
         self._accounts = StorageAccounts(kube, rgw, make_password)
@@ -43,17 +51,22 @@ class StorageStep:
                 return NOT_REQUESTED
             case DesiredVolume() as desired:
                 return Done(_volume(desired))
+            case DesiredS3() as desired:
+                return await self._s3.reconcile(registry, desired)
             case DesiredSwift() as desired:
                 return await self._reconcile_swift(registry, desired)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Retains the data unless the deletion policy is Delete."""
         desired = plan_storage(registry)
-        if not isinstance(desired, DesiredSwift):
+        if desired is None or isinstance(desired, DesiredVolume):
             return Done("there is no object store to remove; a volume belongs to the Helm release")
+        place = desired.place if isinstance(desired, DesiredS3) else swift_place(desired)
         if registry.spec.deletion_policy.storage is DeletionPolicy.RETAIN:
             kept = "with its RGW user and Secret " if desired.provision else ""
-            return Done(f"container '{desired.container}' is retained {kept}(`spec.deletionPolicy.storage` is Retain)")
+            return Done(f"{place.noun} '{place.name}' is retained {kept}(`spec.deletionPolicy.storage` is Retain)")
+        if isinstance(desired, DesiredS3):
+            return await self._s3.remove(registry, desired)
         return await self._removal.remove(registry, desired)
 
     async def _reconcile_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
@@ -65,45 +78,38 @@ class StorageStep:
         if mismatch := check_storage_url(desired.auth_url, session.storage_url):
             return _with_warning(mismatch, facts)
         at = Container(session, desired.container)
-        if blocked := await self._ensure_probed(registry, desired, at):
+        if await self._store.read_container(at) is None:
+            await self._store.ensure_container(at)
+        digest = proof_digest(desired, account.username, session.storage_url)
+        marked = _MarkedContainer(self._store, desired, at)
+        if blocked := await ensure_marked(self._kube, registry, marked, digest):
             return _with_warning(blocked, facts)
         message = (
             f"container '{desired.container}' at '{session.storage_url}' passed the probe for user '{account.username}'"
         )
         return Done(message, facts=facts, warnings=(SWIFT_SUNSET,))
 
-    async def _ensure_probed(self, registry: HarborRegistry, desired: DesiredSwift, at: Container) -> Blocked | None:
-        """Creates and marks the container once; probes it again when something that the result depends on changes."""
-        if await self._store.read_container(at) is None:
-            await self._store.ensure_container(at)
-        observed = await self._store.read_metadata(at, PROOF_OBJECT)
-        owner = read_owner(observed)
-        holds_images = owner is None and await self._holds_images(at)
-        blocked = check_owner(
-            registry,
-            desired,
-            owner,
-            holds_images=holds_images,
-            registries=await self._kube.read_registries() if owner and not is_own(owner, registry) else (),
-        )
-        if blocked:
-            return blocked
-        digest = proof_digest(desired, at.session.account.username, at.session.storage_url)
-        mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
-        wanted = {PROOF_DIGEST: digest, **mark}
-        if observed is None or observed.get(PROOF_DIGEST) != digest:
-            if failure := await probe(self._store, at, desired.chunk_bytes):
-                return failure
-            # The probe takes seconds, and a PUT has no precondition in RGW's Swift API.
-            if await self._store.read_metadata(at, PROOF_OBJECT) != observed:
-                return marked_meanwhile(at.name)
-        elif wanted.items() <= observed.items():
-            return None
-        await self._store.write_object(at, PROOF_OBJECT, b"", wanted)
-        return None
 
-    async def _holds_images(self, at: Container) -> bool:
-        return any([await self._store.list_objects(at, prefix, 1) for prefix in IMAGE_PREFIXES])
+class _MarkedContainer:
+    """A Swift container, as the mark needs it."""
+
+    def __init__(self, store: ObjectStore, desired: DesiredSwift, at: Container) -> None:
+        self.place = swift_place(desired)
+        self._store = store
+        self._desired = desired
+        self._at = at
+
+    async def read_mark(self) -> Mapping[str, str] | None:
+        return await self._store.read_metadata(self._at, PROOF_OBJECT)
+
+    async def write_mark(self, mark: Mapping[str, str]) -> None:
+        await self._store.write_object(self._at, PROOF_OBJECT, b"", mark)
+
+    async def holds_images(self) -> bool:
+        return any([await self._store.list_objects(self._at, prefix, 1) for prefix in IMAGE_PREFIXES])
+
+    async def probe(self) -> Blocked | None:
+        return await probe(self._store, self._at, self._desired.chunk_bytes)
 
 
 def _with_warning(blocked: Blocked, facts: Facts | None = None) -> Blocked:

@@ -6,20 +6,18 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import AccessKeyRef, CredentialsRef
+from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_header_values, describe_secret
 from harbor_operator.checks.rgw_user import check_rgw_user
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import DesiredRgwUser, DesiredSwift, RgwEndpoint, SwiftAccount
+from harbor_operator.model.storage import SWIFT_SPEC, DesiredRgwUser, DesiredSwift, RgwEndpoint, SwiftAccount
 from harbor_operator.plan import names
 from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.references import read_bundle, read_credentials
-
-SPEC = "spec.storage.swift"
 
 
 class StorageAccounts:
@@ -41,9 +39,9 @@ class StorageAccounts:
 
     async def read_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> SwiftAccount:
         """Returns the account from its Secrets; BlockedError if they cannot be used."""
-        field = f"{SPEC}.credentialsSecretRef"
-        username, password = await self._read(registry, desired.secret, field)
-        authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
+        field = f"{SWIFT_SPEC}.credentialsSecretRef"
+        username, password = await read_header_values(self._kube, registry, desired.secret, field)
+        authorities = await read_bundle(self._kube, registry, desired.ca, f"{SWIFT_SPEC}.caSecretRef")
         ca_secret = desired.ca.name if desired.ca else ""
         return SwiftAccount(
             desired.auth_url, username.get_secret_value(), password, desired.secret.name, authorities, ca_secret
@@ -52,14 +50,8 @@ class StorageAccounts:
     async def read_admin(
         self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser
     ) -> RgwEndpoint:
-        """Returns the Admin Ops API with its login; BlockedError if its Secrets cannot be used."""
-        field = f"{SPEC}.provision.adminSecretRef"
-        access, secret = await self._read(registry, provision.admin_secret, field)
-        authorities = await read_bundle(self._kube, registry, desired.ca, f"{SPEC}.caSecretRef")
-        ca_secret = desired.ca.name if desired.ca else ""
-        return RgwEndpoint(
-            provision.admin_url, access.get_secret_value(), secret, provision.admin_secret.name, authorities, ca_secret
-        )
+        """Returns the Admin Ops API for the container's user; BlockedError as `read_swift`."""
+        return await read_rgw_endpoint(self._kube, registry, provision, desired.ca)
 
     async def _ensure_login(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
         """Creates the Secret with the login if there is none; stored before it is set, so that a crash loses no key."""
@@ -86,8 +78,23 @@ class StorageAccounts:
             await self._rgw.set_swift_login(access, account.username, account.password)
         return None
 
-    async def _read(self, registry: HarborRegistry, ref: CredentialsRef | AccessKeyRef, field: str) -> list[SecretStr]:
-        values = await read_credentials(self._kube, registry, ref, field, ref.keys)
-        where = describe_secret(registry.metadata.namespace, ref.name)
-        raise_if_blocked(check_header_values(where, field, dict(zip(ref.keys, values, strict=True))))
-        return values
+
+async def read_rgw_endpoint(
+    kube: NamespaceResources, registry: HarborRegistry, provision: DesiredRgwUser, ca: CaRef | None
+) -> RgwEndpoint:
+    """Returns the Admin Ops API with its login; BlockedError if its Secrets cannot be used."""
+    ref = provision.admin_secret
+    access, secret = await read_header_values(kube, registry, ref, f"{provision.spec}.provision.adminSecretRef")
+    authorities = await read_bundle(kube, registry, ca, f"{provision.spec}.caSecretRef")
+    key, ca_secret = access.get_secret_value(), ca.name if ca else ""
+    return RgwEndpoint(provision.admin_url, key, secret, ref.name, authorities, ca_secret, provision.spec)
+
+
+async def read_header_values(
+    kube: NamespaceResources, registry: HarborRegistry, ref: CredentialsRef | AccessKeyRef, field: str
+) -> list[SecretStr]:
+    """Returns both values of a login that is sent in headers; BlockedError if they cannot be used."""
+    values = await read_credentials(kube, registry, ref, field, ref.keys)
+    where = describe_secret(registry.metadata.namespace, ref.name)
+    raise_if_blocked(check_header_values(where, field, dict(zip(ref.keys, values, strict=True))))
+    return values

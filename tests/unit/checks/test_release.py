@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.checks.release import (
-    check_cache_features,
+    check_features,
     check_internal_tls,
     check_upgrade,
     failure_reason,
@@ -38,8 +38,8 @@ def test_a_foreign_release_is_named() -> None:
 
 
 def test_fields_that_the_chart_does_not_support_are_listed() -> None:
-    assert check_cache_features([]) is None
-    finding = check_cache_features(["spec.cache.tls", "spec.cache.sentinelMaster"])
+    assert check_features([]) is None
+    finding = check_features(["spec.cache.tls", "spec.cache.sentinelMaster"])
     assert finding
     assert "`spec.cache.tls` and `spec.cache.sentinelMaster`" in finding.message
 

@@ -168,12 +168,17 @@ def test_upgrades_skip_at_most_one_minor_and_never_go_back(installed: str, wante
     assert (finding.reason if finding else None) is reason
 
 
-def test_another_storage_type_is_blocked() -> None:
-    before = deployed(desired(storage={"filesystem": {"size": "1Gi"}}))
+S3 = {"s3": {"endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}}}
+
+
+@pytest.mark.parametrize(("name", "installed"), [("filesystem", {"filesystem": {"size": "1Gi"}}), ("s3", S3)])
+def test_another_storage_type_is_blocked(name: str, installed: dict[str, Any]) -> None:
+    before = deployed(desired(storage=installed))
     finding = check_change(ReleaseState.OUTDATED, before, desired())
     assert finding
     assert finding.reason is Reason.STORAGE_TYPE_CHANGED
-    assert "'filesystem'" in finding.message
+    assert check_change(ReleaseState.OUTDATED, before, desired(storage=installed)) is None
+    assert f"'{name}'" in finding.message
     assert "'swift'" in finding.message
 
 

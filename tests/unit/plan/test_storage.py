@@ -109,7 +109,7 @@ def test_only_an_own_user_without_logins_is_disposable() -> None:
 
     assert is_disposable(provision(), unused)
     assert not is_disposable(provision(), user())
-    assert not is_disposable(provision(), replace(unused, s3_keys=1))
+    assert not is_disposable(provision(), replace(unused, s3_keys={"access": SecretStr("secret")}))
     assert not is_disposable(provision(), replace(unused, display_name="harbor"))
 
 

@@ -13,6 +13,7 @@ from harbor_operator.steps.storage import StorageStep
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore, Stored
 from tests.fakes.rgw_admin import FakeRgwAdmin
+from tests.fakes.s3_store import FakeS3Store
 
 NAMESPACE = "intra"
 LOGIN = "harbor:swift"
@@ -32,7 +33,7 @@ class StorageFixture:
         self.store = FakeObjectStore(self.logins)
         self.rgw = FakeRgwAdmin(self.logins)
         self.passwords = 0
-        self.step = StorageStep(self.kube, self.store, self.rgw, self.make_password)
+        self.step = StorageStep(self.kube, self.store, self.rgw, self.make_password, FakeS3Store())
         self.kube.put(NAMESPACE, "swift", {"username": LOGIN, "password": "key"})
         self.kube.put(NAMESPACE, "rgw-admin", {"accessKey": "access", "secretKey": "secret"})
 

@@ -45,6 +45,7 @@ from tests.fakes.redis import FakeNode, FakeRedis
 from tests.fakes.release import EXTERNAL, generator
 from tests.fakes.release_fixture import CR_CA, S3_CA
 from tests.fakes.rgw_admin import FakeRgwAdmin
+from tests.fakes.s3_store import FakeS3Store
 from tests.fakes.stuck_pods import FakeStuckPodEviction
 
 NAMESPACE, NAME, USER = "intra", "secret", "harbor:registry"
@@ -120,7 +121,7 @@ class PipelineFixture:
         return (
             DatabaseStep(kube, self.postgres, password),
             CacheStep(kube, redis),
-            StorageStep(kube, store, rgw, password),
+            StorageStep(kube, store, rgw, password, FakeS3Store()),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, lambda: self.now),
             ConfigurationStep(kube, admin, [project_section(harbor)]),

@@ -164,13 +164,17 @@ CACHE: Mapping[Reason, Problem] = {
 STORAGE: Mapping[Reason, Problem] = {
     Reason.STORAGE_UNREACHABLE: Problem(
         "The object store does not respond.",
-        "`spec.storage.swift.authURL` is wrong, a firewall blocks the connection, or the server is down.",
-        "Send a request from a pod: `curl -i -H 'X-Auth-User: …' -H 'X-Auth-Key: …' AUTHURL`.",
+        "`spec.storage.swift.authURL` or `spec.storage.s3.endpoint` is wrong, a firewall blocks the connection, or "
+        "the server is down.",
+        "Send a request from a pod: `curl -i -H 'X-Auth-User: …' -H 'X-Auth-Key: …' AUTHURL`, or `curl -i ENDPOINT`.",
     ),
     Reason.STORAGE_CREDENTIALS_REJECTED: Problem(
-        "Swift rejects the user or the key.",
-        "The Secret of `spec.storage.swift.credentialsSecretRef` does not match RGW. A 403 means an unknown user.",
-        "Compare the Secret with `radosgw-admin user info --uid=…` (`swift_keys`). The user name is `uid:subuser`.",
+        "The store rejects the user or the key.",
+        "The Secret of `spec.storage.swift.credentialsSecretRef` or `spec.storage.s3.credentialsSecretRef` does not "
+        "match the store; Swift answers 403 for an unknown user. With S3, a proxy that changes the Host header has the "
+        "same effect.",
+        "Compare the Secret with `radosgw-admin user info --uid=…` (`swift_keys`, with the user name `uid:subuser`; "
+        "`keys` for S3). For S3, set `proxy_set_header Host $http_host` in the nginx in front of the store.",
         (
             "swift authentication failed: Authorization Failed",
             "swift authentication failed: Operation forbidden",
@@ -178,26 +182,30 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_URL_MISMATCH: Problem(
         "Authentication works, and every later request goes to another scheme, host or port.",
-        "RGW derives `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL` redirects.",
-        "Set `rgw swift url = https://HOST[:PORT]` (no path, no trailing slash) in the RGW's section of ceph.conf, "
-        "with Rook in `gateway.rgwCommandFlags`, and restart radosgw.",
+        "RGW derives `X-Storage-Url` from its own listener and ignores `X-Forwarded-*`; or `authURL`, or the "
+        "`endpoint` of S3, redirects.",
+        "For a redirect, set the final URL. Else set `rgw swift url = https://HOST[:PORT]` (no path, no trailing "
+        "slash) in the RGW's section of ceph.conf, with Rook in `gateway.rgwCommandFlags`, and restart radosgw.",
         ("failed to retrieve info about container … (Head",),
     ),
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
         "The operator cannot or must not use the container.",
         "Another user owns the name (S3 buckets share the names), the container belongs to another HarborRegistry or "
-        "already holds the images of a Harbor, or the user has no right to create containers.",
-        "Set another `spec.storage.swift.container`, or give the user `max_buckets` > 0 and full access. To continue "
-        "with the images of a Harbor that no longer runs, set `spec.storage.swift.adoptExisting: true`.",
+        "already holds the images of a Harbor, or the user has no right to create containers. The same holds for the "
+        "bucket of `spec.storage.s3`.",
+        "Set another `spec.storage.swift.container` (or `spec.storage.s3.bucket`), or give the user `max_buckets` > 0 "
+        "and full access. To continue with the images of a Harbor that no longer runs, set "
+        "`spec.storage.swift.adoptExisting: true` (or `spec.storage.s3.adoptExisting: true`).",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(
-        "The operator wrote a small object and read back something else.",
-        "A cache is in the path, or the store is inconsistent.",
-        "Let the operator and the registry reach RGW without a cache.",
+        "The store refuses a request of the registry's driver, or returns something else than was written.",
+        "A cache is in the path, the store is inconsistent, or it does not support the request, a storage class or an "
+        "encryption.",
+        "Let the operator and the registry reach the store without a cache, and ask only for what it supports.",
     ),
     Reason.STORAGE_BODY_LIMIT: Problem(
         "`docker push` would fail with 'blob upload invalid'.",
-        "A proxy in front of the store responds with 413: its body limit is below one chunk.",
+        "A proxy in front of the store responds with 413: its body limit is below one chunk, with S3 below two.",
         "Set `client_max_body_size 0` on the proxy (`nginx.ingress.kubernetes.io/proxy-body-size` with ingress-nginx).",
         (
             "blob upload invalid",
@@ -207,8 +215,8 @@ STORAGE: Mapping[Reason, Problem] = {
     Reason.STORAGE_QUOTA_EXCEEDED: Problem(
         "The store rejects a whole chunk and accepts a small object.",
         "The quota of the RGW user or bucket is used up.",
-        "Raise the quota (`spec.storage.swift.provision.quotaGiB`, or `radosgw-admin quota set`), or run Harbor's "
-        "garbage collection.",
+        "Raise the quota (`provision.quotaGiB` of `spec.storage.swift` or `spec.storage.s3`, or `radosgw-admin quota "
+        "set`), or run Harbor's garbage collection.",
         ("Too Large Object",),
     ),
     Reason.STORAGE_CLEANING_UP: Problem(
@@ -218,10 +226,10 @@ STORAGE: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_PROVISIONING_REFUSED: Problem(
         "The RGW Admin Ops API rejects the request.",
-        "The keys in `spec.storage.swift.provision.adminSecretRef` are wrong or lack the capability `users=*`, the "
+        "The keys in `provision.adminSecretRef` are wrong or lack the capability `users=*`, the "
         "user is suspended, a proxy changes the signed Host header, or another client uses the subuser or the user.",
         "Run `radosgw-admin caps add --uid=ADMIN --caps='users=*'`. If a proxy changes the Host header, set "
-        "`spec.storage.swift.provision.adminURL` to the address of the RGW itself. If another client uses the login, "
+        "`provision.adminURL` to the address of the RGW itself. If another client uses the login, "
         "choose another one.",
     ),
     Reason.SWIFT_SUNSET: Problem(

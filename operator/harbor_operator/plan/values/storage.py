@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from harbor_operator.api.backends import Filesystem, Swift
 from harbor_operator.api.charts import Feature
+from harbor_operator.api.s3 import S3
 from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
@@ -15,10 +18,13 @@ _MIB = 1024 * 1024
 def storage_values(inputs: Inputs) -> Tree:
     """Returns the storage driver's settings; a volume of the registry only if it stores the images."""
     storage = inputs.registry.spec.storage
-    swift, filesystem = (storage.swift, storage.filesystem) if storage else (None, None)
-    images: Tree = {"type": "swift" if swift else "filesystem", "disableredirect": True}
-    if swift:
-        images["swift"] = _swift_values(inputs, swift)
+    filesystem = storage.filesystem if storage else None
+    images: Tree = {"type": "filesystem", "disableredirect": True}
+    if storage and storage.swift:
+        images |= {"type": "swift", "swift": _swift_values(inputs, storage.swift)}
+    if storage and storage.s3:
+        s3 = storage.s3
+        images |= {"type": "s3", "s3": _s3_values(inputs, s3), "disableredirect": not s3.redirect}
     if inputs.release_secrets.ca_bundle:
         images["caBundleSecretName"] = names.ca_secret(inputs.registry)
     return {"persistence": {"imageChartStorage": images, **_volume_values(inputs, filesystem)}}
@@ -49,6 +55,30 @@ def _swift_values(inputs: Inputs, swift: Swift) -> Tree:
         values["existingSecret"] = names.storage_secret(inputs.registry)
     elif login:
         values["password"] = login.password
+    return values
+
+
+def _s3_values(inputs: Inputs, s3: S3) -> Tree:
+    login = inputs.release_secrets.storage_login
+    values: Tree = {
+        "region": s3.region,
+        "regionendpoint": s3.endpoint,
+        "bucket": s3.bucket,
+        "secure": s3.endpoint.startswith("https:"),
+        "v4auth": True,
+        "chunksize": str(s3.chunk_size_mib * _MIB),
+        "storageclass": s3.storage_class,
+    }
+    if s3.root_directory:
+        values["rootdirectory"] = f"/{s3.root_directory}"
+    if s3.encryption:
+        values["encrypt"] = True
+        if s3.encryption.kms_key_id:
+            values["keyid"] = s3.encryption.kms_key_id
+    if inputs.chart.supports(Feature.S3_SECRET):
+        values["existingSecret"] = names.storage_secret(inputs.registry)
+    elif login:
+        values |= {"accesskey": SecretStr(login.username), "secretkey": login.password}
     return values
 
 

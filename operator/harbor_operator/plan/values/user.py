@@ -75,6 +75,10 @@ _SECRET_KEYS: dict[str, str] = {
     "persistence.imageChartStorage.swift.password": (
         "put it into a Secret and use `spec.storage.swift.credentialsSecretRef`"
     ),
+    **{
+        f"persistence.imageChartStorage.s3.{key}": "put it into a Secret and use `spec.storage.s3.credentialsSecretRef`"
+        for key in ("accesskey", "secretkey")
+    },
     "persistence.imageChartStorage.swift.secretkey": (
         "put it into a Secret and use `spec.storage.swift.credentialsSecretRef`"
     ),

@@ -1,0 +1,160 @@
+"""One signed request to an S3 store, and the mapping of failures to findings.
+
+No text of an answer reaches a message: a finding contains the status, one error word and the URL without its query,
+which can hold a signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+import aiohttp
+from yarl import URL
+
+from harbor_operator.adapters import s3_xml, tls
+from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
+from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
+from harbor_operator.checks.egress import describe_proxy_failure
+from harbor_operator.checks.s3 import explain_s3_error
+from harbor_operator.checks.storage import explain_no_answer, explain_unacceptable_answer, explain_untrusted
+from harbor_operator.model.egress import Egress, Proxy
+from harbor_operator.model.s3 import S3Account, S3Error
+from harbor_operator.model.storage import S3_SPEC
+from harbor_operator.ports import Refused, Unavailable, as_error
+
+DEADLINE_SECONDS = 25.0
+CONNECT_SECONDS = 10.0
+
+_CODE = re.compile(r"[A-Za-z0-9.]{2,60}")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request as it is sent; `seconds` is the deadline for all of it."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    data: bytes | AsyncIterator[bytes] = b""
+    size: int = 0
+    seconds: float = DEADLINE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def error_code(self) -> str:
+        """The one word that names the error, or ''."""
+        return self._word("Code", _CODE)
+
+    @property
+    def region(self) -> str:
+        """The region that the store expects, if it says so."""
+        header = self.headers.get("x-amz-bucket-region", "")
+        return header if _REGION.fullmatch(header) else self._word("Region", _REGION)
+
+    def _word(self, element: str, pattern: re.Pattern[str]) -> str:
+        try:
+            found = s3_xml.first_text(self.body, element)
+        except ValueError:
+            return ""
+        return found if pattern.fullmatch(found) else ""
+
+
+async def send(egress: Egress, account: S3Account, exchange: Exchange) -> Response:
+    """Sends the request and returns the whole answer, whatever its status; follows no redirect.
+
+    Raises Refused and Unavailable for what is no answer of an HTTP server that the account's authorities trust.
+    """
+    proxy = choose_proxy(egress, f"`{S3_SPEC}.endpoint`", account.endpoint)
+    shown = str(exchange.url.with_query(None))
+    timeout = aiohttp.ClientTimeout(total=exchange.seconds, sock_connect=CONNECT_SECONDS)
+    length = {"Content-Length": str(exchange.size)} if exchange.size or exchange.method in {"PUT", "POST"} else {}
+    opened: list[socket.socket] = []
+    connector = aiohttp.TCPConnector(socket_factory=partial(_open_socket, opened))
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector) as session,
+            session.request(
+                exchange.method,
+                exchange.url,
+                headers={**exchange.headers, **IDENTITY, **length},
+                data=exchange.data or None,
+                skip_auto_headers=("Content-Type", "User-Agent"),
+                ssl=_ssl_context(account),
+                allow_redirects=False,
+                proxy=proxy.url.get_secret_value() if proxy else None,
+            ) as response,
+        ):
+            if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                raise ProxyRefusal(proxy_refusal(response.status))
+            return Response(response.status, response.headers.copy(), await read_body(response))
+    except UnacceptableBody as error:
+        raise as_error(explain_unacceptable_answer(shown, str(error), f"{S3_SPEC}.endpoint")) from None
+    except aiohttp.ClientConnectorCertificateError:
+        raise as_error(explain_untrusted(shown, account.ca_secret, S3_SPEC)) from None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise _no_answer(shown, error, proxy, exchange.size) from None
+    finally:
+        await _end(opened)
+
+
+def _open_socket(opened: list[socket.socket], address: tuple[Any, ...]) -> socket.socket:
+    created = socket.socket(*address[:3])
+    opened.append(created)
+    return created
+
+
+async def _end(opened: list[socket.socket]) -> None:
+    """Ends what was not sent: a server that refuses a body answers early, and may then read nothing more."""
+    for used in opened:
+        with suppress(OSError):  # closed already
+            used.shutdown(socket.SHUT_RDWR)
+    await asyncio.sleep(0)
+
+
+def raise_store_error(about: S3Error, response: Response, code: str) -> NoReturn:
+    """Raises the finding for an answer that reports an error; `about` is what is known without the answer."""
+    observed = replace(
+        about,
+        status=response.status,
+        code=code,
+        from_store="x-amz-request-id" in response.headers or bool(code),
+        region=response.region,
+        location=response.headers.get("Location", "").partition("?")[0],
+    )
+    raise as_error(explain_s3_error(observed), retry_after_seconds(response.headers.get("Retry-After"))) from None
+
+
+def _no_answer(url: str, error: Exception, proxy: Proxy | None, size: int) -> Refused | Unavailable:
+    if proxy and (failure := proxy_failure(error)):
+        return as_error(explain_no_answer(url, describe_proxy_failure(proxy, failure), size))
+    # Only the kind of the error: the text of aiohttp's errors may quote the URL.
+    detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
+    return as_error(explain_no_answer(url, detail, size))
+
+
+def _ssl_context(account: S3Account) -> ssl.SSLContext | bool:
+    if not account.endpoint.startswith("https:"):
+        return True
+    try:
+        return tls.ssl_context(account.ca_pem or "")
+    except tls.InvalidCaBundle:
+        raise as_error(explain_untrusted(account.endpoint, account.ca_secret, S3_SPEC)) from None

@@ -1,0 +1,296 @@
+"""The S3Store port over HTTP, with the signature of `aws_signature` and the requests of the registry's driver.
+
+Not on a client library: botocore, boto3 and aiobotocore take 24 to 26 MiB of memory and minio 8; all but aiobotocore
+block, and each reads proxies or keys from the environment. What the operator needs of S3 is a dozen requests.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from urllib.parse import quote
+
+from typing_extensions import override
+from yarl import URL
+
+from harbor_operator.adapters import s3_xml
+from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, presign, sign
+from harbor_operator.adapters.http_headers import host_header
+from harbor_operator.adapters.s3_body import generated_body, generated_digest
+from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS, Exchange, Response, raise_store_error, send
+from harbor_operator.checks.s3 import probe_failed
+from harbor_operator.checks.storage import MIB, explain_unacceptable_answer
+from harbor_operator.model.egress import UNRESTRICTED, Egress
+from harbor_operator.model.s3 import Bucket, BucketSettings, S3Error, S3Operation, Upload
+from harbor_operator.model.storage import S3_SPEC
+from harbor_operator.ports import as_error
+from harbor_operator.ports.s3_store import S3Store
+
+PART_SECONDS = 60.0
+"""For a part, plus one second for each MiB; a proxy that buffers answers only after it has forwarded all."""
+PRESIGNED_SECONDS = 60
+METADATA_PREFIX = "x-amz-meta-"
+ENCRYPTION = "x-amz-server-side-encryption"
+
+_RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The body of a request: its bytes, or an iterator over `size` of them."""
+
+    data: bytes | AsyncIterator[bytes] = b""
+    size: int = 0
+    digest: str = hashlib.sha256(b"").hexdigest()
+
+    @classmethod
+    def of(cls, data: bytes) -> _Body:
+        return cls(data, len(data), hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request on a bucket, or on an object if `key` is set."""
+
+    operation: S3Operation
+    method: str
+    key: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: _Body = _Body()
+    accepted: tuple[int, ...] = (HTTPStatus.OK,)
+
+
+class HttpS3Store(S3Store):
+    """Any number of stores; calls are rare, so each has its own connection. `now` is in UTC."""
+
+    def __init__(self, egress: Egress = UNRESTRICTED, now: Callable[[], datetime] | None = None) -> None:
+        self._egress = egress
+        self._now = now or (lambda: datetime.now(UTC))
+
+    @override
+    async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
+        call = _Call(S3Operation.READ_BUCKET, "GET", query={"versioning": ""})
+        response = await self._exchange(bucket, call)
+        code = response.error_code
+        if code == "NoSuchBucket":
+            return None
+        is_rgw = _RGW_REQUEST_ID.match(response.headers.get("x-amz-request-id", "")) is not None
+        if code == "AccessDenied":
+            return BucketSettings(is_rgw=is_rgw)
+        self._require(bucket, call, response)
+        keeps_versions = self._text(bucket, response, "Status") in {"Enabled", "Suspended"}
+        is_locked = keeps_versions and await self._is_locked(bucket)
+        return BucketSettings(keeps_versions, is_locked, is_rgw)
+
+    async def _is_locked(self, bucket: Bucket) -> bool:
+        call = _Call(S3Operation.READ_BUCKET, "GET", query={"object-lock": ""})
+        response = await self._exchange(bucket, call)
+        if response.status != HTTPStatus.OK:  # not configured, not permitted, or not known to the store
+            return False
+        return self._text(bucket, response, "ObjectLockEnabled") == "Enabled"
+
+    @override
+    async def create_bucket(self, bucket: Bucket) -> None:
+        call = _Call(S3Operation.CREATE_BUCKET, "PUT")
+        response = await self._exchange(bucket, call)
+        if response.error_code != "BucketAlreadyOwnedByYou":
+            self._require(bucket, call, response)
+
+    @override
+    async def remove_bucket(self, bucket: Bucket) -> bool:
+        accepted = (HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+        call = _Call(S3Operation.REMOVE_BUCKET, "DELETE", accepted=accepted)
+        return (await self._send(bucket, call)).status != HTTPStatus.CONFLICT
+
+    @override
+    async def read_metadata(self, bucket: Bucket, key: str) -> Mapping[str, str] | None:
+        call = _Call(S3Operation.READ, "GET", key)
+        response = await self._exchange(bucket, call)
+        if response.error_code == "NoSuchKey":
+            return None
+        self._require(bucket, call, response)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return {
+            name.removeprefix(METADATA_PREFIX): value
+            for name, value in headers.items()
+            if name.startswith(METADATA_PREFIX)
+        }
+
+    @override
+    async def write_object(self, bucket: Bucket, key: str, body: bytes, object_metadata: Mapping[str, str]) -> None:
+        metadata = {f"{METADATA_PREFIX}{name}": value for name, value in object_metadata.items()}
+        headers = {**_write_headers(bucket), **metadata}
+        call = _Call(S3Operation.WRITE, "PUT", key, headers=headers, body=_Body.of(body))
+        response = await self._send(bucket, call)
+        if bucket.options.encrypts and ENCRYPTION not in response.headers:
+            raise as_error(
+                probe_failed(bucket.url, "it stores objects without the encryption that the request asks for")
+            )
+
+    @override
+    async def copy_object(self, bucket: Bucket, source: str, key: str) -> None:
+        headers = {**_write_headers(bucket), **_source(bucket, source)}
+        await self._send(bucket, _Call(S3Operation.WRITE, "PUT", key, headers=headers))
+
+    @override
+    async def read_from(self, bucket: Bucket, key: str, offset: int) -> bytes:
+        headers = {"range": f"bytes={offset}-"}
+        accepted = (HTTPStatus.PARTIAL_CONTENT,)
+        return (await self._send(bucket, _Call(S3Operation.READ, "GET", key, headers=headers, accepted=accepted))).body
+
+    @override
+    async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
+        request = self._request(bucket, _Call(S3Operation.READ, "GET", key))
+        query = presign(request, _keys(bucket), self._now(), PRESIGNED_SECONDS)
+        call = _Call(S3Operation.READ, "GET", key)
+        response = await send(self._egress, bucket.account, Exchange("GET", _url(bucket, request.path, query), {}))
+        self._require(bucket, call, response)
+        return response.body
+
+    @override
+    async def list_objects(self, bucket: Bucket, prefix: str, limit: int) -> Sequence[str]:
+        query = {"list-type": "2", "prefix": prefix, "max-keys": str(limit), "encoding-type": "url"}
+        response = await self._send(bucket, _Call(S3Operation.LIST, "GET", query=query))
+        return self._listed(bucket, response, "Contents/Key")
+
+    @override
+    async def remove_objects(self, bucket: Bucket, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        body = s3_xml.removal(keys)
+        digest = hashlib.md5(body, usedforsecurity=False).digest()  # the header that S3 requires
+        headers = {"content-md5": base64.b64encode(digest).decode(), "content-type": "application/xml"}
+        call = _Call(S3Operation.REMOVE, "POST", query={"delete": ""}, headers=headers, body=_Body.of(body))
+        response = await self._send(bucket, call)
+        if code := self._text(bucket, response, "Error/Code"):
+            raise_store_error(self._error(bucket, call), response, code)
+
+    @override
+    async def begin_upload(self, bucket: Bucket, key: str) -> Upload:
+        call = _Call(S3Operation.WRITE, "POST", key, query={"uploads": ""}, headers=_write_headers(bucket))
+        return Upload(key, await self._send_for(bucket, call, "UploadId"))
+
+    @override
+    async def write_part(self, bucket: Bucket, upload: Upload, number: int, body: bytes) -> str:
+        return await self._write_part(bucket, upload, number, _Body.of(body))
+
+    @override
+    async def write_generated_part(self, bucket: Bucket, upload: Upload, number: int, size: int) -> str:
+        return await self._write_part(
+            bucket, upload, number, _Body(generated_body(size), size, await generated_digest(size))
+        )
+
+    async def _write_part(self, bucket: Bucket, upload: Upload, number: int, body: _Body) -> str:
+        query = {"partNumber": str(number), "uploadId": upload.id}
+        response = await self._send(bucket, _Call(S3Operation.WRITE, "PUT", upload.key, query=query, body=body))
+        return response.headers.get("ETag", "")
+
+    @override
+    async def copy_part(self, bucket: Bucket, upload: Upload, number: int, source: str, size: int) -> str:
+        query = {"partNumber": str(number), "uploadId": upload.id}
+        headers = {**_source(bucket, source), "x-amz-copy-source-range": f"bytes=0-{size - 1}"}
+        call = _Call(S3Operation.WRITE, "PUT", upload.key, query=query, headers=headers)
+        return await self._send_for(bucket, call, "ETag")
+
+    @override
+    async def complete_upload(self, bucket: Bucket, upload: Upload, etags: Sequence[str]) -> None:
+        body = _Body.of(s3_xml.completion(etags))
+        query = {"uploadId": upload.id}
+        await self._send(bucket, _Call(S3Operation.WRITE, "POST", upload.key, query=query, body=body))
+
+    @override
+    async def list_uploads(self, bucket: Bucket, prefix: str) -> Sequence[Upload]:
+        query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
+        response = await self._send(bucket, _Call(S3Operation.LIST_UPLOADS, "GET", query=query))
+        keys, ids = (self._listed(bucket, response, f"Upload/{name}") for name in ("Key", "UploadId"))
+        return [Upload(key, upload_id) for key, upload_id in zip(keys, ids, strict=False)]
+
+    @override
+    async def abort_upload(self, bucket: Bucket, upload: Upload) -> None:
+        accepted = (HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+        query = {"uploadId": upload.id}
+        await self._send(bucket, _Call(S3Operation.ABORT_UPLOAD, "DELETE", upload.key, query=query, accepted=accepted))
+
+    async def _send_for(self, bucket: Bucket, call: _Call, element: str) -> str:
+        """Returns the text of an element that the answer must have."""
+        response = await self._send(bucket, call)
+        found = self._text(bucket, response, element)
+        if not found:
+            raise _unreadable(bucket)
+        return found
+
+    async def _send(self, bucket: Bucket, call: _Call) -> Response:
+        response = await self._exchange(bucket, call)
+        self._require(bucket, call, response)
+        return response
+
+    async def _exchange(self, bucket: Bucket, call: _Call) -> Response:
+        request = self._request(bucket, call)
+        headers = sign(request, _keys(bucket), self._now())
+        url = _url(bucket, request.path, canonical_query(request.query))
+        seconds = DEADLINE_SECONDS if isinstance(call.body.data, bytes) else PART_SECONDS + call.body.size / MIB
+        exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds)
+        return await send(self._egress, bucket.account, exchange)
+
+    def _request(self, bucket: Bucket, call: _Call) -> Request:
+        path = f"/{bucket.name}/{call.key}" if call.key else f"/{bucket.name}"
+        host = host_header(URL(bucket.account.endpoint))
+        return Request(call.method, host, path, call.query, call.headers, call.body.digest)
+
+    def _require(self, bucket: Bucket, call: _Call, response: Response) -> None:
+        # S3 reports some errors of copies and completions with status 200.
+        is_error_in_success = call.method in {"PUT", "POST"} and response.error_code
+        if response.status not in call.accepted or is_error_in_success:
+            raise_store_error(self._error(bucket, call), response, response.error_code)
+
+    def _error(self, bucket: Bucket, call: _Call) -> S3Error:
+        url = f"{bucket.url}/{call.key}".rstrip("/")
+        return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
+
+    def _text(self, bucket: Bucket, response: Response, path: str) -> str:
+        try:
+            return s3_xml.first_text(response.body, path)
+        except ValueError:
+            raise _unreadable(bucket) from None
+
+    def _listed(self, bucket: Bucket, response: Response, path: str) -> list[str]:
+        try:
+            return s3_xml.listed(response.body, path)
+        except ValueError:
+            raise _unreadable(bucket) from None
+
+
+def _unreadable(bucket: Bucket) -> Exception:
+    field_path = f"{S3_SPEC}.endpoint"
+    return as_error(explain_unacceptable_answer(bucket.url, "a body that is not S3's", field_path))
+
+
+def _keys(bucket: Bucket) -> KeyPair:
+    return KeyPair(bucket.account.access_key, bucket.account.secret_key, bucket.account.region)
+
+
+def _url(bucket: Bucket, path: str, query: str) -> URL:
+    return URL(f"{bucket.account.endpoint}{quote(path, safe='/-_.~')}?{query}".rstrip("?"), encoded=True)
+
+
+def _source(bucket: Bucket, key: str) -> dict[str, str]:
+    return {"x-amz-copy-source": quote(f"{bucket.name}/{key}", safe="/-_.~")}
+
+
+def _write_headers(bucket: Bucket) -> dict[str, str]:
+    """Returns the headers with which the registry's driver creates each object."""
+    headers = {"content-type": "application/octet-stream", "x-amz-acl": "private"}
+    options = bucket.options
+    if options.storage_class != "NONE":
+        headers["x-amz-storage-class"] = options.storage_class
+    if options.encrypts:
+        headers[ENCRYPTION] = "aws:kms" if options.kms_key_id else "AES256"
+    if options.kms_key_id:
+        headers[f"{ENCRYPTION}-aws-kms-key-id"] = options.kms_key_id
+    return headers

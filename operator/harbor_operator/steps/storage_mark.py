@@ -1,0 +1,72 @@
+"""Marks the place of the images as this registry's, once it passed the probe.
+
+The mark is the metadata of one object: the owner, and a digest of what the result of the probe depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.container_owner import check_owner, is_own, marked_meanwhile
+from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.storage import StoragePlace
+from harbor_operator.plan.container_owner import owner_metadata, plan_owner, read_owner
+from harbor_operator.plan.storage import PROOF_DIGEST
+from harbor_operator.ports.namespace_resources import NamespaceResources
+
+
+class MarkedPlace(Protocol):
+    """A container or bucket, as the mark needs it."""
+
+    @property
+    def place(self) -> StoragePlace:
+        """Where it is, for messages."""
+        ...
+
+    async def read_mark(self) -> Mapping[str, str] | None:
+        """Returns the metadata of the proof object, or None if it does not exist."""
+        ...
+
+    async def write_mark(self, mark: Mapping[str, str]) -> None:
+        """Writes the proof object with this metadata."""
+        ...
+
+    async def holds_images(self) -> bool:
+        """Returns whether a registry has stored anything there."""
+        ...
+
+    async def probe(self) -> Blocked | None:
+        """Probes the store; returns what it does not do as the registry needs."""
+        ...
+
+
+async def ensure_marked(
+    kube: NamespaceResources, registry: HarborRegistry, target: MarkedPlace, digest: str
+) -> Blocked | None:
+    """Marks the place once; probes it again when `digest` differs from the one in the mark."""
+    observed = await target.read_mark()
+    owner = read_owner(observed)
+    holds_images = owner is None and await target.holds_images()
+    blocked = check_owner(
+        registry,
+        target.place,
+        owner,
+        holds_images=holds_images,
+        registries=await kube.read_registries() if owner and not is_own(owner, registry) else (),
+    )
+    if blocked:
+        return blocked
+    mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
+    wanted = {PROOF_DIGEST: digest, **mark}
+    if observed is None or observed.get(PROOF_DIGEST) != digest:
+        if failure := await target.probe():
+            return failure
+        # The probe takes seconds, and a PUT has no precondition in RGW's Swift API.
+        if await target.read_mark() != observed:
+            return marked_meanwhile(target.place)
+    elif wanted.items() <= observed.items():
+        return None
+    await target.write_mark(wanted)
+    return None

@@ -1,0 +1,185 @@
+"""The Storage step on a real RADOS gateway with S3: a given bucket, and one that is provisioned and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
+from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
+from harbor_operator.model.s3 import Bucket, S3Account
+from harbor_operator.model.storage import Quota
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.storage import StorageStep
+from tests.contract.gateway import Gateway, running
+from tests.contract.s3_servers import rgw_account
+from tests.fakes.kube import FakeKube
+
+pytestmark = pytest.mark.lab
+
+NAMESPACE = "intra"
+PROOF = "harbor-operator/proof"
+READS = {"GET", "HEAD"}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(tmp_path_factory.mktemp("s3")) as started:
+        yield started
+
+
+class BucketFixture:
+    """A registry of its own on the shared gateway: Secrets in a fake API server, everything else real."""
+
+    def __init__(self, gateway: Gateway, uid: str = "", cluster: str = "cluster-1") -> None:
+        self.gateway = gateway
+        self.uid = uid or f"u{uuid4().hex[:8]}"
+        self.bucket = f"b-{self.uid}"
+        self.cluster = cluster
+        self.made = f"made{uuid4().hex}"
+        self.kube = FakeKube()
+        self.store, self.rgw = HttpS3Store(), HttpRgwAdmin()
+        self.step = StorageStep(self.kube, SwiftObjectStore(), self.rgw, lambda: SecretStr(self.made), self.store)
+        admin = gateway.endpoint()
+        keys = {"accessKey": admin.access_key, "secretKey": admin.secret_key.get_secret_value()}
+        self.kube.put(NAMESPACE, "rgw-admin", keys)
+        self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
+
+    def with_keys(self) -> BucketFixture:
+        account = rgw_account(self.gateway, self.uid)
+        keys = {"accessKey": account.access_key, "secretKey": account.secret_key.get_secret_value()}
+        self.kube.put(NAMESPACE, "s3", keys)
+        return self
+
+    @property
+    def account(self) -> S3Account:
+        keys = self.kube.values(NAMESPACE, "s3")
+        url, pem = self.gateway.admin_front.url, self.gateway.authority.ca_pem
+        return S3Account(url, "us-east-1", keys["accessKey"], SecretStr(keys["secretKey"]), "s3", pem)
+
+    def registry(self, **s3: Any) -> HarborRegistry:
+        wanted = {
+            "endpoint": self.gateway.admin_front.url,
+            "bucket": self.bucket,
+            "credentialsSecretRef": {"name": "s3"},
+            "caSecretRef": {"name": "s3-ca"},
+            "chunkSizeMiB": 5,
+            **s3,
+        }
+        policy = {"storage": "Delete"}
+        spec = {"externalURL": "https://cr.example.com", "storage": {"s3": wanted}, "deletionPolicy": policy}
+        metadata = {"name": "cr", "namespace": NAMESPACE, "uid": f"{self.cluster}-{self.uid}"}
+        return HarborRegistry.parse({"metadata": metadata, "spec": spec}, self.cluster)
+
+    def provisioned(self) -> HarborRegistry:
+        section = {"adminURL": self.gateway.ceph.rgw_url, "adminSecretRef": {"name": "rgw-admin"}, "uid": self.uid}
+        return self.registry(provision={**section, "quotaGiB": 1})
+
+    def objects(self) -> list[str]:
+        return [found.name for found in self.gateway.ceph.objects(self.bucket)]
+
+    async def remove(self, registry: HarborRegistry) -> Outcome:
+        for _ in range(10):
+            outcome = await self.step.teardown(registry)
+            if not isinstance(outcome, Pending):
+                return outcome
+        raise AssertionError("the removal does not end")
+
+
+async def test_a_bucket_is_probed_once(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway).with_keys()
+    missing = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(missing, Blocked)
+    assert missing.reason is Reason.STORAGE_BUCKET_MISSING
+    await fixture.store.create_bucket(Bucket(fixture.account, fixture.bucket))
+
+    first = await fixture.step.reconcile(fixture.registry())
+    mark = gateway.admin_front.mark()
+
+    assert isinstance(first, Done)
+    assert fixture.objects() == [PROOF]
+    assert await fixture.step.reconcile(fixture.registry()) == first
+    observed = gateway.admin_front.requests_since(mark)
+    assert [(request.method, request.status) for request in observed] == [("GET", 200), ("GET", 200)]
+
+
+async def test_user_keys_bucket_and_quota_are_provisioned_once_and_removed(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway)
+    first = await fixture.step.reconcile(fixture.provisioned())
+    mark = gateway.admin_front.mark()
+
+    assert isinstance(first, Done)
+    user = await fixture.rgw.read_user(gateway.endpoint(), fixture.uid)
+    assert user is not None
+    assert user.s3_keys == {fixture.account.access_key: SecretStr(fixture.made)}
+    assert user.quota == Quota(enabled=True, kib=1 << 20)
+    assert await fixture.step.reconcile(fixture.provisioned()) == first
+    assert {request.method for request in gateway.admin_front.requests_since(mark)} <= READS
+
+    bucket = Bucket(fixture.account, fixture.bucket)
+    for number in range(3):
+        await fixture.store.write_object(bucket, f"docker/registry/v2/blobs/{number}", b"x", {})
+    await fixture.store.begin_upload(bucket, "docker/registry/v2/uploads/1")
+
+    assert isinstance(await fixture.remove(fixture.provisioned()), Done)
+    assert fixture.bucket not in gateway.ceph.containers()
+    assert await fixture.rgw.read_user(gateway.endpoint(), fixture.uid) is None
+    assert (NAMESPACE, "s3") not in fixture.kube.secrets
+
+
+async def test_keys_that_someone_changed_are_set_again(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway)
+    assert isinstance(await fixture.step.reconcile(fixture.provisioned()), Done)
+    key = fixture.account.access_key
+    await fixture.rgw.set_s3_key(gateway.endpoint(), fixture.uid, key, SecretStr("meddled"))
+
+    assert isinstance(await fixture.step.reconcile(fixture.provisioned()), Done)
+    user = await fixture.rgw.read_user(gateway.endpoint(), fixture.uid)
+    assert user is not None
+    assert user.s3_keys == {key: SecretStr(fixture.made)}
+
+
+async def test_two_clusters_with_the_same_manifest_share_a_gateway(gateway: Gateway) -> None:
+    first = BucketFixture(gateway)
+    second = BucketFixture(gateway, first.uid, "cluster-2")
+    shared = {"adminURL": gateway.ceph.rgw_url, "adminSecretRef": {"name": "rgw-admin"}, "uid": first.uid}
+
+    assert isinstance(await first.step.reconcile(first.registry(provision=shared)), Done)
+    refused = await second.step.reconcile(second.registry(provision=shared))
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
+    folder = second.registry(provision=shared, rootDirectory="second")
+    assert isinstance(await second.step.reconcile(folder), Done)
+
+    assert isinstance(await second.remove(folder), Done)
+    assert first.objects() == [PROOF]
+    user = await first.rgw.read_user(gateway.endpoint(), first.uid)
+    assert user is not None
+    assert user.s3_keys == {first.account.access_key: SecretStr(first.made)}
+
+
+async def test_an_access_key_of_another_user_is_refused(gateway: Gateway) -> None:
+    fixture, other = BucketFixture(gateway), BucketFixture(gateway).with_keys()
+    fixture.kube.secrets[NAMESPACE, "s3"] = other.kube.secrets[NAMESPACE, "s3"]
+
+    with pytest.raises(Refused, match="another user has the access key") as refusal:
+        await fixture.step.reconcile(fixture.provisioned())
+
+    assert refusal.value.reason is Reason.STORAGE_PROVISIONING_REFUSED
+
+
+async def test_the_user_of_a_tenant_is_provisioned(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway)
+    fixture.uid = f"team$u{uuid4().hex[:8]}"
+
+    assert isinstance(await fixture.step.reconcile(fixture.provisioned()), Done)
+    assert isinstance(await fixture.remove(fixture.provisioned()), Done)
+    assert await fixture.rgw.read_user(gateway.endpoint(), fixture.uid) is None
