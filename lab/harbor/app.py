@@ -8,6 +8,7 @@ import aiohttp
 from aiohttp import web
 
 from lab.harbor import (
+    audit_logs,
     configurations,
     endpoints,
     gc,
@@ -100,6 +101,8 @@ ROUTES = (
     ("PUT", "/robots/{robot}", robots.update),
     ("PATCH", "/robots/{robot}", robots.refresh),
     ("DELETE", "/robots/{robot}", robots.delete),
+    ("GET", "/auditlog-exts", audit_logs.index),
+    ("GET", "/audit-logs", audit_logs.earlier_index),
     ("GET", "/configurations", configurations.read),
     ("PUT", "/configurations", configurations.update),
     ("POST", "/system/oidc/ping", oidc.ping),

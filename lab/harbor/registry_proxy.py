@@ -14,6 +14,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from lab.harbor.audit_logs import record_pull
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import HarborError
 from lab.harbor.repositories import record_manifest
@@ -92,6 +93,10 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
     async with answer:
         if match is not None and match["part"] == "manifests" and answer.status == HTTPStatus.CREATED:
             await record_manifest(core, match["name"], answer.headers.get("Docker-Content-Digest", match["rest"]))
+        # Harbor records no pull for a HEAD request, of which each pull of a tag has one.
+        is_pull = (request.method, answer.status) == ("GET", HTTPStatus.OK)
+        if is_pull and match is not None and match["part"] == "manifests":
+            await record_pull(core, sender_of(request), match["name"], match["rest"])
         response = web.StreamResponse(status=answer.status, headers=_forwarded(answer.headers))
         await response.prepare(request)
         if request.method != "HEAD":

@@ -72,6 +72,7 @@ from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.registries import RegistrySection
@@ -175,7 +176,7 @@ class Operator:
             ConfigurationStep(kube, admin_password, sections),
             PullSecretsStep(
                 InjectionGrants(kube, self._settings.injection_namespaces),
-                PullCredential(kube, probe, harbor, password),
+                PullCredential(kube, probe, harbor, PullRobot(kube, probe, harbor, password, _now)),
                 self.injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
                 self.stuck_pods.evictor,

@@ -128,6 +128,8 @@ class Reason(StrEnum):
     PULL_CREDENTIAL_REJECTED = "PullCredentialRejected"
     PULL_CREDENTIAL_IS_ADMIN = "PullCredentialIsAdmin"
     ROBOT_REFUSED = "RobotRefused"
+    ROBOT_ROTATION_FAILED = "RobotRotationFailed"
+    ROBOT_STILL_USED = "RobotStillUsed"
     PULL_CREDENTIAL_MAY_PUSH = "PullCredentialMayPush"
     PULL_CREDENTIAL_UNVERIFIABLE = "PullCredentialUnverifiable"
     INJECTION_NOT_GRANTED = "InjectionNotGranted"

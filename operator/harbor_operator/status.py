@@ -14,11 +14,11 @@ from typing import Any, assert_never
 from harbor_operator.model.outcomes import (
     Blocked,
     ConditionType,
+    CredentialFacts,
     Done,
     Facts,
     Outcome,
     Pending,
-    PullSecretFacts,
     Unknown,
 )
 from harbor_operator.reasons import Reason
@@ -227,15 +227,7 @@ def _pull_secrets(facts: Facts) -> Status | None:
     }
     if observed.admission_policy:
         status["admissionPolicy"] = observed.admission_policy
-    return status | _robot(observed)
-
-
-def _robot(observed: PullSecretFacts) -> Status:
-    status: Status = {"robot": observed.robot} if observed.robot else {}
-    for field, moment in (("expiresAt", observed.expires_at), ("rotatedAt", observed.rotated_at)):
-        if moment is not None:
-            status[field] = timestamp(moment)
-    return status
+    return status | _credential(observed.credential)
 
 
 def _garbage_collection(facts: Facts) -> Status | None:
@@ -253,6 +245,15 @@ def _garbage_collection(facts: Facts) -> Status | None:
         status["lastRun"] |= {} if run.freed_bytes is None else {"freedBytes": run.freed_bytes}
         status["lastRun"] |= {"dryRun": True} if run.is_dry_run else {}
     return status
+
+
+def _credential(observed: CredentialFacts) -> Status:
+    requests = {"lastHandledRotateAt": observed.rotate_request, "lastHandledRevokeAt": observed.revoke_request}
+    times = {"expiresAt": observed.expires_at, "rotatedAt": observed.rotated_at}
+    texts = {"robot": observed.robot, **requests}
+    return {name: text for name, text in texts.items() if text} | {
+        name: timestamp(moment) for name, moment in times.items() if moment
+    }
 
 
 _Reader = Callable[[Facts], Any]

@@ -5,10 +5,12 @@ The latter is the stand-in of the lab, or a real one if HARBOR_URL and HARBOR_AD
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -20,7 +22,7 @@ from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
-from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Identity, Login
+from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, HarborEndpoint, Identity, Login
 from harbor_operator.model.projects import DesiredProject, ObservedProject
 from harbor_operator.model.reachability import PullResult
 from harbor_operator.ports import Refused, Unavailable
@@ -87,9 +89,18 @@ class HarborFixture:
         assert (await HTTP.send(self.admin, request)).status == 201
         return image
 
+    async def pull(self, client: HarborEndpoint, image: str) -> None:
+        """Gets the manifest of 'project/name:tag'."""
+        if self.fake and client.login:
+            self.fake.last_pulls[client.login.username] = datetime.now(UTC)
+            return
+        repository, _, tag = image.rpartition(":")
+        request = HttpRequest("GET", f"/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFEST})
+        assert (await HTTP.send(client, request)).status == 200
+
     async def clean_up(self) -> None:
         for name in self.robots:
-            if robot := await self.harbor.find_robot(self.admin, name):
+            for robot in await self.harbor.read_robots(self.admin, name):
                 await self.harbor.remove_robot(self.admin, robot)
         for name in self.projects if self.fake is None else ():
             await HTTP.send(self.admin, HttpRequest("DELETE", f"{API}/projects/{name}/repositories/app"))
@@ -141,10 +152,11 @@ async def test_everyone_can_create_projects_by_default(fixture: HarborFixture) -
 
 async def test_a_robot_is_created_found_and_given_a_secret(fixture: HarborFixture) -> None:
     desired = fixture.robot()
-    assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
+    assert await fixture.harbor.read_robots(fixture.admin, desired.name) == []
     made = await fixture.harbor.create_robot(fixture.admin, desired)
-    found = await fixture.harbor.find_robot(fixture.admin, desired.name)
+    (found,) = await fixture.harbor.read_robots(fixture.admin, desired.name[3:])
     assert found == made
+    assert found.updated_at is not None
     assert found.login.endswith(desired.name)
     assert found.login != desired.name
     assert desired.is_met_by(found)
@@ -169,8 +181,7 @@ async def test_the_rights_of_a_robot_are_replaced(fixture: HarborFixture) -> Non
     made = await fixture.harbor.create_robot(fixture.admin, desired)
     wider = DesiredRobot(desired.name, desired.description, (first.name, second.name))
     await fixture.harbor.update_robot(fixture.admin, made, wider)
-    found = await fixture.harbor.find_robot(fixture.admin, desired.name)
-    assert found is not None
+    (found,) = await fixture.harbor.read_robots(fixture.admin, desired.name)
     assert wider.is_met_by(found)
     assert not desired.is_met_by(found)
 
@@ -191,7 +202,32 @@ async def test_a_robot_is_removed_and_removing_it_again_succeeds(fixture: Harbor
     made = await fixture.harbor.create_robot(fixture.admin, desired)
     await fixture.harbor.remove_robot(fixture.admin, made)
     await fixture.harbor.remove_robot(fixture.admin, made)
-    assert await fixture.harbor.find_robot(fixture.admin, desired.name) is None
+    assert await fixture.harbor.read_robots(fixture.admin, desired.name) == []
+
+
+async def test_a_robot_expires_is_disabled_and_lasts(fixture: HarborFixture) -> None:
+    desired = replace(fixture.robot(), duration_days=30)
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
+    await fixture.harbor.set_robot_secret(fixture.admin, made, SECRET)
+    assert made.expires_at is not None
+    robot = fixture.with_login(made.login, SECRET.get_secret_value())
+    for change in ({"is_enabled": False}, {"duration_days": NEVER_EXPIRES_DAYS}):
+        changed = replace(desired, **change)
+        await fixture.harbor.update_robot(fixture.admin, made, changed)
+        (found,) = await fixture.harbor.read_robots(fixture.admin, desired.name)
+        assert changed.is_met_by(found)
+        assert (found.expires_at is not None) is changed.expires
+        assert await fixture.probe.try_login(robot) is changed.is_enabled
+
+
+async def test_more_robots_than_one_page_are_listed(fixture: HarborFixture) -> None:
+    stem = f"contract-{uuid4().hex[:8]}"
+    names = [f"{stem}-{number}" for number in range(101)]
+    fixture.robots.append(stem)
+    for name in names:
+        await fixture.harbor.create_robot(fixture.admin, DesiredRobot(name, "made by a test", ("*",)))
+    listed = await fixture.harbor.read_robots(fixture.admin, stem)
+    assert sorted(robot.login for robot in listed) == sorted(f"robot${name}" for name in names)
 
 
 async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixture) -> None:
@@ -211,6 +247,14 @@ async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixtu
     assert await fixture.probe.read_pushable(robot, both) == ()
     assert await fixture.probe.try_pull(robot, None) == PullResult(200, 200)
     assert (await fixture.probe.try_pull(robot, f"{other.name}/app:one")).manifest == 401
+    # A HEAD request is no pull. A real Harbor writes the log a moment later.
+    assert await fixture.harbor.read_last_pull(fixture.admin, made.login) is None
+    await fixture.pull(robot, image)
+    at = None
+    async with asyncio.timeout(20):
+        while at is None:
+            at = await fixture.harbor.read_last_pull(fixture.admin, made.login)
+    assert abs(datetime.now(UTC) - at) < timedelta(minutes=10)
 
 
 async def test_an_upload_is_tried_and_nothing_remains(fixture: HarborFixture) -> None:

@@ -124,6 +124,10 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"pullSecrets": {"credential": {"robot": {}, "secretRef": {"name": "pull"}}}},
         ("spec.pullSecrets.credential: ", "give exactly one of `robot` and `secretRef`"),
     ),
+    "a rotation after the expiry": (
+        {"pullSecrets": {"credential": {"robot": {"rotateAfterDays": 30, "expireAfterDays": 30}}}},
+        ("spec.pullSecrets.credential.robot: ", "`rotateAfterDays` must be smaller than `expireAfterDays`"),
+    ),
     "no credential kind": ({"pullSecrets": {"credential": {}}}, ("give exactly one of `robot` and `secretRef`",)),
     "a member of two kinds": (
         {"projects": [{"name": "a", "members": [{"user": "a", "oidcGroup": "b", "role": "Guest"}]}]},

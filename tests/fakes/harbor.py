@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -13,6 +13,7 @@ from harbor_operator.model.harbor import (
     DesiredRobot,
     HarborEndpoint,
     Identity,
+    Login,
     ObservedRobot,
     SystemInfo,
 )
@@ -75,12 +76,19 @@ class FakeHarbor:
         self.unknown_to_api: set[str] = set()
         self.projects = {"library": StoredProject(1, public=True)}
         self.robots: dict[str, StoredRobot] = {}
+        self.last_pulls: dict[str, datetime] = {}
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.writes: list[str] = []
         self.uploads: list[str] = []
         self.announced: list[int] = []
         self.max_body = 0
         self.body_answer = AnnouncedBody.REACHED
         self._number = 1
+
+    def accepts(self, username: str, password: str) -> bool:
+        """Whether a login works."""
+        endpoint = HarborEndpoint(self.url, login=Login(username, SecretStr(password)))
+        return self._identity(endpoint) is not Identity.ANONYMOUS
 
     # As a client
 
@@ -164,10 +172,14 @@ class FakeHarbor:
         self.must_be_admin(endpoint)
         return next(iter(self.projects[project].images), None)
 
-    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
+    async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
         self.must_be_admin(endpoint)
-        found = self.robots.get(name)
-        return replace(found.observed, login=self.prefix + name) if found else None
+        found = {name: robot.observed for name, robot in self.robots.items() if text in name}
+        return [replace(robot, login=self.prefix + name) for name, robot in found.items()]
+
+    async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        self.must_be_admin(endpoint)
+        return self.last_pulls.get(login)
 
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         self.must_be_admin(endpoint)
@@ -176,16 +188,20 @@ class FakeHarbor:
         absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
         if absent:
             raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
-        robot = ObservedRobot(self.next_number(), self.prefix + desired.name, desired.description, desired.grants)
-        self.robots[desired.name] = StoredRobot(robot)
+        never = not desired.expires
+        expires_at = None if never else self.now + timedelta(days=desired.duration_days)
+        rights = (desired.description, desired.grants, desired.duration_days)
+        robot = ObservedRobot(self.next_number(), self.prefix + desired.name, *rights, expires_at)
+        self.robots[desired.name] = StoredRobot(replace(robot, updated_at=self.now))
         self.writes.append(f"create robot {desired.name}")
         return robot
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         self.must_be_admin(endpoint)
         name = robot.login.removeprefix(self.prefix)
-        rights = replace(robot, grants=desired.grants, never_expires=True, is_enabled=True)
-        self.robots[name].observed = replace(rights, description=desired.description)
+        rights = replace(robot, grants=desired.grants, description=desired.description, updated_at=self.now)
+        ends = replace(rights, duration_days=desired.duration_days, is_enabled=desired.is_enabled)
+        self.robots[name].observed = ends if desired.expires else replace(ends, expires_at=None)
         self.writes.append(f"update robot {name}")
 
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:
@@ -216,7 +232,9 @@ class FakeHarbor:
         name, password = endpoint.login.username, endpoint.login.password.get_secret_value()
         robot = self._robot_of(name)
         if robot is not None:
-            good = robot.secret == password and robot.observed.is_enabled
+            ends_at = robot.observed.expires_at
+            has_ended = ends_at is not None and ends_at <= self.now
+            good = robot.secret == password and robot.observed.is_enabled and not has_ended
             return Identity.ROBOT if good else Identity.ANONYMOUS
         known, is_admin = self.accounts.get(name, (None, False))
         if known != password:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from harbor_operator.model.outcomes import (
     Blocked,
     CollectionFacts,
     ConditionType,
+    CredentialFacts,
     Done,
     Facts,
     NamespaceFailure,
@@ -118,12 +120,16 @@ def test_the_version_is_the_releases_and_else_what_the_registry_says() -> None:
 
 def test_pull_secret_facts_fit_the_schema_and_name_the_first_failures() -> None:
     failures = tuple(NamespaceFailure(f"ns-{n:03}", Reason.FOREIGN_SECRET, "not ours") for n in range(50))
-    facts = Facts(pull_secrets=PullSecretFacts(412, 362, 50, failures, "harbor-pull", ("default",), robot="robot$x"))
+    injected = PullSecretFacts(412, 362, 50, failures, "harbor-pull", ("default",))
+    credential = CredentialFacts("robot$x", rotated_at=NOON, rotate_request="now")
+    facts = Facts(pull_secrets=replace(injected, credential=credential))
     outcomes = everything(Done("ok"), pull_secrets=Pending(Reason.NAMESPACES_FAILED, "50 failed", facts=facts))
     status = render({}, outcomes, 1, NOON)
     assert status["pullSecrets"]["summary"] == "362/412"
     assert [failure["namespace"] for failure in status["pullSecrets"]["failures"]][:2] == ["ns-000", "ns-001"]
     assert len(status["pullSecrets"]["failures"]) == 20
+    described = {"robot": "robot$x", "rotatedAt": "2026-01-01T12:00:00Z", "lastHandledRotateAt": "now"}
+    assert described.items() <= status["pullSecrets"].items()
     HarborRegistryStatus.model_validate(status)
 
 

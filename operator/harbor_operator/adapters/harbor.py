@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
+from harbor_operator.adapters.harbor_api import API, BY_NAME, MAX_PAGE_ENTRIES, PAGE, HarborApi
 from harbor_operator.adapters.harbor_http import HttpRequest, server_error
 from harbor_operator.adapters.harbor_projects import decode_project
-from harbor_operator.checks.configuration import explain_empty_robot_secret
+from harbor_operator.adapters.harbor_robots import created_robot, list_of_robots, robot_body
+from harbor_operator.checks.configuration import explain_empty_robot_secret, explain_too_many_robots
 from harbor_operator.model.harbor import (
     DesiredRobot,
     HarborEndpoint,
@@ -25,7 +28,11 @@ from harbor_operator.ports import as_error
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.reasons import Reason
 
-_NEVER_EXPIRES_DAYS = -1
+MAX_ROBOT_PAGES = 500
+
+AUDIT_LOGS = ("auditlog-exts", "audit-logs")
+"""Harbor 2.13 and later record in the first one only; earlier versions do not know it."""
+
 _MAX_REPOSITORIES_TRIED = 3
 _MAX_TAGS = {"n": "10"}
 
@@ -77,30 +84,39 @@ class HttpHarbor(HarborApi, Harbor):
         return None
 
     @override
-    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
-        request = HttpRequest("GET", f"{API}/robots", {**PAGE, "q": f"name={name}"})
-        response = await self._request(endpoint, request, Reason.ROBOT_REFUSED)
-        # The filter is checked again, because Harbor ignores one that it does not support.
-        robots = response.decode(
-            lambda robots: [
-                _robot(robot) for robot in robots or [] if robot["level"] == "system" and robot["name"].endswith(name)
-            ]
-        )
-        return robots[0] if robots else None
+    async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
+        robots: list[ObservedRobot] = []
+        for page in range(1, MAX_ROBOT_PAGES + 1):
+            query = {**PAGE, "page": str(page), "q": f"name=~{text}", "sort": "id"}
+            response = await self._request(endpoint, HttpRequest("GET", f"{API}/robots", query), Reason.ROBOT_REFUSED)
+            # The filter is checked again, because Harbor ignores one that it does not support.
+            robots += [robot for robot in response.decode(list_of_robots) if text in robot.login]
+            if response.decode(lambda page: len(page or [])) < MAX_PAGE_ENTRIES:
+                return robots
+        raise as_error(explain_too_many_robots(MAX_ROBOT_PAGES * MAX_PAGE_ENTRIES))
+
+    @override
+    async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        # Harbor decodes `q` twice.
+        query = {"q": f"username={quote(login, safe='')},operation=pull", "sort": "-op_time", "page_size": "1"}
+        for path in AUDIT_LOGS:
+            request = HttpRequest("GET", f"{API}/{path}", query)
+            response = await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
+            if response.status == HTTPStatus.OK:
+                return response.decode(_newest)
+        return None
 
     @override
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         # The secret of the answer is dropped: `set_robot_secret` replaces it.
-        request = HttpRequest("POST", f"{API}/robots", body={"name": desired.name, **_robot_body(desired)})
+        request = HttpRequest("POST", f"{API}/robots", body={"name": desired.name, **robot_body(desired)})
         response = await self._request(endpoint, request, Reason.ROBOT_REFUSED)
-        return response.decode(
-            lambda robot: ObservedRobot(robot["id"], robot["name"], desired.description, desired.grants)
-        )
+        return response.decode(lambda robot: created_robot(robot, desired))
 
     @override
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         # Harbor requires the whole robot, with its full name.
-        body = {"id": robot.number, "name": robot.login, **_robot_body(desired)}
+        body = {"id": robot.number, "name": robot.login, **robot_body(desired)}
         request = HttpRequest("PUT", f"{API}/robots/{robot.number}", body=body)
         await self._request(endpoint, request, Reason.ROBOT_REFUSED)
 
@@ -118,6 +134,10 @@ class HttpHarbor(HarborApi, Harbor):
         await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
 
 
+def _newest(entries: Sequence[Mapping[str, Any]] | None) -> datetime | None:
+    return max((datetime.fromisoformat(entry["op_time"]) for entry in entries or []), default=None)
+
+
 def _system(system: Mapping[str, Any]) -> SystemInfo:
     version = str(system.get("harbor_version", "")).removeprefix("v").split("-", 1)[0]
     return SystemInfo(version=version, read_only=bool(system.get("read_only")))
@@ -125,30 +145,3 @@ def _system(system: Mapping[str, Any]) -> SystemInfo:
 
 def _tags(listed: Mapping[str, Any] | None) -> list[str]:
     return [str(tag) for tag in (listed or {}).get("tags") or []]
-
-
-def _robot(robot: Mapping[str, Any]) -> ObservedRobot:
-    grants = frozenset(
-        (permission["namespace"], access["resource"], access["action"])
-        for permission in robot.get("permissions") or []
-        for access in permission["access"]
-    )
-    return ObservedRobot(
-        number=robot["id"],
-        login=robot["name"],
-        description=robot.get("description", ""),
-        grants=grants,
-        never_expires=robot.get("expires_at", _NEVER_EXPIRES_DAYS) == _NEVER_EXPIRES_DAYS,
-        is_enabled=not robot.get("disable", False),
-    )
-
-
-def _robot_body(desired: DesiredRobot) -> dict[str, Any]:
-    pull = [{"resource": "repository", "action": "pull"}]
-    return {
-        "description": desired.description,
-        "level": "system",
-        "duration": _NEVER_EXPIRES_DAYS,
-        "disable": False,
-        "permissions": [{"kind": "project", "namespace": project, "access": pull} for project in desired.projects],
-    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harbor_operator.api import authentication, chart_source, projects
+from harbor_operator.api import authentication, chart_source, projects, robot
 
 
 class Rule(NamedTuple):
@@ -97,6 +97,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "(has(self.user) ? 1 : 0) + (has(self.oidcGroup) ? 1 : 0) + (has(self.ldapGroup) ? 1 : 0) == 1",
             projects.MEMBER_MESSAGE,
+        ),
+    ),
+    "Robot": (
+        Rule(
+            "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",
+            robot.ROTATION_BEFORE_EXPIRY_MESSAGE,
         ),
     ),
     "LabelExpression": (

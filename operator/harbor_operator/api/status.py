@@ -56,8 +56,14 @@ class PullSecretStatus(Model):
     )
     robot: str | None = Field(default=None, description="Login name of the robot in use.")
     expires_at: str | None = Field(default=None, description="Time at which the credential of the robot expires.")
-    rotated_at: str | None = Field(
-        default=None, description="Time at which the Secret with the credential was last written."
+    rotated_at: str | None = Field(default=None, description="Time at which the credential was last replaced.")
+    last_handled_rotate_at: str | None = Field(
+        default=None,
+        description="Value of the annotation `harbor-operator.io/rotate-requested-at` that led to the present robot.",
+    )
+    last_handled_revoke_at: str | None = Field(
+        default=None,
+        description="Value of the annotation `harbor-operator.io/revoke-requested-at` that led to the present robot.",
     )
 
 

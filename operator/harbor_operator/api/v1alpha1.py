@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -32,6 +31,7 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
+from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot, rotation_request
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
 GROUP = "harbor-operator.io"
@@ -174,14 +174,6 @@ class NamespaceSelection(Model):
     )
 
 
-class Robot(Model):
-    """One pull-only robot account for the whole cluster, created by the operator."""
-
-    projects: Annotated[list[str], Field(min_length=1)] = Field(
-        default_factory=lambda: ["*"], description="Projects that the robot can pull from; '*' = all."
-    )
-
-
 class PullCredential(Model):
     """The account whose credential the Secret contains: exactly one of the kinds."""
 
@@ -286,7 +278,10 @@ class HarborRegistrySpec(Model):
 
 
 class Metadata(Model):
-    """The part of the object's metadata that decisions depend on; `cluster` is the identity of its cluster."""
+    """The part of the object's metadata that decisions depend on; `cluster` is the identity of its cluster.
+
+    The requests are the values of the annotations that ask for another pull credential.
+    """
 
     name: str
     namespace: str
@@ -296,13 +291,20 @@ class Metadata(Model):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     cluster: str = ""
+    rotate_request: str = ""
+    revoke_request: str = ""
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any], cluster: str = "") -> Metadata:
         """Returns the known fields of an object's metadata."""
         known = {to_camel(name) for name in cls.model_fields}
         fields = {key: value for key, value in metadata.items() if key in known}
-        return cls.model_validate({**fields, "cluster": cluster})
+        annotations = metadata.get("annotations") or {}
+        requests = {
+            "rotate_request": rotation_request(annotations, ROTATE_REQUESTED_AT),
+            "revoke_request": rotation_request(annotations, REVOKE_REQUESTED_AT),
+        }
+        return cls.model_validate({**fields, **requests, "cluster": cluster})
 
 
 class PreviousStatus(Model):
@@ -311,8 +313,7 @@ class PreviousStatus(Model):
     secret_name: str = Field(default="", description="Secret that was injected and may have to be removed.")
     service_accounts: tuple[str, ...] = ()
     admission_policy: str = Field(default="", description="Policy that may have to be removed.")
-    robot: str | None = Field(default=None, description="Reported while Harbor is unreachable, as is `rotated_at`.")
-    rotated_at: datetime | None = None
+    robot: str | None = Field(default=None, description="Robot that may have to be removed.")
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
@@ -331,7 +332,6 @@ class PreviousStatus(Model):
             service_accounts=tuple(injected.get("serviceAccounts") or ()),
             admission_policy=injected.get("admissionPolicy", ""),
             robot=injected.get("robot"),
-            rotated_at=injected.get("rotatedAt"),
             release_revision=status.get("releaseRevision"),
             reachable=statuses.get("RegistryReachable") == "True",
         )

@@ -69,4 +69,10 @@ def explain_empty_robot_secret(login: str) -> Blocked:
     return Blocked(Reason.SECRET_INVALID, f"the secret for robot '{login}' is empty: put one into its Secret")
 
 
+def explain_too_many_robots(limit: int) -> Blocked:
+    """Returns that Harbor lists more robots than the operator reads."""
+    message = f"Harbor has more than {limit} robots of this HarborRegistry: delete those that are not used"
+    return Blocked(Reason.ROBOT_REFUSED, message)
+
+
 _SWITCH_OFF = "switch it off in Harbor under Configuration, System Settings, Repository Read Only"

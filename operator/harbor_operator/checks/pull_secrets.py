@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -154,6 +155,22 @@ def weak_secret(secret: str) -> Blocked:
         f"key 'password' of Secret '{secret}' is not valid for a robot in Harbor (8 to 128 characters with upper "
         "case, lower case and a digit): delete the Secret, and the operator creates a new one",
     )
+
+
+def rotation_failed(why: str) -> StatusWarning:
+    """Returns the warning that a new robot could not replace the present one, whose login stays in use."""
+    message = f"the present credential stays in the pull Secrets, because its successor cannot be used: {why}"
+    return StatusWarning(Reason.ROBOT_ROTATION_FAILED, message)
+
+
+def robot_still_used(robot: str, last_pull: datetime | None) -> StatusWarning:
+    """Returns the warning that a replaced robot is not disabled, because it is still used."""
+    seen = f", last at {last_pull:%Y-%m-%dT%H:%M:%SZ}" if last_pull else ""
+    message = (
+        f"robot '{robot}' was replaced and still pulls{seen}: a client outside of the pull Secrets uses it; give that "
+        "client a robot of its own, or disable this one in Harbor"
+    )
+    return StatusWarning(Reason.ROBOT_STILL_USED, message)
 
 
 def robot_left_behind(robot: str, why: str) -> str:

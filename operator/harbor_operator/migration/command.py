@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from harbor_operator.adapters import secrets
-from harbor_operator.adapters.harbor import HttpHarbor
-from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.kube_migration import KubernetesMigrationApi
@@ -23,10 +19,9 @@ from harbor_operator.migration.report import render_json, render_table, summariz
 from harbor_operator.migration.target import read_content, read_registry
 from harbor_operator.model.migration import MigrationReport, Tool
 from harbor_operator.plan.docker_config import digest_of, encode
-from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.plan.migration import target_of
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.stored_credential import StoredCredential
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ async def migrate(options: MigrateOptions, connection: ClusterConnection) -> Mig
     async with KubernetesClient(connection, ClientOptions(connections=MAX_CONCURRENT_NAMESPACES)) as client:
         api = KubernetesMigrationApi(client)
         registry, section = await read_registry(api, options.registry)
-        content = await read_content(_credential(client), registry, section)
+        content = await read_content(StoredCredential(KubernetesNamespaceResources(client)), registry, section)
         digest = digest_of(encode(content.get_secret_value())) if content else b""
         request = MigrationRequest(options.tool, target_of(registry, section, digest), content, options.remove_doubles)
         accounts = KubernetesPullSecretApi(client, WatchOptions(lambda: 0.0))  # nothing is watched
@@ -72,8 +67,3 @@ async def migrate(options: MigrateOptions, connection: ClusterConnection) -> Mig
 
 def _warn(text: str) -> None:
     sys.stderr.write(f"warning: {text}\n")
-
-
-def _credential(client: KubernetesClient) -> PullCredential:
-    kube = KubernetesNamespaceResources(client)
-    return PullCredential(kube, HttpRegistryProbe(), HttpHarbor(), partial(secrets.make_password, PASSWORD_LENGTH))

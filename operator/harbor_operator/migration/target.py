@@ -10,7 +10,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.migration import MigrationApi
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError
-from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.stored_credential import StoredCredential
 
 _MUST_NOT_INJECT = frozenset({Reason.INJECTION_NOT_GRANTED, Reason.SECRET_NAME_TAKEN})
 
@@ -37,7 +37,9 @@ async def read_registry(api: MigrationApi, key: str) -> tuple[HarborRegistry, Pu
     return registry, section
 
 
-async def read_content(credential: PullCredential, registry: HarborRegistry, section: PullSecrets) -> SecretStr | None:
+async def read_content(
+    credential: StoredCredential, registry: HarborRegistry, section: PullSecrets
+) -> SecretStr | None:
     """Returns the `.dockerconfigjson` text that the operator injects; None before Harbor has accepted the login."""
     try:
         login = await credential.read_known(registry, section)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -36,6 +37,7 @@ class ObservedSetting:
     is_editable: bool = True
 
 
+NEVER_EXPIRES_DAYS = -1
 EVERYONE = "everyone"
 """Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
 
@@ -46,14 +48,20 @@ Grant = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ObservedRobot:
-    """A robot account as observed; `login` is its name with Harbor's prefix, as clients send it."""
+    """A robot account as observed; `login` is its name with Harbor's prefix, as clients send it.
+
+    `duration_days` counts from its creation to `expires_at`; NEVER_EXPIRES_DAYS and None = it does not expire.
+    `updated_at` is its last change, also of its secret; None directly after its creation.
+    """
 
     number: int
     login: str
     description: str
     grants: frozenset[Grant]
-    never_expires: bool = True
+    duration_days: int = NEVER_EXPIRES_DAYS
+    expires_at: datetime | None = None
     is_enabled: bool = True
+    updated_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class DesiredRobot:
     """A system-level robot account that can only pull from the projects; `name` is without Harbor's prefix.
 
     The description identifies the owner. Those of earlier versions have `earlier_name` and `earlier_description`.
+    `duration_days` is the lifetime of a new robot: Harbor counts it from the creation, so a change of an existing one
+    could end it at once. Only its end is removed.
     """
 
     name: str
@@ -68,16 +78,27 @@ class DesiredRobot:
     projects: tuple[str, ...]
     earlier_name: str = ""
     earlier_description: str = ""
+    duration_days: int = NEVER_EXPIRES_DAYS
+    is_enabled: bool = True
 
     @property
     def grants(self) -> frozenset[Grant]:
         """All permissions of the robot."""
         return frozenset((project, "repository", "pull") for project in self.projects)
 
+    @property
+    def expires(self) -> bool:
+        """Whether the robot has an end."""
+        return self.duration_days != NEVER_EXPIRES_DAYS
+
+    def lasting_as(self, observed: ObservedRobot) -> DesiredRobot:
+        """Returns what an existing robot must become: its own lifetime stays, unless it is to last forever."""
+        return replace(self, duration_days=observed.duration_days) if self.expires else self
+
     def is_met_by(self, observed: ObservedRobot) -> bool:
         """Whether no write is needed, its secret aside."""
-        is_as_desired = observed.grants == self.grants and observed.description == self.description
-        return is_as_desired and observed.never_expires and observed.is_enabled
+        is_same = observed.grants == self.grants and observed.description == self.description
+        return is_same and (observed.duration_days, observed.is_enabled) == (self.duration_days, self.is_enabled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,20 @@ class NamespaceFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """The pull credential in use; `robot` is the login name of the operator's robot.
+
+    The requests are the last values of the annotations `rotate-requested-at` and `revoke-requested-at` that led to it.
+    """
+
+    robot: str | None = None
+    expires_at: datetime | None = None
+    rotated_at: datetime | None = None
+    rotate_request: str = ""
+    revoke_request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PullSecretFacts:
     """How many of the selected namespaces have the pull Secret; `forbidden` of the failed ones allow no writes."""
 
@@ -50,9 +64,7 @@ class PullSecretFacts:
     secret_name: str = ""
     service_accounts: tuple[str, ...] = ()
     admission_policy: str = ""
-    robot: str | None = None
-    expires_at: datetime | None = None
-    rotated_at: datetime | None = None
+    credential: CredentialFacts = CredentialFacts()
     conflicts: tuple[str, ...] = ()
     missed_by_policy: int = 0
     forbidden: int = 0

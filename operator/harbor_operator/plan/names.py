@@ -25,6 +25,7 @@ SECRETS_DIGEST = f"{GROUP}/secrets"
 _MAX_POSTGRES_NAME = 63
 _MAX_LABEL_VALUE = 63
 _MAX_OBJECT_NAME = 253
+_MAX_ROBOT_STEM = 150
 _DIGEST_CHARACTERS = 8
 _ACCESS_KEY_LENGTH = 20
 
@@ -137,9 +138,22 @@ def authentication_secret(registry: HarborRegistry) -> str:
     return _secret_name(registry, "authentication")
 
 
-def robot(registry: HarborRegistry) -> str:
-    """Name of the robot account, without the prefix that Harbor adds; equal registries of two clusters differ."""
-    return f"{registry.metadata.namespace}-{registry.metadata.name}-pull-{cluster_digest(registry)}"
+def robot(registry: HarborRegistry, generation: int = 1) -> str:
+    """Name of a robot account, without the prefix that Harbor adds; equal registries of two clusters differ.
+
+    Harbor allows one separator between letters and digits, and at most 255 characters. The digest is that of the whole
+    key, so what is left out does not matter. Each rotation creates a robot of the next generation.
+    """
+    readable = re.sub(r"([.-])[.-]+", r"\1", f"{registry.metadata.namespace}-{registry.metadata.name}")
+    stem = f"{readable[:_MAX_ROBOT_STEM].rstrip('.-')}-pull-{cluster_digest(registry)}"
+    return stem if generation == 1 else f"{stem}-{generation}"
+
+
+def robot_generation(registry: HarborRegistry, login: str) -> int | None:
+    """Returns the generation of the robot with this login name, whatever Harbor's prefix is; None for another robot."""
+    if match := re.search(rf"{re.escape(robot(registry))}(?:-([1-9][0-9]*))?$", login):
+        return int(match[1] or 1)
+    return 1 if login.endswith(earlier_robot(registry)) else None
 
 
 def earlier_robot(registry: HarborRegistry) -> str:

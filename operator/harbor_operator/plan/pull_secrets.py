@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from harbor_operator.api.base import CredentialsRef
-from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
-from harbor_operator.model.harbor import DesiredRobot, Login
+from harbor_operator.api.robot import Robot
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, Login
 from harbor_operator.plan import names
 
 EVERY_PROJECT = "*"
@@ -22,18 +23,19 @@ _REQUIRED_CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digi
 _LENGTHS = range(8, 129)
 
 
-def plan_robot(registry: HarborRegistry, robot: Robot) -> DesiredRobot:
+def plan_robot(registry: HarborRegistry, robot: Robot, generation: int = 1) -> DesiredRobot:
     """Returns the desired robot; its description names the registry that owns it, and the cluster of that.
 
     It does not contain the uid: a registry that was restored, or deleted and created again, owns its earlier robot.
     """
     has_every_project = EVERY_PROJECT in robot.projects
     return DesiredRobot(
-        name=names.robot(registry),
+        name=names.robot(registry, generation),
         description=f"pull secrets of HarborRegistry {registry.key} in cluster {registry.metadata.cluster}",
         projects=(EVERY_PROJECT,) if has_every_project else tuple(sorted(set(robot.projects))),
-        earlier_name=names.earlier_robot(registry),
+        earlier_name=names.earlier_robot(registry) if generation == 1 else "",
         earlier_description=f"pull secrets of HarborRegistry {registry.key} ({registry.metadata.uid})",
+        duration_days=robot.expire_after_days or NEVER_EXPIRES_DAYS,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -104,16 +105,29 @@ class Harbor(Protocol):
         """Returns an image of the project as 'project/name:tag', or None if none is found."""
         ...
 
-    async def find_robot(self, endpoint: HarborEndpoint, name: str) -> ObservedRobot | None:
-        """Returns the system-level robot of that name (without Harbor's prefix), or None if it does not exist."""
+    async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
+        """Returns every system-level robot whose name (without Harbor's prefix) contains the text.
+
+        One request for each hundred of them. Raises Refused(ROBOT_REFUSED) if there are more than 50,000.
+        """
+        ...
+
+    async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        """Returns the time of the last pull with this login in Harbor's audit log; None if it has none.
+
+        Harbor records no pull if an administrator has switched that off, or if the entry was purged.
+        """
         ...
 
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
-        """Creates the robot with a secret that only Harbor knows; raises Refused(ROBOT_REFUSED) if it exists."""
+        """Creates the robot, enabled and with a secret that only Harbor knows.
+
+        Raises Refused(ROBOT_REFUSED) if it exists.
+        """
         ...
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
-        """Sets the desired permissions, enables the robot, and removes its expiry. Idempotent."""
+        """Sets permissions, description, duration, and whether the robot is enabled, as desired. Idempotent."""
         ...
 
     async def set_robot_secret(self, endpoint: HarborEndpoint, robot: ObservedRobot, secret: SecretStr) -> None:

@@ -19,7 +19,16 @@ from harbor_operator.checks.pull_secrets import (
 )
 from harbor_operator.model.harbor import Login
 from harbor_operator.model.injection import Claim, DesiredInjection
-from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome, PullSecretFacts
+from harbor_operator.model.outcomes import (
+    NOT_REQUESTED,
+    Blocked,
+    ConditionType,
+    Done,
+    Facts,
+    Outcome,
+    PullSecretFacts,
+    StatusWarning,
+)
 from harbor_operator.model.pods import StuckPodPolicy
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_hosts
@@ -27,6 +36,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.stuck_pods import StuckPodEviction
 from harbor_operator.steps.injection_grants import InjectionGrants
+from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_claims import Leftover, PullClaims, claim_of
 from harbor_operator.steps.pull_credential import PullCredential
@@ -57,7 +67,9 @@ class PullSecretsStep:
         self._injection = injection
         self._admission = admission
         self._stuck_pods = stuck_pods
-        self._accepted = credential.accepted
+        self._stored = credential.stored
+        self._accepted = credential.stored.accepted
+        self._robot = credential.robot
         self._claims = PullClaims(injection)
         self._handovers: dict[str, int] = {}
 
@@ -80,7 +92,7 @@ class PullSecretsStep:
         if isinstance(login, Blocked):
             return login
         await self._accepted.record(registry, login)
-        others = await self._credential.read_other_logins(registry, section)
+        others = await self._stored.read_other_logins(registry, section)
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
         outcome = combine(await self._inject(registry, section, login, others, holder), policy)
@@ -104,16 +116,9 @@ class PullSecretsStep:
         holder = self._injection.holder(section.secret_name)
         if await self._grants.check_name(registry, section.secret_name, holder) is None:
             await self._declare_degraded(registry, section)
-        claim = claim_of(registry, section)
-        if self._injection.read(claim) is None:
+        if self._injection.read(claim_of(registry, section)) is None:
             return Facts()
-        known = replace(
-            NOTHING_INJECTED,
-            admission_policy=self._admission.name(registry),
-            robot=registry.observed.robot,
-            rotated_at=registry.observed.rotated_at,
-        )
-        return self._report(registry, claim, known).facts
+        return (await self._report(registry, section)).facts
 
     def suspend(self, registry: HarborRegistry) -> None:
         """Stops injection and eviction; what is injected stays."""
@@ -155,10 +160,10 @@ class PullSecretsStep:
         """
         message = "pull Secrets, references and robot are gone"
         try:
-            await self._credential.remove_robot(registry)
+            await self._robot.remove(registry)
         except (Unavailable, Refused) as error:
             message = robot_left_behind(names.robot(registry), str(error))
-        await self._credential.remove_robot_secret(registry)
+        await self._robot.remove_secret(registry)
         await self._accepted.remove(registry)
         return message
 
@@ -176,11 +181,12 @@ class PullSecretsStep:
 
     async def _declare_degraded(self, registry: HarborRegistry, section: PullSecrets) -> None:
         """Declares a login that Harbor has accepted; a changed one is tried, and until then the earlier one stays."""
-        login = await self._credential.read_known(registry, section)
-        if login is None or not await self._accepted.is_recorded(registry, login):
+        login = await self._stored.read_known(registry, section)
+        is_revoked = section.credential.robot is not None and await self._robot.is_revoked(registry)
+        if login is None or is_revoked or not await self._accepted.is_recorded(registry, login):
             login = await self._try_changed_login(registry, section)
         if login is not None:
-            self._declare(registry, section, login, await self._credential.read_other_logins(registry, section))
+            self._declare(registry, section, login, await self._stored.read_other_logins(registry, section))
         elif declared := self._injection.declared(registry.metadata.uid):
             self._injection.declare(
                 replace(
@@ -218,13 +224,24 @@ class PullSecretsStep:
         self._declare(registry, section, login, others)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
-        outcome = self._report(registry, claim, await self._describe(registry, section, login))
-        if isinstance(outcome, Done) and section.credential.robot is None:
-            await self._credential.remove_robot(registry)
+        outcome = await self._report(registry, section)
+        warnings = await self._retire(registry, section, outcome)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
         push = await self._credential.check_push(registry, section, login)
         lingering = self._claims.lingering(registry)
-        return replace(outcome, warnings=(*outcome.warnings, *push, *stuck, *lingering))
+        return replace(outcome, warnings=(*outcome.warnings, *warnings, *push, *stuck, *lingering))
+
+    async def _retire(
+        self, registry: HarborRegistry, section: PullSecrets, outcome: Outcome
+    ) -> tuple[StatusWarning, ...]:
+        """Ends the robots that the login in use has replaced, once the namespaces have it."""
+        robot, progress = section.credential.robot, outcome.facts.pull_secrets
+        if robot is None:
+            if isinstance(outcome, Done):
+                await self._robot.remove(registry)
+            return ()
+        warnings = await self._robot.retire(registry, robot, progress) if progress else ()
+        return (*warnings, *self._robot.warnings(registry))
 
     async def _keep_policy(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
         policy = await self._admission.ensure(registry, section)
@@ -246,7 +263,10 @@ class PullSecretsStep:
         if given is not None:
             return await self._credential.read_account(registry, access, given)
         if robot is not None:
-            return await self._credential.ensure_robot(registry, access, robot)
+            try:
+                return await self._robot.ensure(registry, robot)
+            except BlockedError as error:
+                return error.outcome
         raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
     def _declare(
@@ -268,27 +288,18 @@ class PullSecretsStep:
             return policy
         if leftovers := self._withdraw(registry, None):
             return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED)
-        await self._credential.remove_robot(registry)
+        await self._robot.remove(registry)
         await self._accepted.remove(registry)
         return replace(NOT_REQUESTED, warnings=self._claims.lingering(registry))
 
-    async def _describe(self, registry: HarborRegistry, section: PullSecrets, login: Login) -> PullSecretFacts:
-        """Returns the facts besides the progress of the injection."""
-        return replace(
-            NOTHING_INJECTED,
-            admission_policy=self._admission.name(registry),
-            robot=login.username if section.credential.robot else None,
-            rotated_at=await self._credential.read_changed_at(registry, section),
-        )
-
-    def _report(self, registry: HarborRegistry, claim: Claim, known: PullSecretFacts) -> Outcome:
+    async def _report(self, registry: HarborRegistry, section: PullSecrets) -> Outcome:
+        claim = claim_of(registry, section)
         leftovers = self._withdraw(registry, claim)
         observed = self._injection.read(claim)
         facts = replace(
             observed or NOTHING_INJECTED,
-            admission_policy=known.admission_policy,
-            robot=known.robot,
-            rotated_at=known.rotated_at,
+            admission_policy=self._admission.name(registry),
+            credential=await self._stored.describe(registry, section),
         )
         if leftovers:
             return self._claims.cleaning_up(registry, leftovers, facts)

@@ -14,7 +14,6 @@ from harbor_operator.checks.reachability import (
     certificate_warnings,
     check_certificate,
     check_health,
-    check_pull,
     check_upload,
     check_v2_response,
     describe_reached,
@@ -23,11 +22,12 @@ from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
 from harbor_operator.model.reachability import AnnouncedBody, BodyLimit, Component
 from harbor_operator.plan.pull_secrets import pull_login_ref
-from harbor_operator.plan.reachability import TrialKey, needs_api, pull_project, trial_key, upload_repository
+from harbor_operator.plan.reachability import TrialKey, needs_api, trial_key, upload_repository
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, read_admin
+from harbor_operator.steps.pull_proof import PullProof
 
 MIB = 1 << 20
 RETRY_BLOCKED = timedelta(minutes=5)
@@ -80,6 +80,7 @@ class ReachabilityStep:
         self._kube = kube
         self._probe = probe
         self._harbor = harbor
+        self._proof = PullProof(probe, harbor)
         self._clock = clock
         self._trials: dict[str, Trial] = {}
         self._limits: dict[str, LimitTrial] = {}
@@ -133,9 +134,7 @@ class ReachabilityStep:
         # A rejected credential is left to the PullSecrets step, which can replace it only if this one is Done.
         if client.login is None or not await self._probe.try_login(client):
             return None
-        project = pull_project(registry, await self._harbor.read_projects(admin)) if admin else None
-        image = await self._harbor.read_image(admin, project) if admin and project else None
-        return check_pull(registry, await self._probe.try_pull(client, image))
+        return await self._proof.check(registry, client, admin)
 
     async def _try_upload(self, registry: HarborRegistry, admin: HarborEndpoint | None) -> Blocked | Pending | None:
         uid, key = registry.metadata.uid, trial_key(registry)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, Robot
+from harbor_operator.api.robot import Robot
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.pull_secrets import check_robot
 from harbor_operator.model.harbor import Login, ObservedRobot
+from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_hosts, is_strong, plan_robot, pull_login_ref
 from harbor_operator.reasons import Reason
 
@@ -62,6 +65,23 @@ def test_registries_whose_names_join_to_the_same_text_have_two_robots() -> None:
     assert plan_robot(first, Robot()).name != plan_robot(second, Robot()).name
 
 
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [("intra", "cr"), ("a--b", "c"), ("a", "b.c"), ("a", "x" * 253), ("a", "b--c"), ("n" * 63, "a-" * 90 + "a")],
+)
+@pytest.mark.parametrize("generation", [1, 2, 17])
+def test_harbor_accepts_the_name_of_every_robot(namespace: str, name: str, generation: int) -> None:
+    metadata = {"namespace": namespace, "name": name, "uid": "u"}
+    registry = HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com"}}, "c")
+    robot = names.robot(registry, generation)
+    assert re.fullmatch(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", robot)
+    assert len(robot) <= 255
+    for prefix in ("robot$", "bot-2", ""):
+        assert names.robot_generation(registry, prefix + robot) == generation
+    assert names.robot_generation(registry, f"robot${robot}.shop") is None
+    assert names.robot_generation(registry, f"robot${robot}x") is None
+
+
 def test_a_registry_that_is_created_again_owns_its_robot() -> None:
     """Finding R7."""
     again = plan_robot(_registry(uid="uid-2"), Robot())
@@ -77,7 +97,7 @@ def test_a_robot_of_an_earlier_version_belongs_to_the_registry_with_its_uid() ->
 
 
 @pytest.mark.parametrize(
-    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"never_expires": False}, {"is_enabled": False}]
+    "change", [{"grants": frozenset({("a", "repository", "push")})}, {"duration_days": 30}, {"is_enabled": False}]
 )
 def test_a_changed_robot_does_not_meet_the_desired_state(change: dict[str, Any]) -> None:
     assert DESIRED.is_met_by(OBSERVED)

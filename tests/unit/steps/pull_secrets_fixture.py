@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from harbor_operator.model.outcomes import Outcome, PullSecretFacts
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.harbor import FakeHarbor
@@ -71,6 +73,7 @@ class PullSecretsFixture:
     injection: FakeInjection = field(default_factory=FakeInjection)
     admission: FakeAdmission = field(default_factory=FakeAdmission)
     now: float = 1000.0
+    passwords: int = 0
     granted: tuple[str, ...] = ("intra",)
     stuck_pods: FakeStuckPodEviction = field(default_factory=FakeStuckPodEviction)
 
@@ -80,15 +83,27 @@ class PullSecretsFixture:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         self.restart()
 
-    def restart(self) -> None:
-        credential = PullCredential(self.kube, self.harbor, self.harbor, lambda: SecretStr("Generated-1"))
+    def restart(self, through: Callable[[Any], Any] = lambda target: target) -> None:
+        """Starts the operator again; it reaches Harbor and the API server as `through` wraps them."""
+        kube, harbor = through(self.kube), through(self.harbor)
+        robot = PullRobot(kube, harbor, harbor, self.make_password, lambda: self.harbor.now)
+        credential = PullCredential(kube, harbor, harbor, robot)
         admission = PullAdmission(self.admission, lambda: self.now)
         grants = InjectionGrants(self.kube, self.granted)
         self.step = PullSecretsStep(grants, credential, self.injection, admission, self.stuck_pods)
 
+    def make_password(self) -> SecretStr:
+        """Returns 'Generated-1', then 'Generated-2' and so on."""
+        self.passwords += 1
+        return SecretStr(f"Generated-{self.passwords}")
+
     def account(self, username: str = "puller", *, is_admin: bool = False) -> None:
         self.harbor.accounts[username] = ("Account-pass-1", is_admin)
         self.kube.put("intra", "pull-account", {"username": username, "password": "Account-pass-1"})
+
+    def accepts(self, login: Mapping[str, str]) -> bool:
+        """Whether Harbor accepts a login of a pull Secret."""
+        return self.harbor.accepts(login["username"], login["password"])
 
     @property
     def login(self) -> dict[str, str]:

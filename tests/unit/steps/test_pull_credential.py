@@ -135,7 +135,7 @@ async def test_an_account_made_by_hand_is_declared(fixture: PullSecretsFixture) 
     outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
     assert isinstance(outcome, Done)
     assert fixture.login["username"] == "puller"
-    assert facts_of(outcome).robot is None
+    assert facts_of(outcome).credential.robot is None
     assert fixture.harbor.writes == []
     assert fixture.kube.writes == ["write intra/hreg-cr-pull-accepted"]
 

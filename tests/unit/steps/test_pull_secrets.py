@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.injection import Claim
-from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done, Pending, StuckPodFacts
+from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, CredentialFacts, Done, Pending, StuckPodFacts
 from harbor_operator.model.pods import StuckPodPolicy
 from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
@@ -40,15 +39,19 @@ async def test_a_robot_is_made_with_the_stored_secret_and_declared(fixture: Pull
     outcome = await fixture.step.reconcile(registry())
     assert isinstance(outcome, Done)
     assert outcome.message == "3 namespaces hold Secret 'harbor-pull'"
-    stored = fixture.kube.secrets["intra", ROBOT_SECRET]
     assert facts_of(outcome) == replace(
         ALL_READY,
         secret_name="harbor-pull",
         service_accounts=("default",),
-        robot=ROBOT,
-        rotated_at=stored.changed_at,
+        credential=CredentialFacts(ROBOT, rotated_at=fixture.harbor.now),
     )
-    assert fixture.kube.values("intra", ROBOT_SECRET) == {"username": ROBOT, "password": "Generated-1"}
+    stored = fixture.kube.values("intra", ROBOT_SECRET)
+    assert stored == {
+        "username": ROBOT,
+        "password": "Generated-1",
+        "generation": "1",
+        "rotated-at": "2026-11-23T12:00:00+00:00",
+    }
     assert (fixture.login["username"], fixture.login["password"]) == (ROBOT, "Generated-1")
     assert fixture.injection.desired["uid-1"].claim == CLAIM
 
@@ -65,9 +68,9 @@ async def test_a_second_pass_writes_nothing_even_after_a_restart(fixture: PullSe
 
 async def test_the_time_of_a_changed_account_is_reported(fixture: PullSecretsFixture) -> None:
     fixture.account()
-    first = facts_of(await fixture.step.reconcile(registry(BY_HAND_SECTION)))
+    first = facts_of(await fixture.step.reconcile(registry(BY_HAND_SECTION))).credential
     fixture.account()
-    second = facts_of(await fixture.step.reconcile(registry(BY_HAND_SECTION)))
+    second = facts_of(await fixture.step.reconcile(registry(BY_HAND_SECTION))).credential
     assert second.rotated_at == fixture.kube.secrets["intra", "pull-account"].changed_at
     assert first.rotated_at is not None
     assert second.rotated_at is not None
@@ -222,13 +225,11 @@ async def test_after_a_restart_with_harbor_down_the_known_login_is_injected(fixt
     fixture.restart()
     fixture.harbor.down = True
     status = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
-    known = {**status, "robot": ROBOT, "rotatedAt": "2026-11-23T12:00:03Z"}
-    facts = await fixture.step.reconcile_degraded(registry(status=known))
+    facts = await fixture.step.reconcile_degraded(registry(status=status))
     assert fixture.login["password"] == "Generated-1"
     assert facts.pull_secrets is not None
     assert facts.pull_secrets.ready == 3
-    assert facts.pull_secrets.robot == ROBOT
-    assert facts.pull_secrets.rotated_at == datetime(2026, 11, 23, 12, 0, 3, tzinfo=UTC)
+    assert facts.pull_secrets.credential == CredentialFacts(ROBOT, rotated_at=fixture.harbor.now)
 
 
 async def test_nothing_is_injected_before_a_login_has_ever_worked(fixture: PullSecretsFixture) -> None:

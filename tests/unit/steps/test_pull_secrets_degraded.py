@@ -134,8 +134,8 @@ async def test_a_deleted_robot_secret_is_replaced_although_harbor_is_not_healthy
     fixture.harbor.robots["intra-cr-pull-a222a995"].secret = "Leaked-pass-1"
     del fixture.kube.secrets["intra", ROBOT_SECRET]
     await fixture.step.reconcile_degraded(registry(status=INJECTED))
-    assert fixture.harbor.robots["intra-cr-pull-a222a995"].secret == "Generated-1"
-    assert fixture.login["password"] == "Generated-1"
+    assert fixture.harbor.robots["intra-cr-pull-a222a995"].secret == "Generated-2"
+    assert fixture.login["password"] == "Generated-2"
 
 
 async def test_no_credential_is_sent_to_a_url_that_never_worked(fixture: PullSecretsFixture) -> None:

@@ -26,6 +26,7 @@ from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
@@ -115,7 +116,8 @@ class PipelineFixture:
         kube, harbor, logins = CachedNamespaceResources(self.kube), self.harbor, {USER: "key"}
         redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
         store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
-        credential = PullCredential(kube, harbor, harbor, password)
+        robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
+        credential = PullCredential(kube, harbor, harbor, robot)
         admin = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), password)
         admission = PullAdmission(FakeAdmission(), lambda: 0.0)
         return (

@@ -83,6 +83,18 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "robot: give this HarborRegistry another name. Two clusters with the same `HARBOR_OPERATOR_CLUSTER_ID` share "
         "their robots: each cluster needs a value of its own.",
     ),
+    Reason.ROBOT_ROTATION_FAILED: Problem(
+        "`status.warnings` says that the credential was not replaced; pulls continue with the present one.",
+        "The robot of the next generation was created, and Harbor rejects it or does not let it pull.",
+        "The message contains Harbor's answer. The next reconciliation tries the rotation again.",
+    ),
+    Reason.ROBOT_STILL_USED: Problem(
+        "`status.warnings` names a robot that was replaced and is not disabled.",
+        "Harbor's audit log shows pulls by it, although every namespace has the new credential: its password was "
+        "copied from a pull Secret, for example into a pipeline.",
+        "Give that client a robot of its own. The operator disables the robot once it has been unused for "
+        "`spec.pullSecrets.credential.robot.retireAfterSeconds`.",
+    ),
     Reason.PROJECT_CREATION_OPEN: Problem(
         "Anyone who can read a pull Secret can create projects in Harbor.",
         "Harbor lets every account, also a robot with pull permission only, create projects while its setting "
