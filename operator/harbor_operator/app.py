@@ -50,6 +50,7 @@ from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers
 from harbor_operator.injector.controller import InjectorController
 from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.kopf_runtime import run_kopf
 from harbor_operator.leader import Leader, LeaderTasks, unique_identity
@@ -72,6 +73,7 @@ from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
@@ -111,7 +113,11 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
         helm = _helm_settings(settings, connection)
         operator = Operator(settings, helm, identity, clients.shared, metrics)
         tasks = LeaderTasks(
-            {"injector": operator.injection.run, "stuck-pods": operator.stuck_pods.run},
+            {
+                "injector": operator.injection.run,
+                "namespace-robots": operator.namespace_robots.run,
+                "stuck-pods": operator.stuck_pods.run,
+            },
             lambda stop_kopf: run_kopf(operator.handlers, connection, stop_kopf, handle_signals),
             operator.helm.aclose,
         )
@@ -143,6 +149,8 @@ class Operator:
         self.stuck_pods = StuckPodController(
             KubernetesPodEvictionApi(client, options, events), self.injection.injector.pull_secrets_for_new_pod, deps
         )
+        self._http = HarborHttp(settings.egress())
+        self.namespace_robots = NamespaceRobots(HttpHarbor(self._http), self.injection.injector, deps)
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
         lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
@@ -154,18 +162,18 @@ class Operator:
         """Returns every step, in reading order."""
         kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
         egress = self._settings.egress()
-        http = HarborHttp(egress)
-        harbor, probe = HttpHarbor(http), HttpRegistryProbe(http)
+        harbor, probe = HttpHarbor(self._http), HttpRegistryProbe(self._http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        registries, configuration = HttpHarborRegistries(http), HttpHarborConfiguration(http)
+        registries, configuration = HttpHarborRegistries(self._http), HttpHarborConfiguration(self._http)
+        logins = HttpHarborLoginProbe(self._http)
         sections = (
             SettingSection(configuration),
             RegistrySection(kube, registries),
-            ProjectSection(harbor, HttpHarborProjects(http), registries),
-            ScheduleSection(HttpHarborSchedules(http)),
-            AuthenticationSection(kube, configuration, HttpHarborLoginProbe(http), HttpOidcProvider(egress)),
+            ProjectSection(harbor, HttpHarborProjects(self._http), registries),
+            ScheduleSection(HttpHarborSchedules(self._http)),
+            AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
         )
-        admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(http), password)
+        admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(self._http), password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (
             DatabaseStep(kube, postgres, password),
@@ -176,7 +184,13 @@ class Operator:
             ConfigurationStep(kube, admin_password, sections),
             PullSecretsStep(
                 InjectionGrants(kube, self._settings.injection_namespaces),
-                PullCredential(kube, probe, harbor, PullRobot(kube, probe, harbor, password, _now)),
+                PullCredential(
+                    kube,
+                    probe,
+                    harbor,
+                    PullRobot(kube, probe, harbor, password, _now),
+                    PullNamespaceRobots(kube, harbor, self.namespace_robots, password),
+                ),
                 self.injection.injector,
                 PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
                 self.stuck_pods.evictor,

@@ -127,7 +127,9 @@ async def test_client_that_keeps_changing_our_secret(plane: ControlPlane, http: 
             # At once, and not after the four seconds that the next repair must wait.
             (written, *_) = await next_writes(plane, mark)
             assert written.resource == "secrets"
-        await until_server_answers(lambda: content(http, namespace), encode(rotated.docker_config.get_secret_value()))
+        assert rotated.docker_config is not None
+        expected = encode(rotated.docker_config.get_secret_value())
+        await until_server_answers(lambda: content(http, namespace), expected)
         await end(running_injector, http, namespace)
 
 

@@ -150,6 +150,11 @@ async def test_everyone_can_create_projects_by_default(fixture: HarborFixture) -
     assert await fixture.harbor.read_project_creation(fixture.admin) == "everyone"
 
 
+async def test_every_project_is_named(fixture: HarborFixture) -> None:
+    created = {(await fixture.project()).name for _ in range(101)}
+    assert created <= set(await fixture.harbor.read_project_names(fixture.admin))
+
+
 async def test_a_robot_is_created_found_and_given_a_secret(fixture: HarborFixture) -> None:
     desired = fixture.robot()
     assert await fixture.harbor.read_robots(fixture.admin, desired.name) == []

@@ -28,6 +28,7 @@ class FakeCluster(PullSecretApi):
         self.secrets: dict[tuple[str, str], ObservedSecret] = {}
         self.accounts: dict[tuple[str, str], ObservedServiceAccount] = {}
         self.writes: list[str] = []
+        self.contents: dict[tuple[str, str], str] = {}
         self.history: list[tuple[Kind, WatchEvent]] = []
         self.failure: Unavailable | Refused | None = None
         self.refused_sources: set[Source] = set()
@@ -68,6 +69,7 @@ class FakeCluster(PullSecretApi):
         if before and before.immutable and before.digest != digest:
             raise Refused(Reason.NAMESPACES_FAILED, f"Secret '{secret.name}' is immutable")
         self._ours.add(key)
+        self.contents[key] = secret.docker_config.get_secret_value()
         uid = before.uid if before else f"uid-{self.revision + 1}"
         after = ObservedSecret(
             namespace,
@@ -103,9 +105,16 @@ class FakeCluster(PullSecretApi):
 
     # Users and controllers
 
-    def add_namespace(self, name: str, labels: Mapping[str, str] | None = None, *, terminating: bool = False) -> None:
+    def add_namespace(
+        self,
+        name: str,
+        labels: Mapping[str, str] | None = None,
+        *,
+        terminating: bool = False,
+        projects: str | None = None,
+    ) -> None:
         self.revision += 1
-        observed = ObservedNamespace(name, self.revision, dict(labels or {}), terminating)
+        observed = ObservedNamespace(name, self.revision, dict(labels or {}), terminating, projects=projects)
         self.namespaces[name] = observed
         self._publish(Kind.NAMESPACES, observed)
 

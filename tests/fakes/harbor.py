@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
+from harbor_operator.api.robot import EVERY_PROJECT
 from harbor_operator.model.harbor import (
     EVERYONE,
     DesiredRobot,
@@ -26,7 +27,7 @@ from harbor_operator.model.reachability import (
     UploadResult,
     V2Response,
 )
-from harbor_operator.plan.pull_secrets import EVERY_PROJECT, is_strong
+from harbor_operator.plan.pull_secrets import is_strong
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -167,6 +168,10 @@ class FakeHarbor:
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
         return [self.observed(name) for name in self.projects]
+
+    async def read_project_names(self, endpoint: HarborEndpoint) -> list[str]:
+        self._answer()
+        return list(self.projects)
 
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
         self.must_be_admin(endpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 from harbor_operator.model.injection import Claim, DesiredInjection, RemainingNamespaces
+from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.ports.injection import PullSecretInjection
 
@@ -20,6 +21,16 @@ class FakeInjection(PullSecretInjection):
         self.left_in: dict[Claim, RemainingNamespaces] = {}
         self.expecting: dict[str, bool] = {}
         self.changes = 0
+        self.selected: list[ObservedNamespace] | None = None
+        self.changed: list[str] = []
+
+    def namespaces(self, registry_uid: str) -> list[ObservedNamespace] | None:
+        """Returns the namespaces that a test has set."""
+        return self.selected
+
+    def content_changed(self, namespace: str) -> None:
+        """Records the namespaces whose content has changed."""
+        self.changed.append(namespace)
 
     @override
     def declare(self, desired: DesiredInjection) -> None:

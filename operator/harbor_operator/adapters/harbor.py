@@ -11,11 +11,11 @@ from urllib.parse import quote
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.harbor_api import API, BY_NAME, MAX_PAGE_ENTRIES, PAGE, HarborApi
+from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
 from harbor_operator.adapters.harbor_http import HttpRequest, server_error
 from harbor_operator.adapters.harbor_projects import decode_project
 from harbor_operator.adapters.harbor_robots import created_robot, list_of_robots, robot_body
-from harbor_operator.checks.configuration import explain_empty_robot_secret, explain_too_many_robots
+from harbor_operator.checks.configuration import explain_empty_robot_secret
 from harbor_operator.model.harbor import (
     DesiredRobot,
     HarborEndpoint,
@@ -27,8 +27,6 @@ from harbor_operator.model.projects import ObservedProject
 from harbor_operator.ports import as_error
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.reasons import Reason
-
-MAX_ROBOT_PAGES = 500
 
 AUDIT_LOGS = ("auditlog-exts", "audit-logs")
 """Harbor 2.13 and later record in the first one only; earlier versions do not know it."""
@@ -71,6 +69,13 @@ class HttpHarbor(HarborApi, Harbor):
         return response.decode(lambda projects: [decode_project(project) for project in projects or []])
 
     @override
+    async def read_project_names(self, endpoint: HarborEndpoint) -> list[str]:
+        request = HttpRequest("GET", f"{API}/projects", {"with_detail": "false", "sort": "name"})
+        pages = self._pages(endpoint, request, Reason.PROJECT_REFUSED)
+        named = [page.decode(lambda listed: [str(one["name"]) for one in listed or []]) async for page, _ in pages]
+        return [name for page in named for name in page]
+
+    @override
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
         request = HttpRequest("GET", f"{API}/projects/{project}/repositories", PAGE, BY_NAME)
         response = await self._request(endpoint, request, Reason.PROJECT_REFUSED)
@@ -85,15 +90,10 @@ class HttpHarbor(HarborApi, Harbor):
 
     @override
     async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
-        robots: list[ObservedRobot] = []
-        for page in range(1, MAX_ROBOT_PAGES + 1):
-            query = {**PAGE, "page": str(page), "q": f"name=~{text}", "sort": "id"}
-            response = await self._request(endpoint, HttpRequest("GET", f"{API}/robots", query), Reason.ROBOT_REFUSED)
-            # The filter is checked again, because Harbor ignores one that it does not support.
-            robots += [robot for robot in response.decode(list_of_robots) if text in robot.login]
-            if response.decode(lambda page: len(page or [])) < MAX_PAGE_ENTRIES:
-                return robots
-        raise as_error(explain_too_many_robots(MAX_ROBOT_PAGES * MAX_PAGE_ENTRIES))
+        request = HttpRequest("GET", f"{API}/robots", {"q": f"name=~{text}", "sort": "id"})
+        pages = [page.decode(list_of_robots) async for page, _ in self._pages(endpoint, request, Reason.ROBOT_REFUSED)]
+        # The filter is checked again, because Harbor ignores one that it does not support.
+        return [robot for page in pages for robot in page if text in robot.login]
 
     @override
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:

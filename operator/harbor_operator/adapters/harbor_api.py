@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import count
 from urllib.parse import quote
 
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
-from harbor_operator.checks.configuration import explain_read_only, explain_rejected_admin, explain_rejected_request
+from harbor_operator.checks.configuration import (
+    explain_read_only,
+    explain_rejected_admin,
+    explain_rejected_request,
+    explain_too_many_items,
+)
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.ports import as_error
 from harbor_operator.reasons import Reason
@@ -18,6 +22,7 @@ API = "/api/v2.0"
 MAX_PAGE_ENTRIES = 100
 """Harbor refuses a larger page."""
 PAGE = {"page_size": str(MAX_PAGE_ENTRIES)}
+MAX_PAGES = 500
 
 # Without it Harbor takes a project named '42' for project number 42.
 BY_NAME = {"X-Is-Resource-Name": "true"}
@@ -48,14 +53,18 @@ class HarborApi:
     async def _pages(
         self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason
     ) -> AsyncIterator[tuple[HttpResponse, int]]:
-        """Yields the pages of a list, and how many follow each; a caller that has what it needs can stop."""
-        for page in count(1):
+        """Yields the pages of a list, and how many follow each; a caller that has what it needs can stop.
+
+        Raises Refused(`reason`) after MAX_PAGES.
+        """
+        for page in range(1, MAX_PAGES + 1):
             query = {**request.query, "page": str(page), **PAGE}
             response = await self._request(endpoint, replace(request, query=query), reason)
             following = max(0, -(-_total_count(response) // MAX_PAGE_ENTRIES) - page)
             yield response, following
             if not following:
                 return
+        raise as_error(explain_too_many_items(reason, request.path, MAX_PAGES * MAX_PAGE_ENTRIES))
 
 
 def _total_count(response: HttpResponse) -> int:

@@ -29,6 +29,7 @@ from harbor_operator.checks.denials import explain_managed_namespace
 from harbor_operator.model.injection import PullSecret
 from harbor_operator.model.namespace import (
     MAX_LABELS_CHARACTERS,
+    MAX_PROJECTS_CHARACTERS,
     MAX_REFERENCES,
     MAX_REFERENCES_BYTES,
     ObservedNamespace,
@@ -171,7 +172,10 @@ def read_namespace(obj: PartialObject) -> ObservedNamespace:
     # One label of each namespace is its own name; most others have few values.
     labels = {} if oversized else {key: intern(value) for key, value in given.items()}
     terminating = metadata.deletion_timestamp is not None
-    return ObservedNamespace(intern(metadata.name), _revision(metadata), labels, terminating, oversized)
+    projects = (metadata.annotations or {}).get(names.PROJECTS)
+    if projects is not None and len(projects) > MAX_PROJECTS_CHARACTERS:
+        projects = ""
+    return ObservedNamespace(intern(metadata.name), _revision(metadata), labels, terminating, oversized, projects)
 
 
 def read_secret(obj: PartialObject) -> ObservedSecret:

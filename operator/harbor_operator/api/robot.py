@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -13,14 +14,40 @@ ROTATE_REQUESTED_AT = "harbor-operator.io/rotate-requested-at"
 REVOKE_REQUESTED_AT = "harbor-operator.io/revoke-requested-at"
 MAX_VALUE_CHARACTERS = 256
 """The status repeats the value; a longer one is no request."""
+EVERY_PROJECT = "*"
+EVERY_PROJECT_MESSAGE = "`projects` with '*' would give every namespace every project: use scope 'Cluster' for that"
+SELECTABLE_MESSAGE = "`selectableProjects` is for scope 'Namespace' only"
+ROTATION_SCOPE_MESSAGE = "`rotateAfterDays` and `expireAfterDays` are for scope 'Cluster' only"
 ROTATION_BEFORE_EXPIRY_MESSAGE = "`rotateAfterDays` must be smaller than `expireAfterDays`"
+
+RobotProject = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class RobotScope(StrEnum):
+    """How many robots there are."""
+
+    CLUSTER = "Cluster"
+    NAMESPACE = "Namespace"
 
 
 class Robot(Model):
-    """One pull-only robot account for the whole cluster, created by the operator."""
+    """Pull-only robot accounts that the operator creates: one for the whole cluster, or one for each namespace."""
 
-    projects: Annotated[list[str], Field(min_length=1)] = Field(
-        default_factory=lambda: ["*"], description="Projects that the robot can pull from; '*' = all."
+    scope: RobotScope = Field(
+        default=RobotScope.CLUSTER,
+        description="Cluster: one robot, whose login is in every pull Secret. Namespace: a robot for each selected "
+        "namespace, which pulls from the project of the namespace's name, if it exists, and from `projects`.",
+    )
+    projects: Annotated[list[RobotProject], Field(min_length=1, max_length=500)] | None = Field(
+        default=None,
+        description="Projects that each robot can pull from; '*' = all, for scope Cluster only. Absent = all for scope "
+        "Cluster, none for scope Namespace.",
+    )
+    selectable_projects: Annotated[list[RobotProject], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="For scope Namespace: shell patterns of further projects that the annotation "
+        "`harbor-operator.io/projects` of a Namespace can name. It lists projects with commas, and replaces the "
+        "default.",
     )
     rotate_after_days: int | None = Field(
         default=None,
@@ -42,6 +69,21 @@ class Robot(Model):
         description="Seconds for which a replaced robot still works after every namespace has the new credential, and "
         "after its last pull in Harbor's audit log. Then it is disabled, and as many seconds later deleted.",
     )
+
+    @property
+    def cluster_projects(self) -> tuple[str, ...]:
+        """The projects of the robot of scope Cluster."""
+        return tuple(self.projects or (EVERY_PROJECT,))
+
+    @model_validator(mode="after")
+    def _fields_fit_the_scope(self) -> Robot:
+        if self.scope is RobotScope.CLUSTER and self.selectable_projects:
+            raise ValueError(SELECTABLE_MESSAGE)
+        if self.scope is RobotScope.NAMESPACE and EVERY_PROJECT in (self.projects or ()):
+            raise ValueError(EVERY_PROJECT_MESSAGE)
+        if self.scope is RobotScope.NAMESPACE and (self.rotate_after_days or self.expire_after_days):
+            raise ValueError(ROTATION_SCOPE_MESSAGE)
+        return self
 
     @model_validator(mode="after")
     def _rotation_is_before_the_expiry(self) -> Robot:

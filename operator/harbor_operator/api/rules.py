@@ -104,6 +104,19 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",
             robot.ROTATION_BEFORE_EXPIRY_MESSAGE,
         ),
+        Rule(
+            "!has(self.selectableProjects) || size(self.selectableProjects) == 0"
+            " || (has(self.scope) && self.scope == 'Namespace')",
+            robot.SELECTABLE_MESSAGE,
+        ),
+        Rule(
+            "!has(self.scope) || self.scope == 'Cluster' || !has(self.projects) || !('*' in self.projects)",
+            robot.EVERY_PROJECT_MESSAGE,
+        ),
+        Rule(
+            "!has(self.scope) || self.scope == 'Cluster' || !(has(self.rotateAfterDays) || has(self.expireAfterDays))",
+            robot.ROTATION_SCOPE_MESSAGE,
+        ),
     ),
     "LabelExpression": (
         Rule(

@@ -69,10 +69,9 @@ def explain_empty_robot_secret(login: str) -> Blocked:
     return Blocked(Reason.SECRET_INVALID, f"the secret for robot '{login}' is empty: put one into its Secret")
 
 
-def explain_too_many_robots(limit: int) -> Blocked:
-    """Returns that Harbor lists more robots than the operator reads."""
-    message = f"Harbor has more than {limit} robots of this HarborRegistry: delete those that are not used"
-    return Blocked(Reason.ROBOT_REFUSED, message)
+def explain_too_many_items(reason: Reason, path: str, limit: int) -> Blocked:
+    """Returns that Harbor lists more than the operator reads."""
+    return Blocked(reason, f"Harbor lists more than {limit} items at {path}: delete those that are not used")
 
 
 _SWITCH_OFF = "switch it off in Harbor under Configuration, System Settings, Repository Read Only"

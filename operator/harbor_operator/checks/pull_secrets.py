@@ -132,6 +132,18 @@ def check_robot(desired: DesiredRobot, observed: ObservedRobot) -> Blocked | Non
     )
 
 
+def check_shared_projects(shared: Collection[str], existing: Collection[str]) -> Blocked | None:
+    """Returns that a project in the spec does not exist in Harbor; `existing` are those that do."""
+    missing = tuple(f"'{project}'" for project in shared if project not in existing)
+    if not missing:
+        return None
+    return Blocked(
+        Reason.ROBOT_REFUSED,
+        f"`spec.pullSecrets.credential.robot.projects` names projects that Harbor does not have: {_listed(missing)}: "
+        "add them to `spec.projects`, create them in Harbor, or correct the names",
+    )
+
+
 def project_creation_warnings(allowed: str) -> tuple[StatusWarning, ...]:
     """Returns a warning if the account in the pull Secrets can create projects; `allowed` is Harbor's setting."""
     if allowed != EVERYONE:

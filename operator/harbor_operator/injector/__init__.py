@@ -10,6 +10,7 @@
     conflicts.py   other clients that keep reverting our writes
     status.py      progress, health of the watches, effect of admission policies
     deps.py        clock, random, sleep, metrics
+    namespace_robots.py  a robot in Harbor for each namespace, where a registry asks for that
     stuck_pods/    evicts pods that were created before their service account had the reference
 
 The pure plan is plan/injection.py. A new namespace costs two writes and no read.

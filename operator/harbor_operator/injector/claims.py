@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
+from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
 from harbor_operator.model.injection import (
@@ -15,6 +16,8 @@ from harbor_operator.model.injection import (
     ClaimState,
     DesiredInjection,
     NamespaceClaim,
+    NamespaceContent,
+    NamespaceContents,
     PullSecret,
 )
 from harbor_operator.model.namespace import ObservedNamespace
@@ -33,12 +36,21 @@ class _SelectingClaim:
     selected: NamespaceClaim
     unselected: NamespaceClaim
     undecided: NamespaceClaim
+    contents: NamespaceContents | None = None
 
     def in_namespace(self, namespace: ObservedNamespace) -> NamespaceClaim:
         """Returns the claim on a namespace; nothing is written or removed if its labels decide and are not known."""
         if namespace.oversized and needs_labels(self.selection) and not is_excluded(self.selection, namespace.name):
             return self.undecided
-        return self.selected if is_selected(self.selection, namespace.name, namespace.labels) else self.unselected
+        if not is_selected(self.selection, namespace.name, namespace.labels):
+            return self.unselected
+        return self.selected if self.contents is None else self._with_content(self.contents.content(namespace))
+
+    def _with_content(self, content: NamespaceContent | None) -> NamespaceClaim:
+        if content is None:
+            return self.unselected
+        digest = _digest(content.docker_config) if content.docker_config else b""
+        return replace(self.selected, digest=digest, waits=not content.ready, error=content.error)
 
 
 def sources_for(claim: Claim) -> frozenset[Source]:
@@ -149,24 +161,44 @@ class ClaimRegistry:
         """Returns the claims on a namespace, in a stable order."""
         return [claim.in_namespace(namespace) for claim in self._active] + self._inactive
 
-    def pull_secret(self, action: ApplySecret) -> PullSecret | None:
-        """Returns the Secret to apply; None if its registry no longer claims that name."""
+    def pull_secret(self, action: ApplySecret, namespace: ObservedNamespace | None) -> PullSecret | None:
+        """Returns the Secret to apply; None if its registry no longer claims that name, or has no content for it."""
         desired = self._declared.get(action.uid)
         if desired is None or desired.claim.secret_name != action.name:
             return None
-        return PullSecret(
-            action.name, action.uid, desired.registry_key, desired.docker_config, action.adopted, action.replaces
-        )
+        docker_config = desired.docker_config
+        if desired.contents is not None:
+            content = desired.contents.content(namespace) if namespace else None
+            docker_config = content.docker_config if content and content.ready else None
+        if docker_config is None:
+            return None
+        return PullSecret(action.name, action.uid, desired.registry_key, docker_config, action.adopted, action.replaces)
+
+    def request_content(self, registry_uid: str, namespace: ObservedNamespace) -> None:
+        """Has the content of a namespace prepared, which its plan waits for."""
+        desired = self._declared.get(registry_uid)
+        if desired is not None and desired.contents is not None:
+            desired.contents.request(namespace)
+
+    def wanted(self, registry_uid: str, namespace: ObservedNamespace) -> bool:
+        """Whether a registry keeps its pull Secret in the namespace."""
+        return any(claim.selected.uid == registry_uid and claim.in_namespace(namespace).keeps for claim in self._active)
 
 
 def _selecting_claim(desired: DesiredInjection, *, synced: bool) -> _SelectingClaim:
     selected = replace(
         claim_in_state(desired.claim, ClaimState.ACTIVE if synced else ClaimState.SYNCING),
-        digest=digest_of(encode(desired.docker_config.get_secret_value())),
+        digest=_digest(desired.docker_config) if desired.docker_config else b"",
         adopts=desired.conflict_policy is ConflictPolicy.ADOPT,
     )
     unselected = _releasing_claim(desired.claim, synced=synced)
-    return _SelectingClaim(desired.namespaces, selected, unselected, claim_in_state(desired.claim, ClaimState.SYNCING))
+    undecided = claim_in_state(desired.claim, ClaimState.SYNCING)
+    contents = desired.contents if synced else None
+    return _SelectingClaim(desired.namespaces, selected, unselected, undecided, contents)
+
+
+def _digest(docker_config: SecretStr) -> bytes:
+    return digest_of(encode(docker_config.get_secret_value()))
 
 
 def _releasing_claim(claim: Claim, *, synced: bool) -> NamespaceClaim:

@@ -20,7 +20,7 @@ from harbor_operator.injector.status import AdmissionPolicyMonitor, InjectionSta
 from harbor_operator.injector.store import NamespaceRecord, Store
 from harbor_operator.injector.writer import Writer
 from harbor_operator.model.injection import Claim, DesiredInjection, NamespaceClaim, NamespacePlan, RemainingNamespaces
-from harbor_operator.model.namespace import ObservedServiceAccount
+from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.model.watch import Deleted, Heartbeat, Kind, ObservedObject, Source, Synced, WatchEvent
 from harbor_operator.plan.injection import plan_namespace, pull_secrets_for_new_pod
@@ -161,6 +161,18 @@ class Injector(PullSecretInjection):
         """Returns the seconds since the last event or heartbeat, of the quietest watch of each kind."""
         return self._watches.seconds_since_last_event()
 
+    def namespaces(self, registry_uid: str) -> list[ObservedNamespace] | None:
+        """Returns the namespaces in which a registry keeps its pull Secret; None before the caches sync."""
+        desired = self._claims.desired(registry_uid)
+        if desired is None or not self._watches.is_synced(sources_for(desired.claim)):
+            return None
+        known = (record.observed for _, record in self._store if record.is_active)
+        return [namespace for namespace in known if namespace and self._claims.wanted(registry_uid, namespace)]
+
+    def content_changed(self, namespace: str) -> None:
+        """Plans a namespace again: its content is ready, or could not be prepared."""
+        self._replan(namespace, Priority.REPAIR)
+
     # Watches
 
     def observe(self, source: Source, event: WatchEvent) -> None:
@@ -279,6 +291,9 @@ class Injector(PullSecretInjection):
 
     def _record_plan(self, namespace: str, record: NamespaceRecord, plan: NamespacePlan) -> None:
         self._status.update(record, plan.statuses)
+        if record.observed is not None:
+            for uid in plan.waiting:
+                self._claims.request_content(uid, record.observed)
         if not plan.actions:
             self._status.clear_errors(record)
         if record.is_empty:

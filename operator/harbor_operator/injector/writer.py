@@ -120,7 +120,7 @@ class Writer:
     async def _send(self, namespace: str, action: Action) -> bool:
         match action:
             case ApplySecret():
-                secret = self._claims.pull_secret(action)
+                secret = self._claims.pull_secret(action, self._store[namespace].observed)
                 applied = await self._api.apply_pull_secret(namespace, secret) if secret else None
                 if applied is not None:
                     self._store.upsert(applied)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 import msgspec
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
-from harbor_operator.model.namespace import ObservedServiceAccount
+from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
 from harbor_operator.reasons import Reason
 
 EVERY_ACCOUNT = "*"
@@ -29,14 +30,57 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class NamespaceContent:
+    """The content of the pull Secret of one namespace.
+
+    `docker_config` is None until its robot exists, and `ready` False until Harbor has accepted its password in this
+    process. `error` says why that has failed.
+    """
+
+    docker_config: SecretStr | None = None
+    ready: bool = False
+    error: str = ""
+
+
+class NamespaceContents(Protocol):
+    """A content for each namespace. Both methods return at once."""
+
+    def content(self, namespace: ObservedNamespace) -> NamespaceContent | None:
+        """Returns the content for a namespace; None if it must have no pull Secret."""
+        ...
+
+    def request(self, namespace: ObservedNamespace) -> None:
+        """Prepares the content in the background; the namespace is then planned again. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredContent:
+    """The content of the pull Secrets: `docker_config` for all of them, or `contents` with one for each namespace.
+
+    `version` says whether any of the latter has changed.
+    """
+
+    docker_config: SecretStr | None = None
+    contents: NamespaceContents | None = None
+    version: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredInjection:
-    """The desired state of every selected namespace; `docker_config` is the `.dockerconfigjson` text."""
+    """The desired state of every selected namespace.
+
+    `docker_config` is the `.dockerconfigjson` text of all of them; None if `contents` has one for each, of which
+    `contents_version` says whether any has changed.
+    """
 
     claim: Claim
     registry_key: str
     namespaces: NamespaceSelection
     conflict_policy: ConflictPolicy
-    docker_config: SecretStr
+    docker_config: SecretStr | None
+    contents: NamespaceContents | None = None
+    contents_version: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +106,8 @@ class ClaimState(Enum):
 class NamespaceClaim(msgspec.Struct, frozen=True):
     """One registry's claim in one namespace; `digest` is that of the desired content.
 
-    `registry` is the 'namespace/name' of the registry.
+    `registry` is the 'namespace/name' of the registry. With `waits`, the content cannot be written yet; `error` says
+    what prevents it.
     """
 
     uid: str
@@ -72,6 +117,8 @@ class NamespaceClaim(msgspec.Struct, frozen=True):
     digest: bytes = b""
     adopts: bool = False
     registry: str = ""
+    waits: bool = False
+    error: str = ""
 
     def covers(self, account: str) -> bool:
         """Whether the claim includes this service account."""
@@ -125,10 +172,14 @@ class ClaimStatus(msgspec.Struct, frozen=True):
 
 
 class NamespacePlan(msgspec.Struct, frozen=True):
-    """The next actions, which do not depend on each other, and the status of every active claim."""
+    """The next actions, which do not depend on each other, and the status of every active claim.
+
+    `waiting` are the registries whose content of this namespace must be prepared.
+    """
 
     actions: tuple[Action, ...] = ()
     statuses: tuple[ClaimStatus, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

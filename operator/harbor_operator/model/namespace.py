@@ -26,11 +26,15 @@ MAX_LABELS_CHARACTERS = 8192
 The API server limits the length of one label, and not their number.
 """
 
+MAX_PROJECTS_CHARACTERS = 4096
+"""A longer annotation `harbor-operator.io/projects` chooses no project."""
+
 
 class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
     """A Namespace without spec and status; `revision` is its resourceVersion.
 
-    With `oversized`, `labels` is empty because they exceed MAX_LABELS_CHARACTERS.
+    With `oversized`, `labels` is empty because they exceed MAX_LABELS_CHARACTERS. `projects` is the value of the
+    annotation `harbor-operator.io/projects`; None without it, empty if it exceeds MAX_PROJECTS_CHARACTERS.
     """
 
     name: str
@@ -38,6 +42,7 @@ class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
     labels: Mapping[str, str]
     terminating: bool = False
     oversized: bool = False
+    projects: str | None = None
 
     @property
     def namespace(self) -> str:

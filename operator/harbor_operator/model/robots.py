@@ -60,3 +60,23 @@ class Replaced:
 
     since: datetime
     grace: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceRobotPolicy:
+    """Which robots the namespaces of one registry get.
+
+    stem        the beginning of each robot's name
+    owner       the beginning of each robot's description
+    key         the key from which the passwords are derived
+    shared      projects that each robot can pull from
+    selectable  shell patterns of further projects that a namespace can choose
+    existing    the projects of Harbor
+    """
+
+    stem: str
+    owner: str
+    key: SecretStr
+    shared: tuple[str, ...]
+    selectable: tuple[str, ...]
+    existing: frozenset[str]

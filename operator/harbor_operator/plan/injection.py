@@ -52,7 +52,7 @@ def plan_namespace(state: NamespaceState, claims: Sequence[NamespaceClaim]) -> N
         if references != account.references:
             actions[PatchServiceAccount, account.name] = _patch(account, references)
     statuses = tuple(_status(state, claim, claims) for claim in claims if claim.state is ClaimState.ACTIVE)
-    return NamespacePlan(tuple(actions.values()), statuses)
+    return NamespacePlan(tuple(actions.values()), statuses, _waiting(state, claims))
 
 
 def mentions(state: NamespaceState, claim: Claim) -> bool:
@@ -99,9 +99,10 @@ def _plan_secret(
     if claim.state is not ClaimState.ACTIVE or (observed and observed.terminating):
         return None
     if observed is None:
-        return ApplySecret(claim.secret_name, claim.uid)
+        return None if claim.waits else ApplySecret(claim.secret_name, claim.uid)
     if (
-        _is_up_to_date(observed, claim)
+        claim.waits
+        or _is_up_to_date(observed, claim)
         or _check_owner(state, observed, claim, claims)
         or _must_wait_for_predecessor(state, observed, claim, claims)
     ):
@@ -110,6 +111,20 @@ def _plan_secret(
         return DeleteSecret(observed.name, observed.uid, recreate=True)
     adopted = observed.adopted or not (_owns(claim, observed, claims) or _is_known(observed.owner, claims))
     return ApplySecret(observed.name, claim.uid, adopted, observed.uid)
+
+
+def _waiting(state: NamespaceState, claims: Sequence[NamespaceClaim]) -> tuple[str, ...]:
+    # What was refused is not requested again at once: the next pass of the registry does so.
+    return tuple(
+        claim.uid for claim in claims if claim.waits and not claim.error and _needs_content(state, claim, claims)
+    )
+
+
+def _needs_content(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> bool:
+    observed = state.secrets.get(claim.secret_name)
+    if claim.state is not ClaimState.ACTIVE:
+        return False
+    return observed is None or not (_is_up_to_date(observed, claim) or _check_owner(state, observed, claim, claims))
 
 
 def _plan_removal(
@@ -249,6 +264,8 @@ def _must_drop(
 
 def _status(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
     observed = state.secrets.get(claim.secret_name)
+    if claim.error and _needs_content(state, claim, claims):
+        return ClaimStatus(claim.uid, ready=False, reason=Reason.ROBOT_REFUSED, message=claim.error)
     if observed is None:
         return _shared_status(claim.uid, ready=False)
     if observed.terminating:

@@ -19,6 +19,7 @@ REGISTRY_NAMESPACE = f"{GROUP}/registry-namespace"
 REGISTRY_KEY = f"{GROUP}/registry"
 ADOPTED = f"{GROUP}/adopted"
 ATTACHED = f"{GROUP}/attached"
+PROJECTS = f"{GROUP}/projects"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
 
@@ -126,6 +127,11 @@ def ca_secret(registry: HarborRegistry) -> str:
 def robot_secret(registry: HarborRegistry) -> str:
     """Secret with `username` and `password` of the pull-only robot; written before the robot gets the password."""
     return _secret_name(registry, "pull-robot")
+
+
+def robot_key_secret(registry: HarborRegistry) -> str:
+    """Secret with the key from which the passwords of the robots of namespaces are derived."""
+    return _secret_name(registry, "robot-key")
 
 
 def accepted_login_secret(registry: HarborRegistry) -> str:

@@ -38,7 +38,7 @@ def pull_project(registry: HarborRegistry, observed: Iterable[ObservedProject]) 
     """Returns a project with an image that the pull credential can pull; None if there is none."""
     secrets = registry.spec.pull_secrets
     robot = secrets.credential.robot if secrets else None
-    allowed = set(robot.projects) if robot else {"*"}
+    allowed = set(robot.cluster_projects) if robot else {"*"}
     return next(
         (project.name for project in observed if project.repositories and ("*" in allowed or project.name in allowed)),
         None,

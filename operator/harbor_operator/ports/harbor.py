@@ -101,6 +101,13 @@ class Harbor(Protocol):
         """Returns the first hundred projects."""
         ...
 
+    async def read_project_names(self, endpoint: HarborEndpoint) -> list[str]:
+        """Returns the names of all projects that the login can see; one request for each hundred of them.
+
+        Raises Refused(PROJECT_REFUSED) if there are more than 50,000.
+        """
+        ...
+
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:
         """Returns an image of the project as 'project/name:tag', or None if none is found."""
         ...
@@ -108,7 +115,7 @@ class Harbor(Protocol):
     async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
         """Returns every system-level robot whose name (without Harbor's prefix) contains the text.
 
-        One request for each hundred of them. Raises Refused(ROBOT_REFUSED) if there are more than 50,000.
+        One request for each hundred. Raises Refused(ROBOT_REFUSED) if there are more than 50,000.
         """
         ...
 

@@ -18,6 +18,7 @@ from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.harbor_access import read_access, read_admin
+from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.references import read_login
 from harbor_operator.steps.stored_credential import StoredCredential
@@ -29,12 +30,20 @@ FIELD = "spec.pullSecrets.credential.secretRef"
 class PullCredential:
     """Turns `spec.pullSecrets.credential` into a login that the registry accepts."""
 
-    def __init__(self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, robot: PullRobot) -> None:
+    def __init__(
+        self,
+        kube: NamespaceResources,
+        probe: RegistryProbe,
+        harbor: Harbor,
+        robot: PullRobot,
+        namespace_robots: PullNamespaceRobots,
+    ) -> None:
         self._kube = kube
         self.stored = StoredCredential(kube)
         self._probe = probe
         self._harbor = harbor
         self.robot = robot
+        self.namespace_robots = namespace_robots
 
     async def read_account(
         self, registry: HarborRegistry, access: HarborEndpoint, ref: CredentialsRef
@@ -54,13 +63,12 @@ class PullCredential:
         """Returns the anonymous endpoint of the registry."""
         return await read_access(self._kube, registry)
 
-    async def check_push(
-        self, registry: HarborRegistry, section: PullSecrets, login: Login
-    ) -> tuple[StatusWarning, ...]:
+    async def check_push(self, registry: HarborRegistry, section: PullSecrets) -> tuple[StatusWarning, ...]:
         """Returns a warning if the existing account may push; a robot of the operator never may."""
         given = section.credential.secret_ref
         if given is None:
             return ()
+        login = Login(*await read_login(self._kube, registry, given, FIELD))
         account = (await self.read_access(registry)).with_login(login)
         try:
             visible = [project.name for project in await self._harbor.read_projects(account)]

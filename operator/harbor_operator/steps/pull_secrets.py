@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from pydantic import SecretStr
-
+from harbor_operator.api.robot import RobotScope
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.injection_grants import secret_name_taken
@@ -18,7 +16,7 @@ from harbor_operator.checks.pull_secrets import (
     stuck_pod_warnings,
 )
 from harbor_operator.model.harbor import Login
-from harbor_operator.model.injection import Claim, DesiredInjection
+from harbor_operator.model.injection import Claim, DesiredContent, DesiredInjection
 from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
     Blocked,
@@ -70,6 +68,7 @@ class PullSecretsStep:
         self._stored = credential.stored
         self._accepted = credential.stored.accepted
         self._robot = credential.robot
+        self._namespace_robots = credential.namespace_robots
         self._claims = PullClaims(injection)
         self._handovers: dict[str, int] = {}
 
@@ -88,14 +87,12 @@ class PullSecretsStep:
         wants_policy = section.admission_policy is AdmissionPolicy.ENABLED
         # The removal of a policy needs no login.
         policy = None if wants_policy else await self._drop_policy(registry)
-        login = await self._login(registry, section)
-        if isinstance(login, Blocked):
-            return login
-        await self._accepted.record(registry, login)
-        others = await self._stored.read_other_logins(registry, section)
+        content = await self._content(registry, section)
+        if isinstance(content, Blocked):
+            return content
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
-        outcome = combine(await self._inject(registry, section, login, others, holder), policy)
+        outcome = combine(await self._inject(registry, section, content, holder), policy)
         warnings = await self._credential.read_warnings(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
@@ -123,6 +120,7 @@ class PullSecretsStep:
     def suspend(self, registry: HarborRegistry) -> None:
         """Stops injection and eviction; what is injected stays."""
         self._stuck_pods.withdraw(registry.metadata.uid)
+        self._namespace_robots.suspend(registry)
         self._injection.abandon(registry.metadata.uid)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
@@ -161,9 +159,11 @@ class PullSecretsStep:
         message = "pull Secrets, references and robot are gone"
         try:
             await self._robot.remove(registry)
+            await self._namespace_robots.remove(registry)
         except (Unavailable, Refused) as error:
             message = robot_left_behind(names.robot(registry), str(error))
         await self._robot.remove_secret(registry)
+        await self._namespace_robots.remove_key(registry)
         await self._accepted.remove(registry)
         return message
 
@@ -181,12 +181,10 @@ class PullSecretsStep:
 
     async def _declare_degraded(self, registry: HarborRegistry, section: PullSecrets) -> None:
         """Declares a login that Harbor has accepted; a changed one is tried, and until then the earlier one stays."""
-        login = await self._stored.read_known(registry, section)
-        is_revoked = section.credential.robot is not None and await self._robot.is_revoked(registry)
-        if login is None or is_revoked or not await self._accepted.is_recorded(registry, login):
-            login = await self._try_changed_login(registry, section)
+        login = await self._usable_login(registry, section)
         if login is not None:
-            self._declare(registry, section, login, await self._stored.read_other_logins(registry, section))
+            others = await self._stored.read_other_logins(registry, section)
+            self._declare(registry, section, DesiredContent(docker_config(registry, login, others)))
         elif declared := self._injection.declared(registry.metadata.uid):
             self._injection.declare(
                 replace(
@@ -196,6 +194,16 @@ class PullSecretsStep:
                     conflict_policy=section.conflict_policy,
                 )
             )
+
+    async def _usable_login(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
+        robot = section.credential.robot
+        if robot is not None and robot.scope is RobotScope.NAMESPACE:
+            return None  # each namespace has a login of its own
+        login = await self._stored.read_known(registry, section)
+        is_revoked = robot is not None and await self._robot.is_revoked(registry)
+        if login is None or is_revoked or not await self._accepted.is_recorded(registry, login):
+            return await self._try_changed_login(registry, section)
+        return login
 
     async def _try_changed_login(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
         """Returns a changed login if Harbor accepts it although it is not healthy: the earlier one may be leaked."""
@@ -210,24 +218,34 @@ class PullSecretsStep:
         await self._accepted.record(registry, login)
         return login
 
+    async def _content(self, registry: HarborRegistry, section: PullSecrets) -> DesiredContent | Blocked:
+        robot = section.credential.robot
+        if robot is not None and robot.scope is RobotScope.NAMESPACE:
+            others = await self._stored.read_other_logins(registry, section)
+            try:
+                return await self._namespace_robots.declare(registry, robot, others)
+            except BlockedError as error:
+                return error.outcome
+        login = await self._login(registry, section)
+        if isinstance(login, Blocked):
+            return login
+        await self._accepted.record(registry, login)
+        others = await self._stored.read_other_logins(registry, section)
+        return DesiredContent(docker_config(registry, login, others))
+
     async def _inject(
-        self,
-        registry: HarborRegistry,
-        section: PullSecrets,
-        login: Login,
-        others: Mapping[str, Login],
-        holder: str | None,
+        self, registry: HarborRegistry, section: PullSecrets, content: DesiredContent, holder: str | None
     ) -> Outcome:
         claim = claim_of(registry, section)
         if self._injection.holder(section.secret_name) not in {None, registry.metadata.uid, holder}:
             return secret_name_taken("", section.secret_name)  # since it was checked
-        self._declare(registry, section, login, others)
+        self._declare(registry, section, content)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
         outcome = await self._report(registry, section)
         warnings = await self._retire(registry, section, outcome)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
-        push = await self._credential.check_push(registry, section, login)
+        push = await self._credential.check_push(registry, section)
         lingering = self._claims.lingering(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings, *push, *stuck, *lingering))
 
@@ -236,7 +254,12 @@ class PullSecretsStep:
     ) -> tuple[StatusWarning, ...]:
         """Ends the robots that the login in use has replaced, once the namespaces have it."""
         robot, progress = section.credential.robot, outcome.facts.pull_secrets
-        if robot is None:
+        has_namespace_robots = robot is not None and robot.scope is RobotScope.NAMESPACE
+        if has_namespace_robots:
+            self._namespace_robots.reconcile(registry)
+        elif isinstance(outcome, Done):
+            await self._namespace_robots.remove(registry)
+        if robot is None or has_namespace_robots:
             if isinstance(outcome, Done):
                 await self._robot.remove(registry)
             return ()
@@ -269,10 +292,7 @@ class PullSecretsStep:
                 return error.outcome
         raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
-    def _declare(
-        self, registry: HarborRegistry, section: PullSecrets, login: Login, others: Mapping[str, Login]
-    ) -> None:
-        content = docker_config(registry, login, others)
+    def _declare(self, registry: HarborRegistry, section: PullSecrets, content: DesiredContent) -> None:
         self._injection.declare(_desired_injection(registry, section, content))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
@@ -289,6 +309,7 @@ class PullSecretsStep:
         if leftovers := self._withdraw(registry, None):
             return self._claims.cleaning_up(registry, leftovers, NOTHING_INJECTED)
         await self._robot.remove(registry)
+        await self._namespace_robots.remove(registry)
         await self._accepted.remove(registry)
         return replace(NOT_REQUESTED, warnings=self._claims.lingering(registry))
 
@@ -311,11 +332,13 @@ class PullSecretsStep:
         return self._claims.withdraw(registry, present, *more, settled=settled)
 
 
-def _desired_injection(registry: HarborRegistry, section: PullSecrets, content: SecretStr) -> DesiredInjection:
+def _desired_injection(registry: HarborRegistry, section: PullSecrets, content: DesiredContent) -> DesiredInjection:
     return DesiredInjection(
         claim=claim_of(registry, section),
         registry_key=registry.key,
         namespaces=section.namespaces,
         conflict_policy=section.conflict_policy,
-        docker_config=content,
+        docker_config=content.docker_config,
+        contents=content.contents,
+        contents_version=content.version,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harbor_operator.api.base import CredentialsRef
+from harbor_operator.api.robot import RobotScope
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.pull_secrets import check_other_login
 from harbor_operator.checks.references import describe_secret
@@ -50,11 +51,14 @@ class StoredCredential:
     async def describe(self, registry: HarborRegistry, section: PullSecrets) -> CredentialFacts:
         """Returns what the status says about the stored login."""
         stored = await self._read_stored(registry, section)
-        if section.credential.robot is None:
+        robot = section.credential.robot
+        if robot is None or robot.scope is RobotScope.NAMESPACE:
             return CredentialFacts(rotated_at=stored.changed_at if stored else None)
         return describe_credential(read_credential(stored))
 
     async def _read_stored(self, registry: HarborRegistry, section: PullSecrets) -> StoredSecret | None:
         given = section.credential.secret_ref
-        name = given.name if given else names.robot_secret(registry)
+        robot = section.credential.robot
+        has_key = robot is not None and robot.scope is RobotScope.NAMESPACE
+        name = given.name if given else (names.robot_key_secret if has_key else names.robot_secret)(registry)
         return await self._kube.read_secret(registry.metadata.namespace, name)

@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "read_identity": HttpHarbor().read_identity,
     "read_system": HttpHarbor().read_system,
     "read_projects": HttpHarbor().read_projects,
+    "read_project_names": HttpHarbor().read_project_names,
     "read_image": lambda endpoint: HttpHarbor().read_image(endpoint, "x"),
     "create_project": lambda endpoint: HttpHarborProjects().create_project(endpoint, PROJECT),
     "find_projects": lambda endpoint: HttpHarborProjects().find_projects(endpoint, {"x"}),

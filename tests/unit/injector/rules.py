@@ -128,7 +128,7 @@ def _secret_violations(observed: ObservedSecret | None, owner: DesiredInjection 
         yield "the Secret is missing"
     elif owner is None:
         yield f"the Secret of '{observed.owner}' was not removed"
-    elif not observed.labelled or observed.digest != digest_of(encode(owner.docker_config.get_secret_value())):
+    elif not observed.labelled or observed.digest != _digest(owner):
         yield "the Secret is not right"
 
 
@@ -140,3 +140,8 @@ def _account_violations(account: ObservedServiceAccount, name: str, *, needed: b
         yield f"ServiceAccount '{account.name}' does not refer to it"
     if times and name in account.attached and not kept:
         yield f"the reference of ServiceAccount '{account.name}' was not removed"
+
+
+def _digest(owner: DesiredInjection) -> bytes:
+    assert owner.docker_config is not None
+    return digest_of(encode(owner.docker_config.get_secret_value()))

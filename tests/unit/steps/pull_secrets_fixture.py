@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.model.admission import AdmissionKind
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import Outcome, PullSecretFacts
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from tests.fakes.admission import FakeAdmission
@@ -23,8 +27,10 @@ from tests.fakes.harbor import FakeHarbor
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.stuck_pods import FakeStuckPodEviction
+from tests.unit.injector.fixture import Metrics
 
 CLUSTER = "cluster-1"
+DEPS = RuntimeDeps(lambda: 0.0, lambda: 0.5, lambda _: asyncio.sleep(0), Metrics())
 ROBOT = "robot$intra-cr-pull-a222a995"
 ROBOT_SECRET = "hreg-cr-pull-robot"
 BY_HAND = {"secretRef": {"name": "pull-account"}}
@@ -87,7 +93,9 @@ class PullSecretsFixture:
         """Starts the operator again; it reaches Harbor and the API server as `through` wraps them."""
         kube, harbor = through(self.kube), through(self.harbor)
         robot = PullRobot(kube, harbor, harbor, self.make_password, lambda: self.harbor.now)
-        credential = PullCredential(kube, harbor, harbor, robot)
+        self.manager = NamespaceRobots(harbor, self.injection, DEPS)
+        namespace_robots = PullNamespaceRobots(kube, harbor, self.manager, self.make_password)
+        credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admission = PullAdmission(self.admission, lambda: self.now)
         grants = InjectionGrants(self.kube, self.granted)
         self.step = PullSecretsStep(grants, credential, self.injection, admission, self.stuck_pods)
@@ -107,9 +115,16 @@ class PullSecretsFixture:
 
     @property
     def login(self) -> dict[str, str]:
-        config = json.loads(self.injection.desired["uid-1"].docker_config.get_secret_value())
-        entry: dict[str, str] = config["auths"]["cr.example.com"]
+        entry: dict[str, str] = self.logins["cr.example.com"]
         return entry
+
+    @property
+    def logins(self) -> dict[str, dict[str, str]]:
+        """What the pull Secret of every namespace contains, by host."""
+        docker_config = self.injection.desired["uid-1"].docker_config
+        assert docker_config is not None
+        logins: dict[str, dict[str, str]] = json.loads(docker_config.get_secret_value())["auths"]
+        return logins
 
     @property
     def policies(self) -> list[AdmissionKind]:

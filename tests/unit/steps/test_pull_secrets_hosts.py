@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -26,8 +25,7 @@ def fixture() -> PullSecretsFixture:
 
 
 def usernames(fixture: PullSecretsFixture) -> dict[str, str]:
-    config = json.loads(fixture.injection.desired["uid-1"].docker_config.get_secret_value())
-    return {host: entry["username"] for host, entry in config["auths"].items()}
+    return {host: entry["username"] for host, entry in fixture.logins.items()}
 
 
 async def test_other_registries_are_in_the_same_secret(fixture: PullSecretsFixture) -> None:

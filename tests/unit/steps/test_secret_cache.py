@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import Metadata
+from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.model.cache import Address, ObservedCache
 from harbor_operator.model.kubernetes import Workload
 from harbor_operator.model.outcomes import PullSecretFacts
@@ -26,6 +27,7 @@ from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
@@ -48,6 +50,7 @@ from tests.fakes.release_fixture import CR_CA, S3_CA
 from tests.fakes.rgw_admin import FakeRgwAdmin
 from tests.fakes.s3_store import FakeS3Store
 from tests.fakes.stuck_pods import FakeStuckPodEviction
+from tests.unit.steps.pull_secrets_fixture import DEPS
 
 NAMESPACE, NAME, USER = "intra", "secret", "harbor:registry"
 OWNER = {"owner": "us"}
@@ -117,7 +120,10 @@ class PipelineFixture:
         redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
         store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
         robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
-        credential = PullCredential(kube, harbor, harbor, robot)
+        robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
+        manager = NamespaceRobots(harbor, FakeInjection(), DEPS)
+        namespace_robots = PullNamespaceRobots(kube, harbor, manager, password)
+        credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admin = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), password)
         admission = PullAdmission(FakeAdmission(), lambda: 0.0)
         return (

@@ -1,0 +1,121 @@
+"""The robots of scope Namespace: what each namespace may pull, and the key of their passwords."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
+
+from harbor_operator.api.robot import Robot
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.configuration import check_admin
+from harbor_operator.checks.pull_secrets import check_shared_projects
+from harbor_operator.model.harbor import HarborEndpoint, Login, ObservedRobot
+from harbor_operator.model.injection import DesiredContent
+from harbor_operator.model.robots import NamespaceRobotPolicy
+from harbor_operator.plan import names
+from harbor_operator.plan.namespace_robots import namespace_of
+from harbor_operator.plan.pull_secrets import image_hosts, robot_owner
+from harbor_operator.ports.harbor import Harbor
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.namespace_robots import DeclaredRobots, NamespaceRobotManager
+from harbor_operator.steps.harbor_access import read_access, require_admin
+from harbor_operator.steps.outcomes import raise_if_blocked
+
+KEY = "key"
+MAX_CONCURRENT_REMOVALS = 8
+
+
+class PullNamespaceRobots:
+    """Observes projects and robots, and directs the manager of the robots."""
+
+    def __init__(
+        self,
+        kube: NamespaceResources,
+        harbor: Harbor,
+        manager: NamespaceRobotManager,
+        make_password: Callable[[], SecretStr],
+    ) -> None:
+        self._kube = kube
+        self._harbor = harbor
+        self._manager = manager
+        self._make_password = make_password
+        self._projects: dict[str, frozenset[str]] = {}
+        self._without_key: set[str] = set()
+
+    async def declare(self, registry: HarborRegistry, robot: Robot, others: Mapping[str, Login]) -> DesiredContent:
+        """Returns the contents of the pull Secrets; BlockedError if a shared project is missing.
+
+        Lists projects and robots once for each check interval: passes that wait for robots send no request.
+        """
+        uid = registry.metadata.uid
+        self._without_key.discard(uid)
+        key = await self._ensure_key(registry)
+        access = await read_access(self._kube, registry)
+        admin = access.with_login(await require_admin(self._kube, registry))
+        is_fresh = self._manager.is_listed(uid, registry.spec.check_interval_seconds / 2)
+        if uid not in self._projects or not is_fresh:
+            identity = await self._harbor.read_identity(admin)
+            # An anonymous list has the public projects only: what is missing in it still exists.
+            raise_if_blocked(check_admin(registry, names.admin_secret(registry), identity))
+            self._projects[uid] = frozenset(await self._harbor.read_project_names(admin))
+        raise_if_blocked(check_shared_projects(robot.projects or (), self._projects[uid]))
+        policy = _policy(registry, robot, key, self._projects[uid])
+        hosts, sorted_others = image_hosts(registry), tuple(sorted(others.items()))
+        contents = self._manager.declare(uid, DeclaredRobots(admin, policy, hosts, sorted_others))
+        if not is_fresh:
+            self._manager.observe(uid, await self._harbor.read_robots(admin, names.cluster_digest(registry)))
+        return DesiredContent(contents=contents, version=self._manager.version(uid))
+
+    def reconcile(self, registry: HarborRegistry) -> None:
+        """Starts the work on the robots, once the injection is declared."""
+        self._manager.reconcile(registry.metadata.uid)
+
+    def suspend(self, registry: HarborRegistry) -> None:
+        """Stops the work on the robots."""
+        self._projects.pop(registry.metadata.uid, None)
+        self._manager.withdraw(registry.metadata.uid)
+
+    async def remove(self, registry: HarborRegistry) -> None:
+        """Deletes the robots that belong to this registry, then their key; does nothing without the key."""
+        uid = registry.metadata.uid
+        if uid in self._without_key:
+            return
+        self.suspend(registry)
+        namespace, secret = registry.metadata.namespace, names.robot_key_secret(registry)
+        if await self._kube.read_secret(namespace, secret) is None:
+            self._without_key.add(uid)
+            return
+        access = await read_access(self._kube, registry)
+        admin = access.with_login(await require_admin(self._kube, registry))
+        policy = _policy(registry, Robot(), SecretStr(""), frozenset())
+        limit = asyncio.Semaphore(MAX_CONCURRENT_REMOVALS)
+        listed = await self._harbor.read_robots(admin, names.cluster_digest(registry))
+        ours = [found for found in listed if namespace_of(policy, found) is not None]
+        await asyncio.gather(*(self._remove(admin, found, limit) for found in ours))
+        await self.remove_key(registry)
+
+    async def remove_key(self, registry: HarborRegistry) -> None:
+        """Deletes the Secret with the key."""
+        namespace, owner = registry.metadata.namespace, names.owner_labels(registry)
+        await self._kube.remove_secret(namespace, names.robot_key_secret(registry), owner)
+
+    async def _ensure_key(self, registry: HarborRegistry) -> SecretStr:
+        # Stored before any password is derived from it; a lost key gives every robot another password.
+        stored = await self._kube.ensure_secret(
+            registry.metadata.namespace,
+            names.robot_key_secret(registry),
+            lambda: {KEY: self._make_password()},
+            names.owner_labels(registry),
+        )
+        return stored.values[KEY]
+
+    async def _remove(self, admin: HarborEndpoint, robot: ObservedRobot, limit: asyncio.Semaphore) -> None:
+        async with limit:
+            await self._harbor.remove_robot(admin, robot)
+
+
+def _policy(registry: HarborRegistry, robot: Robot, key: SecretStr, existing: frozenset[str]) -> NamespaceRobotPolicy:
+    shared, selectable = tuple(robot.projects or ()), tuple(robot.selectable_projects)
+    return NamespaceRobotPolicy(names.robot(registry), robot_owner(registry), key, shared, selectable, existing)
