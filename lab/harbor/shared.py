@@ -60,8 +60,19 @@ class SharedHarbor:
             return False
         return True
 
+    def configure(self, **settings: Any) -> None:
+        """Changes settings of Harbor as the administrator."""
+        body = json.dumps(settings).encode()
+        self._send("/api/v2.0/configurations", "admin", self.core.admin_password, body)
+
     def _get(self, path: str, username: str, password: str) -> Any:
+        return json.loads(self._send(path, username, password))
+
+    def _send(self, path: str, username: str, password: str, body: bytes | None = None) -> bytes:
         login = base64.b64encode(f"{username}:{password}".encode()).decode()
-        request = urllib.request.Request(f"{self.url}{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+        method = "PUT" if body else "GET"
+        request = urllib.request.Request(f"{self.url}{path}", body, headers, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310 - always https
-            return json.load(answer)
+            content: bytes = answer.read()
+        return content

@@ -130,5 +130,21 @@ def test_a_revoked_credential_fails_at_once(pull_only: PullOnlyLab, registry: Re
     registry.wait_ready()
 
 
+def test_another_prefix_of_robots_reaches_every_namespace(pull_only: PullOnlyLab, registry: Registry) -> None:
+    """Harbor rejects the earlier login at once; no password changes."""
+    harbor, before = pull_only.harbor, registry.secret("hreg-cr-pull-robot")
+    for prefix in ("bot.", "robot$"):
+        harbor.configure(robot_name_prefix=prefix)
+        username = prefix + before["username"].removeprefix("robot$")
+
+        def is_rewritten(username: str = username) -> bool:
+            secrets = [registry.secret(PULL_SECRET, namespace)[".dockerconfigjson"] for namespace in NAMESPACES]
+            return all(f'"username":"{username}"' in text for text in secrets)
+
+        wait_until(is_rewritten, "every namespace has the new login", deadline=60)
+        assert harbor.accepts(username, before["password"])
+    registry.wait_ready()
+
+
 def path(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/secrets/{PULL_SECRET}"

@@ -25,6 +25,7 @@ from harbor_operator.adapters.harbor_http import (
     unreachable,
 )
 from harbor_operator.adapters.http_proxy import connected
+from harbor_operator.checks.pull_secrets import explain_unreadable_rights
 from harbor_operator.checks.reachability import explain_no_health, origin
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.reachability import (
@@ -167,7 +168,9 @@ class HttpRegistryProbe(RegistryProbe):
         issued = await self._http.send(endpoint, HttpRequest("GET", "/service/token", query))
         if issued.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise server_error(issued)
-        granted = issued.decode(_granted) if issued.status == HTTPStatus.OK else frozenset()
+        if issued.status != HTTPStatus.OK:
+            raise as_error(explain_unreadable_rights(f"{issued.request.title} at {endpoint.url}", issued.status))
+        granted = issued.decode(_granted)
         return tuple(project for project in projects if f"{project}/{_ABSENT_REPOSITORY}" in granted)
 
     async def _is_too_large(self, endpoint: HarborEndpoint, repository: str, size: int) -> bool:

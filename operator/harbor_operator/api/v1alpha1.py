@@ -179,6 +179,11 @@ class PullCredential(Model):
 
     robot: Robot | None = Field(default=None, description="A robot account that the operator creates in Harbor.")
     secret_ref: CredentialsRef | None = Field(default=None, description="Secret with the login of an existing account.")
+    allow_push: bool = Field(
+        default=False,
+        description="Whether the account of `secretRef` may have the right to push or delete; otherwise it is refused. "
+        "Anyone who creates pods in a selected namespace can use its rights.",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> PullCredential:

@@ -88,17 +88,27 @@ def check_account(secret: str, username: str, identity: Identity) -> Blocked | N
     return None
 
 
-def push_warnings(secret: str, username: str, projects: tuple[str, ...]) -> tuple[StatusWarning, ...]:
-    """Returns a warning for an account that may push to these projects."""
+def check_push(secret: str, username: str, projects: tuple[str, ...]) -> Blocked | None:
+    """Returns a block if the account may push to these projects."""
     if not projects:
-        return ()
+        return None
     listed = _listed(tuple(f"project '{project}'" for project in projects))
     message = (
         f"'{username}' in Secret '{secret}' (`spec.pullSecrets.credential.secretRef`) may push to {listed}: anyone "
-        "who creates pods could replace images; use an account with pull permission only, or set "
-        "`spec.pullSecrets.credential.robot`"
+        "who creates pods could replace images; use an account with pull permission only, set "
+        "`spec.pullSecrets.credential.robot`, or permit it with `spec.pullSecrets.credential.allowPush`"
     )
-    return (StatusWarning(Reason.PULL_CREDENTIAL_MAY_PUSH, message),)
+    return Blocked(Reason.PULL_CREDENTIAL_MAY_PUSH, message)
+
+
+def explain_unreadable_rights(title: str, status: int) -> Blocked:
+    """Returns that the token service does not say what an account may do; `title` is the request."""
+    return Blocked(
+        Reason.PULL_CREDENTIAL_UNVERIFIABLE,
+        f"Harbor answers {status} to {title} with the account of `spec.pullSecrets.credential.secretRef`, so its "
+        "rights cannot be read: check that `/service/token` of `spec.externalURL` leads to Harbor, and that the "
+        "account is enabled",
+    )
 
 
 def rejected_account(registry: HarborRegistry, secret: str, username: str) -> Blocked:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from harbor_operator.api.base import CredentialsRef
-from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.pull_secrets import (
     check_account,
+    check_push,
     project_creation_warnings,
-    push_warnings,
     rejected_account,
 )
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
@@ -45,38 +45,31 @@ class PullCredential:
         self.robot = robot
         self.namespace_robots = namespace_robots
 
-    async def read_account(
-        self, registry: HarborRegistry, access: HarborEndpoint, ref: CredentialsRef
-    ) -> Login | Blocked:
+    async def read_account(self, registry: HarborRegistry, ref: CredentialsRef, *, allow_push: bool) -> Login | Blocked:
         """Returns the login in the Secret, tried against the registry, or why it must not be injected."""
         username, password = await read_login(self._kube, registry, ref, FIELD)
         if blocked := check_account(ref.name, username, Identity.USER):
             return blocked
-        account = access.with_login(Login(username, password))
+        account = (await self.read_access(registry)).with_login(Login(username, password))
         if not await self._probe.try_login(account):
             return rejected_account(registry, ref.name, username)
         identity = await self._read_identity(registry, account)
-        blocked = check_account(ref.name, username, identity) if identity else None
-        return blocked or Login(username, password)
+        if identity and (blocked := check_account(ref.name, username, identity)):
+            return blocked
+        pushable = () if allow_push else await self._read_pushable(registry, account)
+        return check_push(ref.name, username, pushable) or Login(username, password)
 
     async def read_access(self, registry: HarborRegistry) -> HarborEndpoint:
         """Returns the anonymous endpoint of the registry."""
         return await read_access(self._kube, registry)
 
-    async def check_push(self, registry: HarborRegistry, section: PullSecrets) -> tuple[StatusWarning, ...]:
-        """Returns a warning if the existing account may push; a robot of the operator never may."""
-        given = section.credential.secret_ref
-        if given is None:
-            return ()
-        login = Login(*await read_login(self._kube, registry, given, FIELD))
-        account = (await self.read_access(registry)).with_login(login)
+    async def _read_pushable(self, registry: HarborRegistry, account: HarborEndpoint) -> tuple[str, ...]:
         try:
             visible = [project.name for project in await self._harbor.read_projects(account)]
         except Refused:
             visible = []  # not every account may list projects
         projects = list(dict.fromkeys([*visible, *(project.name for project in registry.spec.projects)]))
-        pushable = await self._probe.read_pushable(account, projects[:MAX_CHECKED_PROJECTS])
-        return push_warnings(given.name, login.username, pushable)
+        return await self._probe.read_pushable(account, projects[:MAX_CHECKED_PROJECTS])
 
     async def _read_identity(self, registry: HarborRegistry, account: HarborEndpoint) -> Identity | None:
         """Returns whose login it is; None where Harbor's API is not exposed and a pull does not need it."""

@@ -245,9 +245,8 @@ class PullSecretsStep:
         outcome = await self._report(registry, section)
         warnings = await self._retire(registry, section, outcome)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
-        push = await self._credential.check_push(registry, section)
         lingering = self._claims.lingering(registry)
-        return replace(outcome, warnings=(*outcome.warnings, *warnings, *push, *stuck, *lingering))
+        return replace(outcome, warnings=(*outcome.warnings, *warnings, *stuck, *lingering))
 
     async def _retire(
         self, registry: HarborRegistry, section: PullSecrets, outcome: Outcome
@@ -281,10 +280,9 @@ class PullSecretsStep:
         return combine(blocked, await self._drop_policy(registry))
 
     async def _login(self, registry: HarborRegistry, section: PullSecrets) -> Login | Blocked:
-        access = await self._credential.read_access(registry)
         given, robot = section.credential.secret_ref, section.credential.robot
         if given is not None:
-            return await self._credential.read_account(registry, access, given)
+            return await self._credential.read_account(registry, given, allow_push=section.credential.allow_push)
         if robot is not None:
             try:
                 return await self._robot.ensure(registry, robot)

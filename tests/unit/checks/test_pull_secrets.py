@@ -4,11 +4,11 @@ import pytest
 
 from harbor_operator.checks.pull_secrets import (
     check_account,
+    check_push,
     check_robot,
     cleaning_up,
     injection_outcome,
     lingering_warnings,
-    push_warnings,
     stuck_pod_warnings,
 )
 from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
@@ -50,12 +50,13 @@ def test_an_account_that_the_api_does_not_know_is_blocked() -> None:
     assert blocked.reason is Reason.PULL_CREDENTIAL_UNVERIFIABLE
 
 
-def test_an_account_that_may_push_is_a_warning() -> None:
+def test_an_account_that_may_push_is_blocked() -> None:
     """Finding S9."""
-    assert push_warnings("pull-account", "alice", ()) == ()
-    (warning,) = push_warnings("pull-account", "alice", ("library", "team-a"))
-    assert warning.code is Reason.PULL_CREDENTIAL_MAY_PUSH
-    assert "project 'library'; project 'team-a'" in warning.message
+    assert check_push("pull-account", "alice", ()) is None
+    blocked = check_push("pull-account", "alice", ("library", "team-a"))
+    assert blocked is not None
+    assert blocked.reason is Reason.PULL_CREDENTIAL_MAY_PUSH
+    assert "project 'library'; project 'team-a'" in blocked.message
 
 
 def _failure(name: str, reason: Reason) -> NamespaceFailure:

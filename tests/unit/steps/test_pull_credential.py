@@ -159,15 +159,27 @@ async def test_an_account_that_the_api_does_not_know_is_never_declared(fixture: 
     assert fixture.injection.desired == {}
 
 
-async def test_an_account_that_may_push_is_injected_with_a_warning(fixture: PullSecretsFixture) -> None:
+async def test_an_account_that_may_push_is_refused_unless_the_spec_permits_it(fixture: PullSecretsFixture) -> None:
     """Finding S9."""
     fixture.account()
     fixture.harbor.pushers["puller"] = {"library"}
     outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
-    assert isinstance(outcome, Done)
-    (warning,) = outcome.warnings
-    assert warning.code is Reason.PULL_CREDENTIAL_MAY_PUSH
-    assert "project 'library'" in warning.message
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.PULL_CREDENTIAL_MAY_PUSH
+    assert "project 'library'" in outcome.message
+    assert fixture.injection.desired == {}
+    permitted = {"credential": {**BY_HAND, "allowPush": True}}
+    assert isinstance(await fixture.step.reconcile(registry(permitted)), Done)
+    assert fixture.login["username"] == "puller"
+
+
+@pytest.mark.parametrize("username", ["robot$team-a+ci", "robot$west--1", "bot-$x"])
+async def test_any_name_that_harbor_gives_a_robot_is_injected_as_it_is(
+    fixture: PullSecretsFixture, username: str
+) -> None:
+    fixture.account(username)
+    assert isinstance(await fixture.step.reconcile(registry({"credential": BY_HAND})), Done)
+    assert fixture.login["username"] == username
 
 
 async def test_an_account_that_is_rejected_is_not_declared(fixture: PullSecretsFixture) -> None:

@@ -102,11 +102,11 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Set Project Creation to Admin Only in Harbor under Configuration, System Settings.",
     ),
     Reason.PULL_CREDENTIAL_MAY_PUSH: Problem(
-        "`status.warnings` names projects that the pull credential may push to.",
+        "The pull credential is refused, and the message names projects that it may push to.",
         "The account in `spec.pullSecrets.credential.secretRef` has more rights than pull. Anyone who can create pods "
         "in a selected namespace can replace images with it.",
         "Give the account a role with pull permission only (Limited Guest), or set "
-        "`spec.pullSecrets.credential.robot`.",
+        "`spec.pullSecrets.credential.robot`. `spec.pullSecrets.credential.allowPush` permits the account.",
     ),
     Reason.PULL_CREDENTIAL_UNVERIFIABLE: Problem(
         "The registry accepts the pull credential, and Harbor's API does not say whose it is.",
