@@ -14,6 +14,7 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.injection import DesiredInjection
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.model.robots import NamespaceRobotPolicy
+from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.namespace_robots import DeclaredRobots
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture
@@ -25,9 +26,11 @@ UID = CLAIM.registry_uid
 class RobotsFixture(InjectorFixture):
     """An injector whose namespaces have robots; `sync` is what the PullSecrets step does in a pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: Harbor | None = None, admin: HarborEndpoint | None = None, stem: str = STEM) -> None:
         self.harbor = FakeHarbor()
-        self.admin = HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr("Admin-pass-1")))
+        self.port: Harbor = port or self.harbor
+        self.admin = admin or HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr("Admin-pass-1")))
+        self.stem = stem
         self.shared: tuple[str, ...] = ()
         self.selectable: tuple[str, ...] = ()
         self.key = "Key-1"
@@ -37,13 +40,13 @@ class RobotsFixture(InjectorFixture):
     def start(self) -> None:
         super().start()
         deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
-        self.robots = NamespaceRobots(self.harbor, self.injector, deps)
+        self.robots = NamespaceRobots(self.port, self.injector, deps)
 
     async def sync(self, *, selection: NamespaceSelection | None = None) -> None:
-        existing = frozenset(await self.harbor.read_project_names(self.admin))
-        policy = NamespaceRobotPolicy(STEM, OWNER, SecretStr(self.key), self.shared, self.selectable, existing)
+        existing = frozenset(await self.port.read_project_names(self.admin))
+        policy = NamespaceRobotPolicy(self.stem, OWNER, SecretStr(self.key), self.shared, self.selectable, existing)
         contents = self.robots.declare(UID, DeclaredRobots(self.admin, policy, ("cr.example.com",), ()))
-        self.robots.observe(UID, await self.harbor.read_robots(self.admin, "a222a995"))
+        self.robots.observe(UID, await self.port.read_robots(self.admin, self.stem))
         declared = DesiredInjection(
             CLAIM,
             "intra/cr",
@@ -73,9 +76,11 @@ class RobotsFixture(InjectorFixture):
         self.cluster.put_account(name, "default")
 
     def login(self, namespace: str) -> dict[str, str]:
-        config = json.loads(self.cluster.contents[namespace, NAME])
-        entry: dict[str, str] = config["auths"]["cr.example.com"]
-        return entry
+        return self.hosts(namespace)["cr.example.com"]
+
+    def hosts(self, namespace: str) -> dict[str, dict[str, str]]:
+        entries: dict[str, dict[str, str]] = json.loads(self.cluster.contents[namespace, NAME])["auths"]
+        return entries
 
     def accepts(self, login: dict[str, str]) -> bool:
         return self.harbor.accepts(login["username"], login["password"])
