@@ -160,7 +160,7 @@ async def test_an_abandoned_registry_ends_and_an_event_lists_what_can_remain(cap
     (message,) = written.operator_messages
     for remaining in (
         "Secrets 'harbor-pull' with the label 'harbor-operator.io/registry-uid=u-1' in all namespaces",
-        "robot 'intra-cr-pull-a222a995' in Harbor",
+        "robots 'intra-cr-pull-a222a995*' in Harbor",
         "Helm release 'cr' in namespace 'intra'",
         "databases 'registry' and role 'harbor_intra_cr_a222a995' (an earlier version named it 'harbor_intra_cr')",
         "Secrets 'hreg-cr-*' in namespace 'intra'",

@@ -196,8 +196,9 @@ def robot_still_used(robot: str, last_pull: datetime | None) -> StatusWarning:
 
 
 def robot_left_behind(robot: str, why: str) -> str:
-    """Returns the message for a robot that the operator could not delete; `why` is the error."""
-    return f"pull Secrets and references are removed; robot '{robot}' may still be in Harbor, delete it there: {why}"
+    """Returns the message for robots that the operator could not delete; their names begin with `robot`."""
+    message = f"pull Secrets and references are removed; robots '{robot}*' may still be in Harbor, delete them there"
+    return f"{message}: {why}"
 
 
 def injection_outcome(secret_name: str, observed: PullSecretFacts | None, facts: Facts) -> Outcome:

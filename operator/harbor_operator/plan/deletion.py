@@ -69,7 +69,7 @@ def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
     if observed.admission_policy:
         yield ConditionType.PULL_SECRETS, f"MutatingAdmissionPolicy '{observed.admission_policy}' and its binding"
     if observed.robot or (spec.pull_secrets and spec.pull_secrets.credential.robot):
-        yield ConditionType.PULL_SECRETS, f"robot '{names.robot(registry)}' in Harbor"
+        yield ConditionType.PULL_SECRETS, f"robots '{names.robot(registry)}*' in Harbor"
     if spec.release:
         yield ConditionType.RELEASE, f"Helm release '{names.release(registry)}' in namespace '{namespace}'"
     if spec.database:

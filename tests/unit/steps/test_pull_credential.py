@@ -217,7 +217,7 @@ async def test_a_harbor_that_is_unreachable_does_not_block_the_deletion(fixture:
     fixture.harbor.down = True
     outcome = await fixture.step.teardown(registry())
     assert isinstance(outcome, Done)
-    assert "'intra-cr-pull-a222a995' may still be in Harbor" in outcome.message
+    assert "robots 'intra-cr-pull-a222a995*' may still be in Harbor" in outcome.message
     assert ("intra", ROBOT_SECRET) not in fixture.kube.secrets
 
 
