@@ -15,7 +15,9 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.model.harbor import UNLIMITED, DesiredProject, HarborEndpoint, Login
+from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.projects import DesiredProject
 from tests.unit.injector.robots_fixture import RobotsFixture
 
 pytestmark = pytest.mark.lab
@@ -47,7 +49,7 @@ class HttpFixture(RobotsFixture):
 
     async def create_projects(self) -> None:
         for name in (*self.names, f"{self.prefix}-base"):
-            await self.port.create_project(self.admin, DesiredProject(name, public=False, storage_limit=UNLIMITED))
+            await HttpHarborProjects().create_project(self.admin, DesiredProject(name, public=False))
 
     async def works(self, namespace: str) -> bool:
         login = self.login_of(namespace)
