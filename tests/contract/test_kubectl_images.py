@@ -52,7 +52,7 @@ def test_the_values_of_the_spec_count(spec: dict[str, Any], tmp_path: Path) -> N
 def test_a_refused_spec_names_the_reason(spec: dict[str, Any], tmp_path: Path) -> None:
     done = images(tmp_path, merged(spec, {"release": {"version": "1.99.0"}}))
     assert (done.code, done.out) == (2, "")
-    assert "ChartVersionUnknown: " in done.err
+    assert "SwiftUnsupported: " in done.err
     done = images(tmp_path, merged(spec, {"externalURL": "not a URL"}))
     assert done.code == 2
     assert "externalURL" in done.err
