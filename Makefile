@@ -51,7 +51,7 @@ lab-down: setup ## Remove the lab that `make lab` or `make demo KEEP=1` left
 	@$(BIN)/python -m lab down
 
 test: check ## Run every check and every test, on real servers (WORKERS=0: one after the other)
-	$(BIN)/python -m pytest -n $(or $(WORKERS),auto) --dist loadgroup --no-loadscope-reorder --ignore tests/guards
+	$(BIN)/python -m pytest -n $(or $(WORKERS),auto) --dist loadfile --no-loadscope-reorder --ignore tests/guards
 
 unit: setup ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/guards -q

@@ -20,8 +20,6 @@ MIB_PER_WORKER = 3072
 """What a worker needs at most: two labs, each with a node on which a Harbor runs."""
 SLOWEST_FIRST = ("e2e", "lab_checks", "contract")
 """The folders with which a run begins, so that at its end no worker is left alone with a slow module."""
-SHARED = ("full_registry", "lab", "node_lab")
-"""Fixtures that several modules share, the most expensive first."""
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault(TIMEOUT_FACTOR, "3")  # the servers of several labs compete for the processor
 
@@ -45,26 +43,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(1, min(WORKERS_PER_CORE * (os.cpu_count() or 1), memory_mib // MIB_PER_WORKER))
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that share a lab on one worker: those with the same fixture of `SHARED`, and those of a module."""
+    """Moves the slow folders to the front."""
     items.sort(key=_position)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 def _position(item: pytest.Item) -> int:
     folder = item.path.relative_to(TESTS).parts[0]
     return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
-
-
-def _group(item: pytest.Item) -> str:
-    fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    for name in SHARED:
-        for fixture in fixtures.get(name, ())[-1:]:
-            if fixture.scope in {"session", "package"}:
-                return f"{fixture.baseid}:{name}"
-    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
