@@ -71,8 +71,11 @@ class ChildRecorder:
                     self.arguments.add(_words(pid, "cmdline"))
                     self.environments.add(_words(pid, "environ"))
                     self.tokens |= set(_kubeconfig_tokens(pid))
-            for path in [*self._directory.rglob("*"), *TEMPORARY.glob("ca-*.pem")]:
-                with suppress(OSError):  # a file that exists for one request only
+            paths: list[Path] = []
+            with suppress(OSError):  # a directory that exists for one request only
+                paths += self._directory.rglob("*")
+            for path in [*paths, *TEMPORARY.glob("ca-*.pem")]:
+                with suppress(OSError):  # the same with a file
                     if path.is_file() and path.stat().st_size <= MAX_RECORDED_BYTES:
                         self.files.add(path.read_bytes().decode(errors="replace"))
 
