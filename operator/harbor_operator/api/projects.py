@@ -37,18 +37,18 @@ MEMBER_MESSAGE = "give exactly one of `user`, `oidcGroup` and `ldapGroup`"
 class Member(Model):
     """A user or a group with a role in a project."""
 
-    user: Annotated[str, Field(max_length=255)] = Field(default="", description="Name of a user.")
-    oidc_group: Annotated[str, Field(max_length=255)] = Field(
-        default="", description="Name of a group as the OIDC provider names it."
+    user: str | None = Field(default=None, min_length=1, max_length=255, description="Name of a user.")
+    oidc_group: str | None = Field(
+        default=None, min_length=1, max_length=255, description="Name of a group as the OIDC provider names it."
     )
-    ldap_group: Annotated[str, Field(max_length=1024)] = Field(
-        default="", description="Distinguished name (DN) of an LDAP group."
+    ldap_group: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="Distinguished name (DN) of an LDAP group."
     )
     role: Role = Field(description="Role in the project.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Member:
-        if sum(map(bool, (self.user, self.oidc_group, self.ldap_group))) != 1:
+        if sum(given is not None for given in (self.user, self.oidc_group, self.ldap_group)) != 1:
             raise ValueError(MEMBER_MESSAGE)
         return self
 

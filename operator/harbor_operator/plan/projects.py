@@ -69,7 +69,7 @@ def plan_registry(registry: Registry, login: Login | None) -> DesiredRegistry:
 
 def plan_member(member: Member) -> DesiredMember:
     """Returns the member as desired."""
-    return DesiredMember(ROLES[member.role], member.user, member.oidc_group, member.ldap_group)
+    return DesiredMember(ROLES[member.role], member.user or "", member.oidc_group or "", member.ldap_group or "")
 
 
 def member_changes(
