@@ -15,7 +15,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.error import HTTPError
 
 from lab.addresses import HOST
@@ -278,6 +278,6 @@ def _claim(port: int) -> bool:
 
 
 @cache
-def _claims() -> TextIO:
+def _claims() -> int:
     """Returns the file whose bytes are the ports; to close any handle of it would release every lock."""
-    return lock_file("ports").open("a")
+    return os.open(lock_file("ports"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
