@@ -3,7 +3,7 @@
 python -m lab.image_build build [OPTIONS] FOLDER      as `buildah build`; --platform=linux/arm64 builds for arm64
 python -m lab.image_build save NAME FILE              writes an image that was built to a docker archive
 python -m lab.image_build reproducible                builds twice without a cache, and compares the layers
-python -m lab.image_build size                        prints the sizes of the image
+python -m lab.image_build size [--platform=...]       prints the sizes of the image; fails above the limit
 
 The arguments of `build` are those of every OCI builder, so that the Makefile is the same for all of them. The time of
 the image is the build argument SOURCE_DATE_EPOCH.
@@ -25,6 +25,8 @@ from lab.process import LabError
 from lab.progress import task
 
 NAME = "harbor-operator:dev"
+MAX_MIB = 200
+"""What a node may have to store for the image."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     save_parser.add_argument("name")
     save_parser.add_argument("file", type=Path)
     commands.add_parser("reproducible", help="build twice without a cache, and compare the layers")
-    commands.add_parser("size", help="print the sizes of the image")
+    size_parser = commands.add_parser("size", help="print the sizes of the image; fails above the limit")
+    size_parser.add_argument("--platform", default=f"linux/{bases.own_architecture()}")
     chosen, options = parser.parse_known_args(arguments)
     if options and chosen.command != "build":
         parser.error(f"unknown arguments: {' '.join(options)}")
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "save":
                 save(chosen.name, chosen.file)
             case "size":
-                size()
+                return size(chosen.platform)
             case _:
                 return reproducible()
     except LabError as error:
@@ -59,11 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build(platform: str, options: Sequence[str]) -> None:
     """Builds for 'linux/ARCHITECTURE'; the image stays in the lab's storage. Raises LabError."""
-    architecture = platform.removeprefix("linux/")
-    if architecture not in bases.ARCHITECTURES:
-        raise LabError(
-            f"`--platform` is '{platform}'; possible: {', '.join(f'linux/{a}' for a in bases.ARCHITECTURES)}"
-        )
+    architecture = _architecture(platform)
     epoch = re.search(r"\bSOURCE_DATE_EPOCH=(\d+)", " ".join(options))
     with image_cache() as folder, task(f"Building the image for {architecture}") as shown:
         OperatorBuild(folder, architecture).run(options, shown, int(epoch[1]) if epoch else 0)
@@ -75,10 +74,11 @@ def save(name: str, file: Path) -> None:
         OperatorBuild(folder, bases.own_architecture()).buildah.save(name, file)
 
 
-def size() -> None:
-    """Prints the sizes of the image of this checkout. Raises LabError."""
-    image = ImageArchive(operator_image(NAME))
+def size(platform: str) -> int:
+    """Prints the sizes of the image of this checkout; returns 1 if it is larger than MAX_MIB, else 0. Raises LabError."""
+    image = ImageArchive(operator_image(NAME, _architecture(platform)))
     print(f"compressed: {image.compressed_mib():.0f} MiB, unpacked: {image.unpacked_mib():.0f} MiB")
+    return int(image.unpacked_mib() >= MAX_MIB)
 
 
 def reproducible() -> int:
@@ -87,6 +87,15 @@ def reproducible() -> int:
     for one, other in zip(first, second, strict=True):
         print(one if one == other else f"DIFFERENT: {one} and {other}")
     return int(first != second)
+
+
+def _architecture(platform: str) -> str:
+    architecture = platform.removeprefix("linux/")
+    if architecture not in bases.ARCHITECTURES:
+        raise LabError(
+            f"`--platform` is '{platform}'; possible: {', '.join(f'linux/{a}' for a in bases.ARCHITECTURES)}"
+        )
+    return architecture
 
 
 def _layers_of_new_build() -> list[str]:

@@ -45,10 +45,10 @@ def missing_requirement() -> str:
     return "" if DEBIAN_KEYS.exists() else "the base of the operator's image needs debian-archive-keyring"
 
 
-def operator_image(name: str) -> Path:
-    """Returns a docker archive with the image of this checkout under `name`."""
+def operator_image(name: str, architecture: str = "") -> Path:
+    """Returns a docker archive with the image of this checkout under `name`; by default for this machine."""
     with image_cache() as folder:
-        inputs = OperatorBuild(folder, bases.own_architecture())
+        inputs = OperatorBuild(folder, architecture or bases.own_architecture())
         archive = folder / f"operator-{_digest(inputs.home.name, name, *OTHER_INPUTS, *_sources())}.tar"
         if not archive.exists():
             with task("Building the operator's image") as shown:
@@ -98,9 +98,9 @@ class OperatorBuild:
             bases.wheels(self._folder, tools, wanted.python_version, own),
         )
         shown.update("building the Dockerfile")
-        # With `--platform`, buildah 1.28 finds no base of this machine. The image has the architecture of its base.
-        target = f"--build-arg=TARGETARCH={self._architecture}"
-        self.buildah.build([target, *arguments], mounts, epoch)
+        # buildah 1.28 does not know BUILDPLATFORM: without it, it looks for a Go and a Python of the target.
+        platforms = [f"--platform=linux/{self._architecture}", f"--build-arg=BUILDPLATFORM=linux/{own}"]
+        self.buildah.build([*platforms, *arguments], mounts, epoch)
         os.utime(self.home)
 
     def _fill(self, wanted: Bases, shown: Task) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harbor_operator import __version__
+from lab.image_build.__main__ import MAX_MIB
 from lab.image_build.archive import ImageArchive, ImageFile
 from lab.image_build.operator import LOCK, missing_requirement, operator_image
 from lab.in_cluster import REPOSITORY, TAG
@@ -19,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement()),
 ]
 
-MAX_MIB = 200
 DOCUMENTS = "/usr/share/doc/harbor-operator"
 LIBRARY = "/opt/operator/lib"
 FORBIDDEN = re.compile(
