@@ -21,9 +21,8 @@ pytestmark = pytest.mark.e2e
 
 TIMEOUT_SECONDS = 30
 """The minimum of the spec; a release lock that Helm left is cleared after it."""
-CREATED_SECRETS = {
-    f"hreg-cr-{what}" for what in ("admin-password", "ca-bundle", "database-login", "pins", "pull-accepted")
-} | {f"hreg-cr-{what}" for what in ("pull-robot", "redis-urls", "storage-login")}
+LOGINS = ("admin-accepted", "admin-password", "database-login", "endpoint-logins", "pull-accepted", "pull-robot")
+CREATED_SECRETS = {f"hreg-cr-{what}" for what in (*LOGINS, "ca-bundle", "pins", "redis-urls", "storage-login")}
 
 
 @pytest.fixture

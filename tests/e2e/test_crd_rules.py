@@ -24,12 +24,7 @@ S3: Spec = {"endpoint": "https://localhost:1", "credentialsSecretRef": {"name": 
 VOLUME: Spec = {"size": "1Gi"}
 DATABASE: Spec = {"host": "localhost", "adminSecretRef": {"name": "pg-admin"}}
 SELECTED: Spec = {"credential": {"robot": {}}}
-OIDC: Spec = {
-    "name": "Example",
-    "endpoint": "https://localhost:1",
-    "clientID": "harbor",
-    "clientSecretRef": {"name": "oidc"},
-}
+OIDC: Spec = {"name": "A", "endpoint": "https://localhost:1", "clientID": "harbor", "clientSecretRef": {"name": "oidc"}}
 LDAP: Spec = {
     "url": "ldap://localhost",
     "baseDN": "dc=example",

@@ -24,7 +24,6 @@ TOO_LONG: dict[str, str] = {
     "operator/harbor_operator/injector/injector.py": "one class, whose queries and events share its state",
     "operator/harbor_operator/plan/injection.py": "one plan; its rules share their order and their helpers",
     "operator/harbor_operator/steps/pull_secrets.py": "one step; its verbs share the order of claim, login and policy",
-    "tests/contract/test_harbor_port.py": "one list of cases for the fake and a real Harbor, which share it",
     "tests/contract/test_pods.py": "one list of cases for the fake and the real API server; half a list proves nothing",
     "tests/contract/test_helm_process.py": "one list of cases for one program, which share its script",
     "tests/contract/test_postgres.py": "one list of cases for the fake and the real server; half a list proves nothing",
