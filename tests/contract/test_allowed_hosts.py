@@ -74,7 +74,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     ),
     "oidc": (
         "`spec.authentication.oidc.endpoint`",
-        lambda egress, port: HttpOidcProvider(egress).read_provider(OidcEndpoint(f"http://{HOST}:{port}")),
+        lambda egress, port: HttpOidcProvider(egress).read_provider(OidcEndpoint(f"http://{join(HOST, port)}")),
     ),
     "rgw": (
         "`spec.storage.swift.provision.adminURL`",
@@ -89,7 +89,7 @@ CALLS: dict[str, tuple[str, Call]] = {
     "s3": (
         "`spec.storage.s3.endpoint`",
         lambda egress, port: HttpS3Store(egress).read_bucket(
-            Bucket(S3Account(f"http://{HOST}:{port}", "us-east-1", "a", KEY, "s3"), "harbor")
+            Bucket(S3Account(f"http://{join(HOST, port)}", "us-east-1", "a", KEY, "s3"), "harbor")
         ),
     ),
     "store": ("the storage URL of `spec.storage.swift.authURL`", _store),
