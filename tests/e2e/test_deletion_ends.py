@@ -87,7 +87,7 @@ def test_a_deleted_namespace_ends_although_a_tenant_keeps_its_pull_secret(
     assert pull_secret(observer, "free") is None
     assert references(observer, "shop") == references(observer, "free") == []
     (message,) = operator_events(lab, registry)
-    assert "robot 'intra-cr-pull-" in message
+    assert "robots 'intra-cr-pull-" in message
     assert f"Secret '{PULL_SECRET}' in namespace 'shop'" in message
     free = '{"metadata":{"finalizers":null}}'
     kubectl("-n", "shop", "patch", "secret", PULL_SECRET, "--type=merge", "-p", free)

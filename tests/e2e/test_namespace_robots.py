@@ -47,6 +47,13 @@ def granted(pull_only: PullOnlyLab, username: str) -> set[str]:
     return {permission["namespace"] for permission in robots[username]["permissions"]}
 
 
+def delete_namespace(pull_only: PullOnlyLab, name: str) -> None:
+    """Deletes a namespace and waits until its name is free."""
+    remove_namespace(pull_only.lab, name)
+    client = pull_only.lab.control_plane.client
+    wait_until(lambda: client.read(f"/api/v1/namespaces/{name}") is None, f"'{name}' is deleted", deadline=90)
+
+
 def test_every_namespace_has_a_robot_for_its_own_projects(pull_only: PullOnlyLab, registry: Registry) -> None:
     logins = {namespace: login(registry, namespace) for namespace in NAMESPACES}
     assert len(set(logins.values())) == len(NAMESPACES)
@@ -83,7 +90,7 @@ def test_a_deleted_namespace_takes_its_robot_along(
     pull_only: PullOnlyLab, registry: Registry, observer: Observer
 ) -> None:
     username, password = login(registry, "tenant-1")
-    remove_namespace(pull_only.lab, "tenant-1")
+    delete_namespace(pull_only, "tenant-1")
     wait_until(
         lambda: username not in {robot["name"] for robot in pull_only.harbor.robots()}, "it is deleted", deadline=90
     )
@@ -100,7 +107,7 @@ def test_new_namespaces_wait_for_a_harbor_that_is_away(
     core = pull_only.harbor.core
     core.stop_core()
     try:
-        remove_namespace(pull_only.lab, "tenant-2")
+        delete_namespace(pull_only, "tenant-2")
         create_namespace(pull_only.lab, observer, "tenant-2")
         username, _ = login(registry, "tenant-3")
         assert username.endswith(".tenant-3")

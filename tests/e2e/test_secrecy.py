@@ -15,6 +15,7 @@ import pytest
 
 from lab.kubernetes_client import KubernetesClient
 from lab.operator import NAMESPACE, SILENT_CHARTS
+from lab.process import wait_until
 from lab.registries import Manifest, merged
 from lab.registry_fixture import RegistryFixture
 from lab.services import REDIS_PASSWORD
@@ -63,6 +64,10 @@ class ChildRecorder:
     def stop(self) -> None:
         self._stopped.set()
         self._thread.join()
+
+    def has_seen(self, words: str) -> bool:
+        """Whether a child process had these words among its arguments."""
+        return any(words in arguments for arguments in tuple(self.arguments))
 
     def _record(self) -> None:
         while not self._stopped.wait(0.002):
@@ -114,6 +119,10 @@ class SecretLeakScan:
         registry.wait_condition("ReleaseReady", "False", "ReleaseFailed")
         self.capture()
         self._break()
+        # A failing `helm pull` ends within milliseconds, and the operator tries again.
+        wait_until(
+            lambda: self._children.has_seen(f"pull {SILENT_CHARTS}/harbor"), "its pull is recorded", deadline=120
+        )
         self.capture()
         self._children.stop()
 
