@@ -75,7 +75,7 @@ def save(name: str, file: Path) -> None:
 
 
 def size(platform: str) -> int:
-    """Prints the sizes of the image of this checkout; returns 1 if it is larger than MAX_MIB, else 0. Raises LabError."""
+    """Prints the sizes of the image of this checkout; returns 1 if it exceeds MAX_MIB, else 0. Raises LabError."""
     image = ImageArchive(operator_image(NAME, _architecture(platform)))
     print(f"compressed: {image.compressed_mib():.0f} MiB, unpacked: {image.unpacked_mib():.0f} MiB")
     return int(image.unpacked_mib() >= MAX_MIB)

@@ -143,7 +143,7 @@ async def _answering(answer: bytes) -> AsyncIterator[HarborEndpoint]:
 async def test_another_answer_or_none_proves_nothing(
     monkeypatch: pytest.MonkeyPatch, answer: bytes, expected: AnnouncedBody
 ) -> None:
-    monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", 0.3)
+    monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", 2.0)
     monkeypatch.setattr(harbor_http, "CONTINUE_SECONDS", 0.1)
     async with _answering(answer) as endpoint:
         assert await PROBE.announce_body(endpoint, 8 * GIB) is expected

@@ -51,6 +51,7 @@ FOLLOWED = {
     "private-ca",
     "proxies",
     "quickstart",
+    "s3",
     "upgrade",
 }
 """The pages that a test below follows."""
@@ -212,7 +213,7 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
     assert names_in_role(plane, "serviceaccounts") == ["default", "builder", "deployer"]
 
 
-@pytest.mark.parametrize("name", ["log-in", "private-ca", "upgrade"])
+@pytest.mark.parametrize("name", ["log-in", "private-ca", "s3", "upgrade"])
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from harbor_operator.kubectl.rights import Scope
+from lab.certs import Authority
 from lab.lab import Lab
 from lab.node.apps import PULL_FAILED, write_app
+from lab.node.configs import hosts_toml
 from lab.node.kubelet import KubeletNode
 from lab.observer import Observer
 from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
@@ -79,10 +81,6 @@ def refused(lab: Lab, harbor: KubectlHarbor, name: str, image: str, **spec: Any)
     return finding
 
 
-def test_a_tag_that_does_not_exist(lab: Lab, harbor: KubectlHarbor, host: str) -> None:
-    assert refused(lab, harbor, "tag", f"{host}/team-a/kubectl:9")["cause"] == "ImageNotFound"
-
-
 def test_a_name_that_the_kubelet_refuses(lab: Lab, harbor: KubectlHarbor, host: str) -> None:
     assert refused(lab, harbor, "name", f"{host}/Team-A/app:1")["cause"] == "ImageNameInvalid"
 
@@ -104,19 +102,24 @@ def test_a_pod_before_its_secret(lab: Lab, harbor: KubectlHarbor, image: str) ->
 
 
 @contextmanager
-def untrusted(node: KubeletNode, host: str) -> Iterator[None]:
-    """Removes the lab's CA from the node until the block ends; containerd reads the file at each pull."""
+def untrusted(node: KubeletNode, host: str, directory: Path) -> Iterator[None]:
+    """Gives the node another CA until the block ends; containerd reads the file at each pull.
+
+    Without any, it would try HTTP, because the host is 'localhost'.
+    """
     path = node.plan.certs_dir / host / "hosts.toml"
     trusted = path.read_text()
-    path.write_text(f'server = "https://{host}"\n')
+    path.write_text(hosts_toml(host, Authority.create(directory).ca_path))
     try:
         yield
     finally:
         path.write_text(trusted)
 
 
-def test_a_node_that_does_not_trust_the_ca(lab: Lab, harbor: KubectlHarbor, node: KubeletNode, host: str) -> None:
-    with untrusted(node, host):
+def test_a_node_that_does_not_trust_the_ca(
+    lab: Lab, harbor: KubectlHarbor, node: KubeletNode, host: str, tmp_path: Path
+) -> None:
+    with untrusted(node, host, tmp_path):
         finding = refused(lab, harbor, "untrusted", f"{host}/team-a/kubectl:2")
     assert finding["cause"] == "CertificateUntrusted"
     assert "certs.d" in finding["remedy"]
