@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from harbor_operator import __version__
 from harbor_operator.settings import PREFIX, read_settings
 from lab.operator_chart import CHART, render
 from tests.contract.rendered_chart import CONTAINER, POD, Manifest, at
@@ -58,13 +59,17 @@ def monitor(name: str, kind: str, endpoints: str) -> list[Case]:
     ]
 
 
+MARKED = {"harbor-operator.io/version": __version__}
+"""The annotation that every CRD has."""
 CASES = [
     deployment("image.repository", "a/b", f"{CONTAINER}/image", "a/b:0.1.0"),
     deployment("image.tag", "2", f"{CONTAINER}/image", "ghcr.io/harbor-operator/harbor-operator:2"),
     deployment("image.pullPolicy", "Always", f"{CONTAINER}/imagePullPolicy"),
     deployment("imagePullSecrets", [{"name": "x"}], f"{POD}/imagePullSecrets"),
     Case("crds.enabled", OFF, "CustomResourceDefinition", None),
-    Case("crds.keep", OFF, "CustomResourceDefinition metadata/annotations", None),
+    Case(
+        "crds.keep", OFF, "CustomResourceDefinition metadata/annotations", {"harbor-operator.io/version": __version__}
+    ),
     Case("pullSecrets.secretNames", ["a", "b"], "ClusterRole rules/4/resourceNames", ["a", "b"]),
     Case("pullSecrets.serviceAccounts", ["a", "b"], "ClusterRole rules/5/resourceNames", ["a", "b"]),
     Case("evictStuckPods.enabled", ON, "ClusterRole -evict-stuck-pods rules/1/verbs", ["create"]),

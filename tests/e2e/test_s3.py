@@ -8,6 +8,7 @@ import pytest
 
 from lab.images import make_image
 from lab.lab import Lab
+from lab.nginx import Front, Site
 from lab.registries import Manifest
 from lab.registry_fixture import RegistryFixture
 from tests.e2e.dedicated import FAST_PROBES
@@ -19,13 +20,19 @@ pytestmark = pytest.mark.e2e
 NAMESPACE, BUCKET, UID = "s3-images", "s3-images", "s3-images"
 
 
-def spec_with_bucket(fixture: RegistryFixture) -> Manifest:
+def start_front(lab: Lab) -> Front:
+    """Starts a proxy that keeps the Host header, which S3 signs; pods reach a server of the lab at 127.0.0.1 only."""
+    site = Site(lab.services.ceph.rgw_url, host_header="$http_host")
+    return Front.start(lab.directory / "s3-front", lab.processes, lab.authority, site)
+
+
+def spec_with_bucket(fixture: RegistryFixture, endpoint: str) -> Manifest:
     ceph = fixture.lab.services.ceph
     keys = {"accessKey": ceph.admin_access_key, "secretKey": ceph.admin_secret_key}
     fixture.registry.put_secret("rgw-admin", keys)
     s3 = {
-        # The proxy of the lab's Swift gateway drops the port from the Host header, which S3 signs.
-        "endpoint": ceph.rgw_url,
+        "endpoint": endpoint,
+        "caSecretRef": {"name": "s3-ca"},
         "bucket": BUCKET,
         "rootDirectory": "images",
         "chunkSizeMiB": 5,
@@ -41,11 +48,12 @@ def test_images_are_in_the_bucket_until_the_deletion(
     lab: Lab, running_operator: RunningOperator, tmp_path: Path
 ) -> None:
     fixture = RegistryFixture.set_up(lab, NAMESPACE, values=FAST_PROBES)
-    fixture.registry.apply(spec_with_bucket(fixture))
+    endpoint = start_front(lab).url
+    fixture.registry.apply(spec_with_bucket(fixture, endpoint))
     fixture.registry.wait_ready()
     storage = fixture.registry.condition("StorageReady")
     assert f"bucket '{BUCKET}/images'" in storage["message"]
-    assert fixture.registry.status()["storageURL"] == f"{lab.services.ceph.rgw_url}/{BUCKET}"
+    assert fixture.registry.status()["storageURL"] == f"{endpoint}/{BUCKET}"
     made = make_image(tmp_path / "image", size=12 << 20)
     reference = f"{fixture.front.url.removeprefix('https://')}/library/app:1"
     login, ca = fixture.admin_credential(), lab.authority.ca_dir
