@@ -64,7 +64,10 @@ def registry(*, delete: bool = False, cluster: str = CLUSTER, version: str = "",
     made = with_storage({"s3": wanted}, delete=delete, cluster=cluster)
     if not version:
         return made
-    body = {"metadata": made.metadata.model_dump(by_alias=True, exclude={"cluster"}), "spec": {}}
+    body = {
+        "metadata": made.metadata.model_dump(by_alias=True, exclude={"cluster", "rotate_request", "revoke_request"}),
+        "spec": {},
+    }
     spec = {"externalURL": "https://cr.example.com", "storage": {"s3": wanted}, "release": {"version": version}}
     return HarborRegistry.parse({**body, "spec": spec}, cluster)
 
