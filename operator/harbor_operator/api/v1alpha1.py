@@ -34,11 +34,6 @@ from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot, rotation_request
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
-GROUP = "harbor-operator.io"
-VERSION = "v1alpha1"
-KIND = "HarborRegistry"
-PLURAL = "harborregistries"
-
 AccountName = Annotated[
     str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
 ]
