@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harbor_operator.api.kind import GROUP
+from harbor_operator.api.request_annotations import read_request
 
 RECONCILE_REQUESTED_AT = f"{GROUP}/reconcile-requested-at"
 FLUX_REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
 """The annotation of Flux for the same purpose: `ReconcileRequestAnnotation` of github.com/fluxcd/pkg/apis/meta."""
-MAX_VALUE_CHARACTERS = 256
-"""The status repeats the value; a longer one is no request."""
 
 
 def reconcile_request(metadata: Mapping[str, Any]) -> str:
@@ -23,8 +22,8 @@ def reconcile_request(metadata: Mapping[str, Any]) -> str:
     both annotations exist, the later time is the request, and any other value counts as earlier than a time.
     """
     annotations = metadata.get("annotations") or {}
-    values = [annotations.get(key, "") for key in (RECONCILE_REQUESTED_AT, FLUX_REQUESTED_AT)]
-    return max((value for value in values if 0 < len(value) <= MAX_VALUE_CHARACTERS), key=_seconds, default="")
+    values = [read_request(annotations, key) for key in (RECONCILE_REQUESTED_AT, FLUX_REQUESTED_AT)]
+    return max(filter(None, values), key=_seconds, default="")
 
 
 def _seconds(value: str) -> float:

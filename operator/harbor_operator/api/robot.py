@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -12,8 +11,6 @@ from harbor_operator.api.base import Model
 
 ROTATE_REQUESTED_AT = "harbor-operator.io/rotate-requested-at"
 REVOKE_REQUESTED_AT = "harbor-operator.io/revoke-requested-at"
-MAX_VALUE_CHARACTERS = 256
-"""The status repeats the value; a longer one is no request."""
 EVERY_PROJECT = "*"
 EVERY_PROJECT_MESSAGE = "`projects` with '*' would give every namespace every project: use scope 'Cluster' for that"
 SELECTABLE_MESSAGE = "`selectableProjects` is for scope 'Namespace' only"
@@ -90,9 +87,3 @@ class Robot(Model):
         if self.rotate_after_days and self.expire_after_days and self.rotate_after_days >= self.expire_after_days:
             raise ValueError(ROTATION_BEFORE_EXPIRY_MESSAGE)
         return self
-
-
-def rotation_request(annotations: Mapping[str, Any], key: str) -> str:
-    """Returns the value of the annotation `key`; empty if there is none, or it is too long to be repeated."""
-    value = annotations.get(key) or ""
-    return value if len(value) <= MAX_VALUE_CHARACTERS else ""

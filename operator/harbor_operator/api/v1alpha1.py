@@ -31,7 +31,8 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
-from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot, rotation_request
+from harbor_operator.api.request_annotations import read_request
+from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
 AccountName = Annotated[
@@ -278,10 +279,7 @@ class HarborRegistrySpec(Model):
 
 
 class Metadata(Model):
-    """The part of the object's metadata that decisions depend on; `cluster` is the identity of its cluster.
-
-    The requests are the values of the annotations that ask for another pull credential.
-    """
+    """The part of the object's metadata that decisions depend on; `cluster` is the identity of its cluster."""
 
     name: str
     namespace: str
@@ -291,20 +289,23 @@ class Metadata(Model):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     cluster: str = ""
-    rotate_request: str = ""
-    revoke_request: str = ""
+
+    @property
+    def rotate_request(self) -> str:
+        """The request for another pull credential; empty = none."""
+        return read_request(self.annotations, ROTATE_REQUESTED_AT)
+
+    @property
+    def revoke_request(self) -> str:
+        """The request to replace a leaked pull credential at once; empty = none."""
+        return read_request(self.annotations, REVOKE_REQUESTED_AT)
 
     @classmethod
     def parse(cls, metadata: Mapping[str, Any], cluster: str = "") -> Metadata:
         """Returns the known fields of an object's metadata."""
         known = {to_camel(name) for name in cls.model_fields}
         fields = {key: value for key, value in metadata.items() if key in known}
-        annotations = metadata.get("annotations") or {}
-        requests = {
-            "rotate_request": rotation_request(annotations, ROTATE_REQUESTED_AT),
-            "revoke_request": rotation_request(annotations, REVOKE_REQUESTED_AT),
-        }
-        return cls.model_validate({**fields, **requests, "cluster": cluster})
+        return cls.model_validate({**fields, "cluster": cluster})
 
 
 class PreviousStatus(Model):

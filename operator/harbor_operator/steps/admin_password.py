@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from harbor_operator.api.kind import GROUP
+from harbor_operator.api.request_annotations import read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.admin_password import check_new_password, rotation_warnings
 from harbor_operator.checks.configuration import check_admin
@@ -28,7 +29,6 @@ from harbor_operator.steps.outcomes import raise_if_blocked
 
 ROTATION_REQUESTED_AT = f"{GROUP}/rotate-admin-password-requested-at"
 PASSWORD, ROTATION = "password", "rotation"
-MAX_REQUEST_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +117,4 @@ class AdminPassword:
 
 
 def _request(registry: HarborRegistry) -> str:
-    value = registry.metadata.annotations.get(ROTATION_REQUESTED_AT, "")
-    return value if len(value) <= MAX_REQUEST_CHARACTERS else ""
+    return read_request(registry.metadata.annotations, ROTATION_REQUESTED_AT)

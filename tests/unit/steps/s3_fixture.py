@@ -65,7 +65,7 @@ def registry(*, delete: bool = False, cluster: str = CLUSTER, version: str = "",
     if not version:
         return made
     body = {
-        "metadata": made.metadata.model_dump(by_alias=True, exclude={"cluster", "rotate_request", "revoke_request"}),
+        "metadata": made.metadata.model_dump(by_alias=True, exclude={"cluster"}),
         "spec": {},
     }
     spec = {"externalURL": "https://cr.example.com", "storage": {"s3": wanted}, "release": {"version": version}}

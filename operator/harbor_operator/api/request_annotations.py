@@ -1,0 +1,15 @@
+"""Annotations that request something at once: each value that differs from the one before is a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_VALUE_CHARACTERS = 256
+"""The operator stores the value that it has handled, most of them in the status; a longer one is no request."""
+
+
+def read_request(annotations: Mapping[str, Any], key: str) -> str:
+    """Returns the value of the annotation `key`; empty if there is none, or it is too long."""
+    value = annotations.get(key) or ""
+    return value if len(value) <= MAX_VALUE_CHARACTERS else ""
