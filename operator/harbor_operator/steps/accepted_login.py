@@ -15,6 +15,7 @@ from harbor_operator.model.harbor import Login
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import docker_config, image_hosts
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.own_secret import OwnSecret
 
 HOST, DIGEST = "host", "digest"
 
@@ -23,13 +24,12 @@ class AcceptedLogin:
     """Reads and writes the Secret of one registry."""
 
     def __init__(self, kube: NamespaceResources) -> None:
-        self._kube = kube
+        self._secret = OwnSecret(kube, names.accepted_login_secret)
 
     async def record(self, registry: HarborRegistry, login: Login) -> None:
         """Stores the digest of a login that Harbor has accepted; writes only a difference."""
         values = {HOST: SecretStr(image_hosts(registry)[0]), DIGEST: SecretStr(_digest(registry, login))}
-        name, owner = names.accepted_login_secret(registry), names.owner_labels(registry)
-        await self._kube.apply_secret(registry.metadata.namespace, name, values, owner)
+        await self._secret.write(registry, values)
 
     async def is_recorded(self, registry: HarborRegistry, login: Login) -> bool:
         """Whether this is the login that Harbor accepted last, at the present `spec.externalURL`."""
@@ -41,14 +41,11 @@ class AcceptedLogin:
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the Secret."""
-        name, owner = names.accepted_login_secret(registry), names.owner_labels(registry)
-        await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+        await self._secret.remove(registry)
 
     async def _read(self, registry: HarborRegistry, key: str) -> str | None:
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.accepted_login_secret(registry))
-        if stored is None or not stored.belongs_to(names.owner_labels(registry)) or key not in stored.values:
-            return None
-        return stored.values[key].get_secret_value()
+        value = (await self._secret.read(registry)).get(key)
+        return value.get_secret_value() if value else None
 
 
 def _digest(registry: HarborRegistry, login: Login) -> str:

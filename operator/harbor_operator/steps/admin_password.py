@@ -26,6 +26,7 @@ from harbor_operator.ports.harbor_accounts import HarborAccounts
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import ADMIN, require_admin
 from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.own_secret import OwnSecret
 
 ROTATION_REQUESTED_AT = f"{GROUP}/rotate-admin-password-requested-at"
 PASSWORD, ROTATION = "password", "rotation"
@@ -54,6 +55,8 @@ class AdminPassword:
         self._harbor = harbor
         self._accounts = accounts
         self._make_password = make_password
+        self._accepted = OwnSecret(kube, names.accepted_admin_secret)
+        self._generated = OwnSecret(kube, names.admin_secret)
 
     async def ensure(self, registry: HarborRegistry, access: HarborEndpoint) -> AcceptedAdmin:
         """Returns the administrator's endpoint after a login with it; BlockedError if Harbor rejects it."""
@@ -67,15 +70,14 @@ class AdminPassword:
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the Secret with the accepted password; the one that the spec names stays."""
-        name, owner = names.accepted_admin_secret(registry), names.owner_labels(registry)
-        await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+        await self._accepted.remove(registry)
 
     async def _ensure_accepted(self, registry: HarborRegistry, admin: HarborEndpoint) -> tuple[str, ...]:
         """Sets the password in Harbor if it accepts only the one before, and records it."""
         changes: tuple[str, ...] = ()
         identity = await self._harbor.read_identity(admin)
         secret = names.admin_secret(registry)
-        before = await self._read_accepted(registry)
+        before = (await self._accepted.read(registry)).get(PASSWORD)
         if identity is not Identity.ADMIN and before and admin.login and before != admin.login.password:
             previous = admin.with_login(Login(ADMIN, before))
             if await self._harbor.read_identity(previous) is Identity.ADMIN:
@@ -84,36 +86,23 @@ class AdminPassword:
                 identity = await self._harbor.read_identity(admin)
                 changes = (f"set the password of user 'admin' to the one in Secret '{secret}'",)
         raise_if_blocked(check_admin(registry, secret, identity))
-        await self._record(registry, admin)
+        if admin.login is not None:
+            await self._accepted.write(registry, {PASSWORD: admin.login.password})
         return changes
 
     async def _rotation_is_due(self, registry: HarborRegistry) -> bool:
-        request = _request(registry)
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.admin_secret(registry))
-        if not request or stored is None or not stored.belongs_to(names.owner_labels(registry)):
+        request, generated = _request(registry), await self._generated.read(registry)
+        if not request or not generated:
             return False
-        handled = stored.values.get(ROTATION)
+        handled = generated.get(ROTATION)
         return handled is None or handled.get_secret_value() != request
 
     async def _store_new(self, registry: HarborRegistry) -> SecretStr:
         """Stores a new password together with the request, so that a crash does not rotate a second time."""
         password = self._make_password()
         values = {PASSWORD: password, ROTATION: SecretStr(_request(registry))}
-        name, owner = names.admin_secret(registry), names.owner_labels(registry)
-        await self._kube.apply_secret(registry.metadata.namespace, name, values, owner)
+        await self._generated.write(registry, values)
         return password
-
-    async def _read_accepted(self, registry: HarborRegistry) -> SecretStr | None:
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.accepted_admin_secret(registry))
-        if stored is None or not stored.belongs_to(names.owner_labels(registry)):
-            return None
-        return stored.values.get(PASSWORD)
-
-    async def _record(self, registry: HarborRegistry, admin: HarborEndpoint) -> None:
-        if admin.login is None:
-            return
-        name, owner = names.accepted_admin_secret(registry), names.owner_labels(registry)
-        await self._kube.apply_secret(registry.metadata.namespace, name, {PASSWORD: admin.login.password}, owner)
 
 
 def _request(registry: HarborRegistry) -> str:

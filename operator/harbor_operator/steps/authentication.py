@@ -39,6 +39,7 @@ from harbor_operator.ports.harbor_login_probe import HarborLoginProbe
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.oidc_provider import OidcProvider
 from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials
 
 DIGEST = "digest"
@@ -51,6 +52,7 @@ class AuthenticationSection:
         self, kube: NamespaceResources, harbor: HarborConfiguration, probe: HarborLoginProbe, provider: OidcProvider
     ) -> None:
         self._kube = kube
+        self._written = OwnSecret(kube, names.authentication_secret)
         self._harbor = harbor
         self._probe = probe
         self._provider = provider
@@ -73,8 +75,7 @@ class AuthenticationSection:
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the record of the written secret; the settings stay in Harbor."""
-        name, owner = names.authentication_secret(registry), names.owner_labels(registry)
-        await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+        await self._written.remove(registry)
 
     async def _reconcile_oidc(self, registry: HarborRegistry, admin: HarborEndpoint, oidc: Oidc) -> Done:
         ref = oidc.client_secret_ref
@@ -112,8 +113,8 @@ class AuthenticationSection:
     ) -> _Plan:
         """Reads Harbor's settings and returns what to write; BlockedError if Harbor would refuse it."""
         observed = await self._harbor.read_configuration(admin)
-        written = await self._read_digest(registry)
-        change = plan_change(desired, observed, secret, written)
+        written = (await self._written.read(registry)).get(DIGEST)
+        change = plan_change(desired, observed, secret, written.get_secret_value() if written else "")
         raise_if_blocked(
             check_supported(desired, observed) or check_editable(change, observed) or check_mode(desired, observed)
         )
@@ -123,18 +124,11 @@ class AuthenticationSection:
         if not plan.change.settings:
             return
         await self._harbor.write_configuration(admin, plan.change.settings)
-        name, owner = names.authentication_secret(registry), names.owner_labels(registry)
-        await self._kube.apply_secret(registry.metadata.namespace, name, {DIGEST: SecretStr(plan.digest)}, owner)
+        await self._written.write(registry, {DIGEST: SecretStr(plan.digest)})
 
     async def _write_mode(self, admin: HarborEndpoint, plan: _Plan) -> None:
         if plan.change.switches_mode:
             await self._harbor.write_configuration(admin, {AUTH_MODE: plan.desired.mode})
-
-    async def _read_digest(self, registry: HarborRegistry) -> str:
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.authentication_secret(registry))
-        if stored is None or not stored.belongs_to(names.owner_labels(registry)) or DIGEST not in stored.values:
-            return ""
-        return stored.values[DIGEST].get_secret_value()
 
 
 @dataclass(frozen=True, slots=True)

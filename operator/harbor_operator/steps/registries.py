@@ -18,6 +18,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor_projects import HarborRegistries
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_login
 
 
@@ -31,6 +32,7 @@ class RegistrySection:
     def __init__(self, kube: NamespaceResources, harbor: HarborRegistries) -> None:
         self._kube = kube
         self._harbor = harbor
+        self._digests = OwnSecret(kube, names.endpoint_secret)
 
     def is_requested(self, registry: HarborRegistry) -> bool:
         """Whether the spec names a registry."""
@@ -39,7 +41,8 @@ class RegistrySection:
     async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Blocked:
         """Compares each endpoint with the spec and writes the difference; one that is refused stops no other."""
         observed = await self._harbor.read_registries(admin)
-        digests = await self._read_digests(registry)
+        stored = await self._digests.read(registry)
+        digests = {name: value.get_secret_value() for name, value in stored.items()}
         changes: list[str] = []
         refused: list[Refused] = []
         for number, endpoint in enumerate(registry.spec.registries):
@@ -53,7 +56,10 @@ class RegistrySection:
                 refused.append(error)
                 continue
             digests[endpoint.name] = _digest(desired)
-        await self._record(registry, digests)
+        listed = {endpoint.name for endpoint in registry.spec.registries}
+        await self._digests.write(
+            registry, {name: SecretStr(digest) for name, digest in digests.items() if name in listed}
+        )
         if refused:
             message = "; ".join(map(str, refused))
             return Blocked(refused[0].reason, message, changes=tuple(changes))
@@ -63,8 +69,7 @@ class RegistrySection:
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the Secret with the digests; the endpoints stay in Harbor."""
-        name, owner = names.endpoint_secret(registry), names.owner_labels(registry)
-        await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+        await self._digests.remove(registry)
 
     async def _plan(self, registry: HarborRegistry, number: int, endpoint: Registry) -> DesiredRegistry:
         ref = endpoint.credentials_secret_ref
@@ -84,18 +89,6 @@ class RegistrySection:
             return ""
         await self._harbor.update_registry(admin, current, desired)
         return f"set registry '{desired.name}' as in `spec.registries`"
-
-    async def _read_digests(self, registry: HarborRegistry) -> dict[str, str]:
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.endpoint_secret(registry))
-        if stored is None or not stored.belongs_to(names.owner_labels(registry)):
-            return {}
-        return {name: value.get_secret_value() for name, value in stored.values.items()}
-
-    async def _record(self, registry: HarborRegistry, digests: dict[str, str]) -> None:
-        listed = {endpoint.name for endpoint in registry.spec.registries}
-        values = {name: SecretStr(digest) for name, digest in digests.items() if name in listed}
-        name, owner = names.endpoint_secret(registry), names.owner_labels(registry)
-        await self._kube.apply_secret(registry.metadata.namespace, name, values, owner)
 
 
 def _digest(desired: DesiredRegistry) -> str:

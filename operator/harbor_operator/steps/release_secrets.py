@@ -42,6 +42,7 @@ from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
+from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 
 ADMIN_KEY = "password"
@@ -102,8 +103,7 @@ class ReleaseSecretStore:
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
 
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
-        stored = await self._kube.read_secret(registry.metadata.namespace, names.generated_secrets(registry))
-        return dict(stored.values) if stored and stored.belongs_to(names.owner_labels(registry)) else {}
+        return dict(await OwnSecret(self._kube, names.generated_secrets).read(registry))
 
     async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
