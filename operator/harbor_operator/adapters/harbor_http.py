@@ -9,7 +9,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from io import BytesIO
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from yarl import URL
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
+from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, proxy_failure
 from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.reachability import (
     explain_busy,
@@ -192,8 +191,7 @@ class HarborHttp:
                     proxy=proxy.url.get_secret_value() if proxy else None,
                 ) as response,
             ):
-                if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-                    raise ProxyRefusal(proxy_refusal(response.status))
+                check_proxy_login(proxy, response.status)
                 yield response
         except UnacceptableBody as error:
             raise as_error(explain_unacceptable_answer(endpoint.url, request.title, str(error))) from None

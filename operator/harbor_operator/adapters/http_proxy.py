@@ -15,7 +15,7 @@ import aiohttp
 
 from harbor_operator.adapters import happy_eyeballs
 from harbor_operator.api.addresses import join_host_port
-from harbor_operator.checks.egress import check_url
+from harbor_operator.checks.egress import check_url, describe_proxy_failure
 from harbor_operator.model.egress import DEFAULT_PORTS, Egress, Proxy
 from harbor_operator.ports import as_error
 
@@ -45,6 +45,19 @@ def proxy_refusal(status: int) -> str:
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return f"requires a login (HTTP {status})"
     return f"refuses the connection (HTTP {status})"
+
+
+def check_proxy_login(proxy: Proxy | None, status: int) -> None:
+    """Raises ProxyRefusal if the proxy, and not the server behind it, answered with this status."""
+    if proxy and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise ProxyRefusal(proxy_refusal(status))
+
+
+def describe_failure(error: Exception, proxy: Proxy | None) -> str:
+    """Returns what failed before an answer arrived, without the text of aiohttp, which may quote URL and answer."""
+    if proxy and (failure := proxy_failure(error)):
+        return describe_proxy_failure(proxy, failure)
+    return getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
 
 
 def proxy_failure(error: Exception) -> str:

@@ -13,8 +13,7 @@ from typing_extensions import override
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
-from harbor_operator.checks.egress import describe_proxy_failure
+from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, describe_failure
 from harbor_operator.checks.oidc import (
     DISCOVERY_PATH,
     explain_invalid_provider_ca,
@@ -23,8 +22,8 @@ from harbor_operator.checks.oidc import (
     explain_untrusted_provider,
 )
 from harbor_operator.model.authentication import DEFAULT_GRANT_TYPES, OidcEndpoint, ProviderMetadata
-from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
-from harbor_operator.ports import Refused, Unavailable, as_error
+from harbor_operator.model.egress import UNRESTRICTED, Egress
+from harbor_operator.ports import as_error
 from harbor_operator.ports.oidc_provider import OidcProvider
 
 DEADLINE_SECONDS = 10.0
@@ -67,8 +66,7 @@ class HttpOidcProvider(OidcProvider):
                     proxy=proxy.url.get_secret_value() if proxy else None,
                 ) as response,
             ):
-                if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-                    raise ProxyRefusal(proxy_refusal(response.status))
+                check_proxy_login(proxy, response.status)
                 body = await read_body(response)
                 _require_ok(endpoint, response)
                 return body
@@ -77,7 +75,7 @@ class HttpOidcProvider(OidcProvider):
         except aiohttp.ClientConnectorCertificateError as error:
             raise as_error(explain_untrusted_provider(endpoint.url, str(error.certificate_error))) from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise _no_answer(endpoint, error, proxy) from None
+            raise as_error(explain_no_provider_answer(endpoint.url, describe_failure(error, proxy))) from None
 
 
 def _trust(endpoint: OidcEndpoint) -> ssl.SSLContext | bool:
@@ -97,14 +95,6 @@ def _require_ok(endpoint: OidcEndpoint, response: aiohttp.ClientResponse) -> Non
         raise as_error(finding, retry_after_seconds(response.headers.get("Retry-After")))
     if status != HTTPStatus.OK:
         raise as_error(explain_no_provider(endpoint.url, f"with HTTP {status}"))
-
-
-def _no_answer(endpoint: OidcEndpoint, error: Exception, proxy: Proxy | None) -> Refused | Unavailable:
-    if proxy and (failure := proxy_failure(error)):
-        return as_error(explain_no_provider_answer(endpoint.url, describe_proxy_failure(proxy, failure)))
-    # Only the kind of the error: its text may quote what the server sent.
-    detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
-    return as_error(explain_no_provider_answer(endpoint.url, detail))
 
 
 def _metadata(document: dict[str, Any]) -> ProviderMetadata:

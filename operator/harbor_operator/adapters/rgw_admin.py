@@ -19,8 +19,7 @@ from harbor_operator.adapters import tls
 from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, sign
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import host_header, retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
-from harbor_operator.checks.egress import describe_proxy_failure
+from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, describe_failure
 from harbor_operator.checks.storage import (
     error_code,
     explain_admin_error,
@@ -29,7 +28,7 @@ from harbor_operator.checks.storage import (
     explain_untrusted,
     explain_unusable_admin_url,
 )
-from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
+from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.model.storage import Quota, RgwEndpoint, RgwUser
 from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.rgw_admin import RgwAdmin
@@ -136,27 +135,18 @@ class HttpRgwAdmin(RgwAdmin):
                     proxy=proxy.url.get_secret_value() if proxy else None,
                 ) as response,
             ):
-                if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-                    raise ProxyRefusal(proxy_refusal(response.status))
+                check_proxy_login(proxy, response.status)
                 return response.status, await read_body(response), response.headers.get("Retry-After", "")
         except UnacceptableBody as error:
             raise _not_rgw(endpoint, f"answers with {error}") from None
         except aiohttp.ClientConnectorCertificateError:
             raise as_error(explain_untrusted(endpoint.url, endpoint.ca_secret, endpoint.spec)) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _no_answer(endpoint, error, proxy) from None
+            raise as_error(explain_no_admin_answer(endpoint.url, describe_failure(error, proxy))) from None
 
 
 def _not_rgw(endpoint: RgwEndpoint, detail: str) -> Refused | Unavailable:
     return as_error(explain_not_rgw(endpoint.url, detail, endpoint.spec))
-
-
-def _no_answer(endpoint: RgwEndpoint, error: Exception, proxy: Proxy | None) -> Refused | Unavailable:
-    if proxy and (failure := proxy_failure(error)):
-        return as_error(explain_no_admin_answer(endpoint.url, describe_proxy_failure(proxy, failure)))
-    # Only the kind of the error: the text of aiohttp's errors may quote the URL.
-    detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
-    return as_error(explain_no_admin_answer(endpoint.url, detail))
 
 
 def _host(url: str, spec: str) -> str:

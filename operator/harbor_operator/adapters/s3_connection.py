@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from http import HTTPStatus
 from typing import Any, NoReturn
 
 import aiohttp
@@ -23,14 +22,13 @@ from yarl import URL
 from harbor_operator.adapters import s3_xml, tls
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
-from harbor_operator.adapters.http_proxy import ProxyRefusal, choose_proxy, proxy_failure, proxy_refusal
-from harbor_operator.checks.egress import describe_proxy_failure
+from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, describe_failure
 from harbor_operator.checks.s3 import explain_s3_error
 from harbor_operator.checks.storage import explain_no_answer, explain_unacceptable_answer, explain_untrusted
-from harbor_operator.model.egress import Egress, Proxy
+from harbor_operator.model.egress import Egress
 from harbor_operator.model.s3 import S3Account, S3Error
 from harbor_operator.model.storage import S3_SPEC
-from harbor_operator.ports import Refused, Unavailable, as_error
+from harbor_operator.ports import as_error
 
 DEADLINE_SECONDS = 25.0
 CONNECT_SECONDS = 10.0
@@ -103,15 +101,14 @@ async def send(egress: Egress, account: S3Account, exchange: Exchange) -> Respon
                 proxy=proxy.url.get_secret_value() if proxy else None,
             ) as response,
         ):
-            if proxy and response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-                raise ProxyRefusal(proxy_refusal(response.status))
+            check_proxy_login(proxy, response.status)
             return Response(response.status, response.headers.copy(), await read_body(response))
     except UnacceptableBody as error:
         raise as_error(explain_unacceptable_answer(shown, str(error), f"{S3_SPEC}.endpoint")) from None
     except aiohttp.ClientConnectorCertificateError:
         raise as_error(explain_untrusted(shown, account.ca_secret, S3_SPEC)) from None
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise _no_answer(shown, error, proxy, exchange.size) from None
+        raise as_error(explain_no_answer(shown, describe_failure(error, proxy), exchange.size)) from None
     finally:
         await _end(opened)
 
@@ -141,14 +138,6 @@ def raise_store_error(about: S3Error, response: Response, code: str) -> NoReturn
         location=response.headers.get("Location", "").partition("?")[0],
     )
     raise as_error(explain_s3_error(observed), retry_after_seconds(response.headers.get("Retry-After"))) from None
-
-
-def _no_answer(url: str, error: Exception, proxy: Proxy | None, size: int) -> Refused | Unavailable:
-    if proxy and (failure := proxy_failure(error)):
-        return as_error(explain_no_answer(url, describe_proxy_failure(proxy, failure), size))
-    # Only the kind of the error: the text of aiohttp's errors may quote the URL.
-    detail = getattr(getattr(error, "os_error", None), "strerror", None) or type(error).__name__
-    return as_error(explain_no_answer(url, detail, size))
 
 
 def _ssl_context(account: S3Account) -> ssl.SSLContext | bool:
