@@ -60,8 +60,7 @@ def _check_s3_key(desired: DesiredRgwUser, account: S3Account, observed: RgwUser
 
 def _check_key(desired: DesiredRgwUser, account: SwiftAccount, observed: RgwUser) -> Blocked | None:
     key = observed.swift_keys.get(account.username)
-    may_replace = account.username == desired.username or is_own_user(desired, observed)
-    if key is None or key == account.password or may_replace:
+    if key is None or key == account.password or owns_login(desired, account.username, observed):
         return None
     return _refused(
         f"the Swift key of '{account.username}' in RGW is not the one in Secret '{account.secret}', and the user "

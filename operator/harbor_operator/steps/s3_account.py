@@ -10,13 +10,17 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.rgw_user import check_s3_user
 from harbor_operator.model.s3 import DesiredS3, S3Account
 from harbor_operator.model.storage import S3_SPEC, DesiredRgwUser, RgwEndpoint
-from harbor_operator.plan import names
 from harbor_operator.plan.storage import plan_s3_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.references import read_bundle
-from harbor_operator.steps.storage_account import read_header_values, read_rgw_endpoint
+from harbor_operator.steps.storage_account import (
+    ensure_login_secret,
+    ensure_rgw_user,
+    read_header_values,
+    read_rgw_endpoint,
+)
 
 
 class S3Accounts:
@@ -32,7 +36,7 @@ class S3Accounts:
         if desired.provision is None:
             return await self.read(registry, desired)
         access = await self.read_admin(registry, desired, desired.provision)
-        await self._ensure_secret(registry, desired, desired.provision)
+        await ensure_login_secret(self._kube, registry, desired.secret, desired.provision.username, self._make_password)
         account = await self.read(registry, desired)
         await self._provision(access, desired.provision, account)
         return account
@@ -56,25 +60,11 @@ class S3Accounts:
         """Returns the Admin Ops API with the keys for it."""
         return await read_rgw_endpoint(self._kube, registry, provision, desired.ca)
 
-    async def _ensure_secret(self, registry: HarborRegistry, desired: DesiredS3, provision: DesiredRgwUser) -> None:
-        """Creates the Secret with the keys if there is none; stored before they are set, so that a crash loses none."""
-        ref = desired.secret
-        if await self._kube.read_secret(registry.metadata.namespace, ref.name) is None:
-            await self._kube.ensure_secret(
-                registry.metadata.namespace,
-                ref.name,
-                lambda: {ref.access_key_key: SecretStr(provision.username), ref.secret_key_key: self._make_password()},
-                names.owner_labels(registry),
-            )
-
     async def _provision(self, access: RgwEndpoint, desired: DesiredRgwUser, account: S3Account) -> None:
         """Writes what differs between the user of the keys and the spec."""
         observed = await self._rgw.read_user(access, desired.uid)
         raise_if_blocked(check_s3_user(desired, account, observed))
         plan = plan_s3_provisioning(desired, account.access_key, account.secret_key, observed)
-        if plan.create_user:
-            await self._rgw.ensure_user(access, desired.uid, desired.display_name)
-        if plan.set_quota is not None:
-            await self._rgw.set_quota(access, desired.uid, plan.set_quota)
+        await ensure_rgw_user(self._rgw, access, desired, plan)
         if plan.set_login:
             await self._rgw.set_s3_key(access, desired.uid, account.access_key, account.secret_key)

@@ -11,7 +11,14 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_header_values, describe_secret
 from harbor_operator.checks.rgw_user import check_rgw_user
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import SWIFT_SPEC, DesiredRgwUser, DesiredSwift, RgwEndpoint, SwiftAccount
+from harbor_operator.model.storage import (
+    SWIFT_SPEC,
+    DesiredRgwUser,
+    DesiredSwift,
+    Provisioning,
+    RgwEndpoint,
+    SwiftAccount,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.storage import plan_provisioning
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -33,7 +40,7 @@ class StorageAccounts:
         if desired.provision is None:
             return await self.read_swift(registry, desired)
         access = await self.read_admin(registry, desired, desired.provision)
-        await self._ensure_login(registry, desired, desired.provision)
+        await ensure_login_secret(self._kube, registry, desired.secret, desired.provision.username, self._make_password)
         account = await self.read_swift(registry, desired)
         return await self._provision(access, desired.provision, account) or account
 
@@ -53,30 +60,41 @@ class StorageAccounts:
         """Returns the Admin Ops API for the container's user; BlockedError as `read_swift`."""
         return await read_rgw_endpoint(self._kube, registry, provision, desired.ca)
 
-    async def _ensure_login(self, registry: HarborRegistry, desired: DesiredSwift, provision: DesiredRgwUser) -> None:
-        """Creates the Secret with the login if there is none; stored before it is set, so that a crash loses no key."""
-        ref = desired.secret
-        if await self._kube.read_secret(registry.metadata.namespace, ref.name) is None:
-            await self._kube.ensure_secret(
-                registry.metadata.namespace,
-                ref.name,
-                lambda: {ref.username_key: SecretStr(provision.username), ref.password_key: self._make_password()},
-                names.owner_labels(registry),
-            )
-
     async def _provision(self, access: RgwEndpoint, desired: DesiredRgwUser, account: SwiftAccount) -> Blocked | None:
         """Compares the RGW user with the spec and writes the difference."""
         observed = await self._rgw.read_user(access, desired.uid)
         if blocked := check_rgw_user(desired, account, observed):
             return blocked
         plan = plan_provisioning(desired, account.username, account.password, observed)
-        if plan.create_user:
-            await self._rgw.ensure_user(access, desired.uid, desired.display_name)
-        if plan.set_quota is not None:
-            await self._rgw.set_quota(access, desired.uid, plan.set_quota)
+        await ensure_rgw_user(self._rgw, access, desired, plan)
         if plan.set_login:
             await self._rgw.set_swift_login(access, account.username, account.password)
         return None
+
+
+async def ensure_login_secret(
+    kube: NamespaceResources,
+    registry: HarborRegistry,
+    ref: CredentialsRef | AccessKeyRef,
+    username: str,
+    make_password: Callable[[], SecretStr],
+) -> None:
+    """Creates the Secret of a login if there is none; stored before the login is set, so that a crash loses no key."""
+    if await kube.read_secret(registry.metadata.namespace, ref.name) is None:
+        await kube.ensure_secret(
+            registry.metadata.namespace,
+            ref.name,
+            lambda: dict(zip(ref.keys, (SecretStr(username), make_password()), strict=True)),
+            names.owner_labels(registry),
+        )
+
+
+async def ensure_rgw_user(rgw: RgwAdmin, access: RgwEndpoint, desired: DesiredRgwUser, plan: Provisioning) -> None:
+    """Creates the RGW user and sets its quota, as planned; its login is up to the caller."""
+    if plan.create_user:
+        await rgw.ensure_user(access, desired.uid, desired.display_name)
+    if plan.set_quota is not None:
+        await rgw.set_quota(access, desired.uid, plan.set_quota)
 
 
 async def read_rgw_endpoint(
