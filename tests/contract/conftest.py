@@ -19,7 +19,9 @@ from lab.harbor.standalone import Standalone
 from lab.lab import Lab, Part
 from lab.process import LabError, Processes
 from lab.registry_fixture import install
+from tests.contract.gateway import Gateway, running
 from tests.contract.migration import Command, accepted_registry
+from tests.contract.s3_servers import Versity, versity_running
 
 FIRST_MINOR_WITH_ADMISSION_POLICIES = 36
 
@@ -78,3 +80,17 @@ def harbor_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbor
         pytest.skip(f"the Harbor stand-in cannot run here: {error}")
     finally:
         processes.stop_all()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Ceph with its gateway."""
+    with running(tmp_path_factory.mktemp("ceph")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def versity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versity]:
+    """The Versity S3 gateway."""
+    with versity_running(tmp_path_factory.mktemp("versity")) as started:
+        yield started

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -21,7 +20,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
 from lab.versions import CEPH
-from tests.contract.gateway import Gateway, running
+from tests.contract.gateway import Gateway
 from tests.fakes.rgw_admin import FakeRgwAdmin
 
 
@@ -44,12 +43,6 @@ class RgwAdminFixture:
             store = SwiftObjectStore()
             session = await store.login(self.gateway.account(username, key))
             await store.ensure_container(Container(session, f"c-{self.uid}"))
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("admin")) as started:
-        yield started
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])

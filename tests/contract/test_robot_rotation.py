@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -85,6 +86,15 @@ class RobotFixture:
         return [robot.login for robot in await HttpHarbor().read_robots(self.admin, digest)]
 
 
+@dataclass
+class Attempt:
+    """One run of the operator for a registry: the request after which it ends, and whether it came that far."""
+
+    registry: HarborRegistry
+    after: int
+    was_killed: bool = False
+
+
 @pytest_asyncio.fixture
 async def fixture(harbor_endpoint: HarborEndpoint) -> AsyncIterator[RobotFixture]:
     fixture = RobotFixture(harbor_endpoint)
@@ -93,54 +103,57 @@ async def fixture(harbor_endpoint: HarborEndpoint) -> AsyncIterator[RobotFixture
     assert await fixture.logins() == []
 
 
+async def killed_later_each_time(fixture: RobotFixture, annotation: str = "") -> AsyncIterator[Attempt]:
+    """Runs the operator again and again; the first attempt ends after one request, the next after two.
+
+    Yields each attempt. The last one is the first that was not killed.
+    """
+    for after in count(1):
+        requests = {annotation: f"request-{after}"} if annotation else {}
+        attempt = Attempt(fixture.registry(**requests), after)
+        try:
+            await fixture.robot(KillingHttp(after)).ensure(attempt.registry, ROBOT)
+        except Killed:
+            attempt.was_killed = True
+        yield attempt
+        if not attempt.was_killed:
+            return
+
+
 async def test_a_kill_after_any_request_of_a_rotation_fails_no_login(fixture: RobotFixture) -> None:
     used = await fixture.robot().ensure(fixture.registry(), ROBOT)
-    after, was_killed = 0, True
-    while was_killed:
-        after, was_killed = after + 1, False
-        registry = fixture.registry(**{ROTATE_REQUESTED_AT: f"request-{after}"})
-        try:
-            await fixture.robot(KillingHttp(after)).ensure(registry, ROBOT)
-        except Killed:
-            was_killed = True
-        assert await fixture.accepts(used), f"what the namespaces hold fails after request {after}"
-        earlier, used = used, await fixture.robot().ensure(registry, ROBOT)
+    last = 0
+    async for attempt in killed_later_each_time(fixture, ROTATE_REQUESTED_AT):
+        last = attempt.after
+        assert await fixture.accepts(used), f"what the namespaces hold fails after request {last}"
+        earlier, used = used, await fixture.robot().ensure(attempt.registry, ROBOT)
         assert used.username != earlier.username
         assert await fixture.accepts(used)
         assert await fixture.accepts(earlier), "it retires later"
-    assert after > 7
+    assert last > 7
 
 
 async def test_a_kill_after_any_request_of_a_revocation_is_made_up_for(fixture: RobotFixture) -> None:
     used = await fixture.robot().ensure(fixture.registry(), ROBOT)
-    after, was_killed = 0, True
-    while was_killed:
-        after, was_killed = after + 1, False
-        registry = fixture.registry(**{REVOKE_REQUESTED_AT: f"request-{after}"})
-        try:
-            await fixture.robot(KillingHttp(after)).ensure(registry, ROBOT)
-        except Killed:
-            was_killed = True
-        leaked, used = used, await fixture.robot().ensure(registry, ROBOT)
+    last = 0
+    async for attempt in killed_later_each_time(fixture, REVOKE_REQUESTED_AT):
+        last = attempt.after
+        leaked, used = used, await fixture.robot().ensure(attempt.registry, ROBOT)
         assert await fixture.accepts(used)
         assert not await fixture.accepts(leaked)
-    assert after > 4
+    assert last > 4
 
 
 async def test_a_kill_after_any_request_of_the_first_installation_loses_nothing(fixture: RobotFixture) -> None:
-    after, was_killed = 0, True
-    while was_killed:
-        after, was_killed = after + 1, False
-        try:
-            await fixture.robot(KillingHttp(after)).ensure(fixture.registry(), ROBOT)
-        except Killed:
-            was_killed = True
+    last = 0
+    async for attempt in killed_later_each_time(fixture):
+        last = attempt.after
         used = await fixture.robot().ensure(fixture.registry(), ROBOT)
         assert await fixture.accepts(used)
         assert len(await fixture.logins()) == 1
-        if was_killed:
+        if attempt.was_killed:
             await fixture.robot().remove(fixture.registry())
-    assert after > 4
+    assert last > 4
 
 
 async def test_the_earlier_robot_is_kept_until_every_namespace_has_the_new_one(fixture: RobotFixture) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -21,28 +20,15 @@ from harbor_operator.model.s3 import Bucket, BucketSettings, S3Account, WriteOpt
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.s3_probe import S3Probe
-from tests.contract.gateway import Gateway, running
+from tests.contract.gateway import Gateway
 from tests.contract.s3_servers import (
     S3Fixture,
     Versity,
     desired_bucket,
     rgw_account,
     rgw_server,
-    versity_running,
     with_keys,
 )
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("s3")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def versity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versity]:
-    with versity_running(tmp_path_factory.mktemp("versity")) as started:
-        yield started
 
 
 @pytest.mark.lab

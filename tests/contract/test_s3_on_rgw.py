@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ from harbor_operator.model.storage import Quota
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage import StorageStep
-from tests.contract.gateway import Gateway, running
+from tests.contract.gateway import Gateway
 from tests.contract.s3_servers import rgw_account
 from tests.fakes.kube import FakeKube
 
@@ -28,12 +27,6 @@ pytestmark = pytest.mark.lab
 NAMESPACE = "intra"
 PROOF = "harbor-operator/proof"
 READS = {"GET", "HEAD"}
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("s3")) as started:
-        yield started
 
 
 class BucketFixture:

@@ -17,25 +17,12 @@ from lab.images import make_image
 from lab.process import LabError, Processes, free_port
 from lab.registry import Registry
 from lab.skopeo import Skopeo
-from tests.contract.gateway import Gateway, running
-from tests.contract.s3_servers import S3Fixture, Versity, desired_bucket, rgw_server, versity_running
+from tests.contract.s3_servers import S3Fixture, Versity, desired_bucket, rgw_server
 from tests.contract.test_helm_template import HARBOR_CHART, objects, render
 
 pytestmark = pytest.mark.lab
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("s3")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def versity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versity]:
-    with versity_running(tmp_path_factory.mktemp("versity")) as started:
-        yield started
 
 
 @pytest.fixture(params=["rgw", "versity"])

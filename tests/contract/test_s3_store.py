@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pydantic import SecretStr
 
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.s3_probe import S3Probe
-from tests.contract.gateway import Gateway, running
 from tests.contract.s3_servers import (
     S3Fixture,
     Versity,
     desired_bucket,
     fake_server,
     rgw_server,
-    versity_running,
     with_keys,
 )
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("s3")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def versity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versity]:
-    with versity_running(tmp_path_factory.mktemp("versity")) as started:
-        yield started
 
 
 @pytest.fixture(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +19,7 @@ from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage import StorageStep
-from tests.contract.gateway import KEY, Gateway, running
+from tests.contract.gateway import KEY, Gateway
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -91,12 +90,6 @@ class GatewayFixture:
 
     def objects(self) -> list[str]:
         return [found.name for found in self.gateway.ceph.objects(self.container)]
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("storage")) as started:
-        yield started
 
 
 @pytest.fixture

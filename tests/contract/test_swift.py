@@ -23,7 +23,7 @@ from harbor_operator.model.storage import Container, Quota, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.reasons import Reason
-from tests.contract.gateway import KEY, Gateway, running
+from tests.contract.gateway import KEY, Gateway
 from tests.fakes.object_store import FakeObjectStore
 
 
@@ -55,12 +55,6 @@ class SwiftFixture:
         elif self.gateway is not None:
             uid = self.account.username.partition(":")[0]
             await HttpRgwAdmin().set_quota(self.gateway.endpoint(), uid, Quota(enabled=True, kib=mib * 1024))
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(tmp_path_factory.mktemp("swift")) as started:
-        yield started
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.lab)])

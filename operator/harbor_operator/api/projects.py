@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.base import CredentialsRef, Model
 
-ProjectName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
-RegistryName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+HarborName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+"""The name of a project, and of an endpoint of another registry."""
 CveId = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9.:_-]+$")]
 
 
@@ -56,10 +56,10 @@ class Member(Model):
 class Project(Model):
     """A Harbor project that must exist."""
 
-    name: ProjectName = Field(description="Name of the project.")
+    name: HarborName = Field(description="Name of the project.")
     public: bool = Field(default=False, description="Whether clients can pull without credentials.")
     quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
-    proxy_cache: RegistryName | None = Field(
+    proxy_cache: HarborName | None = Field(
         default=None,
         description="Name of the registry that the project mirrors, from `spec.registries` or in Harbor. Harbor cannot "
         "change it later.",
@@ -89,7 +89,7 @@ class Project(Model):
 class Registry(Model):
     """Another registry that Harbor mirrors or replicates with."""
 
-    name: RegistryName = Field(description="Name of the endpoint in Harbor.")
+    name: HarborName = Field(description="Name of the endpoint in Harbor.")
     type: Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] = Field(
         description="Type in the words of Harbor's API, for example `docker-hub`, `harbor`, `quay`, `github-ghcr` or "
         "`docker-registry`."
