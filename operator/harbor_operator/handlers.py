@@ -37,6 +37,7 @@ class RegistryRuntime:
         self.request = ""
         self.is_deleted = False
         self.is_gone = False
+        self.is_torn_down = False
         self._teardown_message = ""
         self._teardown_delay_seconds = TEARDOWN_RETRY_SECONDS
 
@@ -112,15 +113,17 @@ class Handlers:
         """Keeps the finalizer until nothing is left to remove, with increasing back-off.
 
         It does not return in between: Kopf stores each retry in an annotation. It reads the newest object instead,
-        because Kopf delivers no event of an object while one of its handlers runs.
+        because Kopf delivers no event of an object while one of its handlers runs. Kopf calls it again while the daemon
+        of the registry has not stopped; a teardown that has ended is not repeated.
         """
-        newest: Body | None = copy.deepcopy(dict(body))
+        newest: Body | None = None if memo.is_torn_down else copy.deepcopy(dict(body))
         with self._wakeups.subscribe(body["metadata"]["namespace"], memo.wakeup):
             while newest is not None:
                 memo.wakeup.clear()
                 async with memo.lock:
                     remaining = await self._reconciler.finalize(newest)
                 if remaining is None:
+                    memo.is_torn_down = True
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(memo.teardown_delay(remaining)):

@@ -167,6 +167,15 @@ async def test_a_teardown_repeats_until_nothing_remains_and_without_a_write_by_k
     assert fixture.reconciler.remaining == []
 
 
+async def test_a_teardown_that_has_ended_is_not_repeated() -> None:
+    """Kopf calls it again while the daemon stops, and the end of the registry was reported twice."""
+    fixture = HandlersFixture()
+    fixture.reconciler.remaining = [None]
+    for _ in range(2):
+        await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
+    assert fixture.reconciler.finalized == [BODY]
+
+
 async def test_a_teardown_acts_on_the_newest_object() -> None:
     """Finding R12: an annotation that is set during the deletion takes effect."""
     fixture = HandlersFixture()
