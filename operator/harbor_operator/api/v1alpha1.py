@@ -32,7 +32,7 @@ from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.request_annotations import read_request
-from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot
+from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
 AccountName = Annotated[
@@ -186,6 +186,16 @@ class PullCredential(Model):
         if (self.robot is None) == (self.secret_ref is None):
             raise ValueError("give exactly one of `robot` and `secretRef`")
         return self
+
+    @property
+    def cluster_robot(self) -> Robot | None:
+        """The robot that all namespaces share."""
+        return self.robot if self.robot and self.robot.scope is RobotScope.CLUSTER else None
+
+    @property
+    def namespace_robot(self) -> Robot | None:
+        """What the robots have in common that each namespace has for itself."""
+        return self.robot if self.robot and self.robot.scope is RobotScope.NAMESPACE else None
 
 
 class PullSecrets(ImageHosts):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harbor_operator.api.robot import RobotScope
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.injection_grants import secret_name_taken
@@ -196,11 +195,10 @@ class PullSecretsStep:
             )
 
     async def _usable_login(self, registry: HarborRegistry, section: PullSecrets) -> Login | None:
-        robot = section.credential.robot
-        if robot is not None and robot.scope is RobotScope.NAMESPACE:
+        if section.credential.namespace_robot:
             return None  # each namespace has a login of its own
         login = await self._stored.read_known(registry, section)
-        is_revoked = robot is not None and await self._robot.is_revoked(registry)
+        is_revoked = section.credential.cluster_robot is not None and await self._robot.is_revoked(registry)
         if login is None or is_revoked or not await self._accepted.is_recorded(registry, login):
             return await self._try_changed_login(registry, section)
         return login
@@ -219,8 +217,7 @@ class PullSecretsStep:
         return login
 
     async def _content(self, registry: HarborRegistry, section: PullSecrets) -> DesiredContent | Blocked:
-        robot = section.credential.robot
-        if robot is not None and robot.scope is RobotScope.NAMESPACE:
+        if robot := section.credential.namespace_robot:
             others = await self._stored.read_other_logins(registry, section)
             try:
                 return await self._namespace_robots.declare(registry, robot, others)
@@ -252,13 +249,12 @@ class PullSecretsStep:
         self, registry: HarborRegistry, section: PullSecrets, outcome: Outcome
     ) -> tuple[StatusWarning, ...]:
         """Ends the robots that the login in use has replaced, once the namespaces have it."""
-        robot, progress = section.credential.robot, outcome.facts.pull_secrets
-        has_namespace_robots = robot is not None and robot.scope is RobotScope.NAMESPACE
-        if has_namespace_robots:
+        robot, progress = section.credential.cluster_robot, outcome.facts.pull_secrets
+        if section.credential.namespace_robot:
             self._namespace_robots.reconcile(registry)
         elif isinstance(outcome, Done):
             await self._namespace_robots.remove(registry)
-        if robot is None or has_namespace_robots:
+        if robot is None:
             if isinstance(outcome, Done):
                 await self._robot.remove(registry)
             return ()
@@ -280,7 +276,7 @@ class PullSecretsStep:
         return combine(blocked, await self._drop_policy(registry))
 
     async def _login(self, registry: HarborRegistry, section: PullSecrets) -> Login | Blocked:
-        given, robot = section.credential.secret_ref, section.credential.robot
+        given, robot = section.credential.secret_ref, section.credential.cluster_robot
         if given is not None:
             return await self._credential.read_account(registry, given, allow_push=section.credential.allow_push)
         if robot is not None:

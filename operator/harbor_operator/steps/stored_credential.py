@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harbor_operator.api.base import CredentialsRef
-from harbor_operator.api.robot import RobotScope
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.pull_secrets import check_other_login
 from harbor_operator.checks.references import describe_secret
@@ -51,14 +50,11 @@ class StoredCredential:
     async def describe(self, registry: HarborRegistry, section: PullSecrets) -> CredentialFacts:
         """Returns what the status says about the stored login."""
         stored = await self._read_stored(registry, section)
-        robot = section.credential.robot
-        if robot is None or robot.scope is RobotScope.NAMESPACE:
+        if section.credential.cluster_robot is None:
             return CredentialFacts(rotated_at=stored.changed_at if stored else None)
         return describe_credential(read_credential(stored))
 
     async def _read_stored(self, registry: HarborRegistry, section: PullSecrets) -> StoredSecret | None:
-        given = section.credential.secret_ref
-        robot = section.credential.robot
-        has_key = robot is not None and robot.scope is RobotScope.NAMESPACE
+        given, has_key = section.credential.secret_ref, section.credential.namespace_robot is not None
         name = given.name if given else (names.robot_key_secret if has_key else names.robot_secret)(registry)
         return await self._kube.read_secret(registry.metadata.namespace, name)
