@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "operator" / "harbor_operator"
-PARTS = ("__init__.py", "reasons.py", "api/__init__.py", "api/charts.py", "api/kind.py", "api/reconcile_request.py")
-"""The modules that the command line imports, beside the folders."""
+SOURCES = Path(__file__).parents[1] / "operator"
+PROGRAM = SOURCES / "harbor_operator" / "kubectl"
+LEFT_OUT = PROGRAM / "rendered.py"
+"""It needs other packages, and imports most of the operator."""
 
-FOLDERS = ("checks/catalogue", "kubectl")
 START = """\
 from harbor_operator.kubectl.cli import main
 
@@ -26,8 +28,7 @@ FILE_MODE = 0o100755 << 16
 
 def build(output: Path) -> Path:
     """Writes the file, whose bytes depend on the sources and SOURCE_DATE_EPOCH only, and returns its path."""
-    files = [PACKAGE / part for part in (*PARTS, "checks/__init__.py")]
-    files += [path for folder in FOLDERS for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    files = sorted(_modules())
     moment = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
     date = (max(moment.year, FIRST_YEAR), moment.month, moment.day, moment.hour, moment.minute, moment.second)
     with output.open("wb") as target:
@@ -43,7 +44,37 @@ def build(output: Path) -> Path:
 
 
 def _name(path: Path) -> str:
-    return str(path.relative_to(PACKAGE.parent))
+    return str(path.relative_to(SOURCES))
+
+
+def _modules() -> set[Path]:
+    """Returns the files of the command line, and of every module of the package that one of them imports."""
+    found: set[Path] = set()
+    pending = [*PROGRAM.rglob("*.py")]
+    while pending:
+        path = pending.pop()
+        if path not in found and path != LEFT_OUT:
+            found.add(path)
+            pending += [file for name in _imports(path) for file in _files(name)]
+    return found
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yields the dotted names that a file imports: of modules, and of what it takes from them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _files(name: str) -> Iterator[Path]:
+    """Yields the files that an import of `name` runs: its packages and its module, those that are the operator's."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        module = SOURCES.joinpath(*parts[:length])
+        yield from (file for file in (module / "__init__.py", module.with_suffix(".py")) if file.is_file())
 
 
 if __name__ == "__main__":
