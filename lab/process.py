@@ -198,6 +198,11 @@ def _user(user: str | int) -> pwd.struct_passwd:
         raise LabError(f"there is no user '{user}' on this machine to run a server as") from None
 
 
+def scaled(seconds: float) -> float:
+    """Returns a deadline for this machine: `seconds` times `HARBOR_LAB_TIMEOUT_FACTOR` (default 1)."""
+    return seconds * float(os.environ.get(TIMEOUT_FACTOR, "1"))
+
+
 def wait_until(
     probe: Callable[[], T],
     what: str,
@@ -214,7 +219,7 @@ def wait_until(
     or when `process` has ended; the message names the condition and shows the end of the log.
     """
     begin = time.monotonic()
-    deadline *= float(os.environ.get(TIMEOUT_FACTOR, "1"))
+    deadline = scaled(deadline)
     while True:
         cause: OSError | None = None
         try:

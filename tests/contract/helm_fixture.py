@@ -22,6 +22,7 @@ from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.release import ReleaseStep
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 from tests.fakes.helm import FakeHelm
 from tests.fakes.kube import FakeKube
 from tests.fakes.postgres import FakePostgres
@@ -131,7 +132,7 @@ class RealHelmFixture:
 
 
 async def ended(helm: Helm, name: str) -> None:
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(scaled(DEADLINE)):
         while helm.running(NAMESPACE, name):  # noqa: ASYNC110 - the port has nothing to wait for, as the step does not wait
             await asyncio.sleep(0.02)
 
@@ -171,7 +172,7 @@ class ReleaseOnClusterFixture:
 
     async def torn_down(self, deleted: HarborRegistry | None = None) -> Outcome:
         """As many passes as it takes."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(scaled(DEADLINE)):
             while isinstance(outcome := await self.step.teardown(deleted or registry()), Pending):
                 await ended(self.helm, "cr")
                 await asyncio.sleep(0.05)
@@ -184,7 +185,7 @@ class ReleaseOnClusterFixture:
 
     async def at_work(self) -> int:
         """The process of the run, once the release is locked by it."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(scaled(DEADLINE)):
             while (await self.statuses())[-1:] not in (["pending-upgrade"], ["pending-install"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         child = self.helm._runs[NAMESPACE, "cr"].child

@@ -34,6 +34,7 @@ from harbor_operator.model.watch import Source, Synced, WatchEvent
 from lab.controlplane import ControlPlane
 from lab.fault_proxy import FaultProxy
 from lab.operator import NAMESPACE
+from lab.process import scaled
 from tests.unit.injector.fixture import CLAIM, NAME, Metrics, desired
 from tests.unit.injector.rules import Key, Snapshot
 
@@ -143,14 +144,14 @@ def selected_injection(config: str = "{}", claim: Claim = CLAIM) -> DesiredInjec
 
 async def until(condition: Callable[[], bool]) -> None:
     """Returns once the condition holds."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
+    async with asyncio.timeout(scaled(TIMEOUT_SECONDS)):
         while not condition():  # noqa: ASYNC110 - polled, as a step does
             await asyncio.sleep(0.01)
 
 
 async def until_server_answers(request: Callable[[], Awaitable[object]], wanted: object) -> None:
     """Returns once the API server answers this; the injector possibly receives the last event later."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
+    async with asyncio.timeout(scaled(TIMEOUT_SECONDS)):
         while await request() != wanted:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)
 

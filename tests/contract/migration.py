@@ -22,6 +22,7 @@ from harbor_operator.model.migration import Tool
 from harbor_operator.plan.pull_secrets import docker_config
 from harbor_operator.steps.accepted_login import AcceptedLogin
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 from tests.contract.injection import CHOSEN, SELECTION
 from tests.unit.injector.fixture import NAME
 
@@ -71,7 +72,7 @@ async def secret(http: KubernetesClient, namespace: str, name: str = NAME) -> Ma
 async def refer(http: KubernetesClient, namespace: str, *secrets: str) -> None:
     """Sets `imagePullSecrets` of the default service account, as another injector does."""
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(scaled(60)):
         while isinstance(await http.request("GET", path), ApiError):  # noqa: ASYNC110 - the controller manager creates it
             await asyncio.sleep(0.05)
     patch = RequestBody.merge_patch({"imagePullSecrets": [{"name": each} for each in secrets]})

@@ -17,6 +17,7 @@ from harbor_operator.model.admission import DesiredPolicy
 from harbor_operator.plan.admission import plan_admission
 from harbor_operator.plan.selection import is_selected
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 from tests.contract.conftest import skip_without_admission_policies
 from tests.fakes.admission import asking, desired_policies
 
@@ -56,7 +57,7 @@ class DryRuns:
 
     async def wait_for(self, secret_name: str) -> None:
         """Returns once the policy that attaches this Secret is active."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scaled(30)):
             while secret_name not in references(await self.create("canary")):  # noqa: ASYNC110 - the server's own event
                 await asyncio.sleep(0.05)
 

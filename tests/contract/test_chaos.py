@@ -21,6 +21,7 @@ from harbor_operator.model.injection import Claim, DesiredInjection
 from lab.controlplane import ControlPlane
 from lab.fault_proxy import FaultMix, FaultProxy
 from lab.operator import USER
+from lab.process import scaled
 from tests.contract.concurrent_writers import ConcurrentWriter, ExpectedEntries
 from tests.contract.injection import (
     RunningInjector,
@@ -184,7 +185,7 @@ async def until_right(http: KubernetesClient, registries: Registries, expected: 
     """Returns once nothing is wrong; fails with the list of what is wrong after the timeout."""
     wrong: list[str] = ["not checked yet"]
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(scaled(TIMEOUT_SECONDS)):
             while wrong:
                 await asyncio.sleep(0.1)
                 registries.withdraw_old_claims()
@@ -206,7 +207,7 @@ async def check_relist_writes_nothing(
     mark = plane.audit.mark()
     before = dict(running_injector.cluster.listed)
     listed_since, sources = running_injector.cluster.listed, running_injector.injector.sources
-    async with asyncio.timeout(TIMEOUT_SECONDS):
+    async with asyncio.timeout(scaled(TIMEOUT_SECONDS)):
         while not all(listed_since[source] > before[source] for source in sources()):
             proxy.expire()  # again, because it does not reach a watch that is reconnecting
             await asyncio.sleep(1.0)

@@ -27,6 +27,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.pull_secrets import PullSecretApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 from tests.fakes.cluster import FakeCluster
 
 NAME = "harbor-pull"
@@ -71,7 +72,7 @@ class RealClusterDriver:
     async def add_namespace(self, name: str) -> None:
         await self._create("/api/v1/namespaces", {"metadata": {"name": name}})
         accounts = ApiRequest("watch", ResourceRef("v1", "serviceaccounts", name, "default"))
-        async with asyncio.timeout(20), self._http.watch(accounts) as lines:
+        async with asyncio.timeout(scaled(20)), self._http.watch(accounts) as lines:
             assert not isinstance(lines, ApiError)
             await anext(aiter(lines))  # the controller manager has created the account
 
@@ -133,7 +134,7 @@ async def namespace(request: pytest.FixtureRequest, driver: ClusterDriver) -> st
 
 
 async def follow(events: AsyncIterator[WatchEvent], wanted: type[Any], namespace: str) -> Any:
-    async with asyncio.timeout(60):  # the controllers of a busy server need time to empty a namespace
+    async with asyncio.timeout(scaled(60)):  # the controllers of a busy server need time to empty a namespace
         async for event in events:
             if isinstance(event, wanted) and getattr(event, "namespace", namespace) == namespace:
                 return event

@@ -29,6 +29,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.harbor_projects import HarborProjects
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_projects import FakeHarborProjects
 
@@ -256,7 +257,7 @@ async def test_an_image_is_found_and_pulled_with_permission(fixture: HarborFixtu
     assert await fixture.harbor.read_last_pull(fixture.admin, made.login) is None
     await fixture.pull(robot, image)
     at = None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(scaled(20)):
         while at is None:
             at = await fixture.harbor.read_last_pull(fixture.admin, made.login)
     assert abs(datetime.now(UTC) - at) < timedelta(minutes=10)

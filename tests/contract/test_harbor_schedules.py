@@ -19,6 +19,7 @@ from harbor_operator.plan.schedules import differs
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor_schedules import HarborSchedules
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.harbor_schedules import FakeHarborSchedules, run
 
 PARAMETERS: dict[SystemJob, dict[str, Any]] = {
@@ -88,7 +89,7 @@ async def test_a_run_is_reported_with_what_it_freed(fixture: ScheduleFixture) ->
     before = await fixture.harbor.read_collections(fixture.admin)
     await fixture.collect()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(scaled(60)):
         while not (newest := (await fixture.harbor.read_collections(fixture.admin))[0]).has_ended:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.5)
     assert newest.number > max((one.number for one in before), default=0)

@@ -25,6 +25,7 @@ from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.contract.chart_fixture import write_archive
 from tests.fakes.helm import DESIRED_RELEASE
 from tests.fakes.release_identity import FakeReleaseIdentity
@@ -82,12 +83,12 @@ class HelmProcessFixture:
         return self.folder / name / what
 
     async def until(self, path: Path) -> None:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(scaled(DEADLINE)):
             while not path.exists():  # noqa: ASYNC110, ASYNC240 - a file of another process has no event
                 await asyncio.sleep(0.01)
 
     async def ended(self, name: str = "cr") -> None:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(scaled(DEADLINE)):
             while self.helm.running("intra", name):  # noqa: ASYNC110 - as the step does: look again
                 await asyncio.sleep(0.01)
 
@@ -183,7 +184,7 @@ async def test_closing_asks_helm_to_stop_and_waits_for_its_end(fixture: HelmProc
     fixture.then(WAIT)
     await fixture.helm.start_upgrade(DESIRED)
     await fixture.until(fixture.trace("waits"))
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(scaled(DEADLINE)):
         await fixture.helm.aclose()
     assert fixture.trace("stopped").exists()
     assert fixture.helm.running("intra", "cr") is None

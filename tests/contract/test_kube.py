@@ -16,6 +16,7 @@ from harbor_operator.model.kubernetes import Manifest, StoredSecret
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.kube import FakeKube
 
 OWNER = {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"}
@@ -110,7 +111,7 @@ async def test_the_content_has_a_date_of_its_own(kube: NamespaceResources, name:
     assert created.changed_at is not None
     assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).changed_at == created.changed_at
     later, number = created, 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scaled(30)):
         while later.changed_at == created.changed_at:  # the server dates writes with a resolution of one second
             number += 1
             later = await kube.apply_secret(NAMESPACE, name, word(str(number)), OWNER)
@@ -128,7 +129,7 @@ async def test_a_secret_does_not_print(kube: NamespaceResources, name: str) -> N
 
 
 async def test_there_are_no_registries_yet(kube: NamespaceResources) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scaled(30)):
         assert await patiently(kube.read_registries) == []
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
+from lab.process import scaled
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 DURATION_SECONDS = 15.0
@@ -92,6 +93,6 @@ async def test_a_holder_that_was_replaced_notices(http: KubernetesClient) -> Non
     assert not await is_acquired_at_once(second)
     late.seconds += DURATION_SECONDS + 1
     assert await is_acquired_at_once(second)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(scaled(5)):
         await first.renew_loop()
     assert first.lost_to_other

@@ -25,6 +25,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.pod_eviction import PodEvictionApi
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 from lab.registry_fixture import allow_evictions, forbid_evictions
 from tests.fakes.pods import FakePods
 
@@ -128,7 +129,7 @@ class RealClusterDriver:
         return f"/apis/policy/v1/namespaces/{self._namespace}/poddisruptionbudgets"
 
     async def _await_budget(self, allowed: int) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scaled(30)):
             while True:
                 status = (await self._request("GET", f"{self._budgets}/app", None)).get("status", {})
                 if status.get("observedGeneration") and status.get("disruptionsAllowed") == allowed:
@@ -205,7 +206,7 @@ def driver(both: tuple[PodEvictionApi, ClusterDriver]) -> ClusterDriver:
 
 async def await_pod(events: AsyncIterator[PodEvent], namespace: str, *, refused: bool = False) -> ObservedPod:
     """Returns the pod of the namespace once it exists and its pull has failed, or has not."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scaled(30)):
         async for event in events:
             if isinstance(event, ObservedPod) and event.namespace == namespace and bool(event.refused) is refused:
                 return event
@@ -213,7 +214,7 @@ async def await_pod(events: AsyncIterator[PodEvent], namespace: str, *, refused:
 
 
 async def await_deletion(events: AsyncIterator[PodEvent], namespace: str) -> Deleted:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scaled(30)):
         async for event in events:
             if isinstance(event, Deleted) and event.namespace == namespace:
                 return event
@@ -222,7 +223,7 @@ async def await_deletion(events: AsyncIterator[PodEvent], namespace: str) -> Del
 
 async def evict(pods: PodEvictionApi, driver: ClusterDriver) -> EvictionResult:
     """Evicts the pod at its current revision, also while the scheduler updates it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scaled(30)):
         while (result := await pods.evict(await driver.read())) is EvictionResult.STALE:
             pass
     return result
@@ -251,7 +252,7 @@ async def test_a_pod_that_starts_is_deleted(pods: PodEvictionApi, driver: Cluste
         await driver.start()
         gone = await await_deletion(events, namespace)
         assert (gone.name, gone.revision > observed.revision) == (observed.name, True)
-    async with asyncio.timeout(30), aclosing(pods.watch()) as events:
+    async with asyncio.timeout(scaled(30)), aclosing(pods.watch()) as events:
         complete = await anext(event async for event in events if isinstance(event, Synced))
         assert (namespace, observed.name) not in complete.keys
 

@@ -17,6 +17,7 @@ from harbor_operator.model.kubernetes import SecretChange
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
+from lab.process import scaled
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +39,7 @@ class SecretsFixture:
         self._plane.kubectl("delete", "secret", name, "-n", NAMESPACE)
 
     async def next(self) -> SecretChange:
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(scaled(DEADLINE_SECONDS)):
             return await anext(self._changes)
 
     def version(self, name: str) -> str:

@@ -32,6 +32,7 @@ from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.settings import read_settings
 from harbor_operator.steps.attempt import attempt
+from lab.process import scaled
 
 SOURCE = Path(__file__).parents[2] / "operator"
 LOGIN = "user:s3cr3t"
@@ -156,7 +157,7 @@ async def test_a_pod_starts_leads_and_stops_without_any_other_client_library(
         sys.executable, "-c", POD, str(tmp_path), env=environment, stdout=pipe, stderr=pipe
     )
     stack.callback(_kill, process)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(scaled(60)):
         await server.kopf_runs.wait()
         process.terminate()
         output, log = await process.communicate()
@@ -179,7 +180,7 @@ async def test_the_lease_is_renewed_while_every_other_connection_is_in_use(stack
             await asyncio.Event().wait()
 
     watches = [asyncio.create_task(watch()) for _ in range(1 + MAX_SPARE_CONNECTIONS)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(scaled(20)):
         await server.full.wait()
         with pytest.raises(Unavailable):
             await clients.shared.send_plain(ApiRequest("get", ResourceRef("v1", "nodes"), timeout_seconds=0.2))

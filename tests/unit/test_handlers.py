@@ -17,6 +17,7 @@ from harbor_operator.model.kubernetes import SecretChange
 from harbor_operator.ports.secret_changes import SecretChanges
 from harbor_operator.reconciler import Reconciler, ReconcileResult
 from harbor_operator.wakeups import Wakeups
+from lab.process import scaled
 
 BODY: Any = {"metadata": {"namespace": "intra", "name": "cr", "generation": 1}}
 READY = 'status="true",type="Ready"} 1.0'
@@ -92,7 +93,7 @@ class HandlersFixture:
         return asyncio.create_task(self.handlers.run_reconciler(body, self.runtime, flag))
 
     async def next_pass(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(scaled(5)):
             await self.reconciler.passed.wait()
         self.reconciler.passed.clear()
         await asyncio.sleep(0)
@@ -159,7 +160,7 @@ async def test_a_teardown_repeats_until_nothing_remains_and_without_a_write_by_k
     fixture = HandlersFixture()
     fixture.reconciler.remaining = ["ReleaseReady: Helm uninstalls release 'cr'", "ReleaseReady: 1 left", None]
     teardown = asyncio.create_task(fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(scaled(5)):
         while not teardown.done():
             fixture.wakeups.release_finished("intra", "cr")
             await asyncio.sleep(0)
@@ -204,7 +205,7 @@ async def test_a_registry_that_disappears_without_a_teardown_ends_its_daemon_and
     daemon = fixture.start()
     await fixture.next_pass()
     await fixture.handlers.notify("DELETED", kopf.Body(BODY), fixture.runtime)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(scaled(5)):
         await daemon
     assert fixture.reconciler.forgotten == [BODY]
 

@@ -12,6 +12,7 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
 from harbor_operator.leader import MAX_WATCH_SILENCE_SECONDS, Leader, LeaderTasks, unique_identity
+from lab.process import scaled
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -89,7 +90,7 @@ async def test_a_lease_that_is_lost_after_a_stop_signal_ends_the_writers_at_once
     await run.started.wait()
     run.stop.set()
     run.lost.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(scaled(5)):
         await run.writer_ended.wait()
     helm_ended.set()
     assert await leading == 0

@@ -16,6 +16,7 @@ from harbor_operator.ports import Refused
 from harbor_operator.ports.secret_changes import SecretChanges
 from harbor_operator.reasons import Reason
 from harbor_operator.wakeups import MAX_WATCHES, Subscription, Wakeups
+from lab.process import scaled
 
 SEEN = {("intra", "redis"): "7", ("intra", "absent"): ""}
 
@@ -58,7 +59,7 @@ class WakeupsFixture:
         """Whether a wake-up is due; returns once it has come."""
         if self.subscription.timer is None:
             return False
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(scaled(5)):
             await self.subscription.event.wait()
         self.subscription.event.clear()
         return True
@@ -164,7 +165,7 @@ async def test_missing_rights_are_logged_once_and_tried_again(
     changes = ScriptedSecrets()
     changes.forbidden = True
     with caplog.at_level(logging.INFO), Wakeups(changes).subscribe("intra", asyncio.Event()):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(scaled(5)):
             while changes.started <= 2:
                 await loop_turns()
         assert caplog.text.count("at the check interval only") == 1

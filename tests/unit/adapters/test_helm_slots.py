@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from harbor_operator.adapters.helm_slots import HelmSlots
+from lab.process import scaled
 
 
 async def spin() -> None:
@@ -40,6 +41,6 @@ async def test_a_run_that_is_cancelled_while_it_waits_leaves_nothing() -> None:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
     assert not slots.is_busy("a")
-    async with asyncio.timeout(5), slots.hold("a"):
+    async with asyncio.timeout(scaled(5)), slots.hold("a"):
         assert slots.is_busy("b")
     assert slots._turns == {}

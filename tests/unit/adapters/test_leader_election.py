@@ -13,6 +13,7 @@ from aiohttp import web
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
+from lab.process import scaled
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ def elector(client: KubernetesClient, identity: str, duration_seconds: float = 0
 async def test_a_leader_that_once_waited_survives_a_failed_renewal() -> None:
     """Finding R1."""
     server = LeaseServer()
-    async with server.client() as client, asyncio.timeout(20):
+    async with server.client() as client, asyncio.timeout(scaled(20)):
         first, second = elector(client, "a"), elector(client, "b")
         assert await first.acquire(asyncio.Event())
         waiting = asyncio.create_task(second.acquire(asyncio.Event()))
@@ -78,7 +79,7 @@ async def test_a_leader_that_once_waited_survives_a_failed_renewal() -> None:
 
 async def test_a_leader_stops_once_the_server_was_silent_for_the_duration() -> None:
     server = LeaseServer()
-    async with server.client() as client, asyncio.timeout(20):
+    async with server.client() as client, asyncio.timeout(scaled(20)):
         leader = elector(client, "a")
         assert await leader.acquire(asyncio.Event())
         server.failures = 1_000_000

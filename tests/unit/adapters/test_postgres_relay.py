@@ -19,6 +19,7 @@ from harbor_operator.api.backends import SslMode
 from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.hostile import DRIP_SECONDS, attacking
 
 ROOT = Path(__file__).parents[3]
@@ -116,7 +117,7 @@ async def test_a_slow_server_costs_its_deadline(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(postgres_connection, "_CONNECT_TIMEOUT_SECONDS", 2)  # less counts as 2 for psycopg
     monkeypatch.setattr(postgres_connection, "_SESSION_TIMEOUT_SECONDS", 3)
     async with attacking(lambda: _then_slowly(*SLOW[attack]), end_of_request=b"\0\0") as server:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(scaled(10)):
             text = await log_in(server.port)
     assert text.startswith(Reason.DATABASE_UNREACHABLE)
     assert len(server.requests) == 1
@@ -138,7 +139,7 @@ async def test_a_hostile_answer_to_the_request_for_tls_costs_little(
     head, repeated = HANDSHAKES[attack]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with attacking(lambda: _then_slowly(head, repeated), end_of_request=b"\x16/") as server:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(scaled(10)):
             text = await log_in(server.port, SslMode.REQUIRE)
     assert text.startswith((Reason.DATABASE_UNREACHABLE, Reason.DATABASE_TLS_UNSUPPORTED))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH_KIB

@@ -13,6 +13,7 @@ from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.model.cache import Address, RedisLogin
 from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.hostile import attacking
 
 MAX_PEAK_BYTES = 32 << 20
@@ -53,7 +54,7 @@ async def test_a_hostile_server_costs_little(monkeypatch: pytest.MonkeyPatch, at
         address = Address("127.0.0.1", server.port)
         tracemalloc.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(scaled(30)):
                 with pytest.raises(Unavailable) as error:
                     await RedisPyCache().read(address, RedisLogin())
                 with pytest.raises(Unavailable):
@@ -73,7 +74,7 @@ async def test_a_hostile_answer_to_a_tls_handshake_costs_little(monkeypatch: pyt
     async with attacking(lambda: _answer(*ATTACKS[attack]), b"\x16") as server:
         tracemalloc.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(scaled(30)):
                 with pytest.raises(Unavailable):
                     await RedisPyCache().read(Address("127.0.0.1", server.port), RedisLogin(tls=True))
             _, peak = tracemalloc.get_traced_memory()

@@ -13,12 +13,13 @@ from harbor_operator.model.injection import Claim
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.cluster import FakeCluster
 from tests.unit.injector.fixture import CLAIM, NAME, Clock, Metrics, desired
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(scaled(10)):
         while not condition():  # noqa: ASYNC110 - the fake has no event for this
             await asyncio.sleep(0)
 

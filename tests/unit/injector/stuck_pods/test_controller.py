@@ -11,13 +11,14 @@ from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from lab.process import scaled
 from tests.fakes.pods import FakePods
 from tests.unit.injector.fixture import NAME, Metrics
 from tests.unit.injector.stuck_pods.fixture import POLICY, stuck
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(scaled(10)):
         while not condition():  # noqa: ASYNC110 - the fake has no event for this
             await asyncio.sleep(0)
 
