@@ -118,10 +118,11 @@ def test_a_leaked_credential_is_replaced(pull_only: PullOnlyLab, registry: Regis
         pull_only.lab.control_plane.kubectl("-n", registry.namespace, "delete", "secret", "hreg-cr-pull-robot")
         refused = "Harbor refuses the leaked password"
         wait_until(lambda: not pull_only.harbor.accepts(leaked["username"], leaked["password"]), refused, deadline=60)
-        fresh = registry.secret("hreg-cr-pull-robot")["password"]
 
         def is_replaced() -> bool:
-            return fresh in registry.secret(PULL_SECRET, "default")[".dockerconfigjson"]
+            # Until Harbor has the new password, the Secret holds it as a candidate.
+            fresh = registry.secret("hreg-cr-pull-robot").get("password")
+            return fresh is not None and fresh in registry.secret(PULL_SECRET, "default")[".dockerconfigjson"]
 
         wait_until(is_replaced, "the namespaces have the new password", deadline=60)
     finally:
