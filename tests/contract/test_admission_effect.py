@@ -23,6 +23,7 @@ from tests.fakes.admission import asking, desired_policies
 
 pytestmark = pytest.mark.lab
 
+INJECT = "harbor-operator.io/inject"
 ANNOTATION = "harbor-operator.io/attached"
 
 
@@ -43,8 +44,9 @@ class DryRuns:
             }
             self._plane.apply(manifest)
 
-    async def add_namespace(self, name: str, labels: dict[str, str]) -> None:
-        manifest = {"metadata": {"name": name, "labels": labels}}
+    async def add_namespace(self, name: str, labels: dict[str, str], inject: str = "") -> None:
+        annotations = {INJECT: inject} if inject else {}
+        manifest = {"metadata": {"name": name, "labels": labels, "annotations": annotations}}
         await self._http.request("POST", "/api/v1/namespaces", body=RequestBody.plain(manifest))
 
     async def create(self, namespace: str, name: str = "builder", **account: Any) -> dict[str, Any]:
@@ -55,10 +57,10 @@ class DryRuns:
         assert isinstance(created, dict), created
         return created
 
-    async def wait_for(self, secret_name: str) -> None:
+    async def wait_for(self, secret_name: str, namespace: str = "canary") -> None:
         """Returns once the policy that attaches this Secret is active."""
         async with asyncio.timeout(scaled(30)):
-            while secret_name not in references(await self.create("canary")):  # noqa: ASYNC110 - the server's own event
+            while secret_name not in references(await self.create(namespace)):  # noqa: ASYNC110 - the server's own event
                 await asyncio.sleep(0.05)
 
 
@@ -155,6 +157,23 @@ async def test_the_server_selects_the_namespaces_that_the_injector_selects(dry_r
                 name,
                 selection,
             )
+
+
+@pytest.mark.parametrize("opt_in", [False, True])
+async def test_the_server_follows_the_annotation_as_the_injector_does(dry_runs: DryRuns, opt_in: bool) -> None:
+    wanted = asking(serviceAccounts=["*"], secretName="pull", namespaces={"optIn": opt_in})
+    section = wanted.spec.pull_secrets
+    assert section is not None
+    chosen = {f"{value or 'silent'}-{opt_in}".lower(): value for value in ("", "enabled", "disabled", "yes")}
+    for name, value in chosen.items():
+        await dry_runs.add_namespace(name, {}, value)
+    dry_runs.put(*plan_admission(wanted, section))
+    await dry_runs.wait_for("pull", f"enabled-{opt_in}".lower())
+    for name, value in chosen.items():
+        is_attached = references(await dry_runs.create(name)) == ["pull"]
+        assert is_attached is is_selected(section.namespaces, name, {}, value), name
+    opted_out = await dry_runs.create(f"enabled-{opt_in}".lower(), metadata={"annotations": {INJECT: "disabled"}})
+    assert (references(opted_out), annotation(opted_out)) == ([], None)
 
 
 async def test_an_error_in_the_policy_does_not_block_accounts(dry_runs: DryRuns) -> None:

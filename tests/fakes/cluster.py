@@ -112,9 +112,11 @@ class FakeCluster(PullSecretApi):
         *,
         terminating: bool = False,
         projects: str | None = None,
+        inject: str = "",
     ) -> None:
         self.revision += 1
-        observed = ObservedNamespace(name, self.revision, dict(labels or {}), terminating, projects=projects)
+        shown = dict(labels or {})
+        observed = ObservedNamespace(name, self.revision, shown, terminating, projects=projects, inject=inject)
         self.namespaces[name] = observed
         self._publish(Kind.NAMESPACES, observed)
 
@@ -127,11 +129,14 @@ class FakeCluster(PullSecretApi):
         del self.namespaces[name]
         self._publish(Kind.NAMESPACES, Deleted(name, name, self.revision))
 
-    def put_account(self, namespace: str, name: str, references: tuple[str, ...] = ()) -> ObservedServiceAccount:
-        """Writes the list as another client does: annotations stay."""
+    def put_account(
+        self, namespace: str, name: str, references: tuple[str, ...] = (), *, opted_out: bool = False
+    ) -> ObservedServiceAccount:
+        """Writes the list as another client does: our annotation stays."""
         before = self.accounts.get((namespace, name))
+        attached = before.attached if before else ()
         return self._store_account(
-            ObservedServiceAccount(namespace, name, 0, references, before.attached if before else ())
+            ObservedServiceAccount(namespace, name, 0, references, attached, opted_out=opted_out)
         )
 
     def delete_account(self, namespace: str, name: str) -> None:

@@ -172,10 +172,14 @@ def read_namespace(obj: PartialObject) -> ObservedNamespace:
     # One label of each namespace is its own name; most others have few values.
     labels = {} if oversized else {key: intern(value) for key, value in given.items()}
     terminating = metadata.deletion_timestamp is not None
-    projects = (metadata.annotations or {}).get(names.PROJECTS)
+    annotations = metadata.annotations or {}
+    projects, inject = annotations.get(names.PROJECTS), annotations.get(names.INJECT, "")
     if projects is not None and len(projects) > MAX_PROJECTS_CHARACTERS:
         projects = ""
-    return ObservedNamespace(intern(metadata.name), _revision(metadata), labels, terminating, oversized, projects)
+    if inject not in {names.INJECT_ENABLED, names.INJECT_DISABLED}:
+        inject = ""
+    revision = _revision(metadata)
+    return ObservedNamespace(intern(metadata.name), revision, labels, terminating, oversized, projects, intern(inject))
 
 
 def read_secret(obj: PartialObject) -> ObservedSecret:
@@ -203,7 +207,8 @@ def read_account(obj: PartialObject) -> ObservedServiceAccount:
     """Returns the references of a service account and which of them we attached; neither if they are oversized."""
     metadata = obj.metadata
     entries = obj.image_pull_secrets or ()
-    attached = (metadata.annotations or {}).get(names.ATTACHED, "")
+    annotations = metadata.annotations or {}
+    attached = annotations.get(names.ATTACHED, "")
     size = sum(len(entry.name) for entry in entries)
     oversized = len(entries) > MAX_REFERENCES or max(size, len(attached)) > MAX_REFERENCES_BYTES
     return ObservedServiceAccount(
@@ -213,6 +218,7 @@ def read_account(obj: PartialObject) -> ObservedServiceAccount:
         () if oversized else _shared(tuple(entry.name for entry in entries if entry.name)),
         () if oversized else _shared(tuple(name for name in attached.split(",") if name)),
         oversized,
+        opted_out=annotations.get(names.INJECT) == names.INJECT_DISABLED,
     )
 
 

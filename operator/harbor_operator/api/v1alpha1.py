@@ -168,6 +168,11 @@ class NamespaceSelection(Model):
         default_factory=lambda: ["kube-*"],
         description="Excluded name patterns. `kube-*` is always excluded, unless the list contains `!kube-*`.",
     )
+    opt_in: bool = Field(
+        default=False,
+        description="Select only namespaces with the annotation `harbor-operator.io/inject: enabled`. Without it, "
+        "`harbor-operator.io/inject: disabled` on a Namespace or ServiceAccount takes that one out.",
+    )
 
 
 class PullCredential(Model):

@@ -40,9 +40,10 @@ class _SelectingClaim:
 
     def in_namespace(self, namespace: ObservedNamespace) -> NamespaceClaim:
         """Returns the claim on a namespace; nothing is written or removed if its labels decide and are not known."""
-        if namespace.oversized and needs_labels(self.selection) and not is_excluded(self.selection, namespace.name):
+        selection, name, inject = self.selection, namespace.name, namespace.inject
+        if namespace.oversized and needs_labels(selection) and not is_excluded(selection, name, inject):
             return self.undecided
-        if not is_selected(self.selection, namespace.name, namespace.labels):
+        if not is_selected(selection, name, namespace.labels, inject):
             return self.unselected
         return self.selected if self.contents is None else self._with_content(self.contents.content(namespace))
 

@@ -34,7 +34,8 @@ class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
     """A Namespace without spec and status; `revision` is its resourceVersion.
 
     With `oversized`, `labels` is empty because they exceed MAX_LABELS_CHARACTERS. `projects` is the value of the
-    annotation `harbor-operator.io/projects`; None without it, empty if it exceeds MAX_PROJECTS_CHARACTERS.
+    annotation `harbor-operator.io/projects`; None without it, empty if it exceeds MAX_PROJECTS_CHARACTERS. `inject` is
+    the value of `harbor-operator.io/inject` if it is one that we know, else empty.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ObservedNamespace(msgspec.Struct, frozen=True, gc=False):
     terminating: bool = False
     oversized: bool = False
     projects: str | None = None
+    inject: str = ""
 
     @property
     def namespace(self) -> str:
@@ -73,7 +75,8 @@ class ObservedSecret(msgspec.Struct, frozen=True, gc=False):
 class ObservedServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """A ServiceAccount: the names in `imagePullSecrets`, in order, and those that our annotation says we attached.
 
-    With `oversized`, both are empty because the list exceeds MAX_REFERENCES or MAX_REFERENCES_BYTES.
+    With `oversized`, both are empty because the list exceeds MAX_REFERENCES or MAX_REFERENCES_BYTES. `opted_out` says
+    that its annotation `harbor-operator.io/inject` is `disabled`.
     """
 
     namespace: str
@@ -82,6 +85,7 @@ class ObservedServiceAccount(msgspec.Struct, frozen=True, gc=False):
     references: tuple[str, ...] = ()
     attached: tuple[str, ...] = ()
     oversized: bool = False
+    opted_out: bool = False
 
 
 class NamespaceState(msgspec.Struct, gc=False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 
-from harbor_operator.api.v1alpha1 import HarborRegistry, LabelSelector, PullSecrets
+from harbor_operator.api.v1alpha1 import HarborRegistry, LabelSelector, NamespaceSelection, PullSecrets
 from harbor_operator.model.admission import AdmissionKind, DesiredPolicy, Spec
 from harbor_operator.model.injection import EVERY_ACCOUNT
 from harbor_operator.plan import names
@@ -17,6 +17,8 @@ from harbor_operator.plan.patterns import translate
 from harbor_operator.plan.selection import SYSTEM_NAMESPACES, excluded_patterns
 
 EXCLUDED_NAMESPACES = SYSTEM_NAMESPACES
+_ENABLED = f'== "{names.INJECT_ENABLED}"'
+_NOT_DISABLED = f'!= "{names.INJECT_DISABLED}"'
 
 
 def plan_admission(registry: HarborRegistry, section: PullSecrets) -> tuple[DesiredPolicy, DesiredPolicy]:
@@ -61,9 +63,17 @@ def _policy(section: PullSecrets) -> Spec:
         },
         "matchConditions": [
             {"name": "namespace-is-not-excluded", "expression": _is_not_excluded(section.namespaces.exclude)},
+            {
+                "name": "account-has-not-opted-out",
+                "expression": _inject("object", f"!= {_quote(names.INJECT_DISABLED)}"),
+            },
             {"name": "reference-is-missing", "expression": _is_missing(section.secret_name)},
         ],
-        "variables": [{"name": "attached", "expression": _attached(section.secret_name)}],
+        "variables": [
+            # The API server has no `namespaceObject` for conditions.
+            {"name": "chosen", "expression": _is_chosen(section.namespaces)},
+            {"name": "attached", "expression": _attached(section.secret_name)},
+        ],
         # One patch adds the reference and the annotation that marks it as ours: a service account has both or neither.
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": _mutation(section.secret_name)}}],
     }
@@ -96,6 +106,14 @@ def _is_not_excluded(patterns: list[str]) -> str:
     return f"!request.namespace.matches({_quote(f'^({alternatives})$')})"
 
 
+def _is_chosen(selection: NamespaceSelection) -> str:
+    return _inject("namespaceObject", _ENABLED if selection.opt_in else _NOT_DISABLED)
+
+
+def _inject(variable: str, comparison: str) -> str:
+    return f'{variable}.metadata.?annotations[?{_quote(names.INJECT)}].orValue("") {comparison}'
+
+
 def _is_missing(secret_name: str) -> str:
     entry = f'entry.?name.orValue("") == {_quote(secret_name)}'
     return f"!object.?imagePullSecrets.orValue([]).exists(entry, {entry})"
@@ -115,7 +133,7 @@ def _mutation(secret_name: str) -> str:
     add_annotation = _add(f'"/metadata/annotations/" + jsonpatch.escapeKey({annotation})', attached)
     add_annotations = _add('"/metadata/annotations"', f"{{{annotation}: {attached}}}")
     return (
-        f"(has(object.imagePullSecrets) ? {add_entry} : {add_list})\n"
+        f"!variables.chosen ? [] : (has(object.imagePullSecrets) ? {add_entry} : {add_list})\n"
         f"+ (has(object.metadata.annotations) ? {add_annotation} : {add_annotations})"
     )
 

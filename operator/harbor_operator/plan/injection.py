@@ -234,7 +234,7 @@ def _plan_references(
         name = claim.secret_name
         if _must_drop(state, account, claim, claims):
             references = tuple(other for other in references if other != name)
-        elif claim.state is ClaimState.ACTIVE and claim.covers(account.name) and name not in references:
+        elif claim.state is ClaimState.ACTIVE and _covers(claim, account) and name not in references:
             observed = state.secrets.get(name)
             if observed is not None and observed.owner == claim.uid:
                 references = (*references, name)
@@ -251,15 +251,25 @@ def _must_drop(
     state: NamespaceState, account: ObservedServiceAccount, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]
 ) -> bool:
     name = claim.secret_name
-    if claim.state is not ClaimState.RELEASING or name not in account.references or not claim.covers(account.name):
+    if name not in account.references or not claim.covers(account.name):
         return False
-    if any(other.keeps and other.secret_name == name and other.covers(account.name) for other in claims):
+    if any(other.keeps and other.secret_name == name and _covers(other, account) for other in claims):
+        return False
+    if claim.state is ClaimState.ACTIVE:
+        # The account has opted out. Its owner can keep a reference that the owner has written.
+        return account.opted_out and name in account.attached
+    if claim.state is not ClaimState.RELEASING:
         return False
     observed = state.secrets.get(name)
     if observed is not None and (_owns(claim, observed, claims) or not _is_known(observed.owner, claims)):
         return _owns(claim, observed, claims)
     # The Secret is gone or belongs to another registry: only our annotation proves that the reference is ours.
     return name in account.attached
+
+
+def _covers(claim: NamespaceClaim, account: ObservedServiceAccount) -> bool:
+    """Whether the claim attaches its Secret to the account."""
+    return claim.covers(account.name) and not account.opted_out
 
 
 def _status(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[NamespaceClaim]) -> ClaimStatus:
@@ -272,9 +282,7 @@ def _status(state: NamespaceState, claim: NamespaceClaim, claims: Sequence[Names
         return _lingering_status(claim, observed)
     if blocked := _check_owner(state, observed, claim, claims):
         return blocked
-    if oversized := next(
-        (each for each in state.accounts.values() if each.oversized and claim.covers(each.name)), None
-    ):
+    if oversized := next((each for each in state.accounts.values() if each.oversized and _covers(claim, each)), None):
         return _oversized_status(claim, oversized)
     return _shared_status(claim.uid, ready=_is_up_to_date(observed, claim) and _is_attached(state, claim))
 
@@ -301,7 +309,7 @@ def _is_attached(state: NamespaceState, claim: NamespaceClaim) -> bool:
     if DEFAULT_ACCOUNT not in state.accounts and claim.covers(DEFAULT_ACCOUNT):
         return False
     return all(
-        claim.secret_name in account.references for account in state.accounts.values() if claim.covers(account.name)
+        claim.secret_name in account.references for account in state.accounts.values() if _covers(claim, account)
     )
 
 

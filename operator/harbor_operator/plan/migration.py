@@ -99,7 +99,7 @@ def _check_common(target: MigrationTarget, found: NamespaceFindings, secret: Mig
         return "it is being deleted"
     if namespace.oversized:
         return "the labels of the namespace are too long to select it"
-    if not is_selected(target.namespaces, namespace.name, namespace.labels):
+    if not is_selected(target.namespaces, namespace.name, namespace.labels, namespace.inject):
         return f"HarborRegistry '{target.key}' does not select this namespace: see `spec.pullSecrets.namespaces`"
     if owner not in {"", target.uid}:
         return "it belongs to another HarborRegistry: see its label `harbor-operator.io/registry-uid`"

@@ -20,6 +20,11 @@ REGISTRY_KEY = f"{GROUP}/registry"
 ADOPTED = f"{GROUP}/adopted"
 ATTACHED = f"{GROUP}/attached"
 PROJECTS = f"{GROUP}/projects"
+INJECT = f"{GROUP}/inject"
+"""The annotation with which a Namespace or a ServiceAccount chooses: INJECT_ENABLED, INJECT_DISABLED."""
+
+INJECT_ENABLED = "enabled"
+INJECT_DISABLED = "disabled"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
 

@@ -1,4 +1,4 @@
-"""Which namespaces a registry selects: by labels, as Kubernetes does, and by shell patterns of excluded names."""
+"""Which namespaces a registry selects: by labels, as Kubernetes does, by patterns of excluded names, by annotation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from fnmatch import translate
 from functools import lru_cache
 
 from harbor_operator.api.v1alpha1 import LabelExpression, NamespaceSelection
+from harbor_operator.plan.names import INJECT_DISABLED, INJECT_ENABLED
 
 SYSTEM_NAMESPACES = "kube-*"
 NOT_EXCLUDED = f"!{SYSTEM_NAMESPACES}"
 """The entry of `exclude` that selects the namespaces of the cluster itself, which are otherwise always excluded."""
 
 
-def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, str]) -> bool:
-    """Whether the selection includes a namespace with that name and those labels."""
-    if is_excluded(selection, name):
+def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, str], inject: str = "") -> bool:
+    """Whether the selection includes a namespace with that name, those labels, and that value of our annotation."""
+    if is_excluded(selection, name, inject):
         return False
     selector = selection.selector
     return selector.match_labels.items() <= labels.items() and all(
@@ -24,9 +25,10 @@ def is_selected(selection: NamespaceSelection, name: str, labels: Mapping[str, s
     )
 
 
-def is_excluded(selection: NamespaceSelection, name: str) -> bool:
-    """Whether a pattern excludes the namespace, whatever its labels are."""
-    return _matcher(tuple(selection.exclude))(name) is not None
+def is_excluded(selection: NamespaceSelection, name: str, inject: str) -> bool:
+    """Whether a pattern or our annotation excludes the namespace, whatever its labels are."""
+    opted_out = inject != INJECT_ENABLED if selection.opt_in else inject == INJECT_DISABLED
+    return opted_out or _matcher(tuple(selection.exclude))(name) is not None
 
 
 def needs_labels(selection: NamespaceSelection) -> bool:

@@ -94,7 +94,7 @@ def _has_default_account(cluster: Snapshot, desired: DesiredInjection, namespace
 
 
 def _selects(desired: DesiredInjection, namespace: ObservedNamespace) -> bool:
-    return is_selected(desired.namespaces, namespace.name, namespace.labels)
+    return is_selected(desired.namespaces, namespace.name, namespace.labels, namespace.inject)
 
 
 def _covers(desired: DesiredInjection, account: str) -> bool:
@@ -118,8 +118,8 @@ def _violations(
     for account in cluster.accounts_in(key[0]):
         # Of two registries with one Secret name, the one without it may have had it before: its references stay.
         kept = foreign or key in desired_cluster.taken or key[1] in desired_cluster.kept
-        kept = kept or any(_covers(desired, account.name) for desired in injections)
-        needed = owner is not None and _covers(owner, account.name)
+        kept = kept or (not account.opted_out and any(_covers(desired, account.name) for desired in injections))
+        needed = owner is not None and _covers(owner, account.name) and not account.opted_out
         yield from _account_violations(account, key[1], needed=needed, kept=kept)
 
 

@@ -9,6 +9,8 @@ from harbor_operator.api.v1alpha1 import LabelExpression, LabelSelector, Namespa
 keys = st.sampled_from(["team", "tier"])
 values = st.sampled_from(["", "a", "b"])
 labels = st.dictionaries(keys, values)
+choices = st.sampled_from(["", "", "enabled", "disabled"])
+"""Values of the annotation `harbor-operator.io/inject`."""
 expressions = st.builds(
     LabelExpression,
     key=keys,
@@ -24,4 +26,5 @@ selections = st.just(NamespaceSelection()) | st.builds(
     NamespaceSelection,
     selector=selectors,
     exclude=st.lists(st.sampled_from(["kube-*", "b*", "?pp", "blue"]), max_size=2),
+    opt_in=st.booleans(),
 )

@@ -28,7 +28,7 @@ from tests.unit.injector.asyncrun import run
 from tests.unit.injector.fixture import InjectorFixture, desired
 from tests.unit.injector.interleaving import SlowCluster, Worker
 from tests.unit.injector.rules import DesiredCluster, Key, Snapshot, expected_counts, violations
-from tests.unit.injector.selections import labels, selections
+from tests.unit.injector.selections import choices, labels, selections
 
 SECRETS = ("harbor-pull", "other-pull")
 THEIRS = ("theirs", "more")
@@ -66,12 +66,14 @@ class Injection(RuleBasedStateMachine):
 
     # What users and other controllers do
 
-    @rule(name=namespaces, labels=st.none() | labels, missed=st.booleans(), at_once=st.booleans())
-    def change_namespace(self, name: str, labels: dict[str, str] | None, missed: bool, at_once: bool) -> None:
-        """Creates or labels it; without labels, it terminates or is deleted."""
+    @rule(name=namespaces, labels=st.none() | labels, inject=choices, missed=st.booleans(), at_once=st.booleans())
+    def change_namespace(
+        self, name: str, labels: dict[str, str] | None, inject: str, missed: bool, at_once: bool
+    ) -> None:
+        """Creates, labels or annotates it; without labels, it terminates or is deleted."""
         observed = self.cluster.namespaces.get(name)
         if labels is not None and not (observed and observed.terminating):
-            self.cluster.add_namespace(name, labels)
+            self.cluster.add_namespace(name, labels, inject=inject)
         elif observed and at_once:
             self.cluster.delete_namespace(name)
             self._lose(Kind.NAMESPACES, missed)
@@ -90,7 +92,7 @@ class Injection(RuleBasedStateMachine):
         kept = data.draw(st.permutations(ours)) if data.draw(st.booleans()) else []
         self.theirs[name, account] = tuple(theirs[:count])
         entries = (*kept, *theirs[:count]) if data.draw(st.booleans()) else (*theirs[:count], *kept)
-        self.cluster.put_account(name, account, entries)
+        self.cluster.put_account(name, account, entries, opted_out=data.draw(st.booleans()))
 
     @rule(name=namespaces, secret=secret_names, ours=st.booleans(), immutable=st.booleans())
     def write_secret(self, name: str, secret: str, ours: bool, immutable: bool) -> None:

@@ -238,3 +238,23 @@ def test_oversized_account_does_not_delay_a_release() -> None:
     oversized = ObservedServiceAccount("app", "default", 7, oversized=True)
     assert plan_namespace(state(OURS, oversized), [RELEASING]).actions == (DeleteSecret(NAME, "uid"),)
     assert not has_leftovers(state(None, oversized), RELEASING, [RELEASING])
+
+
+def test_an_account_that_opts_out_gets_no_reference_and_loses_ours() -> None:
+    out = replace(PLAIN, opted_out=True)
+    done = plan_namespace(state(OURS, out), [ACTIVE])
+    assert done.actions == ()
+    assert done.statuses[0].ready
+    attached = replace(ATTACHED, opted_out=True)
+    assert plan_namespace(state(OURS, attached), [ACTIVE]).actions == (PatchServiceAccount(out, attaches=False),)
+
+
+def test_an_account_that_opts_out_keeps_a_reference_of_its_owner() -> None:
+    theirs = replace(ATTACHED, attached=(), opted_out=True)
+    assert plan_namespace(state(OURS, theirs), [ACTIVE]).actions == ()
+
+
+def test_the_removal_of_a_registry_also_removes_what_an_account_that_opted_out_still_has() -> None:
+    theirs = replace(ATTACHED, attached=(), opted_out=True)
+    dropped = PatchServiceAccount(replace(theirs, references=("theirs",)), attaches=False)
+    assert plan_namespace(state(OURS, theirs), [RELEASING]).actions == (dropped,)

@@ -50,3 +50,23 @@ def test_only_the_system_namespaces_can_be_included_by_a_pattern() -> None:
     """Finding S9."""
     with pytest.raises(ValidationError):
         NamespaceSelection(exclude=["!app"])
+
+
+@pytest.mark.parametrize(
+    ("opt_in", "inject", "selected"),
+    [
+        (False, "", True),
+        (False, "enabled", True),
+        (False, "disabled", False),
+        (True, "", False),
+        (True, "enabled", True),
+        (True, "disabled", False),
+    ],
+)
+def test_the_annotation_of_a_namespace_chooses(opt_in: bool, inject: str, selected: bool) -> None:
+    assert is_selected(NamespaceSelection(opt_in=opt_in), "app", {}, inject) is selected
+
+
+def test_the_annotation_of_a_namespace_only_narrows() -> None:
+    for selection in (NamespaceSelection(exclude=["app"]), expression("Exists")):
+        assert not is_selected(selection, "app", {}, "enabled")
