@@ -65,13 +65,24 @@ class SharedHarbor:
         body = json.dumps(settings).encode()
         self._send("/api/v2.0/configurations", "admin", self.core.admin_password, body)
 
+    def create_robot(self, name: str) -> None:
+        """Creates a robot as another client."""
+        access = [{"kind": "project", "namespace": "*", "access": [{"resource": "repository", "action": "pull"}]}]
+        body = {"name": name, "level": "system", "duration": -1, "permissions": access}
+        self._send("/api/v2.0/robots", "admin", self.core.admin_password, json.dumps(body).encode(), "POST")
+
+    def delete_robot(self, name: str) -> None:
+        """Deletes the robot whose name ends so."""
+        (found,) = [robot for robot in self.robots() if robot["name"].endswith(name)]
+        self._send(f"/api/v2.0/robots/{found['id']}", "admin", self.core.admin_password, method="DELETE")
+
     def _get(self, path: str, username: str, password: str) -> Any:
         return json.loads(self._send(path, username, password))
 
-    def _send(self, path: str, username: str, password: str, body: bytes | None = None) -> bytes:
+    def _send(self, path: str, username: str, password: str, body: bytes | None = None, method: str = "") -> bytes:
         login = base64.b64encode(f"{username}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-        method = "PUT" if body else "GET"
+        method = method or ("PUT" if body else "GET")
         request = urllib.request.Request(f"{self.url}{path}", body, headers, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310 - always https
             content: bytes = answer.read()

@@ -149,6 +149,13 @@ def test_suspend_and_resume(harbor: KubectlHarbor, registry: Registry) -> None:
     assert registry.read()["spec"]["suspend"] is False
 
 
+def test_a_registry_without_pull_secrets_cannot_rotate(harbor: KubectlHarbor, registry: Registry) -> None:
+    done = harbor.run("rotate", "-n", "intra")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: HarborRegistry 'intra/cr' injects no pull Secret: set `spec.pullSecrets`\n"
+    assert "harbor-operator.io/rotate-requested-at" not in registry.read()["metadata"].get("annotations", {})
+
+
 def test_a_wait_ends_at_its_timeout(harbor: KubectlHarbor) -> None:
     done = harbor.run("reconcile", "-n", "intra", "--wait", "--timeout", "0")
     assert (done.code, done.out) == (2, "")

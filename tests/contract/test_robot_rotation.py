@@ -19,7 +19,8 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.secrets import make_password
-from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot
+from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT
+from harbor_operator.api.robot import Robot
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import PullSecretFacts

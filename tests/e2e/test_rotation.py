@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from harbor_operator.kubectl.rights import Scope
 from lab.observer import Observer
 from lab.process import wait_until
 from lab.registries import Registry
+from tests.contract.kubectl_harbor import KubectlHarbor
 from tests.e2e.pull_only import PullOnlyLab, lab_of_pull_only, pull_only_lab  # noqa: F401 - fixtures
 from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret
 
@@ -144,6 +146,40 @@ def test_another_prefix_of_robots_reaches_every_namespace(pull_only: PullOnlyLab
         wait_until(is_rewritten, "every namespace has the new login", deadline=60)
         assert harbor.accepts(username, before["password"])
     registry.wait_ready()
+
+
+@pytest.fixture(scope="module")
+def kubectl_harbor(pull_only: PullOnlyLab, registry: Registry) -> KubectlHarbor:
+    return KubectlHarbor(pull_only.lab.control_plane, {Scope.REGISTRY: registry.namespace})
+
+
+def test_kubectl_harbor_rotates_and_waits_for_every_namespace(
+    kubectl_harbor: KubectlHarbor, registry: Registry
+) -> None:
+    before = registry.secret("hreg-cr-pull-robot")
+    done = kubectl_harbor.run("rotate", "-n", registry.namespace, "--wait", "--timeout", "90", "-o", "json")
+    assert (done.code, done.json["rotated"]) == (0, True), done.err
+    after = registry.secret("hreg-cr-pull-robot")
+    assert done.json["pullSecrets"]["robot"] == after["username"] != before["username"]
+    for namespace in NAMESPACES:
+        assert after["password"] in registry.secret(PULL_SECRET, namespace)[".dockerconfigjson"]
+
+
+def test_kubectl_harbor_says_why_a_rotation_fails(
+    kubectl_harbor: KubectlHarbor, pull_only: PullOnlyLab, registry: Registry
+) -> None:
+    stem, _, generation = registry.secret("hreg-cr-pull-robot")["username"].partition("$")[2].rpartition("-")
+    foreign = f"{stem}-{int(generation) + 1}"
+    pull_only.harbor.create_robot(foreign)
+    arguments = ("rotate", "cr", "-n", registry.namespace, "--wait", "--timeout", "90")
+    done = kubectl_harbor.run(*arguments)
+    assert done.code == 1, done.err
+    assert "the rotation is not complete" in done.out
+    assert foreign in done.out
+    pull_only.harbor.delete_robot(foreign)
+    done = kubectl_harbor.run(*arguments)
+    assert done.code == 0, done.out
+    assert f"{foreign}' is in use" in done.out
 
 
 def path(namespace: str) -> str:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harbor_operator.api.kind import GROUP
+
+ROTATE_REQUESTED_AT = f"{GROUP}/rotate-requested-at"
+REVOKE_REQUESTED_AT = f"{GROUP}/revoke-requested-at"
+"""Requests to replace the credential of the robot: without a failed pull, or at once because it is leaked."""
+
 MAX_VALUE_CHARACTERS = 256
 """The operator stores the value that it has handled, most of them in the status; a longer one is no request."""
 

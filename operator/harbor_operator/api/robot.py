@@ -1,4 +1,4 @@
-"""The robot account of the pull credential, and the requests to replace its credential."""
+"""The robot account of the pull credential."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.base import Model
 
-ROTATE_REQUESTED_AT = "harbor-operator.io/rotate-requested-at"
-REVOKE_REQUESTED_AT = "harbor-operator.io/revoke-requested-at"
 EVERY_PROJECT = "*"
 EVERY_PROJECT_MESSAGE = "`projects` with '*' would give every namespace every project: use scope 'Cluster' for that"
 SELECTABLE_MESSAGE = "`selectableProjects` is for scope 'Namespace' only"

@@ -31,8 +31,8 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
-from harbor_operator.api.request_annotations import read_request
-from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, Robot, RobotScope
+from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, read_request
+from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 
 AccountName = Annotated[

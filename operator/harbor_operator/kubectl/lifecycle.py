@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         registry = _patch(cluster, the_registry(cluster, options.name), name, request)
         if options.wait:
             is_reached = _is_paused if name == "suspend" else _has_handled(request)
-            registry = _wait(cluster, registry, is_reached, options)
+            registry = wait_handled(cluster, registry, is_reached, options)
     _report(registry, options)
     return 1 if options.wait and name != "suspend" and not is_ready(registry) else 0
 
@@ -49,9 +49,10 @@ def _patch(cluster: Cluster, registry: Manifest, verb: str, request: str) -> Man
     return cluster.merge(path_of(registry["metadata"]["namespace"], registry["metadata"]["name"]), patches[verb])
 
 
-def _wait(
+def wait_handled(
     cluster: Cluster, registry: Manifest, is_reached: Callable[[Manifest], bool], options: argparse.Namespace
 ) -> Manifest:
+    """Returns the registry as soon as the operator has brought it into a state. Raises CommandError at `--timeout`."""
     started = options.clock()
     left = lambda: options.timeout - (options.clock() - started).total_seconds()  # noqa: E731
     found = wait_for(cluster, registry, is_reached, left)

@@ -120,6 +120,15 @@ VERBS = (
         "exit code is then 0 if the HarborRegistry is Ready.",
     ),
     Verb(
+        "rotate",
+        "replace the robot of the pull credential without a failed pull",
+        "rotate",
+        (NAME, WAIT, TIMEOUT),
+        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        description="Only `--wait` needs `get` and `watch`. It waits until each namespace has the new login; the exit "
+        "code is 1 if the new robot cannot be used, or a namespace fails. The earlier robot still works for a while.",
+    ),
+    Verb(
         "suspend",
         "pause a HarborRegistry: no writes, existing objects stay",
         "lifecycle",

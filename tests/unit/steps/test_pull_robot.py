@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harbor_operator.api.robot import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT
+from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Done
 from harbor_operator.reasons import Reason
