@@ -47,19 +47,29 @@ class Skopeo:
         self._copy(authfile, [*_tls("src", ca_dir), f"docker://{reference}", f"dir:{directory}"])
         return "sha256:" + hashlib.sha256((directory / "manifest.json").read_bytes()).hexdigest()
 
+    def inspect(self, reference: str, *, authfile: Path, home: Path) -> str:
+        """Returns why a user with this home directory cannot read `reference`; empty if it can."""
+        done = self._run("inspect", authfile, ["--no-tags", f"docker://{reference}"], HOME=str(home))
+        return done.stderr if done.returncode else ""
+
     def _copy(self, authfile: Path | None, arguments: list[str]) -> None:
+        done = self._run("copy", authfile, ["--quiet", *arguments])
+        if done.returncode:
+            raise LabError(f"skopeo cannot copy {' to '.join(arguments[-2:])}:\n{done.stderr.strip()}")
+
+    def _run(
+        self, verb: str, authfile: Path | None, arguments: list[str], **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         credentials = authfile or self._directory / "no-credentials.json"
-        command = [str(self._tool.path), f"--policy={self._directory / 'policy.json'}", "copy", "--quiet"]
-        done = subprocess.run(
+        command = [str(self._tool.path), f"--policy={self._directory / 'policy.json'}", verb]
+        return subprocess.run(
             [*command, f"--authfile={credentials}", *arguments],
-            env={**os.environ, **self._tool.env, **self._private_directories()},
+            env={**os.environ, **self._tool.env, **self._private_directories(), **variables},
             capture_output=True,
             text=True,
             check=False,
             timeout=TIMEOUT_SECONDS,
         )
-        if done.returncode:
-            raise LabError(f"skopeo cannot copy {' to '.join(arguments[-2:])}:\n{done.stderr.strip()}")
 
     def _private_directories(self) -> dict[str, str]:
         """Returns variables that keep the blob cache in the private directory, also for root.

@@ -156,6 +156,19 @@ def test_a_registry_without_pull_secrets_cannot_rotate(harbor: KubectlHarbor, re
     assert "harbor-operator.io/rotate-requested-at" not in registry.read()["metadata"].get("annotations", {})
 
 
+def test_trust_needs_a_reference_to_the_ca(harbor: KubectlHarbor, registry: Registry) -> None:
+    done = harbor.run("trust", "-n", "intra")
+    assert (done.code, done.out) == (2, "")
+    assert "set `spec.caSecretRef`" in done.err
+    registry.patch({"caSecretRef": {"name": "cr-ca"}})
+    try:
+        assert "there is no Secret 'cr-ca'" in harbor.run("trust", "-n", "intra").err
+        registry.put_secrets({"cr-ca": {"ca.crt": "none"}})
+        assert "Secret 'cr-ca' has no PEM certificate under its key 'ca.crt'" in harbor.run("trust", "-n", "intra").err
+    finally:
+        registry.patch({"caSecretRef": None})
+
+
 def test_a_wait_ends_at_its_timeout(harbor: KubectlHarbor) -> None:
     done = harbor.run("reconcile", "-n", "intra", "--wait", "--timeout", "0")
     assert (done.code, done.out) == (2, "")

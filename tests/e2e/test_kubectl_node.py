@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,12 +45,11 @@ def host(full_registry: RegistryFixture) -> str:
 
 @pytest.fixture(scope="module")
 def image(full_registry: RegistryFixture, lab: Lab, host: str) -> str:
-    reference = f"{host}/team-a/kubectl:1"
-    layout = write_app(lab.directory / "kubectl-app")
-    full_registry.skopeo.copy_in(
-        layout, reference, authfile=full_registry.admin_credential(), ca_dir=lab.authority.ca_dir
-    )
-    return reference
+    layout, credential = write_app(lab.directory / "kubectl-app"), full_registry.admin_credential()
+    for tag in ("1", "untrusted"):
+        reference = f"{host}/team-a/kubectl:{tag}"
+        full_registry.skopeo.copy_in(layout, reference, authfile=credential, ca_dir=lab.authority.ca_dir)
+    return f"{host}/team-a/kubectl:1"
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +121,47 @@ def test_a_node_that_does_not_trust_the_ca(
     lab: Lab, harbor: KubectlHarbor, node: KubeletNode, host: str, tmp_path: Path
 ) -> None:
     with untrusted(node, host, tmp_path):
-        finding = refused(lab, harbor, "untrusted", f"{host}/team-a/kubectl:2")
+        finding = refused(lab, harbor, "untrusted", f"{host}/team-a/kubectl:untrusted")
     assert finding["cause"] == "CertificateUntrusted"
     assert "certs.d" in finding["remedy"]
+
+
+def test_a_node_trusts_the_registry_after_the_printed_files_are_placed(
+    lab: Lab, harbor: KubectlHarbor, node: KubeletNode, image: str, tmp_path: Path
+) -> None:
+    host = image.partition("/")[0]
+    trust = ("trust", "-n", "intra", "--runtime", "containerd", "--certs-dir", str(node.plan.certs_dir))
+    done = harbor.run(*trust)
+    assert done.code == 0, done.err
+    found = harbor.run(*trust, "-o", "json").json
+    assert found["hosts"] == [host]
+    app = {"name": "app", "image": image, "imagePullPolicy": "Always"}
+    with untrusted(node, host, tmp_path):
+        finding = refused(lab, harbor, "before", image, containers=[app])
+        assert finding["cause"] == "CertificateUntrusted"
+        subprocess.run(["sh", "-eu"], input=done.out, text=True, check=True, timeout=20)
+        written = {file["path"]: Path(file["path"]).read_text() for file in found["runtimes"][0]["files"]}
+        assert written == {file["path"]: file["content"] for file in found["runtimes"][0]["files"]}
+        metadata = {"name": "after", "namespace": TEAM}
+        lab.control_plane.apply(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [app]}}
+        )
+        lab.control_plane.kubectl("-n", TEAM, "wait", "pod/after", "--for=condition=Ready", "--timeout=90s")
+        refused(lab, harbor, "printed-absent", f"{host}/team-a/kubectl:absent")
+        assert "x509" not in json.dumps(
+            listed(lab, "-n", TEAM, "events", "--field-selector=involvedObject.name=printed-absent")
+        )
+
+
+def test_containers_image_trusts_the_registry_after_the_printed_file_is_placed(
+    full_registry: RegistryFixture, harbor: KubectlHarbor, image: str, tmp_path: Path
+) -> None:
+    """CRI-O and podman use this library, and so does skopeo; its directory of the user has the same layout."""
+    directory, credential = tmp_path / ".config" / "containers" / "certs.d", full_registry.admin_credential()
+    assert "x509" in full_registry.skopeo.inspect(image, authfile=credential, home=tmp_path)
+    done = harbor.run("trust", "-n", "intra", "--runtime", "crio", "--certs-dir", str(directory))
+    subprocess.run(["sh", "-eu"], input=done.out, text=True, check=True, timeout=20)
+    assert full_registry.skopeo.inspect(image, authfile=credential, home=tmp_path) == ""
 
 
 def test_logs_of_the_release(harbor: KubectlHarbor) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from urllib.parse import urlsplit
 
 from harbor_operator.api.kind import GROUP, PLURAL, VERSION
 from harbor_operator.kubectl.cluster import Cluster, Manifest
 from harbor_operator.kubectl.errors import CommandError
 
 API = f"/apis/{GROUP}/{VERSION}"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def path_of(namespace: str, name: str = "") -> str:
@@ -21,6 +23,14 @@ def path_of(namespace: str, name: str = "") -> str:
 def key_of(registry: Manifest) -> str:
     """Returns 'namespace/name'."""
     return f"{registry['metadata']['namespace']}/{registry['metadata']['name']}"
+
+
+def image_hosts(registry: Manifest) -> tuple[str, ...]:
+    """Returns the hosts (with a port that is not the usual one) in the names of images, the main one first."""
+    url = urlsplit(registry["spec"]["externalURL"].lower())
+    host = url.netloc.removesuffix(f":{_DEFAULT_PORTS[url.scheme]}")
+    extra = (registry["spec"].get("pullSecrets") or {}).get("extraHosts") or []
+    return tuple(dict.fromkeys([host, *map(str.lower, extra)]))
 
 
 def list_registries(cluster: Cluster, name: str, *, everywhere: bool) -> tuple[list[Manifest], str]:

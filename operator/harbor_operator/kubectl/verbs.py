@@ -111,6 +111,28 @@ VERBS = (
         '`serviceAccounts: ["*"]` needs `list`. The exit code is 1 if a step fails.',
     ),
     Verb(
+        "trust",
+        "print the files and commands with which a node trusts the private CA of the registry",
+        "trust",
+        (
+            NAME,
+            Argument(
+                ("--runtime",),
+                "only for this container runtime; default: each of them",
+                options={"choices": ["containerd", "docker", "crio"], "default": ""},
+            ),
+            Argument(
+                ("--certs-dir",),
+                "directory in which the runtime looks for CAs, if it is not the usual one",
+                Values.FILES,
+                {"default": "", "metavar": "DIRECTORY"},
+            ),
+        ),
+        (_READ_REGISTRIES, Right(Scope.REGISTRY, "", "secrets", ("get",), ("cr-ca",))),
+        description="The Secret is that of `spec.caSecretRef`. The text is a shell script; the command itself writes "
+        "nothing. `crio` is also for podman.",
+    ),
+    Verb(
         "reconcile",
         "request a reconciliation at once",
         "lifecycle",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.cluster import Cluster, Manifest, connect
@@ -13,7 +12,7 @@ from harbor_operator.kubectl.keyring import Image, find_credentials, parse_image
 from harbor_operator.kubectl.output import wrapped, write, write_json
 from harbor_operator.kubectl.pod_pull import references_of
 from harbor_operator.kubectl.pull_proof import PullProof, Step
-from harbor_operator.kubectl.registries import key_of, status_of, the_registry
+from harbor_operator.kubectl.registries import image_hosts, key_of, status_of, the_registry
 from harbor_operator.kubectl.target import target_of
 
 _WITHOUT_CREDENTIAL = "PullWithoutCredential"
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _image(registry: Manifest, name: str) -> Image:
     """Returns the image to pull; without a name, the registry without an image."""
-    host = urlsplit(registry["spec"]["externalURL"]).netloc
+    host = image_hosts(registry)[0]
     image = parse_image(name) if name else Image(host, "", "")
     if image is None or image.host != host:
         raise CommandError(f"`--image {name}` is no image of '{host}', the registry of '{key_of(registry)}'")
