@@ -126,6 +126,16 @@ def test_a_node_that_does_not_trust_the_ca(
     assert "certs.d" in finding["remedy"]
 
 
+def test_a_tag_that_does_not_exist_is_no_problem_of_a_certificate(lab: Lab, harbor: KubectlHarbor, host: str) -> None:
+    """containerd 1.6 reports one for the CA in a table `[host]`, as the lab writes it."""
+    finding = refused(lab, harbor, "absent", f"{host}/team-a/kubectl:absent")
+    pod = lab.control_plane.client.read(f"/api/v1/namespaces/{TEAM}/events") or {}
+    messages = [item["message"] for item in pod["items"] if item["involvedObject"]["name"] == "absent"]
+    assert any("x509: certificate signed by unknown authority" in message for message in messages)
+    assert finding["cause"] == "ImageNotFound"
+    assert "the registry has no 'absent' of 'team-a/kubectl'" in finding["message"]
+
+
 def test_a_node_trusts_the_registry_after_the_printed_files_are_placed(
     lab: Lab, harbor: KubectlHarbor, node: KubeletNode, image: str, tmp_path: Path
 ) -> None:
@@ -147,7 +157,8 @@ def test_a_node_trusts_the_registry_after_the_printed_files_are_placed(
             {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [app]}}
         )
         lab.control_plane.kubectl("-n", TEAM, "wait", "pod/after", "--for=condition=Ready", "--timeout=90s")
-        refused(lab, harbor, "printed-absent", f"{host}/team-a/kubectl:absent")
+        finding = refused(lab, harbor, "printed-absent", f"{host}/team-a/kubectl:absent")
+        assert finding["cause"] == "ImageNotFound"
         assert "x509" not in json.dumps(
             listed(lab, "-n", TEAM, "events", "--field-selector=involvedObject.name=printed-absent")
         )

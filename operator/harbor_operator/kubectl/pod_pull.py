@@ -21,16 +21,10 @@ from harbor_operator.reasons import Reason
 
 Manifest = Mapping[str, Any]
 
-NODE_PROBLEMS = frozenset(
-    {
-        Reason.CERTIFICATE_UNTRUSTED,
-        Reason.CERTIFICATE_EXPIRED,
-        Reason.CERTIFICATE_HOST_MISMATCH,
-        "PlainHttpRegistry",
-        "RegistryNameUnresolved",
-        "RedirectUnreachable",
-    }
+CERTIFICATE_PROBLEMS = frozenset(
+    {Reason.CERTIFICATE_UNTRUSTED, Reason.CERTIFICATE_EXPIRED, Reason.CERTIFICATE_HOST_MISMATCH}
 )
+NODE_PROBLEMS = CERTIFICATE_PROBLEMS | {"PlainHttpRegistry", "RegistryNameUnresolved", "RedirectUnreachable"}
 """Problems between the node and the registry: the node's own message decides, because only it sees them."""
 
 _WAITING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", "ErrImageNeverPull")

@@ -10,11 +10,20 @@ from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.cluster import Cluster, Manifest, connect
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.output import notice, wrapped, write, write_json
-from harbor_operator.kubectl.pod_pull import PodPull, Wait, check_node, check_secrets, references_of, waits_of
+from harbor_operator.kubectl.pod_pull import (
+    CERTIFICATE_PROBLEMS,
+    PodPull,
+    Wait,
+    check_node,
+    check_secrets,
+    references_of,
+    waits_of,
+)
 from harbor_operator.kubectl.pull_proof import PullProof, Step
 from harbor_operator.kubectl.target import target_of
 
-PULL_WORKS = "PullWorksNow"
+PULL_WORKS, IMAGE_NOT_FOUND = "PullWorksNow", "ImageNotFound"
+HIDDEN = "containerd 1.6 reports a certificate instead, if hosts.toml has the CA in `[host]` and not beside `server`"
 
 
 class Finding(NamedTuple):
@@ -68,15 +77,28 @@ def _time_of(event: Manifest) -> str:
 
 def examine(wait: Wait, pull: PodPull, proof: PullProof) -> Finding:
     """Returns what is wrong for one container: at the node, in the Secrets, else at the registry."""
-    if step := check_node(wait, pull):
-        return Finding(wait, [step])
+    node = check_node(wait, pull)
+    if node is None:
+        return _ask_registry(wait, pull, proof)
+    if node.problem not in CERTIFICATE_PROBLEMS:
+        return Finding(wait, [node])
+    # The answer 404 to a tag that does not exist can reach the node's message as a problem of a certificate.
+    asked = _ask_registry(wait, pull, proof)
+    if asked.cause.problem == IMAGE_NOT_FOUND:
+        return Finding(wait, [*asked.steps[:-1], Step(f"{asked.cause.text}; {HIDDEN}", IMAGE_NOT_FOUND)])
+    if asked.cause.problem != PULL_WORKS:
+        node = node._replace(text=f"{node.text}; whether the registry has the image is not known: {asked.cause.text}")
+    return Finding(wait, [node])
+
+
+def _ask_registry(wait: Wait, pull: PodPull, proof: PullProof) -> Finding:
     steps, image, credentials = check_secrets(wait, pull)
     if image is None:
         return Finding(wait, steps)
     if not credentials:
         # A public image needs none, so the registry decides whether that is the cause.
         tried = proof.run(image, None)
-        return Finding(wait, [*tried[:-1], *steps] if tried[-1].problem else tried)
+        return Finding(wait, tried if tried[-1].problem in ("", IMAGE_NOT_FOUND) else [*tried[:-1], *steps])
     works = [step for step in steps if not step.problem]
     for credential in credentials:
         tried = proof.run(image, credential)

@@ -66,13 +66,13 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+@pytest.fixture(scope="module", name="authority")
+def authority_of_the_registry(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.create(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture
-def registry(authority: Authority) -> Iterator[Registry]:
+@pytest.fixture(name="registry")
+def running_registry(authority: Authority) -> Iterator[Registry]:
     with Registry() as server:
         certificate = authority.issue("registry", hosts=["localhost"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
