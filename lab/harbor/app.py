@@ -13,6 +13,7 @@ from lab.harbor import (
     endpoints,
     gc,
     health,
+    immutable_tags,
     ldap,
     members,
     oidc,
@@ -111,6 +112,7 @@ ROUTES = (
     *schedules.ROUTES,
     *members.ROUTES,
     *endpoints.ROUTES,
+    *immutable_tags.ROUTES,
     ("GET", "/system/gc", gc.history),
     ("GET", "/system/gc/{run}", gc.read),
 )

@@ -24,6 +24,7 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp
+from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
 from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
@@ -69,7 +70,9 @@ from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.harbor_settings import SettingSection
+from harbor_operator.steps.immutable_tags import ImmutableTags
 from harbor_operator.steps.injection_grants import InjectionGrants
+from harbor_operator.steps.project_policies import ProjectPolicySection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
@@ -165,11 +168,13 @@ class Operator:
         harbor, probe = HttpHarbor(self._http), HttpRegistryProbe(self._http)
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         registries, configuration = HttpHarborRegistries(self._http), HttpHarborConfiguration(self._http)
+        projects = HttpHarborProjects(self._http)
         logins = HttpHarborLoginProbe(self._http)
         sections = (
             SettingSection(configuration),
             RegistrySection(kube, registries),
-            ProjectSection(harbor, HttpHarborProjects(self._http), registries),
+            ProjectSection(harbor, projects, registries),
+            ProjectPolicySection(projects, [ImmutableTags(HttpHarborImmutableTags(self._http))]),
             ScheduleSection(HttpHarborSchedules(self._http)),
             AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
         )

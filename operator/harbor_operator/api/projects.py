@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harbor_operator.api.base import CredentialsRef, Model
+from harbor_operator.api.project_policies import ImmutableTagRule
 
 HarborName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 """The name of a project, and of an endpoint of another registry."""
@@ -15,7 +16,7 @@ CveId = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9.:_-]+$")]
 
 
 class Unlisted(StrEnum):
-    """What to do with members of a project that the spec does not list."""
+    """What to do with members and immutable tag rules of a project that the spec does not list."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
@@ -79,10 +80,13 @@ class Project(Model):
     members: Annotated[list[Member], Field(max_length=100)] = Field(
         default_factory=list, description="Members with their roles."
     )
+    immutable_tags: Annotated[list[ImmutableTagRule], Field(max_length=15)] = Field(
+        default_factory=list, description="Rules for tags that no one can overwrite or delete."
+    )
     unlisted: Unlisted = Field(
         default=Unlisted.RETAIN,
-        description="What to do with members in Harbor that `members` does not list: Retain leaves them, Delete "
-        "removes them, except for the user admin. An empty `members` removes no one.",
+        description="What to do with entries in Harbor that `members` and `immutableTags` do not list: Retain leaves "
+        "them, Delete removes them, except for the user admin. An empty list removes nothing.",
     )
 
 

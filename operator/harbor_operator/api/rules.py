@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harbor_operator.api import authentication, chart_source, projects, robot
+from harbor_operator.api import authentication, chart_source, project_policies, projects, robot
 
 
 class Rule(NamedTuple):
@@ -18,6 +18,11 @@ class Rule(NamedTuple):
     expression: str
     message: str
 
+
+_TAG_SELECTION = Rule(
+    "!(has(self.repoMatching) && has(self.repoExcluding)) && !(has(self.tagMatching) && has(self.tagExcluding))",
+    project_policies.SELECTION_MESSAGE,
+)
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Storage": (
@@ -99,6 +104,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             projects.MEMBER_MESSAGE,
         ),
     ),
+    "ImmutableTagRule": (_TAG_SELECTION,),
     "Robot": (
         Rule(
             "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",

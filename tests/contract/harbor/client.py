@@ -35,6 +35,8 @@ UNDECLARED = {
     ("CreateRobot", 409),
     ("CreateRobot", 422),
     ("RefreshSec", 422),
+    ("CreateImmuRule", 409),
+    ("DeleteImmuRule", 404),
     ("updateConfigurations", 400),
     ("updateConfigurations", 422),
 }

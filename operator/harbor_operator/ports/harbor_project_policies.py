@@ -1,0 +1,30 @@
+"""The policies of one project of a Harbor."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.project_policies import ObservedImmutableRule, TagSelector
+
+
+class HarborImmutableTags(Protocol):
+    """The immutable tag rules of a project; raises as the port `HarborProjects` does."""
+
+    async def read_immutable_rules(self, endpoint: HarborEndpoint, project: str) -> list[ObservedImmutableRule]:
+        """Returns every immutable tag rule of the project; one request for each hundred."""
+        ...
+
+    async def add_immutable_rule(self, endpoint: HarborEndpoint, project: str, selector: TagSelector) -> None:
+        """Adds an enabled rule; raises Refused if the project has the same rule already."""
+        ...
+
+    async def enable_immutable_rule(
+        self, endpoint: HarborEndpoint, project: str, rule: ObservedImmutableRule, selector: TagSelector
+    ) -> None:
+        """Enables the rule, which has this selector. Idempotent."""
+        ...
+
+    async def remove_immutable_rule(self, endpoint: HarborEndpoint, project: str, rule: ObservedImmutableRule) -> None:
+        """Removes the rule; an absent one is a success."""
+        ...

@@ -1,0 +1,106 @@
+"""The part of Configured that keeps the policies of the projects of the spec.
+
+Harbor lists policies project by project only. So a pass reads them for the projects whose entry or whose project in
+Harbor has changed since they were last found as desired, and for a bounded number of the others in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harbor_operator.api.projects import Project
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.model.projects import ObservedProject
+from harbor_operator.ports import Refused
+from harbor_operator.ports.harbor_projects import HarborProjects
+
+MAX_REPEATED_PROJECTS = 50
+"""Projects whose policies a pass reads although nothing indicates a change."""
+
+
+class ProjectPolicy(Protocol):
+    """One kind of policy that Harbor keeps for each project."""
+
+    def is_requested(self, project: Project) -> bool:
+        """Whether the spec has such a policy for the project; if not, nothing is read and nothing is written."""
+        ...
+
+    async def reconcile(self, admin: HarborEndpoint, project: Project, observed: ObservedProject) -> list[str]:
+        """Reads the policy, writes the difference, and returns what was changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What tells that the policies of a project must be read: its entry in the spec, and its id in Harbor."""
+
+    project: Project
+    number: int
+
+
+class ProjectPolicySection:
+    """Corrects the policies of projects; one that is refused stops no other."""
+
+    def __init__(self, projects: HarborProjects, kinds: Sequence[ProjectPolicy]) -> None:
+        self._projects = projects
+        self._kinds = kinds
+        self._verified: dict[str, dict[str, _Version]] = {}
+
+    def is_requested(self, registry: HarborRegistry) -> bool:
+        """Whether a project of the spec has a policy."""
+        return any(self._kinds_of(project) for project in registry.spec.projects)
+
+    async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Blocked:
+        """Compares the policies with the spec, project by project, and writes the difference."""
+        requested = {project.name: project for project in registry.spec.projects if self._kinds_of(project)}
+        # A project that Harbor does not have was refused; the section of projects reports it.
+        observed = await self._projects.find_projects(admin, requested)
+        versions = {name: _Version(requested[name], found.number) for name, found in observed.items()}
+        verified = self._verified.setdefault(registry.key, {})
+        changes: list[str] = []
+        refused: list[Refused] = []
+        for name in _due(versions, verified):
+            verified.pop(name, None)
+            done, errors = await self._correct(admin, requested[name], observed[name])
+            changes += done
+            refused += errors
+            if not done and not errors:
+                verified[name] = versions[name]
+        if refused:
+            message = "; ".join(dict.fromkeys(map(str, refused)))
+            return Blocked(refused[0].reason, message, changes=tuple(changes))
+        count = len(requested)
+        message = f"the policies of {count} {'project' if count == 1 else 'projects'} are as the spec says"
+        return Done(message, changes=tuple(changes))
+
+    def _kinds_of(self, project: Project) -> list[ProjectPolicy]:
+        return [kind for kind in self._kinds if kind.is_requested(project)]
+
+    async def _correct(
+        self, admin: HarborEndpoint, project: Project, observed: ObservedProject
+    ) -> tuple[list[str], list[Refused]]:
+        """Returns what was changed, and what was refused."""
+        changes: list[str] = []
+        refused: list[Refused] = []
+        for kind in self._kinds_of(project):
+            try:
+                changes += await kind.reconcile(admin, project, observed)
+            except Refused as error:
+                refused.append(error)
+        return changes, refused
+
+
+def _due(versions: dict[str, _Version], verified: dict[str, _Version]) -> Iterable[str]:
+    """Returns the projects with another version than the verified one, and those that were verified longest ago.
+
+    `verified` is in the order of time. Projects that are not in `versions` are dropped from it.
+    """
+    for name in verified.keys() - versions.keys():
+        del verified[name]
+    changed = [name for name, version in versions.items() if verified.get(name) != version]
+    repeated = [name for name in verified if verified[name] == versions[name]]
+    return [*changed, *repeated[:MAX_REPEATED_PROJECTS]]

@@ -1,0 +1,136 @@
+"""Each test is a list of projects, the policies in Harbor before, and what a pass reads and writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.model.project_policies import ObservedImmutableRule, TagSelector
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.immutable_tags import ImmutableTags
+from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS, ProjectPolicySection
+from tests.fakes.harbor import FakeHarbor, StoredProject
+from tests.fakes.harbor_project_policies import FakeHarborImmutableTags
+from tests.fakes.harbor_projects import FakeHarborProjects
+
+PROJECT_COUNT = 500
+RELEASES = {"tagMatching": "v*"}
+RULE = ObservedImmutableRule(1, TagSelector(tags="v*"))
+
+
+def registry(*projects: dict[str, Any]) -> HarborRegistry:
+    metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+    spec = {"externalURL": "https://cr.example.com", "projects": list(projects)}
+    return HarborRegistry.parse({"metadata": metadata, "spec": spec})
+
+
+class PolicyFixture:
+    """A Harbor with projects, their policies, and the section that keeps them."""
+
+    def __init__(self) -> None:
+        self.harbor = FakeHarbor()
+        self.projects = FakeHarborProjects(self.harbor)
+        self.tags = FakeHarborImmutableTags()
+        self.section = ProjectPolicySection(self.projects, [ImmutableTags(self.tags)])
+
+    def has(self, *names: str) -> None:
+        for name in names:
+            self.harbor.projects[name] = StoredProject(self.harbor.next_number(), public=False)
+
+    async def reconcile(self, *projects: dict[str, Any]) -> Done | Blocked:
+        login = Login("admin", SecretStr(self.harbor.accounts["admin"][0]))
+        return await self.section.reconcile(registry(*projects), HarborEndpoint(self.harbor.url, login=login))
+
+
+@pytest.fixture
+def fixture() -> PolicyFixture:
+    return PolicyFixture()
+
+
+def spec(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "immutableTags": [RELEASES], **more}
+
+
+async def test_a_project_without_policies_is_not_read(fixture: PolicyFixture) -> None:
+    assert not fixture.section.is_requested(registry({"name": "team"}))
+    fixture.has("team", "plain")
+    await fixture.reconcile(spec("team"), {"name": "plain"})
+    assert fixture.tags.requests == ["team"]
+
+
+async def test_a_difference_is_corrected_reported_and_read_again(fixture: PolicyFixture) -> None:
+    fixture.has("team")
+    outcome = await fixture.reconcile(spec("team"))
+    assert isinstance(outcome, Done)
+    assert outcome.changes == ("set the immutable tags of project 'team'",)
+    assert fixture.tags.rules["team"] == [RULE]
+    assert (await fixture.reconcile(spec("team"))).changes == ()
+    assert fixture.tags.requests == ["team", "team"]
+    assert fixture.tags.writes == ["add to team"]
+
+
+async def test_five_hundred_projects_are_read_in_turn(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(PROJECT_COUNT)]
+    fixture.has(*names)
+    fixture.tags.rules |= {name: [RULE] for name in names}
+    projects = [spec(name) for name in names]
+    await fixture.reconcile(*projects)
+    assert sorted(fixture.tags.requests) == sorted(names)
+    fixture.tags.requests.clear()
+    fixture.projects.requests.clear()
+    await fixture.reconcile(*projects)
+    assert fixture.projects.requests == ["projects"]
+    assert len(fixture.tags.requests) == MAX_REPEATED_PROJECTS
+    for _ in range(PROJECT_COUNT // MAX_REPEATED_PROJECTS - 1):
+        await fixture.reconcile(*projects)
+    assert sorted(fixture.tags.requests) == sorted(names)
+    assert fixture.tags.writes == []
+
+
+async def test_a_changed_entry_and_a_new_project_are_read_at_once(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    fixture.has(*names)
+    fixture.tags.rules |= {name: [RULE] for name in names}
+    projects = [spec(name) for name in names]
+    await fixture.reconcile(*projects)
+    await fixture.reconcile(*projects)
+    fixture.tags.rules["team-0"].clear()
+    fixture.tags.rules["team-1"].clear()
+    fixture.has("team-0")  # deleted in Harbor and created again
+    projects[1] = spec("team-1", public=True)
+    outcome = await fixture.reconcile(*projects)
+    assert len(outcome.changes) == 2
+
+
+async def test_a_refused_project_stops_no_other_and_is_tried_again(fixture: PolicyFixture) -> None:
+    fixture.has("a", "b")
+    fixture.tags.refuses = {"a"}
+    for _ in range(2):
+        outcome = await fixture.reconcile(spec("a"), spec("b"))
+        assert isinstance(outcome, Blocked)
+        assert outcome.reason is Reason.PROJECT_REFUSED
+    assert fixture.tags.rules["b"] == [RULE]
+    fixture.tags.refuses.clear()
+    assert isinstance(await fixture.reconcile(spec("a"), spec("b")), Done)
+    assert fixture.tags.rules["a"]
+
+
+async def test_a_project_that_harbor_does_not_have_is_left_to_the_section_of_projects(fixture: PolicyFixture) -> None:
+    assert isinstance(await fixture.reconcile(spec("absent")), Done)
+    assert fixture.tags.requests == []
+
+
+async def test_rules_that_leave_the_spec_stay_unless_it_says_otherwise(fixture: PolicyFixture) -> None:
+    fixture.has("team")
+    other = ObservedImmutableRule(7, TagSelector(tags="latest"))
+    fixture.tags.rules["team"] = [ObservedImmutableRule(8, TagSelector(tags="v*"), is_disabled=True), other]
+    await fixture.reconcile(spec("team"))
+    assert other in fixture.tags.rules["team"]
+    assert fixture.tags.writes == ["enable in team"]
+    await fixture.reconcile(spec("team", unlisted="Delete"))
+    assert other not in fixture.tags.rules["team"]
