@@ -21,6 +21,7 @@ from lab.harbor import (
     quotas,
     registry_proxy,
     repositories,
+    retention,
     robots,
     schedules,
     session,
@@ -113,6 +114,7 @@ ROUTES = (
     *members.ROUTES,
     *endpoints.ROUTES,
     *immutable_tags.ROUTES,
+    *retention.ROUTES,
     ("GET", "/system/gc", gc.history),
     ("GET", "/system/gc/{run}", gc.read),
 )

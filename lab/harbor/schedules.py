@@ -104,13 +104,18 @@ def _check(kind: str, cron: str, parameters: dict[str, Any]) -> None:
     if kind not in RECURRING | {"Manual", "None"}:
         raise bad_request(f"unknown schedule type: {kind}")
     if kind in RECURRING:
-        fields = cron.split(" ")
-        if len(fields) != CRON_FIELDS:
-            raise bad_request(f"invalid cron string for scheduled job: {cron}, error: expected exactly 6 fields")
-        if fields[0] != "0":
-            raise bad_request("the 1st field (indicating Seconds of time) of the cron setting must be 0")
+        check_cron(cron)
     if parameters.get("workers", 1) not in WORKERS:
         raise bad_request(f"Error: Invalid number of workers:{parameters['workers']}")
+
+
+def check_cron(cron: str) -> None:
+    """Raises 400 unless the expression has six fields, the first of which is 0."""
+    fields = cron.split(" ")
+    if len(fields) != CRON_FIELDS:
+        raise bad_request(f"invalid cron string for scheduled job: {cron}, error: expected exactly 6 fields")
+    if fields[0] != "0":
+        raise bad_request("the 1st field (indicating Seconds of time) of the cron setting must be 0")
 
 
 def _check_purge(body: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
@@ -82,6 +83,7 @@ from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
@@ -169,12 +171,16 @@ class Operator:
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         registries, configuration = HttpHarborRegistries(self._http), HttpHarborConfiguration(self._http)
         projects = HttpHarborProjects(self._http)
+        policies = (
+            ImmutableTags(HttpHarborImmutableTags(self._http)),
+            Retention(HttpHarborRetention(self._http)),
+        )
         logins = HttpHarborLoginProbe(self._http)
         sections = (
             SettingSection(configuration),
             RegistrySection(kube, registries),
             ProjectSection(harbor, projects, registries),
-            ProjectPolicySection(projects, [ImmutableTags(HttpHarborImmutableTags(self._http))]),
+            ProjectPolicySection(projects, policies),
             ScheduleSection(HttpHarborSchedules(self._http)),
             AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
         )

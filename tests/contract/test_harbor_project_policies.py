@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
@@ -13,36 +14,49 @@ from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.model.harbor import HarborEndpoint, Login
-from harbor_operator.model.project_policies import TagSelector
-from harbor_operator.model.projects import DesiredProject
+from harbor_operator.model.project_policies import DesiredRetention, RetentionRule, TagSelector
+from harbor_operator.model.projects import DesiredProject, ObservedProject
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor_project_policies import HarborImmutableTags
+from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention
+from harbor_operator.ports.harbor_projects import HarborProjects
 from harbor_operator.reasons import Reason
-from tests.fakes.harbor_project_policies import FakeHarborImmutableTags
+from tests.fakes.harbor import FakeHarbor
+from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention
+from tests.fakes.harbor_projects import FakeHarborProjects
 
 HTTP = HarborHttp()
 
 
+@dataclass
 class PolicyFixture:
     """A project of a Harbor, and the ports of its policies."""
 
-    def __init__(self, admin: HarborEndpoint, tags: HarborImmutableTags) -> None:
-        self.admin = admin
-        self.tags = tags
-        self.project = f"contract-{uuid4().hex[:8]}"
+    admin: HarborEndpoint
+    projects: HarborProjects
+    tags: HarborImmutableTags
+    retention: HarborRetention
+    project: str = field(default_factory=lambda: f"contract-{uuid4().hex[:8]}")
+
+    async def observed(self) -> ObservedProject:
+        return (await self.projects.find_projects(self.admin, {self.project}))[self.project]
 
 
 @pytest_asyncio.fixture(params=["fake", pytest.param("http", marks=pytest.mark.lab)])
 async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[PolicyFixture]:
     if request.param == "fake":
-        admin = HarborEndpoint("https://cr.example.com", login=Login("admin", SecretStr("Admin-pass-1")))
-        yield PolicyFixture(admin, FakeHarborImmutableTags())
-        return
-    made = PolicyFixture(request.getfixturevalue("harbor_endpoint"), HttpHarborImmutableTags())
-    await HttpHarborProjects().create_project(made.admin, DesiredProject(made.project, public=False))
+        harbor = FakeHarbor()
+        admin = HarborEndpoint(harbor.url, login=Login("admin", SecretStr(harbor.accounts["admin"][0])))
+        fake = FakeHarborProjects(harbor)
+        made = PolicyFixture(admin, fake, FakeHarborImmutableTags(), FakeHarborRetention(harbor))
+    else:
+        admin = request.getfixturevalue("harbor_endpoint")
+        made = PolicyFixture(admin, HttpHarborProjects(), HttpHarborImmutableTags(), HttpHarborRetention())
+    await made.projects.create_project(admin, DesiredProject(made.project, public=False))
     yield made
-    await HTTP.send(made.admin, HttpRequest("DELETE", f"{API}/projects/{made.project}"))
+    if request.param == "http":
+        await HTTP.send(admin, HttpRequest("DELETE", f"{API}/projects/{made.project}"))
 
 
 SELECTORS = [
@@ -85,3 +99,25 @@ async def disable(fixture: PolicyFixture, number: int) -> None:
     (rule,) = (await HTTP.send(fixture.admin, HttpRequest("GET", path))).decode(list)
     body = {**rule, "disabled": True}
     await HTTP.send(fixture.admin, HttpRequest("PUT", f"{path}/{number}", body=body))
+
+
+RULES = (
+    RetentionRule("latestPushedK", TagSelector("app/**", "v*"), 10),
+    RetentionRule("nDaysSinceLastPull", TagSelector(tags="dev", excludes_tags=True), 30, selects_untagged=False),
+    RetentionRule("nDaysSinceLastPush", TagSelector(tags="dev", excludes_tags=True), 7),
+    RetentionRule("always", TagSelector("tmp/**", excludes_repositories=True), selects_untagged=False),
+)
+
+
+async def test_a_retention_is_created_once_and_replaced(fixture: PolicyFixture) -> None:
+    project = await fixture.observed()
+    assert project.retention == 0
+    first, second = DesiredRetention(RULES, "0 0 0 * * *"), DesiredRetention(RULES[:1], "")
+    await fixture.retention.create_retention(fixture.admin, project, first)
+    project = await fixture.observed()
+    assert first.is_met_by(await fixture.retention.read_retention(fixture.admin, project.retention))
+    with pytest.raises(Refused) as refused:
+        await fixture.retention.create_retention(fixture.admin, project, second)
+    assert refused.value.reason is Reason.PROJECT_REFUSED
+    await fixture.retention.update_retention(fixture.admin, project, second)
+    assert second.is_met_by(await fixture.retention.read_retention(fixture.admin, project.retention))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from lab.process import wait_until
+from lab.process import LabError, wait_until
 from lab.registry_fixture import RegistryFixture
+from tests.e2e.conftest import MakeRegistry
 from tests.e2e.harbor_api import call_harbor
 
 pytestmark = pytest.mark.e2e
@@ -33,3 +36,35 @@ def test_immutable_tags_are_kept_and_those_of_others_stay(full_registry: Registr
     others = tags(full_registry)
     assert set(others) == {"v*", "theirs"}
     call_harbor(full_registry, "DELETE", f"{RULES}/{others['theirs']}")
+
+
+def test_the_retention_is_kept(full_registry: RegistryFixture) -> None:
+    def policy() -> dict[str, Any]:
+        number = call_harbor(full_registry, "GET", TEAM)["metadata"].get("retention_id")
+        return dict(call_harbor(full_registry, "GET", f"/retentions/{number}")) if number else {}
+
+    def is_as_desired() -> bool:
+        found = policy()
+        templates = sorted(rule["template"] for rule in found.get("rules", []))
+        return templates == ["always", "latestPushedK"] and found["trigger"]["settings"]["cron"] == "0 0 0 * * *"
+
+    assert is_as_desired()
+    found = policy()
+    call_harbor(full_registry, "PUT", f"/retentions/{found['id']}", {**found, "rules": found["rules"][:1]})
+    wait_until(is_as_desired, "the operator corrects the rules", deadline=60)
+    call_harbor(full_registry, "DELETE", f"/retentions/{found['id']}")
+    wait_until(is_as_desired, "the operator creates the policy again", deadline=60)
+
+
+REFUSED = {
+    "at most one of `tagMatching` and": {"immutableTags": [{"tagMatching": "v*", "tagExcluding": "dev"}]},
+    "give exactly one of `mostRecentlyPushed`": {"retention": {"rules": [{"repoMatching": "app"}]}},
+}
+
+
+def test_a_policy_that_harbor_cannot_keep_is_rejected(make_registry: MakeRegistry) -> None:
+    registry = make_registry("policy-rules")
+    for message, policies in REFUSED.items():
+        spec = {"externalURL": "https://localhost:1", "suspend": True, "projects": [{"name": "a", **policies}]}
+        with pytest.raises(LabError, match=message):
+            registry.apply(spec)

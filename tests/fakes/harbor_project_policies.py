@@ -8,10 +8,17 @@ from dataclasses import replace
 from typing_extensions import override
 
 from harbor_operator.model.harbor import HarborEndpoint
-from harbor_operator.model.project_policies import ObservedImmutableRule, TagSelector
+from harbor_operator.model.project_policies import (
+    DesiredRetention,
+    ObservedImmutableRule,
+    ObservedRetention,
+    TagSelector,
+)
+from harbor_operator.model.projects import ObservedProject
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor_project_policies import HarborImmutableTags
+from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention
 from harbor_operator.reasons import Reason
+from tests.fakes.harbor import FakeHarbor
 
 
 class FakeHarborImmutableTags(HarborImmutableTags):
@@ -53,3 +60,40 @@ class FakeHarborImmutableTags(HarborImmutableTags):
         if rule in self.rules[project]:
             self.rules[project].remove(rule)
             self.writes.append(f"remove from {project}")
+
+
+class FakeHarborRetention(HarborRetention):
+    """Policies by number, whose projects a FakeHarbor has; `requests` lists the numbers that were read."""
+
+    def __init__(self, harbor: FakeHarbor) -> None:
+        self._harbor = harbor
+        self.policies: dict[int, ObservedRetention] = {}
+        self.requests: list[int] = []
+        self.writes: list[str] = []
+
+    @override
+    async def read_retention(self, endpoint: HarborEndpoint, number: int) -> ObservedRetention:
+        self.requests.append(number)
+        return self.policies[number]
+
+    @override
+    async def create_retention(
+        self, endpoint: HarborEndpoint, project: ObservedProject, desired: DesiredRetention
+    ) -> None:
+        stored = self._harbor.projects[project.name]
+        if "retention_id" in stored.metadata:
+            raise Refused(Reason.PROJECT_REFUSED, f"project {project.number} already has retention policy")
+        number = self._harbor.next_number()
+        stored.metadata = {**stored.metadata, "retention_id": str(number)}
+        self._set(number, desired)
+        self.writes.append(f"create in {project.name}")
+
+    @override
+    async def update_retention(
+        self, endpoint: HarborEndpoint, project: ObservedProject, desired: DesiredRetention
+    ) -> None:
+        self._set(project.retention, desired)
+        self.writes.append(f"update in {project.name}")
+
+    def _set(self, number: int, desired: DesiredRetention) -> None:
+        self.policies[number] = ObservedRetention(desired.rules, desired.cron)

@@ -27,8 +27,8 @@ def decode_selector(rule: Mapping[str, Any]) -> TagSelector | None:
     """Returns the selector of a rule, or None if it does not have exactly one pattern each."""
     match (rule.get("scope_selectors"), rule.get("tag_selectors")):
         case (
-            {"repository": [{"decoration": repo_decoration, "pattern": repositories}]},
-            [{"decoration": tag_decoration, "pattern": tags}],
+            {"repository": [{"decoration": str(repo_decoration), "pattern": str(repositories)}]},
+            [{"decoration": str(tag_decoration), "pattern": str(tags)}],
         ) if repo_decoration in _REPOSITORIES and tag_decoration in _TAGS:
             return TagSelector(repositories, tags, _REPOSITORIES[repo_decoration], _TAGS[tag_decoration])
         case _:

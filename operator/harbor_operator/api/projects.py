@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harbor_operator.api.base import CredentialsRef, Model
-from harbor_operator.api.project_policies import ImmutableTagRule
+from harbor_operator.api.project_policies import ImmutableTagRule, Retention
 
 HarborName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 """The name of a project, and of an endpoint of another registry."""
@@ -82,6 +82,10 @@ class Project(Model):
     )
     immutable_tags: Annotated[list[ImmutableTagRule], Field(max_length=15)] = Field(
         default_factory=list, description="Rules for tags that no one can overwrite or delete."
+    )
+    retention: Retention | None = Field(
+        default=None,
+        description="Which tags Harbor keeps; it deletes others. Absent = the retention in Harbor stays as it is.",
     )
     unlisted: Unlisted = Field(
         default=Unlisted.RETAIN,

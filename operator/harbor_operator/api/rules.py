@@ -105,6 +105,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "ImmutableTagRule": (_TAG_SELECTION,),
+    "RetentionRule": (
+        _TAG_SELECTION,
+        Rule(
+            "(has(self.mostRecentlyPushed) ? 1 : 0) + (has(self.mostRecentlyPulled) ? 1 : 0)"
+            " + (has(self.nDaysSinceLastPush) ? 1 : 0) + (has(self.nDaysSinceLastPull) ? 1 : 0)"
+            " + (has(self.alwaysRetain) && self.alwaysRetain ? 1 : 0) == 1",
+            project_policies.CRITERION_MESSAGE,
+        ),
+    ),
     "Robot": (
         Rule(
             "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",

@@ -27,6 +27,12 @@ class ObservedProject:
     allowed_cves: frozenset[str] = frozenset()
 
     @property
+    def retention(self) -> int:
+        """The id of the retention policy of the project, 0 for none."""
+        number = self.metadata.get("retention_id", "")
+        return int(number) if number.isascii() and number.isdecimal() else 0
+
+    @property
     def is_proxy_cache(self) -> bool:
         """Whether the project mirrors another registry."""
         return bool(self.registry)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harbor_operator.api.project_policies import TagSelection
+from harbor_operator.api import project_policies as api
 from harbor_operator.api.projects import Project, Unlisted
 from harbor_operator.model.project_policies import (
     EVERYTHING,
+    DesiredRetention,
     ImmutableTagChanges,
     ObservedImmutableRule,
+    RetentionRule,
     TagSelector,
 )
+from harbor_operator.plan.schedules import plan_cron
 
 
-def plan_selector(selection: TagSelection) -> TagSelector:
+def plan_selector(selection: api.TagSelection) -> TagSelector:
     """Returns the selection in Harbor's terms."""
     return TagSelector(
         repositories=selection.repo_matching or selection.repo_excluding or EVERYTHING,
@@ -40,3 +43,23 @@ def immutable_tag_changes(project: Project, observed: Sequence[ObservedImmutable
         enable=tuple((disabled[selector], selector) for selector in missing if selector in disabled),
         remove=tuple(surplus) if project.unlisted is Unlisted.DELETE else (),
     )
+
+
+def plan_retention(retention: api.Retention) -> DesiredRetention:
+    """Returns the retention in Harbor's terms; a rule that is listed twice is one."""
+    return DesiredRetention(
+        rules=tuple(dict.fromkeys(_retention_rule(rule) for rule in retention.rules)),
+        cron=plan_cron(retention.schedule),
+    )
+
+
+def _retention_rule(rule: api.RetentionRule) -> RetentionRule:
+    # Harbor's names of the criteria: `TemplateID` in src/pkg/retention/policy/rule.
+    criteria = {
+        "latestPushedK": rule.most_recently_pushed,
+        "latestPulledN": rule.most_recently_pulled,
+        "nDaysSinceLastPush": rule.n_days_since_last_push,
+        "nDaysSinceLastPull": rule.n_days_since_last_pull,
+    }
+    template, limit = next(((name, limit) for name, limit in criteria.items() if limit is not None), ("always", None))
+    return RetentionRule(template, plan_selector(rule), limit, rule.untagged_artifacts)

@@ -33,10 +33,14 @@ def differs(desired: DesiredSchedule, observed: ObservedSchedule | None) -> bool
     return desired.cron != observed.cron or _comparable(current) != _comparable(dict(desired.parameters))
 
 
+def plan_cron(schedule: str) -> str:
+    """Returns the cron expression of a schedule of the spec; empty for none."""
+    return "" if schedule == NONE else PRESETS.get(schedule, schedule)
+
+
 def _desired(job: SystemJob, section: ScheduledJob) -> DesiredSchedule:
     kind = section.schedule if section.schedule in {NONE, *PRESETS} else "Custom"
-    cron = "" if kind == NONE else PRESETS.get(kind, section.schedule)
-    return DesiredSchedule(job, kind, cron, _parameters(section))
+    return DesiredSchedule(job, kind, plan_cron(section.schedule), _parameters(section))
 
 
 def _parameters(section: ScheduledJob) -> dict[str, object]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from harbor_operator.model.harbor import HarborEndpoint
-from harbor_operator.model.project_policies import ObservedImmutableRule, TagSelector
+from harbor_operator.model.project_policies import (
+    DesiredRetention,
+    ObservedImmutableRule,
+    ObservedRetention,
+    TagSelector,
+)
+from harbor_operator.model.projects import ObservedProject
 
 
 class HarborImmutableTags(Protocol):
@@ -27,4 +33,24 @@ class HarborImmutableTags(Protocol):
 
     async def remove_immutable_rule(self, endpoint: HarborEndpoint, project: str, rule: ObservedImmutableRule) -> None:
         """Removes the rule; an absent one is a success."""
+        ...
+
+
+class HarborRetention(Protocol):
+    """The retention policy of a project, of which there is one at most; raises as the port `HarborProjects` does."""
+
+    async def read_retention(self, endpoint: HarborEndpoint, number: int) -> ObservedRetention:
+        """Returns the policy with this id."""
+        ...
+
+    async def create_retention(
+        self, endpoint: HarborEndpoint, project: ObservedProject, desired: DesiredRetention
+    ) -> None:
+        """Creates the policy; raises Refused if the project has one already."""
+        ...
+
+    async def update_retention(
+        self, endpoint: HarborEndpoint, project: ObservedProject, desired: DesiredRetention
+    ) -> None:
+        """Replaces all rules and the schedule of the policy of the project. Idempotent."""
         ...

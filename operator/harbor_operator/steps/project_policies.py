@@ -36,10 +36,11 @@ class ProjectPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What tells that the policies of a project must be read: its entry in the spec, and its id in Harbor."""
+    """What tells that the policies of a project must be read: its entry in the spec, and the ids in Harbor's list."""
 
     project: Project
     number: int
+    retention: int
 
 
 class ProjectPolicySection:
@@ -59,7 +60,7 @@ class ProjectPolicySection:
         requested = {project.name: project for project in registry.spec.projects if self._kinds_of(project)}
         # A project that Harbor does not have was refused; the section of projects reports it.
         observed = await self._projects.find_projects(admin, requested)
-        versions = {name: _Version(requested[name], found.number) for name, found in observed.items()}
+        versions = {name: _Version(requested[name], found.number, found.retention) for name, found in observed.items()}
         verified = self._verified.setdefault(registry.key, {})
         changes: list[str] = []
         refused: list[Refused] = []

@@ -12,9 +12,11 @@ from pydantic import SecretStr
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login, ObservedRobot
 from harbor_operator.model.projects import DesiredMember, DesiredProject, DesiredRegistry, ObservedProject
@@ -41,6 +43,8 @@ CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "read_members": lambda endpoint: HttpHarborProjects().read_members(endpoint, "x"),
     "read_ldap_groups": HttpHarborProjects().read_ldap_groups,
     "add_member": lambda endpoint: HttpHarborProjects().add_member(endpoint, "x", DesiredMember(1, "ana")),
+    "read_immutable_rules": lambda endpoint: HttpHarborImmutableTags().read_immutable_rules(endpoint, "x"),
+    "read_retention": lambda endpoint: HttpHarborRetention().read_retention(endpoint, 1),
     "read_registries": HttpHarborRegistries().read_registries,
     "create_registry": lambda endpoint: HttpHarborRegistries().create_registry(endpoint, REGISTRY),
     "read_configuration": HttpHarborConfiguration().read_configuration,

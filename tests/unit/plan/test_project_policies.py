@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from harbor_operator.api.project_policies import ImmutableTagRule
+from harbor_operator.api.project_policies import ImmutableTagRule, Retention
 from harbor_operator.api.projects import Project
-from harbor_operator.model.project_policies import ImmutableTagChanges, ObservedImmutableRule, TagSelector
-from harbor_operator.plan.project_policies import immutable_tag_changes, plan_selector
+from harbor_operator.model.project_policies import (
+    DesiredRetention,
+    ImmutableTagChanges,
+    ObservedImmutableRule,
+    ObservedRetention,
+    RetentionRule,
+    TagSelector,
+)
+from harbor_operator.plan.project_policies import immutable_tag_changes, plan_retention, plan_selector
 
 RELEASES = TagSelector(tags="v*")
 FOUND = ObservedImmutableRule(1, RELEASES)
@@ -57,3 +64,36 @@ def test_a_disabled_immutable_rule_is_enabled_instead_of_added() -> None:
 def test_unlisted_immutable_rules_are_removed_only_on_request() -> None:
     spec = project(immutableTags=[{"tagMatching": "v*"}], unlisted="Delete")
     assert immutable_tag_changes(spec, [FOUND, OTHER, COMPLEX]) == ImmutableTagChanges(remove=(OTHER, COMPLEX))
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"mostRecentlyPushed": 10}, RetentionRule("latestPushedK", TagSelector(), 10)),
+        ({"mostRecentlyPulled": 5}, RetentionRule("latestPulledN", TagSelector(), 5)),
+        ({"nDaysSinceLastPush": 7}, RetentionRule("nDaysSinceLastPush", TagSelector(), 7)),
+        ({"nDaysSinceLastPull": 30}, RetentionRule("nDaysSinceLastPull", TagSelector(), 30)),
+        (
+            {"alwaysRetain": True, "tagMatching": "v*", "untaggedArtifacts": False},
+            RetentionRule("always", RELEASES, selects_untagged=False),
+        ),
+    ],
+    ids=str,
+)
+def test_a_retention_rule_has_one_criterion(spec: dict[str, Any], expected: RetentionRule) -> None:
+    retention = Retention.model_validate({"rules": [spec, spec], "schedule": "Daily"})
+    assert plan_retention(retention) == DesiredRetention((expected,), "0 0 0 * * *")
+
+
+@pytest.mark.parametrize("spec", [{}, {"mostRecentlyPushed": 1, "alwaysRetain": True}], ids=str)
+def test_a_retention_rule_without_one_criterion_is_invalid(spec: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="give exactly one of `mostRecentlyPushed`"):
+        Retention.model_validate({"rules": [spec]})
+
+
+def test_a_retention_is_met_by_the_same_rules_in_any_order() -> None:
+    first, second = RetentionRule("latestPushedK", TagSelector(), 10), RetentionRule("always", RELEASES)
+    desired = DesiredRetention((first, second), "")
+    assert desired.is_met_by(ObservedRetention((second, first), ""))
+    for other in [((first,), ""), ((first, second, None), ""), ((first, second), "0 0 0 * * *")]:
+        assert not desired.is_met_by(ObservedRetention(*other))

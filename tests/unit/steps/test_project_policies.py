@@ -10,16 +10,18 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked, Done
-from harbor_operator.model.project_policies import ObservedImmutableRule, TagSelector
+from harbor_operator.model.project_policies import ObservedImmutableRule, ObservedRetention, TagSelector
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.immutable_tags import ImmutableTags
 from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS, ProjectPolicySection
+from harbor_operator.steps.retention import Retention
 from tests.fakes.harbor import FakeHarbor, StoredProject
-from tests.fakes.harbor_project_policies import FakeHarborImmutableTags
+from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention
 from tests.fakes.harbor_projects import FakeHarborProjects
 
 PROJECT_COUNT = 500
 RELEASES = {"tagMatching": "v*"}
+RETENTION = {"rules": [{"mostRecentlyPushed": 10}], "schedule": "Daily"}
 RULE = ObservedImmutableRule(1, TagSelector(tags="v*"))
 
 
@@ -36,7 +38,9 @@ class PolicyFixture:
         self.harbor = FakeHarbor()
         self.projects = FakeHarborProjects(self.harbor)
         self.tags = FakeHarborImmutableTags()
-        self.section = ProjectPolicySection(self.projects, [ImmutableTags(self.tags)])
+        self.retention = FakeHarborRetention(self.harbor)
+        kinds = [ImmutableTags(self.tags), Retention(self.retention)]
+        self.section = ProjectPolicySection(self.projects, kinds)
 
     def has(self, *names: str) -> None:
         for name in names:
@@ -77,19 +81,19 @@ async def test_a_difference_is_corrected_reported_and_read_again(fixture: Policy
 async def test_five_hundred_projects_are_read_in_turn(fixture: PolicyFixture) -> None:
     names = [f"team-{number}" for number in range(PROJECT_COUNT)]
     fixture.has(*names)
-    fixture.tags.rules |= {name: [RULE] for name in names}
-    projects = [spec(name) for name in names]
+    projects = [spec(name, retention=RETENTION) for name in names]
     await fixture.reconcile(*projects)
-    assert sorted(fixture.tags.requests) == sorted(names)
-    fixture.tags.requests.clear()
+    await fixture.reconcile(*projects)
+    for requests in (fixture.tags.requests, fixture.tags.writes, fixture.retention.requests, fixture.retention.writes):
+        requests.clear()
     fixture.projects.requests.clear()
     await fixture.reconcile(*projects)
     assert fixture.projects.requests == ["projects"]
-    assert len(fixture.tags.requests) == MAX_REPEATED_PROJECTS
+    assert len(fixture.tags.requests) == len(fixture.retention.requests) == MAX_REPEATED_PROJECTS
     for _ in range(PROJECT_COUNT // MAX_REPEATED_PROJECTS - 1):
         await fixture.reconcile(*projects)
     assert sorted(fixture.tags.requests) == sorted(names)
-    assert fixture.tags.writes == []
+    assert fixture.tags.writes == fixture.retention.writes == []
 
 
 async def test_a_changed_entry_and_a_new_project_are_read_at_once(fixture: PolicyFixture) -> None:
@@ -134,3 +138,29 @@ async def test_rules_that_leave_the_spec_stay_unless_it_says_otherwise(fixture: 
     assert fixture.tags.writes == ["enable in team"]
     await fixture.reconcile(spec("team", unlisted="Delete"))
     assert other not in fixture.tags.rules["team"]
+
+
+async def test_a_retention_is_created_once_and_a_changed_one_is_replaced(fixture: PolicyFixture) -> None:
+    fixture.has("team")
+    team = {"name": "team", "retention": RETENTION}
+    assert (await fixture.reconcile(team)).changes == ("created the retention of project 'team'",)
+    assert (await fixture.reconcile(team)).changes == ()
+    ((number, created),) = fixture.retention.policies.items()
+    fixture.retention.policies[number] = ObservedRetention((None,), "")
+    assert (await fixture.reconcile(team)).changes == ("set the retention of project 'team'",)
+    assert fixture.retention.policies == {number: created}
+    await fixture.reconcile({"name": "team"})
+    assert fixture.retention.policies == {number: created}
+    assert fixture.retention.writes == ["create in team", "update in team"]
+
+
+async def test_a_deleted_retention_is_noticed_in_the_list_of_projects(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    fixture.has(*names)
+    projects = [{"name": name, "retention": RETENTION} for name in names]
+    for _ in range(3):
+        await fixture.reconcile(*projects)
+    for name in names[-3:]:
+        del fixture.harbor.projects[name].metadata["retention_id"]
+    outcome = await fixture.reconcile(*projects)
+    assert outcome.changes == tuple(f"created the retention of project '{name}'" for name in names[-3:])
