@@ -28,6 +28,7 @@ from lab.harbor import (
     system,
     tokens,
     users,
+    webhooks,
 )
 from lab.harbor.core import ADMIN_ID, CORE, Core
 from lab.harbor.state import State
@@ -115,6 +116,7 @@ ROUTES = (
     *endpoints.ROUTES,
     *immutable_tags.ROUTES,
     *retention.ROUTES,
+    *webhooks.ROUTES,
     ("GET", "/system/gc", gc.history),
     ("GET", "/system/gc/{run}", gc.read),
 )

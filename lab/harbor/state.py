@@ -22,7 +22,19 @@ Document = dict[str, Any]
 
 SCHEMA_VERSION = 1
 WAIT_SECONDS, POLL_SECONDS = 60, 0.5
-KINDS = ("project", "robot", "gc", "user", "usergroup", "member", "endpoint", "audit", "immutable_rule", "retention")
+KINDS = (
+    "project",
+    "robot",
+    "gc",
+    "user",
+    "usergroup",
+    "member",
+    "endpoint",
+    "audit",
+    "immutable_rule",
+    "retention",
+    "webhook",
+)
 TABLES = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (kind text, key text, body jsonb NOT NULL, PRIMARY KEY (kind, key));
@@ -36,6 +48,7 @@ CREATE SEQUENCE IF NOT EXISTS endpoint_id;
 CREATE SEQUENCE IF NOT EXISTS audit_id;
 CREATE SEQUENCE IF NOT EXISTS immutable_rule_id;
 CREATE SEQUENCE IF NOT EXISTS retention_id;
+CREATE SEQUENCE IF NOT EXISTS webhook_id;
 """
 
 

@@ -31,6 +31,7 @@ from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
 from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
+from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.kube_api import ResourceRef
@@ -87,6 +88,7 @@ from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.webhooks import Webhooks
 from harbor_operator.wakeups import Wakeups
 
 LOG = logging.getLogger(__name__)
@@ -174,6 +176,7 @@ class Operator:
         policies = (
             ImmutableTags(HttpHarborImmutableTags(self._http)),
             Retention(HttpHarborRetention(self._http)),
+            Webhooks(kube, HttpHarborWebhooks(self._http)),
         )
         logins = HttpHarborLoginProbe(self._http)
         sections = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,15 +16,17 @@ from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_retention import HttpHarborRetention
+from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.project_policies import DesiredRetention, RetentionRule, TagSelector
 from harbor_operator.model.projects import DesiredProject, ObservedProject
+from harbor_operator.model.webhooks import Webhook
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention
+from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention, HarborWebhooks
 from harbor_operator.ports.harbor_projects import HarborProjects
 from harbor_operator.reasons import Reason
 from tests.fakes.harbor import FakeHarbor
-from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention
+from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention, FakeHarborWebhooks
 from tests.fakes.harbor_projects import FakeHarborProjects
 
 HTTP = HarborHttp()
@@ -37,6 +40,7 @@ class PolicyFixture:
     projects: HarborProjects
     tags: HarborImmutableTags
     retention: HarborRetention
+    webhooks: HarborWebhooks
     project: str = field(default_factory=lambda: f"contract-{uuid4().hex[:8]}")
 
     async def observed(self) -> ObservedProject:
@@ -49,10 +53,12 @@ async def fixture(request: pytest.FixtureRequest) -> AsyncIterator[PolicyFixture
         harbor = FakeHarbor()
         admin = HarborEndpoint(harbor.url, login=Login("admin", SecretStr(harbor.accounts["admin"][0])))
         fake = FakeHarborProjects(harbor)
-        made = PolicyFixture(admin, fake, FakeHarborImmutableTags(), FakeHarborRetention(harbor))
+        made = PolicyFixture(admin, fake, FakeHarborImmutableTags(), FakeHarborRetention(harbor), FakeHarborWebhooks())
     else:
         admin = request.getfixturevalue("harbor_endpoint")
-        made = PolicyFixture(admin, HttpHarborProjects(), HttpHarborImmutableTags(), HttpHarborRetention())
+        made = PolicyFixture(
+            admin, HttpHarborProjects(), HttpHarborImmutableTags(), HttpHarborRetention(), HttpHarborWebhooks()
+        )
     await made.projects.create_project(admin, DesiredProject(made.project, public=False))
     yield made
     if request.param == "http":
@@ -121,3 +127,31 @@ async def test_a_retention_is_created_once_and_replaced(fixture: PolicyFixture) 
     assert refused.value.reason is Reason.PROJECT_REFUSED
     await fixture.retention.update_retention(fixture.admin, project, second)
     assert second.is_met_by(await fixture.retention.read_retention(fixture.admin, project.retention))
+
+
+WEBHOOK = Webhook(
+    "ci",
+    "https://ci.example.com/hook",
+    frozenset({"PUSH_ARTIFACT", "QUOTA_EXCEED"}),
+    payload_format="CloudEvents",
+    auth_header=SecretStr("Bearer x"),
+    is_insecure=True,
+)
+CHANGES = [{}, {"type": "slack", "payload_format": "Default"}, {"auth_header": SecretStr("")}, {"is_enabled": False}]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+async def test_a_webhook_is_added_once_changed_and_removed(fixture: PolicyFixture, change: dict[str, Any]) -> None:
+    admin, name, port = fixture.admin, fixture.project, fixture.webhooks
+    await port.add_webhook(admin, name, WEBHOOK)
+    (observed,) = await port.read_webhooks(admin, name)
+    assert observed.webhook == WEBHOOK
+    with pytest.raises(Refused) as refused:
+        await port.add_webhook(admin, name, WEBHOOK)
+    assert refused.value.reason is Reason.PROJECT_REFUSED
+    await port.update_webhook(admin, name, observed, replace(WEBHOOK, **change))
+    (observed,) = await port.read_webhooks(admin, name)
+    assert observed.webhook == replace(WEBHOOK, **change)
+    for _ in range(2):
+        await port.remove_webhook(admin, name, observed)
+    assert await port.read_webhooks(admin, name) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.e2e
 
 TEAM = "/projects/team-a"
 RULES = f"{TEAM}/immutabletagrules"
+WEBHOOKS = f"{TEAM}/webhook/policies"
 
 
 def tags(fixture: RegistryFixture) -> dict[str, int]:
@@ -56,8 +58,53 @@ def test_the_retention_is_kept(full_registry: RegistryFixture) -> None:
     wait_until(is_as_desired, "the operator creates the policy again", deadline=60)
 
 
-REFUSED = {
+@pytest.fixture
+def webhook(full_registry: RegistryFixture) -> Iterator[str]:
+    """A webhook of team-a with a header from a Secret; its path in Harbor's API."""
+    registry, projects = full_registry.registry, full_registry.spec["projects"]
+    registry.put_secrets({"ci-webhook": {"authorization": "Bearer one"}})
+    spec = {
+        "name": "ci",
+        "address": "https://ci.example.com/harbor",
+        "events": ["PUSH_ARTIFACT"],
+        "authHeaderSecretRef": {"name": "ci-webhook"},
+    }
+    with_webhook = [{**one, "webhooks": [spec]} if one["name"] == "team-a" else one for one in projects]
+    registry.patch({"projects": with_webhook})
+    wait_until(lambda: call_harbor(full_registry, "GET", WEBHOOKS), "the operator adds the webhook", deadline=60)
+    (made,) = call_harbor(full_registry, "GET", WEBHOOKS)
+    yield f"{WEBHOOKS}/{made['id']}"
+    registry.patch({"projects": projects})
+    registry.wait_ready()
+
+
+def test_webhooks_are_kept_with_their_header(full_registry: RegistryFixture, webhook: str) -> None:
+    def header() -> str:
+        (target,) = call_harbor(full_registry, "GET", webhook)["targets"]
+        return str(target.get("auth_header", ""))
+
+    assert header() == "Bearer one"
+    full_registry.registry.put_secrets({"ci-webhook": {"authorization": "Bearer two"}})
+    wait_until(lambda: header() == "Bearer two", "the operator sets the new header", deadline=60)
+    found = call_harbor(full_registry, "GET", webhook)
+    call_harbor(full_registry, "PUT", webhook, {**found, "enabled": False, "description": "theirs"})
+    wait_until(lambda: call_harbor(full_registry, "GET", webhook)["enabled"], "the webhook is enabled", deadline=60)
+    assert call_harbor(full_registry, "GET", webhook)["description"] == "theirs"
+
+
+REFUSED: dict[str, dict[str, Any]] = {
     "at most one of `tagMatching` and": {"immutableTags": [{"tagMatching": "v*", "tagExcluding": "dev"}]},
+    "`payloadFormat` is for type 'http' only": {
+        "webhooks": [
+            {
+                "name": "ci",
+                "address": "https://ci.example.com",
+                "events": ["PUSH_ARTIFACT"],
+                "type": "slack",
+                "payloadFormat": "CloudEvents",
+            }
+        ]
+    },
     "give exactly one of `mostRecentlyPushed`": {"retention": {"rules": [{"repoMatching": "app"}]}},
 }
 

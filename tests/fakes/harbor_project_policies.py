@@ -15,8 +15,9 @@ from harbor_operator.model.project_policies import (
     TagSelector,
 )
 from harbor_operator.model.projects import ObservedProject
+from harbor_operator.model.webhooks import ObservedWebhook, Webhook
 from harbor_operator.ports import Refused
-from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention
+from harbor_operator.ports.harbor_project_policies import HarborImmutableTags, HarborRetention, HarborWebhooks
 from harbor_operator.reasons import Reason
 from tests.fakes.harbor import FakeHarbor
 
@@ -97,3 +98,40 @@ class FakeHarborRetention(HarborRetention):
 
     def _set(self, number: int, desired: DesiredRetention) -> None:
         self.policies[number] = ObservedRetention(desired.rules, desired.cron)
+
+
+class FakeHarborWebhooks(HarborWebhooks):
+    """Webhooks by project; `requests` lists the projects that were read."""
+
+    def __init__(self) -> None:
+        self.webhooks: dict[str, list[ObservedWebhook]] = defaultdict(list)
+        self.requests: list[str] = []
+        self.writes: list[str] = []
+        self._number = 0
+
+    @override
+    async def read_webhooks(self, endpoint: HarborEndpoint, project: str) -> list[ObservedWebhook]:
+        self.requests.append(project)
+        return list(self.webhooks[project])
+
+    @override
+    async def add_webhook(self, endpoint: HarborEndpoint, project: str, desired: Webhook) -> None:
+        if any(webhook.name == desired.name for webhook in self.webhooks[project]):
+            raise Refused(Reason.PROJECT_REFUSED, f"notification policy named {desired.name} already exists")
+        self._number += 1
+        self.webhooks[project].append(ObservedWebhook(self._number, desired.name, desired))
+        self.writes.append(f"add {desired.name}")
+
+    @override
+    async def update_webhook(
+        self, endpoint: HarborEndpoint, project: str, observed: ObservedWebhook, desired: Webhook
+    ) -> None:
+        webhooks = self.webhooks[project]
+        webhooks[webhooks.index(observed)] = replace(observed, webhook=desired)
+        self.writes.append(f"update {desired.name}")
+
+    @override
+    async def remove_webhook(self, endpoint: HarborEndpoint, project: str, observed: ObservedWebhook) -> None:
+        if observed in self.webhooks[project]:
+            self.webhooks[project].remove(observed)
+            self.writes.append(f"remove {observed.name}")

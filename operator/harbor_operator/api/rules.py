@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harbor_operator.api import authentication, chart_source, project_policies, projects, robot
+from harbor_operator.api import authentication, chart_source, project_policies, projects, robot, webhooks
 
 
 class Rule(NamedTuple):
@@ -105,6 +105,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "ImmutableTagRule": (_TAG_SELECTION,),
+    "Webhook": (
+        Rule(
+            "!has(self.type) || self.type == 'http' || !has(self.payloadFormat) || self.payloadFormat == 'Default'",
+            webhooks.PAYLOAD_MESSAGE,
+        ),
+    ),
     "RetentionRule": (
         _TAG_SELECTION,
         Rule(

@@ -12,6 +12,7 @@ from harbor_operator.model.project_policies import (
     TagSelector,
 )
 from harbor_operator.model.projects import ObservedProject
+from harbor_operator.model.webhooks import ObservedWebhook, Webhook
 
 
 class HarborImmutableTags(Protocol):
@@ -53,4 +54,26 @@ class HarborRetention(Protocol):
         self, endpoint: HarborEndpoint, project: ObservedProject, desired: DesiredRetention
     ) -> None:
         """Replaces all rules and the schedule of the policy of the project. Idempotent."""
+        ...
+
+
+class HarborWebhooks(Protocol):
+    """The webhooks of a project; raises as the port `HarborProjects` does."""
+
+    async def read_webhooks(self, endpoint: HarborEndpoint, project: str) -> list[ObservedWebhook]:
+        """Returns every webhook of the project, with its header; one request for each hundred."""
+        ...
+
+    async def add_webhook(self, endpoint: HarborEndpoint, project: str, desired: Webhook) -> None:
+        """Adds the webhook; raises Refused if the project has one of that name."""
+        ...
+
+    async def update_webhook(
+        self, endpoint: HarborEndpoint, project: str, observed: ObservedWebhook, desired: Webhook
+    ) -> None:
+        """Sets everything but the description. Idempotent."""
+        ...
+
+    async def remove_webhook(self, endpoint: HarborEndpoint, project: str, observed: ObservedWebhook) -> None:
+        """Removes the webhook; an absent one is a success."""
         ...

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.projects import Project
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.project_policies import immutable_tag_changes
@@ -23,7 +27,13 @@ class ImmutableTags(ProjectPolicy):
         return bool(project.immutable_tags)
 
     @override
-    async def reconcile(self, admin: HarborEndpoint, project: Project, observed: ObservedProject) -> list[str]:
+    async def read_secrets(self, registry: HarborRegistry, project: Project) -> Mapping[str, SecretStr]:
+        return {}
+
+    @override
+    async def reconcile(
+        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
+    ) -> list[str]:
         changes = immutable_tag_changes(project, await self._harbor.read_immutable_rules(admin, project.name))
         for selector in changes.add:
             await self._harbor.add_immutable_rule(admin, project.name, selector)

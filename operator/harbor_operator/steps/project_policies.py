@@ -6,9 +6,11 @@ Harbor has changed since they were last found as desired, and for a bounded numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from pydantic import SecretStr
 
 from harbor_operator.api.projects import Project
 from harbor_operator.api.v1alpha1 import HarborRegistry
@@ -29,16 +31,26 @@ class ProjectPolicy(Protocol):
         """Whether the spec has such a policy for the project; if not, nothing is read and nothing is written."""
         ...
 
-    async def reconcile(self, admin: HarborEndpoint, project: Project, observed: ObservedProject) -> list[str]:
+    async def read_secrets(self, registry: HarborRegistry, project: Project) -> Mapping[str, SecretStr]:
+        """Returns the values of the Secrets that the policy refers to; raises BlockedError for one without it."""
+        ...
+
+    async def reconcile(
+        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
+    ) -> list[str]:
         """Reads the policy, writes the difference, and returns what was changed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What tells that the policies of a project must be read: its entry in the spec, and the ids in Harbor's list."""
+    """What tells that the policies of a project must be read.
+
+    That is its entry in the spec with the values of its Secrets, and the ids in Harbor's list of projects.
+    """
 
     project: Project
+    secrets: Mapping[str, SecretStr] | None
     number: int
     retention: int
 
@@ -60,13 +72,13 @@ class ProjectPolicySection:
         requested = {project.name: project for project in registry.spec.projects if self._kinds_of(project)}
         # A project that Harbor does not have was refused; the section of projects reports it.
         observed = await self._projects.find_projects(admin, requested)
-        versions = {name: _Version(requested[name], found.number, found.retention) for name, found in observed.items()}
+        versions = {name: await self._version(registry, requested[name], found) for name, found in observed.items()}
         verified = self._verified.setdefault(registry.key, {})
         changes: list[str] = []
         refused: list[Refused] = []
         for name in _due(versions, verified):
             verified.pop(name, None)
-            done, errors = await self._correct(admin, requested[name], observed[name])
+            done, errors = await self._correct(registry, admin, requested[name], observed[name])
             changes += done
             refused += errors
             if not done and not errors:
@@ -81,15 +93,24 @@ class ProjectPolicySection:
     def _kinds_of(self, project: Project) -> list[ProjectPolicy]:
         return [kind for kind in self._kinds if kind.is_requested(project)]
 
+    async def _version(self, registry: HarborRegistry, project: Project, observed: ObservedProject) -> _Version:
+        secrets: dict[str, SecretStr] = {}
+        try:
+            for kind in self._kinds_of(project):
+                secrets |= await kind.read_secrets(registry, project)
+        except Refused:  # `reconcile` reads them again and reports it
+            return _Version(project, None, observed.number, observed.retention)
+        return _Version(project, secrets, observed.number, observed.retention)
+
     async def _correct(
-        self, admin: HarborEndpoint, project: Project, observed: ObservedProject
+        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
     ) -> tuple[list[str], list[Refused]]:
         """Returns what was changed, and what was refused."""
         changes: list[str] = []
         refused: list[Refused] = []
         for kind in self._kinds_of(project):
             try:
-                changes += await kind.reconcile(admin, project, observed)
+                changes += await kind.reconcile(registry, admin, project, observed)
             except Refused as error:
                 refused.append(error)
         return changes, refused

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.projects import Project
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.project_policies import plan_retention
@@ -23,7 +27,13 @@ class Retention(ProjectPolicy):
         return project.retention is not None
 
     @override
-    async def reconcile(self, admin: HarborEndpoint, project: Project, observed: ObservedProject) -> list[str]:
+    async def read_secrets(self, registry: HarborRegistry, project: Project) -> Mapping[str, SecretStr]:
+        return {}
+
+    @override
+    async def reconcile(
+        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
+    ) -> list[str]:
         if project.retention is None:
             return []
         desired = plan_retention(project.retention)

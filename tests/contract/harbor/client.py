@@ -38,6 +38,7 @@ UNDECLARED = {
     ("CreateImmuRule", 409),
     ("DeleteImmuRule", 404),
     ("createRetention", 409),
+    ("CreateWebhookPolicyOfProject", 409),
     ("updateConfigurations", 400),
     ("updateConfigurations", 422),
 }

@@ -18,6 +18,7 @@ from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
 from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
+from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login, ObservedRobot
 from harbor_operator.model.projects import DesiredMember, DesiredProject, DesiredRegistry, ObservedProject
 from harbor_operator.model.schedules import SystemJob
@@ -45,6 +46,7 @@ CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "add_member": lambda endpoint: HttpHarborProjects().add_member(endpoint, "x", DesiredMember(1, "ana")),
     "read_immutable_rules": lambda endpoint: HttpHarborImmutableTags().read_immutable_rules(endpoint, "x"),
     "read_retention": lambda endpoint: HttpHarborRetention().read_retention(endpoint, 1),
+    "read_webhooks": lambda endpoint: HttpHarborWebhooks().read_webhooks(endpoint, "x"),
     "read_registries": HttpHarborRegistries().read_registries,
     "create_registry": lambda endpoint: HttpHarborRegistries().create_registry(endpoint, REGISTRY),
     "read_configuration": HttpHarborConfiguration().read_configuration,

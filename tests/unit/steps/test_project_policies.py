@@ -15,9 +15,11 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.immutable_tags import ImmutableTags
 from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS, ProjectPolicySection
 from harbor_operator.steps.retention import Retention
+from harbor_operator.steps.webhooks import Webhooks
 from tests.fakes.harbor import FakeHarbor, StoredProject
-from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention
+from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention, FakeHarborWebhooks
 from tests.fakes.harbor_projects import FakeHarborProjects
+from tests.fakes.kube import FakeKube
 
 PROJECT_COUNT = 500
 RELEASES = {"tagMatching": "v*"}
@@ -39,7 +41,9 @@ class PolicyFixture:
         self.projects = FakeHarborProjects(self.harbor)
         self.tags = FakeHarborImmutableTags()
         self.retention = FakeHarborRetention(self.harbor)
-        kinds = [ImmutableTags(self.tags), Retention(self.retention)]
+        self.kube = FakeKube()
+        self.webhooks = FakeHarborWebhooks()
+        kinds = [ImmutableTags(self.tags), Retention(self.retention), Webhooks(self.kube, self.webhooks)]
         self.section = ProjectPolicySection(self.projects, kinds)
 
     def has(self, *names: str) -> None:
@@ -164,3 +168,55 @@ async def test_a_deleted_retention_is_noticed_in_the_list_of_projects(fixture: P
         del fixture.harbor.projects[name].metadata["retention_id"]
     outcome = await fixture.reconcile(*projects)
     assert outcome.changes == tuple(f"created the retention of project '{name}'" for name in names[-3:])
+
+
+WEBHOOK = {
+    "name": "ci",
+    "address": "https://ci.example.com/hook",
+    "events": ["PUSH_ARTIFACT"],
+    "authHeaderSecretRef": {"name": "ci"},
+}
+
+
+def header(fixture: PolicyFixture, project: str) -> str:
+    """The header of the only webhook of the project."""
+    (observed,) = fixture.webhooks.webhooks[project]
+    assert observed.webhook
+    return observed.webhook.auth_header.get_secret_value()
+
+
+async def test_a_new_header_is_set_at_once(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    fixture.has(*names)
+    fixture.kube.put("intra", "ci", {"authorization": "Bearer one"})
+    projects = [{"name": name, "webhooks": [WEBHOOK]} for name in names]
+    for _ in range(2):
+        await fixture.reconcile(*projects)
+    fixture.kube.put("intra", "ci", {"authorization": "Bearer two"})
+    outcome = await fixture.reconcile(*projects)
+    assert len(outcome.changes) == len(names)
+    assert {header(fixture, name) for name in names} == {"Bearer two"}
+    assert "Bearer" not in " ".join([outcome.message, *outcome.changes])
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (None, Reason.SECRET_MISSING),
+        ({"other": "x"}, Reason.SECRET_KEY_MISSING),
+        ({"authorization": "Bearer x\n"}, Reason.SECRET_INVALID),
+    ],
+    ids=str,
+)
+async def test_a_header_that_cannot_be_sent_stops_nothing_else(
+    fixture: PolicyFixture, values: dict[str, str] | None, reason: Reason
+) -> None:
+    fixture.has("team")
+    if values is not None:
+        fixture.kube.put("intra", "ci", values)
+    outcome = await fixture.reconcile(spec("team", webhooks=[WEBHOOK]))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is reason
+    assert "`spec.projects[].webhooks[].authHeaderSecretRef`" in outcome.message
+    assert fixture.tags.rules["team"] == [RULE]
+    assert fixture.webhooks.writes == []

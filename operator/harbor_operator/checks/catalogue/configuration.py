@@ -15,7 +15,7 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Put the current password into the Secret that the message names.",
     ),
     Reason.PROJECT_REFUSED: Problem(
-        "Harbor rejects the creation or change of a project.",
+        "Harbor rejects the creation or change of a project, or of its members and policies.",
         "The message contains Harbor's own error.",
         "Correct `spec.projects`.",
     ),
