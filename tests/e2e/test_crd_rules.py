@@ -36,13 +36,16 @@ EXPRESSION: Spec = {"key": "team", "operator": "In"}
 REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     "two storage kinds": (
         {"storage": {"swift": SWIFT, "filesystem": VOLUME}},
-        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3` and `filesystem`"),
+        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
     ),
     "a bucket beside a container": (
         {"storage": {"swift": SWIFT, "s3": S3}},
-        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3` and `filesystem`"),
+        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
     ),
-    "no storage kind": ({"storage": {}}, ("spec.storage: ", "give exactly one of `swift`, `s3` and `filesystem`")),
+    "no storage kind": (
+        {"storage": {}},
+        ("spec.storage: ", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
+    ),
     "an endpoint with a path": (
         {"storage": {"s3": {**S3, "endpoint": "https://localhost:1/path"}}},
         ("spec.storage.s3.endpoint: Invalid value",),

@@ -12,6 +12,7 @@ from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef
 from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
 from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
+from harbor_operator.api.storage_driver import DriverName, StorageDriver
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
 
@@ -158,15 +159,26 @@ class Filesystem(Model):
     storage_class_name: str = Field(default="", description="StorageClass; empty = the default of the cluster.")
 
 
+ONE_KIND_MESSAGE = "give exactly one of `swift`, `s3`, `filesystem` and `driver`"
+
+
 class Storage(Model):
     """Storage of the images: exactly one of the kinds."""
 
     swift: Swift | None = Field(default=None, description="A Swift container.")
     s3: S3 | None = Field(default=None, description="An S3 bucket.")
     filesystem: Filesystem | None = Field(default=None, description="A PersistentVolumeClaim in the cluster.")
+    driver: StorageDriver | None = Field(
+        default=None, description="Another storage driver of the chart: Azure, Google Cloud Storage, Alibaba OSS."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Storage:
-        if sum(kind is not None for kind in (self.swift, self.s3, self.filesystem)) != 1:
-            raise ValueError("give exactly one of `swift`, `s3` and `filesystem`")
+        if sum(kind is not None for kind in (self.swift, self.s3, self.filesystem, self.driver)) != 1:
+            raise ValueError(ONE_KIND_MESSAGE)
         return self
+
+    @property
+    def uses_swift(self) -> bool:
+        """Whether the registry needs the Swift driver, which newer versions of Harbor drop."""
+        return self.swift is not None or (self.driver is not None and self.driver.name is DriverName.SWIFT)

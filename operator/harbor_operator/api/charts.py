@@ -67,6 +67,9 @@ class Feature(Enum):
     EXTRA_ENV = ("core.extraEnvVars", Minors(13))
     COMPONENT_SECRETS = ("core.existingSecret", Minors(14))
     SWIFT_SECRET = ("persistence.imageChartStorage.swift.existingSecret", Minors(14))
+    AZURE_SECRET = ("persistence.imageChartStorage.azure.existingSecret", Minors(10))
+    GCS_SECRET = ("persistence.imageChartStorage.gcs.existingSecret", Minors(10))
+    OSS_SECRET = ("persistence.imageChartStorage.oss.existingSecret", Minors(14))
     S3_SECRET = ("persistence.imageChartStorage.s3.existingSecret", Minors(11))  # 1.10: not for the registry controller
     S3_KMS_KEY = ("persistence.imageChartStorage.s3.keyid", Minors(4))  # before, the registry does not get it
     REDIS_USERNAME = ("redis.external.username", Minors(19))  # before, the registry sends no username

@@ -7,17 +7,18 @@ objects from files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from harbor_operator.api import authentication, chart_source, project_policies, projects, robot, webhooks
-
-
-class Rule(NamedTuple):
-    """A CEL expression that must be true, and the message when it is false."""
-
-    expression: str
-    message: str
-
+from harbor_operator.api import (
+    authentication,
+    backends,
+    chart_source,
+    driver_rules,
+    project_policies,
+    projects,
+    robot,
+    webhooks,
+)
+from harbor_operator.api.rule import Rule
 
 _TAG_SELECTION = Rule(
     "!(has(self.repoMatching) && has(self.repoExcluding)) && !(has(self.tagMatching) && has(self.tagExcluding))",
@@ -27,11 +28,12 @@ _TAG_SELECTION = Rule(
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Storage": (
         Rule(
-            "[has(self.swift), has(self.s3), has(self.filesystem)].filter(kind, kind).size() == 1",
-            "give exactly one of `swift`, `s3` and `filesystem`",
+            "[has(self.swift), has(self.s3), has(self.filesystem), has(self.driver)].filter(kind, kind).size() == 1",
+            backends.ONE_KIND_MESSAGE,
         ),
         Rule(
-            "has(self.swift) == has(oldSelf.swift) && has(self.s3) == has(oldSelf.s3)",
+            "has(self.swift) == has(oldSelf.swift) && has(self.s3) == has(oldSelf.s3)"
+            " && has(self.driver) == has(oldSelf.driver)",
             "the storage type is immutable: an image that one driver wrote is unreadable through another",
         ),
     ),
@@ -44,6 +46,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
+    "StorageDriver": driver_rules.RULES,
     "Database": (
         Rule(
             "has(self.adminSecretRef) != has(self.credentialsSecretRef)",
@@ -181,5 +184,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(oldSelf.database) || has(self.database) || !has(self.release)",
             "`database` cannot be removed: the chart would start Harbor on an empty database",
         ),
+        driver_rules.RELEASE_RULE,
+        driver_rules.DELETION_RULE,
     ),
 }

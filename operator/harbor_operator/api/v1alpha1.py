@@ -34,6 +34,7 @@ from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, read_request
 from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
+from harbor_operator.api.storage_driver import DELETION_MESSAGE, RELEASE_MESSAGE
 
 AccountName = Annotated[
     str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
@@ -291,6 +292,15 @@ class HarborRegistrySpec(Model):
     )
     pull_secrets: PullSecrets | None = Field(default=None, description="Pull Secret in every selected namespace.")
     deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What deletion removes.")
+
+    @model_validator(mode="after")
+    def _driver_belongs_to_the_chart(self) -> HarborRegistrySpec:
+        if self.storage and self.storage.driver:
+            if self.release is None:
+                raise ValueError(RELEASE_MESSAGE)
+            if self.deletion_policy.storage is DeletionPolicy.DELETE:
+                raise ValueError(DELETION_MESSAGE)
+        return self
 
 
 class Metadata(Model):

@@ -86,12 +86,18 @@ def _plan(registry: HarborRegistry) -> DesiredRelease:
         database_login=_LOGIN if registry.spec.database else None,
         cache_password=_PLACEHOLDER if registry.spec.cache else None,
         storage_login=_LOGIN if registry.spec.storage else None,
+        driver_credential=_driver_credential(registry),
         user_values=(UserValues("`spec.release.values`", dict(release.values)),),
     )
     planned = plan_release(registry, release, secrets)
     if isinstance(planned, Blocked):
         raise CommandError(f"{planned.reason}: {planned.message}")
     return planned
+
+
+def _driver_credential(registry: HarborRegistry) -> dict[str, SecretStr]:
+    driver = registry.spec.storage.driver if registry.spec.storage else None
+    return dict.fromkeys(driver.support.credential, _PLACEHOLDER) if driver and driver.secret_ref else {}
 
 
 def _containers(node: Any) -> Iterator[dict[str, Any]]:

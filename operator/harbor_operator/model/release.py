@@ -194,6 +194,7 @@ class UserValues:
 class ReleaseSecrets:
     """What the Secrets that Harbor reads contain, as read in this pass.
 
+    `driver_credential` is the credential of `spec.storage.driver` under the keys that the chart reads.
     `release_name` is the release for which `generated` was generated; empty if the Secret does not say it.
     """
 
@@ -202,6 +203,7 @@ class ReleaseSecrets:
     database_login: ReleaseLogin | None = None
     cache_password: SecretStr | None = None
     storage_login: ReleaseLogin | None = None
+    driver_credential: Mapping[str, SecretStr] = field(default_factory=dict)
     ca_bundle: str = ""
     repository_access: RepositoryAccess = NO_ACCESS
     user_values: tuple[UserValues, ...] = field(default=())
@@ -215,7 +217,7 @@ class ReleaseSecrets:
         cache = (self.cache_password,) if self.cache_password else ()
         public = {str(GeneratedSecret.TOKEN_CERTIFICATE)}
         generated = (value for key, value in self.generated.items() if key not in public)
-        return (*generated, self.admin_password, *logins, *cache)
+        return (*generated, self.admin_password, *logins, *cache, *self.driver_credential.values())
 
     def keyed_digest(self, *contents: str) -> str:
         """Returns a digest that changes with the contents and does not show them: a generated secret keys it."""

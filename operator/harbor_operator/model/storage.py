@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef
+from harbor_operator.api.base import AccessKeyRef, CaRef, CredentialsRef, SecretRef
 
 SWIFT_SPEC = "spec.storage.swift"
 S3_SPEC = "spec.storage.s3"
+DRIVER_SPEC = "spec.storage.driver"
 
 
 class Operation(StrEnum):
@@ -143,6 +144,19 @@ class DesiredVolume:
 
     size: str
     storage_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredDriver:
+    """A driver that the chart configures; `place` are the parameters that say where the images are, as text.
+
+    `secret` is the Secret with the credential under `keys`; None = the identity of the registry's pod.
+    """
+
+    name: str
+    place: str
+    secret: SecretRef | None
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

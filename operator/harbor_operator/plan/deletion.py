@@ -11,6 +11,7 @@ from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, HarborR
 from harbor_operator.model.outcomes import ConditionType
 from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_database
+from harbor_operator.plan.storage import plan_driver
 
 UNKNOWN_URL = "https://invalid.invalid"
 """In place of an `externalURL` that does not parse; the name never resolves (RFC 6761)."""
@@ -81,4 +82,7 @@ def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
         yield ConditionType.STORAGE, f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
     if spec.storage and spec.storage.s3:
         yield ConditionType.STORAGE, f"bucket '{spec.storage.s3.bucket}' at '{spec.storage.s3.endpoint}'"
+    if spec.storage and spec.storage.driver:
+        driver = plan_driver(spec.storage.driver)
+        yield ConditionType.STORAGE, f"images of driver '{driver.name}' ({driver.place})"
     yield ConditionType.RELEASE, f"Secrets 'hreg-{registry.metadata.name}-*' in namespace '{namespace}'"

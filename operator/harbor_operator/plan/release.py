@@ -27,6 +27,7 @@ from harbor_operator.checks.release import (
     unknown_chart,
 )
 from harbor_operator.checks.release_data import check_object_names, check_volumes
+from harbor_operator.checks.storage_driver import check_parameters
 from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
@@ -98,7 +99,7 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
     """Returns what the desired chart supports, or why this registry cannot use that chart."""
     chart = find_chart(release.version)
     storage, url = registry.spec.storage, registry.spec.external_url
-    swift = storage is not None and storage.swift is not None
+    swift = storage is not None and storage.uses_swift
     if chart is None or (swift and not chart.swift):
         return unknown_chart(release.version, swift=swift)
     return (
@@ -107,6 +108,7 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
         or check_database_address(_database_host(registry), supports_ipv6=chart.supports(Feature.IP_FAMILY))
         or check_cache_address(_cache_address(registry))
         or check_features(_unsupported_fields(registry, chart))
+        or (check_parameters(storage.driver, chart.minor) if storage and storage.driver else None)
         or chart
     )
 

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import Swift
 from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
+from harbor_operator.api.storage_driver import LOCATION, StorageDriver
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.rgw_user import DISPLAY_NAME_PREFIX, is_own_user
 from harbor_operator.model.s3 import DesiredS3, WriteOptions
 from harbor_operator.model.storage import (
     S3_SPEC,
     SWIFT_SPEC,
+    DesiredDriver,
     DesiredRgwUser,
     DesiredSwift,
     DesiredVolume,
@@ -46,7 +48,7 @@ PROOF_DIGEST = "harbor-operator-digest"
 FULL_ACCESS = "full-control"
 
 
-def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredS3 | DesiredVolume | None:
+def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredS3 | DesiredVolume | DesiredDriver | None:
     """Returns where the registry stores its images; None means the chart's default."""
     storage = registry.spec.storage
     if storage is None:
@@ -55,7 +57,15 @@ def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredS3 | Desired
         return DesiredVolume(storage.filesystem.size, storage.filesystem.storage_class_name)
     if storage.s3 is not None:
         return _s3(registry, storage.s3)
+    if storage.driver is not None:
+        return plan_driver(storage.driver)
     return _swift(registry, storage.swift) if storage.swift else None
+
+
+def plan_driver(driver: StorageDriver) -> DesiredDriver:
+    """Returns the driver that the chart configures."""
+    place = ", ".join(f"{key} '{driver.parameters[key]}'" for key in LOCATION if key in driver.parameters)
+    return DesiredDriver(str(driver.name), place, driver.secret_ref, tuple(driver.support.credential))
 
 
 def _swift(registry: HarborRegistry, swift: Swift) -> DesiredSwift:

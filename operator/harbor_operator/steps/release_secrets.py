@@ -12,6 +12,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, CredentialsRef, PasswordRef, SecretRef
+from harbor_operator.api.storage_driver import DriverName
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.checks.references import check_basic_username, describe_secret
 from harbor_operator.checks.release_data import check_secret_key
@@ -74,6 +75,7 @@ class ReleaseSecretStore:
             database_login=await self._read_database_login(registry),
             cache_password=await self._read_cache_password(registry),
             storage_login=await self._read_storage_login(registry),
+            driver_credential=await self._read_driver_credential(registry),
             ca_bundle=await self._read_ca_bundle(registry),
             repository_access=await self._read_repository_access(registry, release),
             user_values=user_values,
@@ -169,6 +171,14 @@ class ReleaseSecretStore:
             return ReleaseLogin(access_key.get_secret_value(), secret_key)
         return None
 
+    async def _read_driver_credential(self, registry: HarborRegistry) -> dict[str, SecretStr]:
+        driver = registry.spec.storage.driver if registry.spec.storage else None
+        if driver is None or driver.secret_ref is None:
+            return {}
+        keys, field = tuple(driver.support.credential), "spec.storage.driver.secretRef"
+        read = read_values if driver.name is DriverName.GCS else read_credentials  # a JSON file ends with a line break
+        return dict(zip(keys, await read(self._kube, registry, driver.secret_ref, field, keys), strict=True))
+
     async def _read_repository_access(self, registry: HarborRegistry, release: Release) -> RepositoryAccess:
         field, ref = "spec.release.repositorySecretRef", release.repository_secret_ref
         ca_ref, ca_field = release.repository_ca_secret_ref, "spec.release.repositoryCASecretRef"
@@ -187,6 +197,8 @@ class ReleaseSecretStore:
             refs.append((spec.storage.swift.ca_secret_ref, "spec.storage.swift.caSecretRef"))
         if spec.storage and spec.storage.s3:
             refs.append((spec.storage.s3.ca_secret_ref, "spec.storage.s3.caSecretRef"))
+        if spec.storage and spec.storage.driver:
+            refs.append((spec.storage.driver.ca_secret_ref, "spec.storage.driver.caSecretRef"))
         if spec.database:
             refs.append((spec.database.ca_secret_ref, "spec.database.caSecretRef"))
         if spec.cache:
@@ -249,6 +261,8 @@ def _copies(registry: HarborRegistry, secrets: ReleaseSecrets) -> dict[str, dict
         copies[names.storage_secret(registry)] = (
             s3_keys(secrets.storage_login) if s3 else {SWIFT_PASSWORD_KEY: secrets.storage_login.password}
         )
+    if secrets.driver_credential:
+        copies[names.storage_secret(registry)] = dict(secrets.driver_credential)
     if secrets.ca_bundle:
         copies[names.ca_secret(registry)] = {CA_KEY: SecretStr(secrets.ca_bundle)}
     return copies

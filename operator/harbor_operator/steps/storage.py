@@ -1,4 +1,7 @@
-"""Storage: probes the object store through the URL that the registry uses; a volume is left to the chart."""
+"""Storage: probes the object store through the URL that the registry uses.
+
+A volume, and a driver that the operator has no client for, are left to the chart.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
+from harbor_operator.checks.storage_driver import describe_driver
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
 from harbor_operator.model.s3 import DesiredS3
-from harbor_operator.model.storage import Container, DesiredSwift, DesiredVolume
+from harbor_operator.model.storage import DRIVER_SPEC, Container, DesiredDriver, DesiredSwift, DesiredVolume
 from harbor_operator.plan.storage import IMAGE_PREFIXES, PROOF_OBJECT, plan_storage, proof_digest, swift_place
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
+from harbor_operator.steps.references import read_values
 from harbor_operator.steps.s3_storage import S3Storage
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_mark import ensure_marked
@@ -51,6 +56,8 @@ class StorageStep:
                 return NOT_REQUESTED
             case DesiredVolume() as desired:
                 return Done(_volume(desired))
+            case DesiredDriver() as desired:
+                return await self._reconcile_driver(registry, desired)
             case DesiredS3() as desired:
                 return await self._s3.reconcile(registry, desired)
             case DesiredSwift() as desired:
@@ -61,6 +68,8 @@ class StorageStep:
         desired = plan_storage(registry)
         if desired is None or isinstance(desired, DesiredVolume):
             return Done("there is no object store to remove; a volume belongs to the Helm release")
+        if isinstance(desired, DesiredDriver):
+            return Done(f"the images of driver '{desired.name}' ({desired.place}) are retained")
         place = desired.place if isinstance(desired, DesiredS3) else swift_place(desired)
         if registry.spec.deletion_policy.storage is DeletionPolicy.RETAIN:
             kept = "with its RGW user and Secret " if desired.provision else ""
@@ -68,6 +77,13 @@ class StorageStep:
         if isinstance(desired, DesiredS3):
             return await self._s3.remove(registry, desired)
         return await self._removal.remove(registry, desired)
+
+    async def _reconcile_driver(self, registry: HarborRegistry, desired: DesiredDriver) -> Outcome:
+        if desired.secret:
+            await read_values(self._kube, registry, desired.secret, f"{DRIVER_SPEC}.secretRef", desired.keys)
+        storage = registry.spec.storage
+        warnings = (SWIFT_SUNSET,) if storage and storage.uses_swift else ()
+        return Done(describe_driver(desired), warnings=warnings)
 
     async def _reconcile_swift(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome:
         account = await self._accounts.provide(registry, desired)

@@ -35,8 +35,12 @@ def chart(version: str) -> ChartSupport:
     return found
 
 
+INPUTS = ("ca_bundle", "cache_password", "storage_login", "driver_credential")
+"""The arguments of `planned` that are not parts of the spec."""
+
+
 def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> Tree | Blocked:
-    changes = {key: spec.pop(key) for key in ("ca_bundle", "cache_password", "storage_login") if key in spec}
+    changes = {key: spec.pop(key) for key in INPUTS if key in spec}
     wanted = registry(version, **spec)
     return plan_values(Inputs(wanted, chart(version), release_secrets(*user, **changes)))
 

@@ -108,6 +108,7 @@ def _pod_values(inputs: Inputs, component: str) -> Tree:
     database = [release_secrets.database_login.password] if release_secrets.database_login else []
     cache = [release_secrets.cache_password] if release_secrets.cache_password else []
     storage = [release_secrets.storage_login.password] if release_secrets.storage_login else []
+    storage += [value for _, value in sorted(release_secrets.driver_credential.items())]
     read: dict[str, list[SecretStr]] = {
         "core": [*generated, *database, *cache],
         "jobservice": [*generated, *cache],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Filesystem, Swift
 from harbor_operator.api.charts import Feature
 from harbor_operator.api.s3 import S3
+from harbor_operator.api.storage_driver import WORKLOAD_IDENTITY, DriverName, StorageDriver
 from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
@@ -25,6 +28,8 @@ def storage_values(inputs: Inputs) -> Tree:
     if storage and storage.s3:
         s3 = storage.s3
         images |= {"type": "s3", "s3": _s3_values(inputs, s3), "disableredirect": not s3.redirect}
+    if storage and storage.driver:
+        images |= {"type": str(storage.driver.name), str(storage.driver.name): _driver_values(inputs, storage.driver)}
     if inputs.release_secrets.ca_bundle:
         images["caBundleSecretName"] = names.ca_secret(inputs.registry)
     return {"persistence": {"imageChartStorage": images, **_volume_values(inputs, filesystem)}}
@@ -80,6 +85,26 @@ def _s3_values(inputs: Inputs, s3: S3) -> Tree:
     elif login:
         values |= {"accesskey": SecretStr(login.username), "secretkey": login.password}
     return values
+
+
+def _driver_values(inputs: Inputs, driver: StorageDriver) -> Tree:
+    # The template prints a text as it is, but tests this one value: every text would be true.
+    values: Tree = {name: value for name, value in driver.parameters.items() if name != WORKLOAD_IDENTITY}
+    if driver.uses_workload_identity:
+        values[WORKLOAD_IDENTITY] = True
+    credential = inputs.release_secrets.driver_credential
+    if credential and inputs.chart.supports(driver.support.existing_secret):
+        values["existingSecret"] = names.storage_secret(inputs.registry)
+    elif credential:
+        values |= {driver.support.credential[key]: _as_value(driver.name, value) for key, value in credential.items()}
+    return values
+
+
+def _as_value(name: DriverName, secret: SecretStr) -> SecretStr:
+    """Returns a credential as old charts take it: the JSON key of Google in base64, others as they are."""
+    if name is not DriverName.GCS:
+        return secret
+    return SecretStr(base64.b64encode(secret.get_secret_value().encode()).decode())
 
 
 def _volume_values(inputs: Inputs, filesystem: Filesystem | None) -> Tree:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.charts import ChartSupport
+from harbor_operator.api.storage_driver import DRIVERS, DriverName
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree, UserValues
 from harbor_operator.reasons import Reason
@@ -78,6 +79,11 @@ _SECRET_KEYS: dict[str, str] = {
     **{
         f"persistence.imageChartStorage.s3.{key}": "put it into a Secret and use `spec.storage.s3.credentialsSecretRef`"
         for key in ("accesskey", "secretkey")
+    },
+    **{
+        f"persistence.imageChartStorage.{name}.{key}": "put it into a Secret and use `spec.storage.driver.secretRef`"
+        for name in (DriverName.AZURE, DriverName.GCS, DriverName.OSS)
+        for key in DRIVERS[name].credential.values()
     },
     "persistence.imageChartStorage.swift.secretkey": (
         "put it into a Secret and use `spec.storage.swift.credentialsSecretRef`"

@@ -1,0 +1,200 @@
+"""Any other storage driver of the chart, as the spec describes it: the names are those of the chart's values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from harbor_operator.api.base import CaRef, Model, SecretRef
+from harbor_operator.api.charts import Feature
+
+CHUNK_SIZE = "chunksize"
+WORKLOAD_IDENTITY = "useWorkloadIdentity"
+
+# The chart prints a value without quotes into a YAML file.
+ParameterValue = Annotated[
+    str, Field(max_length=1024, pattern=r"^[A-Za-z0-9/_]([A-Za-z0-9._/:@+=,~-]*[A-Za-z0-9._/=~-])?$")
+]
+
+
+class DriverName(StrEnum):
+    """A storage driver of the registry; the value is `persistence.imageChartStorage.type` of the chart."""
+
+    AZURE = "azure"
+    GCS = "gcs"
+    OSS = "oss"
+    S3 = "s3"
+    SWIFT = "swift"
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSupport:
+    """What the chart knows of one driver.
+
+    `required` and `optional` are the values that it writes into a ConfigMap. `credential` maps the keys of an existing
+    Secret, as the chart reads it, to the values in which older charts take them.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    credential: Mapping[str, str]
+    existing_secret: Feature
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Every name that `parameters` can contain."""
+        return (*self.required, *self.optional)
+
+
+DRIVERS: Mapping[DriverName, DriverSupport] = {
+    DriverName.AZURE: DriverSupport(
+        ("accountname", "container"), ("realm",), {"AZURE_STORAGE_ACCESS_KEY": "accountkey"}, Feature.AZURE_SECRET
+    ),
+    DriverName.GCS: DriverSupport(
+        ("bucket",),
+        ("rootdirectory", CHUNK_SIZE, WORKLOAD_IDENTITY),
+        {"GCS_KEY_DATA": "encodedkey"},
+        Feature.GCS_SECRET,
+    ),
+    DriverName.OSS: DriverSupport(
+        ("accesskeyid", "region", "bucket"),
+        ("endpoint", "internal", "encrypt", "secure", CHUNK_SIZE, "rootdirectory"),
+        {"REGISTRY_STORAGE_OSS_ACCESSKEYSECRET": "accesskeysecret"},
+        Feature.OSS_SECRET,
+    ),
+    DriverName.S3: DriverSupport(
+        ("region", "bucket"),
+        (
+            "regionendpoint",
+            "encrypt",
+            "keyid",
+            "secure",
+            "skipverify",
+            "v4auth",
+            CHUNK_SIZE,
+            "rootdirectory",
+            "storageclass",
+            "multipartcopychunksize",
+            "multipartcopymaxconcurrency",
+            "multipartcopythresholdsize",
+        ),
+        {"REGISTRY_STORAGE_S3_ACCESSKEY": "accesskey", "REGISTRY_STORAGE_S3_SECRETKEY": "secretkey"},
+        Feature.S3_SECRET,
+    ),
+    DriverName.SWIFT: DriverSupport(
+        # Without a version the driver guesses it from the URL, and a "v3" in a host name is enough to mislead it.
+        ("authurl", "authversion", "username", "container"),
+        (
+            "region",
+            "tenant",
+            "tenantid",
+            "domain",
+            "domainid",
+            "trustid",
+            "insecureskipverify",
+            CHUNK_SIZE,
+            "prefix",
+            "endpointtype",
+            "tempurlcontainerkey",
+            "tempurlmethods",
+        ),
+        {"REGISTRY_STORAGE_SWIFT_PASSWORD": "password"},
+        Feature.SWIFT_SECRET,
+    ),
+}
+
+LOCATION = ("accountname", "bucket", "container", "prefix", "rootdirectory")
+"""The parameters of all drivers that say where the images are."""
+
+NEEDS_SECRET = (DriverName.AZURE, DriverName.OSS, DriverName.SWIFT)
+"""The drivers that cannot log in with the identity of the pod."""
+
+RELEASE_MESSAGE = "`storage.driver` needs `release`: only the chart reads it"
+DELETION_MESSAGE = (
+    "`deletionPolicy.storage: Delete` is not possible with `storage.driver`: the operator has no client for its store"
+)
+CHUNK_SIZE_MESSAGE = "`parameters.chunksize` must be a number of bytes, for example '20971520'"
+WORKLOAD_IDENTITY_MESSAGE = "`parameters.useWorkloadIdentity` must be 'true' or 'false'"
+GCS_LOGIN_MESSAGE = "driver 'gcs' needs exactly one of `secretRef` and `parameters.useWorkloadIdentity: 'true'`"
+
+
+def secret_message(name: DriverName) -> str:
+    """Returns the message for a driver without its Secret."""
+    return f"driver '{name}' needs `secretRef`: a Secret with the key {', '.join(DRIVERS[name].credential)}"
+
+
+def parameters_message(name: DriverName) -> str:
+    """Returns which parameters a driver has."""
+    support = DRIVERS[name]
+    optional = ", ".join(f"`{parameter}`" for parameter in support.optional)
+    required = ", ".join(f"`{parameter}`" for parameter in support.required)
+    return (
+        f"`parameters` of driver '{name}' must contain {required} and can contain {optional}; credentials belong into "
+        "the Secret of `secretRef`"
+    )
+
+
+class StorageDriver(Model):
+    """A storage driver of the chart, with the names of the chart; the operator itself has no client for its store."""
+
+    name: DriverName = Field(
+        description="Driver of the registry. Immutable. `spec.storage.s3` and `spec.storage.swift` are proved before "
+        "the release; use the driver of this name for what they lack: identities of pods, and Keystone."
+    )
+    parameters: Annotated[dict[str, ParameterValue], Field(max_length=32)] = Field(
+        description="Values of `persistence.imageChartStorage.NAME` in the chart, as text in quotes, for example "
+        "`chunksize: '20971520'`. Never a credential. What says where the images are is immutable."
+    )
+    secret_ref: SecretRef | None = Field(
+        default=None,
+        description="Secret with the credential, under the keys that the chart reads from an existing Secret: "
+        "AZURE_STORAGE_ACCESS_KEY, GCS_KEY_DATA, REGISTRY_STORAGE_OSS_ACCESSKEYSECRET, REGISTRY_STORAGE_S3_ACCESSKEY "
+        "and REGISTRY_STORAGE_S3_SECRETKEY, or REGISTRY_STORAGE_SWIFT_PASSWORD. Absent for s3, or for gcs with "
+        "`useWorkloadIdentity` = the identity of the registry's pod.",
+    )
+    ca_secret_ref: CaRef | None = Field(default=None, description="CA of the store; the registry uses it.")
+
+    @property
+    def support(self) -> DriverSupport:
+        """What the chart knows of the driver."""
+        return DRIVERS[self.name]
+
+    @property
+    def uses_workload_identity(self) -> bool:
+        """Whether Google Cloud knows the pod, so that it needs no key."""
+        return self.parameters.get(WORKLOAD_IDENTITY) == "true"
+
+    @model_validator(mode="after")
+    def _parameters_are_known(self) -> StorageDriver:
+        for parameter in self.parameters:
+            if parameter in self.support.parameters:
+                continue
+            if parameter in {"existingSecret", *self.support.credential.values()}:
+                raise ValueError(f"`parameters.{parameter}` belongs into the Secret of `secretRef`")
+            similar = difflib.get_close_matches(parameter, self.support.parameters, n=1)
+            hint = f"did you mean `{similar[0]}`?" if similar else parameters_message(self.name)
+            raise ValueError(f"`parameters.{parameter}` is no parameter of driver '{self.name}': {hint}")
+        if not set(self.support.required) <= self.parameters.keys():
+            raise ValueError(parameters_message(self.name))
+        return self
+
+    @model_validator(mode="after")
+    def _values_are_usable(self) -> StorageDriver:
+        if not self.parameters.get(CHUNK_SIZE, "0").isdecimal():
+            raise ValueError(CHUNK_SIZE_MESSAGE)
+        if self.parameters.get(WORKLOAD_IDENTITY, "false") not in {"true", "false"}:
+            raise ValueError(WORKLOAD_IDENTITY_MESSAGE)
+        return self
+
+    @model_validator(mode="after")
+    def _login_is_complete(self) -> StorageDriver:
+        if self.name is DriverName.GCS and (self.secret_ref is not None) == self.uses_workload_identity:
+            raise ValueError(GCS_LOGIN_MESSAGE)
+        if self.name in NEEDS_SECRET and self.secret_ref is None:
+            raise ValueError(secret_message(self.name))
+        return self

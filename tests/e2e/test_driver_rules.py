@@ -1,0 +1,84 @@
+"""The API server rejects an invalid `spec.storage.driver` at `kubectl apply`."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.registries import merged
+from tests.e2e.conftest import MakeRegistry
+from tests.e2e.test_crd_rules import SUSPENDED, SWIFT, VOLUME, Spec, refusal
+from tests.fakes.storage_driver import AZURE, GCS, VALID
+
+pytestmark = pytest.mark.e2e
+
+RELEASE: Spec = {"version": "1.19.1"}
+
+REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
+    "a driver beside a container": (
+        {"release": RELEASE, "storage": {"swift": SWIFT, "driver": AZURE}},
+        ("spec.storage: Invalid value", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
+    ),
+    "a parameter that the driver does not have": (
+        {"release": RELEASE, "storage": {"driver": merged(AZURE, {"parameters": {"acountname": "x"}})}},
+        ("spec.storage.driver: Invalid value", "must contain `accountname`, `container` and can contain `realm`"),
+    ),
+    "a credential among the parameters": (
+        {"release": RELEASE, "storage": {"driver": merged(AZURE, {"parameters": {"accountkey": "x"}})}},
+        ("spec.storage.driver: Invalid value", "credentials belong into the Secret of `secretRef`"),
+    ),
+    "a driver without its bucket": (
+        {"release": RELEASE, "storage": {"driver": {**GCS, "parameters": {}}}},
+        ("spec.storage.driver: Invalid value", "`parameters` of driver 'gcs' must contain `bucket`"),
+    ),
+    "a driver without its Secret": (
+        {"release": RELEASE, "storage": {"driver": merged(AZURE, {"secretRef": None})}},
+        ("spec.storage.driver: Invalid value", "driver 'azure' needs `secretRef`"),
+    ),
+    "a key beside the identity of the pod": (
+        {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"useWorkloadIdentity": "true"}})}},
+        ("spec.storage.driver: Invalid value", "needs exactly one of `secretRef` and"),
+    ),
+    "a chunk size with a unit": (
+        {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"chunksize": "5M"}})}},
+        ("spec.storage.driver: Invalid value", "`parameters.chunksize` must be a number of bytes"),
+    ),
+    "a parameter that breaks the configuration of the registry": (
+        {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"rootdirectory": "a: b"}})}},
+        ("spec.storage.driver.parameters.rootdirectory in body should match",),
+    ),
+    "a volume as a driver": (
+        {"release": RELEASE, "storage": {"driver": {**AZURE, "name": "filesystem"}}},
+        ("spec.storage.driver.name: Unsupported value",),
+    ),
+    "a driver without a release": ({"storage": {"driver": AZURE}}, ("`storage.driver` needs `release`",)),
+    "a driver whose images would have to be deleted": (
+        {"release": RELEASE, "storage": {"driver": AZURE}, "deletionPolicy": {"storage": "Delete"}},
+        ("`deletionPolicy.storage: Delete` is not possible with `storage.driver`",),
+    ),
+}
+
+
+def test_an_invalid_driver_is_rejected_with_the_reason(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-driver-bad")
+    for name, (changes, expected) in REFUSED.items():
+        message = refusal(registry, merged(SUSPENDED, changes))
+        assert [text for text in expected if text not in message] == [], f"{name}: {message}"
+        assert registry.is_gone(), name
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_a_driver_is_accepted_and_its_location_is_immutable(make_registry: MakeRegistry, name: str) -> None:
+    registry = make_registry(f"rules-driver-{name}")
+    driver = merged(SUSPENDED, {"release": RELEASE, "storage": {"driver": VALID[name]}})
+    registry.apply(driver)
+
+    assert "the storage type is immutable" in refusal(
+        registry, merged(SUSPENDED, {"release": RELEASE, "storage": {"filesystem": VOLUME}})
+    )
+    other = next(driver for other, driver in VALID.items() if other != name)
+    assert "`name` is immutable" in refusal(
+        registry, merged(SUSPENDED, {"release": RELEASE, "storage": {"driver": other}})
+    )
+    place = "bucket" if "bucket" in VALID[name]["parameters"] else "container"
+    moved = merged(driver, {"storage": {"driver": {"parameters": {place: "other"}}}})
+    assert "are immutable: they say where the images are" in refusal(registry, moved)
