@@ -79,6 +79,11 @@ class Standalone:
         """The URL of core, without TLS."""
         return f"http://{join(HOST, self._port)}"
 
+    @property
+    def images(self) -> Path:
+        """The folder in which the registry stores the images."""
+        return self._directory / "registry"
+
     def start_core(self) -> None:
         """Starts core with the current environment. Raises LabError."""
         argv = [sys.executable, "-m", "lab.harbor", "--listen", join(HOST, self._port)]
@@ -135,7 +140,7 @@ class Standalone:
         htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
         line = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
         htpasswd.write_text(f"{REGISTRY_USER}:{line}\n")
-        data, address = self._directory / "registry", join(HOST, self._registry_port)
+        data, address = self.images, join(HOST, self._registry_port)
         config.write_text(REGISTRY_CONFIG.format(data=data, address=address, htpasswd=htpasswd))
         process = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
         wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=process)

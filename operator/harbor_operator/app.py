@@ -34,6 +34,7 @@ from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
+from harbor_operator.adapters.image_proof import HttpImageProof
 from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
@@ -194,7 +195,7 @@ class Operator:
             CacheStep(kube, on_demand.redis(egress)),
             StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password, HttpS3Store(egress)),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
-            ReachabilityStep(kube, probe, harbor, _now),
+            ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),
             PullSecretsStep(
                 InjectionGrants(kube, self._settings.injection_namespaces),

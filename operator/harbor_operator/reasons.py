@@ -99,6 +99,7 @@ class Reason(StrEnum):
     CERTIFICATE_EXPIRED = "CertificateExpired"
     CERTIFICATE_EXPIRING = "CertificateExpiring"
     TOKEN_SERVICE_MISMATCH = "TokenServiceMismatch"
+    STORAGE_PROOF_FAILED = "StorageProofFailed"
     UPLOAD_LOCATION_MISMATCH = "UploadLocationMismatch"
     PROXY_BODY_LIMIT = "ProxyBodyLimit"
     # Configuration

@@ -263,6 +263,7 @@ _FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
     "harborVersion": ((ConditionType.RELEASE, ConditionType.REACHABILITY), lambda facts: facts.harbor_version),
     "releaseRevision": ((ConditionType.RELEASE,), lambda facts: facts.release_revision),
     "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),
+    "storageProof": ((ConditionType.REACHABILITY,), lambda facts: facts.storage_proof),
     "pullSecrets": ((ConditionType.PULL_SECRETS,), _pull_secrets),
     "garbageCollection": ((ConditionType.CONFIGURATION,), _garbage_collection),
 }

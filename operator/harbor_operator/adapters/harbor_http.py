@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -219,6 +220,17 @@ def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Refus
 def server_error(response: HttpResponse) -> Refused | Unavailable:
     """Returns the exception for an internal error of Harbor."""
     return as_error(explain_server_error(response.endpoint.url, response.request.title, response.status))
+
+
+def location_path(endpoint: HarborEndpoint, location: str) -> str:
+    """Returns path and query of a Location; '' if it has none, or one that would change the host of the request.
+
+    'a:b@evil' is such a Location: it has the path 'b@evil', which turns 'https://registry' into a user name.
+    """
+    parts = urlsplit(urljoin(endpoint.url, location))
+    if not location or not parts.path.startswith("/"):
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def ssl_context(ca_pem: str) -> ssl.SSLContext:

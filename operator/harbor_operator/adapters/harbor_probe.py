@@ -20,6 +20,7 @@ from harbor_operator.adapters.harbor_http import (
     HarborHttp,
     HttpRequest,
     HttpResponse,
+    location_path,
     server_error,
     ssl_context,
     unreachable,
@@ -110,12 +111,12 @@ class HttpRegistryProbe(RegistryProbe):
         location = started.headers.get("Location", "")
         if started.status != HTTPStatus.ACCEPTED:
             return UploadResult(started.status)
-        path = _path(endpoint, location)
+        path = location_path(endpoint, location)
         try:
             if not path or not _is_same_origin(endpoint, location):
                 return UploadResult(started.status, location)
             sent = await self._http.send_raw(endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size)))
-            path = _path(endpoint, sent.headers.get("Location", "")) or path
+            path = location_path(endpoint, sent.headers.get("Location", "")) or path
             return UploadResult(started.status, location, sent.status)
         finally:
             # Always at the endpoint, so that an upload whose Location names another host is cancelled too.
@@ -204,17 +205,6 @@ def _is_challenge(response: HttpResponse) -> bool:
 
 def _is_same_origin(endpoint: HarborEndpoint, location: str) -> bool:
     return origin(urljoin(endpoint.url, location)) == origin(endpoint.url)
-
-
-def _path(endpoint: HarborEndpoint, location: str) -> str:
-    """Returns path and query of a Location; '' if it has none, or one that would change the host of the request.
-
-    'a:b@evil' is such a Location: it has the path 'b@evil', which turns 'https://registry' into a user name.
-    """
-    parts = urlsplit(urljoin(endpoint.url, location))
-    if not location or not parts.path.startswith("/"):
-        return ""
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _token(response: HttpResponse) -> str:

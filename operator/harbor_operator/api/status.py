@@ -108,6 +108,11 @@ class HarborRegistryStatus(Model):
     harbor_version: str | None = Field(default=None, description="Harbor version of the deployed release.")
     release_revision: int | None = Field(default=None, description="Revision of the Helm release.")
     storage_url: str | None = Field(default=None, alias="storageURL", description="Storage URL that passed the probe.")
+    storage_proof: str | None = Field(
+        default=None,
+        description="Digest of `spec.storage.driver`, its credential and the release with which the registry has "
+        "stored, returned and deleted a test image.",
+    )
     warnings: list[WarningStatus] = Field(
         default_factory=list, description="Non-blocking warnings: what can fail later."
     )

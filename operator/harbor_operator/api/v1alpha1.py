@@ -341,6 +341,7 @@ class PreviousStatus(Model):
     admission_policy: str = Field(default="", description="Policy that may have to be removed.")
     robot: str | None = Field(default=None, description="Robot that may have to be removed.")
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
+    storage_proof: str | None = Field(default=None, description="Digest of the last proof of `spec.storage.driver`.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
@@ -359,6 +360,7 @@ class PreviousStatus(Model):
             admission_policy=injected.get("admissionPolicy", ""),
             robot=injected.get("robot"),
             release_revision=status.get("releaseRevision"),
+            storage_proof=status.get("storageProof"),
             reachable=statuses.get("RegistryReachable") == "True",
         )
 

@@ -1,11 +1,17 @@
-"""Checks of `spec.storage.driver`: what the chart reads, and what is known before the release."""
+"""Checks of `spec.storage.driver`: what the chart reads, what is known before the release, and its proof."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from http import HTTPStatus
+
 from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.storage_driver import StorageDriver
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.image_proof import ProofFailure, ProofImage
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import DRIVER_SPEC, DesiredDriver
+from harbor_operator.plan import names
 from harbor_operator.reasons import Reason
 
 
@@ -33,5 +39,43 @@ def describe_driver(desired: DesiredDriver) -> str:
     )
     return (
         f"the chart configures driver '{desired.name}' ({desired.place}): {login}. The operator has no client for this"
-        " store, so nothing in it is checked"
+        " store: after the release, RegistryReachable says whether the registry can use it"
     )
+
+
+def check_proof_project(image: ProofImage, repositories: Sequence[str] | None) -> Blocked | None:
+    """Returns that the project of the test image holds repositories that the operator did not create."""
+    foreign = [name for name in repositories or () if name != image.repository]
+    if not foreign:
+        return None
+    return Blocked(
+        Reason.PROJECT_REFUSED,
+        f"project '{image.project}' in Harbor, in which the operator stores an image to prove the storage, holds the"
+        f" repository '{foreign[0]}' of another client: move it to another project",
+    )
+
+
+def check_proof(registry: HarborRegistry, failure: ProofFailure | None) -> Blocked | None:
+    """Returns what a failed proof means and what to do; None without a failure."""
+    driver = registry.spec.storage.driver if registry.spec.storage else None
+    if failure is None or driver is None:
+        return None
+    answer = "other bytes" if failure.status == HTTPStatus.OK else f"HTTP {failure.status}"
+    detail = f" '{failure.message}'" if failure.message and failure.message != answer else ""
+    credential = f"Secret '{driver.secret_ref.name}'" if driver.secret_ref else "the identity of the registry's pod"
+    return Blocked(
+        Reason.STORAGE_PROOF_FAILED,
+        f"the registry could not {failure.step} with driver '{driver.name}' ({answer}{detail}): read its log (`kubectl"
+        f" -n {registry.metadata.namespace} logs -l release={names.release(registry)},component=registry -c registry`),"
+        f" then correct `{DRIVER_SPEC}.parameters`, or the rights of {credential}: read, write, list and delete",
+    )
+
+
+def describe_proof(registry: HarborRegistry, *, is_proved: bool) -> str:
+    """Returns the end of the message of a registry that answers; empty if the spec names no driver."""
+    driver = registry.spec.storage.driver if registry.spec.storage else None
+    if driver is None:
+        return ""
+    if is_proved:
+        return f"; the registry stored, returned and deleted an image with driver '{driver.name}'"
+    return f"; driver '{driver.name}' is not proved yet, because Harbor does not accept the administrator's login"

@@ -95,6 +95,7 @@ class Facts:
     release_revision: int | None = None
     storage_url: str | None = None
     chart_digest: str | None = None
+    storage_proof: str | None = None
     pull_secrets: PullSecretFacts | None = None
     garbage_collection: CollectionFacts | None = None
 

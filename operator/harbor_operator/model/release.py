@@ -221,8 +221,12 @@ class ReleaseSecrets:
 
     def keyed_digest(self, *contents: str) -> str:
         """Returns a digest that changes with the contents and does not show them: a generated secret keys it."""
-        key = self.generated[GeneratedSecret.DIGEST_KEY].get_secret_value().encode()
-        return hmac.new(key, "\0".join(contents).encode(), hashlib.sha256).hexdigest()[:32]
+        return keyed_digest(self.generated[GeneratedSecret.DIGEST_KEY], *contents)
+
+
+def keyed_digest(key: SecretStr, *contents: str) -> str:
+    """Returns a digest that changes with the contents and does not show them."""
+    return hmac.new(key.get_secret_value().encode(), "\0".join(contents).encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class RedisKey(StrEnum):

@@ -172,6 +172,11 @@ def earlier_robot(registry: HarborRegistry) -> str:
     return f"{registry.metadata.namespace}-{registry.metadata.name}-pull"
 
 
+def proof_project(registry: HarborRegistry) -> str:
+    """Project in Harbor that exists only while the storage is proved; equal registries of two clusters differ."""
+    return f"harbor-operator-proof-{cluster_digest(registry)}"
+
+
 def admission_policy(registry: HarborRegistry) -> str:
     """Name of the MutatingAdmissionPolicy and of its binding.
 

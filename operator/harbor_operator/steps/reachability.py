@@ -18,16 +18,19 @@ from harbor_operator.checks.reachability import (
     check_v2_response,
     describe_reached,
 )
+from harbor_operator.checks.storage_driver import describe_proof
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
-from harbor_operator.model.outcomes import NOTHING, Blocked, ConditionType, Done, Facts, Outcome, Pending
+from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Facts, Outcome, Pending
 from harbor_operator.model.reachability import AnnouncedBody, BodyLimit, Component
 from harbor_operator.plan.pull_secrets import pull_login_ref
 from harbor_operator.plan.reachability import TrialKey, needs_api, trial_key, upload_repository
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.image_proof import ImageProof
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_access import read_access, read_admin
 from harbor_operator.steps.pull_proof import PullProof
+from harbor_operator.steps.storage_proof import StorageProof
 
 MIB = 1 << 20
 RETRY_BLOCKED = timedelta(minutes=5)
@@ -64,7 +67,7 @@ class LimitTrial:
 
 
 class ReachabilityStep:
-    """Observes the registry as a client; the only write is one upload, which is cancelled.
+    """Observes the registry as a client; the only writes are one upload, which is cancelled, and the proof of a driver.
 
     The upload is tried once per spec, because even a cancelled one leaves some hundred bytes in the storage. Its result
     is kept in memory, and the status has it after a restart. A failure is tried again after a while, so that the
@@ -75,12 +78,18 @@ class ReachabilityStep:
     depends_on = (ConditionType.RELEASE,)
 
     def __init__(
-        self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, clock: Callable[[], datetime]
+        self,
+        kube: NamespaceResources,
+        probe: RegistryProbe,
+        harbor: Harbor,
+        images: ImageProof,
+        clock: Callable[[], datetime],
     ) -> None:
         self._kube = kube
         self._probe = probe
         self._harbor = harbor
         self._proof = PullProof(probe, harbor)
+        self._storage = StorageProof(kube, images, clock)
         self._clock = clock
         self._trials: dict[str, Trial] = {}
         self._limits: dict[str, LimitTrial] = {}
@@ -97,18 +106,24 @@ class ReachabilityStep:
         if unhealthy := check_health(registry, health or ()):
             return unhealthy
         admin = await self._admin(registry, access) if health is not None else None
-        if failure := await self._try_pull(registry, access, admin) or await self._try_upload(registry, admin):
+        if failure := await self._try_pull(registry, access, admin):
+            return failure
+        proof = await self._storage.prove(registry, admin) if admin else None
+        if failure := (proof.failure if proof else None) or await self._try_upload(registry, admin):
             return failure
         limit = await self._find_body_limit(registry, access) if health is not None else None
-        facts = Facts(harbor_version=(await self._harbor.read_system(admin)).version or None) if admin else NOTHING
+        version = (await self._harbor.read_system(admin)).version or None if admin else None
+        facts = Facts(harbor_version=version, storage_proof=proof.digest if proof else None)
         warnings = certificate_warnings(registry, certificate, self._clock()) if certificate else ()
         message = describe_reached(registry, limit, has_api=health is not None)
+        message += describe_proof(registry, is_proved=proof is not None)
         return Done(message, facts=facts, warnings=(*warnings, *body_limit_warnings(registry, limit)))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Drops the result of the upload; there is nothing else."""
         self._trials.pop(registry.metadata.uid, None)
         self._limits.pop(registry.metadata.uid, None)
+        self._storage.forget(registry)
         return Done("nothing to undo")
 
     async def _read_health(self, registry: HarborRegistry, access: HarborEndpoint) -> tuple[Component, ...] | None:

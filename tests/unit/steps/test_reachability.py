@@ -16,6 +16,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.reachability import RECHECK_LIMIT, RETRY_BLOCKED, RETRY_PENDING, ReachabilityStep
 from tests.fakes.harbor import FakeHarbor, StoredRobot
+from tests.fakes.image_proof import FakeImageProof
 from tests.fakes.kube import FakeKube
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -33,11 +34,12 @@ def _registry(generation: int = 1, reachable: int = 0, **spec: Any) -> HarborReg
 class ReachabilityFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     harbor: FakeHarbor = field(default_factory=FakeHarbor)
+    images: FakeImageProof = field(default_factory=FakeImageProof)
     now: datetime = NOON
 
     def __post_init__(self) -> None:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
-        self.step = ReachabilityStep(self.kube, self.harbor, self.harbor, lambda: self.now)
+        self.step = ReachabilityStep(self.kube, self.harbor, self.harbor, self.images, lambda: self.now)
 
     def robot(self) -> StoredRobot:
         """A robot whose login is stored, as the PullSecrets step leaves it."""

@@ -14,6 +14,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.reachability import ReachabilityStep
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.image_proof import FakeImageProof
 from tests.fakes.kube import FakeKube
 from tests.unit.steps.pull_secrets_fixture import BY_HAND, PullSecretsFixture
 from tests.unit.steps.pull_secrets_fixture import registry as pull_registry
@@ -63,7 +64,7 @@ SILENT = Unavailable("no answer", Reason.REGISTRY_UNREACHABLE)
 def step(harbor: FakeHarbor) -> ReachabilityStep:
     kube = FakeKube()
     kube.put("intra", "hreg-cr-admin-password", {"password": "Admin-pass-1"})
-    return ReachabilityStep(kube, harbor, harbor, lambda: NOON)
+    return ReachabilityStep(kube, harbor, harbor, FakeImageProof(), lambda: NOON)
 
 
 @pytest.mark.parametrize("failure", [NOT_HARBOR, SILENT], ids=["not Harbor", "silent"])

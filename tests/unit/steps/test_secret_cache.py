@@ -40,6 +40,7 @@ from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_accounts import FakeHarborAccounts
 from tests.fakes.harbor_projects import project_section
 from tests.fakes.helm import FakeHelm
+from tests.fakes.image_proof import FakeImageProof
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore
@@ -131,7 +132,7 @@ class PipelineFixture:
             CacheStep(kube, redis),
             StorageStep(kube, store, rgw, password, FakeS3Store()),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
-            ReachabilityStep(kube, harbor, harbor, lambda: self.now),
+            ReachabilityStep(kube, harbor, harbor, FakeImageProof(), lambda: self.now),
             ConfigurationStep(kube, admin, [project_section(harbor)]),
             PullSecretsStep(
                 InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()

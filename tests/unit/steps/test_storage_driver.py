@@ -27,7 +27,7 @@ async def test_the_condition_says_that_the_store_was_not_checked() -> None:
     assert isinstance(outcome, Done)
     assert "driver 'azure' (accountname 'images', container 'harbor')" in outcome.message
     assert "Secret 'store' contains AZURE_STORAGE_ACCESS_KEY" in outcome.message
-    assert "The operator has no client for this store" in outcome.message
+    assert "after the release, RegistryReachable says whether the registry can use it" in outcome.message
     assert outcome.warnings == ()
     assert fixture.writes() == []
 

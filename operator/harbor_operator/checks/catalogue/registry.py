@@ -46,6 +46,14 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "Set `spec.externalURL` to the address that clients use. A proxy in front of Harbor must set "
         "`X-Forwarded-Proto` and keep `Host`.",
     ),
+    Reason.STORAGE_PROOF_FAILED: Problem(
+        "Pushes or pulls fail with status 500 since the release was installed or `spec.storage.driver` was changed.",
+        "The registry cannot store, return or delete a test image: a parameter of the driver is wrong, or its "
+        "credential lacks a right in the store.",
+        "Read the log of the container `registry` as the message says: it has the error of the driver. Correct "
+        "`spec.storage.driver.parameters`, or the rights of its credential. The operator repeats the proof after five "
+        "minutes, and at once after a change.",
+    ),
     Reason.UPLOAD_LOCATION_MISMATCH: Problem(
         "`docker push` ends with EOF.",
         "The `Location` of an upload names another scheme or host: a proxy terminates TLS and does not forward the "

@@ -1,0 +1,99 @@
+"""A test image in a Harbor over HTTP."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from typing_extensions import override
+
+from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
+from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse, location_path
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.image_proof import CONFIG, MANIFEST_TYPE, ProofFailure, ProofImage, ProofStep, digest
+from harbor_operator.ports.image_proof import ImageProof
+from harbor_operator.reasons import Reason
+
+TAG = "proof"
+_REASON = Reason.PROJECT_REFUSED
+_OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+class HttpImageProof(HarborApi, ImageProof):
+    """The test image over HTTP."""
+
+    @override
+    async def list_repositories(self, endpoint: HarborEndpoint, project: str) -> list[str] | None:
+        path = f"{API}/projects/{project}"
+        found = await self._request(endpoint, HttpRequest("GET", path, headers=BY_NAME), _REASON, HTTPStatus.NOT_FOUND)
+        if found.status == HTTPStatus.NOT_FOUND:
+            return None
+        listed = await self._request(
+            endpoint, HttpRequest("GET", f"{path}/repositories", PAGE, headers=BY_NAME), _REASON
+        )
+        return listed.decode(lambda items: [str(item["name"]).removeprefix(f"{project}/") for item in items or []])
+
+    @override
+    async def create_project(self, endpoint: HarborEndpoint, project: str) -> None:
+        body = {"project_name": project, "metadata": {"public": "false"}}
+        await self._request(endpoint, HttpRequest("POST", f"{API}/projects", body=body), _REASON)
+
+    @override
+    async def push_and_pull(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:
+        return (
+            await self._upload(endpoint, image, image.chunks)
+            or await self._upload(endpoint, image, (CONFIG,))
+            or await self._push_manifest(endpoint, image)
+            or await self._pull(endpoint, f"/v2/{image.path}/manifests/{TAG}", image.manifest)
+            or await self._pull(endpoint, f"/v2/{image.path}/blobs/{digest(image.layer)}", image.layer)
+        )
+
+    @override
+    async def remove_image(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:
+        path = f"{API}/projects/{image.project}/repositories/{image.repository}"
+        removed = await self._http.send(endpoint, HttpRequest("DELETE", path, headers=BY_NAME))
+        accepted = {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+        return None if removed.status in accepted else _failure(ProofStep.DELETE, removed)
+
+    @override
+    async def remove_project(self, endpoint: HarborEndpoint, project: str) -> None:
+        request = HttpRequest("DELETE", f"{API}/projects/{project}", headers=BY_NAME)
+        await self._request(endpoint, request, _REASON, HTTPStatus.NOT_FOUND)
+
+    async def _upload(
+        self, endpoint: HarborEndpoint, image: ProofImage, chunks: tuple[bytes, ...]
+    ) -> ProofFailure | None:
+        answer = await self._http.send(endpoint, HttpRequest("POST", f"/v2/{image.path}/blobs/uploads/"))
+        path = location_path(endpoint, answer.headers.get("Location", ""))
+        if answer.status != HTTPStatus.ACCEPTED or not path:
+            return _failure(ProofStep.UPLOAD, answer)
+        position = 0
+        for chunk in chunks:
+            headers = {**_OCTETS, "Content-Range": f"{position}-{position + len(chunk) - 1}"}
+            answer = await self._http.send(endpoint, HttpRequest("PATCH", path, headers=headers, data=chunk))
+            if answer.status != HTTPStatus.ACCEPTED:
+                return await self._cancel(endpoint, path, answer)
+            path = location_path(endpoint, answer.headers.get("Location", "")) or path
+            position += len(chunk)
+        separator = "&" if "?" in path else "?"
+        last = HttpRequest("PUT", f"{path}{separator}digest={digest(b''.join(chunks))}")
+        answer = await self._http.send(endpoint, last)
+        return None if answer.status == HTTPStatus.CREATED else await self._cancel(endpoint, path, answer)
+
+    async def _cancel(self, endpoint: HarborEndpoint, path: str, answer: HttpResponse) -> ProofFailure:
+        await self._http.send_raw(endpoint, HttpRequest("DELETE", path))
+        return _failure(ProofStep.UPLOAD, answer)
+
+    async def _push_manifest(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:
+        path, headers = f"/v2/{image.path}/manifests/{TAG}", {"Content-Type": MANIFEST_TYPE}
+        answer = await self._http.send(endpoint, HttpRequest("PUT", path, headers=headers, data=image.manifest))
+        return None if answer.status == HTTPStatus.CREATED else _failure(ProofStep.MANIFEST, answer)
+
+    async def _pull(self, endpoint: HarborEndpoint, path: str, expected: bytes) -> ProofFailure | None:
+        answer = await self._http.send(endpoint, HttpRequest("GET", path, headers={"Accept": f"{MANIFEST_TYPE}, */*"}))
+        is_same = answer.status == HTTPStatus.OK and digest(answer.content) == digest(expected)
+        return None if is_same else _failure(ProofStep.PULL, answer)
+
+
+def _failure(step: ProofStep, answer: HttpResponse) -> ProofFailure:
+    message = "" if answer.status < HTTPStatus.BAD_REQUEST else answer.error_message
+    return ProofFailure(step, answer.status, message)
