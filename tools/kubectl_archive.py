@@ -12,8 +12,8 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parents[1] / "operator"
 PROGRAM = SOURCES / "harbor_operator" / "kubectl"
-LEFT_OUT = PROGRAM / "rendered.py"
-"""It needs other packages, and imports most of the operator."""
+LEFT_OUT = {PROGRAM / "rendered.py", PROGRAM / "preflight.py", PROGRAM / "dry_run.py"}
+"""They need other packages, and import most of the operator."""
 
 START = """\
 from harbor_operator.kubectl.cli import main
@@ -53,7 +53,7 @@ def _modules() -> set[Path]:
     pending = [*PROGRAM.rglob("*.py")]
     while pending:
         path = pending.pop()
-        if path not in found and path != LEFT_OUT:
+        if path not in found and path not in LEFT_OUT:
             found.add(path)
             pending += [file for name in _imports(path) for file in _files(name)]
     return found

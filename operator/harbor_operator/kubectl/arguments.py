@@ -43,6 +43,12 @@ TIMEOUT = Argument(
     ("--timeout",), "seconds for `--wait`", options={"type": float, "default": 300.0, "metavar": "SECONDS"}
 )
 OUTPUT = Argument(("-o", "--output"), "format of the result", options={"choices": ["text", "json"], "default": "text"})
+REGISTRY_FILE = Argument(
+    ("-f", "--filename"),
+    "file with one HarborRegistry; `-` is standard input",
+    Values.FILES,
+    {"required": True, "metavar": "FILE"},
+)
 
 OPERATOR_NAMESPACE = Argument(
     ("--operator-namespace",),

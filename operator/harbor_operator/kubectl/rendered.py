@@ -18,7 +18,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from harbor_operator.api.kind import KIND
-from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import DesiredRelease, ReleaseLogin, ReleaseSecrets, UserValues
@@ -31,8 +31,11 @@ _PLACEHOLDER = SecretStr("placeholder-0000")  # 16 characters, as the chart dema
 _LOGIN = ReleaseLogin("placeholder", _PLACEHOLDER)
 
 
-def read_registry(filename: str) -> HarborRegistry:
-    """Returns the only HarborRegistry of a YAML file; '-' is standard input. Raises CommandError."""
+def read_registry(filename: str, namespace: str = "default", cluster: str = "") -> HarborRegistry:
+    """Returns the only HarborRegistry of a YAML file; '-' is standard input. Raises CommandError.
+
+    `namespace` counts if the file names none; `cluster` is the identity of the cluster.
+    """
     try:
         text = sys.stdin.read() if filename == STANDARD_INPUT else Path(filename).read_text(encoding="utf-8")
         found = [each for each in yaml.safe_load_all(text) if isinstance(each, dict) and each.get("kind") == KIND]
@@ -40,9 +43,9 @@ def read_registry(filename: str) -> HarborRegistry:
         raise CommandError(f"`-f {filename}` cannot be read as YAML: {error}") from None
     if len(found) != 1:
         raise CommandError(f"`-f {filename}` contains {len(found)} objects of kind {KIND}: give one")
-    metadata = {"namespace": "default", "uid": "", **(found[0].get("metadata") or {})}
+    metadata = {"namespace": namespace, "uid": "", **(found[0].get("metadata") or {})}
     try:
-        return HarborRegistry.parse({**found[0], "metadata": metadata})
+        return HarborRegistry.parse({**found[0], "metadata": metadata}, cluster)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -76,10 +79,8 @@ def images_of(manifests: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({str(container["image"]) for manifest in manifests for container in _containers(manifest)})
 
 
-def _plan(registry: HarborRegistry) -> DesiredRelease:
-    release = registry.spec.release
-    if release is None:
-        raise CommandError(f"HarborRegistry '{registry.metadata.name}' installs nothing: it has no `spec.release`")
+def plan_with_placeholders(registry: HarborRegistry, release: Release) -> DesiredRelease | Blocked:
+    """Returns the release that the operator would install, with a placeholder for each Secret."""
     secrets = ReleaseSecrets(
         generated=dict.fromkeys(placeholders(), _PLACEHOLDER),
         admin_password=_PLACEHOLDER,
@@ -89,7 +90,13 @@ def _plan(registry: HarborRegistry) -> DesiredRelease:
         driver_credential=_driver_credential(registry),
         user_values=(UserValues("`spec.release.values`", dict(release.values)),),
     )
-    planned = plan_release(registry, release, secrets)
+    return plan_release(registry, release, secrets)
+
+
+def _plan(registry: HarborRegistry) -> DesiredRelease:
+    if registry.spec.release is None:
+        raise CommandError(f"HarborRegistry '{registry.metadata.name}' installs nothing: it has no `spec.release`")
+    planned = plan_with_placeholders(registry, registry.spec.release)
     if isinstance(planned, Blocked):
         raise CommandError(f"{planned.reason}: {planned.message}")
     return planned

@@ -15,6 +15,7 @@ from harbor_operator.kubectl.arguments import (
     NAME,
     OPERATOR_NAMESPACE,
     OUTPUT,
+    REGISTRY_FILE,
     TIMEOUT,
     WAIT,
     Argument,
@@ -215,12 +216,7 @@ VERBS = (
         "list every image that the chart of a spec uses, for a mirror or an air gap",
         "images",
         (
-            Argument(
-                ("-f", "--filename"),
-                "file with one HarborRegistry; `-` is standard input",
-                Values.FILES,
-                {"required": True, "metavar": "FILE"},
-            ),
+            REGISTRY_FILE,
             Argument(
                 ("--chart",),
                 "archive or directory of the chart; default: the source in the spec",
@@ -231,6 +227,34 @@ VERBS = (
         needs_cluster=False,
         description="It renders the chart with your `helm` and the operator's values, with placeholders for Secrets. "
         "`spec.release.valuesFrom` is not read. It needs the package; the single file does not contain it.",
+    ),
+    Verb(
+        "doctor",
+        "check what of a spec will not work, before the installation or while it runs",
+        "doctor",
+        (
+            REGISTRY_FILE,
+            Argument(
+                ("--chart-sources",),
+                "allowed sources of charts, as in the operator's setting",
+                options={"default": "https://helm.goharbor.io", "metavar": "SOURCES"},
+            ),
+            Argument(
+                ("--cluster-id",),
+                "identity of the cluster, if the operator's setting has one",
+                options={"default": "", "metavar": "ID"},
+            ),
+            TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 30.0}),
+        ),
+        (
+            Right(Scope.REGISTRY, "", "secrets", ("get",)),
+            Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
+            Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
+        ),
+        description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the source of the chart "
+        "and `spec.externalURL` at the same time, from this computer. It changes nothing in the cluster, PostgreSQL "
+        "and Redis, and removes the objects with which it probes the store. It needs the package; the single file does "
+        "not contain it. The exit code is 1 if a check fails.",
     ),
     Verb(
         "version",

@@ -77,7 +77,7 @@ class ReleaseSecretStore:
             storage_login=await self._read_storage_login(registry),
             driver_credential=await self._read_driver_credential(registry),
             ca_bundle=await self._read_ca_bundle(registry),
-            repository_access=await self._read_repository_access(registry, release),
+            repository_access=await read_repository_access(self._kube, registry, release),
             user_values=user_values,
         )
 
@@ -179,17 +179,6 @@ class ReleaseSecretStore:
         read = read_values if driver.name is DriverName.GCS else read_credentials  # a JSON file ends with a line break
         return dict(zip(keys, await read(self._kube, registry, driver.secret_ref, field, keys), strict=True))
 
-    async def _read_repository_access(self, registry: HarborRegistry, release: Release) -> RepositoryAccess:
-        field, ref = "spec.release.repositorySecretRef", release.repository_secret_ref
-        ca_ref, ca_field = release.repository_ca_secret_ref, "spec.release.repositoryCASecretRef"
-        ca = await read_bundle(self._kube, registry, ca_ref, ca_field) or ""
-        if ref is None:
-            return RepositoryAccess(ca=ca)
-        login = ReleaseLogin(*await read_login(self._kube, registry, ref, field))
-        where = describe_secret(registry.metadata.namespace, ref.name)
-        raise_if_blocked(check_basic_username(where, field, ref.username_key, login.username))
-        return RepositoryAccess(login, ca)
-
     async def _read_ca_bundle(self, registry: HarborRegistry) -> str:
         spec = registry.spec
         refs: list[tuple[CaRef | None, str]] = [(spec.ca_secret_ref, "spec.caSecretRef")]
@@ -241,6 +230,21 @@ class ReleaseSecretStore:
     async def _read_key(self, registry: HarborRegistry, ref: SecretRef, key: str, field: str) -> SecretStr:
         (value,) = await read_values(self._kube, registry, ref, field, [key])
         return value
+
+
+async def read_repository_access(
+    kube: NamespaceResources, registry: HarborRegistry, release: Release
+) -> RepositoryAccess:
+    """Returns the login and the CA of the source of the chart; BlockedError if their Secrets cannot be used."""
+    field, ref = "spec.release.repositorySecretRef", release.repository_secret_ref
+    ca_ref, ca_field = release.repository_ca_secret_ref, "spec.release.repositoryCASecretRef"
+    ca = await read_bundle(kube, registry, ca_ref, ca_field) or ""
+    if ref is None:
+        return RepositoryAccess(ca=ca)
+    login = ReleaseLogin(*await read_login(kube, registry, ref, field))
+    where = describe_secret(registry.metadata.namespace, ref.name)
+    raise_if_blocked(check_basic_username(where, field, ref.username_key, login.username))
+    return RepositoryAccess(login, ca)
 
 
 def _without_release_name(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:

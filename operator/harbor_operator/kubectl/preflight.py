@@ -1,0 +1,186 @@
+"""The checks of `doctor`: the operator's own steps with ports that leave nothing behind, all at the same time.
+
+It needs the whole package, so `doctor` imports it only when it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+from harbor_operator.adapters import secrets
+from harbor_operator.adapters.chart_pull import ChartPuller
+from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_http import HarborHttp
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.helm_charts import RemoteChart, load_chart, locate_chart
+from harbor_operator.adapters.postgres import PsycopgPostgres
+from harbor_operator.adapters.redis import RedisPyCache
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_store import HttpS3Store
+from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.api.v1alpha1 import HarborRegistry, PreviousStatus
+from harbor_operator.checks.catalogue.search import problems
+from harbor_operator.kubectl.cluster import Cluster
+from harbor_operator.kubectl.doctor import Finding, Level
+from harbor_operator.kubectl.dry_run import (
+    DryRunPostgres,
+    ProbedS3,
+    ProbedSwift,
+    WouldChange,
+    dry_run_resources,
+    dry_run_rgw,
+)
+from harbor_operator.kubectl.errors import CommandError
+from harbor_operator.kubectl.rendered import plan_with_placeholders
+from harbor_operator.model.chart_sources import ChartSources
+from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
+from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.attempt import attempt
+from harbor_operator.steps.cache import CacheStep
+from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.reachability import ReachabilityStep
+from harbor_operator.steps.release_secrets import read_repository_access
+from harbor_operator.steps.storage import StorageStep
+
+CLEAN_SECONDS = 15.0
+_NOT_INSTALLED = "this is no error before the installation: "
+
+Act = Callable[[HarborRegistry], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run depends on beside the spec: allowed chart sources, the deadline, and the clock."""
+
+    chart_sources: ChartSources
+    timeout_seconds: float
+    clock: Callable[[], datetime]
+
+
+def parse_sources(text: str) -> ChartSources:
+    """Returns the allowed sources of charts, as the operator's setting names them. Raises CommandError."""
+    try:
+        return ChartSources.parse(text)
+    except ValueError as error:
+        raise CommandError(f"`--chart-sources`: {error}") from None
+
+
+def check(cluster: Cluster, registry: HarborRegistry, options: Options) -> list[Finding]:
+    """Returns the findings of every section that the spec has, in the order of the conditions."""
+    return asyncio.run(_Preflight(cluster, registry, options).run())
+
+
+class _Preflight:
+    def __init__(self, cluster: Cluster, registry: HarborRegistry, options: Options) -> None:
+        # The step does not upload anything to a registry that it has reached before: an upload leaves some bytes.
+        self._registry = registry.model_copy(update={"observed": PreviousStatus(reachable=True)})
+        self._options = options
+        self._kube = dry_run_resources(cluster)
+        self._swift = ProbedSwift(SwiftObjectStore(), f"{options.clock():%Y%m%d%H%M%S%f}")
+        self._s3 = ProbedS3(HttpS3Store())
+
+    async def run(self) -> list[Finding]:
+        try:
+            found = await asyncio.gather(*(self._tried(where, act) for where, act in self._checks().items()))
+        finally:
+            left = await self._clean()
+        return [finding for each in (*found, left) for finding in each]
+
+    def _checks(self) -> Mapping[str, Act]:
+        spec, make_password = self._registry.spec, partial(secrets.make_password, PASSWORD_LENGTH)
+        http = HarborHttp()
+        database = DatabaseStep(self._kube, DryRunPostgres(PsycopgPostgres()), make_password)
+        cache = CacheStep(self._kube, RedisPyCache())
+        rgw = dry_run_rgw(HttpRgwAdmin())
+        storage = StorageStep(self._kube, self._swift.port, rgw, make_password, self._s3.port)
+        harbor = ReachabilityStep(self._kube, HttpRegistryProbe(http), HttpHarbor(http), self._options.clock)
+        checks: dict[str, tuple[object, Act]] = {
+            "spec.database": (spec.database, database.reconcile),
+            "spec.cache": (spec.cache, cache.reconcile),
+            "spec.storage": (spec.storage, storage.reconcile),
+            "spec.release": (spec.release, partial(check_chart, self._kube, self._options.chart_sources)),
+            "spec.externalURL": (spec.external_url, harbor.reconcile),
+        }
+        return {where: act for where, (section, act) in checks.items() if section is not None}
+
+    async def _tried(self, where: str, act: Act) -> list[Finding]:
+        try:
+            async with asyncio.timeout(self._options.timeout_seconds):
+                outcome = await attempt(partial(_until_change, act), self._registry)
+        except TimeoutError:
+            text = f"the check did not end within {self._options.timeout_seconds:g} s"
+            outcome = Unknown(Reason.UNAVAILABLE, text)
+        is_expected = where == "spec.externalURL" and self._registry.spec.release is not None
+        return list(_findings(where, outcome, is_expected=is_expected))
+
+    async def _clean(self) -> list[Finding]:
+        """Removes what the probe of the storage has left; returns what could not be removed."""
+        try:
+            async with asyncio.timeout(CLEAN_SECONDS):
+                await self._swift.clean()
+                await self._s3.clean()
+        except (Unavailable, Refused, TimeoutError) as error:
+            why = str(error) or f"no answer within {CLEAN_SECONDS:g} s"
+            text = f"what the probe wrote could not be removed: {why}"
+            remedy = "Run `doctor` again, and remove a container with `-doctor-` in its name."
+            return [Finding(Level.WARNING, str(Reason.STORAGE_PROBE_FAILED), "spec.storage", text, remedy)]
+        return []
+
+
+async def check_chart(kube: NamespaceResources, sources: ChartSources, registry: HarborRegistry) -> Outcome:
+    """Returns Done if the operator supports the chart with this spec, and the source has it."""
+    release = registry.spec.release
+    if release is None:
+        raise ValueError("the spec has no release")
+    planned = plan_with_placeholders(registry, release)
+    if isinstance(planned, Blocked):
+        return planned
+    desired = replace(planned, repository_access=await read_repository_access(kube, registry, release))
+    located = locate_chart(None, sources, desired)
+    if isinstance(located, RemoteChart):
+        helm = shutil.which("helm")
+        if helm is None:
+            text = "there is no `helm` on PATH, so the source of the chart was not tried: install it"
+            return Unknown(Reason.CHART_UNAVAILABLE, text)
+        with tempfile.TemporaryDirectory(prefix="kubectl-harbor-") as home:
+            await ChartPuller(helm, Path(home)).pull(located, desired, lambda _: None)
+    else:
+        load_chart(located, desired)
+    return Done(f"chart '{release.chart}' of version {release.version} is available and fits the spec")
+
+
+async def _until_change(act: Act, registry: HarborRegistry) -> Outcome:
+    try:
+        return await act(registry)
+    except WouldChange as change:
+        return Done(str(change))
+
+
+def _findings(where: str, outcome: Outcome, *, is_expected: bool) -> Iterator[Finding]:
+    for warning in outcome.warnings:
+        yield _finding(Level.WARNING, warning.code, where, warning.message)
+    match outcome:
+        case Done():
+            yield _finding(Level.OK, outcome.reason, where, outcome.message)
+        case Pending() | Unknown() | Blocked() if is_expected:
+            yield _finding(Level.WARNING, outcome.reason, where, f"{_NOT_INSTALLED}{outcome.message}")
+        case Pending() | Unknown() | Blocked():
+            yield _finding(Level.ERROR, outcome.reason, where, outcome.message)
+        case _:
+            assert_never(outcome)
+
+
+def _finding(level: Level, reason: Reason, where: str, text: str) -> Finding:
+    problem = problems().get(reason) if level is not Level.OK else None
+    return Finding(level, str(reason), where, text, problem.remedy if problem else "")

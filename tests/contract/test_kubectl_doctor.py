@@ -1,0 +1,164 @@
+"""`kubectl harbor doctor` against real PostgreSQL, Redis, Swift and a chart: its findings, and that nothing remains."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harbor_operator.kubectl.cli import ERROR, INTERRUPTED
+from harbor_operator.kubectl.rights import Scope
+from lab.lab import SERVICES, Lab, Part
+from lab.process import wait_until
+from lab.registries import merged
+from lab.registry_fixture import RegistryFixture, install
+from tests.contract.kubectl_harbor import Done, KubectlHarbor, environment
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def fixture() -> Iterator[RegistryFixture]:
+    """A registry whose Secrets exist, and which no operator has seen."""
+    with Lab.start({Part.CONTROL_PLANE, Part.CHART, *SERVICES}) as lab:
+        install(lab)
+        yield RegistryFixture.set_up(lab)
+
+
+@pytest.fixture(scope="module")
+def harbor(fixture: RegistryFixture) -> KubectlHarbor:
+    return KubectlHarbor(fixture.lab.control_plane, {Scope.REGISTRY: fixture.registry.namespace})
+
+
+@pytest.fixture
+def doctor(fixture: RegistryFixture, harbor: KubectlHarbor, tmp_path: Path) -> Doctor:
+    return Doctor(fixture, harbor, tmp_path / "registry.yaml")
+
+
+class Doctor:
+    """Runs the command with a spec that differs in some fields."""
+
+    def __init__(self, fixture: RegistryFixture, harbor: KubectlHarbor, path: Path) -> None:
+        self._fixture = fixture
+        self._harbor = harbor
+        self._path = path
+
+    def run(self, changes: Mapping[str, Any], *arguments: str) -> Done:
+        """Returns how the command ended."""
+        return self._harbor.run("doctor", *self._arguments(changes), *arguments)
+
+    def command(self, changes: Mapping[str, Any]) -> list[str]:
+        """Returns the command for a process of its own."""
+        kubeconfig = str(self._harbor.person("doctor"))
+        # Without this, a test in the background would pass on that it ignores the signal.
+        module = ["env", "--default-signal=INT", sys.executable, "-m", "harbor_operator.kubectl"]
+        return [*module, "doctor", *self._arguments(changes), "--kubeconfig", kubeconfig]
+
+    def _arguments(self, changes: Mapping[str, Any]) -> list[str]:
+        metadata = {"name": "cr", "namespace": self._fixture.registry.namespace}
+        manifest = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry", "metadata": metadata}
+        self._path.write_text(yaml.safe_dump({**manifest, "spec": merged(self._fixture.spec, dict(changes))}))
+        chart = Path(self._fixture.lab.chart.reference).resolve().parent
+        return ["-f", str(self._path), "--chart-sources", str(chart)]
+
+    def codes(self, changes: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+        """Returns the exit code, and the errors by their place in the spec."""
+        done = self.run(changes, "-o", "json")
+        assert done.err == ""
+        return done.code, {each["where"]: each["code"] for each in done.json["findings"] if each["level"] == "error"}
+
+
+def test_a_spec_that_works_and_nothing_remains(doctor: Doctor, fixture: RegistryFixture) -> None:
+    before, postgres = state(fixture), fixture.lab.services.postgres
+    mark = postgres.mark()
+    done = doctor.run({}, "-o", "json")
+    assert (done.code, done.err, done.json["ok"]) == (0, "", True), done.out
+    passed = {each["where"]: each["text"] for each in done.json["findings"] if each["level"] == "ok"}
+    assert passed.keys() == {"spec.database", "spec.cache", "spec.storage", "spec.release"}
+    assert "would now create or change the role and databases" in passed["spec.database"]
+    assert "passed the probe" in passed["spec.storage"]
+    warned = {each["code"]: each["text"] for each in done.json["findings"] if each["level"] == "warning"}
+    assert "SwiftSunset" in warned
+    assert (state(fixture), postgres.changes_since(mark)) == (before, [])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, ERROR), (signal.SIGINT, INTERRUPTED)])
+def test_an_interrupted_run_leaves_nothing(
+    doctor: Doctor, fixture: RegistryFixture, number: signal.Signals, code: int
+) -> None:
+    before, ceph = state(fixture), fixture.lab.services.ceph
+    command = doctor.command({"storage": {"swift": {"chunkSizeMiB": 200}}})
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+        wait_until(lambda: any("-doctor-" in name for name in ceph.containers()), "the probe writes", deadline=60)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert (process.returncode, state(fixture)) == (code, before)
+
+
+def test_each_wrong_login_is_found_and_its_remedy_ends_it(doctor: Doctor, fixture: RegistryFixture) -> None:
+    secrets = {name: fixture.registry.secret(name) for name in ("pg-admin", "redis", "swift")}
+    wrong = {name: {**values, "password": "wrongPassword0123"} for name, values in secrets.items()}
+    fixture.registry.put_secrets(wrong)
+    try:
+        code, found = doctor.codes({})
+        assert code == 1
+        assert found == {
+            "spec.database": "DatabaseCredentialsRejected",
+            "spec.cache": "CacheCredentialsRejected",
+            "spec.storage": "StorageCredentialsRejected",
+        }
+        text = doctor.run({}).out
+        assert "✘ spec.cache         CacheCredentialsRejected" in text
+        assert "Remedy: " in text
+        assert "wrongPassword0123" not in text
+    finally:
+        fixture.registry.put_secrets(secrets)
+    assert doctor.codes({}) == (0, {})
+
+
+def test_what_does_not_answer_or_does_not_exist(doctor: Doctor) -> None:
+    changes = {
+        "database": {"port": 1},
+        "cache": {"addresses": ["localhost:1"]},
+        "storage": {"swift": {"credentialsSecretRef": {"name": "absent"}}},
+        "release": {"version": "1.99.0"},
+    }
+    code, found = doctor.codes(changes)
+    assert code == 1
+    assert found == {
+        "spec.database": "DatabaseUnreachable",
+        "spec.cache": "CacheUnreachable",
+        "spec.storage": "SecretMissing",
+        "spec.release": "SwiftUnsupported",
+    }
+
+
+def test_a_chart_from_another_source_is_refused(doctor: Doctor) -> None:
+    _, found = doctor.codes({"release": {"chart": "harbor", "repository": "https://charts.example.com"}})
+    assert found == {"spec.release": "ChartSourceRefused"}
+
+
+def test_a_harbor_that_others_run_must_answer(doctor: Doctor) -> None:
+    changes = {"release": None, "database": None, "cache": None, "storage": None, "externalURL": "https://localhost:1"}
+    assert doctor.codes(changes) == (1, {"spec.externalURL": "RegistryUnreachable"})
+
+
+def test_wrong_usage_ends_with_two(doctor: Doctor, harbor: KubectlHarbor, tmp_path: Path) -> None:
+    assert harbor.run("doctor", "-f", str(tmp_path / "absent.yaml")).code == 2
+    done = doctor.run({}, "--chart-sources", "ftp://charts.example.com")
+    assert done.err.startswith("error: `--chart-sources`: entry 1 is neither")
+    assert "`externalURL`" in doctor.run({"externalURL": "not a URL"}).err
+
+
+def state(fixture: RegistryFixture) -> dict[str, Any]:
+    """Returns what the command could have left in the cluster and in the store."""
+    ceph, namespace = fixture.lab.services.ceph, fixture.registry.namespace
+    listed = fixture.lab.control_plane.client.read(f"/api/v1/namespaces/{namespace}/secrets") or {}
+    secrets = {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in listed["items"]}
+    return {"secrets": secrets, "objects": {name: ceph.objects(name) for name in ceph.containers()}}
