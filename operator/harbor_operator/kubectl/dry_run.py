@@ -27,6 +27,7 @@ from harbor_operator.model.s3 import Bucket
 from harbor_operator.model.storage import Container, RgwEndpoint, RgwUser, SwiftAccount, SwiftSession
 from harbor_operator.plan.storage import PROBE_PREFIX, PROOF_DIGEST, PROOF_OBJECT
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.image_proof import ImageProof
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.postgres import Postgres, PostgresSession
@@ -136,6 +137,17 @@ async def _would_provision(*_: object) -> NoReturn:
     raise WouldChange(_RGW)
 
 
+class _Images:
+    """The test image that nothing is stored of."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return _would_prove
+
+
+async def _would_prove(*_: object) -> NoReturn:
+    raise WouldChange("the checks passed; the operator would now prove the storage with a test image")
+
+
 class ProbedSwift:
     """A Swift store in which the probe runs always, in a temporary container if there is none yet; no mark is set."""
 
@@ -236,6 +248,11 @@ def dry_run_resources(cluster: Cluster) -> NamespaceResources:
 def dry_run_rgw(rgw: RgwAdmin) -> RgwAdmin:
     """Returns RGW's Admin API; a call that changes it raises WouldChange."""
     return cast("RgwAdmin", _Rgw(rgw))
+
+
+def dry_run_images() -> ImageProof:
+    """Returns a proof by a test image whose first call raises WouldChange."""
+    return cast("ImageProof", _Images())
 
 
 def _without_digest(mark: Mapping[str, str] | None) -> Mapping[str, str] | None:

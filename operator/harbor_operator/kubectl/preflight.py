@@ -35,6 +35,7 @@ from harbor_operator.kubectl.dry_run import (
     ProbedS3,
     ProbedSwift,
     WouldChange,
+    dry_run_images,
     dry_run_resources,
     dry_run_rgw,
 )
@@ -104,7 +105,9 @@ class _Preflight:
         cache = CacheStep(self._kube, RedisPyCache())
         rgw = dry_run_rgw(HttpRgwAdmin())
         storage = StorageStep(self._kube, self._swift.port, rgw, make_password, self._s3.port)
-        harbor = ReachabilityStep(self._kube, HttpRegistryProbe(http), HttpHarbor(http), self._options.clock)
+        harbor = ReachabilityStep(
+            self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
+        )
         checks: dict[str, tuple[object, Act]] = {
             "spec.database": (spec.database, database.reconcile),
             "spec.cache": (spec.cache, cache.reconcile),

@@ -13,6 +13,7 @@ from harbor_operator.kubectl.dry_run import (
     ProbedS3,
     ProbedSwift,
     WouldChange,
+    dry_run_images,
     dry_run_resources,
     dry_run_rgw,
 )
@@ -21,6 +22,7 @@ from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep
 from tests.fakes.database_fixture import DatabaseFixture
 from tests.fakes.database_fixture import registry as database_registry
@@ -28,6 +30,8 @@ from tests.fakes.object_store import Stored
 from tests.unit.steps.s3_fixture import S3Fixture
 from tests.unit.steps.s3_fixture import registry as s3_registry
 from tests.unit.steps.storage_fixture import PROVISION, StorageFixture, registry, swift
+from tests.unit.steps.test_reachability import ReachabilityFixture
+from tests.unit.steps.test_reachability_driver import deployed, with_driver
 
 
 class ClusterWith:
@@ -158,6 +162,15 @@ async def test_a_user_that_must_be_provisioned_ends_the_step() -> None:
     with pytest.raises(WouldChange, match="the store was not probed"):
         await step.reconcile(registry(swift(provision=PROVISION)))
     assert fixture.rgw.writes == []
+
+
+async def test_the_proof_of_a_storage_driver_ends_the_step() -> None:
+    fixture = ReachabilityFixture()
+    deployed(fixture)
+    harbor = fixture.harbor
+    step = ReachabilityStep(fixture.kube, harbor, harbor, dry_run_images(), lambda: fixture.now)
+    with pytest.raises(WouldChange, match="prove the storage"):
+        await step.reconcile(with_driver())
 
 
 async def test_a_bucket_is_probed_and_not_marked() -> None:

@@ -18,30 +18,31 @@ def fixture() -> ReachabilityFixture:
     return ReachabilityFixture()
 
 
-def _with_driver(proof: str = "") -> HarborRegistry:
+def with_driver(proof: str = "") -> HarborRegistry:
     """A registry with a driver, whose status has this proof."""
     made = _registry(release={"version": "1.19.1"}, storage={"driver": S3})
     return made.model_copy(update={"observed": made.observed.model_copy(update={"storage_proof": proof})})
 
 
-def _deployed(fixture: ReachabilityFixture) -> None:
-    fixture.kube.put("intra", "hreg-cr-pins", {"DIGEST_KEY": "key"}, names.owner_labels(_with_driver()))
+def deployed(fixture: ReachabilityFixture) -> None:
+    """Gives the registry the Secret of a release."""
+    fixture.kube.put("intra", "hreg-cr-pins", {"DIGEST_KEY": "key"}, names.owner_labels(with_driver()))
 
 
 async def test_a_driver_is_proved_and_the_status_remembers_it(fixture: ReachabilityFixture) -> None:
-    _deployed(fixture)
-    outcome = await fixture.step.reconcile(_with_driver())
+    deployed(fixture)
+    outcome = await fixture.step.reconcile(with_driver())
     assert isinstance(outcome, Done)
     assert outcome.message.endswith("; the registry stored, returned and deleted an image with driver 's3'")
     assert outcome.facts.storage_proof
-    await fixture.step.reconcile(_with_driver(outcome.facts.storage_proof))
+    await fixture.step.reconcile(with_driver(outcome.facts.storage_proof))
     assert len(fixture.images.pushed) == 1
 
 
 async def test_a_driver_that_does_not_work_blocks(fixture: ReachabilityFixture) -> None:
-    _deployed(fixture)
+    deployed(fixture)
     fixture.images.failing = ProofFailure(ProofStep.PULL, 200)
-    outcome = await fixture.step.reconcile(_with_driver())
+    outcome = await fixture.step.reconcile(with_driver())
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.STORAGE_PROOF_FAILED
     assert "could not return what it had stored with driver 's3' (other bytes)" in outcome.message
@@ -49,9 +50,9 @@ async def test_a_driver_that_does_not_work_blocks(fixture: ReachabilityFixture) 
 
 
 async def test_a_driver_is_not_proved_without_the_administrator(fixture: ReachabilityFixture) -> None:
-    _deployed(fixture)
+    deployed(fixture)
     fixture.kube.put("intra", "hreg-cr-admin-password", {"password": "Wrong-pass-1"})
-    outcome = await fixture.step.reconcile(_with_driver())
+    outcome = await fixture.step.reconcile(with_driver())
     assert isinstance(outcome, Done)
     assert "driver 's3' is not proved yet" in outcome.message
     assert outcome.facts.storage_proof is None
