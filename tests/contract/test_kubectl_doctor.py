@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.kubectl.cli import ERROR, INTERRUPTED
 from harbor_operator.kubectl.rights import Scope
+from harbor_operator.model.s3 import Bucket, S3Account
 from lab.lab import SERVICES, Lab, Part
+from lab.nginx import Front, Site
 from lab.process import wait_until
 from lab.registries import merged
 from lab.registry_fixture import RegistryFixture, install
@@ -99,6 +104,40 @@ def test_an_interrupted_run_leaves_nothing(
         process.send_signal(number)
         process.communicate(timeout=60)
     assert (process.returncode, state(fixture)) == (code, before)
+
+
+async def test_a_bucket_must_exist_and_is_not_marked(doctor: Doctor, fixture: RegistryFixture) -> None:
+    lab, ceph = fixture.lab, fixture.lab.services.ceph
+    keys = ceph.admin("user", "create", "--uid=doctor", "--display-name=doctor")["keys"][0]
+    account = S3Account("", "us-east-1", keys["access_key"], SecretStr(keys["secret_key"]), "s3", lab.authority.ca_pem)
+    fixture.registry.put_secrets({"s3": {"accessKey": keys["access_key"], "secretKey": keys["secret_key"]}})
+    site = Site(ceph.rgw_url, host_header="$http_host")  # S3 signs the header
+    front = Front.start(lab.directory / "s3-front", lab.processes, lab.authority, site)
+    references = {"credentialsSecretRef": {"name": "s3"}, "caSecretRef": {"name": "s3-ca"}}
+    s3 = {"endpoint": front.url, "bucket": "doctor", "chunkSizeMiB": 5, **references}
+    changes = {"storage": {"swift": None, "s3": s3}}
+    assert doctor.codes(changes) == (1, {"spec.storage": "StorageBucketMissing"})
+    await HttpS3Store().create_bucket(Bucket(replace(account, endpoint=front.url), "doctor"))
+    before = state(fixture)
+    assert doctor.codes(changes) == (0, {})
+    assert state(fixture) == before
+
+
+def test_a_user_that_the_operator_would_provision(doctor: Doctor, fixture: RegistryFixture) -> None:
+    ceph = fixture.lab.services.ceph
+    login = {"accessKey": ceph.admin_access_key, "secretKey": ceph.admin_secret_key}
+    fixture.registry.put_secrets({"rgw-admin": login})
+    provision = {"adminURL": ceph.rgw_url, "adminSecretRef": {"name": "rgw-admin"}, "uid": "made", "quotaGiB": 1}
+    changes = {"storage": {"swift": {"credentialsSecretRef": {"name": "made"}, "provision": provision}}}
+    done = doctor.run(changes, "-o", "json")
+    assert done.code == 0, done.out
+    (passed,) = [
+        each["text"] for each in done.json["findings"] if (each["where"], each["level"]) == ("spec.storage", "ok")
+    ]
+    assert passed.endswith("so the store was not probed")
+    assert "made" not in ceph.admin("user", "list")
+    fixture.registry.put_secrets({"rgw-admin": {**login, "secretKey": "wrong"}})
+    assert doctor.codes(changes)[1].keys() == {"spec.storage"}
 
 
 def test_each_wrong_login_is_found_and_its_remedy_ends_it(doctor: Doctor, fixture: RegistryFixture) -> None:
