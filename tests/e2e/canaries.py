@@ -13,7 +13,8 @@ from lab.kubernetes_client import Manifest
 from lab.lab import Lab
 from lab.process import LabError, wait_until
 from lab.registry_fixture import RegistryFixture
-from tests.e2e.queries import CANARY_NAMESPACE, PULL_SECRET, harbor_api
+from tests.e2e.harbor_api import call_harbor
+from tests.e2e.queries import CANARY_NAMESPACE, PULL_SECRET
 
 NAME = "canary"
 SWIFT_KEY = "canarySwiftKey0123456789"
@@ -52,11 +53,11 @@ class Canaries:
         """Creates objects in the Harbor and in the container of a registry that is ready; a repetition is harmless."""
         if self._harbor is not None:
             return
-        harbor_api(fixture, "POST", "/projects", {"project_name": NAME, "metadata": {"public": "false"}})
+        call_harbor(fixture, "POST", "/projects", {"project_name": NAME, "metadata": {"public": "false"}})
         access = [{"resource": "repository", "action": "pull"}]
         permissions = [{"kind": "project", "namespace": NAME, "access": access}]
         robot = {"name": NAME, "description": "theirs", "level": "system", "duration": -1, "permissions": permissions}
-        harbor_api(fixture, "POST", "/robots", robot)
+        call_harbor(fixture, "POST", "/robots", robot)
         swift = fixture.registry.read()["spec"]["storage"]["swift"]
         login = fixture.registry.secret(swift["credentialsSecretRef"]["name"])
         self._put_object(login["username"], login["password"], swift["container"])
@@ -94,8 +95,8 @@ class Canaries:
     def _in_harbor(self) -> dict[str, Any]:
         if self._harbor is None:
             return {}
-        robots = harbor_api(self._harbor, "GET", f"/robots?q=name={NAME}")
-        projects = harbor_api(self._harbor, "GET", f"/projects?name={NAME}")
+        robots = call_harbor(self._harbor, "GET", f"/robots?q=name={NAME}")
+        projects = call_harbor(self._harbor, "GET", f"/projects?name={NAME}")
         return {
             "robots": [(robot["id"], robot["description"], robot["permissions"]) for robot in robots],
             "projects": [(project["project_id"], project["metadata"]) for project in projects],

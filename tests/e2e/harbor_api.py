@@ -7,6 +7,7 @@ import json
 import ssl
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 from lab.registry_fixture import RegistryFixture
 
@@ -21,6 +22,10 @@ def call_harbor(fixture: RegistryFixture, method: str, path: str, body: Any = No
         f"{fixture.front.url}/api/v2.0{path}", data=data, headers=headers, method=method
     )
     tls = ssl.create_default_context(cafile=str(fixture.lab.authority.ca_path))
-    with urllib.request.urlopen(request, timeout=20, context=tls) as answer:  # noqa: S310 - always https
-        content = answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=tls) as answer:  # noqa: S310 - always https
+            content = answer.read()
+    except HTTPError as error:
+        error.close()
+        raise
     return json.loads(content) if content else None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import ssl
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from lab.observer import Observer
 from lab.operator import Operator
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
+from tests.e2e.harbor_api import call_harbor
 
 PULL_SECRET = "harbor-pull"
 CANARY_NAMESPACE = "kube-canary"
@@ -93,20 +91,8 @@ def wait_passes(operators: Operator | list[Operator], number: int) -> None:
 
 def robots(fixture: RegistryFixture) -> list[Manifest]:
     """Returns the robot accounts of Harbor whose name is one that the operator gives."""
-    found: list[Manifest] = harbor_api(fixture, "GET", "/robots?page_size=100")
+    found: list[Manifest] = call_harbor(fixture, "GET", "/robots?page_size=100")
     return [robot for robot in found if "-pull-" in robot["name"]]
-
-
-def harbor_api(fixture: RegistryFixture, method: str, path: str, body: Manifest | None = None) -> Any:
-    """Sends a request to Harbor's API as its administrator, and returns the decoded answer. Raises OSError."""
-    password = fixture.registry.secret(f"hreg-{fixture.registry.name}-admin-password")["password"]
-    login = base64.b64encode(f"admin:{password}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-    data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(f"{fixture.front.url}/api/v2.0{path}", data, headers, method=method)  # noqa: S310
-    tls = ssl.create_default_context(cafile=str(fixture.lab.authority.ca_path))
-    with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310 - always https
-        return json.loads(answer.read() or "null")
 
 
 def container_mark(lab: Lab, container: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from lab.process import wait_until
 from lab.registries import Manifest
 from lab.registry_fixture import RegistryFixture
 from tests.e2e.dedicated import FAST_PROBES
-from tests.e2e.queries import harbor_api, remove_namespace
+from tests.e2e.harbor_api import call_harbor
+from tests.e2e.queries import remove_namespace
 from tests.e2e.running_operator import RunningOperator
 from tests.e2e.test_s3 import start_front
 
@@ -55,7 +56,7 @@ def spec_with_driver(fixture: RegistryFixture, endpoint: str) -> Manifest:
 
 
 def proof_projects(fixture: RegistryFixture) -> list[str]:
-    found: Any = harbor_api(fixture, "GET", "/projects?page_size=100")
+    found: Any = call_harbor(fixture, "GET", "/projects?page_size=100")
     return [project["name"] for project in found if project["name"].startswith("harbor-operator-proof")]
 
 
