@@ -11,7 +11,6 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.image_proof import ProofFailure, ProofImage
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import DRIVER_SPEC, DesiredDriver
-from harbor_operator.plan import names
 from harbor_operator.reasons import Reason
 
 
@@ -55,8 +54,8 @@ def check_proof_project(image: ProofImage, repositories: Sequence[str] | None) -
     )
 
 
-def check_proof(registry: HarborRegistry, failure: ProofFailure | None) -> Blocked | None:
-    """Returns what a failed proof means and what to do; None without a failure."""
+def check_proof(registry: HarborRegistry, release: str, failure: ProofFailure | None) -> Blocked | None:
+    """Returns what a failed proof means and what to do; None without a failure. `release` is the Helm release."""
     driver = registry.spec.storage.driver if registry.spec.storage else None
     if failure is None or driver is None:
         return None
@@ -66,7 +65,7 @@ def check_proof(registry: HarborRegistry, failure: ProofFailure | None) -> Block
     return Blocked(
         Reason.STORAGE_PROOF_FAILED,
         f"the registry could not {failure.step} with driver '{driver.name}' ({answer}{detail}): read its log (`kubectl"
-        f" -n {registry.metadata.namespace} logs -l release={names.release(registry)},component=registry -c registry`),"
+        f" -n {registry.metadata.namespace} logs -l release={release},component=registry -c registry`),"
         f" then correct `{DRIVER_SPEC}.parameters`, or the rights of {credential}: read, write, list and delete",
     )
 

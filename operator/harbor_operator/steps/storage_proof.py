@@ -86,4 +86,4 @@ class StorageProof:
         left = await self._images.remove_image(admin, image)
         if left is None:
             await self._images.remove_project(admin, image.project)
-        return check_proof(registry, failure or left)
+        return check_proof(registry, names.release(registry), failure or left)
