@@ -24,7 +24,7 @@ async def index(request: web.Request) -> web.Response:
     """Returns all endpoints."""
     sender_of(request).require_system(RIGHT, "list")
     filters, endpoints = read_q(request), await core_of(request).state.all("endpoint")
-    return page(request, [_shown(one) for one in endpoints if matches(one, filters, ("name", "type"))])
+    return page(request, [shown(one) for one in endpoints if matches(one, filters, ("name", "type"))])
 
 
 async def create(request: web.Request) -> web.Response:
@@ -45,7 +45,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Returns one endpoint."""
-    return web.json_response(_shown(await _in_path(request, "read")))
+    return web.json_response(shown(await _in_path(request, "read")))
 
 
 async def update(request: web.Request) -> web.Response:
@@ -79,7 +79,8 @@ async def _in_path(request: web.Request, action: str) -> Document:
     return endpoint
 
 
-def _shown(endpoint: Document) -> Document:
+def shown(endpoint: Document) -> Document:
+    """Returns the endpoint without its password."""
     credential = dict(endpoint.get("credential") or {})
     if credential.get("access_secret"):
         credential["access_secret"] = MASK

@@ -34,6 +34,7 @@ KINDS = (
     "immutable_rule",
     "retention",
     "webhook",
+    "replication",
 )
 TABLES = """
 CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL);
@@ -49,6 +50,7 @@ CREATE SEQUENCE IF NOT EXISTS audit_id;
 CREATE SEQUENCE IF NOT EXISTS immutable_rule_id;
 CREATE SEQUENCE IF NOT EXISTS retention_id;
 CREATE SEQUENCE IF NOT EXISTS webhook_id;
+CREATE SEQUENCE IF NOT EXISTS replication_id;
 """
 
 

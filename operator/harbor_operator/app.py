@@ -29,6 +29,7 @@ from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_replications import HttpHarborReplications
 from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
@@ -85,6 +86,7 @@ from harbor_operator.steps.pull_secrets import PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.replications import ReplicationSection
 from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
@@ -185,6 +187,7 @@ class Operator:
             RegistrySection(kube, registries),
             ProjectSection(harbor, projects, registries),
             ProjectPolicySection(projects, policies),
+            ReplicationSection(HttpHarborReplications(self._http), registries),
             ScheduleSection(HttpHarborSchedules(self._http)),
             AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
         )

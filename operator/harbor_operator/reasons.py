@@ -106,6 +106,7 @@ class Reason(StrEnum):
     ADMIN_CREDENTIALS_REJECTED = "AdminCredentialsRejected"
     ENDPOINT_REFUSED = "EndpointRefused"
     PROJECT_REFUSED = "ProjectRefused"
+    REPLICATION_REFUSED = "ReplicationRefused"
     REGISTRY_READ_ONLY = "RegistryReadOnly"
     CONFIGURATION_REFUSED = "ConfigurationRefused"
     CONFIGURATION_LOCKED = "ConfigurationLocked"

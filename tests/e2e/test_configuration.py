@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from lab.process import wait_until
+from lab.process import LabError, wait_until
 from lab.registry_fixture import RegistryFixture
+from tests.e2e.conftest import MakeRegistry
 from tests.e2e.harbor_api import call_harbor
 
 pytestmark = pytest.mark.e2e
@@ -88,3 +90,35 @@ def test_a_run_of_garbage_collection_is_in_the_status(full_registry: RegistryFix
         return bool(run.get("id") == newest["id"] and run["status"] == "Success" and run["freedBytes"] == 0)
 
     wait_until(is_reported, "the status has the run with its result", deadline=60)
+
+
+def test_a_replication_rule_is_kept(full_registry: RegistryFixture) -> None:
+    path = "/replication/policies"
+
+    def cron() -> str:
+        (rule,) = call_harbor(full_registry, "GET", f"{path}?q=name=base-images")
+        return str(rule["trigger"]["trigger_settings"]["cron"])
+
+    (rule,) = call_harbor(full_registry, "GET", path)
+    assert (rule["name"], rule["src_registry"]["name"], cron()) == ("base-images", "hub", "0 0 0 * * 0")
+    trigger = {"type": "scheduled", "trigger_settings": {"cron": "0 0 5 * * *"}}
+    call_harbor(full_registry, "PUT", f"{path}/{rule['id']}", {**rule, "trigger": trigger, "description": "theirs"})
+    wait_until(lambda: cron() == "0 0 0 * * 0", "the operator corrects the schedule", deadline=60)
+    (rule,) = call_harbor(full_registry, "GET", path)
+    assert rule["description"] == "theirs"
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "give exactly one of `pullFrom` and `pushTo`": {"pullFrom": "hub", "pushTo": "hub"},
+    "give at most one of `tagMatching`": {"pullFrom": "hub", "tagMatching": "a", "tagExcluding": "b"},
+    "`onEvent` needs `pushTo`": {"pullFrom": "hub", "onEvent": True},
+    "`replicateDeletion` needs `onEvent`": {"pushTo": "hub", "replicateDeletion": True},
+}
+
+
+def test_a_contradictory_replication_rule_is_rejected(make_registry: MakeRegistry) -> None:
+    registry = make_registry("replication-rules")
+    for message, rule in REFUSED.items():
+        spec = {"externalURL": "https://localhost:1", "suspend": True, "replications": [{"name": "a", **rule}]}
+        with pytest.raises(LabError, match=message):
+            registry.apply(spec)

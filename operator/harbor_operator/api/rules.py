@@ -15,6 +15,7 @@ from harbor_operator.api import (
     driver_rules,
     project_policies,
     projects,
+    replications,
     robot,
     webhooks,
 )
@@ -121,6 +122,19 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             " + (has(self.nDaysSinceLastPush) ? 1 : 0) + (has(self.nDaysSinceLastPull) ? 1 : 0)"
             " + (has(self.alwaysRetain) && self.alwaysRetain ? 1 : 0) == 1",
             project_policies.CRITERION_MESSAGE,
+        ),
+    ),
+    "Replication": (
+        Rule("has(self.pullFrom) != has(self.pushTo)", replications.DIRECTION_MESSAGE),
+        Rule("!(has(self.tagMatching) && has(self.tagExcluding))", replications.TAG_MESSAGE),
+        Rule(
+            "!has(self.onEvent) || !self.onEvent"
+            " || has(self.pushTo) && (!has(self.schedule) || self.schedule == 'None')",
+            replications.EVENT_MESSAGE,
+        ),
+        Rule(
+            "!has(self.replicateDeletion) || !self.replicateDeletion || has(self.onEvent) && self.onEvent",
+            replications.DELETION_MESSAGE,
         ),
     ),
     "Robot": (

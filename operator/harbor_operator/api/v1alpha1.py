@@ -31,6 +31,7 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
+from harbor_operator.api.replications import Replication
 from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, read_request
 from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
@@ -271,6 +272,11 @@ class HarborRegistrySpec(Model):
     registries: Annotated[list[Registry], Field(max_length=100)] = Field(
         default_factory=list,
         description="Other registries that Harbor knows as endpoints.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    replications: Annotated[list[Replication], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="Rules by which Harbor copies images from or to other registries.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     configuration: Configuration = Field(

@@ -16,6 +16,7 @@ from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTa
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_replications import HttpHarborReplications
 from harbor_operator.adapters.harbor_retention import HttpHarborRetention
 from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
 from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
@@ -47,6 +48,7 @@ CALLS: dict[str, Callable[[HarborEndpoint], Awaitable[object]]] = {
     "read_immutable_rules": lambda endpoint: HttpHarborImmutableTags().read_immutable_rules(endpoint, "x"),
     "read_retention": lambda endpoint: HttpHarborRetention().read_retention(endpoint, 1),
     "read_webhooks": lambda endpoint: HttpHarborWebhooks().read_webhooks(endpoint, "x"),
+    "read_replications": HttpHarborReplications().read_replications,
     "read_registries": HttpHarborRegistries().read_registries,
     "create_registry": lambda endpoint: HttpHarborRegistries().create_registry(endpoint, REGISTRY),
     "read_configuration": HttpHarborConfiguration().read_configuration,

@@ -25,6 +25,12 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "exists with another type, which Harbor cannot change.",
         "Correct the entry that the message names. For another type, use another name.",
     ),
+    Reason.REPLICATION_REFUSED: Problem(
+        "Harbor rejects a rule of `spec.replications`.",
+        "The registry that it names is not in Harbor, or Harbor does not accept a pattern or the schedule. The message "
+        "contains Harbor's own error.",
+        "Correct the entry that the message names.",
+    ),
     Reason.REGISTRY_READ_ONLY: Problem(
         "Harbor is read-only.",
         "An administrator set the read-only mode, often for a migration.",
