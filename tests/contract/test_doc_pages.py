@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,13 @@ SUBSTITUTES = {
       (" diff "*) "$LAB_KUBECTL" "$@" || [ $? -eq 1 ] ;; # 1 means that there is a difference
       (*) exec "$LAB_KUBECTL" "$@" ;;
     esac""",
+    "kubectl-harbor": 'PYTHONPATH="$LAB_OPERATOR" exec "$LAB_PYTHON" -m harbor_operator.kubectl "$@"',
     "make": 'exec "$LAB_MAKE" --dry-run "$@"',  # the target exists; tests/lab_checks builds the image
     "oc": "true",
     "skopeo": "true",
+    "ssh": "cat > /dev/null",
 }
-"""Shell programs in place of those that need a container engine, another host, the operator or OpenShift."""
+"""Shell programs in place of those that need a container engine, another host, an installation or OpenShift."""
 FOLLOWED = {
     "air-gap",
     "backup",
@@ -92,6 +95,8 @@ class Folder:
             "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}",
             "LAB_KUBECTL": str(program("kubectl")),
             "LAB_HELM": str(program("helm")),
+            "LAB_OPERATOR": str(ROOT / "operator"),
+            "LAB_PYTHON": sys.executable,
             "LAB_MAKE": shutil.which("make") or "make",
             "KUBECONFIG": str(self._plane.kubeconfig),
             "KUBECACHEDIR": str(self._plane.directory / "client-cache"),
