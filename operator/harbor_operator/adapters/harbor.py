@@ -71,9 +71,7 @@ class HttpHarbor(HarborApi, Harbor):
     @override
     async def read_project_names(self, endpoint: HarborEndpoint) -> list[str]:
         request = HttpRequest("GET", f"{API}/projects", {"with_detail": "false", "sort": "name"})
-        pages = self._pages(endpoint, request, Reason.PROJECT_REFUSED)
-        named = [page.decode(lambda listed: [str(one["name"]) for one in listed or []]) async for page, _ in pages]
-        return [name for page in named for name in page]
+        return await self._entries(endpoint, request, Reason.PROJECT_REFUSED, lambda one: str(one["name"]))
 
     @override
     async def read_image(self, endpoint: HarborEndpoint, project: str) -> str | None:

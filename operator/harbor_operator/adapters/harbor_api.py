@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse, server_error
@@ -17,6 +18,8 @@ from harbor_operator.checks.configuration import (
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.ports import as_error
 from harbor_operator.reasons import Reason
+
+T = TypeVar("T")
 
 API = "/api/v2.0"
 MAX_PAGE_ENTRIES = 100
@@ -65,6 +68,15 @@ class HarborApi:
             if not following:
                 return
         raise as_error(explain_too_many_items(reason, request.path, MAX_PAGES * MAX_PAGE_ENTRIES))
+
+    async def _entries(
+        self, endpoint: HarborEndpoint, request: HttpRequest, reason: Reason, decode: Callable[[Any], T]
+    ) -> list[T]:
+        """Returns the decoded entries of a whole list; raises as `_pages` and `HttpResponse.decode` do."""
+        entries: list[T] = []
+        async for page, _ in self._pages(endpoint, request, reason):
+            entries += page.decode(lambda listed: [decode(entry) for entry in listed or []])
+        return entries
 
 
 def _total_count(response: HttpResponse) -> int:

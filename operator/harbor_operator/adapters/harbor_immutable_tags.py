@@ -24,10 +24,8 @@ class HttpHarborImmutableTags(HarborApi, HarborImmutableTags):
 
     @override
     async def read_immutable_rules(self, endpoint: HarborEndpoint, project: str) -> list[ObservedImmutableRule]:
-        rules: list[ObservedImmutableRule] = []
-        async for page, _ in self._pages(endpoint, HttpRequest("GET", _path(project), headers=BY_NAME), _REASON):
-            rules += page.decode(lambda rules: [_rule(rule) for rule in rules or []])
-        return rules
+        request = HttpRequest("GET", _path(project), headers=BY_NAME)
+        return await self._entries(endpoint, request, _REASON, _rule)
 
     @override
     async def add_immutable_rule(self, endpoint: HarborEndpoint, project: str, selector: TagSelector) -> None:

@@ -87,10 +87,7 @@ class HttpHarborProjects(HarborApi, HarborProjects):
     @override
     async def read_members(self, endpoint: HarborEndpoint, project: str) -> list[ObservedMember]:
         request = HttpRequest("GET", f"{API}/projects/{project}/members", headers=BY_NAME)
-        members: list[ObservedMember] = []
-        async for page, _ in self._pages(endpoint, request, _REASON):
-            members += page.decode(lambda members: [_member(member) for member in members or []])
-        return members
+        return await self._entries(endpoint, request, _REASON, _member)
 
     @override
     async def read_ldap_groups(self, endpoint: HarborEndpoint) -> Mapping[str, int]:

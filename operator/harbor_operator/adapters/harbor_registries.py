@@ -22,10 +22,8 @@ class HttpHarborRegistries(HarborApi, HarborRegistries):
 
     @override
     async def read_registries(self, endpoint: HarborEndpoint) -> Mapping[str, ObservedRegistry]:
-        found: dict[str, ObservedRegistry] = {}
-        async for page, _ in self._pages(endpoint, HttpRequest("GET", f"{API}/registries"), _REASON):
-            found |= page.decode(lambda registries: {one["name"]: _registry(one) for one in registries or []})
-        return found
+        request = HttpRequest("GET", f"{API}/registries")
+        return {registry.name: registry for registry in await self._entries(endpoint, request, _REASON, _registry)}
 
     @override
     async def create_registry(self, endpoint: HarborEndpoint, desired: DesiredRegistry) -> None:

@@ -25,10 +25,7 @@ class HttpHarborReplications(HarborApi, HarborReplications):
 
     @override
     async def read_replications(self, endpoint: HarborEndpoint) -> Mapping[str, ObservedReplication]:
-        found: dict[str, ObservedReplication] = {}
-        async for page, _ in self._pages(endpoint, HttpRequest("GET", _PATH), _REASON):
-            found |= page.decode(lambda policies: {one["name"]: _observed(one) for one in policies or []})
-        return found
+        return dict(await self._entries(endpoint, HttpRequest("GET", _PATH), _REASON, _named))
 
     @override
     async def create_replication(self, endpoint: HarborEndpoint, desired: Replication) -> None:
@@ -62,9 +59,9 @@ def _filter_body(one: ReplicationFilter) -> dict[str, str]:
     return {"type": one.kind, "value": one.value, **({"decoration": one.decoration} if one.decoration else {})}
 
 
-def _observed(policy: Mapping[str, Any]) -> ObservedReplication:
+def _named(policy: Mapping[str, Any]) -> tuple[str, ObservedReplication]:
     kept = {name: policy[name] for name in _KEPT if policy.get(name) is not None}
-    return ObservedReplication(policy["id"], _rule(policy), kept)
+    return policy["name"], ObservedReplication(policy["id"], _rule(policy), kept)
 
 
 def _rule(policy: Mapping[str, Any]) -> Replication | None:

@@ -24,10 +24,8 @@ class HttpHarborWebhooks(HarborApi, HarborWebhooks):
 
     @override
     async def read_webhooks(self, endpoint: HarborEndpoint, project: str) -> list[ObservedWebhook]:
-        found: list[ObservedWebhook] = []
-        async for page, _ in self._pages(endpoint, HttpRequest("GET", _path(project), headers=BY_NAME), _REASON):
-            found += page.decode(lambda policies: [_observed(policy) for policy in policies or []])
-        return found
+        request = HttpRequest("GET", _path(project), headers=BY_NAME)
+        return await self._entries(endpoint, request, _REASON, _observed)
 
     @override
     async def add_webhook(self, endpoint: HarborEndpoint, project: str, desired: Webhook) -> None:
