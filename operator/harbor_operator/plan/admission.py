@@ -63,10 +63,7 @@ def _policy(section: PullSecrets) -> Spec:
         },
         "matchConditions": [
             {"name": "namespace-is-not-excluded", "expression": _is_not_excluded(section.namespaces.exclude)},
-            {
-                "name": "account-has-not-opted-out",
-                "expression": _inject("object", f"!= {_quote(names.INJECT_DISABLED)}"),
-            },
+            {"name": "account-has-not-opted-out", "expression": _inject("object", _NOT_DISABLED)},
             {"name": "reference-is-missing", "expression": _is_missing(section.secret_name)},
         ],
         "variables": [
