@@ -71,6 +71,16 @@ def pull_only_lab() -> Iterator[PullOnlyLab]:
             running_operator.end()
 
 
+@pytest.fixture(scope="module", name="registry")
+def ready_registry(pull_only: PullOnlyLab) -> Iterator[Registry]:
+    """A registry with a robot, ready."""
+    registry = pull_only.prepare("intra")
+    registry.apply(pull_only.spec())
+    registry.wait_ready()
+    yield registry
+    registry.delete()
+
+
 @pytest.fixture(scope="module", name="lab")
 def lab_of_pull_only(pull_only: PullOnlyLab) -> Lab:
     """The lab of the module."""

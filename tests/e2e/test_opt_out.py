@@ -10,21 +10,17 @@ from lab.lab import Lab
 from lab.observer import Observer
 from lab.process import wait_until
 from lab.registries import Registry
-from tests.e2e.pull_only import PullOnlyLab, lab_of_pull_only, pull_only_lab  # noqa: F401 - fixtures
+from tests.e2e.pull_only import (  # noqa: F401 - fixtures
+    PullOnlyLab,
+    lab_of_pull_only,
+    pull_only_lab,
+    ready_registry,
+)
 from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret, references
 
 pytestmark = pytest.mark.e2e
 
 INJECT = "harbor-operator.io/inject"
-
-
-@pytest.fixture(scope="module")
-def registry(pull_only: PullOnlyLab) -> Iterator[Registry]:
-    registry = pull_only.prepare("intra")
-    registry.apply(pull_only.spec())
-    registry.wait_ready()
-    yield registry
-    registry.delete()
 
 
 @pytest.fixture

@@ -14,7 +14,12 @@ from lab.observer import Observer
 from lab.operator import USER
 from lab.process import LabError, wait_until
 from lab.registries import Manifest, Registry
-from tests.e2e.pull_only import PullOnlyLab, lab_of_pull_only, pull_only_lab  # noqa: F401 - fixtures
+from tests.e2e.pull_only import (  # noqa: F401 - fixtures
+    PullOnlyLab,
+    lab_of_pull_only,
+    pull_only_lab,
+    ready_registry,
+)
 from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret, references, wait_passes
 
 pytestmark = pytest.mark.e2e
@@ -60,16 +65,6 @@ REMOVING_REFERENCES = Rewrite(
         "imagePullSecrets": [{"name": PULL_SECRET}],
     },
 )
-
-
-@pytest.fixture(scope="module")
-def registry(pull_only: PullOnlyLab) -> Iterator[Registry]:
-    """A registry with a robot, ready."""
-    registry = pull_only.prepare("intra")
-    registry.apply(pull_only.spec())
-    registry.wait_ready()
-    yield registry
-    registry.delete()
 
 
 @contextmanager

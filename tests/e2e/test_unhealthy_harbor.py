@@ -10,23 +10,19 @@ from lab.lab import Lab
 from lab.observer import Observer
 from lab.process import wait_until
 from lab.registries import Registry
-from tests.e2e.pull_only import PullOnlyLab, lab_of_pull_only, naming_secrets, pull_only_lab  # noqa: F401 - fixtures
+from tests.e2e.pull_only import (  # noqa: F401 - fixtures
+    PullOnlyLab,
+    lab_of_pull_only,
+    naming_secrets,
+    pull_only_lab,
+    ready_registry,
+)
 from tests.e2e.queries import PULL_SECRET, create_namespace, pull_secret, references, remove_namespace
 
 pytestmark = pytest.mark.e2e
 
 OTHER_SECRET = "other-pull"
 EXCLUDED = ["kube-*"]
-
-
-@pytest.fixture(scope="module")
-def registry(pull_only: PullOnlyLab) -> Iterator[Registry]:
-    """A registry with a robot, ready."""
-    registry = pull_only.prepare("intra")
-    registry.apply(pull_only.spec())
-    registry.wait_ready()
-    yield registry
-    registry.delete()
 
 
 @pytest.fixture(params=["down", "unhealthy"])
