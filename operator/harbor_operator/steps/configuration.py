@@ -39,10 +39,10 @@ class ConfigurationSection(Protocol):
 
 @runtime_checkable
 class StoringSection(Protocol):
-    """A section that keeps a Secret of the operator's own."""
+    """A section that remembers something of a registry, in a Secret of the operator's own or in memory."""
 
     async def remove(self, registry: HarborRegistry) -> None:
-        """Deletes the Secret; what the section has configured stays in Harbor."""
+        """Forgets it; what the section has configured stays in Harbor."""
         ...
 
 

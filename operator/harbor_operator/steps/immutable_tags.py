@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.projects import Project
@@ -25,10 +22,6 @@ class ImmutableTags(ProjectPolicy):
     @override
     def is_requested(self, project: Project) -> bool:
         return bool(project.immutable_tags)
-
-    @override
-    async def read_secrets(self, registry: HarborRegistry, project: Project) -> Mapping[str, SecretStr]:
-        return {}
 
     @override
     async def reconcile(

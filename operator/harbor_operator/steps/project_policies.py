@@ -31,9 +31,13 @@ class ProjectPolicy(Protocol):
         """Whether the spec has such a policy for the project; if not, nothing is read and nothing is written."""
         ...
 
-    async def read_secrets(self, registry: HarborRegistry, project: Project) -> Mapping[str, SecretStr]:
+    async def read_secrets(
+        self,
+        registry: HarborRegistry,  # noqa: ARG002 - most kinds refer to no Secret
+        project: Project,  # noqa: ARG002
+    ) -> Mapping[str, SecretStr]:
         """Returns the values of the Secrets that the policy refers to; raises BlockedError for one without it."""
-        ...
+        return {}
 
     async def reconcile(
         self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
@@ -73,7 +77,7 @@ class ProjectPolicySection:
         # A project that Harbor does not have was refused; the section of projects reports it.
         observed = await self._projects.find_projects(admin, requested)
         versions = {name: await self._version(registry, requested[name], found) for name, found in observed.items()}
-        verified = self._verified.setdefault(registry.key, {})
+        verified = self._verified.setdefault(registry.metadata.uid, {})
         changes: list[str] = []
         refused: list[Refused] = []
         for name in _due(versions, verified):
@@ -89,6 +93,10 @@ class ProjectPolicySection:
         count = len(requested)
         message = f"the policies of {count} {'project' if count == 1 else 'projects'} are as the spec says"
         return Done(message, changes=tuple(changes))
+
+    async def remove(self, registry: HarborRegistry) -> None:
+        """Forgets what was verified, and with it the values of Secrets."""
+        self._verified.pop(registry.metadata.uid, None)
 
     def _kinds_of(self, project: Project) -> list[ProjectPolicy]:
         return [kind for kind in self._kinds if kind.is_requested(project)]

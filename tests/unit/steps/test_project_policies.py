@@ -115,6 +115,18 @@ async def test_a_changed_entry_and_a_new_project_are_read_at_once(fixture: Polic
     assert len(outcome.changes) == 2
 
 
+async def test_a_registry_that_is_removed_is_forgotten(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    fixture.has(*names)
+    fixture.tags.rules |= {name: [RULE] for name in names}
+    projects = [spec(name) for name in names]
+    await fixture.reconcile(*projects)
+    await fixture.section.remove(registry(*projects))
+    fixture.tags.requests.clear()
+    await fixture.reconcile(*projects)
+    assert sorted(fixture.tags.requests) == sorted(names)
+
+
 async def test_a_refused_project_stops_no_other_and_is_tried_again(fixture: PolicyFixture) -> None:
     fixture.has("a", "b")
     fixture.tags.refuses = {"a"}
