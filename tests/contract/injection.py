@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,11 @@ async def remove(http: KubernetesClient, *names: str) -> None:
         await http.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
+async def remove_selected(http: KubernetesClient) -> None:
+    """Deletes all selected namespaces without waiting for their end."""
+    await remove(http, *(item["metadata"]["name"] for item in await listed(http, "namespaces", CHOSEN)))
+
+
 async def references(http: KubernetesClient, namespace: str, account: str = "default") -> tuple[str, ...]:
     """The Secrets that a service account refers to."""
     answer = await http.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
@@ -192,9 +197,10 @@ async def secret(http: KubernetesClient, namespace: str) -> dict[str, Any] | Api
     return await http.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{NAME}")
 
 
-async def listed(http: KubernetesClient, kind: str) -> list[dict[str, Any]]:
-    """All objects of a kind."""
-    answer = await http.request("GET", f"/api/v1/{kind}")
+async def listed(http: KubernetesClient, kind: str, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """All objects of a kind, optionally only those with these labels."""
+    selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+    answer = await http.request("GET", f"/api/v1/{kind}", params={"labelSelector": selector})
     assert not isinstance(answer, ApiError)
     return list(answer["items"])
 

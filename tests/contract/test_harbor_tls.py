@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -27,6 +26,7 @@ from lab.certs import Authority
 from lab.harbor.standalone import Standalone
 from lab.nginx import Front, Site
 from lab.process import LabError, Processes
+from tests.tls_server import handshakes
 
 MIB = 1 << 20
 PROBE = HttpRegistryProbe()
@@ -129,8 +129,8 @@ async def test_a_harbor_that_is_gone_is_unavailable_through_its_front(harbor: Ha
         harbor.standalone.start_core()
 
 
-@asynccontextmanager
-async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborEndpoint]:
+@contextmanager
+def _served_until(end: datetime, directory: Path) -> Iterator[HarborEndpoint]:
     """A TLS server whose self-signed certificate, which is its own CA, ends then."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -144,21 +144,20 @@ async def _served_until(end: datetime, directory: Path) -> AsyncIterator[HarborE
     file.write_bytes(text + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(file)
-    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield HarborEndpoint(f"https://localhost:{server.sockets[0].getsockname()[1]}", text.decode())
+    with handshakes(context) as port:
+        yield HarborEndpoint(f"https://localhost:{port}", text.decode())
 
 
 async def test_an_expired_certificate_is_reported_with_its_end(tmp_path: Path) -> None:
     end = datetime(2020, 2, 29, tzinfo=UTC)
-    async with _served_until(end, tmp_path) as endpoint:
+    with _served_until(end, tmp_path) as endpoint:
         observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
     assert (observed.fault, observed.not_after) == (TlsFault.EXPIRED, end)
 
 
 async def test_a_server_certificate_can_be_its_own_ca(tmp_path: Path) -> None:
-    async with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as endpoint:
+    with _served_until(datetime.now(UTC).replace(microsecond=0) + timedelta(days=5), tmp_path) as endpoint:
         observed = await PROBE.read_certificate(endpoint)
     assert observed is not None
     assert observed.fault is None
@@ -167,7 +166,7 @@ async def test_a_server_certificate_can_be_its_own_ca(tmp_path: Path) -> None:
 async def test_an_accepted_certificate_is_reported_as_a_refused_one_is(tmp_path: Path) -> None:
     """The first is decoded by the `ssl` module, the second by `cryptography`."""
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
-    async with _served_until(end, tmp_path) as endpoint:
+    with _served_until(end, tmp_path) as endpoint:
         accepted = await PROBE.read_certificate(endpoint)
         refused = await PROBE.read_certificate(replace(endpoint, ca=""))
     assert accepted is not None

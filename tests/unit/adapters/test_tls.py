@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +31,7 @@ from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.storage import RgwEndpoint, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from tests.tls_server import handshakes
 
 
 class Chain:
@@ -72,13 +71,6 @@ def chain(tmp_path: Path) -> Chain:
     return Chain(tmp_path)
 
 
-@asynccontextmanager
-async def _serving(chain: Chain) -> AsyncIterator[int]:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=chain.context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
 def _bundles(chain: Chain) -> dict[str, str]:
     broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
@@ -95,7 +87,7 @@ def _bundles(chain: Chain) -> dict[str, str]:
 
 
 async def test_every_bundle_that_others_accept_is_accepted(chain: Chain) -> None:
-    async with _serving(chain) as port:
+    with handshakes(chain.context) as port:
         for name, bundle in _bundles(chain).items():
             _, writer = await asyncio.open_connection("localhost", port, ssl=tls.ssl_context(bundle))
             assert writer.get_extra_info("ssl_object"), name
@@ -104,16 +96,15 @@ async def test_every_bundle_that_others_accept_is_accepted(chain: Chain) -> None
 
 async def test_another_authority_is_not_trusted(chain: Chain, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    async with _serving(chain) as port:
+    with handshakes(chain.context) as port:
         for bundle in (Chain(tmp_path / "other").root, ""):
             with pytest.raises(ssl.SSLCertVerificationError):
                 await asyncio.open_connection("localhost", port, ssl=tls.ssl_context(bundle))
 
 
 async def test_another_host_name_is_refused(chain: Chain) -> None:
-    async with _serving(chain) as port:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await asyncio.open_connection("127.0.0.1", port, ssl=tls.ssl_context(chain.root))
+    with handshakes(chain.context) as port, pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.open_connection("127.0.0.1", port, ssl=tls.ssl_context(chain.root))
 
 
 @pytest.mark.parametrize("flag", [ssl.VERIFY_X509_STRICT, 0])
@@ -136,7 +127,7 @@ def test_certificates_without_key_identifiers_are_accepted(monkeypatch: pytest.M
 async def test_the_api_server_may_lack_key_identifiers(chain: Chain) -> None:
     """Finding R17: kubectl accepts such certificates, and Python 3.13 refuses them by default."""
     bundles = [f"# K\u00f6ln\n{chain.root}", chain.intermediate]
-    async with _serving(chain) as port:
+    with handshakes(chain.context) as port:
         for bundle in bundles:
             connection = ClusterConnection(f"https://localhost:{port}", ca_data=bundle)
             async with KubernetesClient(connection) as client:
@@ -175,7 +166,7 @@ def test_without_a_bundle_the_file_is_that_of_the_system() -> None:
 async def test_every_client_reads_a_bundle_with_a_comment_in_another_script(chain: Chain) -> None:
     """Finding F6: the server closes after the handshake, so only an error about the certificate is a failure."""
     bundle = f"# Köln\n{chain.root}"
-    async with _serving(chain) as port:
+    with handshakes(chain.context) as port:
         url = f"https://localhost:{port}"
         account = SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr("k"), "swift", bundle)
         server = PostgresServer("localhost", port, SslMode.VERIFY_FULL, bundle)
