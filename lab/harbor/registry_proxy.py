@@ -83,7 +83,9 @@ def _refuse(message: str, challenge: str) -> NoReturn:
 async def _forward(core: Core, request: web.Request, match: re.Match[str] | None) -> web.StreamResponse:
     """Streams the request to the registry and the answer back."""
     url = URL(core.settings.registry_url + request.raw_path, encoded=True)
-    body = request.content if request.body_exists else b""
+    is_manifest = match is not None and match["part"] == "manifests"
+    manifest = await request.read() if is_manifest else b""
+    body = request.content if request.body_exists and not is_manifest else manifest
     headers = _forwarded(request.headers)
     headers["Authorization"] = aiohttp.encode_basic_auth(*core.settings.registry_credential)
     try:
@@ -91,11 +93,12 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
     except aiohttp.ClientConnectionError:
         return web.Response(status=502)
     async with answer:
-        if match is not None and match["part"] == "manifests" and answer.status == HTTPStatus.CREATED:
-            await record_manifest(core, match["name"], answer.headers.get("Docker-Content-Digest", match["rest"]))
+        if match is not None and is_manifest and answer.status == HTTPStatus.CREATED:
+            digest = answer.headers.get("Docker-Content-Digest", match["rest"])
+            await record_manifest(core, match["name"], digest, manifest)
         # Harbor records no pull for a HEAD request, of which each pull of a tag has one.
         is_pull = (request.method, answer.status) == ("GET", HTTPStatus.OK)
-        if is_pull and match is not None and match["part"] == "manifests":
+        if is_pull and match is not None and is_manifest:
             await record_pull(core, sender_of(request), match["name"], match["rest"])
         response = web.StreamResponse(status=answer.status, headers=_forwarded(answer.headers))
         await response.prepare(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from lab.harbor.core import Core
 
 
-async def record_manifest(core: Core, name: str, digest: str) -> None:
-    """Records that the repository contains this manifest."""
+async def record_manifest(core: Core, name: str, digest: str, manifest: bytes) -> None:
+    """Records that the repository contains this manifest, and the sizes of its parts."""
+    await _record_blobs(core, digest, manifest)
     known = await core.state.get("repository", name)
     project = await core.project(name.partition("/")[0])
     if project is None:
@@ -35,6 +37,19 @@ async def record_manifest(core: Core, name: str, digest: str) -> None:
     }
     digests = sorted({*body["digests"], digest})
     await core.state.put("repository", name, {**body, "digests": digests, "update_time": now})
+
+
+async def _record_blobs(core: Core, digest: str, manifest: bytes) -> None:
+    described = json.loads(manifest)
+    parts = [described.get("config"), *described.get("layers", [])]
+    sizes = {part["digest"]: part["size"] for part in parts if part} | {digest: len(manifest)}
+    for blob, size in sizes.items():
+        await core.state.put("blob", blob, {"size": size})
+
+
+async def stored_bytes(core: Core) -> int:
+    """Returns the size of all blobs, each counted once; none is ever collected."""
+    return sum(blob["size"] for blob in await core.state.all("blob"))
 
 
 async def index(request: web.Request) -> web.Response:

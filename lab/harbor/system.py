@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from lab.harbor.core import core_of, sender_of
+from lab.harbor.repositories import stored_bytes
 from lab.harbor.state import timestamp
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def info(request: web.Request) -> web.Response:
 
 
 async def statistics(request: web.Request) -> web.Response:
-    """Returns the numbers of projects and repositories; storage is not counted."""
+    """Returns the numbers of projects and repositories, and the size of all images."""
     core, sender = core_of(request), sender_of(request)
     sender.require_login()
     counts = await _counts(core)
@@ -65,7 +66,7 @@ async def statistics(request: web.Request) -> web.Response:
         "private_repo_count": counts["repo", False] if sender.admin else 0,
         "total_project_count": counts["project", True] + counts["project", False] if sender.admin else 0,
         "total_repo_count": counts["repo", True] + counts["repo", False] if sender.admin else 0,
-        "total_storage_consumption": 0,
+        "total_storage_consumption": await stored_bytes(core) if sender.admin else 0,
     }
     return web.json_response(shown)
 

@@ -88,9 +88,12 @@ from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.replications import ReplicationSection
 from harbor_operator.steps.retention import Retention
+from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage_account import StorageAccounts
+from harbor_operator.steps.stored_bytes import StoredBytes
 from harbor_operator.steps.webhooks import Webhooks
 from harbor_operator.wakeups import Wakeups
 
@@ -182,13 +185,15 @@ class Operator:
             Webhooks(kube, HttpHarborWebhooks(self._http)),
         )
         logins = HttpHarborLoginProbe(self._http)
+        swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
+        stored = StoredBytes(StorageAccounts(kube, rgw, password), swift, S3Accounts(kube, rgw, password), s3)
         sections = (
             SettingSection(configuration),
             RegistrySection(kube, registries),
             ProjectSection(harbor, projects, registries),
             ProjectPolicySection(projects, policies),
             ReplicationSection(HttpHarborReplications(self._http), registries),
-            ScheduleSection(HttpHarborSchedules(self._http)),
+            ScheduleSection(HttpHarborSchedules(self._http), stored.measure),
             AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
         )
         admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(self._http), password)
@@ -196,7 +201,7 @@ class Operator:
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
-            StorageStep(kube, on_demand.swift(egress), HttpRgwAdmin(egress), password, HttpS3Store(egress)),
+            StorageStep(kube, swift, rgw, password, s3),
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),

@@ -114,6 +114,8 @@ class Reason(StrEnum):
     ADMIN_ROTATION_REFUSED = "AdminRotationRefused"
     SCHEDULE_REFUSED = "ScheduleRefused"
     GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed"
+    STORAGE_DATA_MISSING = "StorageDataMissing"
+    STORAGE_NOT_FREED = "StorageNotFreed"
     CONFIGURATION_CHANGED = "ConfigurationChanged"
     AUTH_MODE_LOCKED = "AuthModeLocked"
     OIDC_UNREACHABLE = "OidcUnreachable"

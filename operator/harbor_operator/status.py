@@ -244,6 +244,9 @@ def _garbage_collection(facts: Facts) -> Status | None:
         }
         status["lastRun"] |= {} if run.freed_bytes is None else {"freedBytes": run.freed_bytes}
         status["lastRun"] |= {"dryRun": True} if run.is_dry_run else {}
+    if found := observed.storage:
+        sizes = {"imageBytes": found.image_bytes, "storedBytes": found.stored_bytes}
+        status["storage"] = {"run": found.run, **{name: size for name, size in sizes.items() if size is not None}}
     return status
 
 

@@ -95,3 +95,9 @@ async def test_a_run_is_reported_with_what_it_freed(fixture: ScheduleFixture) ->
     assert newest.number > max((one.number for one in before), default=0)
     assert newest.status == "Success"
     assert newest.freed_bytes is not None
+
+
+async def test_the_size_of_all_images_is_read(fixture: ScheduleFixture) -> None:
+    size = await fixture.harbor.read_image_bytes(fixture.admin)
+    assert size is not None
+    assert size >= 0

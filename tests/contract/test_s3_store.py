@@ -51,6 +51,15 @@ async def test_a_probe_removes_what_an_interrupted_one_left(s3: S3Fixture) -> No
     assert await s3.store.list_uploads(bucket, "") == []
 
 
+async def test_only_the_objects_of_the_prefix_are_measured(s3: S3Fixture) -> None:
+    bucket = await s3.bucket()
+    for key, size in (("images/a", 3), ("images/b", 4), ("other/c", 5)):
+        await s3.store.write_object(bucket, key, bytes(size), {})
+
+    assert await s3.store.measure(bucket, "images/") == 7
+    assert await s3.store.measure(bucket, "images/none") == 0
+
+
 async def test_metadata_is_read_back(s3: S3Fixture) -> None:
     bucket = await s3.bucket()
     await s3.store.write_object(bucket, "harbor-operator/proof", b"", {"harbor-operator-digest": "abc"})

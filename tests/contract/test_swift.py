@@ -19,7 +19,7 @@ from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.adapters.swift_connection import object_url
 from harbor_operator.checks.storage import MIB
-from harbor_operator.model.storage import Container, Quota, SwiftAccount
+from harbor_operator.model.storage import Container, ContainerUsage, Quota, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.reasons import Reason
@@ -107,9 +107,9 @@ async def test_a_container_is_created_once_and_removed_when_empty(swift: SwiftFi
 
     await swift.store.ensure_container(container)
     await swift.store.ensure_container(container)
-    await swift.store.write_object(container, "files/a", b"x", {})
+    await swift.store.write_object(container, "files/a", b"abc", {})
 
-    assert await swift.store.read_container(container) == 1
+    assert await swift.store.read_container(container) == ContainerUsage(1, 3)
     assert await swift.store.remove_container(container) is False
     await swift.store.remove_objects(container, ["files/a", "files/never-there"])
     assert await swift.store.remove_container(container) is True

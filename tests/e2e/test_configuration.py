@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from swiftclient import Connection
 
+from lab.images import make_image
 from lab.process import LabError, wait_until
 from lab.registry_fixture import RegistryFixture
 from tests.e2e.conftest import MakeRegistry
@@ -90,6 +94,67 @@ def test_a_run_of_garbage_collection_is_in_the_status(full_registry: RegistryFix
         return bool(run.get("id") == newest["id"] and run["status"] == "Success" and run["freedBytes"] == 0)
 
     wait_until(is_reported, "the status has the run with its result", deadline=60)
+
+
+def collect(fixture: RegistryFixture) -> dict[str, Any]:
+    """Runs garbage collection, and returns what the status says of the storage after it."""
+    call_harbor(fixture, "POST", GC, {"schedule": {"type": "Manual"}, "parameters": {}})
+    (newest, *_) = call_harbor(fixture, "GET", "/system/gc?page_size=1")
+    found: dict[str, Any] = {}
+
+    def is_compared() -> bool:
+        found.update(fixture.registry.status().get("garbageCollection", {}).get("storage", {}))
+        return bool(found.get("run") == newest["id"])
+
+    wait_until(is_compared, "the storage is compared after the run", deadline=60)
+    return found
+
+
+@contextmanager
+def lost_layers(fixture: RegistryFixture) -> Iterator[None]:
+    """Removes the data of all layers from the container until the block ends."""
+    lab, login = fixture.lab, fixture.registry.secret("swift")
+    swift = Connection(
+        lab.services.auth_url, login["username"], login["password"], cacert=str(lab.authority.ca_path), retries=1
+    )
+    objects = lab.services.ceph.objects(fixture.container)
+    segments = {
+        stored.name: swift.get_object(fixture.container, stored.name)[1]
+        for stored in objects
+        if stored.name.startswith("segments/")
+    }
+    try:
+        for name in segments:
+            swift.delete_object(fixture.container, name)
+        yield
+    finally:
+        for name, content in segments.items():
+            swift.put_object(fixture.container, name, content)
+        swift.close()
+
+
+def codes(fixture: RegistryFixture) -> set[str]:
+    return {warning["code"] for warning in fixture.registry.status().get("warnings", [])}
+
+
+def test_the_storage_is_compared_with_the_images_after_a_collection(full_registry: RegistryFixture) -> None:
+    """What the field notes saw: images in Harbor, and 0 B in the storage."""
+    lab, registry = full_registry.lab, full_registry.registry
+    size = 3 << 20
+    make_image(lab.directory / "measured", size=size)
+    reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/measured:1"
+    credential, ca_dir = full_registry.admin_credential(), lab.authority.ca_dir
+    full_registry.skopeo.copy_in(lab.directory / "measured", reference, authfile=credential, ca_dir=ca_dir)
+    found = collect(full_registry)
+    assert size <= found["imageBytes"] <= found["storedBytes"]
+    assert "StorageDataMissing" not in codes(full_registry)
+    with lost_layers(full_registry):
+        found = collect(full_registry)
+        assert found["storedBytes"] < found["imageBytes"]
+        assert "StorageDataMissing" in codes(full_registry)
+        registry.wait_ready()
+    collect(full_registry)
+    assert "StorageDataMissing" not in codes(full_registry)
 
 
 def test_a_replication_rule_is_kept(full_registry: RegistryFixture) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from lab.images import make_image
 from lab.lab import Lab
 from lab.observer import Observer
 from lab.process import LabError, free_port, wait_until
@@ -74,7 +75,11 @@ def scrape(server: Prometheus, running_operator: RunningOperator) -> None:
 
 @pytest.fixture(scope="module")
 def after_work(server: Prometheus, lab: Lab, full_registry: RegistryFixture) -> Iterator[Prometheus]:
-    """Prometheus after it has seen the operator at work: a run of garbage collection, and new pull Secrets."""
+    """Prometheus after it has seen the operator at work: an image, a garbage collection, and new pull Secrets."""
+    make_image(lab.directory / "dashboard")
+    reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/dashboard:1"
+    credential, ca_dir = full_registry.admin_credential(), lab.authority.ca_dir
+    full_registry.skopeo.copy_in(lab.directory / "dashboard", reference, authfile=credential, ca_dir=ca_dir)
     call_harbor(full_registry, "POST", "/system/gc/schedule", {"schedule": {"type": "Manual"}})
     observer = Observer(lab.control_plane)
     names = [*(f"dashboard-{number}" for number in range(NAMESPACE_COUNT)), IN_CONFLICT]

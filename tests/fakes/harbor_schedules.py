@@ -17,9 +17,9 @@ from harbor_operator.reasons import Reason
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
-def run(number: int, status: str = "Success", *, freed_bytes: int | None = None) -> JobRun:
+def run(number: int, status: str = "Success", *, freed_bytes: int | None = None, dry_run: bool = False) -> JobRun:
     """Returns a run of garbage collection."""
-    return JobRun(number, status, NOON, NOON, freed_bytes)
+    return JobRun(number, status, NOON, NOON, freed_bytes, dry_run)
 
 
 class FakeHarborSchedules(HarborSchedules):
@@ -28,6 +28,7 @@ class FakeHarborSchedules(HarborSchedules):
     def __init__(self) -> None:
         self.schedules: dict[SystemJob, ObservedSchedule] = {}
         self.runs: list[JobRun] = []
+        self.image_bytes: int | None = 0
         self.has_scanner = True
         self.writes: list[str] = []
 
@@ -47,6 +48,10 @@ class FakeHarborSchedules(HarborSchedules):
             raise Refused(Reason.SCHEDULE_REFUSED, "the 1st field (indicating Seconds of time) must be 0")
         parameters = {} if desired.job is SystemJob.SCAN_ALL else {**desired.parameters, "time_window": 2}
         self.schedules[desired.job] = ObservedSchedule(desired.cron, parameters)
+
+    @override
+    async def read_image_bytes(self, endpoint: HarborEndpoint) -> int | None:
+        return self.image_bytes
 
     @override
     async def read_collections(self, endpoint: HarborEndpoint) -> list[JobRun]:

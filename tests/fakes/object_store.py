@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from harbor_operator.checks.storage import explain_store_error
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import Container, Operation, StoreError, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ContainerUsage, Operation, StoreError, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
@@ -54,12 +54,13 @@ class FakeObjectStore:
             )
         return SwiftSession(account, self.storage_url, SecretStr("token"))
 
-    async def read_container(self, container: Container) -> int | None:
+    async def read_container(self, container: Container) -> ContainerUsage | None:
         self._answer()
         if container.name not in self.containers:
             return None
         self._check_owner(container, HTTPStatus.FORBIDDEN)
-        return len(self.containers[container.name])
+        held = self.containers[container.name].values()
+        return ContainerUsage(len(held), sum(stored.size for stored in held))
 
     async def ensure_container(self, container: Container) -> None:
         self._answer()

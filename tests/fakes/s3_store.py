@@ -95,6 +95,11 @@ class FakeS3Store:
         objects = self._objects(bucket, S3Operation.LIST)
         return [] if self.lagging_listings else [key for key in sorted(objects) if key.startswith(prefix)][:limit]
 
+    async def measure(self, bucket: Bucket, prefix: str) -> int | None:
+        objects = self._objects(bucket, S3Operation.LIST)
+        chosen = (stored.content for key, stored in objects.items() if key.startswith(prefix))
+        return sum(piece if isinstance(piece, int) else len(piece) for content in chosen for piece in content)
+
     async def remove_objects(self, bucket: Bucket, keys: Sequence[str]) -> None:
         objects = self._objects(bucket, S3Operation.REMOVE)
         for key in keys:

@@ -47,6 +47,11 @@ class HttpHarborSchedules(HarborApi, HarborSchedules):
         await self._request(endpoint, request, Reason.SCHEDULE_REFUSED)
 
     @override
+    async def read_image_bytes(self, endpoint: HarborEndpoint) -> int | None:
+        response = await self._request(endpoint, HttpRequest("GET", f"{API}/statistics"), Reason.SCHEDULE_REFUSED)
+        return response.decode(_image_bytes)
+
+    @override
     async def read_collections(self, endpoint: HarborEndpoint) -> list[JobRun]:
         request = HttpRequest("GET", _PATHS[SystemJob.GARBAGE_COLLECTION], _NEWEST_RUNS)
         response = await self._request(endpoint, request, Reason.SCHEDULE_REFUSED)
@@ -61,6 +66,11 @@ def _schedule(answer: Mapping[str, Any] | None) -> ObservedSchedule | None:
     # Garbage collection and purge return their parameters as a JSON string.
     encoded = answer.get("job_parameters")
     return ObservedSchedule(schedule["cron"], json.loads(encoded) if encoded else answer.get("parameters") or {})
+
+
+def _image_bytes(statistics: Mapping[str, Any]) -> int | None:
+    size = statistics.get("total_storage_consumption")
+    return None if size is None else int(size)
 
 
 def _run(run: Mapping[str, Any]) -> JobRun:

@@ -34,6 +34,8 @@ from harbor_operator.ports.s3_store import S3Store
 PART_SECONDS = 60.0
 """For a part, plus one second for each MiB; a proxy that buffers answers only after it has forwarded all."""
 PRESIGNED_SECONDS = 60
+MAX_MEASURED_PAGES = 20
+"""Of a thousand objects each."""
 METADATA_PREFIX = "x-amz-meta-"
 ENCRYPTION = "x-amz-server-side-encryption"
 
@@ -160,6 +162,19 @@ class HttpS3Store(S3Store):
         return self._listed(bucket, response, "Contents/Key")
 
     @override
+    async def measure(self, bucket: Bucket, prefix: str) -> int | None:
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        size = 0
+        for _ in range(MAX_MEASURED_PAGES):
+            response = await self._send(bucket, _Call(S3Operation.LIST, "GET", query=query))
+            size += self._sum(bucket, response, "Contents/Size")
+            token = self._text(bucket, response, "NextContinuationToken")
+            if not token:
+                return size
+            query = {**query, "continuation-token": token}
+        return None
+
+    @override
     async def remove_objects(self, bucket: Bucket, keys: Sequence[str]) -> None:
         if not keys:
             return
@@ -256,6 +271,12 @@ class HttpS3Store(S3Store):
     def _text(self, bucket: Bucket, response: Response, path: str) -> str:
         try:
             return s3_xml.first_text(response.body, path)
+        except ValueError:
+            raise _unreadable(bucket) from None
+
+    def _sum(self, bucket: Bucket, response: Response, path: str) -> int:
+        try:
+            return sum(int(text) for text in s3_xml.listed(response.body, path))
         except ValueError:
             raise _unreadable(bucket) from None
 

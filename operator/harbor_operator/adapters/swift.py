@@ -29,7 +29,7 @@ from harbor_operator.adapters.swift_connection import (
 from harbor_operator.adapters.swift_transport import Sockets
 from harbor_operator.checks.storage import MIB, explain_other_digest
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.model.storage import Container, Operation, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ContainerUsage, Operation, SwiftAccount, SwiftSession
 from harbor_operator.ports import as_error
 from harbor_operator.ports.object_store import ObjectStore
 
@@ -57,10 +57,13 @@ class SwiftObjectStore(ObjectStore):
         )
 
     @override
-    async def read_container(self, container: Container) -> int | None:
-        def work(client: Any) -> int | None:
+    async def read_container(self, container: Container) -> ContainerUsage | None:
+        def work(client: Any) -> ContainerUsage | None:
             headers = unless_missing(client.head_container, container.name)
-            return None if headers is None else int(headers.get("x-container-object-count", 0))
+            if headers is None:
+                return None
+            count, size = (int(headers.get(f"x-container-{name}", 0)) for name in ("object-count", "bytes-used"))
+            return ContainerUsage(count, size)
 
         return await self._request(container, Operation.CONTAINER, work)
 

@@ -78,11 +78,29 @@ class CollectionRunStatus(Model):
     dry_run: bool | None = Field(default=None, description="True if the run only counted.")
 
 
+class StorageComparisonStatus(Model):
+    """What Harbor and the storage held after a run of garbage collection."""
+
+    run: int = Field(description="Number of the run.")
+    image_bytes: int | None = Field(
+        default=None, description="Bytes of all layers and manifests in Harbor's database, each counted once."
+    )
+    stored_bytes: int | None = Field(
+        default=None,
+        description="Bytes of all objects in the container, or below the prefix of the bucket; absent with another "
+        "kind of storage, and with more than 20,000 objects in a bucket.",
+    )
+
+
 class GarbageCollectionStatus(Model):
     """Garbage collection in Harbor."""
 
     schedule: str | None = Field(default=None, description="Cron expression of the schedule in Harbor; absent = none.")
     last_run: CollectionRunStatus | None = Field(default=None, description="Newest run, scheduled or manual.")
+    storage: StorageComparisonStatus | None = Field(
+        default=None,
+        description="Space after the newest run that succeeded.",
+    )
 
 
 class HarborRegistryStatus(Model):

@@ -35,6 +35,7 @@ from harbor_operator.api.replications import Replication
 from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, read_request
 from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
+from harbor_operator.api.status import StorageComparisonStatus
 from harbor_operator.api.storage_driver import DELETION_MESSAGE, RELEASE_MESSAGE
 
 AccountName = Annotated[
@@ -348,6 +349,7 @@ class PreviousStatus(Model):
     robot: str | None = Field(default=None, description="Robot that may have to be removed.")
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     storage_proof: str | None = Field(default=None, description="Digest of the last proof of `spec.storage.driver`.")
+    storage_comparison: StorageComparisonStatus | None = Field(default=None, description="The last one, of one run.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
@@ -367,6 +369,7 @@ class PreviousStatus(Model):
             robot=injected.get("robot"),
             release_revision=status.get("releaseRevision"),
             storage_proof=status.get("storageProof"),
+            storage_comparison=(status.get("garbageCollection") or {}).get("storage"),
             reachable=statuses.get("RegistryReachable") == "True",
         )
 

@@ -53,6 +53,7 @@ class Metrics:
                 catalogue.WARNINGS: self._statuses.warnings,
                 catalogue.GARBAGE_COLLECTION_FREED: self._statuses.freed_bytes,
                 catalogue.GARBAGE_COLLECTION_TIME: self._statuses.collection_times,
+                catalogue.STORAGE_BYTES: self._statuses.storage_bytes,
                 catalogue.CREDENTIAL_AGE: lambda: self._statuses.credential_ages(self._clock()),
             }
         )

@@ -157,6 +157,13 @@ GARBAGE_COLLECTION_TIME = Family(
     "(Pending, Running, Success, Error or Stopped).",
     (*REGISTRY, "status"),
 )
+STORAGE_BYTES = Family(
+    "harbor_operator_storage_bytes",
+    Kind.GAUGE,
+    "Bytes after the newest garbage collection: of the images in Harbor's database (`images`), and of all objects in "
+    "the container or bucket (`stored`).",
+    (*REGISTRY, "kind"),
+)
 RECONCILES = Family(
     "harbor_operator_reconcile_duration_seconds",
     Kind.HISTOGRAM,
@@ -195,6 +202,7 @@ FAMILIES = (
     WARNINGS,
     GARBAGE_COLLECTION_FREED,
     GARBAGE_COLLECTION_TIME,
+    STORAGE_BYTES,
     RECONCILES,
     RECONCILE_ERRORS,
     LEADER,

@@ -62,6 +62,14 @@ class StatusCache:
         for registry, run in self._collections():
             yield (*registry, run["status"]), datetime.fromisoformat(run["updatedAt"]).timestamp()
 
+    def storage_bytes(self) -> Iterator[Sample]:
+        """Yields what Harbor counts and what the storage held after the newest garbage collection, in bytes."""
+        for registry, status in self._statuses.items():
+            found = (status.get("garbageCollection") or {}).get("storage") or {}
+            for kind, field in (("images", "imageBytes"), ("stored", "storedBytes")):
+                if field in found:
+                    yield (*registry, kind), float(found[field])
+
     def _collections(self) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
         for registry, status in self._statuses.items():
             if run := (status.get("garbageCollection") or {}).get("lastRun"):

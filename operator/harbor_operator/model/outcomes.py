@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from harbor_operator.model.schedules import JobRun
+from harbor_operator.model.schedules import JobRun, StorageComparison
 from harbor_operator.reasons import Reason
 
 
@@ -72,10 +72,11 @@ class PullSecretFacts:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFacts:
-    """The cron expression of garbage collection (empty = none), and its newest run."""
+    """The cron expression of garbage collection (empty = none), its newest run, and the space after the last one."""
 
     cron: str
     last_run: JobRun | None = None
+    storage: StorageComparison | None = None
 
 
 @dataclass(frozen=True, slots=True)

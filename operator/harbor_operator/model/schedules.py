@@ -47,6 +47,24 @@ class JobRun:
     is_dry_run: bool = False
 
     @property
+    def has_collected(self) -> bool:
+        """Whether the run has ended and removed what it found."""
+        return self.status == "Success" and not self.is_dry_run
+
+    @property
     def has_ended(self) -> bool:
         """Whether the run does not change any more (`Final` in Harbor's src/jobservice/job/status.go)."""
         return self.status in {"Success", "Error", "Stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class StorageComparison:
+    """What Harbor's database and the store held after a run of garbage collection.
+
+    `image_bytes` counts each layer and manifest once; `stored_bytes` is everything in the container, or below the
+    prefix of the bucket. None means that it cannot be measured.
+    """
+
+    run: int
+    image_bytes: int | None
+    stored_bytes: int | None

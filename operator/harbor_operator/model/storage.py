@@ -111,6 +111,14 @@ class StoragePlace:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerUsage:
+    """What a container holds; the size includes the segments of large objects."""
+
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerOwner:
     """The registry that a container is marked as belonging to; earlier versions recorded only its uid.
 

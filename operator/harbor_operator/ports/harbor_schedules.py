@@ -22,6 +22,13 @@ class HarborSchedules(Protocol):
         """Creates, replaces or removes the schedule. Idempotent."""
         ...
 
+    async def read_image_bytes(self, endpoint: HarborEndpoint) -> int | None:
+        """Returns the bytes of all layers and manifests in Harbor's database, each counted once.
+
+        None for a version of Harbor that does not count them.
+        """
+        ...
+
     async def read_collections(self, endpoint: HarborEndpoint) -> list[JobRun]:
         """Returns the last ten runs of garbage collection, the newest first."""
         ...

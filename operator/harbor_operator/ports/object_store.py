@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from harbor_operator.model.storage import Container, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ContainerUsage, SwiftAccount, SwiftSession
 
 
 class ObjectStore(Protocol):
@@ -24,8 +24,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def read_container(self, container: Container) -> int | None:
-        """Returns the number of objects in the container, or None if it does not exist."""
+    async def read_container(self, container: Container) -> ContainerUsage | None:
+        """Returns what the container holds, or None if it does not exist."""
         ...
 
     async def ensure_container(self, container: Container) -> None:

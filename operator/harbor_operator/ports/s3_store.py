@@ -58,6 +58,10 @@ class S3Store(Protocol):
         """Returns up to `limit` keys that start with `prefix`, in order; at most 1000."""
         ...
 
+    async def measure(self, bucket: Bucket, prefix: str) -> int | None:
+        """Returns the bytes of all objects whose keys start with `prefix`; None if there are more than 20,000."""
+        ...
+
     async def remove_objects(self, bucket: Bucket, keys: Sequence[str]) -> None:
         """Removes up to 1000 objects in one request; absent ones count as removed."""
         ...

@@ -1,21 +1,33 @@
-"""The part of Configured that keeps the schedules of Harbor's own jobs, and reports the last garbage collection."""
+"""The part of Configured that keeps the schedules of Harbor's own jobs, and reports the last garbage collection.
+
+After each run, what the store holds is compared with what Harbor's database counts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.schedules import collection_warnings
+from harbor_operator.checks.stored_bytes import compare_storage
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import CollectionFacts, Done, Facts
-from harbor_operator.model.schedules import DesiredSchedule, ObservedSchedule, SystemJob
+from harbor_operator.model.schedules import DesiredSchedule, JobRun, ObservedSchedule, StorageComparison, SystemJob
 from harbor_operator.plan.schedules import NONE, differs, plan_schedules
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor_schedules import HarborSchedules
+
+MeasureStorage: TypeAlias = Callable[[HarborRegistry], Awaitable[int | None]]
+"""Returns the bytes that the store of a registry holds, or None; raises as the ports of the stores do."""
 
 
 class ScheduleSection:
     """Reads each schedule that the spec names, and writes the ones that differ."""
 
-    def __init__(self, harbor: HarborSchedules) -> None:
+    def __init__(self, harbor: HarborSchedules, measure_storage: MeasureStorage) -> None:
         self._harbor = harbor
+        self._measure_storage = measure_storage
 
     def is_requested(self, registry: HarborRegistry) -> bool:
         """Whether the spec names a schedule."""
@@ -34,9 +46,27 @@ class ScheduleSection:
         if registry.spec.garbage_collection is None:
             return Done(message, changes=tuple(changes))
         runs = await self._harbor.read_collections(admin)
+        comparison = await self._compare(registry, admin, runs)
         (collection,) = [one for one in desired if one.job is SystemJob.GARBAGE_COLLECTION]
-        facts = Facts(garbage_collection=CollectionFacts(collection.cron, runs[0] if runs else None))
-        return Done(message, facts=facts, warnings=collection_warnings(runs), changes=tuple(changes))
+        facts = Facts(garbage_collection=CollectionFacts(collection.cron, runs[0] if runs else None, comparison))
+        warnings = (*collection_warnings(runs), *compare_storage(comparison))
+        return Done(message, facts=facts, warnings=warnings, changes=tuple(changes))
+
+    async def _compare(
+        self, registry: HarborRegistry, admin: HarborEndpoint, runs: Sequence[JobRun]
+    ) -> StorageComparison | None:
+        """Returns the comparison of the newest run, which is made once, or the earlier one."""
+        known = registry.observed.storage_comparison
+        earlier = StorageComparison(known.run, known.image_bytes, known.stored_bytes) if known else None
+        if not runs or not runs[0].has_collected or (earlier and earlier.run == runs[0].number):
+            return earlier
+        # Harbor first: a layer is in the store before it is in the database.
+        images = await self._harbor.read_image_bytes(admin)
+        try:
+            stored = await self._measure_storage(registry)
+        except (Unavailable, Refused):
+            return earlier  # StorageReady reports the cause
+        return StorageComparison(runs[0].number, images, stored)
 
 
 def _change(desired: DesiredSchedule, observed: ObservedSchedule | None) -> str:

@@ -60,8 +60,8 @@ class StorageRemoval:
         if mismatch := check_storage_url(desired.auth_url, session.storage_url):
             return mismatch
         at = Container(session, desired.container)
-        count = await self._store.read_container(at)
-        if count is None:
+        usage = await self._store.read_container(at)
+        if usage is None:
             return None
         owner = read_owner(await self._store.read_metadata(at, PROOF_OBJECT))
         if owner is None or not is_own(owner, registry):
@@ -73,7 +73,7 @@ class StorageRemoval:
         for prefix in DATA_PREFIXES:
             if batch := await self._store.list_objects(at, prefix, MAX_BATCH_OBJECTS):
                 await self._store.remove_objects(at, batch)
-                return _emptying(at, f"about {count} objects were left before this batch")
+                return _emptying(at, f"about {usage.objects} objects were left before this batch")
         return await self._remove_container(at)
 
     async def _remove_container(self, at: Container) -> Outcome | None:

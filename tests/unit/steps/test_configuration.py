@@ -33,6 +33,10 @@ def _registry(projects: list[dict[str, Any]] | None = None, **spec: Any) -> Harb
     return HarborRegistry.parse({"metadata": metadata, "spec": desired})
 
 
+async def unmeasured(_registry: HarborRegistry) -> None:
+    """The store has no size."""
+
+
 @dataclass
 class ConfigurationFixture:
     kube: FakeKube = field(default_factory=FakeKube)
@@ -44,7 +48,7 @@ class ConfigurationFixture:
         self.projects = FakeHarborProjects(self.harbor)
         sections = (
             ProjectSection(self.harbor, self.projects, FakeHarborRegistries()),
-            ScheduleSection(self.schedules),
+            ScheduleSection(self.schedules, unmeasured),
         )
         accounts = FakeHarborAccounts(self.harbor)
         self.password = AdminPassword(self.kube, self.harbor, accounts, lambda: SecretStr("New-1pass"))

@@ -73,4 +73,23 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Read the log of the run in Harbor under Clean Up, Garbage Collection, correct the cause, and start a run "
         "there. The warning ends with the next run that succeeds.",
     ),
+    Reason.STORAGE_DATA_MISSING: Problem(
+        "Layers have 0 bytes, or some pulls fail. `status.warnings` compares the images in Harbor with the storage.",
+        "After a garbage collection, the container or bucket holds less than Harbor's database counts. Another client "
+        "has deleted objects, the storage was replaced, or images were written by Harbor 1.9 to S3 on Ceph RGW, "
+        "which stores empty layers.",
+        "Delete nothing, and keep backups of the storage. Compare `status.storageURL` with the storage that the images "
+        "were pushed to. Push the affected images again: a push uploads only what is missing. The warning ends with "
+        "the next garbage collection after which the sizes agree.",
+        ("blob unknown to registry", "unexpected EOF"),
+    ),
+    Reason.STORAGE_NOT_FREED: Problem(
+        "The storage grows although images are deleted. `status.warnings` compares the images in Harbor with the "
+        "storage.",
+        "After a garbage collection, the container or bucket holds much more than Harbor's database counts: data of "
+        "interrupted uploads, layers that the database does not know, or objects of another client.",
+        "List the largest prefixes of the container or bucket. The registry removes uploads that are older than a week "
+        "by itself. Give objects of other clients a container or bucket of their own. Do not delete anything below "
+        "`docker/registry/v2/blobs`.",
+    ),
 }

@@ -34,7 +34,7 @@ def test_nothing_is_found(query: str) -> None:
 
 def test_a_text_that_two_problems_share_finds_both() -> None:
     assert find("blob upload invalid") == ["StorageBodyLimit", "HttpSecretChanged"]
-    assert find("0 B") == ["S3ListingTruncated"]
+    assert find("0 B") == ["StorageDataMissing", "S3ListingTruncated"]
 
 
 def test_a_line_is_recognized_by_its_text_only() -> None:
