@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from urllib.parse import quote
 
 from typing_extensions import override
 from yarl import URL
 
 from harbor_operator.adapters import s3_xml
-from harbor_operator.adapters.aws_signature import KeyPair, Request, canonical_query, presign, sign
+from harbor_operator.adapters.aws_signature import Request, canonical_query, presign, sign
 from harbor_operator.adapters.http_headers import host_header
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
 from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS, Exchange, Response, raise_store_error, send
+from harbor_operator.adapters.s3_request import ENCRYPTION, copy_source, key_pair, request_url, write_headers
 from harbor_operator.checks.s3 import probe_failed
 from harbor_operator.checks.storage import MIB, explain_unacceptable_answer
 from harbor_operator.model.egress import UNRESTRICTED, Egress
@@ -37,7 +37,6 @@ PRESIGNED_SECONDS = 60
 MAX_MEASURED_PAGES = 20
 """Of a thousand objects each."""
 METADATA_PREFIX = "x-amz-meta-"
-ENCRYPTION = "x-amz-server-side-encryption"
 
 _RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
 
@@ -127,7 +126,7 @@ class HttpS3Store(S3Store):
     @override
     async def write_object(self, bucket: Bucket, key: str, body: bytes, object_metadata: Mapping[str, str]) -> None:
         metadata = {f"{METADATA_PREFIX}{name}": value for name, value in object_metadata.items()}
-        headers = {**_write_headers(bucket), **metadata}
+        headers = {**write_headers(bucket), **metadata}
         call = _Call(S3Operation.WRITE, "PUT", key, headers=headers, body=_Body.of(body))
         response = await self._send(bucket, call)
         if bucket.options.encrypts and ENCRYPTION not in response.headers:
@@ -137,7 +136,7 @@ class HttpS3Store(S3Store):
 
     @override
     async def copy_object(self, bucket: Bucket, source: str, key: str) -> None:
-        headers = {**_write_headers(bucket), **_source(bucket, source)}
+        headers = {**write_headers(bucket), **copy_source(bucket, source)}
         await self._send(bucket, _Call(S3Operation.WRITE, "PUT", key, headers=headers))
 
     @override
@@ -149,9 +148,11 @@ class HttpS3Store(S3Store):
     @override
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
         request = self._request(bucket, _Call(S3Operation.READ, "GET", key))
-        query = presign(request, _keys(bucket), self._now(), PRESIGNED_SECONDS)
+        query = presign(request, key_pair(bucket), self._now(), PRESIGNED_SECONDS)
         call = _Call(S3Operation.READ, "GET", key)
-        response = await send(self._egress, bucket.account, Exchange("GET", _url(bucket, request.path, query), {}))
+        response = await send(
+            self._egress, bucket.account, Exchange("GET", request_url(bucket, request.path, query), {})
+        )
         self._require(bucket, call, response)
         return response.body
 
@@ -188,7 +189,7 @@ class HttpS3Store(S3Store):
 
     @override
     async def begin_upload(self, bucket: Bucket, key: str) -> Upload:
-        call = _Call(S3Operation.WRITE, "POST", key, query={"uploads": ""}, headers=_write_headers(bucket))
+        call = _Call(S3Operation.WRITE, "POST", key, query={"uploads": ""}, headers=write_headers(bucket))
         return Upload(key, await self._send_for(bucket, call, "UploadId"))
 
     @override
@@ -209,7 +210,7 @@ class HttpS3Store(S3Store):
     @override
     async def copy_part(self, bucket: Bucket, upload: Upload, number: int, source: str, size: int) -> str:
         query = {"partNumber": str(number), "uploadId": upload.id}
-        headers = {**_source(bucket, source), "x-amz-copy-source-range": f"bytes=0-{size - 1}"}
+        headers = {**copy_source(bucket, source), "x-amz-copy-source-range": f"bytes=0-{size - 1}"}
         call = _Call(S3Operation.WRITE, "PUT", upload.key, query=query, headers=headers)
         return await self._send_for(bucket, call, "ETag")
 
@@ -247,8 +248,8 @@ class HttpS3Store(S3Store):
 
     async def _exchange(self, bucket: Bucket, call: _Call) -> Response:
         request = self._request(bucket, call)
-        headers = sign(request, _keys(bucket), self._now())
-        url = _url(bucket, request.path, canonical_query(request.query))
+        headers = sign(request, key_pair(bucket), self._now())
+        url = request_url(bucket, request.path, canonical_query(request.query))
         seconds = DEADLINE_SECONDS if isinstance(call.body.data, bytes) else PART_SECONDS + call.body.size / MIB
         exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds)
         return await send(self._egress, bucket.account, exchange)
@@ -290,28 +291,3 @@ class HttpS3Store(S3Store):
 def _unreadable(bucket: Bucket) -> Exception:
     field_path = f"{S3_SPEC}.endpoint"
     return as_error(explain_unacceptable_answer(bucket.url, "a body that is not S3's", field_path))
-
-
-def _keys(bucket: Bucket) -> KeyPair:
-    return KeyPair(bucket.account.access_key, bucket.account.secret_key, bucket.account.region)
-
-
-def _url(bucket: Bucket, path: str, query: str) -> URL:
-    return URL(f"{bucket.account.endpoint}{quote(path, safe='/-_.~')}?{query}".rstrip("?"), encoded=True)
-
-
-def _source(bucket: Bucket, key: str) -> dict[str, str]:
-    return {"x-amz-copy-source": quote(f"{bucket.name}/{key}", safe="/-_.~")}
-
-
-def _write_headers(bucket: Bucket) -> dict[str, str]:
-    """Returns the headers with which the registry's driver creates each object."""
-    headers = {"content-type": "application/octet-stream", "x-amz-acl": "private"}
-    options = bucket.options
-    if options.storage_class != "NONE":
-        headers["x-amz-storage-class"] = options.storage_class
-    if options.encrypts:
-        headers[ENCRYPTION] = "aws:kms" if options.kms_key_id else "AES256"
-    if options.kms_key_id:
-        headers[f"{ENCRYPTION}-aws-kms-key-id"] = options.kms_key_id
-    return headers
