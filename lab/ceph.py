@@ -64,6 +64,7 @@ rgw rados pool pg num min = 1
 {prefix_lines}
 [mon.a]
 mon data = {directory}/mon
+mon data avail crit = 1
 [osd.0]
 osd data = {directory}/osd
 osd fast shutdown = false

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import ssl
+import struct
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import cache, reduce
 
 DRIP_SECONDS = 0.02
 BOMB_MIB = 128
@@ -31,7 +32,13 @@ async def _once(answer: bytes) -> AsyncIterator[bytes]:
 
 @cache
 def _bomb() -> bytes:
-    body = gzip.compress(bytes(BOMB_MIB << 20), 1)
+    """Repeats one compressed block: to compress all takes longer on a busy machine than a client waits."""
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    zeros = bytes(1 << 20)
+    block = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)
+    checksum = reduce(lambda checksum, _: zlib.crc32(zeros, checksum), range(BOMB_MIB), 0)
+    end = deflate.flush() + struct.pack("<LL", checksum, BOMB_MIB << 20)
+    body = b"\x1f\x8b\x08" + bytes(7) + block * BOMB_MIB + end
     return _OK + f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
