@@ -123,7 +123,8 @@ def _attached(secret_name: str) -> str:
 
 
 def _mutation(secret_name: str) -> str:
-    annotation, entry = _quote(names.ATTACHED), f"Object.imagePullSecrets{{name: {_quote(secret_name)}}}"
+    # A map: Kubernetes 1.36 ends every request with a panic if a list contains an `Object` (cel-go 0.26).
+    annotation, entry = _quote(names.ATTACHED), f'{{"name": {_quote(secret_name)}}}'
     attached = 'variables.attached.join(",")'
     add_entry = _add('"/imagePullSecrets/-"', entry)
     add_list = _add('"/imagePullSecrets"', f"[{entry}]")
