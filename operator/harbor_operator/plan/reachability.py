@@ -39,7 +39,14 @@ def pull_project(registry: HarborRegistry, observed: Iterable[ObservedProject]) 
     secrets = registry.spec.pull_secrets
     robot = secrets.credential.robot if secrets else None
     allowed = set(robot.cluster_projects) if robot else {"*"}
-    return next(
-        (project.name for project in observed if project.repositories and ("*" in allowed or project.name in allowed)),
-        None,
-    )
+    return project_with_image(project for project in observed if "*" in allowed or project.name in allowed)
+
+
+def project_with_image(observed: Iterable[ObservedProject]) -> str | None:
+    """Returns a project with an image, a private one if there is one, because everyone can pull from a public one.
+
+    Never a proxy-cache project: Harbor requests its manifests from another registry, which can limit the requests.
+    """
+    usable = (project for project in observed if project.repositories and not project.is_proxy_cache)
+    chosen = min(usable, key=lambda project: project.public, default=None)
+    return chosen.name if chosen else None

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.projects import ObservedProject
-from harbor_operator.plan.reachability import pull_project, trial_key, upload_repository
+from harbor_operator.plan.reachability import project_with_image, pull_project, trial_key, upload_repository
 
 
 def _registry(generation: int = 1, **spec: Any) -> HarborRegistry:
@@ -36,6 +37,14 @@ def test_the_pull_probe_uses_a_project_that_the_robot_can_pull() -> None:
     assert pull_project(robot("team"), [LIBRARY, PROXY, TEAM]) == "team"
     assert pull_project(robot("library"), [LIBRARY, TEAM]) is None
     assert pull_project(_registry(pullSecrets={"credential": {"secretRef": {"name": "x"}}}), [TEAM]) == "team"
+    assert pull_project(robot("*"), [PROXY, TEAM]) == "team"
+    assert pull_project(robot("*"), [PROXY]) is None
+
+
+def test_the_pull_probe_prefers_a_private_project() -> None:
+    public, other = replace(LIBRARY, repositories=1), replace(TEAM, name="other")
+    assert project_with_image([public, TEAM, other]) == "team"
+    assert project_with_image([public]) == "library"
 
 
 def test_a_probe_result_is_valid_for_one_generation() -> None:
