@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harbor_operator.checks.catalogue.search import recognize
-from harbor_operator.kubectl.keyring import (
+from harbor_operator.kubectl.pull_proof import Step
+from harbor_operator.plan.keyring import (
     Credential,
     Image,
     explain_mismatch,
@@ -16,7 +17,6 @@ from harbor_operator.kubectl.keyring import (
     parse_image,
     read_entries,
 )
-from harbor_operator.kubectl.pull_proof import Step
 from harbor_operator.reasons import Reason
 
 Manifest = Mapping[str, Any]

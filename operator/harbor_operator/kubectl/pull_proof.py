@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.keyring import DOCKER_HUB, Credential, Image
+from harbor_operator.plan.keyring import DOCKER_HUB, Credential, Image
 from harbor_operator.reasons import Reason
 
 TIMEOUT_SECONDS = 20.0

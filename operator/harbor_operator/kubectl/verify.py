@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.cluster import Cluster, Manifest, connect
 from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.keyring import Image, find_credentials, parse_image, read_entries
 from harbor_operator.kubectl.output import wrapped, write, write_json
 from harbor_operator.kubectl.pod_pull import references_of
 from harbor_operator.kubectl.pull_proof import PullProof, Step
 from harbor_operator.kubectl.registries import image_hosts, key_of, status_of, the_registry
 from harbor_operator.kubectl.target import target_of
+from harbor_operator.plan.keyring import Image, find_credentials, parse_image, read_entries
 
 _WITHOUT_CREDENTIAL = "PullWithoutCredential"
 

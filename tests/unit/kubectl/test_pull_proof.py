@@ -15,8 +15,8 @@ import pytest
 from typing_extensions import override
 
 from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.keyring import Credential, Image
 from harbor_operator.kubectl.pull_proof import PullProof
+from harbor_operator.plan.keyring import Credential, Image
 from lab.certs import Authority
 
 

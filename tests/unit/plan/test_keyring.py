@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harbor_operator.kubectl.keyring import (
+from harbor_operator.plan.keyring import (
     Credential,
     Image,
     explain_mismatch,
@@ -16,6 +16,8 @@ from harbor_operator.kubectl.keyring import (
     parse_image,
     read_entries,
 )
+
+_NESTED = base64.b64encode(b"[" * 100_000).decode()
 
 
 def credential(key: str, username: str = "a") -> Credential:
@@ -123,6 +125,7 @@ def test_the_entries_of_a_secret() -> None:
         secret({"auths": {"a": {"auth": "%%%"}}}),
         secret({"auths": {"a": {"auth": "YWJj"}}}),
         secret([]),
+        {"metadata": {}, "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": _NESTED}},
         secret({}, key="other"),
         {"metadata": {"name": "pull"}, "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e"}},
     ],

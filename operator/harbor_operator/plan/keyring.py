@@ -68,7 +68,7 @@ def read_entries(secret: Mapping[str, Any]) -> list[Credential] | None:
         content = json.loads(base64.b64decode((secret.get("data") or {})[key], validate=True))
         logins = content["auths"] if key == ".dockerconfigjson" else content
         return [_credential(secret["metadata"]["name"], place, login) for place, login in logins.items()]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return None
 
 
