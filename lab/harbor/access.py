@@ -53,6 +53,12 @@ class Principal:
             for permission in self._permissions(resource, action)
         )
 
+    def lists(self, project: Document) -> bool:
+        """Whether the sender finds the project in a list: a robot finds those in which it has any right."""
+        permissions = (self.robot or {}).get("permissions", [])
+        named = {permission["namespace"] for permission in permissions if permission["kind"] == "project"}
+        return self.may(project, "project", "read") or not named.isdisjoint({"*", project["name"]})
+
     def may_in_system(self, resource: str, action: str) -> bool:
         """Whether the sender is allowed `action` on `resource` of the system."""
         return self.admin or any(one["kind"] == "system" for one in self._permissions(resource, action))

@@ -133,7 +133,7 @@ def valid_storage(storage: int) -> int:
 
 
 async def index(request: web.Request) -> web.Response:
-    """Returns the projects that the sender is allowed to read."""
+    """Returns the projects that the sender can see."""
     core, sender = core_of(request), sender_of(request)
     filters = read_q(request)
     if name := request.query.get("name"):
@@ -141,7 +141,7 @@ async def index(request: web.Request) -> web.Response:
     seen = [
         project
         for project in await core.state.all("project")
-        if sender.may(project, "project", "read") and matches(project, filters, ("name", "project_id"))
+        if sender.lists(project) and matches(project, filters, ("name", "project_id"))
     ]
     if public := request.query.get("public"):
         seen = [project for project in seen if project["metadata"]["public"] == public.lower()]

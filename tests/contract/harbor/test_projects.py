@@ -92,6 +92,16 @@ async def test_a_project_with_robots_only_can_be_deleted(harbor: HarborClient, f
     assert (await harbor.as_admin("DELETE", f"/projects/{fresh}")).status == 200
 
 
+async def test_a_pull_robot_finds_the_projects_that_it_can_pull_from(
+    harbor: HarborClient, robot: MakeRobot, project: str, fresh: str
+) -> None:
+    for place, rights in (("own", project), ("every", "*"), ("other", "library")):
+        login = login_of(await robot(pull_only(f"{fresh}-{place}", rights)))
+        listed = await harbor.api("GET", f"/projects?name={project}", login=login)
+        assert listed.status == 200
+        assert [found["name"] for found in listed.json()] == ([] if place == "other" else [project])
+
+
 async def test_a_pull_robot_can_create_a_project_while_everyone_can(
     harbor: HarborClient, robot: MakeRobot, fresh: str
 ) -> None:
