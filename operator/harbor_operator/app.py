@@ -8,13 +8,14 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
+from pydantic import SecretStr
 
 from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
@@ -36,6 +37,7 @@ from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.image_proof import HttpImageProof
+from harbor_operator.adapters.injected_secrets import KubernetesInjectedSecrets
 from harbor_operator.adapters.kube_api import ResourceRef
 from harbor_operator.adapters.kube_client import ClientOptions, KubernetesClient
 from harbor_operator.adapters.kube_connection import ClusterConnection, in_cluster
@@ -65,6 +67,8 @@ from harbor_operator.metrics import Metrics
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
@@ -80,15 +84,17 @@ from harbor_operator.steps.project_policies import ProjectPolicySection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_images import PullImages
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import PullSecretsStep
+from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.replications import ReplicationSection
 from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.s3_account import S3Accounts
+from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
@@ -163,6 +169,7 @@ class Operator:
             KubernetesPodEvictionApi(client, options, events), self.injection.injector.pull_secrets_for_new_pod, deps
         )
         self._http = HarborHttp(settings.egress())
+        self._proofs = ProofDeps(settings.pull_proof_namespaces, settings.pull_proof_interval_seconds, _now, metrics)
         self.namespace_robots = NamespaceRobots(HttpHarbor(self._http), self.injection.injector, deps)
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
@@ -205,19 +212,23 @@ class Operator:
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),
-            PullSecretsStep(
-                InjectionGrants(kube, self._settings.injection_namespaces),
-                PullCredential(
-                    kube,
-                    probe,
-                    harbor,
-                    PullRobot(kube, probe, harbor, password, _now),
-                    PullNamespaceRobots(kube, harbor, self.namespace_robots, password),
-                ),
-                self.injection.injector,
-                PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
-                self.stuck_pods.evictor,
-            ),
+            self._pull_secrets(kube, probe, harbor, password),
+        )
+
+    def _pull_secrets(
+        self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, password: Callable[[], SecretStr]
+    ) -> PullSecretsStep:
+        injector = self.injection.injector
+        robot = PullRobot(kube, probe, harbor, password, _now)
+        namespace_robots = PullNamespaceRobots(kube, harbor, self.namespace_robots, password)
+        credential = PullCredential(kube, probe, harbor, robot, namespace_robots)
+        images = PullImages(kube, harbor, HttpHarborProjects(self._http), credential)
+        return PullSecretsStep(
+            InjectionGrants(kube, self._settings.injection_namespaces),
+            credential,
+            BackgroundWork(injector, self.stuck_pods.evictor),
+            PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
+            SampledPullProof(injector, KubernetesInjectedSecrets(self._client), probe, images, self._proofs),
         )
 
 

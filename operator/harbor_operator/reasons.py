@@ -141,6 +141,7 @@ class Reason(StrEnum):
     SECRET_NAME_TAKEN = "SecretNameTaken"
     NAMESPACES_PENDING = "NamespacesPending"
     NAMESPACES_FAILED = "NamespacesFailed"
+    PULL_PROOF_FAILED = "PullProofFailed"
     NAMESPACE_QUOTA_EXCEEDED = "NamespaceQuotaExceeded"
     ADMISSION_DENIED = "AdmissionDenied"
     NAMESPACE_WRITE_FORBIDDEN = "NamespaceWriteForbidden"

@@ -138,6 +138,20 @@ class Settings(BaseModel):
         description="Namespaces whose HarborRegistries may inject pull Secrets into the cluster: names and shell "
         "patterns, separated by commas; `*` = all, empty = none.",
     )
+    pull_proof_namespaces: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="Number of namespaces of each HarborRegistry whose pull Secret is tried against Harbor in each "
+        "interval, each namespace in its turn; 0 = none.",
+    )
+    pull_proof_interval_seconds: float = Field(
+        default=600.0,
+        ge=10,
+        le=86400,
+        description="Seconds after which the pull Secrets of the next namespaces are tried, in the next reconciliation "
+        "of the HarborRegistry.",
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level of the operator."
     )

@@ -195,6 +195,8 @@ SAMPLES = {
     "helm_ca_file": "/ca.crt",
     "workers": 100,
     "injection_namespaces": ["team-*", "intra"],
+    "pull_proof_namespaces": 10,
+    "pull_proof_interval_seconds": 60,
     "log_level": "DEBUG",
     "log_format": "json",
 }

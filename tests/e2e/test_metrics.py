@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from harbor_operator.metrics.catalogue import FAMILIES
+from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
 from tests.e2e.queries import wait_all_injected
 from tests.e2e.running_operator import RunningOperator
@@ -37,6 +38,11 @@ def test_the_series_of_a_registry_match_its_status(
             labels = {**registry, "type": condition["type"], "status": status.lower()}
             assert metric("harbor_operator_registry_condition", **labels) == (status == condition["status"])
     assert metric("harbor_operator_credential_age_seconds", **registry) >= 0
+    wait_until(
+        lambda: metric("harbor_operator_pull_proofs_total", **registry, result="passed") > 0, "a proof", deadline=60
+    )
+    assert metric("harbor_operator_pull_proofs_total", **registry, result="failed") == 0
+    assert metric("harbor_operator_pull_proof_timestamp_seconds", **registry) > 0
     assert counts_in_status["rotatedAt"]
     for resource in ("namespaces", "secrets", "serviceaccounts"):
         assert metric("harbor_operator_watch_last_event_age_seconds", resource=resource) >= 0

@@ -21,6 +21,7 @@ class FakeInjection(PullSecretInjection):
         self.left_in: dict[Claim, RemainingNamespaces] = {}
         self.expecting: dict[str, bool] = {}
         self.changes = 0
+        self.ready: list[ObservedNamespace] = []
         self.selected: list[ObservedNamespace] | None = None
         self.changed: list[str] = []
 
@@ -31,6 +32,10 @@ class FakeInjection(PullSecretInjection):
     def content_changed(self, namespace: str) -> None:
         """Records the namespaces whose content has changed."""
         self.changed.append(namespace)
+
+    @override
+    def ready_namespaces(self, claim: Claim) -> list[ObservedNamespace]:
+        return list(self.ready)
 
     @override
     def declare(self, desired: DesiredInjection) -> None:

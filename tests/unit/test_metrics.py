@@ -17,6 +17,7 @@ from harbor_operator.metrics.catalogue import Family, Kind
 from harbor_operator.model.injection import ApplySecret, DeleteSecret, PatchServiceAccount
 from harbor_operator.model.namespace import ObservedServiceAccount
 from harbor_operator.model.pods import EvictionResult
+from harbor_operator.model.pull_proof import ProofResult
 from harbor_operator.model.watch import Kind as Watched
 from harbor_operator.model.watch import Source
 from harbor_operator.ports import Refused
@@ -181,3 +182,23 @@ def test_the_newest_garbage_collection_has_a_time_and_freed_bytes(
         "intra", "uid-a", {"conditions": [], "garbageCollection": {"lastRun": run | {"freedBytes": 7}}}
     )
     assert scrape().value(catalogue.GARBAGE_COLLECTION_FREED, **LABELS) == 7
+
+
+def test_proofs_are_counted_by_registry_until_it_is_forgotten(metrics: Metrics, scrape: Callable[[], Scrape]) -> None:
+    metrics.proved("intra", "uid-a", ProofResult.UNAVAILABLE)
+    assert scrape().samples(catalogue.PULL_PROOF_TIME) == []
+    metrics.proved("intra", "uid-a", ProofResult.PASSED)
+    metrics.proved("intra", "uid-a", ProofResult.PASSED)
+    metrics.proved("intra", "other", ProofResult.FAILED)
+    found = {
+        sample.labels["result"]: sample.value
+        for sample in scrape().families[catalogue.PULL_PROOFS.name.removesuffix("_total")].samples
+        if sample.name == catalogue.PULL_PROOFS.name and sample.labels["registry_name"] == "uid-a"
+    }
+    assert found == {"passed": 2, "failed": 0, "unavailable": 1}
+    assert scrape().value(catalogue.PULL_PROOF_TIME, **LABELS) == NOON.timestamp()
+    metrics.forget("intra", "uid-a")
+    families = scrape().families
+    names = [catalogue.PULL_PROOF_TIME.name, catalogue.PULL_PROOFS.name.removesuffix("_total")]
+    left = {sample.labels["registry_name"] for name in names for sample in families[name].samples}
+    assert left == {"other"}

@@ -45,6 +45,8 @@ def test_our_variables_win_over_those_of_the_cluster() -> None:
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "POSTGRES_MD5",
+        "PULL_PROOF_NAMESPACES",
+        "PULL_PROOF_INTERVAL_SECONDS",
         "NO_SUCH_THING",
     ],
 )

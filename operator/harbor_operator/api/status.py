@@ -30,7 +30,7 @@ class WarningStatus(Model):
 
 
 class NamespaceFailureStatus(Model):
-    """Why one namespace does not contain the pull Secret."""
+    """Why one namespace does not contain the pull Secret, or cannot pull with it."""
 
     namespace: str = Field(description="Name of the namespace.")
     reason: str = Field(description="One word; docs/problems.md explains it.")

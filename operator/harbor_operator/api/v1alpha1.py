@@ -350,6 +350,7 @@ class PreviousStatus(Model):
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     storage_proof: str | None = Field(default=None, description="Digest of the last proof of `spec.storage.driver`.")
     storage_comparison: StorageComparisonStatus | None = Field(default=None, description="The last one, of one run.")
+    unproved: tuple[str, ...] = Field(default=(), description="Namespaces whose pull Secret did not pull.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")
 
     @classmethod
@@ -370,6 +371,11 @@ class PreviousStatus(Model):
             release_revision=status.get("releaseRevision"),
             storage_proof=status.get("storageProof"),
             storage_comparison=(status.get("garbageCollection") or {}).get("storage"),
+            unproved=tuple(
+                failure["namespace"]
+                for failure in injected.get("failures") or ()
+                if failure["reason"] == "PullProofFailed"
+            ),
             reachable=statuses.get("RegistryReachable") == "True",
         )
 

@@ -122,6 +122,11 @@ class Injector(PullSecretInjection):
         return replace(facts, conflicts=tuple(conflicts), missed_by_policy=missed)
 
     @override
+    def ready_namespaces(self, claim: Claim) -> list[ObservedNamespace]:
+        is_planned = self._claims.is_declared(claim) and claim.registry_uid not in self._unplanned
+        return self._status.ready(claim.registry_uid) if is_planned and self._is_synced(claim) else []
+
+    @override
     async def wait_for_sync(self, claim: Claim, timeout_seconds: float) -> None:
         end = self._deps.clock() + timeout_seconds
         while not self._is_synced(claim) or claim.registry_uid in self._unplanned:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from harbor_operator.injector.store import NamespaceRecord, Store
 from harbor_operator.model.injection import Claim, ClaimState, ClaimStatus, NamespaceClaim
-from harbor_operator.model.namespace import ObservedServiceAccount
+from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
 from harbor_operator.model.outcomes import NamespaceFailure, PullSecretFacts
 from harbor_operator.model.watch import Kind, Source
 from harbor_operator.plan.admission import acts_in
@@ -72,6 +72,14 @@ class InjectionStatus:
         counts = (self._namespaces[uid], self._ready[uid], len(failures))
         facts = PullSecretFacts(*counts, shown, claim.secret_name, claim.service_accounts)
         return replace(facts, forbidden=len(forbidden)) if forbidden else facts
+
+    def ready(self, uid: str) -> list[ObservedNamespace]:
+        """Returns the namespaces in which the claim of a registry is ready."""
+        return [
+            record.observed
+            for _, record in self._store
+            if record.observed is not None and any(status.uid == uid and status.ready for status in record.statuses)
+        ]
 
     def _count(self, statuses: tuple[ClaimStatus, ...], step: int) -> None:
         for status in statuses:

@@ -132,8 +132,9 @@ def _pull_secrets(status: Manifest, now: datetime) -> Iterator[str]:
     for failure in failures:
         yield f"  ✘ {failure['namespace']}: {failure['reason']}"
         yield from wrapped(failure["message"], "      ")
-    if found["failed"] > len(failures):
-        yield f"  and {found['failed'] - len(failures)} more failed"
+    shown = sum(failure["reason"] != Reason.PULL_PROOF_FAILED for failure in failures)
+    if found["failed"] > shown:
+        yield f"  and {found['failed'] - shown} more failed"
     if found.get("rotatedAt"):
         ends = f", expires at {found['expiresAt']}" if found.get("expiresAt") else ""
         yield f"Credential '{found.get('robot') or 'from a Secret'}': {age(found['rotatedAt'], now)} old{ends}"

@@ -21,6 +21,7 @@ from harbor_operator import __version__
 from harbor_operator.metrics import catalogue
 from harbor_operator.metrics.catalogue import Family, Kind
 from harbor_operator.metrics.status_cache import Samples, StatusCache
+from harbor_operator.model.pull_proof import ProofResult
 
 Reader = Callable[[], Samples]
 
@@ -45,6 +46,8 @@ class Metrics:
         self._forbidden = self._counter(catalogue.FORBIDDEN)
         self._conflicts = self._counter(catalogue.CONFLICTS)
         self._evictions = self._counter(catalogue.EVICTIONS)
+        self._proofs = self._counter(catalogue.PULL_PROOFS)
+        self._proved_at: dict[tuple[str, str], float] = {}
         self.read(
             {
                 catalogue.BUILD: lambda: [((__version__,), 1.0)],
@@ -54,6 +57,7 @@ class Metrics:
                 catalogue.GARBAGE_COLLECTION_FREED: self._statuses.freed_bytes,
                 catalogue.GARBAGE_COLLECTION_TIME: self._statuses.collection_times,
                 catalogue.STORAGE_BYTES: self._statuses.storage_bytes,
+                catalogue.PULL_PROOF_TIME: self._proved_at.items,
                 catalogue.CREDENTIAL_AGE: lambda: self._statuses.credential_ages(self._clock()),
             }
         )
@@ -74,6 +78,14 @@ class Metrics:
         """Counts one requested eviction by result."""
         self._evictions.labels(result).inc()
 
+    def proved(self, registry_namespace: str, registry_name: str, result: ProofResult) -> None:
+        """Counts one pull with an injected pull Secret."""
+        registry = (registry_namespace, registry_name)
+        series = {known: self._proofs.labels(*registry, known) for known in ProofResult}
+        series[result].inc()
+        if result is not ProofResult.UNAVAILABLE:
+            self._proved_at[registry] = self._clock().timestamp()
+
     def count_request(self, verb: str, resource: str, code: int) -> None:
         """Counts one request to the API server."""
         self._request_series(verb, resource, code).inc()
@@ -89,6 +101,8 @@ class Metrics:
     def forget(self, namespace: str, name: str) -> None:
         """Removes the series of a HarborRegistry that is no longer reconciled."""
         self._statuses.forget((namespace, name))
+        self._proofs.remove_by_labels(dict(zip(catalogue.REGISTRY, (namespace, name), strict=True)))
+        self._proved_at.pop((namespace, name), None)
 
     def read(self, readers: Mapping[Family, Reader]) -> None:
         """Registers the functions that return the samples of gauges at scrape time."""

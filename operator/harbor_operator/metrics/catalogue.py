@@ -71,6 +71,19 @@ CREDENTIAL_AGE = Family(
     "Seconds since the Secret that holds the pull credential was last written.",
     REGISTRY,
 )
+PULL_PROOFS = Family(
+    "harbor_operator_pull_proofs_total",
+    Kind.COUNTER,
+    "Pulls with the pull Secret of a namespace, as a node does it, by result: passed, failed (the Secret does not "
+    "pull) or unavailable (no answer, so nothing is proved).",
+    (*REGISTRY, "result"),
+)
+PULL_PROOF_TIME = Family(
+    "harbor_operator_pull_proof_timestamp_seconds",
+    Kind.GAUGE,
+    "Time of the last pull with the pull Secret of a namespace that Harbor answered, in seconds since 1970.",
+    REGISTRY,
+)
 WRITES = Family(
     "harbor_operator_injector_writes_total",
     Kind.COUNTER,
@@ -188,6 +201,8 @@ FAMILIES = (
     CONFLICTING_OBJECTS,
     CONFLICTS,
     CREDENTIAL_AGE,
+    PULL_PROOFS,
+    PULL_PROOF_TIME,
     WRITES,
     EVICTIONS,
     QUEUE_DEPTH,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from harbor_operator.model.injection import Claim, DesiredInjection, RemainingNamespaces
+from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.outcomes import PullSecretFacts
 
 
@@ -45,6 +46,13 @@ class PullSecretInjection(Protocol):
 
     def declared(self, registry_uid: str) -> DesiredInjection | None:
         """Returns the desired state that a registry has declared, or None if it has declared none."""
+        ...
+
+    def ready_namespaces(self, claim: Claim) -> list[ObservedNamespace]:
+        """Returns the namespaces in which the Secret and the references of a declared claim are in place.
+
+        Looks at every namespace. Empty before the caches sync. Raises Refused as `read` does.
+        """
         ...
 
     async def wait_for_sync(self, claim: Claim, timeout_seconds: float) -> None:

@@ -13,9 +13,10 @@ from harbor_operator.checks.configuration import check_admin
 from harbor_operator.checks.pull_secrets import check_shared_projects
 from harbor_operator.model.harbor import HarborEndpoint, Login, ObservedRobot
 from harbor_operator.model.injection import DesiredContent
+from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.robots import NamespaceRobotPolicy
 from harbor_operator.plan import names
-from harbor_operator.plan.namespace_robots import namespace_of
+from harbor_operator.plan.namespace_robots import namespace_of, projects_of
 from harbor_operator.plan.pull_secrets import image_hosts, robot_owner
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -67,6 +68,11 @@ class PullNamespaceRobots:
         if not is_fresh:
             self._manager.observe(uid, await self._harbor.read_robots(admin, names.cluster_digest(registry)))
         return DesiredContent(contents=contents, version=self._manager.version(uid))
+
+    def projects(self, registry: HarborRegistry, robot: Robot, namespace: ObservedNamespace) -> tuple[str, ...]:
+        """Returns the projects that a namespace may pull from, as of the last list of projects."""
+        existing = self._projects.get(registry.metadata.uid, frozenset())
+        return projects_of(_policy(registry, robot, SecretStr(""), existing), namespace)
 
     def reconcile(self, registry: HarborRegistry) -> None:
         """Starts the work on the robots, once the injection is declared."""

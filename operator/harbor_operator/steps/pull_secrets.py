@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.injection_grants import secret_name_taken
+from harbor_operator.checks.pull_proof import with_failed_proofs
 from harbor_operator.checks.pull_secrets import (
     check_other_hosts,
     handing_over,
@@ -37,12 +38,21 @@ from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_claims import Leftover, PullClaims, claim_of
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.sampled_pull_proof import RETRY_SECONDS, SampledPullProof
 
 INITIAL_SYNC_SECONDS = 5.0
 NOTHING_INJECTED = PullSecretFacts(namespaces=0, ready=0, failed=0)
 
 MAX_HANDOVER_ATTEMPTS = 5
 """Attempts of a teardown, about 30 seconds, in which another registry can take over a Secret of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundWork:
+    """What continues between the passes: the injection, and the eviction of stuck pods."""
+
+    injection: PullSecretInjection
+    stuck_pods: StuckPodEviction
 
 
 class PullSecretsStep:
@@ -55,20 +65,21 @@ class PullSecretsStep:
         self,
         grants: InjectionGrants,
         credential: PullCredential,
-        injection: PullSecretInjection,
+        background: BackgroundWork,
         admission: PullAdmission,
-        stuck_pods: StuckPodEviction,
+        proof: SampledPullProof,
     ) -> None:
         self._grants = grants
         self._credential = credential
-        self._injection = injection
+        self._injection = background.injection
+        self._stuck_pods = background.stuck_pods
         self._admission = admission
-        self._stuck_pods = stuck_pods
+        self._proof = proof
         self._stored = credential.stored
         self._accepted = credential.stored.accepted
         self._robot = credential.robot
         self._namespace_robots = credential.namespace_robots
-        self._claims = PullClaims(injection)
+        self._claims = PullClaims(background.injection)
         self._handovers: dict[str, int] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
@@ -92,6 +103,8 @@ class PullSecretsStep:
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
         outcome = combine(await self._inject(registry, section, content, holder), policy)
+        problems = await self._proof.prove(registry, section)
+        outcome = with_failed_proofs(outcome, section.secret_name, problems, RETRY_SECONDS)
         warnings = await self._credential.read_warnings(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
@@ -119,6 +132,7 @@ class PullSecretsStep:
     def suspend(self, registry: HarborRegistry) -> None:
         """Stops injection and eviction; what is injected stays."""
         self._stuck_pods.withdraw(registry.metadata.uid)
+        self._proof.forget(registry)
         self._namespace_robots.suspend(registry)
         self._injection.abandon(registry.metadata.uid)
 
@@ -147,6 +161,7 @@ class PullSecretsStep:
             return Blocked(refused.reason, "; ".join([*lingering, str(refused)]))
         self._claims.forget(registry)
         self._admission.forget(registry)
+        self._proof.forget(registry)
         self._handovers.pop(registry.metadata.uid, None)
         return Done("; ".join([robot, *lingering]))
 
@@ -297,6 +312,7 @@ class PullSecretsStep:
 
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
         self._stuck_pods.withdraw(registry.metadata.uid)
+        self._proof.forget(registry)
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy

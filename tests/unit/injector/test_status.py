@@ -1,4 +1,4 @@
-"""Consecutive new service accounts that an active admission policy failed to mutate are counted."""
+"""The ready namespaces, and the new service accounts in a row that an active admission policy failed to mutate."""
 
 from __future__ import annotations
 
@@ -91,3 +91,21 @@ async def test_without_an_active_policy_nothing_is_counted(fixture: InjectorFixt
     fixture.injector.expect_policy_effect("uid-a", attached=False)
     await create(fixture, "b")
     assert missed(fixture) == 0
+
+
+async def test_the_ready_namespaces_are_those_with_secret_and_references() -> None:
+    fixture = InjectorFixture()
+    assert fixture.injector.ready_namespaces(CLAIM) == []
+    fixture.injector.declare(desired())
+    fixture.add_namespace("a")
+    fixture.add_namespace("foreign")
+    fixture.cluster.add_namespace("without-account")
+    fixture.cluster.put_secret("foreign", NAME)
+    await fixture.settle()
+    assert [one.name for one in fixture.injector.ready_namespaces(CLAIM)] == ["a"]
+    fixture.injector.declare(desired(config="two"))
+    assert fixture.injector.ready_namespaces(CLAIM) == []
+    await fixture.settle()
+    assert [one.name for one in fixture.injector.ready_namespaces(CLAIM)] == ["a"]
+    fixture.injector.withdraw(CLAIM)
+    assert fixture.injector.ready_namespaces(CLAIM) == []

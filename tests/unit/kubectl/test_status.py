@@ -55,12 +55,15 @@ def test_a_status_of_an_older_spec_says_so() -> None:
 
 def test_namespaces_and_credential() -> None:
     failures = [{"namespace": "team-a", "reason": "ForeignSecret", "message": "delete it"}]
+    # Its Secret is written, so it does not count as failed.
+    failures.append({"namespace": "team-b", "reason": "PullProofFailed", "message": "enable the account"})
     pull = {"secretName": "harbor-pull", "ready": 8, "namespaces": 11, "failed": 3, "failures": failures}
     pull |= {"robot": "robot$cr", "rotatedAt": "2025-12-22T12:00:00Z"}
     warnings = [{"code": "SwiftSunset", "message": "copy the images"}]
     found = text(registry(conditions=[], pullSecrets=pull, warnings=warnings))
     assert "Pull Secret 'harbor-pull': ready in 8 of 11 namespaces" in found
     assert "  ✘ team-a: ForeignSecret\n      delete it" in found
+    assert "  ✘ team-b: PullProofFailed\n      enable the account" in found
     assert "  and 2 more failed" in found
     assert "Credential 'robot$cr': 10d old" in found
     assert "! SwiftSunset\n    copy the images" in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,14 +17,19 @@ from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.model.admission import AdmissionKind
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import Outcome, PullSecretFacts
+from harbor_operator.model.pull_proof import ProofResult
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import SETTLE_SECONDS, PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_images import PullImages
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import PullSecretsStep
+from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
+from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.harbor import FakeHarbor
+from tests.fakes.harbor_projects import FakeHarborProjects
+from tests.fakes.injected_secrets import FakeInjectedSecrets
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.stuck_pods import FakeStuckPodEviction
@@ -37,6 +43,7 @@ BY_HAND = {"secretRef": {"name": "pull-account"}}
 ALL_READY = PullSecretFacts(namespaces=3, ready=3, failed=0)
 CLAIM = Claim("uid-1", "harbor-pull", ("default",))
 OLD = Claim("uid-1", "old-pull", ("default",))
+PROOF_INTERVAL_SECONDS = 600.0
 POLICY = "harbor-operator.intra.cr"
 INJECTED = {"secretName": "harbor-pull", "serviceAccounts": ["default"]}
 INJECTED_BY_POLICY = {**INJECTED, "admissionPolicy": POLICY}
@@ -72,6 +79,17 @@ def facts_of(outcome: Outcome) -> PullSecretFacts:
     return outcome.facts.pull_secrets
 
 
+class CountedProofs:
+    """The metrics of the proofs: how many ended with each result."""
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+
+    def proved(self, registry_namespace: str, registry_name: str, result: ProofResult) -> None:
+        assert (registry_namespace, registry_name) == ("intra", "cr")
+        self.results[result] += 1
+
+
 @dataclass
 class PullSecretsFixture:
     kube: FakeKube = field(default_factory=FakeKube)
@@ -81,6 +99,9 @@ class PullSecretsFixture:
     now: float = 1000.0
     passwords: int = 0
     granted: tuple[str, ...] = ("intra",)
+    injected: FakeInjectedSecrets = field(default_factory=FakeInjectedSecrets)
+    proofs: CountedProofs = field(default_factory=CountedProofs)
+    sample_size: int = 3
     stuck_pods: FakeStuckPodEviction = field(default_factory=FakeStuckPodEviction)
 
     def __post_init__(self) -> None:
@@ -98,7 +119,11 @@ class PullSecretsFixture:
         credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admission = PullAdmission(self.admission, lambda: self.now)
         grants = InjectionGrants(self.kube, self.granted)
-        self.step = PullSecretsStep(grants, credential, self.injection, admission, self.stuck_pods)
+        images = PullImages(kube, harbor, FakeHarborProjects(self.harbor), credential)
+        deps = ProofDeps(self.sample_size, PROOF_INTERVAL_SECONDS, lambda: self.harbor.now, self.proofs)
+        proof = SampledPullProof(self.injection, self.injected, harbor, images, deps)
+        background = BackgroundWork(self.injection, self.stuck_pods)
+        self.step = PullSecretsStep(grants, credential, background, admission, proof)
 
     def make_password(self) -> SecretStr:
         """Returns 'Generated-1', then 'Generated-2' and so on."""

@@ -27,20 +27,23 @@ from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
+from harbor_operator.steps.pull_images import PullImages
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import PullSecretsStep
+from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources, one_pass
 from harbor_operator.steps.storage import StorageStep
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.cluster_identity import FakeClusterIdentity
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_accounts import FakeHarborAccounts
-from tests.fakes.harbor_projects import project_section
+from tests.fakes.harbor_projects import FakeHarborProjects, project_section
 from tests.fakes.helm import FakeHelm
 from tests.fakes.image_proof import FakeImageProof
+from tests.fakes.injected_secrets import FakeInjectedSecrets
 from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore
@@ -51,7 +54,7 @@ from tests.fakes.release_fixture import CR_CA, S3_CA
 from tests.fakes.rgw_admin import FakeRgwAdmin
 from tests.fakes.s3_store import FakeS3Store
 from tests.fakes.stuck_pods import FakeStuckPodEviction
-from tests.unit.steps.pull_secrets_fixture import DEPS
+from tests.unit.steps.pull_secrets_fixture import DEPS, CountedProofs
 
 NAMESPACE, NAME, USER = "intra", "secret", "harbor:registry"
 OWNER = {"owner": "us"}
@@ -121,12 +124,15 @@ class PipelineFixture:
         redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
         store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
         robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
-        robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
         manager = NamespaceRobots(harbor, FakeInjection(), DEPS)
         namespace_robots = PullNamespaceRobots(kube, harbor, manager, password)
         credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admin = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), password)
         admission = PullAdmission(FakeAdmission(), lambda: 0.0)
+        images = PullImages(kube, harbor, FakeHarborProjects(harbor), credential)
+        deps = ProofDeps(3, 600.0, lambda: self.now, CountedProofs())
+        proof = SampledPullProof(self.injection, FakeInjectedSecrets(), harbor, images, deps)
+        background = BackgroundWork(self.injection, FakeStuckPodEviction())
         return (
             DatabaseStep(kube, self.postgres, password),
             CacheStep(kube, redis),
@@ -134,9 +140,7 @@ class PipelineFixture:
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, FakeImageProof(), lambda: self.now),
             ConfigurationStep(kube, admin, [project_section(harbor)]),
-            PullSecretsStep(
-                InjectionGrants(kube, ("*",)), credential, self.injection, admission, FakeStuckPodEviction()
-            ),
+            PullSecretsStep(InjectionGrants(kube, ("*",)), credential, background, admission, proof),
         )
 
     async def converged(self) -> ReconcileResult:

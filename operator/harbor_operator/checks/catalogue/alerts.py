@@ -31,6 +31,7 @@ ALERTS: Mapping[str, Problem | Reason] = {
         "section on this page.",
     ),
     "HarborPullSecretsFailed": Reason.NAMESPACES_FAILED,
+    "HarborPullProofFailed": Reason.PULL_PROOF_FAILED,
     "HarborPullSecretsPending": Reason.NAMESPACES_PENDING,
     "HarborPullSecretsSlow": Problem(
         "One of a hundred namespaces waits more than 5 seconds for its pull Secret. Pods that start in that time "

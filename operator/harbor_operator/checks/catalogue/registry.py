@@ -145,6 +145,15 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "`status.pullSecrets.failures` has the reason for each namespace.",
         "Apply the remedy of each entry in `status.pullSecrets.failures`.",
     ),
+    Reason.PULL_PROOF_FAILED: Problem(
+        "Pods in the namespaces that the message names cannot pull, although these contain the pull Secret.",
+        "The operator reads the pull Secrets of a few namespaces at a time and pulls with each as a node does. Harbor "
+        "rejects the login of these Secrets, or the login lacks the right to pull the image that the message names: "
+        "the account was changed, disabled or deleted in Harbor, or the Secret was changed.",
+        "Run `kubectl harbor verify NAMESPACE`: it shows the step that fails. Enable the account in Harbor, or give it "
+        "the right to pull. The operator corrects robots of its own in a later reconciliation, and tries these "
+        "namespaces again every minute.",
+    ),
     Reason.NAMESPACE_QUOTA_EXCEEDED: Problem(
         "`status.pullSecrets.failures` names a namespace and its ResourceQuota. All other namespaces continue.",
         "The quota does not allow another Secret in the namespace.",
