@@ -126,6 +126,7 @@ async def test_arguments_say_everything_but_the_values(fixture: HelmProcessFixtu
         "--labels a=1,b=2",
         "--timeout 60s",
         "--history-max 10",
+        "--force-conflicts --server-side=true",
         "--kubeconfig /proc/self/fd/",
     ):
         assert words in arguments

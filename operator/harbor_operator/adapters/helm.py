@@ -140,6 +140,8 @@ class SubprocessHelm(Helm):
             *("--timeout", f"{desired.timeout_seconds}s", "--history-max", str(MAX_REVISIONS)),
             # Later passes read the readiness of the workloads; Helm does not wait for pods.
             *("--wait=hookOnly", "--force-conflicts"),
+            # The default repeats how the revision before was applied, and with Helm 3 no conflict can be forced.
+            "--server-side=true",
         )
         text = values_text(unwrap_secrets(desired.values)).encode()
         key, deadline = (desired.namespace, desired.name), desired.timeout_seconds + self._settings.grace_seconds
