@@ -75,6 +75,8 @@ class Reason(StrEnum):
     RELEASE_FAILED = "ReleaseFailed"
     RELEASE_LOCKED = "ReleaseLocked"
     RELEASE_FOREIGN = "ReleaseForeign"
+    RELEASE_ADOPTION_PLANNED = "ReleaseAdoptionPlanned"
+    RELEASE_ADOPTION_REFUSED = "ReleaseAdoptionRefused"
     RELEASE_SERVICE_ACCOUNT_MISSING = "ReleaseServiceAccountMissing"
     RELEASE_UNINSTALLING = "ReleaseUninstalling"
     WORKLOADS_NOT_READY = "WorkloadsNotReady"

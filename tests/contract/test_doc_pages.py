@@ -44,6 +44,7 @@ SUBSTITUTES = {
 }
 """Shell programs in place of those that need a container engine, another host, an installation or OpenShift."""
 FOLLOWED = {
+    "adopt",
     "air-gap",
     "backup",
     "gitops",
@@ -222,6 +223,12 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
 @pytest.mark.parametrize("name", ["log-in", "other-stores", "private-ca", "s3", "upgrade"])
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))
+
+
+def test_adopt(plane: ControlPlane, folder: Folder) -> None:
+    Registry(plane, "intra", "cr").prepare()
+    folder.follow(how_to("adopt"))
+    assert Registry(plane, "intra", "cr").read()["spec"]["release"]["adoptionPlan"] == "0d2a2b29"
 
 
 def test_gitops(plane: ControlPlane, folder: Folder) -> None:

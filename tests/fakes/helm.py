@@ -164,6 +164,8 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
         "config": unwrap_secrets(desired.values),
         "description": "",
         "manifest": "",
+        "chart_name": "harbor",
+        "defaults": {},
         "last_deployed": now.isoformat().replace("+00:00", ".123456789Z"),
         **changes,
     }
@@ -177,7 +179,10 @@ def release_payload(desired: DesiredRelease, status: str, now: datetime, number:
             "first_deployed": facts["last_deployed"],
             "last_deployed": facts["last_deployed"],
         },
-        "chart": {"metadata": {"name": "harbor", "version": facts["chart_version"], "appVersion": "2.15.1"}},
+        "chart": {
+            "metadata": {"name": facts["chart_name"], "version": facts["chart_version"], "appVersion": "2.15.1"},
+            "values": facts["defaults"],
+        },
         "config": facts["config"],
         "manifest": facts["manifest"],
     }

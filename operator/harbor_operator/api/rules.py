@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harbor_operator.api import (
+    adoption,
     authentication,
     backends,
     chart_source,
@@ -184,6 +185,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             chart_source.CHART_HTTP_MESSAGE,
         ),
         Rule(chart_source.UNUSED_LOGIN_RULE, chart_source.UNUSED_LOGIN_MESSAGE),
+        adoption.UNUSED_PLAN_RULE,
         Rule(
             "(has(self.name) ? self.name : '') == (has(oldSelf.name) ? oldSelf.name : '')",
             "`name` is immutable: another name would install a second Harbor on the same data",
@@ -200,5 +202,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         driver_rules.RELEASE_RULE,
         driver_rules.DELETION_RULE,
+        adoption.LOGIN_RULE,
     ),
 }

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
+from harbor_operator.api.adoption import LOGIN_MESSAGE, UNUSED_PLAN_MESSAGE, PlanIdentifier
 from harbor_operator.api.authentication import Authentication
 from harbor_operator.api.backends import Cache, Database, Storage
 from harbor_operator.api.base import (
@@ -116,14 +117,24 @@ class Release(Model):
         description="Key of an earlier Harbor, which encrypts the credentials in its database; needed for a database "
         "that already contains tables of Harbor. Absent = the operator generates the key.",
     )
+    adopt: bool = Field(
+        default=False,
+        description="Take over the release of this name that another client installed with Helm. The condition "
+        "ReleaseReady shows the plan; nothing is changed before `adoptionPlan` names it.",
+    )
+    adoption_plan: PlanIdentifier = Field(
+        default="", description="Identifier of the plan to carry out, as the condition ReleaseReady shows it."
+    )
     timeout_seconds: int = Field(
         default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
     )
 
     @model_validator(mode="after")
-    def _login_has_a_server(self) -> Release:
+    def _fields_are_used(self) -> Release:
         if not is_remote(self.chart) and (self.repository_secret_ref or self.repository_ca_secret_ref):
             raise ValueError(UNUSED_LOGIN_MESSAGE)
+        if self.adoption_plan and not self.adopt:
+            raise ValueError(UNUSED_PLAN_MESSAGE)
         return self
 
 
@@ -307,6 +318,13 @@ class HarborRegistrySpec(Model):
                 raise ValueError(RELEASE_MESSAGE)
             if self.deletion_policy.storage is DeletionPolicy.DELETE:
                 raise ValueError(DELETION_MESSAGE)
+        return self
+
+    @model_validator(mode="after")
+    def _adopts_with_its_login(self) -> HarborRegistrySpec:
+        adopts = self.release is not None and self.release.adopt
+        if adopts and self.database and not self.database.credentials_secret_ref:
+            raise ValueError(LOGIN_MESSAGE)
         return self
 
 

@@ -82,7 +82,7 @@ def foreign_release(name: str, namespace: str) -> Blocked:
         Reason.RELEASE_FOREIGN,
         f"Helm release '{name}' in namespace '{namespace}' was not created for this registry: create the registry"
         " again with another `spec.release.name`, or remove `spec.release` and let the owner of that release run"
-        " Harbor",
+        " Harbor; if no other registry owns it, `spec.release.adopt: true` shows how this one can take it over",
     )
 
 

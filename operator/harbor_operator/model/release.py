@@ -129,7 +129,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class StoredRelease:
-    """The part of the payload of a release Secret that the operator uses."""
+    """The part of the payload of a release Secret that the operator uses; `defaults` are the values of the chart."""
 
     chart_version: str
     harbor_version: str
@@ -137,6 +137,8 @@ class StoredRelease:
     changed_at: datetime | None
     description: str
     chart_digest: str = ""
+    chart_name: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,10 @@ class ObservedRelease:
     def has_been_deployed(self) -> bool:
         """Whether Harbor has run; before that, any change of the spec is safe."""
         return any(revision.status in {"deployed", "superseded"} for revision in self.revisions)
+
+    def belongs_to(self, owner: Mapping[str, str]) -> bool:
+        """Whether the newest revision has the labels of this owner."""
+        return bool(self.revisions) and self.revisions[-1].belongs_to(owner)
 
     @property
     def facts(self) -> Facts:

@@ -74,7 +74,8 @@ def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Re
 def read_payload(payload: SecretStr) -> StoredRelease:
     """Returns what key `release` of a release Secret contains; ValueError if it is not Helm's format or too large."""
     release = _decode(payload.get_secret_value())
-    info, chart = release.get("info", {}), release.get("chart", {}).get("metadata", {})
+    info, content = release.get("info", {}), release.get("chart", {})
+    chart = content.get("metadata", {})
     changed = info.get("last_deployed") or ""
     return StoredRelease(
         chart_version=str(chart.get("version", "")),
@@ -83,6 +84,8 @@ def read_payload(payload: SecretStr) -> StoredRelease:
         changed_at=datetime.fromisoformat(changed) if changed else None,
         description=str(info.get("description", "")),
         chart_digest=_chart_digest(str(info.get("description", ""))),
+        chart_name=str(chart.get("name", "")),
+        defaults=content.get("values") or {},
     )
 
 

@@ -27,6 +27,9 @@ INJECT_ENABLED = "enabled"
 INJECT_DISABLED = "disabled"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
+ADOPTED_REVISION = f"{GROUP}/adopted-revision"
+"""Label of a release Secret: the revision that was adopted. Helm copies labels, so it may name an earlier one."""
+
 
 _MAX_POSTGRES_NAME = 63
 _MAX_LABEL_VALUE = 63

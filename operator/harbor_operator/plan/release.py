@@ -190,6 +190,9 @@ def _is_desired(newest: Revision, stored: StoredRelease | None, desired: Desired
     # The label is not enough: Helm copies it when another client upgrades the release by hand.
     if stored is None or newest.digest != desired.digest or stored.chart_version != desired.version:
         return False
+    # What another client gave to the revision that was adopted has the effect of the desired values.
+    if newest.labels.get(names.ADOPTED_REVISION) == str(newest.number):
+        return True
     return bool(_stored_config(stored) == _without_nulls(unwrap_secrets(desired.values)))
 
 

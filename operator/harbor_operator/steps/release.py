@@ -13,23 +13,20 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
-from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade, unreadable_release
+from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS, describe_workloads, late_workloads
-from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import (
     Action,
     DesiredRelease,
     ObservedRelease,
     SecretGenerator,
-    StoredRelease,
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import (
     current_selector,
-    read_payload,
     read_revisions,
     release_selector,
     revision_secret,
@@ -50,9 +47,10 @@ from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.outcomes import BlockedError
+from harbor_operator.steps.release_adoption import ReleaseAdoption
 from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
+from harbor_operator.steps.release_payload import read_stored
 from harbor_operator.steps.release_rights import check_rights
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 from harbor_operator.steps.release_volumes import apply_volume_policy
@@ -81,6 +79,7 @@ class ReleaseStep:
         self._guard = ReleaseGuard(kube, postgres)
         self._helm = helm
         self._release_secrets = ReleaseSecretStore(kube, generator)
+        self._adoption = ReleaseAdoption(kube, helm, self._release_secrets)
         self._clock = clock
         # Upgrades with one digest since the release was last as desired, by registry.
         self._upgrades: dict[str, tuple[str, int]] = {}
@@ -93,6 +92,10 @@ class ReleaseStep:
         if running := await self._running(registry):
             return running
         observed = await self._observe(registry)
+        if release.adopt and not observed.belongs_to(names.owner_labels(registry)):
+            if blocked := await self._adoption.reconcile(registry, release, observed):
+                return blocked
+            observed = await self._observe(registry)
         desired = await self._prepare(registry, release, observed)
         if isinstance(desired, Blocked):
             return desired
@@ -108,7 +111,7 @@ class ReleaseStep:
         if running := self._helm.running(namespace, name):
             return Pending(Reason.RELEASE_UNINSTALLING, describe_run(name, running), REQUEUE_SECONDS)
         observed = await self._observe(registry, release_selector(name))
-        if observed.revisions and observed.revisions[-1].belongs_to(names.owner_labels(registry)):
+        if observed.belongs_to(names.owner_labels(registry)):
             if observed.newest:
                 await apply_volume_policy(self._kube, registry, observed.newest)
             return await self._uninstall(registry, observed)
@@ -141,7 +144,7 @@ class ReleaseStep:
             return ObservedRelease(revisions, newest)
         deployed = [revision.number for revision in revisions if revision.status == "deployed"][-1:]
         replaced = [secret for secret in secrets if deployed and secret.name == revision_secret(name, deployed[0])]
-        return ObservedRelease(revisions, newest, await _read_stored(newest), replaced[0] if replaced else newest)
+        return ObservedRelease(revisions, newest, await read_stored(newest), replaced[0] if replaced else newest)
 
     async def _prepare(
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease
@@ -279,14 +282,6 @@ class ReleaseStep:
             return blocked
         await self._helm.start_uninstall(namespace, name, account, timeout)
         return Pending(Reason.RELEASE_UNINSTALLING, f"Helm uninstalls release '{name}'", REQUEUE_SECONDS)
-
-
-async def _read_stored(newest: StoredSecret) -> StoredRelease:
-    try:
-        # In a thread: any user who can write Secrets in the namespace controls the size of the payload.
-        return await asyncio.to_thread(read_payload, newest.values["release"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise BlockedError(unreadable_release(newest.name)) from error
 
 
 def _progress_reason(observed: ObservedRelease) -> Reason:

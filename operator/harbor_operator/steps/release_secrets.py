@@ -139,7 +139,7 @@ class ReleaseSecretStore:
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.admin_secret(registry),
-            lambda: {ADMIN_KEY: self._generator.password(PASSWORD_LENGTH)},
+            lambda: {ADMIN_KEY: _known(found.admin_password) or self._generator.password(PASSWORD_LENGTH)},
             names.owner_labels(registry),
         )
         return stored.values[ADMIN_KEY]
@@ -245,6 +245,10 @@ async def read_repository_access(
     where = describe_secret(registry.metadata.namespace, ref.name)
     raise_if_blocked(check_basic_username(where, field, ref.username_key, login.username))
     return RepositoryAccess(login, ca)
+
+
+def _known(secret: SecretStr) -> SecretStr | None:
+    return secret if secret.get_secret_value() else None
 
 
 def _without_release_name(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:

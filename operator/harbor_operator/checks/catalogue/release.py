@@ -28,8 +28,23 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.RELEASE_FOREIGN: Problem(
         "A release of that name exists and the operator did not install it.",
         "It was installed by hand, or another tool owns it.",
-        "Check who uses the release. If it is unused, uninstall it. If it is in use, remove `spec.release` and let its "
-        "owner run Harbor, or create a new HarborRegistry with another `spec.release.name`.",
+        "Check who uses the release. If it is unused, uninstall it. If it is in use, take it over as "
+        "[Take over an existing Harbor](how-to/adopt.md) describes, remove `spec.release` and let its owner run "
+        "Harbor, or create a new HarborRegistry with another `spec.release.name`.",
+    ),
+    Reason.RELEASE_ADOPTION_PLANNED: Problem(
+        "The release of another client can be adopted; nothing was changed.",
+        "`spec.release.adopt` is true, and `spec.release.adoptionPlan` does not name the plan in the message: it is "
+        "empty, or the release or the spec has changed since.",
+        "Read the plan, and set `spec.release.adoptionPlan` to the identifier at the end of the message. "
+        "[Take over an existing Harbor](how-to/adopt.md) explains what follows.",
+    ),
+    Reason.RELEASE_ADOPTION_REFUSED: Problem(
+        "The release of another client cannot be adopted as it is; nothing was changed.",
+        "The spec describes another Harbor than the one that runs, a secret of the release was not found, or another "
+        "registry owns the release.",
+        "Correct what the message lists: it names the field of the spec for each difference. `helm get values RELEASE` "
+        "shows the values that were given. [Take over an existing Harbor](how-to/adopt.md) has an example.",
     ),
     Reason.WORKLOADS_NOT_READY: Problem(
         "The release is deployed and its pods are not ready.",

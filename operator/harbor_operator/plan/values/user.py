@@ -161,6 +161,24 @@ def _is_accepted(given: object, ours: object) -> bool:
     return given == ours or (isinstance(given, int | str) and str(given) == str(ours))
 
 
+def is_secret(path: Path) -> bool:
+    """Whether the value is a secret of Harbor, or names the Secret that contains it."""
+    generated = (prefix for prefix, advice in _OWNED.items() if advice == _GENERATED)
+    is_named = path[-1].startswith("existingSecret") or any(_overlaps(path, tuple(key.split("."))) for key in generated)
+    return is_named or ".".join(path) in _SECRET_KEYS
+
+
+def where_to_set(path: Path) -> str:
+    """Returns how the spec sets the value, for a release that has it."""
+    advice = {**_OWNED, **_OWNED_WITH_VOLUME}
+    owned = next((text for prefix, text in advice.items() if _overlaps(path, tuple(prefix.split(".")))), "")
+    if owned == _GENERATED:
+        return "the operator cannot keep it: change it in the release first"
+    if owned:
+        return owned
+    return _USE_VALUES_FROM if ".".join(path) in _ONLY_FROM_SECRET else "add it to `spec.release.values`"
+
+
 def merge_values(below: Tree, above: Tree) -> Tree:
     """Returns both trees as one; `above` wins, lists of environment variables are joined."""
     result = dict(below)
