@@ -26,6 +26,8 @@ from tests.fakes.database_fixture import with_identity
 
 pytestmark = pytest.mark.lab
 
+GIVEN_PASSWORD = "own-p@ss:w/rd#1%="
+
 OWNED_BY_ROLE = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 
 
@@ -160,16 +162,16 @@ async def test_tables_that_stayed_with_their_role_are_found(fixture: DatabaseFix
 async def test_an_existing_login_and_database_are_used_as_they_are(fixture: DatabaseFixture, given: str) -> None:
     """Finding D10."""
     server, own, core = fixture.server, f"own_{fixture.name}", f"core_{fixture.name}"
-    create_role(server, own, "own0password")
+    create_role(server, own, GIVEN_PASSWORD)
     server.query(f"CREATE DATABASE {core} OWNER {own}")
-    fixture.give_admin(own, "own0password")
+    fixture.give_admin(own, GIVEN_PASSWORD)
     fixture.mark = server.mark()
     registry = with_login(fixture, given, **DELETE)
     for _ in range(2):
         assert isinstance(await fixture.step.reconcile(registry), Done)
     assert isinstance(await fixture.step.teardown(registry), Done)
     assert fixture.changes() == []
-    with server.connect(own, "own0password", dbname=core):
+    with server.connect(own, GIVEN_PASSWORD, dbname=core):
         pass
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 Manifest = dict[str, Any]
 
 URL = "https://localhost:1"
-ROLE, PASSWORD, DATABASE = "given_harbor", "given0password", "given_registry"
+ROLE, PASSWORD, DATABASE = "given_harbor", "given-p@ss:w/rd#1", "given_registry"
 GIVEN = {
     "secretKey": "0123456789abcdef",
     "secret": "core-secret-0123",

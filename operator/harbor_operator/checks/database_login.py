@@ -21,9 +21,11 @@ from harbor_operator.model.database import (
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
 
-# Harbor's core writes the login unquoted into a DSN, and the password unescaped into a URL.
+# What the operator generates.
 _SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
-_SAFE_USERNAME = re.compile(r"[^\s'\"\\]+")
+# Harbor's core writes the login unquoted into a DSN (`Register` in src/common/dao/pgsql.go). In URLs, core and the
+# chart escape it.
+_SAFE_IN_DSN = re.compile(r"[^\s'\"\\]+")
 
 
 def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin, origin: str) -> Blocked | None:
@@ -101,13 +103,11 @@ def check_login_secret(desired: DesiredDatabases, username: str, password: Secre
 
 def check_given_login(login: PostgresLogin) -> Blocked | None:
     """Returns why Harbor cannot use a login that the operator did not create."""
-    if not _SAFE_USERNAME.fullmatch(login.username):
-        message = f"key 'username' of {login.origin} contains white space, a quote or a backslash: use another role"
-        return Blocked(Reason.SECRET_INVALID, message)
-    if not _SAFE_PASSWORD.fullmatch(login.password.get_secret_value()):
-        message = (
-            f"key 'password' of {login.origin} must contain only letters and digits, because Harbor cannot use others: "
-            "set such a password for the role and write it to the Secret"
-        )
-        return Blocked(Reason.SECRET_INVALID, message)
+    for key, value in (("username", login.username), ("password", login.password.get_secret_value())):
+        if not _SAFE_IN_DSN.fullmatch(value):
+            return Blocked(
+                Reason.SECRET_INVALID,
+                f"key '{key}' of {login.origin} is empty, or contains white space, a quote or a backslash, which Harbor"
+                f" cannot use: {'use another role' if key == 'username' else 'set another password for the role'}",
+            )
     return None

@@ -85,7 +85,15 @@ def test_the_harbor_that_migrated_a_newer_schema_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("username", "password", "said"),
-    [("harbor", "aB3", None), ("har bor", "aB3", "'username'"), ("harbor", "p@ss", "'password'")],
+    [
+        ("harbor", "aB3", None),
+        ("harbor", "p@ss:w/rd#1%=&", None),
+        ("har bor", "aB3", "'username'"),
+        ("harbor", "p@ss word", "'password'"),
+        ("harbor", "p@ss'word", "'password'"),
+        ("harbor", "p@ss\\word", "'password'"),
+        ("harbor", "", "'password'"),
+    ],
 )
 def test_a_given_login_that_harbor_cannot_use(username: str, password: str, said: str | None) -> None:
     """Finding D10."""
