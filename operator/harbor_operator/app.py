@@ -22,18 +22,8 @@ from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
 from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
-from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
-from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp
-from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
-from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
-from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.adapters.harbor_projects import HttpHarborProjects
-from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
-from harbor_operator.adapters.harbor_replications import HttpHarborReplications
-from harbor_operator.adapters.harbor_retention import HttpHarborRetention
-from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
-from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
+from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.image_proof import HttpImageProof
@@ -45,7 +35,6 @@ from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
-from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
@@ -67,21 +56,17 @@ from harbor_operator.metrics import Metrics
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Harbor, RegistryProbe
+from harbor_operator.ports.harbor_ports import HarborPorts
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
 from harbor_operator.steps.admin_password import AdminPassword
-from harbor_operator.steps.authentication import AuthenticationSection
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
-from harbor_operator.steps.harbor_settings import SettingSection
-from harbor_operator.steps.immutable_tags import ImmutableTags
 from harbor_operator.steps.injection_grants import InjectionGrants
-from harbor_operator.steps.project_policies import ProjectPolicySection
-from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_images import PullImages
@@ -89,18 +74,13 @@ from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.release import ReleaseStep
-from harbor_operator.steps.replications import ReplicationSection
-from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
-from harbor_operator.steps.schedules import ScheduleSection
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.stored_bytes import StoredBytes
-from harbor_operator.steps.webhooks import Webhooks
 from harbor_operator.wakeups import Wakeups
 
 LOG = logging.getLogger(__name__)
@@ -182,28 +162,13 @@ class Operator:
         """Returns every step, in reading order."""
         kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
         egress = self._settings.egress()
-        harbor, probe = HttpHarbor(self._http), HttpRegistryProbe(self._http)
+        ports = http_harbor_ports(self._http, egress)
+        harbor, probe = ports.harbor, ports.probe
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        registries, configuration = HttpHarborRegistries(self._http), HttpHarborConfiguration(self._http)
-        projects = HttpHarborProjects(self._http)
-        policies = (
-            ImmutableTags(HttpHarborImmutableTags(self._http)),
-            Retention(HttpHarborRetention(self._http)),
-            Webhooks(kube, HttpHarborWebhooks(self._http)),
-        )
-        logins = HttpHarborLoginProbe(self._http)
         swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
         stored = StoredBytes(StorageAccounts(kube, rgw, password), swift, S3Accounts(kube, rgw, password), s3)
-        sections = (
-            SettingSection(configuration),
-            RegistrySection(kube, registries),
-            ProjectSection(harbor, projects, registries),
-            ProjectPolicySection(projects, policies),
-            ReplicationSection(HttpHarborReplications(self._http), registries),
-            ScheduleSection(HttpHarborSchedules(self._http), stored.measure),
-            AuthenticationSection(kube, configuration, logins, HttpOidcProvider(egress)),
-        )
-        admin_password = AdminPassword(kube, harbor, HttpHarborAccounts(self._http), password)
+        sections = configuration_sections(kube, ports, stored.measure)
+        admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (
             DatabaseStep(kube, postgres, password),
@@ -212,17 +177,17 @@ class Operator:
             ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
             ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),
-            self._pull_secrets(kube, probe, harbor, password),
+            self._pull_secrets(kube, ports, password),
         )
 
     def _pull_secrets(
-        self, kube: NamespaceResources, probe: RegistryProbe, harbor: Harbor, password: Callable[[], SecretStr]
+        self, kube: NamespaceResources, ports: HarborPorts, password: Callable[[], SecretStr]
     ) -> PullSecretsStep:
-        injector = self.injection.injector
+        injector, harbor, probe = self.injection.injector, ports.harbor, ports.probe
         robot = PullRobot(kube, probe, harbor, password, _now)
         namespace_robots = PullNamespaceRobots(kube, harbor, self.namespace_robots, password)
         credential = PullCredential(kube, probe, harbor, robot, namespace_robots)
-        images = PullImages(kube, harbor, HttpHarborProjects(self._http), credential)
+        images = PullImages(kube, harbor, ports.projects, credential)
         return PullSecretsStep(
             InjectionGrants(kube, self._settings.injection_namespaces),
             credential,

@@ -62,7 +62,7 @@ class ConfigurationStep:
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Reconciles every section that the spec has."""
         requested = [section for section in self._sections if section.is_requested(registry)]
-        if not requested and not _has_password(registry):
+        if not requested and not has_password(registry):
             return NOT_REQUESTED
         access = await read_access(self._kube, registry)
         admin = await self._password.ensure(registry, access)
@@ -84,7 +84,7 @@ class ConfigurationStep:
 _NOTHING_ELSE = "the administrator's password is accepted; the spec configures nothing else"
 
 
-def _has_password(registry: HarborRegistry) -> bool:
+def has_password(registry: HarborRegistry) -> bool:
     """Whether the operator looks after the administrator's password: it is given, or the operator installs Harbor."""
     return registry.spec.admin_password_secret_ref is not None or registry.spec.release is not None
 
