@@ -12,7 +12,12 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parents[1] / "operator"
 PROGRAM = SOURCES / "harbor_operator" / "kubectl"
-LEFT_OUT = {PROGRAM / "rendered.py", PROGRAM / "preflight.py", PROGRAM / "dry_run.py"}
+LEFT_OUT = {
+    PROGRAM / "rendered.py",
+    PROGRAM / "preflight.py",
+    PROGRAM / "dry_run.py",
+    *(PROGRAM / "planning").iterdir(),
+}
 """They need other packages, and import most of the operator."""
 
 START = """\

@@ -26,7 +26,7 @@ from harbor_operator.ports.admission import AdmissionPolicyApi
 from harbor_operator.reasons import Reason
 
 VERSION = "admissionregistration.k8s.io/v1"
-_PLURALS = {
+PLURALS = {
     AdmissionKind.POLICY: "mutatingadmissionpolicies",
     AdmissionKind.BINDING: "mutatingadmissionpolicybindings",
 }
@@ -43,11 +43,7 @@ class KubernetesAdmissionPolicyApi(AdmissionPolicyApi):
         answer = await self._send("get", kind, name)
         if isinstance(answer, NotFound):
             return None
-        found = _expect(answer, kind, name)
-        metadata = found["metadata"]
-        return ObservedPolicy(
-            metadata["uid"], metadata["resourceVersion"], metadata.get("labels") or {}, found.get("spec") or {}
-        )
+        return read_policy(_expect(answer, kind, name))
 
     @override
     async def create(self, desired: DesiredPolicy) -> None:
@@ -87,7 +83,7 @@ class KubernetesAdmissionPolicyApi(AdmissionPolicyApi):
         params: Params | None = None,
     ) -> Manifest | ApiError:
         try:
-            ref = ResourceRef(VERSION, _PLURALS[kind], name=name)
+            ref = ResourceRef(VERSION, PLURALS[kind], name=name)
             return await self._client.send_plain(ApiRequest(verb, ref, params or {}, body))
         except Refused as refused:
             if refused.reason is not Reason.RIGHTS_MISSING:
@@ -101,7 +97,7 @@ class KubernetesAdmissionPolicyApi(AdmissionPolicyApi):
         discovery = ResourceRef(VERSION, resource="")
         answer = await self._client.send_plain(ApiRequest("get", discovery))
         resources = [] if isinstance(answer, ApiError) else answer.get("resources") or []
-        return any(resource.get("name") == _PLURALS[kind] for resource in resources)
+        return any(resource.get("name") == PLURALS[kind] for resource in resources)
 
 
 def _expect(answer: Manifest | ApiError, kind: AdmissionKind, name: str) -> Manifest:
@@ -113,3 +109,11 @@ def _expect(answer: Manifest | ApiError, kind: AdmissionKind, name: str) -> Mani
             raise Unavailable(f"{kind} '{name}' changed while it was being written; it is read again")
         case _:
             return answer
+
+
+def read_policy(found: Manifest) -> ObservedPolicy:
+    """Returns what the operator compares of a policy or a binding."""
+    metadata = found["metadata"]
+    return ObservedPolicy(
+        metadata["uid"], metadata["resourceVersion"], metadata.get("labels") or {}, found.get("spec") or {}
+    )

@@ -112,12 +112,7 @@ class KubernetesNamespaceResources(NamespaceResources):
         if found is None:
             return None
         if not _has_labels(found, owner):
-            raise Refused(
-                Reason.SECRET_INVALID,
-                f"Secret '{namespace}/{name}' exists but was not created for this registry: give it the labels "
-                f"{', '.join(f'{key}={value}' for key, value in owner.items())} if the operator may use it, or delete "
-                "it if nothing uses it",
-            )
+            raise foreign_secret(namespace, name, owner)
         return _stored(found)
 
     async def _create_secret(
@@ -159,6 +154,16 @@ class KubernetesNamespaceResources(NamespaceResources):
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
                 return items
+
+
+def foreign_secret(namespace: str, name: str, owner: Mapping[str, str]) -> Refused:
+    """Returns the error for a Secret that exists and lacks the labels of its owner."""
+    return Refused(
+        Reason.SECRET_INVALID,
+        f"Secret '{namespace}/{name}' exists but was not created for this registry: give it the labels "
+        f"{', '.join(f'{key}={value}' for key, value in owner.items())} if the operator may use it, or delete "
+        "it if nothing uses it",
+    )
 
 
 def _secret(namespace: str, name: str) -> ResourceRef:

@@ -27,6 +27,7 @@ from harbor_operator.adapters.postgres_statements import (
     create_database,
     database_statements,
     drop_database,
+    owner_statements,
     role_statements,
 )
 from harbor_operator.model.database import (
@@ -170,21 +171,17 @@ class _PsycopgSession(PostgresSession):
         match change:
             case CreateDatabase():
                 await self._connection.execute(create_database(change))
-                await self._execute_as_owner(change.role, FinishDatabase(change.database, change.role, change.marker))
+                finish = FinishDatabase(change.database, change.role, change.marker)
+                await _execute_all(self._connection, owner_statements(finish))
             case DropDatabase():
                 await self._drop(change)
             case RevokePublicConnect() | MarkDatabase() | FinishDatabase():
-                await self._execute_as_owner(change.role, change)
+                await _execute_all(self._connection, owner_statements(change))
             case OwnPublicSchema():
                 async with self._connector.connected(self._server, self._admin, change.database) as connection:
                     await _execute_all(connection, database_statements(change))
             case _:
                 await _execute_all(self._connection, role_statements(change, self._version, self._verifier))
-
-    async def _execute_as_owner(self, role: str, change: RevokePublicConnect | MarkDatabase | FinishDatabase) -> None:
-        # As the owner, because an admin that is a member does not always inherit the owner's rights (NOINHERIT; 16).
-        set_role = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
-        await _execute_all(self._connection, [set_role, *database_statements(change)])
 
     async def _drop(self, change: DropDatabase) -> None:
         # DROP DATABASE cannot run in a transaction, so this role is set for the session. Harbor never shares this

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from harbor_operator.model.database import Attribute
 from harbor_operator.model.database_changes import (
     AlterRole,
+    Change,
     CommentRole,
     CreateDatabase,
     CreateRole,
@@ -93,6 +94,29 @@ def create_database(change: CreateDatabase) -> sql.Composed:
         sql.Identifier(change.database),
         sql.Identifier(change.role),
     )
+
+
+def owner_statements(change: RevokePublicConnect | MarkDatabase | FinishDatabase) -> list[sql.Composed]:
+    """Returns the statements for a change to a database that its owner makes, to be run in one transaction."""
+    # As the owner, because an admin that is a member does not always inherit the owner's rights (NOINHERIT; 16).
+    return [_composed("SET LOCAL ROLE {}", sql.Identifier(change.role)), *database_statements(change)]
+
+
+def masked_statements(change: Change, version: int) -> list[str]:
+    """Returns the statements of a change as text, in the order in which they run; a password is '***'."""
+    match change:
+        case CreateDatabase():
+            finish = FinishDatabase(change.database, change.role, change.marker)
+            statements = [create_database(change), *owner_statements(finish)]
+        case DropDatabase():
+            statements = [drop_database(change, version)]
+        case RevokePublicConnect() | MarkDatabase() | FinishDatabase():
+            statements = owner_statements(change)
+        case OwnPublicSchema():
+            statements = database_statements(change)
+        case _:
+            statements = role_statements(change, version, lambda _role, _password: "***")
+    return [statement.as_string() for statement in statements]
 
 
 def drop_database(change: DropDatabase, version: int) -> sql.Composed:

@@ -50,6 +50,33 @@ REGISTRY_FILE = Argument(
     {"required": True, "metavar": "FILE"},
 )
 
+IMAGE = Argument(
+    ("--image",),
+    "image to request, for example cr.example.com/team-a/app:1; without it, only the login is tried",
+    options={"default": "", "metavar": "IMAGE"},
+)
+LOG_FILE = Argument(
+    ("--file",),
+    "read this file instead of the cluster; `-` is standard input, for example for containerd's log",
+    Values.FILES,
+    {"default": "", "metavar": "FILE"},
+)
+CHART_SOURCES = Argument(
+    ("--chart-sources",),
+    "allowed sources of charts, as in the operator's setting",
+    options={"default": "https://helm.goharbor.io", "metavar": "SOURCES"},
+)
+CLUSTER_ID = Argument(
+    ("--cluster-id",),
+    "identity of the cluster, if the operator's setting has one",
+    options={"default": "", "metavar": "ID"},
+)
+CHECK_TIMEOUT = TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 30.0})
+INJECTION_NAMESPACES = Argument(
+    ("--injection-namespaces",),
+    "namespaces whose registries may inject, as in the operator's setting; default: all",
+    options={"default": "*", "metavar": "NAMESPACES"},
+)
 OPERATOR_NAMESPACE = Argument(
     ("--operator-namespace",),
     "namespace of the operator",

@@ -57,13 +57,17 @@ class Cluster:
 
     def get(self, path: str, **query: str) -> Manifest:
         """Returns the object or list at a path of the API. Raises RequestError."""
-        with self._send("GET", path, query) as answer:
-            return _decoded(_body(answer))
+        return _decoded(self.read(path, **query))
 
-    def find(self, path: str) -> Manifest | None:
-        """Returns the object at a path of the API, or None if it does not exist. Raises RequestError."""
+    def read(self, path: str, **query: str) -> bytes:
+        """Returns the answer at a path of the API as it is. Raises RequestError."""
+        with self._send("GET", path, query) as answer:
+            return _body(answer)
+
+    def find(self, path: str, **query: str) -> Manifest | None:
+        """Returns the object or list at a path of the API, or None if it does not exist. Raises RequestError."""
         try:
-            return self.get(path)
+            return self.get(path, **query)
         except RequestError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None

@@ -55,7 +55,7 @@ class _Resources:
         if written := self._written.get((namespace, name)):
             return written
         found = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
-        return _stored(found) if found else None
+        return stored_secret(found) if found else None
 
     async def ensure_secret(
         self, namespace: str, name: str, make: Callable[[], Mapping[str, SecretStr]], owner: Mapping[str, str]
@@ -260,7 +260,8 @@ def _without_digest(mark: Mapping[str, str] | None) -> Mapping[str, str] | None:
     return mark and {key: value for key, value in mark.items() if key != PROOF_DIGEST}
 
 
-def _stored(secret: Manifest) -> StoredSecret:
+def stored_secret(secret: Manifest) -> StoredSecret:
+    """Returns a Secret of the API with decoded values."""
     metadata = secret["metadata"]
     values = {
         key: base64.b64decode(value).decode(errors="replace") for key, value in (secret.get("data") or {}).items()

@@ -11,7 +11,13 @@ from typing import NamedTuple
 from harbor_operator.api.kind import GROUP, PLURAL
 from harbor_operator.kubectl.arguments import (
     CA_FILE,
+    CHART_SOURCES,
+    CHECK_TIMEOUT,
     CLUSTER_ARGUMENTS,
+    CLUSTER_ID,
+    IMAGE,
+    INJECTION_NAMESPACES,
+    LOG_FILE,
     NAME,
     OPERATOR_NAMESPACE,
     OUTPUT,
@@ -96,11 +102,7 @@ VERBS = (
                 Values.REGISTRIES,
                 {"default": "", "metavar": "NAME"},
             ),
-            Argument(
-                ("--image",),
-                "image to request, for example cr.example.com/team-a/app:1; without it, only the login is tried",
-                options={"default": "", "metavar": "IMAGE"},
-            ),
+            IMAGE,
             CA_FILE,
         ),
         (
@@ -174,12 +176,7 @@ VERBS = (
         "log_lines",
         (
             NAME,
-            Argument(
-                ("--file",),
-                "read this file instead of the cluster; `-` is standard input, for example for containerd's log",
-                Values.FILES,
-                {"default": "", "metavar": "FILE"},
-            ),
+            LOG_FILE,
             Argument(("--component",), "only this container or component, for example core", options={"default": ""}),
             Argument(
                 ("--tail",), "lines of each container", options={"type": int, "default": 2000, "metavar": "LINES"}
@@ -234,17 +231,9 @@ VERBS = (
         "doctor",
         (
             REGISTRY_FILE,
-            Argument(
-                ("--chart-sources",),
-                "allowed sources of charts, as in the operator's setting",
-                options={"default": "https://helm.goharbor.io", "metavar": "SOURCES"},
-            ),
-            Argument(
-                ("--cluster-id",),
-                "identity of the cluster, if the operator's setting has one",
-                options={"default": "", "metavar": "ID"},
-            ),
-            TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 30.0}),
+            CHART_SOURCES,
+            CLUSTER_ID,
+            CHECK_TIMEOUT,
         ),
         (
             Right(Scope.REGISTRY, "", "secrets", ("get",)),
@@ -255,6 +244,31 @@ VERBS = (
         "and `spec.externalURL` at the same time, from this computer. It changes nothing in the cluster, PostgreSQL "
         "and Redis, and removes the objects with which it probes the store. It needs the package; the single file does "
         "not contain it. The exit code is 1 if a check fails.",
+    ),
+    Verb(
+        "plan",
+        "show what the operator would create, change or remove for a spec, and write nothing",
+        "plan",
+        (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, CHECK_TIMEOUT),
+        (
+            Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
+            Right(Scope.REGISTRY, "", "configmaps", ("get",)),
+            Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
+            Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
+            Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
+            Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
+            Right(Scope.CLUSTER, "", "namespaces", ("list",)),
+            Right(Scope.CLUSTER, "", "secrets", ("list",), ("harbor-pull",)),
+            Right(Scope.CLUSTER, "", "serviceaccounts", ("list",)),
+            *(
+                Right(Scope.CLUSTER, "admissionregistration.k8s.io", plural, ("get",), ("harbor-operator.intra.cr",))
+                for plural in ("mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+            ),
+        ),
+        description="It runs the operator's own steps, from this computer, with connections that only read. Without "
+        "one of its rights, the part that needs it is `not observed`. Only `spec.release` needs to list Secrets in its "
+        "namespace, and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not "
+        "contain it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
     ),
     Verb(
         "version",

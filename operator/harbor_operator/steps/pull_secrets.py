@@ -302,7 +302,7 @@ class PullSecretsStep:
         raise ValueError("a credential is exactly one of robot and secretRef, as the model of the resource ensures")
 
     def _declare(self, registry: HarborRegistry, section: PullSecrets, content: DesiredContent) -> None:
-        self._injection.declare(_desired_injection(registry, section, content))
+        self._injection.declare(desired_injection(registry, section, content))
         uid = registry.metadata.uid
         if section.stuck_pods is StuckPods.EVICT:
             host, *more = image_hosts(registry)
@@ -342,7 +342,8 @@ class PullSecretsStep:
         return self._claims.withdraw(registry, present, *more, settled=settled)
 
 
-def _desired_injection(registry: HarborRegistry, section: PullSecrets, content: DesiredContent) -> DesiredInjection:
+def desired_injection(registry: HarborRegistry, section: PullSecrets, content: DesiredContent) -> DesiredInjection:
+    """Returns what the injector must do for a registry."""
     return DesiredInjection(
         claim=claim_of(registry, section),
         registry_key=registry.key,
