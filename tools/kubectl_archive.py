@@ -13,10 +13,8 @@ from pathlib import Path
 SOURCES = Path(__file__).parents[1] / "operator"
 PROGRAM = SOURCES / "harbor_operator" / "kubectl"
 LEFT_OUT = {
-    PROGRAM / "rendered.py",
-    PROGRAM / "preflight.py",
-    PROGRAM / "dry_run.py",
-    *(PROGRAM / "planning").iterdir(),
+    *(PROGRAM / name for name in ("rendered.py", "preflight.py", "dry_run.py")),
+    *(path for folder in ("planning", "exporting") for path in (PROGRAM / folder).iterdir()),
 }
 """They need other packages, and import most of the operator."""
 

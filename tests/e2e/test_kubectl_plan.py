@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -16,7 +18,7 @@ from harbor_operator.kubectl.rights import Scope
 from lab.nginx import Front, Site
 from lab.registries import merged
 from lab.registry_fixture import RegistryFixture
-from tests.contract.kubectl_harbor import PEOPLE, Done, KubectlHarbor
+from tests.contract.kubectl_harbor import PEOPLE, SCHEMAS, Done, KubectlHarbor, execute
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.queries import listed, wait_all_injected
 from tests.e2e.test_secrecy import spellings, values_of
@@ -126,6 +128,34 @@ def test_each_change_is_shown_where_it_would_be_made(planner: Planner, full_regi
     assert pull_secrets.keys() == {"create", "remove"}
     assert all({"default", "intra"} <= {*names} and "kube-canary" not in names for names in pull_secrets.values())
     assert not {action for action, _ in lines} & {"conflict", "not observed"}
+
+
+def test_an_exported_harbor_is_kept_by_its_plan(
+    planner: Planner, full_registry: RegistryFixture, tmp_path: Path
+) -> None:
+    registry, front = full_registry.registry, full_registry.front
+    password = registry.secret(f"hreg-{registry.name}-admin-password")["password"]
+    (tmp_path / "password").write_text(f"{password}\n")
+    arguments = ["--password-file", str(tmp_path / "password"), "--ca-file", str(full_registry.lab.authority.ca_path)]
+    mark = front.mark()
+    done = execute(["export", "--url", front.url, *arguments, "-o", "json"])
+    assert (done.code, done.err) == (0, "")
+    assert {one.method for one in front.requests_since(mark)} <= READS
+    jsonschema.validate(done.json, json.loads((SCHEMAS / "export.json").read_text()))
+    assert password not in done.out
+    exported = done.json["registry"]["spec"]
+    sections = ("registries", "projects", "replications")
+    named = {section: {one["name"] for one in full_registry.spec[section]} for section in sections}
+    spec: dict[str, Any] = {
+        section: [one for one in exported[section] if one["name"] in named[section]] for section in sections
+    }
+    spec["garbageCollection"] = exported["garbageCollection"]
+    code, lines = planner.lines(merged(full_registry.spec, spec))
+    changed = {subject for action, subject in lines if action != "keep"}
+    assert (code, changed) == (1, {"HarborRegistry 'intra/cr'"})
+    assert {"project 'team-a'", "replication 'base-images'", "schedule 'garbageCollection'"} <= {
+        subject for _, subject in lines
+    }
 
 
 def test_an_installation_with_a_user_that_does_not_exist_yet(

@@ -30,7 +30,15 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typing_extensions": ("*",),
     "urllib3": ADAPTERS,
     "uvloop": ("app.py", "cli.py", "kopf_runtime.py"),
-    "yaml": ("adapters/*", "api/crd.py", "kubectl/planning/values.py", "kubectl/rendered.py", "plan/*", "steps/*"),
+    "yaml": (
+        "adapters/*",
+        "api/crd.py",
+        "kubectl/exporting/spec.py",
+        "kubectl/planning/values.py",
+        "kubectl/rendered.py",
+        "plan/*",
+        "steps/*",
+    ),
     "yarl": ADAPTERS,
 }
 """The files that import a third-party package; a package without an entry is imported nowhere."""

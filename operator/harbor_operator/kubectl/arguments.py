@@ -89,6 +89,14 @@ CA_FILE = Argument(
     Values.FILES,
     {"default": "", "metavar": "FILE"},
 )
+URL = Argument(("--url",), "URL of Harbor, as clients type it", options={"required": True, "metavar": "URL"})
+USERNAME = Argument(("--username",), "administrator of Harbor", options={"default": "admin", "metavar": "NAME"})
+PASSWORD_FILE = Argument(
+    ("--password-file",),
+    "file with the password of the administrator; `-` is standard input",
+    Values.FILES,
+    {"required": True, "metavar": "FILE"},
+)
 
 CLUSTER_ARGUMENTS = (
     Argument(("-n", "--namespace"), "namespace; default: that of the context", Values.NAMESPACES, {"default": ""}),

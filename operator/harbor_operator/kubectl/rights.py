@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from harbor_operator.api.kind import GROUP, PLURAL
+
 
 class Scope(StrEnum):
     """Where a right is needed."""
@@ -24,3 +26,32 @@ class Right(NamedTuple):
     resource: str
     verbs: tuple[str, ...]
     names: tuple[str, ...] = ()
+
+
+READ_REGISTRIES = Right(Scope.REGISTRY, GROUP, PLURAL, ("list",))
+CHANGE_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("list", "patch"))
+WATCH_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("get", "watch"))
+
+VERSIONS = (
+    Right(Scope.CLUSTER, "apiextensions.k8s.io", "customresourcedefinitions", ("get",), (f"{PLURAL}.{GROUP}",)),
+    Right(Scope.OPERATOR, "apps", "deployments", ("list",)),
+)
+READ_PODS = Right(Scope.REGISTRY, "", "pods", ("list",))
+READ_LOGS = Right(Scope.REGISTRY, "", "pods/log", ("get",))
+
+PLAN = (
+    Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
+    Right(Scope.REGISTRY, "", "configmaps", ("get",)),
+    Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
+    Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
+    Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
+    Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
+    Right(Scope.CLUSTER, "", "namespaces", ("list",)),
+    Right(Scope.CLUSTER, "", "secrets", ("list",), ("harbor-pull",)),
+    Right(Scope.CLUSTER, "", "serviceaccounts", ("list",)),
+    *(
+        Right(Scope.CLUSTER, "admissionregistration.k8s.io", plural, ("get",), ("harbor-operator.intra.cr",))
+        for plural in ("mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
+    ),
+)
+"""What a plan observes."""

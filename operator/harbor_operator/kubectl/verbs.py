@@ -21,13 +21,26 @@ from harbor_operator.kubectl.arguments import (
     NAME,
     OPERATOR_NAMESPACE,
     OUTPUT,
+    PASSWORD_FILE,
     REGISTRY_FILE,
     TIMEOUT,
+    URL,
+    USERNAME,
     WAIT,
     Argument,
     Values,
 )
-from harbor_operator.kubectl.rights import Right, Scope
+from harbor_operator.kubectl.rights import (
+    CHANGE_REGISTRY,
+    PLAN,
+    READ_LOGS,
+    READ_PODS,
+    READ_REGISTRIES,
+    VERSIONS,
+    WATCH_REGISTRY,
+    Right,
+    Scope,
+)
 
 
 class Verb(NamedTuple):
@@ -43,17 +56,6 @@ class Verb(NamedTuple):
     description: str = ""
 
 
-_READ_REGISTRIES = Right(Scope.REGISTRY, GROUP, PLURAL, ("list",))
-_CHANGE_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("list", "patch"))
-_WATCH_REGISTRY = Right(Scope.REGISTRY, GROUP, PLURAL, ("get", "watch"))
-
-_VERSIONS = (
-    Right(Scope.CLUSTER, "apiextensions.k8s.io", "customresourcedefinitions", ("get",), (f"{PLURAL}.{GROUP}",)),
-    Right(Scope.OPERATOR, "apps", "deployments", ("list",)),
-)
-_READ_PODS = Right(Scope.REGISTRY, "", "pods", ("list",))
-_READ_LOGS = Right(Scope.REGISTRY, "", "pods/log", ("get",))
-
 VERBS = (
     Verb(
         "status",
@@ -64,7 +66,7 @@ VERBS = (
             Argument(("-A", "--all-namespaces"), "all namespaces", options={"action": "store_true"}),
             Argument(("-w", "--watch"), "print again after each change", options={"action": "store_true"}),
         ),
-        (_READ_REGISTRIES, Right(Scope.REGISTRY, GROUP, PLURAL, ("watch",))),
+        (READ_REGISTRIES, Right(Scope.REGISTRY, GROUP, PLURAL, ("watch",))),
         description="The exit code is 0 if every HarborRegistry is Ready. `-A` needs its rights in the whole cluster, "
         "and only `-w` needs `watch`.",
     ),
@@ -106,7 +108,7 @@ VERBS = (
             CA_FILE,
         ),
         (
-            _READ_REGISTRIES,
+            READ_REGISTRIES,
             Right(Scope.VERIFIED, "", "secrets", ("get",), ("harbor-pull",)),
             Right(Scope.VERIFIED, "", "serviceaccounts", ("get", "list")),
         ),
@@ -131,7 +133,7 @@ VERBS = (
                 {"default": "", "metavar": "DIRECTORY"},
             ),
         ),
-        (_READ_REGISTRIES, Right(Scope.REGISTRY, "", "secrets", ("get",), ("cr-ca",))),
+        (READ_REGISTRIES, Right(Scope.REGISTRY, "", "secrets", ("get",), ("cr-ca",))),
         description="The Secret is that of `spec.caSecretRef`. The text is a shell script; the command itself writes "
         "nothing. `crio` is also for podman.",
     ),
@@ -140,7 +142,7 @@ VERBS = (
         "request a reconciliation at once",
         "lifecycle",
         (NAME, WAIT, TIMEOUT),
-        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        (CHANGE_REGISTRY, WATCH_REGISTRY),
         description="Only `--wait` needs `get` and `watch`. It waits until the operator has handled this request; the "
         "exit code is then 0 if the HarborRegistry is Ready.",
     ),
@@ -149,7 +151,7 @@ VERBS = (
         "replace the robot of the pull credential without a failed pull",
         "rotate",
         (NAME, WAIT, TIMEOUT),
-        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        (CHANGE_REGISTRY, WATCH_REGISTRY),
         description="Only `--wait` needs `get` and `watch`. It waits until each namespace has the new login; the exit "
         "code is 1 if the new robot cannot be used, or a namespace fails. The earlier robot still works for a while.",
     ),
@@ -158,7 +160,7 @@ VERBS = (
         "pause a HarborRegistry: no writes, existing objects stay",
         "lifecycle",
         (NAME, WAIT, TIMEOUT),
-        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        (CHANGE_REGISTRY, WATCH_REGISTRY),
         description="Sets `spec.suspend`. Only `--wait` needs `get` and `watch`.",
     ),
     Verb(
@@ -166,7 +168,7 @@ VERBS = (
         "end the pause of a HarborRegistry and reconcile at once",
         "lifecycle",
         (NAME, WAIT, TIMEOUT),
-        (_CHANGE_REGISTRY, _WATCH_REGISTRY),
+        (CHANGE_REGISTRY, WATCH_REGISTRY),
         description="Sets `spec.suspend: false`. Only `--wait` needs `get` and `watch`; the exit code is then 0 if the "
         "HarborRegistry is Ready.",
     ),
@@ -182,7 +184,7 @@ VERBS = (
                 ("--tail",), "lines of each container", options={"type": int, "default": 2000, "metavar": "LINES"}
             ),
         ),
-        (_READ_REGISTRIES, _READ_PODS, _READ_LOGS),
+        (READ_REGISTRIES, READ_PODS, READ_LOGS),
         description="With `--file` it needs no cluster. The exit code is 1 if a line shows a known problem.",
     ),
     Verb(
@@ -195,15 +197,15 @@ VERBS = (
             Argument(("--file",), "path of the archive", Values.FILES, {"default": "", "metavar": "FILE"}),
         ),
         (
-            _READ_REGISTRIES,
-            _READ_PODS,
-            _READ_LOGS,
+            READ_REGISTRIES,
+            READ_PODS,
+            READ_LOGS,
             Right(Scope.REGISTRY, "", "events", ("list",)),
             Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
             Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
             Right(Scope.OPERATOR, "", "pods", ("list",)),
             Right(Scope.OPERATOR, "", "pods/log", ("get",)),
-            *_VERSIONS,
+            *VERSIONS,
         ),
         description="It reads no Secret, leaves out chart values and environment variables, and removes from logs what "
         "is written like a secret. Without one of its rights, it leaves that part out; the exit code is then 1.",
@@ -250,32 +252,29 @@ VERBS = (
         "show what the operator would create, change or remove for a spec, and write nothing",
         "plan",
         (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, CHECK_TIMEOUT),
-        (
-            Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
-            Right(Scope.REGISTRY, "", "configmaps", ("get",)),
-            Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
-            Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
-            Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
-            Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
-            Right(Scope.CLUSTER, "", "namespaces", ("list",)),
-            Right(Scope.CLUSTER, "", "secrets", ("list",), ("harbor-pull",)),
-            Right(Scope.CLUSTER, "", "serviceaccounts", ("list",)),
-            *(
-                Right(Scope.CLUSTER, "admissionregistration.k8s.io", plural, ("get",), ("harbor-operator.intra.cr",))
-                for plural in ("mutatingadmissionpolicies", "mutatingadmissionpolicybindings")
-            ),
-        ),
+        PLAN,
         description="It runs the operator's own steps, from this computer, with connections that only read. Without "
         "one of its rights, the part that needs it is `not observed`. Only `spec.release` needs to list Secrets in its "
         "namespace, and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not "
         "contain it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
     ),
     Verb(
+        "export",
+        "print the projects and jobs of a Harbor that runs already as a HarborRegistry",
+        "export",
+        (URL, USERNAME, PASSWORD_FILE, CA_FILE, TIMEOUT._replace(help="seconds for all requests")),
+        needs_cluster=False,
+        description="It asks Harbor only with GET, as an administrator, and prints no password: comments name the "
+        "Secrets to create. Settings of Harbor, its login providers, robots, users and labels are not exported. It "
+        "needs the package; the single file does not contain it. The exit code is 1 if an entry has no place in the "
+        "spec; comments name it.",
+    ),
+    Verb(
         "version",
         "show the versions of this command, the operator and the CRD",
         "version",
         (OPERATOR_NAMESPACE,),
-        _VERSIONS,
+        VERSIONS,
         description="The exit code is 1 if they differ.",
     ),
     Verb(

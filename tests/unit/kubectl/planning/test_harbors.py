@@ -64,6 +64,11 @@ class HarborPlan:
         self.admin = HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr(self.harbor.accounts["admin"][0])))
 
     @property
+    def real(self) -> HarborPorts:
+        """The ports that write."""
+        return replace(planned_ports(self.recorder, installs=True), harbor=cast("Any", self.harbor), **self.fakes)
+
+    @property
     def ports(self) -> HarborPorts:
         recorder, fakes = self.recorder, self.fakes
         projects = PlannedProjects(fakes["projects"], recorder)
