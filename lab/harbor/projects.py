@@ -70,7 +70,7 @@ async def exists(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Creates a project."""
+    """Creates a project; like Harbor, ignores `cve_allowlist`."""
     core = core_of(request)
     await _require_creation(request)
     body = await read_json(request, BODY)
@@ -86,7 +86,7 @@ async def create(request: web.Request) -> web.Response:
     number = await core.state.next_id("project")
     metadata = {**(body.get("metadata") or {}), "public": public}
     project = new_project(number, name, metadata, storage) | await _proxy_cache(core, body)
-    await core.state.put("project", number, project | {"cve_allowlist": _allowlist(number, body)})
+    await core.state.put("project", number, project | {"cve_allowlist": _allowlist(number, {})})
     owner = {"entity_id": ADMIN_ID, "entity_name": "admin", "entity_type": "u", "role_id": 1}
     member = await core.state.next_id("member")
     await core.state.put("member", member, {"id": member, "project_id": number, **owner})

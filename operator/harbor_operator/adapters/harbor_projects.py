@@ -70,7 +70,10 @@ class HttpHarborProjects(HarborApi, HarborProjects):
         if desired.registry:
             body["registry_id"] = desired.registry
         request = HttpRequest("POST", f"{API}/projects", body=body)
-        await self._request(endpoint, request, _REASON, HTTPStatus.CONFLICT)
+        response = await self._request(endpoint, request, _REASON, HTTPStatus.CONFLICT)
+        # Harbor ignores the list of a new project (`Create` in src/controller/project).
+        if desired.allowed_cves and response.status != HTTPStatus.CONFLICT:
+            await self.update_project(endpoint, desired)
 
     @override
     async def update_project(self, endpoint: HarborEndpoint, desired: DesiredProject) -> None:

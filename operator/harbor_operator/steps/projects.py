@@ -38,8 +38,9 @@ class _Observed:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The changes of one project and its members, with what they are based on."""
+    """The changes of one project and its members, with what they are based on; a new project has its members later."""
 
+    project: Project
     desired: DesiredProject
     changes: ProjectChanges
     quota: ObservedQuota | None
@@ -85,7 +86,7 @@ class ProjectSection:
         changes: list[str] = []
         for plan in work:
             try:
-                changes += await self._write(admin, plan)
+                changes += await self._write(admin, plan, observed.ldap_groups)
             except Refused as error:
                 refused.append(error)
         if refused:
@@ -113,16 +114,22 @@ class ProjectSection:
         desired = plan_project(project, registry)
         changes = project_changes(desired, current, quota)
         raise_if_blocked(check_quota(project, changes, quota))
-        if not project.members:
-            return _Plan(desired, changes, quota, MemberChanges())
-        members = await self._projects.read_members(admin, project.name) if current else []
-        return _Plan(desired, changes, quota, member_changes(project, members, observed.ldap_groups))
+        members = await self._members(admin, project, observed.ldap_groups) if current else MemberChanges()
+        return _Plan(project, desired, changes, quota, members)
 
-    async def _write(self, admin: HarborEndpoint, plan: _Plan) -> list[str]:
+    async def _members(self, admin: HarborEndpoint, project: Project, ldap_groups: Mapping[str, int]) -> MemberChanges:
+        """Returns which members of a project that exists must change."""
+        if not project.members:
+            return MemberChanges()
+        return member_changes(project, await self._projects.read_members(admin, project.name), ldap_groups)
+
+    async def _write(self, admin: HarborEndpoint, plan: _Plan, ldap_groups: Mapping[str, int]) -> list[str]:
         """Returns what was changed."""
-        name, said = plan.desired.name, []
+        name, members, said = plan.desired.name, plan.members, []
         if plan.changes.create:
             await self._projects.create_project(admin, plan.desired)
+            # Harbor makes the administrator a member, which the spec may list as well.
+            members = await self._members(admin, plan.project, ldap_groups)
             said.append(f"created project '{name}'")
         if plan.changes.update:
             await self._projects.update_project(admin, plan.desired)
@@ -130,10 +137,10 @@ class ProjectSection:
         if plan.changes.set_quota and plan.quota:
             await self._projects.set_quota(admin, plan.quota, plan.desired.storage_limit)
             said.append(f"set the quota of project '{name}'")
-        for added in plan.members.add:
+        for added in members.add:
             await self._projects.add_member(admin, name, added)
-        for member, role in plan.members.set_role:
+        for member, role in members.set_role:
             await self._projects.set_role(admin, name, member, role)
-        for member in plan.members.remove:
+        for member in members.remove:
             await self._projects.remove_member(admin, name, member)
-        return [*said, f"set the members of project '{name}'"] if plan.members else said
+        return [*said, f"set the members of project '{name}'"] if members else said

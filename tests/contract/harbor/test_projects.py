@@ -35,6 +35,16 @@ async def test_a_project_can_be_created_read_and_deleted(harbor: HarborClient, f
     assert (await harbor.as_admin("HEAD", f"/projects?project_name={fresh}")).status == 404
 
 
+async def test_a_new_project_has_no_allowed_vulnerabilities(harbor: HarborClient, fresh: str) -> None:
+    allowed = {"items": [{"cve_id": "CVE-2026-1"}]}
+    await harbor.as_admin("POST", "/projects", {"project_name": fresh, "cve_allowlist": allowed})
+    path = f"/projects/{fresh}"
+    assert not (await harbor.as_admin("GET", path)).json()["cve_allowlist"]["items"]
+    await harbor.as_admin("PUT", path, {"cve_allowlist": allowed})
+    assert (await harbor.as_admin("GET", path)).json()["cve_allowlist"]["items"] == allowed["items"]
+    await harbor.as_admin("DELETE", path)
+
+
 @pytest.mark.parametrize(
     ("login", "status"), [("admin", 200), (None, 401), (("admin", "Wrong-password-1"), 401)], ids=str
 )

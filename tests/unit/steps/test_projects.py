@@ -63,6 +63,14 @@ async def test_members_are_read_for_the_projects_that_list_some(fixture: Project
     assert fixture.harbor.writes == []
 
 
+async def test_a_new_project_that_lists_the_administrator_is_done_in_one_pass(fixture: ProjectFixture) -> None:
+    members = [{"user": "admin", "role": "ProjectAdmin"}, {"user": "ana", "role": "Maintainer"}]
+    outcome = await fixture.reconcile({"name": "team", "members": members})
+    assert isinstance(outcome, Done)
+    assert [(one.name, one.role) for one in fixture.harbor.projects["team"].members] == [("admin", 1), ("ana", 4)]
+    assert (await fixture.reconcile({"name": "team", "members": members})).changes == ()
+
+
 async def test_a_new_project_gets_its_members_in_the_same_pass(fixture: ProjectFixture) -> None:
     spec = {"name": "team", "members": [{"user": "ana", "role": "Maintainer"}], "unlisted": "Delete"}
     outcome = await fixture.reconcile(spec)
