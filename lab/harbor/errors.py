@@ -64,6 +64,11 @@ def precondition(message: str) -> HarborError:
     return HarborError(412, "PRECONDITION", message)
 
 
+def crash() -> web.HTTPInternalServerError:
+    """500 without a body: the handler ended with a nil pointer."""
+    return web.HTTPInternalServerError(text="")
+
+
 def unprocessable(message: str) -> HarborError:
     """422: the request violates the API description."""
     return HarborError(422, "UNPROCESSABLE_ENTITY", message)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from lab.harbor.core import core_of, sender_of
-from lab.harbor.errors import INTERNAL, HarborError, bad_request, precondition
+from lab.harbor.errors import bad_request, crash, precondition
 from lab.harbor.gc import start
 from lab.harbor.reading import read_json
 from lab.harbor.state import timestamp
@@ -69,7 +69,7 @@ class SystemJob:
         if self.name == PURGE:
             _check_purge(body)
         elif not body.get("schedule"):
-            raise HarborError(500, "UNKNOWN", INTERNAL)
+            raise crash()
         return body
 
     async def _set(self, core: Core, body: dict[str, Any]) -> int:
@@ -84,6 +84,13 @@ class SystemJob:
             await core.state.put("schedule", self.name, self._shown(kind, schedule["cron"], parameters))
         return 0
 
+    def _kept(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Returns the parameters that an answer has; Harbor keeps `dry_run` of a garbage collection to itself."""
+        if self.name != GC:
+            return parameters
+        defaults = {"delete_untagged": False, "delete_tag": False, "workers": 0}
+        return {name: parameters.get(name, default) for name, default in defaults.items()}
+
     def _shown(self, kind: str, cron: str, parameters: dict[str, Any]) -> dict[str, Any]:
         times = {"creation_time": timestamp(), "update_time": timestamp()}
         if self.name == SCAN:
@@ -92,7 +99,7 @@ class SystemJob:
             "id": 1,
             "job_name": "",
             "job_kind": cron,
-            "job_parameters": json.dumps(parameters),
+            "job_parameters": json.dumps(self._kept(parameters)),
             "schedule": {"type": kind, "cron": cron, "next_scheduled_time": timestamp()},
             "job_status": "Scheduled",
             "deleted": False,

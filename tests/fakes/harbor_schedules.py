@@ -9,7 +9,7 @@ from typing_extensions import override
 from harbor_operator.checks.schedules import explain_missing_scanner
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.schedules import DesiredSchedule, JobRun, ObservedSchedule, SystemJob
-from harbor_operator.plan.schedules import NONE
+from harbor_operator.plan.schedules import DRY_RUN, NONE, hides_dry_run
 from harbor_operator.ports import Refused, as_error
 from harbor_operator.ports.harbor_schedules import HarborSchedules
 from harbor_operator.reasons import Reason
@@ -23,7 +23,10 @@ def run(number: int, status: str = "Success", *, freed_bytes: int | None = None,
 
 
 class FakeHarborSchedules(HarborSchedules):
-    """Schedules in a dictionary; `runs` are newest first, `writes` lists the jobs whose schedule was set."""
+    """Schedules in a dictionary; `runs` are newest first.
+
+    `writes` lists the jobs whose schedule was set, and `dry_runs` whether it was for a dry run.
+    """
 
     def __init__(self) -> None:
         self.schedules: dict[SystemJob, ObservedSchedule] = {}
@@ -31,6 +34,7 @@ class FakeHarborSchedules(HarborSchedules):
         self.image_bytes: int | None = 0
         self.has_scanner = True
         self.writes: list[str] = []
+        self.dry_runs: list[bool] = []
 
     @override
     async def read_schedule(self, endpoint: HarborEndpoint, job: SystemJob) -> ObservedSchedule | None:
@@ -46,7 +50,11 @@ class FakeHarborSchedules(HarborSchedules):
             return
         if not desired.cron.startswith("0 "):
             raise Refused(Reason.SCHEDULE_REFUSED, "the 1st field (indicating Seconds of time) must be 0")
-        parameters = {} if desired.job is SystemJob.SCAN_ALL else {**desired.parameters, "time_window": 2}
+        self.dry_runs.append(bool(desired.parameters.get(DRY_RUN)))
+        parameters = {} if desired.job is SystemJob.SCAN_ALL else dict(desired.parameters)
+        if hides_dry_run(desired):
+            parameters = {**parameters, "delete_tag": False}
+            del parameters[DRY_RUN]
         self.schedules[desired.job] = ObservedSchedule(desired.cron, parameters)
 
     @override

@@ -82,4 +82,5 @@ def _run(run: Mapping[str, Any]) -> JobRun:
         updated_at=datetime.fromisoformat(run["update_time"]),
         freed_bytes=parameters.get("freed_space"),
         is_dry_run=bool(parameters.get("dry_run")),
+        is_manual=run.get("job_kind") == "MANUAL",
     )

@@ -45,6 +45,7 @@ class JobRun:
     updated_at: datetime
     freed_bytes: int | None = None
     is_dry_run: bool = False
+    is_manual: bool = False
 
     @property
     def has_collected(self) -> bool:

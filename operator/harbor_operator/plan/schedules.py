@@ -10,7 +10,8 @@ NONE = "None"
 PRESETS = {"Hourly": "0 0 * * * *", "Daily": "0 0 0 * * *", "Weekly": "0 0 0 * * 0"}
 """The cron expressions that Harbor's own user interface stores for these kinds."""
 EVENT_TYPES = "include_event_types"
-_DEFAULTS = {"delete_untagged": False, "dry_run": False, "workers": 1}
+DRY_RUN = "dry_run"
+_DEFAULTS = {"delete_untagged": False, DRY_RUN: False, "workers": 1}
 """What a parameter means that Harbor does not return."""
 
 
@@ -29,8 +30,16 @@ def differs(desired: DesiredSchedule, observed: ObservedSchedule | None) -> bool
     """Whether the schedule must be written; without one, only the absence of a schedule is as desired."""
     if observed is None or desired.kind == NONE:
         return (observed is None) != (desired.kind == NONE)
-    current = {key: observed.parameters.get(key, _DEFAULTS.get(key)) for key in desired.parameters}
-    return desired.cron != observed.cron or _comparable(current) != _comparable(dict(desired.parameters))
+    wanted = {
+        key: value for key, value in desired.parameters.items() if not (key == DRY_RUN and hides_dry_run(desired))
+    }
+    current = {key: observed.parameters.get(key, _DEFAULTS.get(key)) for key in wanted}
+    return desired.cron != observed.cron or _comparable(current) != _comparable(wanted)
+
+
+def hides_dry_run(desired: DesiredSchedule) -> bool:
+    """Whether Harbor never returns `dry_run` of such a schedule (`CreateSchedule` in src/controller/gc)."""
+    return desired.job is SystemJob.GARBAGE_COLLECTION and desired.kind != NONE
 
 
 def plan_cron(schedule: str) -> str:
@@ -49,13 +58,13 @@ def _parameters(section: ScheduledJob) -> dict[str, object]:
             return {
                 "delete_untagged": section.delete_untagged,
                 "workers": section.workers,
-                "dry_run": section.dry_run,
+                DRY_RUN: section.dry_run,
             }
         case PurgeAudit():
             return {
                 "audit_retention_hour": section.keep_hours,
                 EVENT_TYPES: ",".join(section.event_types),
-                "dry_run": section.dry_run,
+                DRY_RUN: section.dry_run,
             }
         case _:
             return {}

@@ -14,7 +14,7 @@ from harbor_operator.checks.stored_bytes import compare_storage
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import CollectionFacts, Done, Facts
 from harbor_operator.model.schedules import DesiredSchedule, JobRun, ObservedSchedule, StorageComparison, SystemJob
-from harbor_operator.plan.schedules import NONE, differs, plan_schedules
+from harbor_operator.plan.schedules import DRY_RUN, NONE, differs, hides_dry_run, plan_schedules
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor_schedules import HarborSchedules
 
@@ -28,6 +28,8 @@ class ScheduleSection:
     def __init__(self, harbor: HarborSchedules, measure_storage: MeasureStorage) -> None:
         self._harbor = harbor
         self._measure_storage = measure_storage
+        self._dry_runs: dict[str, bool] = {}
+        """By uid of the registry: `dry_run` of the garbage collection that Harbor has."""
 
     def is_requested(self, registry: HarborRegistry) -> bool:
         """Whether the spec names a schedule."""
@@ -35,17 +37,19 @@ class ScheduleSection:
 
     async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Done:
         """Corrects the schedules; a schedule that the spec does not name stays as it is."""
-        desired = plan_schedules(registry)
+        desired, uid = plan_schedules(registry), registry.metadata.uid
+        runs = await self._harbor.read_collections(admin) if registry.spec.garbage_collection else []
         changes = []
         for schedule in desired:
             observed = await self._harbor.read_schedule(admin, schedule.job)
-            if differs(schedule, observed):
+            if differs(schedule, observed) or self._is_dry_run_uncertain(uid, schedule, runs):
                 await self._harbor.set_schedule(admin, schedule)
                 changes.append(_change(schedule, observed))
+            if hides_dry_run(schedule):
+                self._dry_runs[uid] = schedule.parameters[DRY_RUN]
         message = f"{len(desired)} {'schedule is' if len(desired) == 1 else 'schedules are'} as the spec says"
         if registry.spec.garbage_collection is None:
             return Done(message, changes=tuple(changes))
-        runs = await self._harbor.read_collections(admin)
         comparison = await self._compare(registry, admin, runs)
         (collection,) = [one for one in desired if one.job is SystemJob.GARBAGE_COLLECTION]
         facts = Facts(garbage_collection=CollectionFacts(collection.cron, runs[0] if runs else None, comparison))
@@ -67,6 +71,22 @@ class ScheduleSection:
         except (Unavailable, Refused):
             return earlier  # StorageReady reports the cause
         return StorageComparison(runs[0].number, images, stored)
+
+    async def remove(self, registry: HarborRegistry) -> None:
+        """Forgets what Harbor does not return."""
+        self._dry_runs.pop(registry.metadata.uid, None)
+
+    def _is_dry_run_uncertain(self, uid: str, desired: DesiredSchedule, runs: Sequence[JobRun]) -> bool:
+        """Whether to write a schedule that looks as desired, because Harbor does not return its `dry_run`.
+
+        After a start of the operator this is so once if a collection must be dry, or the last scheduled one was.
+        """
+        if not hides_dry_run(desired):
+            return False
+        wanted, known = desired.parameters[DRY_RUN], self._dry_runs.get(uid)
+        if known is not None:
+            return bool(known != wanted)
+        return bool(wanted or next((run.is_dry_run for run in runs if not run.is_manual), False))
 
 
 def _change(desired: DesiredSchedule, observed: ObservedSchedule | None) -> str:

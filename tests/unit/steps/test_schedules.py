@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,3 +131,30 @@ async def test_a_store_that_does_not_answer_is_left_to_its_own_condition(harbor:
 
     outcome = await ScheduleSection(harbor, away).reconcile(registry(garbageCollection={"schedule": "Daily"}), ADMIN)
     assert outcome.facts.garbage_collection == CollectionFacts("0 0 0 * * *", harbor.runs[0])
+
+
+async def test_a_dry_run_is_written_although_harbor_does_not_return_it(harbor: FakeHarborSchedules) -> None:
+    dry = registry(garbageCollection={"schedule": "Daily", "dryRun": True})
+    wet = registry(garbageCollection={"schedule": "Daily"})
+    section = ScheduleSection(harbor, unmeasured)
+    for spec in (wet, wet, dry, dry, wet, wet):
+        await section.reconcile(spec, ADMIN)
+    assert harbor.dry_runs == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "last_run_was_dry", "writes"), [(True, False, 2), (False, True, 2), (False, False, 1)]
+)
+async def test_an_uncertain_dry_run_is_written_once_after_a_start(
+    harbor: FakeHarborSchedules, dry_run: bool, last_run_was_dry: bool, writes: int
+) -> None:
+    spec = registry(garbageCollection={"schedule": "Daily", "dryRun": dry_run})
+    await ScheduleSection(harbor, unmeasured).reconcile(spec, ADMIN)
+    harbor.runs = [replace(run(2), is_dry_run=True, is_manual=True), replace(run(1), is_dry_run=last_run_was_dry)]
+    section = ScheduleSection(harbor, unmeasured)
+    for _ in range(2):
+        await section.reconcile(spec, ADMIN)
+    assert harbor.dry_runs == [dry_run] * writes
+    await section.remove(spec)
+    await section.reconcile(spec, ADMIN)
+    assert harbor.dry_runs == [dry_run] * (2 * writes - 1)
