@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -32,6 +33,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", 
 REPOSITORY = re.compile(r"/v2/(?P<name>.+?)/(?P<part>manifests|blobs|tags)/(?P<rest>.*)")
 ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
 CHUNK_BYTES = 1 << 18
+BASIC = 'Basic realm="harbor"'
 
 
 async def serve(request: web.Request) -> web.StreamResponse:
@@ -40,9 +42,9 @@ async def serve(request: web.Request) -> web.StreamResponse:
     if match is not None:
         await _require_repository(request, match["name"])
     elif request.path == "/v2/_catalog":
-        _require_admin(core, sender_of(request))
+        _require_admin(sender_of(request))
     elif not sender_of(request).authenticated:
-        _refuse("unauthorized", _challenge(core, []))
+        _refuse("unauthorized", _challenge(request, []))
     return await _forward(core, request, match)
 
 
@@ -52,32 +54,37 @@ async def _require_repository(request: web.Request, name: str) -> None:
     if source := request.query.get("from"):
         wanted.append((source, "pull"))
     for repository, action in wanted:
-        if request.method == "HEAD" and "Authorization" not in request.headers:
-            _refuse("authorize header needed to send HEAD to repository", _challenge(core, wanted))
+        if request.method in {"GET", "HEAD"} and "Authorization" not in request.headers:
+            _refuse("authorize header needed to send HEAD to repository", _challenge(request, wanted))
         project = await core.project(repository.partition("/")[0])
         if project is None:
             _refuse(f"project {repository.partition('/')[0]} not found", "")
         if not sender_of(request).may(project, "repository", action):
             message = f"unauthorized to access repository: {repository}, action: {action}"
-            _refuse(message, _challenge(core, wanted))
+            _refuse(message, _challenge(request, wanted))
 
 
-def _require_admin(core: Core, sender: Principal) -> None:
+def _require_admin(sender: Principal) -> None:
     if not sender.admin:
-        header = 'Basic realm="harbor"' if sender.authenticated else _challenge(core, [])
-        _refuse("unauthorized to list catalog", header)
+        _refuse("unauthorized to list catalog", BASIC)
 
 
-def _challenge(core: Core, wanted: Iterable[tuple[str, str]]) -> str:
+def _challenge(request: web.Request, wanted: Iterable[tuple[str, str]]) -> str:
+    """Returns the challenge; the token service has the host of the request and the scheme of the external URL."""
+    if "Authorization" in request.headers:
+        return BASIC
+    settings = core_of(request).settings
+    scheme = urlsplit(settings.external_url).scheme
+    url = settings.core_url if urlsplit(settings.core_url).netloc == request.host else f"{scheme}://{request.host}"
     scope = " ".join(f"repository:{name}:{action}" for name, action in wanted)
-    start = f'Bearer realm="{core.settings.external_url}/service/token",service="{SERVICE}"'
+    start = f'Bearer realm="{url}/service/token",service="{SERVICE}"'
     return f'{start},scope="{scope}"' if scope else start
 
 
 def _refuse(message: str, challenge: str) -> NoReturn:
     """Raises 401 with the challenge that names the token service."""
     headers = {"Docker-Distribution-Api-Version": "registry/2.0", "Www-Authenticate": challenge}
-    raise HarborError(401, "UNAUTHORIZED", message, headers)
+    raise HarborError(401, "UNAUTHORIZED", f"{message}: {message}", headers)  # as Harbor, which says it twice
 
 
 async def _forward(core: Core, request: web.Request, match: re.Match[str] | None) -> web.StreamResponse:
@@ -100,7 +107,11 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
         is_pull = (request.method, answer.status) == ("GET", HTTPStatus.OK)
         if is_pull and match is not None and is_manifest:
             await record_pull(core, sender_of(request), match["name"], match["rest"])
-        response = web.StreamResponse(status=answer.status, headers=_forwarded(answer.headers))
+        # A client that expects "100 Continue" gets 200 for every success, because core passes the registry's interim
+        # answer on as if it were the final one.
+        is_interim = "Expect" in request.headers and body != b"" and answer.ok
+        status = HTTPStatus.OK if is_interim else answer.status
+        response = web.StreamResponse(status=status, headers=_forwarded(answer.headers))
         await response.prepare(request)
         if request.method != "HEAD":
             async for chunk in answer.content.iter_chunked(CHUNK_BYTES):

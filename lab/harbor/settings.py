@@ -31,6 +31,7 @@ class Settings:
     registry_url: str
     registry_credential: tuple[str, str]
     external_url: str
+    core_url: str
     admin_password: str
     token_key: rsa.RSAPrivateKey
     storage_provider: str
@@ -55,6 +56,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             _need(environ, "REGISTRY_CREDENTIAL_PASSWORD"),
         ),
         external_url=_need(environ, "EXT_ENDPOINT").rstrip("/"),
+        core_url=environ.get("CORE_URL", "").rstrip("/"),
         admin_password=_need(environ, "HARBOR_ADMIN_PASSWORD"),
         token_key=_token_key(Path(environ.get("TOKEN_PRIVATE_KEY_PATH", "/etc/core/private_key.pem"))),
         storage_provider=environ.get("REGISTRY_STORAGE_PROVIDER_NAME", ""),

@@ -49,7 +49,11 @@ _BUSY = {429, 502, 503, 504}  # the answers of proxies whose server is gone or n
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request; `body` is sent as JSON, `data` as it is. `bearer` replaces the login of the endpoint."""
+    """A request; `body` is sent as JSON, `data` as it is. `bearer` replaces the login of the endpoint.
+
+    With `expects_continue` the client waits for "100 Continue" before it sends `data`, so that it reads the answer of a
+    proxy that refuses the body and closes the connection. Harbor's core then replaces a success of the registry by 200.
+    """
 
     method: str
     path: str
@@ -58,6 +62,7 @@ class HttpRequest:
     body: Any = None
     data: bytes = b""
     bearer: str = ""
+    expects_continue: bool = False
 
     @property
     def title(self) -> str:
@@ -156,7 +161,8 @@ class HarborHttp:
                     await asyncio.Event().wait()  # until the exchange ends
                     yield b""
 
-                announced = replace(request, headers={**request.headers, "Content-Length": str(size)})
+                headers = {**request.headers, "Content-Length": str(size)}
+                announced = replace(request, headers=headers, expects_continue=True)
                 async with self._exchange(endpoint, announced, no_body()) as answer:
                     response = HttpResponse(endpoint, request, answer.status, answer.headers, b"")
         return Announcement(response, is_invited)
@@ -186,8 +192,7 @@ class HarborHttp:
                     headers=_headers(endpoint, request),
                     json=request.body,
                     data=data,
-                    # A proxy that refuses a large body may close the connection before its answer is read.
-                    expect100=data is not None,
+                    expect100=request.expects_continue,
                     allow_redirects=False,
                     proxy=proxy.url.get_secret_value() if proxy else None,
                 ) as response,

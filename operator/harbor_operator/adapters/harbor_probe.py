@@ -177,9 +177,8 @@ class HttpRegistryProbe(RegistryProbe):
     async def _is_too_large(self, endpoint: HarborEndpoint, repository: str, size: int) -> bool:
         path = f"/v2/{repository}/blobs/uploads/{_ABSENT_UPLOAD}"
         try:
-            response = await self._http.send_raw(
-                endpoint, HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size))
-            )
+            request = HttpRequest("PATCH", path, headers=_OCTETS, data=bytes(size), expects_continue=True)
+            response = await self._http.send_raw(endpoint, request)
         except Unavailable:
             return False  # the registry may close the connection, because it does not know the upload
         return response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

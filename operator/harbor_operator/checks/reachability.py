@@ -150,12 +150,15 @@ def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked
             f"{url}/v2/ answers HTTP {observed.status} without a token service, so it is not Harbor: check "
             "`spec.externalURL` and that the proxy in front routes /v2/, /api/, /service/ and /c/ to Harbor",
         )
-    if origin(realm[1]) == origin(url):
+    # Harbor builds it from its external URL's scheme and the request's Host (`tokenSvcURL` in middleware/v2auth), so at
+    # an internal URL it tells nothing about the external one.
+    if registry.spec.internal_url or origin(realm[1]) == origin(url):
         return None
     return Blocked(
         Reason.TOKEN_SERVICE_MISMATCH,
         f"{url} sends clients for a token to {realm[1]}: Harbor's own external URL (`externalURL` in the chart's "
-        f"values, `external_url` in harbor.yml) must be {url}, with scheme, host and port as clients type them",
+        f"values, `external_url` in harbor.yml) must be {url}, with scheme, host and port as clients type them, and a "
+        "proxy in front must keep the header Host",
     )
 
 
@@ -178,10 +181,11 @@ def check_upload(registry: HarborRegistry, observed: UploadResult) -> Blocked | 
             Reason.PROXY_BODY_LIMIT,
             f"a proxy in front of {url} refuses a body of {PROBE_MIB} MiB with HTTP 413: {_REMOVE_LIMIT}",
         )
-    if origin(urljoin(url, observed.location)) != origin(url):
+    probed = probed_url(registry)
+    if origin(urljoin(probed, observed.location)) != origin(probed):
         return Blocked(
             Reason.UPLOAD_LOCATION_MISMATCH,
-            f"an upload at {url} continues at {_site(observed.location)}, which is another origin: set the chart "
+            f"an upload at {probed} continues at {_site(observed.location)}, which is another origin: set the chart "
             "value 'registry.relativeurls' to true, or make the proxy in front set Host and X-Forwarded-Proto",
         )
     worst = max(observed.started, observed.patched or 0)

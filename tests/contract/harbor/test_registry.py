@@ -67,6 +67,28 @@ async def test_the_challenge_names_the_token_service(harbor: HarborClient) -> No
     assert urlsplit(challenge.realm).path == "/service/token"
 
 
+async def test_the_token_service_has_the_host_of_the_request(harbor: HarborClient) -> None:
+    answer = await harbor.call("GET", "/v2/", headers={"Host": "other.example.com"})
+    assert urlsplit(challenge_of(answer).realm).netloc == "other.example.com"
+
+
+async def test_a_wrong_login_is_not_sent_to_the_token_service(harbor: HarborClient, project: str) -> None:
+    for path in ("/v2/", f"/v2/{project}/app/manifests/latest", "/v2/_catalog"):
+        answer = await harbor.call("GET", path, login=WRONG)
+        assert (answer.status, answer.headers["Www-Authenticate"]) == (401, 'Basic realm="harbor"')
+
+
+async def test_a_client_that_waits_before_it_sends_gets_another_status(harbor: HarborClient, project: str) -> None:
+    """Core passes the interim answer of the registry on, and has no other status left for the final one."""
+    headers = await bearer(harbor, harbor.admin, f"repository:{project}/app:pull,push")
+    started = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", headers=headers)
+    path = started.headers["Location"]
+    octets = {**headers, "Content-Type": "application/octet-stream"}
+    patched = await harbor.call("PATCH", path, b"layer", headers={**octets, "Expect": "100-continue"})
+    assert patched.status == 200
+    assert (await harbor.call("DELETE", patched.headers["Location"], login=harbor.admin)).status == 204
+
+
 async def test_the_challenge_of_a_repository_names_the_scope(harbor: HarborClient, project: str) -> None:
     answer = await harbor.call("HEAD", f"/v2/{project}/app/manifests/latest")
     assert (answer.status, challenge_of(answer).scope) == (401, f"repository:{project}/app:pull")
@@ -112,14 +134,15 @@ async def test_a_pull_robot_cannot_push(harbor: HarborClient, robot: MakeRobot, 
     login = login_of(await robot(pull_only(fresh)))
     answer = await harbor.call("POST", f"/v2/{project}/app/blobs/uploads/", login=login)
     assert answer.status == 401
-    assert answer.message == f"unauthorized to access repository: {project}/app, action: push"
+    text = f"unauthorized to access repository: {project}/app, action: push"
+    assert answer.message == f"{text}: {text}"
 
 
 @pytest.mark.parametrize("method", ["POST"])
 async def test_an_absent_project_is_named_without_a_challenge(harbor: HarborClient, method: str) -> None:
     answer = await harbor.call(method, "/v2/nosuch/app/blobs/uploads/", login=harbor.admin)
     assert (answer.status, answer.headers["Www-Authenticate"]) == (401, "")
-    assert answer.message == "project nosuch not found"
+    assert answer.message == "project nosuch not found: project nosuch not found"
 
 
 async def test_anonymous_users_can_pull_from_a_public_project(harbor: HarborClient, project: str) -> None:

@@ -81,6 +81,12 @@ def test_the_right_token_service(realm: str) -> None:
     assert check_v2_response(_registry(), V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"')) is None
 
 
+@pytest.mark.parametrize("realm", ["https://core.intra/service/token", "http://core.intra/service/token"])
+def test_the_token_service_at_an_internal_url_is_at_the_same_host(realm: str) -> None:
+    registry = _registry(internalURL="http://core.intra")
+    assert check_v2_response(registry, V2Response(401, f'Bearer realm="{realm}",service="harbor-registry"')) is None
+
+
 @pytest.mark.parametrize(
     "realm", ["http://cr.example.com/t", "https://core.harbor.domain/t", "https://cr.example.com:8443/t"]
 )
