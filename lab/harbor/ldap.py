@@ -104,4 +104,4 @@ def _user(entry: str, uid: str) -> dict[str, str]:
 
 def _result(error: str) -> web.Response:
     message = {"message": f"error: {error}"} if error else {}
-    return web.json_response({"success": not error, **message})
+    return web.json_response(message or {"success": True})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from lab.harbor.core import core_of, sender_of
-from lab.harbor.errors import bad_request, conflict, not_found
+from lab.harbor.errors import INTERNAL, HarborError, bad_request, conflict, not_found
 from lab.harbor.projects import named_in_path
 from lab.harbor.reading import page, read_id, read_json
 
@@ -103,7 +103,9 @@ async def _entity(core: Core, body: dict[str, Any]) -> Document:
             raise not_found(f"user {name} not found")
         return {"entity_id": found["user_id"], "entity_name": name, "entity_type": "u"}
     if not group.get("group_name") and not group.get("ldap_group_dn"):
-        raise bad_request("at least one of member_user or member_group must be provided")
+        raise HarborError(500, "UNKNOWN", INTERNAL)
+    if (await core.configuration())["auth_mode"] == "db_auth":
+        raise not_found(f"{group.get('ldap_group_dn') or group['group_name']} not found: not supported")
     known = await _onboard(core, group)
     return {"entity_id": known["id"], "entity_name": known["group_name"], "entity_type": "g"}
 

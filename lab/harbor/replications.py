@@ -127,7 +127,7 @@ async def _shown(core: Core, rule: Document) -> Document:
         number = (rule.get(side) or {}).get("id") or 0
         endpoint = await core.state.get("endpoint", number) if number else None
         sides[side] = shown(endpoint) if endpoint else LOCAL
-    return {**rule, **sides, "replicate_deletion": rule["deletion"]}
+    return {**rule, **sides, "filters": rule.get("filters") or None, "replicate_deletion": rule["deletion"]}
 
 
 ROUTES = (

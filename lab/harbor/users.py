@@ -8,7 +8,7 @@ from aiohttp import web
 
 from lab.harbor.access import hash_secret, is_strong, verifies
 from lab.harbor.core import ADMIN_ID, core_of, sender_of
-from lab.harbor.errors import bad_request, conflict, forbidden, not_found, precondition
+from lab.harbor.errors import bad_request, conflict, crash, forbidden, not_found, precondition
 from lab.harbor.reading import read_id, read_json
 from lab.harbor.state import timestamp
 
@@ -74,7 +74,8 @@ async def delete(request: web.Request) -> web.Response:
 async def change_password(request: web.Request) -> web.Response:
     """Changes the admin's password; requires the old one."""
     core, sender = core_of(request), sender_of(request)
-    sender.require_login()
+    if not sender.authenticated:
+        raise crash()
     if not sender.admin:
         raise forbidden()
     body = await read_json(request, {"old_password": str, "new_password": str})

@@ -37,6 +37,7 @@ UNDECLARED = {
     ("RefreshSec", 422),
     ("CreateImmuRule", 409),
     ("DeleteImmuRule", 404),
+    ("createProjectMember", 404),
     ("createRetention", 409),
     ("CreateWebhookPolicyOfProject", 409),
     ("updateConfigurations", 400),

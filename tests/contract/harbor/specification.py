@@ -103,6 +103,8 @@ def _as_json_schema(node: Any) -> Any:
     converted = {key: _as_json_schema(value) for key, value in node.items() if key != "example"}
     if "properties" in node and "additionalProperties" not in node and node.get("type") == "object":
         converted["additionalProperties"] = False
+    if node.get("type") == "array":
+        converted["type"] = ["array", "null"]  # Go encodes an empty list as null
     if node.get("x-nullable") is True and isinstance(node.get("type"), str):
         converted["type"] = [node["type"], "null"]
     return converted

@@ -46,9 +46,24 @@ async def test_a_member_is_added_once_changed_and_removed(harbor: HarborClient, 
     assert user not in await members(harbor, project)
 
 
-@pytest.mark.parametrize("body", [{"role_id": 9, "member_user": {"username": "admin"}}, {"role_id": 2}], ids=str)
-async def test_a_bad_member_is_rejected(harbor: HarborClient, project: str, body: dict[str, Any]) -> None:
-    assert (await harbor.as_admin("POST", f"/projects/{project}/members", body)).status in {400, 409}
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"role_id": 9, "member_user": {"username": "contract-no-such"}}, 404),
+        ({"role_id": 2, "member_group": {"group_name": "contract-team", "group_type": 3}}, 404),
+        ({"role_id": 2, "member_group": {"ldap_group_dn": "cn=contract-team,dc=example", "group_type": 1}}, 404),
+        ({"role_id": 2}, 500),
+    ],
+    ids=["no such user", "OIDC group without OIDC", "LDAP group without LDAP", "nobody"],
+)
+async def test_a_bad_member_is_rejected(harbor: HarborClient, project: str, body: dict[str, Any], status: int) -> None:
+    assert (await harbor.as_admin("POST", f"/projects/{project}/members", body)).status == status
+    assert len(await members(harbor, project)) == 1
+
+
+async def test_an_unknown_role_is_rejected(harbor: HarborClient, project: str, user: str) -> None:
+    body = {"role_id": 9, "member_user": {"username": user}}
+    assert (await harbor.as_admin("POST", f"/projects/{project}/members", body)).status == 400
 
 
 async def test_groups_need_the_administrator(harbor: HarborClient) -> None:

@@ -80,6 +80,12 @@ async def test_a_password_change_needs_the_old_password(harbor: HarborClient) ->
     assert (await harbor.as_admin("PUT", "/users/1/password", body)).status == 403
 
 
+async def test_a_password_change_without_a_login_crashes(harbor: HarborClient) -> None:
+    body = {"old_password": WRONG[1], "new_password": "Another-password-1"}
+    answer = await harbor.api("PUT", "/users/1/password", body, login=WRONG)
+    assert (answer.status, answer.body) == (500, b"")
+
+
 async def test_a_new_password_must_be_strong_and_new(harbor: HarborClient) -> None:
     own = harbor.admin[1]
     for new in ("weak", own):
