@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
@@ -38,7 +40,7 @@ from harbor_operator.steps.outcomes import BlockedError
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_claims import Leftover, PullClaims, claim_of
 from harbor_operator.steps.pull_credential import PullCredential
-from harbor_operator.steps.sampled_pull_proof import RETRY_SECONDS, SampledPullProof
+from harbor_operator.steps.sampled_pull_proof import RETRY_SECONDS
 
 INITIAL_SYNC_SECONDS = 5.0
 NOTHING_INJECTED = PullSecretFacts(namespaces=0, ready=0, failed=0)
@@ -55,6 +57,18 @@ class BackgroundWork:
     stuck_pods: StuckPodEviction
 
 
+class PullProofs(Protocol):
+    """Tries the injected Secrets of a registry."""
+
+    async def prove(self, registry: HarborRegistry, section: PullSecrets) -> Mapping[str, str]:
+        """Returns the problems of the namespaces that could not pull when last tried."""
+        ...
+
+    def forget(self, registry: HarborRegistry) -> None:
+        """Drops the state of a registry."""
+        ...
+
+
 class PullSecretsStep:
     """Provides the login, declares the desired injection, withdraws earlier ones, and reports the progress."""
 
@@ -67,14 +81,14 @@ class PullSecretsStep:
         credential: PullCredential,
         background: BackgroundWork,
         admission: PullAdmission,
-        proof: SampledPullProof,
+        proofs: PullProofs,
     ) -> None:
         self._grants = grants
         self._credential = credential
         self._injection = background.injection
         self._stuck_pods = background.stuck_pods
         self._admission = admission
-        self._proof = proof
+        self._proofs = proofs
         self._stored = credential.stored
         self._accepted = credential.stored.accepted
         self._robot = credential.robot
@@ -103,7 +117,7 @@ class PullSecretsStep:
         # Before the declaration: after a rename, no new account must get the old reference while it is removed.
         policy = policy or await self._keep_policy(registry, section)
         outcome = combine(await self._inject(registry, section, content, holder), policy)
-        problems = await self._proof.prove(registry, section)
+        problems = await self._proofs.prove(registry, section)
         outcome = with_failed_proofs(outcome, section.secret_name, problems, RETRY_SECONDS)
         warnings = await self._credential.read_warnings(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings))
@@ -132,7 +146,7 @@ class PullSecretsStep:
     def suspend(self, registry: HarborRegistry) -> None:
         """Stops injection and eviction; what is injected stays."""
         self._stuck_pods.withdraw(registry.metadata.uid)
-        self._proof.forget(registry)
+        self._proofs.forget(registry)
         self._namespace_robots.suspend(registry)
         self._injection.abandon(registry.metadata.uid)
 
@@ -161,7 +175,7 @@ class PullSecretsStep:
             return Blocked(refused.reason, "; ".join([*lingering, str(refused)]))
         self._claims.forget(registry)
         self._admission.forget(registry)
-        self._proof.forget(registry)
+        self._proofs.forget(registry)
         self._handovers.pop(registry.metadata.uid, None)
         return Done("; ".join([robot, *lingering]))
 
@@ -312,7 +326,7 @@ class PullSecretsStep:
 
     async def _clean_up(self, registry: HarborRegistry) -> Outcome:
         self._stuck_pods.withdraw(registry.metadata.uid)
-        self._proof.forget(registry)
+        self._proofs.forget(registry)
         policy = await self._drop_policy(registry)
         if not isinstance(policy, Done):
             return policy

@@ -76,6 +76,10 @@ class PlannedInjection(PullSecretInjection):
         return self._claims.holder(secret_name)
 
     @override
+    def ready_namespaces(self, claim: Claim) -> list[ObservedNamespace]:
+        return []
+
+    @override
     def remaining(self, claim: Claim) -> int | None:
         return 0  # so that the step goes on to the robot
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -31,7 +31,7 @@ from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
 from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import PullSecretsStep, desired_injection
+from harbor_operator.steps.pull_secrets import BackgroundWork, PullProofs, PullSecretsStep, desired_injection
 
 NEW_LOGIN = SecretStr("{}")
 """The content of a pull Secret whose login does not exist yet: it differs from each content."""
@@ -57,9 +57,9 @@ class PlannedPullSecrets:
         self._step = PullSecretsStep(
             InjectionGrants(kube, grants),
             self._credential,
-            injection,
+            BackgroundWork(injection, _NoEviction()),
             PullAdmission(_PlannedAdmission(kube), lambda: clock().timestamp()),
-            _NoEviction(),
+            _NoProofs(),
         )
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
@@ -138,6 +138,16 @@ class _NoEviction(StuckPodEviction):
     @override
     def read(self, registry_uid: str) -> StuckPodFacts:
         return StuckPodFacts()
+
+
+class _NoProofs(PullProofs):
+    @override
+    async def prove(self, registry: HarborRegistry, section: PullSecrets) -> Mapping[str, str]:
+        return {}
+
+    @override
+    def forget(self, registry: HarborRegistry) -> None:
+        return None
 
 
 class _PlannedAdmission(AdmissionPolicyApi):
