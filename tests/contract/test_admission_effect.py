@@ -63,6 +63,12 @@ class DryRuns:
             while secret_name not in references(await self.create(namespace)):  # noqa: ASYNC110 - the server's own event
                 await asyncio.sleep(0.05)
 
+    async def wait_for_nothing(self) -> None:
+        """Returns once no policy is active; the server learns of a deletion later, and other tests use it as well."""
+        async with asyncio.timeout(scaled(30)):
+            while references(await self.create("canary")):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+
 
 def references(account: dict[str, Any]) -> list[str]:
     return [entry.get("name", "") for entry in account.get("imagePullSecrets", [])]
@@ -80,7 +86,8 @@ async def dry_runs(plane: ControlPlane) -> AsyncIterator[DryRuns]:
         dry_runs = DryRuns(plane, http)
         await dry_runs.add_namespace("canary", {"team": "a", "pull": "yes"})
         yield dry_runs
-    plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
+        plane.kubectl("delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all")
+        await dry_runs.wait_for_nothing()
 
 
 async def test_a_new_account_gets_reference_and_annotation(dry_runs: DryRuns) -> None:

@@ -54,7 +54,7 @@ async def test_a_member_is_added_once_changed_and_removed(harbor: HarborClient, 
         ({"role_id": 2, "member_group": {"ldap_group_dn": "cn=contract-team,dc=example", "group_type": 1}}, 404),
         ({"role_id": 2}, 500),
     ],
-    ids=["no such user", "OIDC group without OIDC", "LDAP group without LDAP", "nobody"],
+    ids=["no such user", "OIDC group without OIDC", "LDAP group without LDAP", "no member"],
 )
 async def test_a_bad_member_is_rejected(harbor: HarborClient, project: str, body: dict[str, Any], status: int) -> None:
     assert (await harbor.as_admin("POST", f"/projects/{project}/members", body)).status == status
