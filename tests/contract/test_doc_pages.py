@@ -164,7 +164,7 @@ def names_in_role(plane: ControlPlane, resource: str) -> list[str]:
 
 
 def test_every_page_is_followed() -> None:
-    assert {page.stem for page in HOW_TOS} == FOLLOWED
+    assert {page.stem for page in HOW_TOS if page_blocks(page)} == FOLLOWED
 
 
 def test_the_api_server_accepts_every_registry(registry: Registry, plane: ControlPlane) -> None:
