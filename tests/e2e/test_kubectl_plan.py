@@ -104,7 +104,7 @@ def test_each_change_is_shown_where_it_would_be_made(planner: Planner, full_regi
         "projects": [{"name": "team-a", "quotaGiB": 60, "immutableTags": [{"tagMatching": "w*"}]}, {"name": "team-b"}],
         "configuration": {"robot_token_duration": 31},
         "garbageCollection": {"schedule": "0 0 4 * * *"},
-        "pullSecrets": {"secretName": "other-pull", "credential": {"robot": {"projects": ["team-a"]}}},
+        "pullSecrets": {"namespaces": {"exclude": ["default"]}, "credential": {"robot": {"projects": ["team-a"]}}},
     }
     code, lines = planner.lines(merged(full_registry.spec, changes))
     role = next(subject for action, subject in lines if subject.startswith("role "))
@@ -120,13 +120,8 @@ def test_each_change_is_shown_where_it_would_be_made(planner: Planner, full_regi
     assert lines["change", "setting 'robot_token_duration'"] == ["robot_token_duration: 30 -> 31"]
     assert lines["change", "schedule 'garbageCollection'"] == ["cron: '0 0 3 * * *' -> '0 0 4 * * *'"]
     assert lines["change", robot] == ["projects: ['*'] -> ['team-a']"]
-    pull_secrets = {
-        action: details
-        for (action, subject), details in lines.items()
-        if re.fullmatch(r"Secret '(other|harbor)-pull' in \d+ namespaces", subject)
-    }
-    assert pull_secrets.keys() == {"create", "remove"}
-    assert all({"default", "intra"} <= {*names} and "kube-canary" not in names for names in pull_secrets.values())
+    assert lines["remove", "Secret 'harbor-pull' in 1 namespace"] == ["default"]
+    assert lines["change", "`imagePullSecrets` of ServiceAccount 'default' in 1 namespace"] == ["default"]
     assert not {action for action, _ in lines} & {"conflict", "not observed"}
 
 
@@ -184,8 +179,11 @@ def test_an_installation_with_a_user_that_does_not_exist_yet(
     release = f"Helm release '{registry.namespace}/cr'"
     assert (code, created >= {*expected, release}) == (1, True), lines
     assert "+externalURL: " + full_registry.front.url in lines["create", release]
-    assert any(subject.startswith("Secret 'install-pull' in ") for subject in created)
     assert not [subject for action, subject in lines if action == "conflict"]
+    # The person's right is for the name 'harbor-pull', so nothing is said of another one.
+    unobserved = [subject for action, subject in lines if action == "not observed"]
+    assert any(subject.startswith("the secrets of the cluster: ") for subject in unobserved)
+    assert not any("install-pull' in " in subject for subject in created)
     assert {request.method for request in front.requests_since(mark)} == {"GET"}
     assert "planned" not in ceph.admin("user", "list")
     made = listed(lab, "secrets", "-n", registry.namespace)

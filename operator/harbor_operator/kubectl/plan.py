@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         text = "`plan` needs the whole package, and this is the single file: run `uv tool install ./harbor-operator`"
         raise CommandError(text) from None
     with connect(target_of(options)) as cluster:
-        grants = tuple(options.injection_namespaces.split(","))
+        grants = tuple(entry.strip() for entry in options.injection_namespaces.split(","))
         found = make_plan(
             cluster, options.filename, Options(options.cluster_id, grants, options.timeout, options.clock)
         )

@@ -254,9 +254,10 @@ VERBS = (
         (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, CHECK_TIMEOUT),
         PLAN,
         description="It runs the operator's own steps, from this computer, with connections that only read. Without "
-        "one of its rights, the part that needs it is `not observed`. Only `spec.release` needs to list Secrets in its "
-        "namespace, and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not "
-        "contain it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
+        "one of its rights, the part that needs it is `not observed`. The Secret in the whole cluster is that of "
+        "`spec.pullSecrets.secretName`, also after its change. Only `spec.release` lists Secrets in its namespace, "
+        "and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not contain "
+        "it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
     ),
     Verb(
         "export",

@@ -13,9 +13,10 @@ from harbor_operator.kubectl.planning.recorder import Recorder
 from harbor_operator.kubectl.planning.values import values_diff
 from harbor_operator.model.release import DesiredRelease, ListedObject, Progress, RunResult, StoredRelease
 from harbor_operator.plan import names
-from harbor_operator.plan.helm_storage import current_selector, read_payload, read_revisions, revision_secret
+from harbor_operator.plan.helm_storage import current_selector, read_revisions, revision_secret
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.release_payload import read_stored
 
 
 class PlannedHelm(Helm):
@@ -65,7 +66,7 @@ async def _read_running(kube: NamespaceResources, registry: HarborRegistry) -> S
         return None
     deployed = [revision for revision in revisions if revision.status == "deployed"]
     chosen = revision_secret(name, (deployed or revisions)[-1].number)
-    return next(read_payload(secret.values["release"]) for secret in secrets if secret.name == chosen)
+    return await read_stored(next(secret for secret in secrets if secret.name == chosen))
 
 
 def _details(desired: DesiredRelease, stored: StoredRelease | None) -> Iterator[str]:

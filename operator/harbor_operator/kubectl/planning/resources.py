@@ -82,7 +82,11 @@ class PlannedResources(NamespaceResources):
 
     @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
-        # The step patches a release Secret only to clear a lock.
+        # The release step patches the Secrets of releases: their labels to take one over, and else to clear a lock.
+        if "data" not in patch:
+            detail = "owner labels of this registry, with which the release is taken over as it is; Helm does not run"
+            self.recorder.record(Action.CHANGE, _subject(namespace, name), [detail])
+            raise PlanEnds
         detail = "marked as failed, which clears the lock of a Helm run that is gone; then Helm runs"
         self.recorder.record(Action.CHANGE, _subject(namespace, name), [detail])
         raise PlanEnds("the release, because its lock is cleared first")

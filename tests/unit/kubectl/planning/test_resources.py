@@ -64,8 +64,17 @@ async def test_only_an_own_secret_is_removed() -> None:
 async def test_a_lock_that_is_cleared_ends_the_plan() -> None:
     kube = planned(STORED)
     with pytest.raises(PlanEnds, match="its lock is cleared first"):
-        await kube.patch_secret("intra", "a", {}, "1")
+        await kube.patch_secret("intra", "a", {"data": {}}, "1")
     assert lines(kube)[0][:2] == (Action.CHANGE, "Secret 'intra/a'")
+
+
+async def test_a_release_that_is_taken_over_gets_labels() -> None:
+    kube = planned(STORED)
+    with pytest.raises(PlanEnds) as end:
+        await kube.patch_secret("intra", "a", {"metadata": {"labels": OWNER}}, "1")
+    ((action, _, (detail,)),) = lines(kube)
+    assert (str(end.value), action) == ("", Action.CHANGE)
+    assert detail.endswith("taken over as it is; Helm does not run")
 
 
 @pytest.mark.parametrize("status", [403, 500])
