@@ -103,10 +103,8 @@ def _find(
         if desired.ldap_group:
             if member.entity == ldap_groups.get(desired.ldap_group.lower()):
                 return member
-        # Harbor compares names without regard to case. An LDAP group can have the name of an OIDC group.
-        elif member.name.lower() == desired.name.lower() and not (
-            member.is_group and member.entity in ldap_groups.values()
-        ):
+        # 'Ana' and 'ana' are two users of Harbor. An LDAP group can have the name of an OIDC group.
+        elif member.name == desired.name and not (member.is_group and member.entity in ldap_groups.values()):
             return member
     return None
 

@@ -46,6 +46,11 @@ async def test_a_member_is_added_once_changed_and_removed(harbor: HarborClient, 
     assert user not in await members(harbor, project)
 
 
+async def test_a_name_in_other_letters_is_another_user(harbor: HarborClient, project: str, user: str) -> None:
+    body = {"role_id": 2, "member_user": {"username": user.upper()}}
+    assert (await harbor.as_admin("POST", f"/projects/{project}/members", body)).status == 404
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -77,11 +77,18 @@ def test_another_list_of_vulnerabilities_is_written() -> None:
 
 
 def test_members_are_added_changed_and_otherwise_left_alone() -> None:
-    spec = project(members=[{"user": "Ana", "role": "Maintainer"}, {"oidcGroup": "dev", "role": "Developer"}])
+    spec = project(members=[{"user": "ana", "role": "Maintainer"}, {"oidcGroup": "dev", "role": "Developer"}])
     changes = member_changes(spec, [ADMIN, ANA, OPS], {})
     assert changes.add == (DesiredMember(2, oidc_group="dev"),)
     assert changes.set_role == ((ANA, 4),)
     assert changes.remove == ()
+
+
+def test_a_name_in_other_letters_is_another_member() -> None:
+    spec = project(members=[{"user": "Ana", "role": "Maintainer"}, {"oidcGroup": "Ops", "role": "Guest"}])
+    changes = member_changes(spec, [ADMIN, ANA, OPS], {})
+    assert changes.add == (DesiredMember(4, "Ana"), DesiredMember(3, oidc_group="Ops"))
+    assert changes.set_role == ()
 
 
 def test_unlisted_members_are_removed_only_on_request_and_never_the_admin() -> None:
