@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.addresses import NAMES
@@ -50,6 +50,17 @@ class Authority:
             .add_extension(_usage(ca=True), critical=True)
             .sign(key, hashes.SHA256())
         )
+        return cls._stored(directory, cert, key)
+
+    @classmethod
+    def load(cls, directory: Path, cert_pem: bytes, key_pem: bytes) -> Authority:
+        """Returns an authority that exists elsewhere, with a copy of its certificate in `directory`."""
+        key = load_pem_private_key(key_pem, password=None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return cls._stored(directory, x509.load_pem_x509_certificate(cert_pem), key)
+
+    @classmethod
+    def _stored(cls, directory: Path, cert: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Authority:
         authority = cls(directory, cert, key)
         authority.ca_dir.mkdir(parents=True, exist_ok=True)
         authority.ca_path.write_text(authority.ca_pem)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lab.harbor.core import Core
 
 AUTH_MODES = {"db_auth", "ldap_auth", "uaa_auth", "http_auth", "oidc_auth"}
+NEVER_EMPTY = ("ldap_base_dn", "ldap_uid", "ldap_url")
 FIXED = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it cannot be updated"
 
 
@@ -38,6 +39,8 @@ async def update(request: web.Request) -> web.Response:
     known = {**DEFAULTS, **SECRETS}
     body = await read_json(request, {name: type(value) for name, value in known.items()})
     await _check_mode(core, body)
+    if empty := [name for name in NEVER_EMPTY if body.get(name) == ""]:
+        raise bad_request(f"bad request: item name {empty[0]}: the configure value can not be empty")
     stored = await core.state.get("configuration", "all") or {}
     changes = {name: value for name, value in body.items() if name in known and value is not None}
     # Harbor encrypts these; PostgreSQL's log would show them.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +19,7 @@ from lab.process import LabError, Processes
 from lab.registry_fixture import install
 from tests.contract.gateway import Gateway, running
 from tests.contract.migration import Command, accepted_registry
+from tests.contract.real_harbor import real_harbor
 from tests.contract.s3_servers import Versity, versity_running
 
 FIRST_MINOR_WITH_ADMISSION_POLICIES = 36
@@ -63,11 +62,9 @@ def migrate(plane: ControlPlane, capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture(scope="session")
 def harbor_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarborEndpoint]:
-    """The administrator's endpoint of the stand-in, or of the Harbor that HARBOR_URL names."""
-    if url := os.environ.get("HARBOR_URL"):
-        ca_file = os.environ.get("HARBOR_CA_FILE")
-        ca = Path(ca_file).read_text(encoding="utf-8") if ca_file else ""
-        yield HarborEndpoint(url.rstrip("/"), ca, Login("admin", SecretStr(os.environ["HARBOR_ADMIN_PASSWORD"])))
+    """The administrator's endpoint of the stand-in, or of the real Harbor that the environment names."""
+    if real := real_harbor():
+        yield real
         return
     directory = tmp_path_factory.mktemp("harbor-port")
     directory.parent.chmod(0o711)  # PostgreSQL runs as another user when the tests run as root

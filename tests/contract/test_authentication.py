@@ -43,7 +43,7 @@ class SectionFixture:
 
     async def reconcile(self, **authentication: Any) -> Done:
         metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
-        spec = {"externalURL": self.servers.standalone.url, "authentication": authentication}
+        spec = {"externalURL": self.servers.admin.url, "authentication": authentication}
         registry = HarborRegistry.parse({"metadata": metadata, "spec": spec})
         outcome = await self.section.reconcile(registry, self.servers.admin)
         assert isinstance(outcome, Done)

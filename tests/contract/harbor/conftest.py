@@ -1,8 +1,8 @@
 """One Harbor for all contract tests: a real one, or the stand-in.
 
-`HARBOR_URL`, `HARBOR_ADMIN_PASSWORD` and, if necessary, `HARBOR_CA_FILE` select a real one. Do not use one in
-production: the tests remove its garbage collection schedule, and temporarily enable read-only mode and change the robot
-prefix.
+`HARBOR_URL`, `HARBOR_ADMIN_PASSWORD` and, if necessary, `HARBOR_CA_FILE` select a real one, best its core without a
+proxy in front (tests/contract/real_harbor.py). Do not use one in production: the tests remove its schedules, and
+temporarily enable read-only mode and change the robot prefix.
 `HARBOR_API_SPEC` is the path of the API description.
 """
 

@@ -37,7 +37,7 @@ class Release:
         self.workloads = Workloads.start(
             lab.directory / "harbor", lab.processes, lab.control_plane.kubeconfig, namespace=NAMESPACE, release=NAME
         )
-        site = Site(self.workloads.url)
+        site = Site(self.workloads.url, host_header="$http_host")
         self.front = Front.start(lab.directory / "harbor-front", lab.processes, lab.authority, site)
 
     @property

@@ -98,8 +98,8 @@ def _as_json_schema(node: Any) -> Any:
         return [_as_json_schema(one) for one in node]
     if not isinstance(node, dict):
         return node
-    if node.get("additionalProperties") == {"type": "object"}:
-        node = {**node, "additionalProperties": {}}  # go-swagger reads this as 'anything'
+    if node.get("type") == "object" and not node.keys() - {"type", "description"}:
+        return {}  # go-swagger reads this as 'anything'
     converted = {key: _as_json_schema(value) for key, value in node.items() if key != "example"}
     if "properties" in node and "additionalProperties" not in node and node.get("type") == "object":
         converted["additionalProperties"] = False

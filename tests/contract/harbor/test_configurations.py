@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.contract.harbor.conftest import login_of, pull_only
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ async def test_a_wrong_type_is_rejected(harbor: HarborClient) -> None:
 
 async def test_an_unknown_auth_mode_is_rejected(harbor: HarborClient) -> None:
     assert (await harbor.as_admin("PUT", "/configurations", {"auth_mode": "unknown_auth"})).status == 400
+
+
+@pytest.mark.parametrize("name", ["ldap_base_dn", "ldap_uid", "ldap_url"])
+async def test_some_settings_cannot_be_emptied(harbor: HarborClient, name: str) -> None:
+    assert (await harbor.as_admin("PUT", "/configurations", {name: ""})).status == 400
 
 
 async def test_invalid_oidc_settings_are_accepted(harbor: HarborClient) -> None:

@@ -45,9 +45,7 @@ async def proof(request: pytest.FixtureRequest) -> AsyncIterator[ProofFixture]:
         admin = HarborEndpoint("https://cr.example.com", "", Login("admin", SecretStr("x")))
         yield ProofFixture(FakeImageProof(), admin, image)
         return
-    server: Standalone = request.getfixturevalue("standalone")
-    login = Login("admin", SecretStr(server.admin_password))
-    made = ProofFixture(HttpImageProof(), HarborEndpoint(server.url, "", login), image)
+    made = ProofFixture(HttpImageProof(), request.getfixturevalue("harbor_endpoint"), image)
     yield made
     await made.images.remove_image(made.admin, image)
     await made.images.remove_project(made.admin, image.project)

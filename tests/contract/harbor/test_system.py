@@ -80,10 +80,12 @@ async def test_a_password_change_needs_the_old_password(harbor: HarborClient) ->
     assert (await harbor.as_admin("PUT", "/users/1/password", body)).status == 403
 
 
-async def test_a_password_change_without_a_login_crashes(harbor: HarborClient) -> None:
+async def test_a_password_change_needs_a_login(harbor: HarborClient) -> None:
+    """Harbor 2.15.2 crashes, and answers 500 without a body; 2.14.4 answers 401."""
     body = {"old_password": WRONG[1], "new_password": "Another-password-1"}
     answer = await harbor.api("PUT", "/users/1/password", body, login=WRONG)
-    assert (answer.status, answer.body) == (500, b"")
+    assert answer.status in {401, 500}
+    assert answer.body == b"" or answer.code == "UNAUTHORIZED"
 
 
 async def test_a_new_password_must_be_strong_and_new(harbor: HarborClient) -> None:

@@ -1,0 +1,236 @@
+"""The step Configured with every section on a Harbor that answers over HTTP: written once, then only read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from typing_extensions import override
+
+from harbor_operator.adapters.harbor import HttpHarbor
+from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
+from harbor_operator.adapters.harbor_api import API
+from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
+from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
+from harbor_operator.adapters.harbor_replications import HttpHarborReplications
+from harbor_operator.adapters.harbor_retention import HttpHarborRetention
+from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
+from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.outcomes import Done
+from harbor_operator.steps.admin_password import AdminPassword
+from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.harbor_settings import SettingSection
+from harbor_operator.steps.immutable_tags import ImmutableTags
+from harbor_operator.steps.project_policies import ProjectPolicySection
+from harbor_operator.steps.projects import ProjectSection
+from harbor_operator.steps.registries import RegistrySection
+from harbor_operator.steps.replications import ReplicationSection
+from harbor_operator.steps.retention import Retention
+from harbor_operator.steps.schedules import ScheduleSection
+from harbor_operator.steps.webhooks import Webhooks
+from tests.fakes.kube import FakeKube
+
+pytestmark = pytest.mark.lab
+
+PATTERNS = {"repoMatching": "{cache,tmp}/**", "tagExcluding": "{dev,pr-*}"}
+SETTINGS = {"robot_token_duration": 7, "banner_message": '{"message":"text"}', "skip_audit_log_database": False}
+
+
+class RecordingHttp(HarborHttp):
+    """Records the requests that are not reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    @override
+    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            self.writes.append(f"{request.method} {request.path}")
+        return await super().send(endpoint, request)
+
+
+@dataclass
+class StepFixture:
+    """The step for one registry with unique names in Harbor."""
+
+    admin: HarborEndpoint
+    name: str = field(default_factory=lambda: f"contract-{uuid4().hex[:8]}")
+    http: RecordingHttp = field(default_factory=RecordingHttp)
+    kube: FakeKube = field(default_factory=FakeKube)
+
+    def __post_init__(self) -> None:
+        assert self.admin.login
+        password = self.admin.login.password.get_secret_value()
+        self.kube.put("intra", "hreg-cr-admin-password", {"password": password})
+        self.kube.put("intra", "endpoint", {"username": "admin", "password": password})
+        self.kube.put("intra", "hook", {"authorization": "Bearer t0ken"})
+        self.kube.put("intra", "ca", {"ca.crt": self.admin.ca})
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        endpoint = {"type": "docker-registry", "url": self.admin.url, "insecure": True}
+        ca = {"caSecretRef": {"name": "ca"}} if self.admin.ca else {}
+        return {
+            "externalURL": self.admin.url,
+            **ca,
+            "configuration": SETTINGS,
+            "registries": [
+                {"name": self.name, **endpoint, "credentialsSecretRef": {"name": "endpoint"}},
+                {"name": f"{self.name}-anonymous", **endpoint, "insecure": False},
+            ],
+            "projects": [self._project(), {"name": f"{self.name}-plain", "public": True, "retention": RETENTION}],
+            "replications": self._replications(),
+            "garbageCollection": {"schedule": "Weekly", "deleteUntagged": True, "workers": 3},
+            "purgeAudit": {
+                "schedule": "0 30 2 * * 1-5",
+                "keepHours": 24,
+                "eventTypes": ["pull_artifact", "login_user"],
+            },
+        }
+
+    def _project(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "quotaGiB": 5,
+            "autoScan": True,
+            "preventVulnerable": "Medium",
+            "allowedCVEs": ["CVE-2026-2", "CVE-2026-1"],
+            "members": [{"user": "admin", "role": "ProjectAdmin"}, {"user": f"{self.name}-user", "role": "Maintainer"}],
+            "immutableTags": [{}, PATTERNS, {"repoExcluding": "app", "tagMatching": "v*"}],
+            "retention": {**RETENTION, "schedule": "Daily"},
+            "webhooks": [
+                {
+                    "name": "ci",
+                    "address": "https://ci.example.com/hook",
+                    "events": ["QUOTA_EXCEED", "PUSH_ARTIFACT"],
+                    "authHeaderSecretRef": {"name": "hook"},
+                    "payloadFormat": "CloudEvents",
+                    "insecure": True,
+                },
+                {
+                    "name": "chat room",
+                    "address": "https://chat.example.com",
+                    "events": ["PULL_ARTIFACT"],
+                    "type": "slack",
+                    "enabled": False,
+                },
+            ],
+            "unlisted": "Delete",
+        }
+
+    def _replications(self) -> list[dict[str, Any]]:
+        copied = {"repoMatching": "library/**", "tagExcluding": "{dev,pr-*}", "destinationNamespace": "mirror/base"}
+        return [
+            {"name": f"{self.name}-in", "pullFrom": self.name, **copied, "schedule": "Daily", "override": False},
+            {"name": f"{self.name}-out", "pushTo": self.name, "onEvent": True, "replicateDeletion": True},
+            {"name": f"{self.name}-hand", "pushTo": self.name, "destinationReplaceCount": 0, "enabled": False},
+        ]
+
+    async def reconcile(self, spec: dict[str, Any]) -> Done:
+        """Reconciles with a new step, as after a restart of the operator."""
+        metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+        outcome = await self._step().reconcile(HarborRegistry.parse({"metadata": metadata, "spec": spec}))
+        assert isinstance(outcome, Done), outcome.message
+        return outcome
+
+    def _step(self) -> ConfigurationStep:
+        http, kube = self.http, self.kube
+        harbor, projects, registries = HttpHarbor(http), HttpHarborProjects(http), HttpHarborRegistries(http)
+        policies = (
+            ImmutableTags(HttpHarborImmutableTags(http)),
+            Retention(HttpHarborRetention(http)),
+            Webhooks(kube, HttpHarborWebhooks(http)),
+        )
+        sections = (
+            SettingSection(HttpHarborConfiguration(http)),
+            RegistrySection(kube, registries),
+            ProjectSection(harbor, projects, registries),
+            ProjectPolicySection(projects, policies),
+            ReplicationSection(HttpHarborReplications(http), registries),
+            ScheduleSection(HttpHarborSchedules(http)),
+        )
+        password = AdminPassword(kube, harbor, HttpHarborAccounts(http), lambda: SecretStr("Never-used-1"))
+        return ConfigurationStep(kube, password, sections)
+
+    async def call(self, method: str, path: str, body: Any = None) -> HttpResponse:
+        return await HarborHttp().send(self.admin, HttpRequest(method, API + path, body=body))
+
+
+RETENTION = {
+    "rules": [
+        {"mostRecentlyPushed": 10, **PATTERNS},
+        {"mostRecentlyPulled": 3, "untaggedArtifacts": False},
+        {"nDaysSinceLastPush": 7, "tagExcluding": "dev"},
+        {"nDaysSinceLastPull": 30, "tagExcluding": "dev", "untaggedArtifacts": False},
+        {"alwaysRetain": True, "repoExcluding": "tmp/**"},
+    ],
+}
+
+
+@pytest_asyncio.fixture
+async def fixture(harbor_endpoint: HarborEndpoint) -> AsyncIterator[StepFixture]:
+    fixture = StepFixture(harbor_endpoint)
+    observed = await HttpHarborConfiguration().read_configuration(fixture.admin)
+    user = f"{fixture.name}-user"
+    body = {"username": user, "realname": user, "email": f"{user}@example.com", "password": "Some-pass-1"}
+    created = await fixture.call("POST", "/users", body)
+    yield fixture
+    await HttpHarborConfiguration().write_configuration(
+        fixture.admin, {name: observed[name].value for name in SETTINGS}
+    )
+    none = {"type": "None"}
+    await fixture.call("PUT", "/system/gc/schedule", {"schedule": none, "parameters": {}})
+    purge = {"audit_retention_hour": 24, "include_event_types": "pull_artifact", "dry_run": True}
+    await fixture.call("PUT", "/system/purgeaudit/schedule", {"schedule": none, "parameters": purge})
+    for rule in (await HttpHarborReplications().read_replications(fixture.admin)).values():
+        if rule.rule is None or rule.rule.name.startswith(fixture.name):
+            await fixture.call("DELETE", f"/replication/policies/{rule.number}")
+    for project in (fixture.name, f"{fixture.name}-plain"):
+        await fixture.call("DELETE", f"/projects/{project}")
+    for name, registry in (await HttpHarborRegistries().read_registries(fixture.admin)).items():
+        if name.startswith(fixture.name):
+            await fixture.call("DELETE", f"/registries/{registry.number}")
+    await fixture.call("DELETE", created.headers["Location"].removeprefix(API))
+
+
+async def test_a_second_pass_writes_nothing(fixture: StepFixture) -> None:
+    first = await fixture.reconcile(fixture.spec)
+    assert len(first.changes) > 5
+    fixture.http.writes.clear()
+    second = await fixture.reconcile(fixture.spec)
+    assert (second.changes, fixture.http.writes) == ((), [])
+
+
+async def test_a_changed_spec_is_written_once(fixture: StepFixture) -> None:
+    await fixture.reconcile(fixture.spec)
+    spec = copy.deepcopy(fixture.spec)
+    project = spec["projects"][0]
+    project |= {"quotaGiB": 6, "preventVulnerable": "Disabled", "allowedCVEs": [], "immutableTags": [PATTERNS]}
+    project["members"] = [{"user": f"{fixture.name}-user", "role": "LimitedGuest"}]
+    project["retention"] = {"rules": [{"alwaysRetain": True}]}
+    project["webhooks"] = [{**project["webhooks"][0], "insecure": False, "payloadFormat": "Default"}]
+    del project["webhooks"][0]["authHeaderSecretRef"]
+    project["public"] = True
+    del spec["registries"][0]["credentialsSecretRef"]
+    spec["registries"][1]["credentialsSecretRef"] = {"name": "endpoint"}
+    spec["replications"][0] |= {"schedule": "None", "destinationNamespace": "", "override": True}
+    del spec["replications"][0]["repoMatching"]
+    spec["replications"][1] |= {"onEvent": False, "replicateDeletion": False, "schedule": "0 30 2 * * 1"}
+    spec["garbageCollection"] = {"schedule": "Hourly"}
+    spec["purgeAudit"]["schedule"] = "None"
+    assert (await fixture.reconcile(spec)).changes
+    fixture.http.writes.clear()
+    assert (await fixture.reconcile(spec)).changes == ()
+    assert fixture.http.writes == []
