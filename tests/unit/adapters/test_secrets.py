@@ -27,5 +27,5 @@ def test_key_pair_belongs_together() -> None:
 
 def test_htpasswd_names_the_user_and_checks() -> None:
     line = make_htpasswd("me", SecretStr("word")).get_secret_value()
-    assert line.startswith("me:$2b$")
+    assert line.startswith("me:$2b$04$")
     assert bcrypt.checkpw(b"word", line.removeprefix("me:").encode())
