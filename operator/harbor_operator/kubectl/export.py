@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     password = _read(options.password_file, "--password-file").rstrip("\r\n")
     found = export(Source(options.url, ca, options.username, password), options.timeout)
     if options.output == "json":
-        write_json({"registry": found.manifest, "secrets": [*found.secrets], "leftOut": [*found.left_out]})
+        write_json({"registry": found.manifest, "tasks": [*found.tasks], "leftOut": [*found.left_out]})
     else:
         write(as_yaml(found).splitlines())
     return 1 if found.left_out else 0

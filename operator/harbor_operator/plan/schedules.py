@@ -30,11 +30,17 @@ def differs(desired: DesiredSchedule, observed: ObservedSchedule | None) -> bool
     """Whether the schedule must be written; without one, only the absence of a schedule is as desired."""
     if observed is None or desired.kind == NONE:
         return (observed is None) != (desired.kind == NONE)
-    wanted = {
-        key: value for key, value in desired.parameters.items() if not (key == DRY_RUN and hides_dry_run(desired))
+    return desired.cron != observed.cron or bool(differing_parameters(desired, observed))
+
+
+def differing_parameters(desired: DesiredSchedule, observed: ObservedSchedule) -> dict[str, object]:
+    """Returns the parameters that differ as far as Harbor shows them, with their observed values."""
+    return {
+        key: current
+        for key, wanted in desired.parameters.items()
+        if not (key == DRY_RUN and hides_dry_run(desired))
+        and _comparable(key, current := observed.parameters.get(key, _DEFAULTS.get(key))) != _comparable(key, wanted)
     }
-    current = {key: observed.parameters.get(key, _DEFAULTS.get(key)) for key in wanted}
-    return desired.cron != observed.cron or _comparable(current) != _comparable(wanted)
 
 
 def hides_dry_run(desired: DesiredSchedule) -> bool:
@@ -70,6 +76,5 @@ def _parameters(section: ScheduledJob) -> dict[str, object]:
             return {}
 
 
-def _comparable(parameters: dict[str, object]) -> dict[str, object]:
-    types = str(parameters.get(EVENT_TYPES) or "")
-    return {**parameters, EVENT_TYPES: frozenset(types.split(","))}
+def _comparable(key: str, value: object) -> object:
+    return frozenset(str(value or "").split(",")) if key == EVENT_TYPES else value

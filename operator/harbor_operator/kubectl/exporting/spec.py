@@ -60,16 +60,16 @@ class FoundHarbor:
 
 @dataclass(slots=True)
 class Export:
-    """The manifest, the Secrets that it refers to and that must be created, and what has no place in it."""
+    """The manifest, what remains to be done for it, and what has no place in it."""
 
     manifest: Fields
-    secrets: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
 def as_yaml(export: Export) -> str:
     """Returns the manifest with what remains to be done as comments."""
-    notes = [*(f"Create {text}." for text in export.secrets), *(f"Not exported: {text}." for text in export.left_out)]
+    notes = [*(f"{task}." for task in export.tasks), *(f"Not exported: {text}." for text in export.left_out)]
     comments = "".join(f"# {note}\n" for note in notes)
     return comments + str(yaml.safe_dump(export.manifest, sort_keys=False, allow_unicode=True))
 
@@ -79,10 +79,10 @@ def export_spec(found: FoundHarbor, url: str, *, has_ca: bool) -> Export:
     spec: Fields = {"externalURL": url, "adminPasswordSecretRef": {"name": "harbor-admin", "key": "password"}}
     metadata = {"name": "harbor"}
     export = Export({"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": metadata, "spec": spec})
-    export.secrets.append("Secret 'harbor-admin' with the password of user 'admin' under the key 'password'")
+    export.tasks.append("Create Secret 'harbor-admin' with the password of user 'admin' under the key 'password'")
     if has_ca:
         spec["caSecretRef"] = {"name": "harbor-ca"}
-        export.secrets.append("Secret 'harbor-ca' with the CA of the URL under the key 'ca.crt'")
+        export.tasks.append("Create Secret 'harbor-ca' with the CA of the URL under the key 'ca.crt'")
     names = {registry.number: registry.name for registry in found.registries.values()}
     replicated = (_replication(name, one.rule, names, export) for name, one in found.replications.items())
     sections: tuple[tuple[str, type[BaseModel], list[Fields]], ...] = (
@@ -94,6 +94,8 @@ def export_spec(found: FoundHarbor, url: str, *, has_ca: bool) -> Export:
         valid = [entry for entry in entries if _is_valid(section, model, entry, export)]
         spec |= {section: valid} if valid else {}
     spec |= dict(_schedules(found.schedules))
+    if found.schedules.get(SystemJob.GARBAGE_COLLECTION):
+        export.tasks.append("Check `spec.garbageCollection.dryRun`: Harbor does not show it")
     return export
 
 
@@ -113,7 +115,7 @@ def _registry(registry: ObservedRegistry, export: Export) -> Fields:
     if registry.access_key:
         secret = f"registry-{registry.name}".replace("_", "-")
         fields["credentialsSecretRef"] = {"name": secret}
-        export.secrets.append(f"Secret '{secret}' with username '{registry.access_key}' and its password")
+        export.tasks.append(f"Create Secret '{secret}' with username '{registry.access_key}' and its password")
     return fields | ({"insecure": True} if registry.is_insecure else {})
 
 
@@ -210,7 +212,9 @@ def _webhook(webhook: Webhook, secret: str, export: Export) -> Fields:
     fields |= {key: value for key, value in given.items() if value != usual[key]}
     if webhook.auth_header.get_secret_value():
         fields["authHeaderSecretRef"] = {"name": secret}
-        export.secrets.append(f"Secret '{secret}' with the header of webhook '{webhook.name}' under 'authorization'")
+        export.tasks.append(
+            f"Create Secret '{secret}' with the header of webhook '{webhook.name}' under 'authorization'"
+        )
     return fields | ({} if webhook.is_enabled else {"enabled": False})
 
 

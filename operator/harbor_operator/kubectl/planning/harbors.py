@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -26,6 +26,7 @@ from harbor_operator.model.reachability import PullResult
 from harbor_operator.model.replications import ObservedReplication, Replication
 from harbor_operator.model.schedules import DesiredSchedule, ObservedSchedule, SystemJob
 from harbor_operator.plan.projects import GIB, ROLES
+from harbor_operator.plan.schedules import NONE, differing_parameters
 
 _ROLE_NAMES = {number: str(role) for role, number in ROLES.items()}
 _LOGIN = "its login is written"
@@ -229,10 +230,16 @@ class PlannedSchedules(RecordedPort):
 
     async def set_schedule(self, _endpoint: HarborEndpoint, desired: DesiredSchedule) -> None:
         """Records what differs."""
-        before = self._observed[desired.job]
-        action = Action.CHANGE if before else Action.CREATE
-        details: Iterable[str] = differences(before, desired) if before else described(desired)
-        self._recorder.record(action, f"schedule '{desired.job}'", details)
+        before, subject = self._observed[desired.job], f"schedule '{desired.job}'"
+        if desired.kind == NONE:
+            self._recorder.record(Action.REMOVE, subject)
+        elif before is None:
+            self._recorder.record(Action.CREATE, subject, described(desired))
+        else:
+            cron = [changed("cron", before.cron, desired.cron)] if before.cron != desired.cron else []
+            parameters = differing_parameters(desired, before)
+            details = [changed(name, value, desired.parameters[name]) for name, value in parameters.items()]
+            self._recorder.record(Action.CHANGE, subject, [*cron, *details] or ["dry_run, which Harbor does not show"])
 
 
 def _project(name: str) -> str:

@@ -116,6 +116,7 @@ async def test_the_operator_has_nothing_to_change_for_an_exported_spec(harbor: H
     found = await export(harbor)
     spec = found.manifest["spec"]
     assert found.left_out == []
+    assert found.tasks[-1] == "Check `spec.garbageCollection.dryRun`: Harbor does not show it"
     assert {name: spec[name] for name in ("registries", "replications", "scanAll")} == {
         name: SPEC[name] for name in ("registries", "replications", "scanAll")
     }
@@ -149,7 +150,7 @@ async def test_a_login_is_a_reference_and_not_in_the_spec(harbor: HarborPlan) ->
     team = next(project for project in spec["projects"] if project["name"] == "team")
     assert team["webhooks"][0]["authHeaderSecretRef"] == {"name": "webhook-7"}
     assert "Bearer secret" not in as_yaml(found)
-    assert [text.split("'")[1] for text in found.secrets] == ["harbor-admin", "registry-my-hub", "webhook-7"]
+    assert [text.split("'")[1] for text in found.tasks] == ["harbor-admin", "registry-my-hub", "webhook-7"]
 
 
 async def test_what_has_no_place_in_the_spec_is_named(harbor: HarborPlan) -> None:

@@ -27,6 +27,7 @@ from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Done
 from harbor_operator.model.projects import ObservedMember
+from harbor_operator.model.schedules import DesiredSchedule, SystemJob
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.harbor_ports import HarborPorts
 from harbor_operator.steps.configuration_sections import configuration_sections
@@ -157,6 +158,19 @@ async def test_settings_and_schedules(plan: HarborPlan) -> None:
     lines = await plan.lines(configuration={"robot_token_duration": 31}, scanAll={"schedule": "Daily"})
     assert [line[1] for line in lines] == ["setting 'robot_token_duration'", "schedule 'scanAll'"]
     assert lines[0][2][0].endswith(" -> 31")
+
+
+async def test_only_the_parameters_that_differ_are_shown(plan: HarborPlan) -> None:
+    purge = DesiredSchedule(SystemJob.PURGE_AUDIT, "Daily", "0 0 0 * * *", {"audit_retention_hour": 48})
+    await plan.fakes["schedules"].set_schedule(plan.admin, purge)
+    collection = DesiredSchedule(SystemJob.GARBAGE_COLLECTION, "Daily", "0 0 0 * * *", {"workers": 2, "dry_run": False})
+    await plan.fakes["schedules"].set_schedule(plan.admin, collection)
+    plan.fakes["schedules"].writes.clear()
+    spec = {"garbageCollection": {"schedule": "Daily", "workers": 3}, "purgeAudit": {"schedule": "None"}}
+    assert await plan.lines(**spec) == [
+        (Action.CHANGE, "schedule 'garbageCollection'", ("workers: 2 -> 3",)),
+        (Action.REMOVE, "schedule 'purgeAudit'", ()),
+    ]
 
 
 async def test_a_changed_password_ends_the_plan(plan: HarborPlan) -> None:
