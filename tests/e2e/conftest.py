@@ -1,4 +1,7 @@
-"""One lab, one operator and one full registry for all end-to-end tests; small registries for tests of failures."""
+"""One lab, one operator and one full registry for all end-to-end tests; small registries for tests of failures.
+
+They end with the last of these tests, not with the run: a lab at rest uses processor time.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ WITH_REGISTRY = {"full_registry", "dedicated", "make_registry"}
 """Fixtures of which every test with a registry uses one."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     with Lab.start() as lab:
         install(lab)
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_operator(lab: Lab) -> Iterator[RunningOperator]:
     running_operator = RunningOperator(lab)
     running_operator.operator.wait_leading()
@@ -38,7 +41,7 @@ def running_operator(lab: Lab) -> Iterator[RunningOperator]:
     running_operator.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def full_registry(lab: Lab, running_operator: RunningOperator) -> RegistryFixture:
     """The full registry of deploy/examples, ready."""
     fixture = RegistryFixture.set_up(lab)
