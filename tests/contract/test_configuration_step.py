@@ -13,38 +13,28 @@ import pytest_asyncio
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.harbor import HttpHarbor
-from harbor_operator.adapters.harbor_accounts import HttpHarborAccounts
 from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
-from harbor_operator.adapters.harbor_immutable_tags import HttpHarborImmutableTags
-from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
 from harbor_operator.adapters.harbor_replications import HttpHarborReplications
-from harbor_operator.adapters.harbor_retention import HttpHarborRetention
-from harbor_operator.adapters.harbor_schedules import HttpHarborSchedules
-from harbor_operator.adapters.harbor_webhooks import HttpHarborWebhooks
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Done
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
-from harbor_operator.steps.harbor_settings import SettingSection
-from harbor_operator.steps.immutable_tags import ImmutableTags
-from harbor_operator.steps.project_policies import ProjectPolicySection
-from harbor_operator.steps.projects import ProjectSection
-from harbor_operator.steps.registries import RegistrySection
-from harbor_operator.steps.replications import ReplicationSection
-from harbor_operator.steps.retention import Retention
-from harbor_operator.steps.schedules import ScheduleSection
-from harbor_operator.steps.webhooks import Webhooks
+from harbor_operator.steps.configuration_sections import configuration_sections
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
 
 PATTERNS = {"repoMatching": "{cache,tmp}/**", "tagExcluding": "{dev,pr-*}"}
 SETTINGS = {"robot_token_duration": 7, "banner_message": '{"message":"text"}', "skip_audit_log_database": False}
+
+
+async def _measure_nothing(_registry: HarborRegistry) -> None:
+    """Returns None: the test has no store."""
 
 
 class RecordingHttp(HarborHttp):
@@ -146,23 +136,9 @@ class StepFixture:
         return outcome
 
     def _step(self) -> ConfigurationStep:
-        http, kube = self.http, self.kube
-        harbor, projects, registries = HttpHarbor(http), HttpHarborProjects(http), HttpHarborRegistries(http)
-        policies = (
-            ImmutableTags(HttpHarborImmutableTags(http)),
-            Retention(HttpHarborRetention(http)),
-            Webhooks(kube, HttpHarborWebhooks(http)),
-        )
-        sections = (
-            SettingSection(HttpHarborConfiguration(http)),
-            RegistrySection(kube, registries),
-            ProjectSection(harbor, projects, registries),
-            ProjectPolicySection(projects, policies),
-            ReplicationSection(HttpHarborReplications(http), registries),
-            ScheduleSection(HttpHarborSchedules(http)),
-        )
-        password = AdminPassword(kube, harbor, HttpHarborAccounts(http), lambda: SecretStr("Never-used-1"))
-        return ConfigurationStep(kube, password, sections)
+        ports = http_harbor_ports(self.http)
+        password = AdminPassword(self.kube, ports.harbor, ports.accounts, lambda: SecretStr("Never-used-1"))
+        return ConfigurationStep(self.kube, password, configuration_sections(self.kube, ports, _measure_nothing))
 
     async def call(self, method: str, path: str, body: Any = None) -> HttpResponse:
         return await HarborHttp().send(self.admin, HttpRequest(method, API + path, body=body))
