@@ -72,6 +72,7 @@ class ControlPlane:
         self._processes = processes
         self._apiserver_argv = apiserver_argv
         self._running: list[Process] = []
+        self._controllers: list[tuple[Process, str, list[str]]] = []
         self.kubeconfig = self.component_kubeconfig("admin")
         self.client = KubernetesClient(self.kubeconfig)
         self.release = ""
@@ -172,10 +173,16 @@ class ControlPlane:
         manager = controller_manager_argv(self.directory, self.ca_path, self.component_kubeconfig("controller-manager"))
         scheduler = scheduler_argv(self.component_kubeconfig("scheduler"))
         for name, argv in (("kube-controller-manager", manager), ("kube-scheduler", scheduler)):
-            self._running.append(self._processes.start(name, [str(programs[name]), *argv]))
+            command = [str(programs[name]), *argv]
+            self._controllers.append((self._processes.start(name, command), name, command))
 
     def _await_ready(self) -> None:
         wait_until(self.client.answers, "the API server is ready", deadline=START_SECONDS, process=self._apiserver)
+        # A controller ends if the API server is not healthy ten seconds after its start, which a busy machine exceeds.
+        self._running += [
+            process if process.alive() else self._processes.start(name, command)
+            for process, name, command in self._controllers
+        ]
         wait_until(
             lambda: self.client.answers("/api/v1/namespaces/default/serviceaccounts/default"),
             "the controller manager creates ServiceAccounts",

@@ -10,7 +10,7 @@ from lab.audit import AuditEvent
 from lab.observer import Observer
 from lab.operator import USER
 from lab.process import wait_until
-from lab.registries import Manifest, Registry, merged
+from lab.registries import CONDITION_SECONDS, Manifest, Registry, merged
 from lab.registry_fixture import SWIFT_KEY, RegistryFixture
 from tests.e2e.canaries import canaries_in
 from tests.e2e.dedicated import DedicatedLab, dedicated_lab, lab_of_module, operator_of_module  # noqa: F401 - fixtures
@@ -41,7 +41,7 @@ def deleted(dedicated: DedicatedLab) -> Iterator[Deleted]:
     deleted = Deleted(dedicated.fixture, observer)
     deleted.create_foreign_objects()
     dedicated.fixture.registry.apply(dedicated.fixture.spec)
-    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected", deadline=60)
+    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected", deadline=CONDITION_SECONDS)
     dedicated.fixture.registry.wait_condition("PullSecretsReady", "False", "NamespacesFailed")
     canaries_in(dedicated.lab).add_registry(dedicated.fixture)
     deleted.delete()
@@ -174,7 +174,7 @@ def test_a_recreated_registry_uses_the_retained_secrets(deleted: Deleted, observ
         full_registry.registry.secret("hreg-cr-admin-password"),
     )
     full_registry.registry.apply(full_registry.spec)
-    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected again", deadline=60)
+    wait_until(lambda: observer.is_injected("mixed"), "the Secret is injected again", deadline=CONDITION_SECONDS)
     after = (
         full_registry.registry.secret("hreg-cr-database-login"),
         full_registry.registry.secret("hreg-cr-admin-password"),
