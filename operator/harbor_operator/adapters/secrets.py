@@ -19,7 +19,7 @@ from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 # Letters and digits only: core writes the database password unquoted into a DSN, and jobservice into a URL.
 _ALPHABET = string.ascii_letters + string.digits
 _CERTIFICATE_YEARS = 20
-_BCRYPT_ROUNDS = 4
+MIN_BCRYPT_ROUNDS = 4
 """The least that the registry accepts. It checks the line at every request of core, and a check with the usual 10
 rounds takes 64 ms of processor time. More rounds protect passwords that can be guessed: this one has 190 random
 bits."""
@@ -66,7 +66,7 @@ def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
     """Returns the bcrypt line that docker's registry accepts for the user; the password must not be guessable."""
     import bcrypt
 
-    hashed = bcrypt.hashpw(password.get_secret_value().encode(), bcrypt.gensalt(_BCRYPT_ROUNDS)).decode()
+    hashed = bcrypt.hashpw(password.get_secret_value().encode(), bcrypt.gensalt(MIN_BCRYPT_ROUNDS)).decode()
     return SecretStr(f"{user}:{hashed}")
 
 
