@@ -55,6 +55,7 @@ def identifier(outcome: Outcome) -> str:
 
 
 async def test_a_release_of_helm_becomes_the_registrys_without_a_restart(installed: AdoptionFixture) -> None:
+    """Finding F15."""
     before, claims, plane = installed.objects(), installed.claims(), installed.plane
     core, jobs = installed.secret("cr-harbor-core"), installed.secret("cr-harbor-jobservice")
     written = secret_versions(plane)

@@ -118,6 +118,7 @@ def spec_for(lab: Lab, **release: Any) -> Manifest:
 
 
 def test_a_running_harbor_is_taken_over_as_it_is(lab: Lab, make_registry: MakeRegistry) -> None:
+    """Finding F15."""
     registry, postgres = make_registry("adopt"), lab.services.postgres
     install(lab, registry)
     before, changes, mark = pods(lab, registry), postgres.mark(), lab.control_plane.audit.mark()
