@@ -178,6 +178,14 @@ def test_what_does_not_answer_or_does_not_exist(doctor: Doctor) -> None:
     }
 
 
+def test_only_some_areas_are_checked(doctor: Doctor) -> None:
+    done = doctor.run({"database": {"port": 1}}, "-o", "json", "--only", "cache,storage", "--only", "release")
+    assert (done.code, done.err) == (0, "")
+    assert {each["where"] for each in done.json["findings"]} == {"spec.cache", "spec.storage", "spec.release"}
+    done = doctor.run({"cache": None}, "--only", "cache")
+    assert (done.code, done.err) == (2, "error: `--only cache` checks nothing: the spec has no `spec.cache`\n")
+
+
 def test_a_chart_from_another_source_is_refused(doctor: Doctor) -> None:
     _, found = doctor.codes({"release": {"chart": "harbor", "repository": "https://charts.example.com"}})
     assert found == {"spec.release": "ChartSourceRefused"}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from harbor_operator.kubectl.areas import Area, parse_areas
+
 
 class Values(StrEnum):
     """What the shell completes for an argument."""
@@ -16,6 +18,7 @@ class Values(StrEnum):
     PODS = "pods"
     PROBLEMS = "problems"
     FILES = "files"
+    AREAS = "areas"
 
 
 class Argument(NamedTuple):
@@ -29,7 +32,7 @@ class Argument(NamedTuple):
     @property
     def takes_value(self) -> bool:
         """Whether a flag is followed by a value."""
-        return self.names[0].startswith("-") and "action" not in self.options
+        return self.names[0].startswith("-") and self.options.get("action") in {None, "append", "extend"}
 
 
 NAME = Argument(
@@ -72,6 +75,12 @@ CLUSTER_ID = Argument(
     options={"default": "", "metavar": "ID"},
 )
 CHECK_TIMEOUT = TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 30.0})
+AREAS = Argument(
+    ("--only",),
+    f"areas to check, a comma list or repeated: {', '.join(Area)}; default: all",
+    Values.AREAS,
+    {"type": parse_areas, "action": "extend", "default": [], "metavar": "AREA"},
+)
 INJECTION_NAMESPACES = Argument(
     ("--injection-namespaces",),
     "namespaces whose registries may inject, as in the operator's setting; default: all",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.arguments import Argument, Values
 from harbor_operator.kubectl.verbs import VERBS, Verb, arguments_of, verb_named
 
@@ -24,6 +25,9 @@ def completions(words: Sequence[str]) -> str:
     argument = _argument(verb, before[1:], current)
     if argument is not None and argument.completes is Values.FILES:
         return f"{FILES}\n"
+    if argument is not None and argument.completes is Values.AREAS:
+        chosen = "".join(current.rpartition(",")[:2])
+        return _answer([(f"{chosen}{area}", "") for area in Area], current)
     return _answer(_candidates(verb, argument, before), current)
 
 

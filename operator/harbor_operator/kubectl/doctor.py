@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     with connect(target_of(options)) as cluster:
         cluster_id = options.cluster_id or cluster.get(CLUSTER_ID_PATH)["metadata"]["uid"]
         registry = read_registry(options.filename, cluster.namespace, cluster_id)
-        findings = check(cluster, registry, Options(sources, options.timeout, options.clock))
+        findings = check(cluster, registry, Options(sources, options.only, options.timeout, options.clock))
     key, is_ok = f"{registry.metadata.namespace}/{registry.metadata.name}", not has_error(findings)
     if options.output == "json":
         write_json({"registry": key, "ok": is_ok, "findings": [finding._asdict() for finding in findings]})

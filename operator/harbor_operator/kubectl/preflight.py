@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -28,6 +28,7 @@ from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.v1alpha1 import HarborRegistry, PreviousStatus
 from harbor_operator.checks.catalogue.search import problems
+from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.cluster import Cluster
 from harbor_operator.kubectl.doctor import Finding, Level
 from harbor_operator.kubectl.dry_run import (
@@ -62,9 +63,10 @@ Act = Callable[[HarborRegistry], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run depends on beside the spec: allowed chart sources, the deadline, and the clock."""
+    """What a run depends on beside the spec; without `only`, every area that the spec has is checked."""
 
     chart_sources: ChartSources
+    only: Collection[Area]
     timeout_seconds: float
     clock: Callable[[], datetime]
 
@@ -78,29 +80,45 @@ def parse_sources(text: str) -> ChartSources:
 
 
 def check(cluster: Cluster, registry: HarborRegistry, options: Options) -> list[Finding]:
-    """Returns the findings of every section that the spec has, in the order of the conditions."""
-    return asyncio.run(_Preflight(cluster, registry, options).run())
+    """Returns the findings of the areas, in the order of the conditions. Raises CommandError."""
+    return asyncio.run(_Preflight(cluster, registry, options, _areas(registry, options.only)).run())
+
+
+def _areas(registry: HarborRegistry, only: Collection[Area]) -> list[Area]:
+    """Returns the areas to check. Raises CommandError if the spec lacks one that was asked for."""
+    spec = registry.spec
+    sections = {
+        Area.DATABASE: spec.database,
+        Area.CACHE: spec.cache,
+        Area.STORAGE: spec.storage,
+        Area.RELEASE: spec.release,
+        Area.REGISTRY: spec.external_url,
+    }
+    if absent := [area for area in only if sections[area] is None]:
+        raise CommandError(f"`--only {absent[0]}` checks nothing: the spec has no `{absent[0].section}`")
+    return [area for area, section in sections.items() if section is not None and area in (only or Area)]
 
 
 class _Preflight:
-    def __init__(self, cluster: Cluster, registry: HarborRegistry, options: Options) -> None:
+    def __init__(self, cluster: Cluster, registry: HarborRegistry, options: Options, areas: Collection[Area]) -> None:
         # The step does not upload anything to a registry that it has reached before: an upload leaves some bytes.
         self._registry = registry.model_copy(update={"observed": PreviousStatus(reachable=True)})
         self._options = options
+        self._areas = areas
         self._kube = dry_run_resources(cluster)
         self._swift = ProbedSwift(SwiftObjectStore(), f"{options.clock():%Y%m%d%H%M%S%f}")
         self._s3 = ProbedS3(HttpS3Store())
 
     async def run(self) -> list[Finding]:
         try:
-            found = await asyncio.gather(*(self._tried(where, act) for where, act in self._checks().items()))
+            checks = self._checks()
+            found = await asyncio.gather(*(self._tried(area.section, checks[area]) for area in self._areas))
         finally:
             left = await self._clean()
         return [finding for each in (*found, left) for finding in each]
 
-    def _checks(self) -> Mapping[str, Act]:
-        spec, make_password = self._registry.spec, partial(secrets.make_password, PASSWORD_LENGTH)
-        http = HarborHttp()
+    def _checks(self) -> Mapping[Area, Act]:
+        make_password, http = partial(secrets.make_password, PASSWORD_LENGTH), HarborHttp()
         database = DatabaseStep(self._kube, DryRunPostgres(PsycopgPostgres()), make_password)
         cache = CacheStep(self._kube, RedisPyCache())
         rgw = dry_run_rgw(HttpRgwAdmin())
@@ -108,14 +126,13 @@ class _Preflight:
         harbor = ReachabilityStep(
             self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
         )
-        checks: dict[str, tuple[object, Act]] = {
-            "spec.database": (spec.database, database.reconcile),
-            "spec.cache": (spec.cache, cache.reconcile),
-            "spec.storage": (spec.storage, storage.reconcile),
-            "spec.release": (spec.release, partial(check_chart, self._kube, self._options.chart_sources)),
-            "spec.externalURL": (spec.external_url, harbor.reconcile),
+        return {
+            Area.DATABASE: database.reconcile,
+            Area.CACHE: cache.reconcile,
+            Area.STORAGE: storage.reconcile,
+            Area.RELEASE: partial(check_chart, self._kube, self._options.chart_sources),
+            Area.REGISTRY: harbor.reconcile,
         }
-        return {where: act for where, (section, act) in checks.items() if section is not None}
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:
         try:

@@ -39,6 +39,11 @@ VERSIONS = (
 READ_PODS = Right(Scope.REGISTRY, "", "pods", ("list",))
 READ_LOGS = Right(Scope.REGISTRY, "", "pods/log", ("get",))
 
+DOCTOR = (
+    Right(Scope.REGISTRY, "", "secrets", ("get",)),
+    Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
+    Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
+)
 PLAN = (
     Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
     Right(Scope.REGISTRY, "", "configmaps", ("get",)),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from harbor_operator.api.kind import GROUP, PLURAL
 from harbor_operator.kubectl.arguments import (
+    AREAS,
     CA_FILE,
     CHART_SOURCES,
     CHECK_TIMEOUT,
@@ -32,6 +33,7 @@ from harbor_operator.kubectl.arguments import (
 )
 from harbor_operator.kubectl.rights import (
     CHANGE_REGISTRY,
+    DOCTOR,
     PLAN,
     READ_LOGS,
     READ_PODS,
@@ -231,17 +233,8 @@ VERBS = (
         "doctor",
         "check what of a spec will not work, before the installation or while it runs",
         "doctor",
-        (
-            REGISTRY_FILE,
-            CHART_SOURCES,
-            CLUSTER_ID,
-            CHECK_TIMEOUT,
-        ),
-        (
-            Right(Scope.REGISTRY, "", "secrets", ("get",)),
-            Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
-            Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
-        ),
+        (REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
+        DOCTOR,
         description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the source of the chart "
         "and `spec.externalURL` at the same time, from this computer. It changes nothing in the cluster, PostgreSQL "
         "and Redis, and removes the objects with which it probes the store. It needs the package; the single file does "

@@ -18,6 +18,10 @@ from harbor_operator.kubectl.completion import completions
         (["explain", "StorageBody"], ["StorageBodyLimit"]),
         (["unknown", ""], []),
         (["status", "--context", ""], []),
+        (["status", "--as-group", ""], []),
+        (["doctor", "--on"], ["--only"]),
+        (["doctor", "--only", "r"], ["release", "registry"]),
+        (["doctor", "--only", "cache,s"], ["cache,storage"]),
     ],
 )
 def test_candidates(words: list[str], names: list[str]) -> None:
