@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -152,10 +153,14 @@ def test_each_wrong_login_is_found_and_its_remedy_ends_it(doctor: Doctor, fixtur
             "spec.cache": "CacheCredentialsRejected",
             "spec.storage": "StorageCredentialsRejected",
         }
-        text = doctor.run({}).out
-        assert "✘ spec.cache         CacheCredentialsRejected" in text
-        assert "Remedy: " in text
-        assert "wrongPassword0123" not in text
+        printed = {output: doctor.run({}, "-o", output).out for output in ("table", "yaml", "junit")}
+        assert "✘ spec.cache         CacheCredentialsRejected" in printed["table"]
+        assert all("emedy: " in text and "wrongPassword0123" not in text for text in printed.values())
+        listed = yaml.safe_load(printed["yaml"])["findings"]
+        assert {each["where"]: each["code"] for each in listed if each["level"] == "error"} == found
+        cases = ET.fromstring(printed["junit"]).iter("testcase")  # noqa: S314 - our own
+        failures = {case.get("name"): case.find("failure") for case in cases}
+        assert {name: each.get("type") for name, each in failures.items() if each is not None} == found
     finally:
         fixture.registry.put_secrets(secrets)
     assert doctor.codes({}) == (0, {})

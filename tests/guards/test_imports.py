@@ -35,6 +35,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "api/crd.py",
         "kubectl/exporting/spec.py",
         "kubectl/planning/values.py",
+        "kubectl/output.py",
         "kubectl/rendered.py",
         "plan/*",
         "steps/*",

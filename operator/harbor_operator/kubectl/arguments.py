@@ -45,7 +45,7 @@ WAIT = Argument(("--wait",), "wait for the result", options={"action": "store_tr
 TIMEOUT = Argument(
     ("--timeout",), "seconds for `--wait`", options={"type": float, "default": 300.0, "metavar": "SECONDS"}
 )
-OUTPUT = Argument(("-o", "--output"), "format of the result", options={"choices": ["text", "json"], "default": "text"})
+OUTPUT = Argument(("-o", "--output"), "format of the result")
 REGISTRY_FILE = Argument(
     ("-f", "--filename"),
     "file with one HarborRegistry; `-` is standard input",

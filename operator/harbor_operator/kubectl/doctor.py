@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from typing import Any
 
 from harbor_operator.kubectl.cluster import connect
 from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.output import wrapped, write, write_json
+from harbor_operator.kubectl.findings import Finding, Level, has_error
+from harbor_operator.kubectl.junit import junit
+from harbor_operator.kubectl.output import wrapped, write, write_json, write_yaml
 from harbor_operator.kubectl.target import target_of
 
 CLUSTER_ID_PATH = "/api/v1/namespaces/kube-system"
 
 
-class Level(StrEnum):
-    """How a finding counts; an error makes the exit code 1."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 _SIGNS = {Level.OK: "✔", Level.WARNING: "!", Level.ERROR: "✘"}
-
-
-class Finding(NamedTuple):
-    """One finding: the code is a heading of docs/problems.md, `where` a path of the spec."""
-
-    level: Level
-    code: str
-    where: str
-    text: str
-    remedy: str
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,17 +32,22 @@ def run(options: argparse.Namespace) -> int:
         cluster_id = options.cluster_id or cluster.get(CLUSTER_ID_PATH)["metadata"]["uid"]
         registry = read_registry(options.filename, cluster.namespace, cluster_id)
         findings = check(cluster, registry, Options(sources, options.only, options.timeout, options.clock))
-    key, is_ok = f"{registry.metadata.namespace}/{registry.metadata.name}", not has_error(findings)
-    if options.output == "json":
-        write_json({"registry": key, "ok": is_ok, "findings": [finding._asdict() for finding in findings]})
-    else:
-        write(lines(key, findings))
-    return 0 if is_ok else 1
+    match options.output:
+        case "json":
+            write_json(as_mapping(registry.key, findings))
+        case "yaml":
+            write_yaml(as_mapping(registry.key, findings))
+        case "junit":
+            write(junit(registry.key, findings).splitlines())
+        case _:
+            write(lines(registry.key, findings))
+    return 1 if has_error(findings) else 0
 
 
-def has_error(findings: Sequence[Finding]) -> bool:
-    """Whether one of the findings makes the exit code 1."""
-    return any(finding.level is Level.ERROR for finding in findings)
+def as_mapping(key: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Returns the findings of a registry as they are printed as JSON and YAML."""
+    listed = [{**finding._asdict(), "level": finding.level.value} for finding in findings]
+    return {"registry": key, "ok": not has_error(findings), "findings": listed}
 
 
 def lines(key: str, findings: Sequence[Finding]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Text and JSON on standard output: the same on a terminal and in a pipe."""
+"""Text, JSON and YAML on standard output: the same on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def write(lines: Iterator[str] | Sequence[str]) -> None:
 def write_json(content: Mapping[str, Any]) -> None:
     """Prints one JSON object with the version of the format."""
     sys.stdout.write(json.dumps({"version": FORMAT_VERSION, **content}, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def write_yaml(content: Mapping[str, Any]) -> None:
+    """Prints the same object as YAML, for a verb that needs the whole package."""
+    import yaml  # noqa: PLC0415 - not in the single file
+
+    yaml.safe_dump({"version": FORMAT_VERSION, **content}, sys.stdout, sort_keys=False, allow_unicode=True)
     sys.stdout.flush()
 
 

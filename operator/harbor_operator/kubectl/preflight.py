@@ -30,7 +30,6 @@ from harbor_operator.api.v1alpha1 import HarborRegistry, PreviousStatus
 from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.cluster import Cluster
-from harbor_operator.kubectl.doctor import Finding, Level
 from harbor_operator.kubectl.dry_run import (
     DryRunPostgres,
     ProbedS3,
@@ -41,6 +40,7 @@ from harbor_operator.kubectl.dry_run import (
     dry_run_rgw,
 )
 from harbor_operator.kubectl.errors import CommandError
+from harbor_operator.kubectl.findings import Finding, Level
 from harbor_operator.kubectl.rendered import plan_with_placeholders
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown

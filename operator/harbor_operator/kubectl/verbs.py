@@ -46,7 +46,7 @@ from harbor_operator.kubectl.rights import (
 
 
 class Verb(NamedTuple):
-    """A verb; `module` is in this package and has a function `run(options) -> int`."""
+    """A verb; `module` is in this package and has a function `run(options) -> int`. The first format is the default."""
 
     name: str
     help: str
@@ -54,7 +54,7 @@ class Verb(NamedTuple):
     arguments: tuple[Argument, ...] = ()
     rights: tuple[Right, ...] = ()
     needs_cluster: bool = True
-    prints_json: bool = True
+    formats: tuple[str, ...] = ("text", "json")
     description: str = ""
 
 
@@ -235,6 +235,7 @@ VERBS = (
         "doctor",
         (REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
         DOCTOR,
+        formats=("table", "json", "yaml", "junit"),
         description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the source of the chart "
         "and `spec.externalURL` at the same time, from this computer. It changes nothing in the cluster, PostgreSQL "
         "and Redis, and removes the objects with which it probes the store. It needs the package; the single file does "
@@ -276,7 +277,7 @@ VERBS = (
         "print the program `kubectl_complete-harbor`, with which kubectl completes this command",
         "script",
         needs_cluster=False,
-        prints_json=False,
+        formats=(),
         description="Only an installation from one file needs it: save it in a folder of PATH and make it executable.",
     ),
 )
@@ -289,5 +290,5 @@ def verb_named(name: str) -> Verb | None:
 
 def arguments_of(verb: Verb) -> tuple[Argument, ...]:
     """Returns the arguments of a verb with those that it shares."""
-    shared = (OUTPUT,) * verb.prints_json + CLUSTER_ARGUMENTS * verb.needs_cluster
-    return (*verb.arguments, *shared)
+    output = OUTPUT._replace(options={"choices": verb.formats, "default": verb.formats[0]}) if verb.formats else None
+    return (*verb.arguments, *([output] if output else ()), *CLUSTER_ARGUMENTS * verb.needs_cluster)

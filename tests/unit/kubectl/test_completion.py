@@ -19,6 +19,7 @@ from harbor_operator.kubectl.completion import completions
         (["unknown", ""], []),
         (["status", "--context", ""], []),
         (["status", "--as-group", ""], []),
+        (["doctor", "-o", ""], ["table", "json", "yaml", "junit"]),
         (["doctor", "--on"], ["--only"]),
         (["doctor", "--only", "r"], ["release", "registry"]),
         (["doctor", "--only", "cache,s"], ["cache,storage"]),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-from harbor_operator.kubectl.doctor import Finding, Level, has_error, lines
+import pytest
+import yaml
+
+from harbor_operator.kubectl.doctor import as_mapping, lines
+from harbor_operator.kubectl.findings import Finding, Level
+from harbor_operator.kubectl.output import write_json, write_yaml
 from tools.kubectl_archive import build
 
 PASSED = Finding(Level.OK, "Converged", "spec.cache", "Redis 7 is a primary", "")
@@ -28,9 +34,14 @@ def test_each_finding_has_its_place_code_text_and_remedy() -> None:
     ]
 
 
-def test_only_an_error_counts() -> None:
-    assert has_error([PASSED, FAILED])
-    assert not has_error([PASSED, WARNED])
+def test_yaml_and_json_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_mapping("intra/cr", [FAILED, PASSED])
+    write_json(found)
+    as_json = json.loads(capsys.readouterr().out)
+    write_yaml(found)
+    assert yaml.safe_load(capsys.readouterr().out) == as_json
+    assert (as_json["ok"], as_json["findings"][0]["level"]) == (False, "error")
+    assert as_mapping("intra/cr", [PASSED, WARNED])["ok"]
 
 
 def test_the_single_file_names_the_package(tmp_path: Path) -> None:
