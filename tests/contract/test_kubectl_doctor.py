@@ -28,6 +28,8 @@ from tests.contract.kubectl_harbor import Done, KubectlHarbor, environment
 
 pytestmark = pytest.mark.lab
 
+RELEASE = {"spec.release", "spec.release.chart", "spec.release.serviceAccountName"}
+
 
 @pytest.fixture(scope="module")
 def fixture() -> Iterator[RegistryFixture]:
@@ -73,9 +75,9 @@ class Doctor:
         chart = Path(self._fixture.lab.chart.reference).resolve().parent
         return ["-f", str(self._path), "--chart-sources", str(chart)]
 
-    def codes(self, changes: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
+    def codes(self, changes: Mapping[str, Any], *arguments: str) -> tuple[int, dict[str, str]]:
         """Returns the exit code, and the errors by their place in the spec."""
-        done = self.run(changes, "-o", "json")
+        done = self.run(changes, "-o", "json", *arguments)
         assert done.err == ""
         return done.code, {each["where"]: each["code"] for each in done.json["findings"] if each["level"] == "error"}
 
@@ -86,7 +88,8 @@ def test_a_spec_that_works_and_nothing_remains(doctor: Doctor, fixture: Registry
     done = doctor.run({}, "-o", "json")
     assert (done.code, done.err, done.json["ok"]) == (0, "", True), done.out
     passed = {each["where"]: each["text"] for each in done.json["findings"] if each["level"] == "ok"}
-    assert passed.keys() == {"spec.database", "spec.cache", "spec.storage", "spec.release"}
+    assert passed.keys() == {"spec.database", "spec.cache", "spec.storage", *RELEASE}
+    assert passed["spec.release"].endswith("install or upgrade Helm release 'intra/cr'")
     assert "would now create or change the role and databases" in passed["spec.database"]
     assert "passed the probe" in passed["spec.storage"]
     warned = {each["code"]: each["text"] for each in done.json["findings"] if each["level"] == "warning"}
@@ -180,20 +183,53 @@ def test_what_does_not_answer_or_does_not_exist(doctor: Doctor) -> None:
         "spec.cache": "CacheUnreachable",
         "spec.storage": "SecretMissing",
         "spec.release": "SwiftUnsupported",
+        "spec.release.chart": "ChartUnavailable",
     }
 
 
 def test_only_some_areas_are_checked(doctor: Doctor) -> None:
     done = doctor.run({"database": {"port": 1}}, "-o", "json", "--only", "cache,storage", "--only", "release")
     assert (done.code, done.err) == (0, "")
-    assert {each["where"] for each in done.json["findings"]} == {"spec.cache", "spec.storage", "spec.release"}
+    assert {each["where"] for each in done.json["findings"]} == {"spec.cache", "spec.storage", *RELEASE}
     done = doctor.run({"cache": None}, "--only", "cache")
     assert (done.code, done.err) == (2, "error: `--only cache` checks nothing: the spec has no `spec.cache`\n")
 
 
 def test_a_chart_from_another_source_is_refused(doctor: Doctor) -> None:
     _, found = doctor.codes({"release": {"chart": "harbor", "repository": "https://charts.example.com"}})
-    assert found == {"spec.release": "ChartSourceRefused"}
+    assert found == {"spec.release.chart": "ChartSourceRefused"}
+
+
+def test_the_values_of_the_chart_are_checked(doctor: Doctor, fixture: RegistryFixture) -> None:
+    fixture.registry.put_secrets({"values": {"values.yaml": "core: {replica: 2}"}})
+    source = {"kind": "Secret", "name": "values", "key": "values.yaml"}
+    code, found = doctor.codes({"release": {"valuesFrom": [source]}}, "--only", "release")
+    assert (code, found) == (1, {"spec.release": "ValuesInvalid"})
+
+
+def test_the_account_and_the_rights_of_helm(doctor: Doctor, fixture: RegistryFixture) -> None:
+    kubectl, namespace = fixture.lab.control_plane.kubectl, fixture.registry.namespace
+    where = "spec.release.serviceAccountName"
+    absent = {"release": {"serviceAccountName": "absent"}}
+    assert doctor.codes(absent, "--only", "release") == (1, {where: "ReleaseServiceAccountMissing"})
+    kubectl("-n", namespace, "create", "serviceaccount", "powerless")
+    powerless = {"release": {"serviceAccountName": "powerless"}}
+    assert doctor.codes(powerless, "--only", "release") == (1, {where: "RightsMissing"})
+    role = ["--clusterrole=harbor-operator-release", f"--serviceaccount={namespace}:powerless"]
+    kubectl("-n", namespace, "create", "rolebinding", "harbor-operator-release-2", *role)
+    wait_until(lambda: doctor.codes(powerless, "--only", "release") == (0, {}), "the right is there", deadline=60)
+
+
+def test_a_release_of_another_client_is_found(doctor: Doctor, fixture: RegistryFixture) -> None:
+    labels = {"owner": "helm", "name": "cr", "version": "1", "status": "deployed"}
+    name, namespace = "sh.helm.release.v1.cr.v1", fixture.registry.namespace
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "helm.sh/release.v1"}
+    fixture.lab.control_plane.apply({**secret, "stringData": {"release": "not read"}})
+    try:
+        assert doctor.codes({}, "--only", "release") == (1, {"spec.release": "ReleaseForeign"})
+    finally:
+        fixture.lab.control_plane.kubectl("-n", namespace, "delete", "secret", name)
 
 
 def test_a_harbor_that_others_run_must_answer(doctor: Doctor) -> None:

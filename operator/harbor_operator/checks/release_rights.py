@@ -32,6 +32,16 @@ def service_account_missing(namespace: str, name: str) -> Blocked:
     )
 
 
+def account_right_missing(namespace: str, name: str, verb: str, resource: str) -> Blocked:
+    """Returns that the account that Helm acts as lacks a right that every release needs."""
+    return Blocked(
+        Reason.RIGHTS_MISSING,
+        f"ServiceAccount '{name}' (`spec.release.serviceAccountName`), which Helm acts as, must not `{verb}` {resource}"
+        f" in namespace '{namespace}': bind the role of the chart with `{_bind_release_role(namespace, name)}`, or add"
+        " the right to a Role of your own",
+    )
+
+
 def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
     """Returns the refusal to run Helm without the right to a token of its account; `answer` is the API server's."""
     operator = re.search(_USER, answer)

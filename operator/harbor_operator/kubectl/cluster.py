@@ -78,6 +78,18 @@ class Cluster:
         with self._send("PATCH", path, {"fieldManager": "kubectl-harbor"}, patch) as answer:
             return _decoded(_body(answer))
 
+    def review(self, namespace: str, user: str, groups: Sequence[str], attributes: Mapping[str, str]) -> Manifest:
+        """Returns the answer whether a user may do something in a namespace; nothing is stored. Raises RequestError."""
+        path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": namespace},
+            "spec": {"user": user, "groups": [*groups], "resourceAttributes": {**attributes}},
+        }
+        with self._send("POST", path, {}, body) as answer:
+            return _decoded(_body(answer))
+
     def watch(
         self, path: str, resource_version: str, seconds: float = WATCH_SECONDS, **query: str
     ) -> Generator[Event, None, None]:
@@ -101,13 +113,15 @@ class Cluster:
 
     @contextmanager
     def _send(
-        self, method: str, path: str, query: Mapping[str, str], patch: Manifest | None = None, seconds: float = 0.0
+        self, method: str, path: str, query: Mapping[str, str], content: Manifest | None = None, seconds: float = 0.0
     ) -> Iterator[http.client.HTTPResponse]:
         """Yields the answer to a request; the connection is closed after it. Raises RequestError."""
         connection = http.client.HTTPConnection("localhost", timeout=seconds or self._timeout)
         url = f"{path}?{urlencode(query)}" if query else path
-        body = None if patch is None else json.dumps(patch)
-        headers = {"Accept": "application/json, */*", **({"Content-Type": _MERGE_PATCH} if body else {})}
+        body = None if content is None else json.dumps(content)
+        headers = {"Accept": "application/json, */*"}
+        if body:
+            headers["Content-Type"] = _MERGE_PATCH if method == "PATCH" else "application/json"
         try:
             connection.sock = _opened(self._path, seconds or self._timeout)
             connection.request(method, url, body, headers)

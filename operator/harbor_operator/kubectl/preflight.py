@@ -6,21 +6,16 @@ It needs the whole package, so `doctor` imports it only when it runs.
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import assert_never
 
 from harbor_operator.adapters import secrets
-from harbor_operator.adapters.chart_pull import ChartPuller
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.adapters.helm_charts import RemoteChart, load_chart, locate_chart
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
@@ -41,18 +36,16 @@ from harbor_operator.kubectl.dry_run import (
 )
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.findings import Finding, Level
-from harbor_operator.kubectl.rendered import plan_with_placeholders
+from harbor_operator.kubectl.release_checks import ReleaseChecks
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.release_secrets import read_repository_access
 from harbor_operator.steps.storage import StorageStep
 
 CLEAN_SECONDS = 15.0
@@ -106,18 +99,21 @@ class _Preflight:
         self._options = options
         self._areas = areas
         self._kube = dry_run_resources(cluster)
+        self._release = ReleaseChecks(cluster, options.chart_sources, options.clock)
         self._swift = ProbedSwift(SwiftObjectStore(), f"{options.clock():%Y%m%d%H%M%S%f}")
         self._s3 = ProbedS3(HttpS3Store())
 
     async def run(self) -> list[Finding]:
         try:
             checks = self._checks()
-            found = await asyncio.gather(*(self._tried(area.section, checks[area]) for area in self._areas))
+            chosen = [check for area in self._areas for check in checks[area].items()]
+            found = await asyncio.gather(*(self._tried(where, act) for where, act in chosen))
         finally:
             left = await self._clean()
         return [finding for each in (*found, left) for finding in each]
 
-    def _checks(self) -> Mapping[Area, Act]:
+    def _checks(self) -> Mapping[Area, Mapping[str, Act]]:
+        """Returns the checks of each area by their place in the spec."""
         make_password, http = partial(secrets.make_password, PASSWORD_LENGTH), HarborHttp()
         database = DatabaseStep(self._kube, DryRunPostgres(PsycopgPostgres()), make_password)
         cache = CacheStep(self._kube, RedisPyCache())
@@ -126,12 +122,17 @@ class _Preflight:
         harbor = ReachabilityStep(
             self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
         )
+        release = self._release
         return {
-            Area.DATABASE: database.reconcile,
-            Area.CACHE: cache.reconcile,
-            Area.STORAGE: storage.reconcile,
-            Area.RELEASE: partial(check_chart, self._kube, self._options.chart_sources),
-            Area.REGISTRY: harbor.reconcile,
+            Area.DATABASE: {"spec.database": database.reconcile},
+            Area.CACHE: {"spec.cache": cache.reconcile},
+            Area.STORAGE: {"spec.storage": storage.reconcile},
+            Area.RELEASE: {
+                "spec.release": release.check_step,
+                "spec.release.chart": release.check_chart,
+                "spec.release.serviceAccountName": release.check_account,
+            },
+            Area.REGISTRY: {"spec.externalURL": harbor.reconcile},
         }
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:
@@ -156,28 +157,6 @@ class _Preflight:
             remedy = "Run `doctor` again, and remove a container with `-doctor-` in its name."
             return [Finding(Level.WARNING, str(Reason.STORAGE_PROBE_FAILED), "spec.storage", text, remedy)]
         return []
-
-
-async def check_chart(kube: NamespaceResources, sources: ChartSources, registry: HarborRegistry) -> Outcome:
-    """Returns Done if the operator supports the chart with this spec, and the source has it."""
-    release = registry.spec.release
-    if release is None:
-        raise ValueError("the spec has no release")
-    planned = plan_with_placeholders(registry, release)
-    if isinstance(planned, Blocked):
-        return planned
-    desired = replace(planned, repository_access=await read_repository_access(kube, registry, release))
-    located = locate_chart(None, sources, desired)
-    if isinstance(located, RemoteChart):
-        helm = shutil.which("helm")
-        if helm is None:
-            text = "there is no `helm` on PATH, so the source of the chart was not tried: install it"
-            return Unknown(Reason.CHART_UNAVAILABLE, text)
-        with tempfile.TemporaryDirectory(prefix="kubectl-harbor-") as home:
-            await ChartPuller(helm, Path(home)).pull(located, desired, lambda _: None)
-    else:
-        load_chart(located, desired)
-    return Done(f"chart '{release.chart}' of version {release.version} is available and fits the spec")
 
 
 async def _until_change(act: Act, registry: HarborRegistry) -> Outcome:

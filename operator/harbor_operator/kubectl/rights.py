@@ -40,7 +40,12 @@ READ_PODS = Right(Scope.REGISTRY, "", "pods", ("list",))
 READ_LOGS = Right(Scope.REGISTRY, "", "pods/log", ("get",))
 
 DOCTOR = (
-    Right(Scope.REGISTRY, "", "secrets", ("get",)),
+    Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
+    Right(Scope.REGISTRY, "", "configmaps", ("get",)),
+    Right(Scope.REGISTRY, "", "serviceaccounts", ("get",)),
+    Right(Scope.REGISTRY, "apps", "deployments", ("list",)),
+    Right(Scope.REGISTRY, "apps", "statefulsets", ("list",)),
+    Right(Scope.REGISTRY, "authorization.k8s.io", "localsubjectaccessreviews", ("create",)),
     Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
     Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
 )

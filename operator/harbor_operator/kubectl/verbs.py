@@ -236,10 +236,10 @@ VERBS = (
         (REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
         DOCTOR,
         formats=("table", "json", "yaml", "junit"),
-        description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the source of the chart "
-        "and `spec.externalURL` at the same time, from this computer. It changes nothing in the cluster, PostgreSQL "
-        "and Redis, and removes the objects with which it probes the store. It needs the package; the single file does "
-        "not contain it. The exit code is 1 if a check fails.",
+        description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the release with its "
+        "chart and service account, and `spec.externalURL` at the same time, from this computer. It changes nothing in "
+        "the cluster, PostgreSQL and Redis, and removes the objects with which it probes the store. It needs the "
+        "package; the single file does not contain it. The exit code is 1 if a check fails.",
     ),
     Verb(
         "plan",

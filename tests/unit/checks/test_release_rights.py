@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from harbor_operator.checks.release import failure_reason
-from harbor_operator.checks.release_rights import explain_failure, service_account_missing, token_right_missing
+from harbor_operator.checks.release_rights import (
+    account_right_missing,
+    explain_failure,
+    service_account_missing,
+    token_right_missing,
+)
 from harbor_operator.reasons import Reason
 
 USER = 'User "system:serviceaccount:intra:harbor-release"'
@@ -54,6 +59,13 @@ def test_a_missing_account_comes_with_the_commands() -> None:
     finding = service_account_missing("intra", "deployer")
     assert finding.reason is Reason.RELEASE_SERVICE_ACCOUNT_MISSING
     assert "`kubectl -n intra create serviceaccount deployer`" in finding.message
+    assert "--clusterrole=harbor-operator-release --serviceaccount=intra:deployer`" in finding.message
+
+
+def test_a_right_that_every_release_needs_comes_with_the_binding() -> None:
+    finding = account_right_missing("intra", "deployer", "create", "deployments")
+    assert finding.reason is Reason.RIGHTS_MISSING
+    assert "must not `create` deployments in namespace 'intra'" in finding.message
     assert "--clusterrole=harbor-operator-release --serviceaccount=intra:deployer`" in finding.message
 
 

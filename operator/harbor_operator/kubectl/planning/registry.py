@@ -29,12 +29,17 @@ def read_planned_registry(cluster: Cluster, filename: str, cluster_id: str, reco
     if live is None:
         recorder.record(Action.CREATE, subject)
         return given.model_copy(update={"metadata": given.metadata.model_copy(update={"uid": NEW_UID})})
-    metadata = Metadata.parse(live["metadata"], cluster_id)
-    if metadata.deletion_timestamp:
+    if live["metadata"].get("deletionTimestamp"):
         raise CommandError(f"{subject} is being deleted: wait until it is gone")
     differing = list(_differing(given, live))
     recorder.record(Action.CHANGE if differing else Action.KEEP, subject, differing)
-    # As `kubectl apply`: annotations that the file does not name stay.
+    return as_applied(given, live)
+
+
+def as_applied(given: HarborRegistry, live: Manifest) -> HarborRegistry:
+    """Returns the registry as `kubectl apply` would leave it, with uid and status of the one in the cluster."""
+    metadata = Metadata.parse(live["metadata"], given.metadata.cluster)
+    # Annotations that the file does not name stay.
     annotations = {**metadata.annotations, **given.metadata.annotations}
     metadata = metadata.model_copy(update={"annotations": annotations})
     return given.model_copy(update={"metadata": metadata, "observed": PreviousStatus.parse(live)})
