@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_login_probe import HttpHarborLoginProbe
 from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.kubectl.authentication_checks import check_authentication
 from harbor_operator.model.harbor import SettingValue
 from harbor_operator.model.outcomes import Done
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.authentication import AuthenticationSection
 from lab.slapd import BASE_DN, SEARCH_DN
 from tests.contract.login_servers import LDAP_PASSWORD, LoginServers, login_servers  # noqa: F401 - a fixture
@@ -41,13 +44,20 @@ class SectionFixture:
         self.kube.put("intra", "ca", {"ca.crt": servers.authority.ca_pem})
         self.section = AuthenticationSection(self.kube, HARBOR, PROBE, HttpOidcProvider())
 
-    async def reconcile(self, **authentication: Any) -> Done:
+    def registry(self, authentication: dict[str, Any]) -> HarborRegistry:
         metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
         spec = {"externalURL": self.servers.admin.url, "authentication": authentication}
-        registry = HarborRegistry.parse({"metadata": metadata, "spec": spec})
-        outcome = await self.section.reconcile(registry, self.servers.admin)
+        return HarborRegistry.parse({"metadata": metadata, "spec": spec})
+
+    async def reconcile(self, **authentication: Any) -> Done:
+        outcome = await self.section.reconcile(self.registry(authentication), self.servers.admin)
         assert isinstance(outcome, Done)
         return outcome
+
+    async def preflight(self, **authentication: Any) -> Reason:
+        """Returns what `doctor` finds."""
+        check = partial(check_authentication, self.kube, HttpOidcProvider())
+        return (await attempt(check, self.registry(authentication))).reason
 
     async def refusal(self, **authentication: Any) -> Reason:
         """Returns why the section is not Done; Harbor's mode is as before."""
@@ -144,3 +154,16 @@ async def test_a_changed_password_reaches_harbor(fixture: SectionFixture) -> Non
     assert (await fixture.reconcile(ldap=fixture.ldap())).changes == (
         "set ldap_search_password as `spec.authentication.ldap` says",
     )
+
+
+async def test_doctor_finds_what_is_wrong_with_a_provider(fixture: SectionFixture) -> None:
+    fixture.servers.provider.start(refresh=True)
+    assert await fixture.preflight(oidc=fixture.oidc()) is Reason.CONVERGED
+    issuer = fixture.servers.provider.issuer
+    assert await fixture.preflight(oidc=fixture.oidc(endpoint=f"{issuer}/")) is Reason.OIDC_ISSUER_MISMATCH
+    assert await fixture.preflight(oidc=fixture.oidc(clientSecretRef={"name": "absent"})) is Reason.SECRET_MISSING
+    assert await fixture.preflight(ldap=fixture.ldap()) is Reason.CONVERGED
+    assert await fixture.preflight(ldap=fixture.ldap(caSecretRef=None)) is Reason.CERTIFICATE_UNTRUSTED
+    assert await fixture.preflight(ldap=fixture.ldap(caSecretRef=None, verifyCertificate=False)) is Reason.CONVERGED
+    assert await fixture.preflight(ldap=fixture.ldap(url="ldaps://127.0.0.1:1")) is Reason.LDAP_UNREACHABLE
+    assert await fixture.setting("auth_mode") == "db_auth"

@@ -237,6 +237,13 @@ def test_a_harbor_that_others_run_must_answer(doctor: Doctor) -> None:
     assert doctor.codes(changes) == (1, {"spec.externalURL": "RegistryUnreachable"})
 
 
+def test_a_login_provider_must_answer(doctor: Doctor, fixture: RegistryFixture) -> None:
+    fixture.registry.put_secrets({"oidc": {"clientSecret": "client-s3cr3t"}})
+    client = {"name": "Example", "clientID": "web", "clientSecretRef": {"name": "oidc"}}
+    changes = {"authentication": {"oidc": {**client, "endpoint": "https://localhost:1"}}}
+    assert doctor.codes(changes, "--only", "authentication") == (1, {"spec.authentication": "OidcUnreachable"})
+
+
 def test_wrong_usage_ends_with_two(doctor: Doctor, harbor: KubectlHarbor, tmp_path: Path) -> None:
     assert harbor.run("doctor", "-f", str(tmp_path / "absent.yaml")).code == 2
     done = doctor.run({}, "--chart-sources", "ftp://charts.example.com")

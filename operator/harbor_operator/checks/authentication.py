@@ -81,6 +81,24 @@ def check_ldap_ping(ldap: Ldap, error: str) -> Blocked | Unknown | None:
     )
 
 
+def ldap_no_connection(ldap: Ldap, detail: str) -> Unknown:
+    """Returns that the LDAP server cannot be reached from this computer; `detail` is the error."""
+    return Unknown(
+        Reason.LDAP_UNREACHABLE,
+        f"the LDAP server at `{_LDAP}.url` ({ldap.url}) cannot be reached from this computer: {detail}; check the host "
+        "and port, DNS and firewalls",
+    )
+
+
+def ldap_untrusted(ldap: Ldap, detail: str) -> Blocked:
+    """Returns that the certificate of the LDAP server is not trusted; `detail` is OpenSSL's text."""
+    return Blocked(
+        Reason.CERTIFICATE_UNTRUSTED,
+        f"the certificate of the LDAP server at `{_LDAP}.url` ({ldap.url}) is not trusted ({detail}): name the Secret "
+        f"with its CA in `{_LDAP}.caSecretRef`",
+    )
+
+
 def check_ldap_search(ldap: Ldap, *, found: bool) -> Blocked | None:
     """Returns that Harbor cannot search below the base DN, or None; `found` is whether the search had a result."""
     if found:

@@ -14,6 +14,7 @@ class Area(StrEnum):
     STORAGE = "storage"
     RELEASE = "release"
     REGISTRY = "registry"
+    AUTHENTICATION = "authentication"
 
     @property
     def section(self) -> str:

@@ -16,6 +16,7 @@ from harbor_operator.adapters import secrets
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
@@ -24,6 +25,7 @@ from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.api.v1alpha1 import HarborRegistry, PreviousStatus
 from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.areas import Area
+from harbor_operator.kubectl.authentication_checks import check_authentication
 from harbor_operator.kubectl.cluster import Cluster
 from harbor_operator.kubectl.dry_run import (
     DryRunPostgres,
@@ -86,6 +88,7 @@ def _areas(registry: HarborRegistry, only: Collection[Area]) -> list[Area]:
         Area.STORAGE: spec.storage,
         Area.RELEASE: spec.release,
         Area.REGISTRY: spec.external_url,
+        Area.AUTHENTICATION: spec.authentication,
     }
     if absent := [area for area in only if sections[area] is None]:
         raise CommandError(f"`--only {absent[0]}` checks nothing: the spec has no `{absent[0].section}`")
@@ -133,6 +136,7 @@ class _Preflight:
                 "spec.release.serviceAccountName": release.check_account,
             },
             Area.REGISTRY: {"spec.externalURL": harbor.reconcile},
+            Area.AUTHENTICATION: {"spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider())},
         }
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:

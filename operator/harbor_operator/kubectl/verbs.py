@@ -237,9 +237,9 @@ VERBS = (
         DOCTOR,
         formats=("table", "json", "yaml", "junit"),
         description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the release with its "
-        "chart and service account, and `spec.externalURL` at the same time, from this computer. It changes nothing in "
-        "the cluster, PostgreSQL and Redis, and removes the objects with which it probes the store. It needs the "
-        "package; the single file does not contain it. The exit code is 1 if a check fails.",
+        "chart and service account, `spec.externalURL` and the login provider at the same time, from this computer. It "
+        "changes nothing in the cluster, PostgreSQL and Redis, and removes the objects with which it probes the store. "
+        "It needs the package; the single file does not contain it. The exit code is 1 if a check fails.",
     ),
     Verb(
         "plan",

@@ -21,7 +21,13 @@ from harbor_operator.checks.authentication import (
     is_read_only,
 )
 from harbor_operator.checks.oidc import check_harbors_view, check_issuer, oidc_warnings
-from harbor_operator.model.authentication import AUTH_MODE, AuthenticationChange, DesiredAuthentication, OidcEndpoint
+from harbor_operator.model.authentication import (
+    AUTH_MODE,
+    AuthenticationChange,
+    DesiredAuthentication,
+    OidcEndpoint,
+    ProviderMetadata,
+)
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, Done
 from harbor_operator.plan import names
@@ -78,12 +84,7 @@ class AuthenticationSection:
         await self._written.remove(registry)
 
     async def _reconcile_oidc(self, registry: HarborRegistry, admin: HarborEndpoint, oidc: Oidc) -> Done:
-        ref = oidc.client_secret_ref
-        (secret,) = await read_credentials(self._kube, registry, ref, f"{OIDC}.clientSecretRef", [ref.key])
-        ca = await read_bundle(self._kube, registry, oidc.ca_secret_ref, f"{OIDC}.caSecretRef")
-        provider = OidcEndpoint(oidc.endpoint, ca or "", oidc.verify_certificate)
-        metadata = await self._provider.read_provider(provider)
-        raise_if_blocked(check_issuer(oidc, metadata))
+        secret, metadata = await read_oidc(self._kube, self._provider, registry, oidc)
         desired = plan_authentication(oidc)
         plan = await self._plan(registry, admin, desired, secret)
         if plan.tests_server:
@@ -129,6 +130,18 @@ class AuthenticationSection:
     async def _write_mode(self, admin: HarborEndpoint, plan: _Plan) -> None:
         if plan.change.switches_mode:
             await self._harbor.write_configuration(admin, {AUTH_MODE: plan.desired.mode})
+
+
+async def read_oidc(
+    kube: NamespaceResources, provider: OidcProvider, registry: HarborRegistry, oidc: Oidc
+) -> tuple[SecretStr, ProviderMetadata]:
+    """Returns the client's secret and what the provider says; BlockedError if its issuer is not that of the spec."""
+    ref = oidc.client_secret_ref
+    (secret,) = await read_credentials(kube, registry, ref, f"{OIDC}.clientSecretRef", [ref.key])
+    ca = await read_bundle(kube, registry, oidc.ca_secret_ref, f"{OIDC}.caSecretRef")
+    metadata = await provider.read_provider(OidcEndpoint(oidc.endpoint, ca or "", oidc.verify_certificate))
+    raise_if_blocked(check_issuer(oidc, metadata))
+    return secret, metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,5 +19,5 @@ def test_another_area_is_wrong_usage(text: str, capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit) as ended:
         make_parser().parse_args(["doctor", "-f", "-", "--only", text])
     assert ended.value.code == 2
-    expected = f"unknown area {text.rpartition(',')[2]!r}: choose from database, cache, storage, release, registry"
+    expected = f"unknown area {text.rpartition(',')[2]!r}: choose from {', '.join(Area)}"
     assert expected in capsys.readouterr().err
