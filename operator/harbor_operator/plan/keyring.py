@@ -109,15 +109,21 @@ def _credential(secret: str, key: str, login: Mapping[str, Any]) -> Credential:
 
 
 def _normalized(key: str) -> str:
-    """Returns a key without its scheme, and without the path /v1/ or /v2/."""
-    parts = urlsplit(key if key.startswith(("https://", "http://")) else f"https://{key}")
+    """Returns a key without its scheme, and without the path /v1/ or /v2/; empty for one that is no URL."""
+    try:
+        parts = urlsplit(key if key.startswith(("https://", "http://")) else f"https://{key}")
+    except ValueError:
+        return ""
     path = parts.path[3:] if parts.path.startswith(("/v1/", "/v2/")) else parts.path
     return parts.netloc + ("" if path == "/" else path)
 
 
 def _split(host: str) -> tuple[str, str]:
+    """Returns host and port as Go's net.SplitHostPort: an IPv6 address has brackets, and loses them with a port."""
     name, colon, port = host.rpartition(":")
-    return (name, port) if colon else (host, "")
+    if name.startswith("[") and name.endswith("]"):
+        return name[1:-1], port
+    return (name, port) if colon and ":" not in name else (host, "")
 
 
 def keys_of(entries: Sequence[Credential]) -> Iterator[str]:

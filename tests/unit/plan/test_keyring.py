@@ -58,6 +58,7 @@ def test_a_name_that_no_node_accepts(text: str) -> None:
         ("https://*.docker.io/v1/", "prefix.docker.io/path/foo"),
         ("https://*.docker.io/v2/", "prefix.docker.io/path/foo"),
         ("cr.example.com:5000/team", "cr.example.com:5000/team-a/app"),
+        ("[fd00::1]:5000", "[fd00::1]:5000/team-a/app"),
     ],
 )
 def test_an_entry_matches(key: str, name: str) -> None:
@@ -69,6 +70,8 @@ def test_an_entry_matches(key: str, name: str) -> None:
     ("key", "name", "why"),
     [
         ("*.kubernetes.io", "kubernetes.io/a", "its host is '*.kubernetes.io'"),
+        ("[fd00::1]", "[fd00::1]/a", "its host is '[fd00::1]'"),  # a pattern for one character, as in the kubelet
+        ("[fd00::1", "cr.example.com/a", "its host is ''"),
         ("*.*.kubernetes.io", "prefix.kubernetes.io/a", "its host is '*.*.kubernetes.io'"),
         ("k*.io", "quay.io/a", "its host is 'k*.io'"),
         ("*.kubernetes.io:1234/a", "p.kubernetes.io:1111/a", "its port is 1234, that of the image is 1111"),
