@@ -57,7 +57,7 @@ CLIENTS: dict[str, Client] = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (harbor_http, oidc_provider, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
@@ -66,6 +66,7 @@ def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harbor_http, "CONTINUE_SECONDS", DEADLINE_SECONDS)
 
 
+@pytest.mark.usefixtures("short_deadlines")
 @pytest.mark.parametrize("attack", Attack)
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_hostile_server_costs_little(client: str, attack: Attack) -> None:
@@ -97,6 +98,7 @@ HEADS: dict[str, Client] = {
 """Calls that need no body of the answer, so some attacks are a valid answer to them."""
 
 
+@pytest.mark.usefixtures("short_deadlines")
 @pytest.mark.parametrize("attack", Attack)
 @pytest.mark.parametrize("client", HEADS)
 async def test_a_hostile_server_costs_little_where_no_body_is_read(client: str, attack: Attack) -> None:
