@@ -162,7 +162,7 @@ def outage(cluster: Cluster, scope: str, images: Images) -> dict[str, str]:
     cases: dict[str, str] = {}
     _scale(fixture, 0)
     try:
-        wait_until(lambda: not _answers(fixture), "Harbor does not answer", deadline=90)
+        wait_until(lambda: not _has_pods(fixture), "core and registry have no pod", deadline=90)
         observer.create_namespace(fresh)
         if scope == "Cluster":
             observer.wait_injected(fresh)
@@ -195,7 +195,8 @@ def _scale(fixture: RegistryFixture, replicas: int) -> None:
         )
 
 
-def _answers(fixture: RegistryFixture) -> bool:
+def _has_pods(fixture: RegistryFixture) -> bool:
+    """Whether core or registry has a pod."""
     pods = fixture.lab.control_plane.client.items(f"/api/v1/namespaces/{fixture.registry.namespace}/pods")
     return any(pod["metadata"]["labels"].get("component") in {"core", "registry"} for pod in pods)
 
@@ -243,6 +244,7 @@ def measure(lab: Lab) -> dict[str, object]:
         measured["outage"] = outage(cluster, scope, Images(absent, before, after))
         fixture.registry.wait_ready()
         figures[scope] = measured
+    observer.close()
     return figures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -59,14 +59,15 @@ class DryRuns:
 
     async def wait_for(self, secret_name: str, namespace: str = "canary") -> None:
         """Returns once the policy that attaches this Secret is active."""
-        async with asyncio.timeout(scaled(30)):
-            while secret_name not in references(await self.create(namespace)):  # noqa: ASYNC110 - the server's own event
-                await asyncio.sleep(0.05)
+        await self._until(namespace, lambda attached: secret_name in attached)
 
     async def wait_for_nothing(self) -> None:
         """Returns once no policy is active; the server learns of a deletion later, and other tests use it as well."""
+        await self._until("canary", lambda attached: not attached)
+
+    async def _until(self, namespace: str, reached: Callable[[list[str]], bool]) -> None:
         async with asyncio.timeout(scaled(30)):
-            while references(await self.create("canary")):  # noqa: ASYNC110 - as above
+            while not reached(references(await self.create(namespace))):  # noqa: ASYNC110 - the server's own event
                 await asyncio.sleep(0.05)
 
 
