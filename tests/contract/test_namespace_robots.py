@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -16,13 +17,19 @@ from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.projects import DesiredProject
-from tests.unit.injector.robots_fixture import RobotsFixture
+from harbor_operator.plan import names
+from harbor_operator.plan.pull_secrets import robot_owner
+from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
+from tests.fakes.kube import FakeKube
+from tests.unit.injector.robots_fixture import UID, RobotsFixture
 
 pytestmark = pytest.mark.lab
 
 NAMESPACES_COUNT = 25
+LOOP_TURNS = 100
 
 
 class CountingHttp(HarborHttp):
@@ -44,8 +51,15 @@ class HttpFixture(RobotsFixture):
     def __init__(self, admin: HarborEndpoint) -> None:
         self.http = CountingHttp()
         self.prefix = f"contract-{uuid4().hex[:8]}"
-        super().__init__(HttpHarbor(self.http), admin, self.prefix)
+        self.admin = admin
+        super().__init__(HttpHarbor(self.http), admin, names.robot(self.registry()), robot_owner(self.registry()))
         self.names = [f"{self.prefix}-{number}" for number in range(NAMESPACES_COUNT)]
+
+    def registry(self) -> HarborRegistry:
+        """The registry whose robots these are."""
+        metadata = {"name": self.prefix, "namespace": "intra", "uid": UID}
+        spec = {"externalURL": self.admin.url, **({"caSecretRef": {"name": "ca"}} if self.admin.ca else {})}
+        return HarborRegistry.parse({"metadata": metadata, "spec": spec}, "cluster-1")
 
     async def create_projects(self) -> None:
         for name in (*self.names, f"{self.prefix}-base"):
@@ -111,3 +125,68 @@ async def test_rights_follow_the_annotation_and_a_deleted_namespace_takes_its_ro
     await fixture.settle_robots()
     assert await fixture.works(second)
     assert not await HttpRegistryProbe().try_login(fixture.admin.with_login(former))
+
+
+class GatedHttp(HarborHttp):
+    """Holds the creation of a robot until the gate opens, and records the order of the requests for robots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.held = asyncio.Event(), asyncio.Event()
+        self.order: list[str] = []
+
+    @override
+    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+        if not request.path.endswith("/robots"):
+            return await super().send(endpoint, request)
+        if request.method != "POST":
+            self.order.append(request.method)
+            return await super().send(endpoint, request)
+        self.held.set()
+        await self.gate.wait()
+        response = await super().send(endpoint, request)
+        self.order.append("POST")
+        return response
+
+
+async def created_late(fixture: HttpFixture) -> tuple[GatedHttp, asyncio.Task[None]]:
+    """Starts to create the robot of a new namespace, and holds the request."""
+    http, name = GatedHttp(), fixture.names[0]
+    fixture.cluster.delete_namespace(name)
+    await fixture.sync()
+    fixture.port = HttpHarbor(http)
+    fixture.start()
+    await fixture.sync()
+    fixture.namespace(name)
+    await fixture.settle()
+    work = asyncio.create_task(fixture.robots.work_through())
+    await http.held.wait()
+    http.order.clear()
+    return http, work
+
+
+async def test_a_robot_that_is_created_while_its_registry_ends_is_removed(fixture: HttpFixture) -> None:
+    http, work = await created_late(fixture)
+    kube, registry = FakeKube(), fixture.registry()
+    assert fixture.admin.login is not None
+    kube.put("intra", names.admin_secret(registry), {"password": fixture.admin.login.password.get_secret_value()})
+    kube.put("intra", "ca", {"ca.crt": fixture.admin.ca})
+    kube.put("intra", names.robot_key_secret(registry), {"key": fixture.key})
+    step = PullNamespaceRobots(kube, fixture.port, fixture.robots, lambda: SecretStr(fixture.key))
+    removal = asyncio.create_task(step.remove(registry))
+    for _ in range(LOOP_TURNS):  # what precedes the list needs no network
+        await asyncio.sleep(0)
+    http.gate.set()
+    await asyncio.gather(work, removal)
+    assert http.order[:2] == ["POST", "GET"], "the robots were listed before the last one existed"
+    assert await fixture.port.read_robots(fixture.admin, fixture.stem) == []
+
+
+async def test_a_robot_that_is_created_while_its_namespace_ends_is_removed(fixture: HttpFixture) -> None:
+    http, work = await created_late(fixture)
+    fixture.cluster.delete_namespace(fixture.names[0])
+    fixture.feed()
+    fixture.robots.reconcile(UID)
+    http.gate.set()
+    await work
+    assert len(await fixture.port.read_robots(fixture.admin, fixture.stem)) == NAMESPACES_COUNT - 1

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -53,7 +54,7 @@ class _RegistryRobots(NamespaceContents):
     """The robots of one registry by namespace, as Harbor has them.
 
     `prepared` are those whose password was set in this process, `wanted` the namespaces to create or correct a robot
-    for, None = to delete it.
+    for, None = to delete it, `touched` those whose robot may be newer than the list that is being read.
     """
 
     uid: str
@@ -63,6 +64,7 @@ class _RegistryRobots(NamespaceContents):
     prepared: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, ObservedNamespace | None] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
     listed_at: float | None = None
 
     @override
@@ -97,6 +99,7 @@ class NamespaceRobots(NamespaceRobotManager):
         self._registries: dict[str, _RegistryRobots] = {}
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._failures: dict[Key, int] = {}
+        self._in_progress: dict[str, set[asyncio.Event]] = {}
 
     @override
     def declare(self, registry_uid: str, declared: DeclaredRobots) -> NamespaceContents:
@@ -115,11 +118,16 @@ class NamespaceRobots(NamespaceRobotManager):
         return at is not None and self._deps.clock() - at < max_age_seconds
 
     @override
+    def begin_list(self, registry_uid: str) -> None:
+        self._registries[registry_uid].touched.clear()
+
+    @override
     def observe(self, registry_uid: str, robots: Sequence[ObservedRobot]) -> None:
         known = self._registries[registry_uid]
-        found = {name: robot for robot in robots if (name := namespace_of(known.declared.policy, robot)) is not None}
-        # A robot that is created, changed or deleted right now is newer than the list.
-        found |= {name: robot for name, robot in known.robots.items() if name in known.wanted}
+        newer = known.touched | known.wanted.keys()
+        listed = ((namespace_of(known.declared.policy, robot), robot) for robot in robots)
+        found = {name: robot for name, robot in listed if name is not None and name not in newer}
+        found |= {name: robot for name, robot in known.robots.items() if name in newer}
         known.prepared = {name for name in known.prepared if _is_same(known.robots.get(name), found.get(name))}
         known.robots, known.listed_at = found, self._deps.clock()
         known.errors.clear()
@@ -143,12 +151,19 @@ class NamespaceRobots(NamespaceRobotManager):
             desired, robot = plan_namespace_robot(known.declared.policy, namespace), known.robots.get(namespace.name)
             if desired is not None and (robot is None or not desired.is_met_by(robot)):
                 known.enqueue(namespace.name, namespace)
-        for name in known.robots.keys() - {namespace.name for namespace in namespaces}:
+        # Also a robot that is being created: its namespace may have ended meanwhile.
+        for name in (known.robots.keys() | known.wanted.keys()) - {namespace.name for namespace in namespaces}:
             known.enqueue(name, None)
 
     @override
     def withdraw(self, registry_uid: str) -> None:
         self._registries.pop(registry_uid, None)
+
+    @override
+    async def stop(self, registry_uid: str) -> None:
+        self.withdraw(registry_uid)
+        for finished in tuple(self._in_progress.get(registry_uid, ())):
+            await finished.wait()
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -183,11 +198,14 @@ class NamespaceRobots(NamespaceRobotManager):
         if known is None or name not in known.wanted:
             return 0.0
         namespace = known.wanted[name]
+        known.touched.add(name)
         try:
-            await (self._ensure(known, namespace) if namespace else self._remove(known, name))
+            with self._marked_in_progress(uid):
+                await (self._ensure(known, namespace) if namespace else self._remove(known, name))
         except Unavailable as unavailable:
             self._failures[key] = self._failures.get(key, 0) + 1
             delay = backoff_seconds(INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS, self._failures[key] - 1)
+            known.listed_at = None  # Harbor may have executed the request; the next pass lists again
             LOG.info("the robot of namespace '%s' is tried again: %s", name, unavailable)
             return max(delay, unavailable.retry_after or 0.0) * (0.5 + self._deps.random())
         except Refused as refused:
@@ -203,6 +221,18 @@ class NamespaceRobots(NamespaceRobotManager):
             self._queue.put_nowait(key)  # it has changed meanwhile
         self._view.content_changed(name)
         return 0.0
+
+    @contextmanager
+    def _marked_in_progress(self, uid: str) -> Iterator[None]:
+        finished, in_progress = asyncio.Event(), self._in_progress.setdefault(uid, set())
+        in_progress.add(finished)
+        try:
+            yield
+        finally:
+            finished.set()
+            in_progress.discard(finished)
+            if not in_progress:
+                self._in_progress.pop(uid, None)
 
     async def _ensure(self, known: _RegistryRobots, namespace: ObservedNamespace) -> None:
         name, declared = namespace.name, known.declared

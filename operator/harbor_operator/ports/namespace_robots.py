@@ -25,7 +25,7 @@ class DeclaredRobots:
 
 
 class NamespaceRobotManager(Protocol):
-    """Keeps a robot for each namespace of a registry, in the background. Every method returns at once."""
+    """Keeps a robot for each namespace of a registry, in the background. Every method but `stop` returns at once."""
 
     def declare(self, registry_uid: str, declared: DeclaredRobots) -> NamespaceContents:
         """Sets what a registry wants; returns the contents of its pull Secrets, always the same object."""
@@ -33,6 +33,10 @@ class NamespaceRobotManager(Protocol):
 
     def is_listed(self, registry_uid: str, max_age_seconds: float) -> bool:
         """Whether the robots of a registry were observed no longer ago than that."""
+        ...
+
+    def begin_list(self, registry_uid: str) -> None:
+        """Must be called before the list for `observe` is requested: it can lack robots that are created meanwhile."""
         ...
 
     def observe(self, registry_uid: str, robots: Sequence[ObservedRobot]) -> None:
@@ -49,4 +53,11 @@ class NamespaceRobotManager(Protocol):
 
     def withdraw(self, registry_uid: str) -> None:
         """Stops all work for a registry; its robots stay."""
+        ...
+
+    async def stop(self, registry_uid: str) -> None:
+        """Like `withdraw`, and waits until no request for a robot of the registry is in progress.
+
+        A list that is requested afterwards contains every robot that this process has created.
+        """
         ...

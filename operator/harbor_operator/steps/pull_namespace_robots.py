@@ -26,6 +26,7 @@ from harbor_operator.steps.outcomes import raise_if_blocked
 
 KEY = "key"
 MAX_CONCURRENT_REMOVALS = 8
+MAX_REMOVAL_ROUNDS = 3
 
 
 class PullNamespaceRobots:
@@ -66,6 +67,7 @@ class PullNamespaceRobots:
         hosts, sorted_others = image_hosts(registry), tuple(sorted(others.items()))
         contents = self._manager.declare(uid, DeclaredRobots(admin, policy, hosts, sorted_others))
         if not is_fresh:
+            self._manager.begin_list(uid)
             self._manager.observe(uid, await self._harbor.read_robots(admin, names.cluster_digest(registry)))
         return DesiredContent(contents=contents, version=self._manager.version(uid))
 
@@ -84,22 +86,24 @@ class PullNamespaceRobots:
         self._manager.withdraw(registry.metadata.uid)
 
     async def remove(self, registry: HarborRegistry) -> None:
-        """Deletes the robots that belong to this registry, then their key; does nothing without the key."""
+        """Deletes the robots that belong to this registry, then their key; does nothing without the key.
+
+        Lists them again afterwards: Harbor can still execute a request whose answer did not arrive in time.
+        """
         uid = registry.metadata.uid
         if uid in self._without_key:
             return
-        self.suspend(registry)
+        self._projects.pop(uid, None)
+        await self._manager.stop(uid)
         namespace, secret = registry.metadata.namespace, names.robot_key_secret(registry)
         if await self._kube.read_secret(namespace, secret) is None:
             self._without_key.add(uid)
             return
         access = await read_access(self._kube, registry)
         admin = access.with_login(await require_admin(self._kube, registry))
-        policy = _policy(registry, Robot(), SecretStr(""), frozenset())
-        limit = asyncio.Semaphore(MAX_CONCURRENT_REMOVALS)
-        listed = await self._harbor.read_robots(admin, names.cluster_digest(registry))
-        ours = [found for found in listed if namespace_of(policy, found) is not None]
-        await asyncio.gather(*(self._remove(admin, found, limit) for found in ours))
+        for _ in range(MAX_REMOVAL_ROUNDS):
+            if not await self._remove_listed(registry, admin):
+                break
         await self.remove_key(registry)
 
     async def remove_key(self, registry: HarborRegistry) -> None:
@@ -117,9 +121,21 @@ class PullNamespaceRobots:
         )
         return stored.values[KEY]
 
-    async def _remove(self, admin: HarborEndpoint, robot: ObservedRobot, limit: asyncio.Semaphore) -> None:
-        async with limit:
-            await self._harbor.remove_robot(admin, robot)
+    async def _remove_listed(self, registry: HarborRegistry, admin: HarborEndpoint) -> int:
+        """Deletes the robots that Harbor lists for this registry, and returns how many they were."""
+        policy, limit = (
+            _policy(registry, Robot(), SecretStr(""), frozenset()),
+            asyncio.Semaphore(MAX_CONCURRENT_REMOVALS),
+        )
+
+        async def remove(robot: ObservedRobot) -> None:
+            async with limit:
+                await self._harbor.remove_robot(admin, robot)
+
+        listed = await self._harbor.read_robots(admin, names.cluster_digest(registry))
+        ours = [found for found in listed if namespace_of(policy, found) is not None]
+        await asyncio.gather(*map(remove, ours))
+        return len(ours)
 
 
 def _policy(registry: HarborRegistry, robot: Robot, key: SecretStr, existing: frozenset[str]) -> NamespaceRobotPolicy:

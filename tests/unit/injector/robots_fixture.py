@@ -26,11 +26,17 @@ UID = CLAIM.registry_uid
 class RobotsFixture(InjectorFixture):
     """An injector whose namespaces have robots; `sync` is what the PullSecrets step does in a pass."""
 
-    def __init__(self, port: Harbor | None = None, admin: HarborEndpoint | None = None, stem: str = STEM) -> None:
+    def __init__(
+        self,
+        port: Harbor | None = None,
+        admin: HarborEndpoint | None = None,
+        stem: str = STEM,
+        owner: str = OWNER,
+    ) -> None:
         self.harbor = FakeHarbor()
         self.port: Harbor = port or self.harbor
         self.admin = admin or HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr("Admin-pass-1")))
-        self.stem = stem
+        self.stem, self.robot_owner = stem, owner
         self.shared: tuple[str, ...] = ()
         self.selectable: tuple[str, ...] = ()
         self.key = "Key-1"
@@ -44,8 +50,11 @@ class RobotsFixture(InjectorFixture):
 
     async def sync(self, *, selection: NamespaceSelection | None = None) -> None:
         existing = frozenset(await self.port.read_project_names(self.admin))
-        policy = NamespaceRobotPolicy(self.stem, OWNER, SecretStr(self.key), self.shared, self.selectable, existing)
+        policy = NamespaceRobotPolicy(
+            self.stem, self.robot_owner, SecretStr(self.key), self.shared, self.selectable, existing
+        )
         contents = self.robots.declare(UID, DeclaredRobots(self.admin, policy, ("cr.example.com",), ()))
+        self.robots.begin_list(UID)
         self.robots.observe(UID, await self.port.read_robots(self.admin, self.stem))
         declared = DesiredInjection(
             CLAIM,

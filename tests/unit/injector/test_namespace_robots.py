@@ -201,6 +201,19 @@ async def test_a_robot_that_harbor_refuses_is_a_failure_of_its_namespace(fixture
     assert "already exists" in facts.failures[0].message
 
 
+async def test_a_robot_that_is_created_while_harbor_lists_is_not_forgotten(fixture: RobotsFixture) -> None:
+    fixture.robots.begin_list(UID)
+    listed = await fixture.harbor.read_robots(fixture.admin, "a222a995")
+    fixture.namespace("shop")
+    await fixture.settle_robots()
+    fixture.robots.observe(UID, listed)
+    fixture.robots.reconcile(UID)
+    await fixture.settle_robots()
+    fixture.injector.content_changed("shop")
+    assert fixture.facts.failures == ()
+    assert fixture.facts.ready == 1
+
+
 def _foreign(namespace: str) -> DesiredRobot:
     return DesiredRobot(f"{STEM}.{namespace}", "theirs", ("library",))
 

@@ -110,6 +110,10 @@ class _PlannedRobots(NamespaceRobotManager):
         return True
 
     @override
+    def begin_list(self, registry_uid: str) -> None:
+        return None
+
+    @override
     def observe(self, registry_uid: str, robots: Sequence[ObservedRobot]) -> None:
         return None
 
@@ -123,6 +127,10 @@ class _PlannedRobots(NamespaceRobotManager):
 
     @override
     def withdraw(self, registry_uid: str) -> None:
+        return None
+
+    @override
+    async def stop(self, registry_uid: str) -> None:
         return None
 
 
