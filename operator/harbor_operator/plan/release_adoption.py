@@ -27,7 +27,8 @@ from harbor_operator.model.release import (
 from harbor_operator.model.release_adoption import AdoptionPlan, ChangedValue, SecretLocation
 from harbor_operator.plan import names
 from harbor_operator.plan.release import unwrap_secrets
-from harbor_operator.plan.values.user import ENV, Path, is_secret, where_to_set
+from harbor_operator.plan.values.paths import Path
+from harbor_operator.plan.values.user import ENV, is_secret, where_to_set
 
 _IDENTIFIER_LENGTH = 8
 _REDIS_VARIABLES = {str(key) for key in RedisKey}

@@ -75,9 +75,12 @@ def test_every_supported_chart_has_its_known_keys() -> None:
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        ({"core": {"replica": 2}}, ("`core.replica`", "1.19", "`replicas`")),
-        ({"core": {"image": {"tga": "x"}}}, ("`core.image.tga`", "`tag`")),
-        ({"metrics": {"serviceMonitor": {"enable": True}}}, ("`metrics.serviceMonitor.enable`", "`enabled`")),
+        ({"core": {"replica": 2}}, ("`core.replica`", "1.19", "did you mean `core.replicas`?")),
+        ({"core": {"image": {"tga": "x"}}}, ("`core.image.tga`", "did you mean `core.image.tag`?")),
+        (
+            {"metrics": {"serviceMonitor": {"enable": True}}},
+            ("`metrics.serviceMonitor.enable`", "`metrics.serviceMonitor.enabled`"),
+        ),
         ({"expose": {"ingress": {"harbor": {"labels": {"a": "b"}}}}}, ("`expose.ingress.harbor`",)),
     ],
 )
@@ -146,6 +149,14 @@ def test_a_guess_of_a_generated_secret_is_never_confirmed() -> None:
     """Finding F18."""
     secret = release_secrets().generated[GeneratedSecret.CORE].get_secret_value()
     assert refused({"core": {"secret": secret}}, version="1.2.0").reason is Reason.VALUES_INVALID
+
+
+def test_a_value_is_refused_for_one_cause_only() -> None:
+    finding = refused({"database": {"external": {"hots": "x"}}, "persistence": {"imageChartStorage": "s3"}})
+    assert finding.message.startswith("2 values are refused")
+    assert finding.reason is Reason.VALUES_CONFLICT
+    assert "`spec.database`" in finding.message
+    assert "`spec.storage`" in finding.message
 
 
 def test_certificates_that_the_chart_generates_are_refused_with_the_remedy() -> None:

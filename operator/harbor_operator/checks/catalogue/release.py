@@ -104,7 +104,7 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.VALUES_INVALID: Problem(
         "The chart does not know a key of the values, or a value does not parse.",
         "The key is misspelt or belongs to another chart version. Helm ignores such keys silently.",
-        "Correct the key that the message names.",
+        "Correct the key that the message names; it shows the nearest key that the chart reads.",
     ),
     Reason.STORAGE_TYPE_CHANGED: Problem(
         "The storage type differs from the deployed one.",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pydantic import SecretStr
 
-from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.charts import ChartSupport
 from harbor_operator.api.storage_driver import DRIVERS, DriverName
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree, UserValues
+from harbor_operator.plan.values.paths import Path, leaves, unwrap, value_at
+from harbor_operator.plan.values.unknown_keys import find_unread_values
 from harbor_operator.reasons import Reason
 
-Path = tuple[str, ...]
 ENV = "extraEnvVars"
 MAX_LISTED_FINDINGS = 20
 
@@ -103,11 +101,7 @@ def check_user_values(
     """Returns every value that is refused, with the field to use instead: one correction is enough."""
     advice = {**_OWNED, **(_OWNED_WITH_VOLUME if volume else {})}
     prefixes = {tuple(prefix.split(".")): text for prefix, text in advice.items()}
-    found = [
-        finding
-        for source in sources
-        for finding in (*_unknown_keys(source, chart), *_owned_values(source, owned, prefixes))
-    ]
+    found = [finding for source in sources for finding in _refused_values(source, chart, owned, prefixes)]
     if not found:
         return None
     reasons = {finding.reason for finding in found}
@@ -118,33 +112,27 @@ def check_user_values(
     return Blocked(reason, listed if len(texts) == 1 else f"{len(texts)} values are refused: {listed}")
 
 
-def _unknown_keys(source: UserValues, chart: ChartSupport) -> Iterator[Blocked]:
-    """Yields each key that this chart minor does not read, at every level."""
-    known, reported = chart_keys(chart.minor), set()
-    for path in _leaves(source.tree):
-        unknown = unknown_key(path, known)
-        if unknown is None or unknown.path in reported:
-            continue
-        reported.add(unknown.path)
-        similar = difflib.get_close_matches(unknown.path[-1], unknown.siblings, n=1)
-        hint = f"correct its name (`{similar[0]}`?), or remove it" if similar else "remove it or correct its name"
-        yield Blocked(
-            Reason.VALUES_INVALID,
-            f"`{'.'.join(unknown.path)}` in {source.origin} is not a key of charts 1.{chart.minor}.x: {hint}",
-        )
+def _refused_values(
+    source: UserValues, chart: ChartSupport, owned: Tree, prefixes: Mapping[Path, str]
+) -> Iterator[Blocked]:
+    """Yields one finding for each value; a misspelt key in a section of the operator has to be removed anyway."""
+    taken = dict(_owned_values(source, owned, prefixes))
+    sections = {path[:length] for path in taken for length in range(1, len(path) + 1)}
+    yield from (finding for path, finding in find_unread_values(source, chart.minor) if path not in sections)
+    yield from taken.values()
 
 
-def _owned_values(source: UserValues, owned: Tree, prefixes: Mapping[Path, str]) -> Iterator[Blocked]:
+def _owned_values(source: UserValues, owned: Tree, prefixes: Mapping[Path, str]) -> Iterator[tuple[Path, Blocked]]:
     """Yields each value that belongs to the operator and differs from the operator's own."""
-    owned_paths = frozenset(_leaves(owned))
-    for path in _leaves(source.tree):
-        if _is_accepted(_at(source.tree, path), _at(owned, path)):
+    owned_paths = frozenset(leaves(owned))
+    for path in leaves(source.tree):
+        if _is_accepted(value_at(source.tree, path), value_at(owned, path)):
             continue
         finding = _check_path(path, source, prefixes, owned_paths)
         if finding is None and path[-1] == ENV:
             finding = _check_environment(path, source, owned)
         if finding:
-            yield finding
+            yield path, finding
 
 
 def _is_accepted(given: object, ours: object) -> bool:
@@ -153,10 +141,10 @@ def _is_accepted(given: object, ours: object) -> bool:
     Equality with a secret is never confirmed: the answer would help to guess it.
     """
     if ours is None:
-        return given is not None and _unwrap(given) in ("", [], {})
+        return given is not None and unwrap(given) in ("", [], {})
     if isinstance(ours, SecretStr | dict) or isinstance(ours, bool) != isinstance(given, bool):
         return False
-    given = _unwrap(given)
+    given = unwrap(given)
     # Templates print a number and its digits alike.
     return given == ours or (isinstance(given, int | str) and str(given) == str(ours))
 
@@ -211,36 +199,17 @@ def _check_path(
 
 def _check_environment(path: Path, source: UserValues, owned: Tree) -> Blocked | None:
     where = f"`{'.'.join(path)}` in {source.origin}"
-    given = _at(source.tree, path)
+    given = value_at(source.tree, path)
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         return Blocked(Reason.VALUES_INVALID, f"{where} is not a list of variables: write `- name: X` and its value")
-    ours = {item["name"] for item in _at(owned, path) or []}
-    taken = sorted(ours & {_unwrap(item.get("name")) for item in given})
+    ours = {item["name"] for item in value_at(owned, path) or []}
+    taken = sorted(ours & {unwrap(item.get("name")) for item in given})
     if not taken:
         return None
     variables = ", ".join(f"'{name}'" for name in taken)
     return Blocked(Reason.VALUES_CONFLICT, f"{variables} of {where} belongs to the operator: use `spec.cache`")
 
 
-def _unwrap(value: object) -> object:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def _at(tree: Tree, path: Path) -> Any:
-    found: Any = tree
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
 def _overlaps(path: Path, other: Path) -> bool:
     shorter = min(len(path), len(other))
     return path[:shorter] == other[:shorter]
-
-
-def _leaves(tree: Tree, at: Path = ()) -> Iterator[Path]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, (*at, key))
-        else:
-            yield (*at, key)
