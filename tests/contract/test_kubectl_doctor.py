@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -185,6 +187,25 @@ def test_what_does_not_answer_or_does_not_exist(doctor: Doctor) -> None:
         "spec.release": "SwiftUnsupported",
         "spec.release.chart": "ChartUnavailable",
     }
+
+
+def test_a_terminal_shows_what_is_still_checked(doctor: Doctor) -> None:
+    reader, writer = os.openpty()
+    with subprocess.Popen(doctor.command({}), stdout=subprocess.DEVNULL, stderr=writer, env=environment()) as process:
+        os.close(writer)
+        shown = b"".join(iter(partial(_read, reader), b""))
+        assert process.wait(60) == 0
+    os.close(reader)
+    steps = shown.decode().split("\r\x1b[K")
+    assert steps[1].startswith("checking spec.database, spec.cache, spec.storage, spec.release")
+    assert steps[-1] == ""
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # no process has the other end open
+        return b""
 
 
 def test_only_some_areas_are_checked(doctor: Doctor) -> None:

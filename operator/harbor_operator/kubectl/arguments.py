@@ -74,7 +74,7 @@ CLUSTER_ID = Argument(
     "identity of the cluster, if the operator's setting has one",
     options={"default": "", "metavar": "ID"},
 )
-CHECK_TIMEOUT = TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 30.0})
+CHECK_TIMEOUT = TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 20.0})
 AREAS = Argument(
     ("--only",),
     f"areas to check, a comma list or repeated: {', '.join(Area)}; default: all",

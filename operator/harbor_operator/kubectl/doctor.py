@@ -10,7 +10,7 @@ from harbor_operator.kubectl.cluster import connect
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.findings import Finding, Level, has_error
 from harbor_operator.kubectl.junit import junit
-from harbor_operator.kubectl.output import wrapped, write, write_json, write_yaml
+from harbor_operator.kubectl.output import show_progress, wrapped, write, write_json, write_yaml
 from harbor_operator.kubectl.target import target_of
 
 CLUSTER_ID_PATH = "/api/v1/namespaces/kube-system"
@@ -28,10 +28,14 @@ def run(options: argparse.Namespace) -> int:
         text = "`doctor` needs the whole package, and this is the single file: run `uv tool install ./harbor-operator`"
         raise CommandError(text) from None
     sources = parse_sources(options.chart_sources)
-    with connect(target_of(options)) as cluster:
+    target = target_of(options)
+    # A request runs in a thread, which the deadline of a check cannot end.
+    target = target._replace(timeout_seconds=min(target.timeout_seconds, options.timeout))
+    with connect(target) as cluster:
         cluster_id = options.cluster_id or cluster.get(CLUSTER_ID_PATH)["metadata"]["uid"]
         registry = read_registry(options.filename, cluster.namespace, cluster_id)
-        findings = check(cluster, registry, Options(sources, options.only, options.timeout, options.clock))
+        limits = Options(sources, options.only, options.timeout, options.clock, show_progress)
+        findings = check(cluster, registry, limits)
     match options.output:
         case "json":
             write_json(as_mapping(registry.key, findings))

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ FORMAT_VERSION = 1
 """The field `version` of every JSON answer; a change that breaks a reader raises it."""
 
 MIN_WIDTH = 40
+_CLEAR_LINE = "\r\x1b[K"
 MAX_WIDTH = 120
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -42,6 +43,14 @@ def write_yaml(content: Mapping[str, Any]) -> None:
 def notice(text: str) -> None:
     """Prints a line on standard error."""
     sys.stderr.write(f"{printable(text)}\n")
+
+
+def show_progress(running: Collection[str]) -> None:
+    """Shows on a terminal what still runs, in a line of standard error that the next call replaces."""
+    if sys.stderr.isatty():
+        text = f"checking {', '.join(running)}" if running else ""
+        sys.stderr.write(f"{_CLEAR_LINE}{printable(text)[: shutil.get_terminal_size().columns - 1]}")
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:

@@ -22,7 +22,7 @@ from harbor_operator.adapters.redis import RedisPyCache
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
-from harbor_operator.api.v1alpha1 import HarborRegistry, PreviousStatus
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.authentication_checks import check_authentication
@@ -38,6 +38,7 @@ from harbor_operator.kubectl.dry_run import (
 )
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.findings import Finding, Level
+from harbor_operator.kubectl.planning.registry import as_applied, find_live
 from harbor_operator.kubectl.release_checks import ReleaseChecks
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
@@ -50,7 +51,7 @@ from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep
 
-CLEAN_SECONDS = 15.0
+CLEAN_SECONDS = 8.0
 _NOT_INSTALLED = "this is no error before the installation: "
 
 Act = Callable[[HarborRegistry], Awaitable[Outcome]]
@@ -64,6 +65,8 @@ class Options:
     only: Collection[Area]
     timeout_seconds: float
     clock: Callable[[], datetime]
+    progress: Callable[[Collection[str]], None]
+    """Receives the places of the spec that are still being checked, after each change."""
 
 
 def parse_sources(text: str) -> ChartSources:
@@ -75,7 +78,13 @@ def parse_sources(text: str) -> ChartSources:
 
 
 def check(cluster: Cluster, registry: HarborRegistry, options: Options) -> list[Finding]:
-    """Returns the findings of the areas, in the order of the conditions. Raises CommandError."""
+    """Returns the findings of the areas, in the order of the conditions. Raises CommandError.
+
+    What the operator has created carries the uid of the registry in the cluster, so the checks use it.
+    """
+    live = find_live(cluster, registry)
+    if live is not None:
+        registry = as_applied(registry, live)
     return asyncio.run(_Preflight(cluster, registry, options, _areas(registry, options.only)).run())
 
 
@@ -98,9 +107,11 @@ def _areas(registry: HarborRegistry, only: Collection[Area]) -> list[Area]:
 class _Preflight:
     def __init__(self, cluster: Cluster, registry: HarborRegistry, options: Options, areas: Collection[Area]) -> None:
         # The step does not upload anything to a registry that it has reached before: an upload leaves some bytes.
-        self._registry = registry.model_copy(update={"observed": PreviousStatus(reachable=True)})
+        observed = registry.observed.model_copy(update={"reachable": True})
+        self._registry = registry.model_copy(update={"observed": observed})
         self._options = options
         self._areas = areas
+        self._running: list[str] = []
         self._kube = dry_run_resources(cluster)
         self._release = ReleaseChecks(cluster, options.chart_sources, options.clock)
         self._swift = ProbedSwift(SwiftObjectStore(), f"{options.clock():%Y%m%d%H%M%S%f}")
@@ -110,8 +121,11 @@ class _Preflight:
         try:
             checks = self._checks()
             chosen = [check for area in self._areas for check in checks[area].items()]
+            self._running = [where for where, _ in chosen]
+            self._options.progress(self._running)
             found = await asyncio.gather(*(self._tried(where, act) for where, act in chosen))
         finally:
+            self._options.progress(())
             left = await self._clean()
         return [finding for each in (*found, left) for finding in each]
 
@@ -146,7 +160,10 @@ class _Preflight:
         except TimeoutError:
             text = f"the check did not end within {self._options.timeout_seconds:g} s"
             outcome = Unknown(Reason.UNAVAILABLE, text)
-        is_expected = where == "spec.externalURL" and self._registry.spec.release is not None
+        self._running.remove(where)
+        self._options.progress(self._running)
+        is_installed = self._registry.spec.release is None or self._registry.observed.release_revision is not None
+        is_expected = where == "spec.externalURL" and not is_installed
         return list(_findings(where, outcome, is_expected=is_expected))
 
     async def _clean(self) -> list[Finding]:

@@ -25,10 +25,8 @@ from harbor_operator.kubectl.cluster import Cluster
 from harbor_operator.kubectl.dry_run import DryRunPostgres, WouldChange
 from harbor_operator.kubectl.errors import RequestError
 from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
-from harbor_operator.kubectl.planning.registry import as_applied
 from harbor_operator.kubectl.planning.releases import PlannedHelm
 from harbor_operator.kubectl.planning.resources import PlannedResources
-from harbor_operator.kubectl.registries import key_of
 from harbor_operator.kubectl.rendered import plan_with_placeholders
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.database import PostgresLogin, PostgresServer
@@ -65,9 +63,6 @@ class ReleaseChecks:
         planned = plan_with_placeholders(registry, _release(registry))
         if isinstance(planned, Blocked):
             return planned  # before the Secrets, because a missing one would hide it
-        live = next((one for one in await self._kube.read_registries() if key_of(one) == registry.key), None)
-        if live is not None:
-            registry = as_applied(registry, live)
         await self._assume_logins(registry)
         helm, postgres = PlannedHelm(), _Postgres(self._recorder)
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 from datetime import UTC, datetime
 
 import pytest
 
-from harbor_operator.kubectl.output import age, duration, printable, table
+from harbor_operator.kubectl.output import age, duration, printable, show_progress, table
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -31,3 +34,22 @@ def test_a_message_cannot_command_a_terminal() -> None:
 
 def test_a_table_has_columns() -> None:
     assert list(table([("A", "B"), ("long", "x")])) == ["A      B", "long   x"]
+
+
+def test_progress_is_a_line_of_a_terminal_that_the_next_one_replaces() -> None:
+    reader, writer = os.openpty()
+    with (
+        os.fdopen(reader, "rb", buffering=0) as terminal,
+        os.fdopen(writer, "w") as error,
+        contextlib.redirect_stderr(error),
+    ):
+        show_progress(["spec.cache", "spec.storage"])
+        assert terminal.read(100) == b"\r\x1b[Kchecking spec.cache, spec.storage"
+        show_progress([])
+        assert terminal.read(100) == b"\r\x1b[K"
+
+
+def test_progress_is_not_shown_elsewhere() -> None:
+    with contextlib.redirect_stderr(io.StringIO()) as error:
+        show_progress(["spec.cache"])
+    assert error.getvalue() == ""

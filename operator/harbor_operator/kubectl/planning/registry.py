@@ -12,7 +12,7 @@ from harbor_operator.kubectl.doctor import CLUSTER_ID_PATH
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.plan import Action
 from harbor_operator.kubectl.planning.recorder import Recorder
-from harbor_operator.kubectl.registries import path_of
+from harbor_operator.kubectl.registries import key_of, path_of
 from harbor_operator.kubectl.rendered import read_registry
 
 NEW_UID = "00000000-0000-0000-0000-000000000000"
@@ -24,7 +24,7 @@ def read_planned_registry(cluster: Cluster, filename: str, cluster_id: str, reco
     cluster_id = cluster_id or cluster.get(CLUSTER_ID_PATH)["metadata"]["uid"]
     given = read_registry(filename, cluster.namespace, cluster_id)
     recorder.begin("HarborRegistry")
-    live = next((item for item in cluster.get(path_of(""))["items"] if _key(item) == given.key), None)
+    live = find_live(cluster, given)
     subject = f"HarborRegistry '{given.key}'"
     if live is None:
         recorder.record(Action.CREATE, subject)
@@ -45,8 +45,10 @@ def as_applied(given: HarborRegistry, live: Manifest) -> HarborRegistry:
     return given.model_copy(update={"metadata": metadata, "observed": PreviousStatus.parse(live)})
 
 
-def _key(manifest: Manifest) -> str:
-    return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+def find_live(cluster: Cluster, given: HarborRegistry) -> Manifest | None:
+    """Returns the registry of the same name in the cluster, or None, also without the CRD. Raises RequestError."""
+    listed = cluster.find(path_of("")) or {"items": []}
+    return next((item for item in listed["items"] if key_of(item) == given.key), None)
 
 
 def _differing(given: HarborRegistry, live: Manifest) -> Iterator[str]:

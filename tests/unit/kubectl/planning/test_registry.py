@@ -38,6 +38,9 @@ class ClusterWith:
     def get(self, path: str) -> dict[str, Any]:
         return {"metadata": {"uid": "cluster-1"}, "items": self._registries}
 
+    def find(self, path: str) -> dict[str, Any]:
+        return self.get(path)
+
 
 class RegistryPlan:
     """Reads a manifest from a file."""
