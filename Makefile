@@ -77,8 +77,9 @@ contracts: setup ## Check who may import whom
 crd: setup ## Generate crds/ from the models
 	$(BIN)/python -m harbor_operator crd > crds/harborregistries.yaml
 
-chart: setup ## Generate the schema, the reference and the copies of the operator's Helm chart
+chart: setup ## Generate the schema, the reference and the copies of the operator's Helm chart, and the template of `install`
 	$(BIN)/python -m tools.generate_chart
+	$(BIN)/python -m tools.generate_install
 
 docs: setup ## Generate the reference pages from the code
 	$(BIN)/python -m tools.generate_docs

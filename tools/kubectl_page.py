@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harbor_operator.kubectl.arguments import CLUSTER_ARGUMENTS, Argument
 from harbor_operator.kubectl.rights import Right, Scope
-from harbor_operator.kubectl.verbs import VERBS, Verb
+from harbor_operator.kubectl.verb import Verb
+from harbor_operator.kubectl.verbs import VERBS
 
 PAGE = Path(__file__).parents[1] / "docs" / "kubectl-harbor.md"
 MARK = "<!-- Generated below from operator/harbor_operator/kubectl/verbs.py by `make docs`; do not edit. -->"

@@ -21,6 +21,7 @@ from harbor_operator.settings import Settings, read_settings
 from lab.gotools import kept
 from lab.operator_chart import CHART, render
 from tests.guards.sources import ROOT
+from tools import generate_install
 from tools.chart_values import read_entries
 from tools.generate_chart import generated, setting_name
 
@@ -72,6 +73,12 @@ needs_helm = pytest.mark.skipif(
 @pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda value: getattr(value, "name", ""))
 def test_a_generated_file_is_up_to_date(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, "run `make chart`"
+
+
+@needs_helm
+def test_the_template_of_the_command_line_is_up_to_date() -> None:
+    for path, text in generate_install.generated().items():
+        assert path.read_text(encoding="utf-8") == text, "run `make chart`"
 
 
 def test_the_versions_are_those_of_the_package() -> None:

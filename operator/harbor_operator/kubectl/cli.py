@@ -13,7 +13,8 @@ from functools import partial
 
 from harbor_operator import __version__
 from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.verbs import VERBS, Verb, arguments_of
+from harbor_operator.kubectl.verb import Verb
+from harbor_operator.kubectl.verbs import VERBS, arguments_of
 
 PROGRAM = "kubectl harbor"
 DONE, ERROR = 0, 2

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.arguments import Argument, Values
-from harbor_operator.kubectl.verbs import VERBS, Verb, arguments_of, verb_named
+from harbor_operator.kubectl.verb import Verb
+from harbor_operator.kubectl.verbs import VERBS, arguments_of, verb_named
 
 NO_FILES = ":4"
 """Cobra's ShellCompDirectiveNoFileComp: the shell adds no names of files."""

@@ -6,35 +6,22 @@ these rights.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from harbor_operator.api.kind import GROUP, PLURAL
 from harbor_operator.kubectl.arguments import (
-    AREAS,
     CA_FILE,
-    CHART_SOURCES,
-    CHECK_TIMEOUT,
     CLUSTER_ARGUMENTS,
-    CLUSTER_ID,
     IMAGE,
-    INJECTION_NAMESPACES,
     LOG_FILE,
     NAME,
     OPERATOR_NAMESPACE,
     OUTPUT,
-    PASSWORD_FILE,
-    REGISTRY_FILE,
     TIMEOUT,
-    URL,
-    USERNAME,
     WAIT,
     Argument,
     Values,
 )
 from harbor_operator.kubectl.rights import (
     CHANGE_REGISTRY,
-    DOCTOR,
-    PLAN,
     READ_LOGS,
     READ_PODS,
     READ_REGISTRIES,
@@ -43,20 +30,8 @@ from harbor_operator.kubectl.rights import (
     Right,
     Scope,
 )
-
-
-class Verb(NamedTuple):
-    """A verb; `module` is in this package and has a function `run(options) -> int`. The first format is the default."""
-
-    name: str
-    help: str
-    module: str
-    arguments: tuple[Argument, ...] = ()
-    rights: tuple[Right, ...] = ()
-    needs_cluster: bool = True
-    formats: tuple[str, ...] = ("text", "json")
-    description: str = ""
-
+from harbor_operator.kubectl.setup_verbs import SETUP
+from harbor_operator.kubectl.verb import Verb
 
 VERBS = (
     Verb(
@@ -212,58 +187,7 @@ VERBS = (
         description="It reads no Secret, leaves out chart values and environment variables, and removes from logs what "
         "is written like a secret. Without one of its rights, it leaves that part out; the exit code is then 1.",
     ),
-    Verb(
-        "images",
-        "list every image that the chart of a spec uses, for a mirror or an air gap",
-        "images",
-        (
-            REGISTRY_FILE,
-            Argument(
-                ("--chart",),
-                "archive or directory of the chart; default: the source in the spec",
-                Values.FILES,
-                {"default": "", "metavar": "CHART"},
-            ),
-        ),
-        needs_cluster=False,
-        description="It renders the chart with your `helm` and the operator's values, with placeholders for Secrets. "
-        "`spec.release.valuesFrom` is not read. It needs the package; the single file does not contain it.",
-    ),
-    Verb(
-        "doctor",
-        "check what of a spec will not work, before the installation or while it runs",
-        "doctor",
-        (REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
-        DOCTOR,
-        formats=("table", "json", "yaml", "junit"),
-        description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the release with its "
-        "chart and service account, `spec.externalURL` and the login provider at the same time, from this computer. It "
-        "changes nothing in the cluster, PostgreSQL and Redis, and removes the objects with which it probes the store. "
-        "It needs the package; the single file does not contain it. The exit code is 1 if a check fails.",
-    ),
-    Verb(
-        "plan",
-        "show what the operator would create, change or remove for a spec, and write nothing",
-        "plan",
-        (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, CHECK_TIMEOUT),
-        PLAN,
-        description="It runs the operator's own steps, from this computer, with connections that only read. Without "
-        "one of its rights, the part that needs it is `not observed`. The Secret in the whole cluster is that of "
-        "`spec.pullSecrets.secretName`, also after its change. Only `spec.release` lists Secrets in its namespace, "
-        "and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not contain "
-        "it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
-    ),
-    Verb(
-        "export",
-        "print the projects and jobs of a Harbor that runs already as a HarborRegistry",
-        "export",
-        (URL, USERNAME, PASSWORD_FILE, CA_FILE, TIMEOUT._replace(help="seconds for all requests")),
-        needs_cluster=False,
-        description="It asks Harbor only with GET, as an administrator, and prints no password: comments name the "
-        "Secrets to create. Settings of Harbor, its login providers, robots, users and labels are not exported. It "
-        "needs the package; the single file does not contain it. The exit code is 1 if an entry has no place in the "
-        "spec; comments name it.",
-    ),
+    *SETUP,
     Verb(
         "version",
         "show the versions of this command, the operator and the CRD",

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from harbor_operator.kubectl import verbs
-from harbor_operator.kubectl.verbs import VERBS, Verb
+from harbor_operator.kubectl.verb import Verb
+from harbor_operator.kubectl.verbs import VERBS
 
 SCHEMAS = Path(verbs.__file__).with_name("schemas")
 
