@@ -1,4 +1,4 @@
-"""Push and pull with skopeo, verified by the digest of the manifest."""
+"""Push, pull and delete with skopeo, verified by the digest of the manifest."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ class Skopeo:
         """Pulls `reference` into `directory`, and returns the digest of the received manifest. Raises LabError."""
         self._copy(authfile, [*_tls("src", ca_dir), f"docker://{reference}", f"dir:{directory}"])
         return "sha256:" + hashlib.sha256((directory / "manifest.json").read_bytes()).hexdigest()
+
+    def delete(self, reference: str, *, authfile: Path, ca_dir: Path | None = None) -> None:
+        """Deletes the manifest that `reference` names. Raises LabError."""
+        tls = ["--tls-verify=false"] if ca_dir is None else [f"--cert-dir={ca_dir}"]
+        done = self._run("delete", authfile, [*tls, f"docker://{reference}"])
+        if done.returncode:
+            raise LabError(f"skopeo cannot delete {reference}:\n{done.stderr.strip()}")
 
     def inspect(self, reference: str, *, authfile: Path, home: Path) -> str:
         """Returns why a user with this home directory cannot read `reference`; empty if it can."""

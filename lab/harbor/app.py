@@ -62,6 +62,7 @@ def make_app(settings: Settings) -> web.Application:
             await core.state.prepare()
             await _first_boot(core)
             yield
+            await core.stop_jobs()
             await core.state.close()
 
     app.cleanup_ctx.append(running)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -13,6 +14,8 @@ from lab.harbor.access import Principal, basic_credentials, usable, verifies
 from lab.harbor.configuration_values import current
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from lab.harbor.settings import Settings
     from lab.harbor.state import Document, State
 
@@ -26,6 +29,19 @@ class Core:
     settings: Settings
     state: State
     http: aiohttp.ClientSession
+    _jobs: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self, job: Coroutine[Any, Any, None]) -> None:
+        """Runs a job in the background, until its end or that of the stand-in."""
+        task = asyncio.create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    async def stop_jobs(self) -> None:
+        """Ends the jobs that still run."""
+        for task in self._jobs:
+            task.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
 
     async def configuration(self) -> dict[str, Any]:
         """Returns all settings with their current values."""

@@ -1,4 +1,4 @@
-"""Watches the Deployments of a Harbor release, and runs a local process for core and registry."""
+"""Watches the Deployments of a Harbor release, and runs a local process for core, registry and registry controller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from lab.process import Processes
 
 LOG = logging.getLogger(__name__)
-LAUNCHERS = {"registry": launches.registry, "core": launches.core}
+LAUNCHERS = {"registry": launches.registry, "registryctl": launches.registryctl, "core": launches.core}
+"""By the name of the container."""
+DEPLOYMENTS = {"registryctl": "registry"}
+"""The component of the Deployment, if it does not have the name of the container."""
 STATUS = "status.json"
 REREAD_SECONDS = 2.0
 """The interval at which ConfigMaps and Secrets of an unchanged Deployment are read again."""
@@ -43,7 +46,7 @@ class Follower:
         try:
             found = {_component(one): one for one in self._cluster.deployments(namespace, release)}
             for name, supervisor in self._supervisors.items():
-                self._reconcile(name, supervisor, found.get(name))
+                self._reconcile(name, supervisor, found.get(DEPLOYMENTS.get(name, name)))
         except (OSError, LabError) as error:
             LOG.warning("cannot read the cluster, keeping the running processes: %s", error)
         for supervisor in self._supervisors.values():

@@ -36,6 +36,7 @@ class Addresses:
     core: str
     registry: str
     registry_debug: str
+    registryctl: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def core(container: Container, root: Path, addresses: Addresses) -> Launch:
     _refuse_internal_tls(container)
     overrides = {
         "REGISTRY_URL": f"http://{addresses.registry}",
+        "REGISTRY_CONTROLLER_URL": f"http://{addresses.registryctl}",
         "KEY_PATH": str(_local(root, "/etc/core/key")),
         "TOKEN_PRIVATE_KEY_PATH": str(_local(root, "/etc/core/private_key.pem")),
         "CA_DOWNLOAD_PATH": str(_local(root, "/etc/core/ca/ca.crt")),
@@ -81,6 +83,16 @@ def registry(container: Container, root: Path, addresses: Addresses) -> Launch:
     overrides = {**tool.env, **registry_overrides(config, root, addresses)}
     argv = [str(tool.path), "serve", str(_local(root, REGISTRY_CONFIG))]
     return _launch(argv, container, root, overrides)
+
+
+def registryctl(container: Container, root: Path, addresses: Addresses) -> Launch:
+    """Returns the stand-in for the registry controller, with the configuration of the release."""
+    _refuse_internal_tls(container)
+    tool = locate("docker-registry", ["docker-registry"])
+    config: dict[str, Any] = yaml.safe_load(container.files.get(REGISTRY_CONFIG, b"")) or {}
+    overrides = {**tool.env, **registry_overrides(config, root.with_name("registry"), addresses)}
+    program = [sys.executable, "-m", "lab.harbor.registryctl", addresses.registryctl]
+    return _launch([*program, str(tool.path), str(_local(root, REGISTRY_CONFIG))], container, root, overrides)
 
 
 def registry_overrides(config: Mapping[str, Any], root: Path, addresses: Addresses) -> dict[str, str]:

@@ -18,7 +18,7 @@ from yarl import URL
 from lab.harbor.audit_logs import record_pull
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import HarborError
-from lab.harbor.repositories import record_manifest
+from lab.harbor.repositories import forget_manifest, record_manifest
 from lab.harbor.tokens import SERVICE
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
         if match is not None and is_manifest and answer.status == HTTPStatus.CREATED:
             digest = answer.headers.get("Docker-Content-Digest", match["rest"])
             await record_manifest(core, match["name"], digest, manifest)
+        if match is not None and is_manifest and (request.method, answer.status) == ("DELETE", HTTPStatus.ACCEPTED):
+            await forget_manifest(core, match["name"], match["rest"])
         # Harbor records no pull for a HEAD request, of which each pull of a tag has one.
         is_pull = (request.method, answer.status) == ("GET", HTTPStatus.OK)
         if is_pull and match is not None and is_manifest:

@@ -18,6 +18,7 @@ from lab.harbor.state import timestamp
 
 if TYPE_CHECKING:
     from lab.harbor.core import Core
+    from lab.harbor.state import Document
 
 
 async def record_manifest(core: Core, name: str, digest: str, manifest: bytes) -> None:
@@ -41,14 +42,30 @@ async def record_manifest(core: Core, name: str, digest: str, manifest: bytes) -
 
 async def _record_blobs(core: Core, digest: str, manifest: bytes) -> None:
     described = json.loads(manifest)
-    parts = [described.get("config"), *described.get("layers", [])]
-    sizes = {part["digest"]: part["size"] for part in parts if part} | {digest: len(manifest)}
-    for blob, size in sizes.items():
-        await core.state.put("blob", blob, {"size": size})
+    parts = {part["digest"]: part["size"] for part in [described.get("config"), *described.get("layers", [])] if part}
+    for blob, size in parts.items():
+        await core.state.put("blob", blob, {"digest": blob, "size": size, "parts": []})
+    await core.state.put("blob", digest, {"digest": digest, "size": len(manifest), "parts": sorted(parts)})
+
+
+async def forget_manifest(core: Core, name: str, digest: str) -> None:
+    """Records that the repository no longer contains this manifest; its layers stay until garbage collection."""
+    repository = await core.state.get("repository", name)
+    if repository is not None:
+        digests = [one for one in repository["digests"] if one != digest]
+        await core.state.put("repository", name, {**repository, "digests": digests, "update_time": timestamp()})
+
+
+async def unreferenced_blobs(core: Core) -> list[Document]:
+    """Returns the manifests that no repository contains, and the layers that no other manifest has."""
+    blobs = {blob["digest"]: blob for blob in await core.state.all("blob")}
+    manifests = {digest for repository in await core.state.all("repository") for digest in repository["digests"]}
+    kept = manifests | {part for digest in manifests for part in blobs[digest]["parts"]}
+    return [blob for digest, blob in blobs.items() if digest not in kept]
 
 
 async def stored_bytes(core: Core) -> int:
-    """Returns the size of all blobs, each counted once; none is ever collected."""
+    """Returns the size of all blobs, each counted once."""
     return sum(blob["size"] for blob in await core.state.all("blob"))
 
 

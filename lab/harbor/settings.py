@@ -30,6 +30,8 @@ class Settings:
     redis_url: str
     registry_url: str
     registry_credential: tuple[str, str]
+    registry_redis_url: str
+    registry_controller_url: str
     external_url: str
     core_url: str
     admin_password: str
@@ -55,6 +57,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             _need(environ, "REGISTRY_CREDENTIAL_USERNAME"),
             _need(environ, "REGISTRY_CREDENTIAL_PASSWORD"),
         ),
+        registry_redis_url=environ.get("_REDIS_URL_REG", ""),
+        registry_controller_url=environ.get("REGISTRY_CONTROLLER_URL", "").rstrip("/"),
         external_url=_need(environ, "EXT_ENDPOINT").rstrip("/"),
         core_url=environ.get("CORE_URL", "").rstrip("/"),
         admin_password=_need(environ, "HARBOR_ADMIN_PASSWORD"),

@@ -57,7 +57,7 @@ class Workloads:
     ) -> Workloads:
         """Starts to watch the release, which need not exist yet. Raises LabError."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ports = [free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(4)]
         options = {
             "--kubeconfig": kubeconfig,
             "--namespace": namespace,
@@ -78,7 +78,7 @@ class Workloads:
         return f"http://{join(HOST, self.port)}"
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """Returns state, restarts, last exit and pid of `core` and `registry`."""
+        """Returns state, restarts, last exit and pid of `core`, `registry` and `registryctl`."""
         status: dict[str, dict[str, Any]] = json.loads((self._directory / STATUS).read_text())
         return status
 
@@ -113,9 +113,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in set(os.environ) - INHERITED_VARIABLES:
         del os.environ[name]
-    core, registry, debug = (join(HOST, int(port)) for port in options.ports.split(","))
+    addresses = Addresses(*(join(HOST, int(port)) for port in options.ports.split(",")))
     processes = Processes(options.log_dir)
-    follower = Follower(Cluster(options.kubeconfig), options.directory, processes, Addresses(core, registry, debug))
+    follower = Follower(Cluster(options.kubeconfig), options.directory, processes, addresses)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
@@ -136,7 +136,7 @@ def _options() -> argparse.Namespace:
         "--directory", type=Path, required=True, help="private directory for the mounted files of the pods"
     )
     parser.add_argument("--log-dir", type=Path, required=True)
-    parser.add_argument("--ports", required=True, metavar="CORE,REGISTRY,DEBUG")
+    parser.add_argument("--ports", required=True, metavar="CORE,REGISTRY,DEBUG,REGISTRYCTL")
     return parser.parse_args()
 
 

@@ -2,7 +2,7 @@
 
 The registry is the real docker-registry. The portal and the proxy of `expose.type: clusterIP` are the real nginx. Both
 use the configuration that the release mounts. The chart's internal database and cache are real PostgreSQL and Redis.
-Core is the stand-in of `lab.harbor`. jobservice, registryctl, Trivy and the exporter only answer the probes of the
+Core and registryctl are the stand-ins of `lab.harbor`. jobservice, Trivy and the exporter only answer the probes of the
 chart. All images share the same layers, which are cached until their contents change.
 """
 
@@ -62,7 +62,10 @@ COMMANDS = {
     "harbor-portal": NGINX,
     "nginx-photon": NGINX,
     "harbor-jobservice": (*HTTP_STUB, "8080", "{}", "/api/v1/stats"),
-    "harbor-registryctl": (*HTTP_STUB, "8080", "{}", "/api/health"),
+    "harbor-registryctl": (
+        *("/usr/bin/python3", "-m", "lab.harbor.registryctl", "0.0.0.0:8080"),
+        *("/usr/bin/docker-registry", "/etc/registry/config.yml"),
+    ),
     "harbor-exporter": (*HTTP_STUB, "8001", "", "/", "/metrics"),
     "trivy-adapter-photon": (*HTTP_STUB, "8080", "", "/probe/healthy", "/probe/ready"),
     "harbor-db": ("/usr/bin/sh", "/app/database.sh"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from swiftclient import Connection
 
 from lab.images import make_image
+from lab.observer import Observer
 from lab.process import LabError, wait_until
 from lab.registry_fixture import RegistryFixture
 from tests.e2e.conftest import MakeRegistry
@@ -112,7 +114,7 @@ def collect(fixture: RegistryFixture) -> dict[str, Any]:
 
 @contextmanager
 def lost_layers(fixture: RegistryFixture) -> Iterator[None]:
-    """Removes the data of all layers from the container until the block ends."""
+    """Removes all data but the first segment of each layer from the container until the block ends."""
     lab, login = fixture.lab, fixture.registry.secret("swift")
     swift = Connection(
         lab.services.auth_url, login["username"], login["password"], cacert=str(lab.authority.ca_path), retries=1
@@ -121,7 +123,7 @@ def lost_layers(fixture: RegistryFixture) -> Iterator[None]:
     segments = {
         stored.name: swift.get_object(fixture.container, stored.name)[1]
         for stored in objects
-        if stored.name.startswith("segments/")
+        if stored.name.startswith("segments/") and not stored.name.endswith("/0000000000000001")
     }
     try:
         for name in segments:
@@ -140,7 +142,7 @@ def codes(fixture: RegistryFixture) -> set[str]:
 def test_the_storage_is_compared_with_the_images_after_a_collection(full_registry: RegistryFixture) -> None:
     """What the field notes saw: images in Harbor, and 0 B in the storage."""
     lab, registry = full_registry.lab, full_registry.registry
-    size = 3 << 20
+    size = 16 << 20
     make_image(lab.directory / "measured", size=size)
     reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/measured:1"
     credential, ca_dir = full_registry.admin_credential(), lab.authority.ca_dir
@@ -155,6 +157,35 @@ def test_the_storage_is_compared_with_the_images_after_a_collection(full_registr
         registry.wait_ready()
     collect(full_registry)
     assert "StorageDataMissing" not in codes(full_registry)
+
+
+def test_a_client_deletes_an_image_and_a_collection_frees_its_space(
+    full_registry: RegistryFixture, observer: Observer, tmp_path: Path
+) -> None:
+    observer.create_namespace("client")
+    observer.wait_injected("client")
+    lab, skopeo, size = full_registry.lab, full_registry.skopeo, 4 << 20
+    reference = f"{full_registry.front.url.removeprefix('https://')}/team-a/deleted:1"
+    admin, pull_secret = full_registry.admin_credential(), full_registry.credential("client")
+    ca_dir = lab.authority.ca_dir
+    collect(full_registry)
+    before = lab.services.ceph.objects(full_registry.container)
+    make_image(tmp_path / "image", size=size)
+    pushed = skopeo.copy_in(tmp_path / "image", reference, authfile=admin, ca_dir=ca_dir)
+    with pytest.raises(LabError, match="cannot delete"):
+        skopeo.delete(reference, authfile=pull_secret, ca_dir=ca_dir)
+    assert skopeo.copy_out(reference, tmp_path / "pulled", authfile=pull_secret, ca_dir=ca_dir) == pushed
+
+    skopeo.delete(reference, authfile=admin, ca_dir=ca_dir)
+    with pytest.raises(LabError, match="manifest unknown"):
+        skopeo.copy_out(reference, tmp_path / "gone", authfile=pull_secret, ca_dir=ca_dir)
+    found = collect(full_registry)
+    run = full_registry.registry.status()["garbageCollection"]["lastRun"]
+    assert (run["id"], run["status"]) == (found["run"], "Success")
+    assert size <= run["freedBytes"] < size + 65536
+    left = lab.services.ceph.objects(full_registry.container)
+    assert sum(one.size for one in left) < sum(one.size for one in before) + 65536
+    assert {one.name for one in left if one.name.startswith("segments/")} <= {one.name for one in before}
 
 
 def test_a_replication_rule_is_kept(full_registry: RegistryFixture) -> None:

@@ -12,7 +12,7 @@ from lab.harbor.launches import Addresses, Launch, Unsupported, core, registry, 
 from lab.harbor.pods import Container
 
 ROOT = Path("/pod")
-ADDRESSES = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")
+ADDRESSES = Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4")
 CONFIG = {
     "storage": {"swift": {}, "cache": {"layerinfo": "redis"}},
     "redis": {"addr": "r:6379"},
