@@ -195,8 +195,8 @@ def test_the_quickstart(bare: ControlPlane, folder: Folder, way: str) -> None:
     assert Registry(bare, "intra", "cr").read()["spec"]["externalURL"] == spec["externalURL"]
     bare.apply(generated_secret("admin-password"))
     folder.follow([push, pull, clean_up, remove])
-    with pytest.raises(LabError):
-        bare.kubectl("get", "hreg", "--all-namespaces")
+    registries_path = "/apis/harbor-operator.io/v1alpha1/harborregistries"
+    wait_until(lambda: not bare.client.answers(registries_path), "the resource is not served any more", deadline=30)
 
 
 @pytest.mark.parametrize(
