@@ -140,3 +140,19 @@ async def patiently(ask: Callable[[], Awaitable[list[Manifest]]]) -> list[Manife
             return await ask()
         except Unavailable as error:
             await asyncio.sleep(error.retry_after or 0.2)
+
+
+async def test_a_secret_gets_the_type_that_is_asked_for(kube: NamespaceResources, name: str) -> None:
+    """Kubernetes cannot change a type, so a Secret of ours is created again; one of another owner stays."""
+    config = {".dockerconfigjson": SecretStr('{"auths":{}}')}
+    kind = "kubernetes.io/dockerconfigjson"
+    made = await kube.apply_secret(NAMESPACE, name, config, OWNER, kind)
+    same = await kube.apply_secret(NAMESPACE, name, config, OWNER, kind)
+    assert (made.type, made.resource_version) == (kind, same.resource_version)
+    assert (await kube.apply_secret(NAMESPACE, name, word("a"), OWNER)).type == "Opaque"
+    found = await kube.read_secret(NAMESPACE, name)
+    assert found is not None
+    assert (found.type, plain(found)) == ("Opaque", {"password": "a"})
+    with pytest.raises(Refused):
+        await kube.apply_secret(NAMESPACE, name, config, {"app.kubernetes.io/managed-by": "other"}, kind)
+    assert plain(await kube.read_secret(NAMESPACE, name)) == {"password": "a"}

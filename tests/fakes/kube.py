@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
@@ -93,13 +93,18 @@ class FakeKube(NamespaceResources):
 
     @override
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         self._answer()
         found = self._ours(namespace, name, owner)
-        if found is not None and dict(found.values) == dict(values):
+        if found is not None and (dict(found.values), found.type) == (dict(values), secret_type):
             return found
-        return self._store(namespace, name, values, owner, found)
+        return self._store(namespace, name, values, owner, found, secret_type=secret_type)
 
     @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
@@ -169,12 +174,17 @@ class FakeKube(NamespaceResources):
         values: Mapping[str, SecretStr],
         owner: Mapping[str, str],
         found: StoredSecret | None,
+        *,
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         self._version += 1
         self.writes.append(f"write {namespace}/{name}")
         labels = {**(found.labels if found else {}), **owner}
         annotations = found.annotations if found else {}
-        stored = StoredSecret(name, dict(values), labels, annotations, str(self._version), changed_at=self._now())
+        version = str(self._version)
+        stored = StoredSecret(
+            name, dict(values), labels, annotations, version, changed_at=self._now(), type=secret_type
+        )
         self.secrets[namespace, name] = stored
         return stored
 

@@ -15,7 +15,7 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.adapters.kube_pages import Pager
 from harbor_operator.api.kind import GROUP, PLURAL, VERSION
-from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
@@ -59,11 +59,19 @@ class KubernetesNamespaceResources(NamespaceResources):
 
     @override
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         found = await self._owned_secret(namespace, name, owner)
+        if found is not None and found.type != secret_type:
+            await self.remove_secret(namespace, name, owner)
+            found = None
         if found is None:
-            return await self._create_secret(namespace, name, values, owner)
+            return await self._create_secret(namespace, name, values, owner, secret_type)
         if dict(found.values) == dict(values):
             return found
         removed: dict[str, str | None] = {key: None for key in found.values if key not in values}
@@ -116,17 +124,25 @@ class KubernetesNamespaceResources(NamespaceResources):
         return _stored(found)
 
     async def _create_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         manifest = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": name, "namespace": namespace, "labels": dict(owner)},
-            "type": "Opaque",
+            "type": secret_type,
             "data": _encoded(values),
         }
         ref = ResourceRef("v1", "secrets", namespace)
         answer = await self._client.send_plain(ApiRequest("create", ref, body=RequestBody.plain(manifest)))
+        if isinstance(answer, NotFound):
+            message = f"Secret '{namespace}/{name}' cannot be created: there is no namespace '{namespace}'"
+            raise Refused(Reason.SECRET_INVALID, message)
         if isinstance(answer, ApiError):
             raise Unavailable(f"Secret '{namespace}/{name}' could not be created: {answer.message}")
         return _stored(answer)
@@ -186,6 +202,7 @@ def _stored(manifest: Manifest) -> StoredSecret:
         resource_version=metadata["resourceVersion"],
         creation_timestamp=metadata.get("creationTimestamp") or "",
         changed_at=_changed_at(metadata),
+        type=manifest.get("type") or OPAQUE,
     )
 
 

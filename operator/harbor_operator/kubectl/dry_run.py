@@ -22,7 +22,7 @@ from harbor_operator.kubectl.errors import RequestError
 from harbor_operator.kubectl.registries import path_of
 from harbor_operator.model.database import ObservedLogin, ObservedServer, PostgresLogin, PostgresServer
 from harbor_operator.model.database_changes import Change
-from harbor_operator.model.kubernetes import StoredSecret
+from harbor_operator.model.kubernetes import OPAQUE, StoredSecret
 from harbor_operator.model.s3 import Bucket
 from harbor_operator.model.storage import Container, RgwEndpoint, RgwUser, SwiftAccount, SwiftSession
 from harbor_operator.plan.storage import PROBE_PREFIX, PROOF_DIGEST, PROOF_OBJECT
@@ -272,4 +272,5 @@ def stored_secret(secret: Manifest) -> StoredSecret:
         metadata.get("labels") or {},
         metadata.get("annotations") or {},
         metadata["resourceVersion"],
+        type=secret.get("type") or OPAQUE,
     )

@@ -12,6 +12,9 @@ from pydantic import SecretStr
 Manifest = dict[str, Any]
 """A Kubernetes object as decoded JSON."""
 
+OPAQUE = "Opaque"
+"""The type of a Secret whose keys have no fixed meaning."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
@@ -24,6 +27,7 @@ class StoredSecret:
     resource_version: str
     creation_timestamp: str = ""
     changed_at: datetime | None = None
+    type: str = OPAQUE
 
     def belongs_to(self, owner: Mapping[str, str]) -> bool:
         """Whether it carries all these owner labels."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
 
 
 class NamespaceResources(Protocol):
@@ -40,11 +40,18 @@ class NamespaceResources(Protocol):
         ...
 
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         """Makes the Secret contain exactly these values and returns it; writes only a difference.
 
-        Raises Refused(SECRET_INVALID) when a Secret of that name lacks the labels `owner`.
+        Kubernetes cannot change the type of a Secret: one of another type is deleted and created.
+        Raises Refused(SECRET_INVALID) when a Secret of that name lacks the labels `owner`, or if there is no such
+        namespace.
         """
         ...
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
 Key = tuple[str, str]
@@ -80,12 +80,18 @@ class CachedNamespaceResources(NamespaceResources):
 
     @override
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
         found = _cached(namespace, name)
-        if found is not None and found.belongs_to(owner) and dict(found.values) == dict(values):
+        is_same = found is not None and dict(found.values) == dict(values) and found.type == secret_type
+        if found is not None and is_same and found.belongs_to(owner):
             return found
-        return _remember(namespace, await self._kube.apply_secret(namespace, name, values, owner))
+        return _remember(namespace, await self._kube.apply_secret(namespace, name, values, owner, secret_type))
 
     @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:

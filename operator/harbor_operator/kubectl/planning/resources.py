@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pydantic import SecretStr
 from typing_extensions import override
@@ -15,7 +16,7 @@ from harbor_operator.kubectl.errors import RequestError
 from harbor_operator.kubectl.plan import Action
 from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
 from harbor_operator.kubectl.registries import path_of
-from harbor_operator.model.kubernetes import Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
@@ -44,9 +45,17 @@ class PlannedResources(NamespaceResources):
 
     @override
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
-        return self._write(namespace, name, values, owner, await self._owned_secret(namespace, name, owner))
+        found = await self._owned_secret(namespace, name, owner)
+        written = replace(self._write(namespace, name, values, owner, found), type=secret_type)
+        self._secrets[namespace, name] = written
+        return written
 
     @override
     async def read_registries(self) -> list[Manifest]:
