@@ -1,4 +1,4 @@
-"""Audit logs: `/auditlog-exts` has the pulls since Harbor 2.13, `/audit-logs` only those of earlier versions."""
+"""Audit logs: `/auditlog-exts` has the entries since Harbor 2.13, `/audit-logs` only those of earlier versions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
     from lab.harbor.core import Core
 
 KNOWN = ("id", "username", "operation", "resource", "resource_type", "op_time")
-PULL_EVENT = "pull_artifact"
+VERBS = {"pull": "pull", "create": "push"}
+"""What the description says of each operation on artifacts."""
 
 
-async def record_pull(core: Core, sender: Principal, repository: str, reference: str) -> None:
-    """Records a pull, unless the configuration leaves it out."""
-    if PULL_EVENT in str((await core.configuration())["disabled_audit_log_event_types"]).split(","):
+async def record(core: Core, sender: Principal, operation: str, repository: str, reference: str) -> None:
+    """Records a pull (`pull`) or a push (`create`), unless the configuration leaves it out."""
+    if f"{operation}_artifact" in str((await core.configuration())["disabled_audit_log_event_types"]).split(","):
         return
     number = await core.state.next_id("audit")
     separator = "@" if ":" in reference else ":"
     entry = {
         "id": number,
         "username": sender.name or "anonymous",
-        "operation": "pull",
-        "operation_description": f"pull artifact: {repository}{separator}{reference}",
+        "operation": operation,
+        "operation_description": f"{VERBS[operation]} artifact: {repository}{separator}{reference}",
         "operation_result": True,
         "resource_type": "artifact",
         "resource": f"{repository}{separator}{reference}",

@@ -15,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from lab.harbor.audit_logs import record_pull
+from lab.harbor.audit_logs import record
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import HarborError
 from lab.harbor.repositories import forget_manifest, record_manifest
@@ -103,12 +103,13 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
         if match is not None and is_manifest and answer.status == HTTPStatus.CREATED:
             digest = answer.headers.get("Docker-Content-Digest", match["rest"])
             await record_manifest(core, match["name"], digest, manifest)
+            await record(core, sender_of(request), "create", match["name"], match["rest"])
         if match is not None and is_manifest and (request.method, answer.status) == ("DELETE", HTTPStatus.ACCEPTED):
             await forget_manifest(core, match["name"], match["rest"])
         # Harbor records no pull for a HEAD request, of which each pull of a tag has one.
         is_pull = (request.method, answer.status) == ("GET", HTTPStatus.OK)
         if is_pull and match is not None and is_manifest:
-            await record_pull(core, sender_of(request), match["name"], match["rest"])
+            await record(core, sender_of(request), "pull", match["name"], match["rest"])
         # A client that expects "100 Continue" gets 200 for every success, because core passes the registry's interim
         # answer on as if it were the final one.
         is_interim = "Expect" in request.headers and body != b"" and answer.ok

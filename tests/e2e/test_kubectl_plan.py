@@ -119,7 +119,7 @@ def test_each_change_is_shown_where_it_would_be_made(planner: Planner, full_regi
     assert ("create", "project 'team-b'") in lines
     assert lines["change", "setting 'robot_token_duration'"] == ["robot_token_duration: 30 -> 31"]
     assert lines["change", "schedule 'garbageCollection'"] == ["cron: '0 0 3 * * *' -> '0 0 4 * * *'"]
-    assert lines["change", robot] == ["projects: ['*'] -> ['team-a']"]
+    assert lines["change", robot] == ["rights: ['*: repository pull'] -> ['team-a: repository pull']"]
     assert lines["remove", "Secret 'harbor-pull' in 1 namespace"] == ["default"]
     assert lines["change", "`imagePullSecrets` of ServiceAccount 'default' in 1 namespace"] == ["default"]
     assert not {action for action, _ in lines} & {"conflict", "not observed"}

@@ -80,6 +80,7 @@ class FakeHarbor:
         self.last_pulls: dict[str, datetime] = {}
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.writes: list[str] = []
+        self.robot_lists: list[str] = []
         self.uploads: list[str] = []
         self.announced: list[int] = []
         self.max_body = 0
@@ -179,26 +180,36 @@ class FakeHarbor:
 
     async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
         self.must_be_admin(endpoint)
-        found = {name: robot.observed for name, robot in self.robots.items() if text in name}
+        found = {name: robot.observed for name, robot in self.robots.items() if text in name and "+" not in name}
         return [replace(robot, login=self.prefix + name) for name, robot in found.items()]
+
+    async def read_project_robots(self, endpoint: HarborEndpoint, project: ObservedProject) -> list[ObservedRobot]:
+        self.must_be_admin(endpoint)
+        self.robot_lists.append(project.name)
+        is_current = project.name in self.projects and self.projects[project.name].number == project.number
+        found = {name: one.observed for name, one in self.robots.items() if name.startswith(f"{project.name}+")}
+        return [replace(robot, login=self.prefix + name) for name, robot in found.items()] if is_current else []
 
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
         self.must_be_admin(endpoint)
         return self.last_pulls.get(login)
 
+    async def read_last_use(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        return await self.read_last_pull(endpoint, login)
+
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         self.must_be_admin(endpoint)
-        if desired.name in self.robots:
-            raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{desired.name} already exists")
+        if desired.full_name in self.robots:
+            raise Refused(Reason.ROBOT_REFUSED, f"robot account 0:{desired.full_name} already exists")
         absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
         if absent:
             raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
         never = not desired.expires
         expires_at = None if never else self.now + timedelta(days=desired.duration_days)
         rights = (desired.description, desired.grants, desired.duration_days)
-        robot = ObservedRobot(self.next_number(), self.prefix + desired.name, *rights, expires_at)
-        self.robots[desired.name] = StoredRobot(replace(robot, updated_at=self.now))
-        self.writes.append(f"create robot {desired.name}")
+        robot = ObservedRobot(self.next_number(), self.prefix + desired.full_name, *rights, expires_at)
+        self.robots[desired.full_name] = StoredRobot(replace(robot, updated_at=self.now))
+        self.writes.append(f"create robot {desired.full_name}")
         return robot
 
     async def update_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from harbor_operator.model.harbor import (
     HarborEndpoint,
     Identity,
     ObservedRobot,
+    RobotLevel,
     SystemInfo,
 )
 from harbor_operator.model.projects import ObservedProject
@@ -89,14 +91,32 @@ class HttpHarbor(HarborApi, Harbor):
     @override
     async def read_robots(self, endpoint: HarborEndpoint, text: str) -> list[ObservedRobot]:
         request = HttpRequest("GET", f"{API}/robots", {"q": f"name=~{text}", "sort": "id"})
-        pages = [page.decode(list_of_robots) async for page, _ in self._pages(endpoint, request, Reason.ROBOT_REFUSED)]
+        robots = await self._robots(endpoint, request, RobotLevel.SYSTEM)
         # The filter is checked again, because Harbor ignores one that it does not support.
-        return [robot for page in pages for robot in page if text in robot.login]
+        return [robot for robot in robots if text in robot.login]
+
+    @override
+    async def read_project_robots(self, endpoint: HarborEndpoint, project: ObservedProject) -> list[ObservedRobot]:
+        request = HttpRequest("GET", f"{API}/robots", {"q": f"Level=project,ProjectID={project.number}", "sort": "id"})
+        robots = await self._robots(endpoint, request, RobotLevel.PROJECT)
+        return [robot for robot in robots if f"{project.name}+" in robot.login]
+
+    async def _robots(self, endpoint: HarborEndpoint, request: HttpRequest, level: RobotLevel) -> list[ObservedRobot]:
+        decode = partial(list_of_robots, level=level)
+        pages = [page.decode(decode) async for page, _ in self._pages(endpoint, request, Reason.ROBOT_REFUSED)]
+        return [robot for page in pages for robot in page]
 
     @override
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
-        # Harbor decodes `q` twice.
-        query = {"q": f"username={quote(login, safe='')},operation=pull", "sort": "-op_time", "page_size": "1"}
+        return await self._newest_entry(endpoint, f"username={quote(login, safe='')},operation=pull")
+
+    @override
+    async def read_last_use(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        return await self._newest_entry(endpoint, f"username={quote(login, safe='')}")
+
+    async def _newest_entry(self, endpoint: HarborEndpoint, filters: str) -> datetime | None:
+        """Returns the time of the newest entry of the audit log; Harbor decodes the filters twice."""
+        query = {"q": filters, "sort": "-op_time", "page_size": "1"}
         for path in AUDIT_LOGS:
             request = HttpRequest("GET", f"{API}/{path}", query)
             response = await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)

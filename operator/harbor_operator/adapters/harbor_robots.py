@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, ObservedRobot
+from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, ObservedRobot, RobotLevel
 
 _MAX_UNIX_SECONDS = 1 << 34
 
 
-def list_of_robots(robots: Sequence[Mapping[str, Any]] | None) -> list[ObservedRobot]:
-    """Returns one page of robots; those of a project, whose logins are others, do not count."""
-    return [_robot(robot) for robot in robots or [] if robot["level"] == "system"]
+def list_of_robots(robots: Sequence[Mapping[str, Any]] | None, level: RobotLevel) -> list[ObservedRobot]:
+    """Returns the robots of one level on a page."""
+    return [_robot(robot) for robot in robots or [] if robot["level"] == level]
 
 
 def created_robot(created: Mapping[str, Any], desired: DesiredRobot) -> ObservedRobot:
@@ -26,13 +26,13 @@ def created_robot(created: Mapping[str, Any], desired: DesiredRobot) -> Observed
 
 def robot_body(desired: DesiredRobot) -> dict[str, Any]:
     """Returns the body of a request, without the name."""
-    pull = [{"resource": "repository", "action": "pull"}]
+    access = [{"resource": resource, "action": action} for resource, action in sorted(desired.access)]
     return {
         "description": desired.description,
-        "level": "system",
+        "level": desired.level.value,
         "duration": desired.duration_days,
         "disable": not desired.is_enabled,
-        "permissions": [{"kind": "project", "namespace": project, "access": pull} for project in desired.projects],
+        "permissions": [{"kind": "project", "namespace": project, "access": access} for project in desired.projects],
     }
 
 

@@ -42,8 +42,18 @@ EVERYONE = "everyone"
 """Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
 
 
+Access = tuple[str, str]
+"""Resource, action."""
 Grant = tuple[str, str, str]
 """Project (or '*'), resource, action."""
+PULL: frozenset[Access] = frozenset({("repository", "pull")})
+
+
+class RobotLevel(StrEnum):
+    """Whether a robot belongs to Harbor or to one project; the words of its API."""
+
+    SYSTEM = "system"
+    PROJECT = "project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,9 @@ class ObservedRobot:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRobot:
-    """A system-level robot account that can only pull from the projects; `name` is without Harbor's prefix.
+    """A robot account with the same access to each of the projects; `name` is without Harbor's prefix.
+
+    One of level PROJECT belongs to its only project, whose name Harbor puts before `name`.
 
     The description identifies the owner. Those of earlier versions have `earlier_name` and `earlier_description`.
     `duration_days` is the lifetime of a new robot: Harbor counts it from the creation, so a change of an existing one
@@ -80,11 +92,18 @@ class DesiredRobot:
     earlier_description: str = ""
     duration_days: int = NEVER_EXPIRES_DAYS
     is_enabled: bool = True
+    access: frozenset[Access] = PULL
+    level: RobotLevel = RobotLevel.SYSTEM
+
+    @property
+    def full_name(self) -> str:
+        """The name as Harbor stores it; a login has Harbor's prefix before it."""
+        return self.name if self.level is RobotLevel.SYSTEM else f"{self.projects[0]}+{self.name}"
 
     @property
     def grants(self) -> frozenset[Grant]:
         """All permissions of the robot."""
-        return frozenset((project, "repository", "pull") for project in self.projects)
+        return frozenset((project, *access) for project in self.projects for access in self.access)
 
     @property
     def expires(self) -> bool:

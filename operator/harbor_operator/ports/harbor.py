@@ -119,11 +119,19 @@ class Harbor(Protocol):
         """
         ...
 
+    async def read_project_robots(self, endpoint: HarborEndpoint, project: ObservedProject) -> list[ObservedRobot]:
+        """Returns every robot that belongs to the project; one request for each hundred. Empty for an absent one."""
+        ...
+
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
         """Returns the time of the last pull with this login in Harbor's audit log; None if it has none.
 
         Harbor records no pull if an administrator has switched that off, or if the entry was purged.
         """
+        ...
+
+    async def read_last_use(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
+        """Returns the time of the newest entry of this login in Harbor's audit log, as `read_last_pull` does."""
         ...
 
     async def create_robot(self, endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:

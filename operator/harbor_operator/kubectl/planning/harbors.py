@@ -11,7 +11,14 @@ from pydantic import SecretStr
 from harbor_operator.kubectl.plan import Action
 from harbor_operator.kubectl.planning.differences import changed, described, differences
 from harbor_operator.kubectl.planning.recorder import PlanEnds, RecordedPort, Recorder
-from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, ObservedRobot, ObservedSetting, SettingValue
+from harbor_operator.model.harbor import (
+    DesiredRobot,
+    Grant,
+    HarborEndpoint,
+    ObservedRobot,
+    ObservedSetting,
+    SettingValue,
+)
 from harbor_operator.model.projects import (
     UNLIMITED,
     DesiredMember,
@@ -41,14 +48,14 @@ class PlannedHarbor(RecordedPort):
 
     async def create_robot(self, _endpoint: HarborEndpoint, desired: DesiredRobot) -> ObservedRobot:
         """Records the robot, and returns it under its name without Harbor's prefix."""
-        self._recorder.record(Action.CREATE, f"robot '{desired.name}'", described(desired))
+        self._recorder.record(Action.CREATE, f"robot '{desired.full_name}'", described(desired))
         grants, days = desired.grants, desired.duration_days
-        return ObservedRobot(0, desired.name, desired.description, grants, days)
+        return ObservedRobot(0, desired.full_name, desired.description, grants, days)
 
     async def update_robot(self, _endpoint: HarborEndpoint, robot: ObservedRobot, desired: DesiredRobot) -> None:
         """Records what differs."""
-        before, after = _projects(robot), sorted(desired.projects)
-        grants = [changed("projects", before, after)] if robot.grants != desired.grants else []
+        is_same = robot.grants == desired.grants
+        grants = [] if is_same else [changed("rights", _rights(robot.grants), _rights(desired.grants))]
         self._recorder.record(Action.CHANGE, f"robot '{robot.login}'", [*differences(robot, desired), *grants])
 
     async def set_robot_secret(self, _endpoint: HarborEndpoint, robot: ObservedRobot, _secret: SecretStr) -> None:
@@ -59,6 +66,13 @@ class PlannedHarbor(RecordedPort):
     async def remove_robot(self, _endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
         """Records the removal."""
         self._recorder.record(Action.REMOVE, f"robot '{robot.login}'")
+
+    async def read_project_robots(self, endpoint: HarborEndpoint, project: ObservedProject) -> list[ObservedRobot]:
+        """Returns the robots of a project; one that the plan creates has none."""
+        if not project.number:
+            return []
+        found: list[ObservedRobot] = await self._port.read_project_robots(endpoint, project)
+        return found
 
     def is_set(self, endpoint: HarborEndpoint) -> bool:
         """Whether the password of the login is set in this plan."""
@@ -260,5 +274,5 @@ def _settings(before: ObservedProject, after: DesiredProject) -> Iterator[str]:
         yield changed("allowed_cves", before.allowed_cves, after.allowed_cves)
 
 
-def _projects(robot: ObservedRobot) -> list[str]:
-    return sorted({project for project, _, _ in robot.grants})
+def _rights(grants: frozenset[Grant]) -> list[str]:
+    return sorted(f"{project}: {resource} {action}" for project, resource, action in grants)
