@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 NAMESPACE = "harbor-operator"
 USER = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 LEASE_SECONDS = 4
+ROBOT_SECRET_NAMESPACES = "t-pipelines/ci"
+"""Which registries may write the Secrets of robots where, beside their own namespaces."""
 SILENT_CHARTS = "oci://127.0.0.1:1/charts"
 """An allowed source of charts that does not answer."""
 
@@ -56,6 +58,7 @@ class Operator:
             "LOG_LEVEL": log_level,
             "NAMESPACE": NAMESPACE,
             "INJECTION_NAMESPACES": injection_namespaces,
+            "ROBOT_SECRET_NAMESPACES": ROBOT_SECRET_NAMESPACES,
             "CLUSTER_ID": cluster_id,
             "LEASE_SECONDS": LEASE_SECONDS,
             "LISTEN_HOST": HOST,

@@ -67,6 +67,7 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.injection_grants import InjectionGrants
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.pull_admission import PullAdmission
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_images import PullImages
@@ -167,7 +168,8 @@ class Operator:
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
         stored = StoredBytes(StorageAccounts(kube, rgw, password), swift, S3Accounts(kube, rgw, password), s3)
-        sections = configuration_sections(kube, ports, stored.measure)
+        robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
+        sections = configuration_sections(kube, ports, stored.measure, robots)
         admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (

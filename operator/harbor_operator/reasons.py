@@ -114,6 +114,7 @@ class Reason(StrEnum):
     CONFIGURATION_LOCKED = "ConfigurationLocked"
     CONFIGURATION_UNSUPPORTED = "ConfigurationUnsupported"
     ADMIN_ROTATION_REFUSED = "AdminRotationRefused"
+    ROBOT_SECRET_NOT_ALLOWED = "RobotSecretNotAllowed"
     SCHEDULE_REFUSED = "ScheduleRefused"
     GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed"
     STORAGE_DATA_MISSING = "StorageDataMissing"

@@ -138,6 +138,14 @@ class Settings(BaseModel):
         description="Namespaces whose HarborRegistries may inject pull Secrets into the cluster: names and shell "
         "patterns, separated by commas; `*` = all, empty = none.",
     )
+    robot_secret_namespaces: Annotated[
+        tuple[Annotated[str, Field(pattern="^[^/]+/[^/]+$")], ...], BeforeValidator(_split)
+    ] = Field(
+        default=(),
+        description="Where a HarborRegistry may write the Secrets of its robots (`spec.projects[].robots[].secret`) "
+        "beside its own namespace: pairs `REGISTRY-NAMESPACE/SECRET-NAMESPACE` of names and shell patterns, separated "
+        "by commas. Each such namespace also needs the rights in `deploy/examples/robot-secrets.yaml`.",
+    )
     pull_proof_namespaces: int = Field(
         default=3,
         ge=0,

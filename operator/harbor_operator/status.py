@@ -230,6 +230,18 @@ def _pull_secrets(facts: Facts) -> Status | None:
     return status | _credential(observed.credential)
 
 
+def _project_robots(facts: Facts) -> Status | None:
+    observed = facts.project_robots
+    if observed is None:
+        return None
+    if not observed.robots:
+        return {}
+    status: Status = {"robots": observed.robots, "ready": observed.ready}
+    requests = {"lastHandledRotateAt": observed.rotate_request, "lastHandledRevokeAt": observed.revoke_request}
+    status |= {name: request for name, request in requests.items() if request}
+    return status | ({"expiresAt": timestamp(observed.expires_at)} if observed.expires_at else {})
+
+
 def _garbage_collection(facts: Facts) -> Status | None:
     observed = facts.garbage_collection
     if observed is None:
@@ -268,5 +280,6 @@ _FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
     "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),
     "storageProof": ((ConditionType.REACHABILITY,), lambda facts: facts.storage_proof),
     "pullSecrets": ((ConditionType.PULL_SECRETS,), _pull_secrets),
+    "projectRobots": ((ConditionType.CONFIGURATION,), _project_robots),
     "garbageCollection": ((ConditionType.CONFIGURATION,), _garbage_collection),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -19,12 +20,14 @@ from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpRe
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.harbor_registries import HttpHarborRegistries
 from harbor_operator.adapters.harbor_replications import HttpHarborReplications
+from harbor_operator.adapters.secrets import make_password
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Done
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -117,6 +120,18 @@ class StepFixture:
                     "enabled": False,
                 },
             ],
+            "robots": [
+                {
+                    "name": "ci",
+                    "access": [
+                        {"resource": "repository", "action": "push"},
+                        {"resource": "repository", "action": "pull"},
+                        {"resource": "tag", "action": "create"},
+                    ],
+                    "secret": {"name": "ci-login"},
+                    "expireAfterDays": 30,
+                },
+            ],
             "unlisted": "Delete",
         }
 
@@ -138,7 +153,9 @@ class StepFixture:
     def _step(self) -> ConfigurationStep:
         ports = http_harbor_ports(self.http)
         password = AdminPassword(self.kube, ports.harbor, ports.accounts, lambda: SecretStr("Never-used-1"))
-        return ConfigurationStep(self.kube, password, configuration_sections(self.kube, ports, _measure_nothing))
+        robots = ProjectRobotSection(self.kube, ports, (), lambda: make_password(32), lambda: datetime.now(UTC))
+        sections = configuration_sections(self.kube, ports, _measure_nothing, robots)
+        return ConfigurationStep(self.kube, password, sections)
 
     async def call(self, method: str, path: str, body: Any = None) -> HttpResponse:
         return await HarborHttp().send(self.admin, HttpRequest(method, API + path, body=body))

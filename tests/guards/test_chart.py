@@ -39,6 +39,7 @@ RENAMED_IN_THE_CHART = {
     "injection_namespaces",
     "chart_sources",
     "allowed_hosts",
+    "robot_secret_namespaces",
     "listen_port",
     "helm_ca_file",
 }

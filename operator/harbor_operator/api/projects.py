@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.base import CredentialsRef, Model
 from harbor_operator.api.project_policies import ImmutableTagRule, Retention
+from harbor_operator.api.project_robots import ProjectRobot
 from harbor_operator.api.webhooks import Webhook
 
 HarborName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
@@ -17,7 +18,7 @@ CveId = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9.:_-]+$")]
 
 
 class Unlisted(StrEnum):
-    """What to do with members, immutable tag rules and webhooks of a project that the spec does not list."""
+    """What to do with members, immutable tag rules, webhooks and robots of a project that the spec does not list."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
@@ -93,10 +94,16 @@ class Project(Model):
         description="Requests that Harbor sends when something happens in the project.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
+    robots: Annotated[list[ProjectRobot], Field(max_length=10)] = Field(
+        default_factory=list,
+        description="Robot accounts of pipelines, whose login the operator writes into a Secret and replaces.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
     unlisted: Unlisted = Field(
         default=Unlisted.RETAIN,
         description="What to do with entries in Harbor that `members`, `immutableTags` and `webhooks` do not list: "
-        "Retain leaves them, Delete removes them, except for the user admin. An empty list removes nothing.",
+        "Retain leaves them, Delete removes them, except for the user admin. An empty list removes nothing. Of robots, "
+        "Delete removes those only that this HarborRegistry created, with their Secrets.",
     )
 
 

@@ -15,6 +15,7 @@ from harbor_operator.api import (
     chart_source,
     driver_rules,
     project_policies,
+    project_robots,
     projects,
     replications,
     robot,
@@ -25,6 +26,21 @@ from harbor_operator.api.rule import Rule
 _TAG_SELECTION = Rule(
     "!(has(self.repoMatching) && has(self.repoExcluding)) && !(has(self.tagMatching) && has(self.tagExcluding))",
     project_policies.SELECTION_MESSAGE,
+)
+
+_ROTATION_BEFORE_EXPIRY = Rule(
+    "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",
+    robot.ROTATION_BEFORE_EXPIRY_MESSAGE,
+)
+# One list for each resource: a map of lists exceeds the cost that the API server allows.
+_HAS_THE_ACTION = " : ".join(
+    [
+        *(
+            f"self.resource == '{resource}' ? self.action in {list(actions)}"
+            for resource, actions in project_robots.ACTIONS.items()
+        ),
+        "false",
+    ]
 )
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -139,10 +155,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Robot": (
-        Rule(
-            "!has(self.rotateAfterDays) || !has(self.expireAfterDays) || self.rotateAfterDays < self.expireAfterDays",
-            robot.ROTATION_BEFORE_EXPIRY_MESSAGE,
-        ),
+        _ROTATION_BEFORE_EXPIRY,
         Rule(
             "!has(self.selectableProjects) || size(self.selectableProjects) == 0"
             " || (has(self.scope) && self.scope == 'Namespace')",
@@ -156,6 +169,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(self.scope) || self.scope == 'Cluster' || !(has(self.rotateAfterDays) || has(self.expireAfterDays))",
             robot.ROTATION_SCOPE_MESSAGE,
         ),
+    ),
+    "RobotAccess": (Rule(_HAS_THE_ACTION, project_robots.ACTION_MESSAGE),),
+    "ProjectRobot": (
+        Rule(
+            "!self.access.exists(one, one.resource == 'repository' && one.action == 'push')"
+            " || self.access.exists(one, one.resource == 'repository' && one.action == 'pull')",
+            project_robots.PUSH_MESSAGE,
+        ),
+        _ROTATION_BEFORE_EXPIRY,
     ),
     "LabelExpression": (
         Rule(

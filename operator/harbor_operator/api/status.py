@@ -67,6 +67,22 @@ class PullSecretStatus(Model):
     )
 
 
+class ProjectRobotStatus(Model):
+    """The robots of `spec.projects`."""
+
+    robots: int = Field(description="Number of robots in the spec.")
+    ready: int = Field(description="Number of robots that have a login.")
+    expires_at: str | None = Field(default=None, description="Time at which the first of the logins expires.")
+    last_handled_rotate_at: str | None = Field(
+        default=None,
+        description="Value of the annotation `harbor-operator.io/rotate-requested-at` that led to the present logins.",
+    )
+    last_handled_revoke_at: str | None = Field(
+        default=None,
+        description="Value of the annotation `harbor-operator.io/revoke-requested-at` that led to the present logins.",
+    )
+
+
 class CollectionRunStatus(Model):
     """One run of garbage collection."""
 
@@ -135,6 +151,7 @@ class HarborRegistryStatus(Model):
         default_factory=list, description="Non-blocking warnings: what can fail later."
     )
     pull_secrets: PullSecretStatus | None = Field(default=None, description="Progress of the pull Secret injection.")
+    project_robots: ProjectRobotStatus | None = Field(default=None, description="The robots of `spec.projects`.")
     garbage_collection: GarbageCollectionStatus | None = Field(
         default=None, description="Schedule and last run of garbage collection."
     )

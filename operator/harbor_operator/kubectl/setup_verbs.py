@@ -59,9 +59,10 @@ SETUP: tuple[Verb, ...] = (
         PLAN,
         description="It runs the operator's own steps, from this computer, with connections that only read. Without "
         "one of its rights, the part that needs it is `not observed`. The Secret in the whole cluster is that of "
-        "`spec.pullSecrets.secretName`, also after its change. Only `spec.release` lists Secrets in its namespace, "
-        "and only `admissionPolicy: Enabled` reads policies. It needs the package; the single file does not contain "
-        "it. The exit code is 0 only if everything was observed and nothing would change, else 1.",
+        "`spec.pullSecrets.secretName`, also after its change. Only `spec.release` and the robots of projects list "
+        "Secrets in its namespace, and only `admissionPolicy: Enabled` reads policies. It needs the package; the "
+        "single file does not contain it. The exit code is 0 only if everything was observed and nothing would "
+        "change, else 1.",
     ),
     Verb(
         "export",

@@ -71,6 +71,20 @@ class PullSecretFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectRobotFacts:
+    """How many robots of projects the spec has, how many have a login, and which of the logins ends first.
+
+    The requests are the last ones that each of the robots has answered.
+    """
+
+    robots: int = 0
+    ready: int = 0
+    expires_at: datetime | None = None
+    rotate_request: str = ""
+    revoke_request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionFacts:
     """The cron expression of garbage collection (empty = none), its newest run, and the space after the last one."""
 
@@ -98,6 +112,7 @@ class Facts:
     chart_digest: str | None = None
     storage_proof: str | None = None
     pull_secrets: PullSecretFacts | None = None
+    project_robots: ProjectRobotFacts | None = None
     garbage_collection: CollectionFacts | None = None
 
 

@@ -19,6 +19,14 @@ REGISTRY_NAMESPACE = f"{GROUP}/registry-namespace"
 REGISTRY_KEY = f"{GROUP}/registry"
 ADOPTED = f"{GROUP}/adopted"
 ATTACHED = f"{GROUP}/attached"
+ROBOT = f"{GROUP}/robot"
+"""Label of the Secrets of one robot of a project: `project_robot_digest`."""
+
+COMPONENT = "app.kubernetes.io/component"
+ROBOT_LOGIN, ROBOT_STATE = "robot-login", "robot-state"
+"""Values of COMPONENT: the Secret that a pipeline reads, and the one in which the operator keeps a robot's passwords.
+"""
+
 PROJECTS = f"{GROUP}/projects"
 INJECT = f"{GROUP}/inject"
 """The annotation with which a Namespace or a ServiceAccount chooses: INJECT_ENABLED, INJECT_DISABLED."""
@@ -36,6 +44,7 @@ _MAX_LABEL_VALUE = 63
 _MAX_OBJECT_NAME = 253
 _MAX_ROBOT_STEM = 150
 _DIGEST_CHARACTERS = 8
+_ROBOT_DIGEST_CHARACTERS = 16
 _ACCESS_KEY_LENGTH = 20
 
 
@@ -150,6 +159,16 @@ def accepted_login_secret(registry: HarborRegistry) -> str:
 def authentication_secret(registry: HarborRegistry) -> str:
     """Secret with the digest of the client secret or LDAP password that was last written to Harbor."""
     return _secret_name(registry, "authentication")
+
+
+def project_robot_secret(registry: HarborRegistry, project: str, robot: str) -> str:
+    """Secret with the passwords of a robot of a project; written before the robot gets one."""
+    return _secret_name(registry, f"robot-{project_robot_digest(project, robot)}")
+
+
+def project_robot_digest(project: str, robot: str) -> str:
+    """Digits that identify a robot of a project in names and labels of its Secrets."""
+    return hashlib.sha256(f"{project}/{robot}".encode()).hexdigest()[:_ROBOT_DIGEST_CHARACTERS]
 
 
 def robot(registry: HarborRegistry, generation: int = 1) -> str:

@@ -16,10 +16,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from pydantic import SecretStr
 
-from harbor_operator.api.robot import Robot
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.pull_secrets import is_own_robot
 from harbor_operator.model.harbor import DesiredRobot, Login, ObservedRobot
@@ -93,8 +93,26 @@ def is_revoked(registry: HarborRegistry, credential: RobotCredential) -> bool:
     return bool(request) and request != credential.revoke_request
 
 
+class RotationPolicy(Protocol):
+    """When the login of a robot is replaced; None = never."""
+
+    @property
+    def rotate_after_days(self) -> int | None:
+        """Days after which a new login replaces the present one."""
+        ...
+
+    @property
+    def expire_after_days(self) -> int | None:
+        """Days after which Harbor rejects a login."""
+        ...
+
+
 def is_due(
-    registry: HarborRegistry, robot: Robot, credential: RobotCredential, used: ObservedRobot | None, now: datetime
+    registry: HarborRegistry,
+    policy: RotationPolicy,
+    credential: RobotCredential,
+    used: ObservedRobot | None,
+    now: datetime,
 ) -> bool:
     """Whether a new login must replace the present one; `used` is its robot in Harbor."""
     if credential.login is None or is_revoked(registry, credential):
@@ -103,11 +121,11 @@ def is_due(
     if request and request != credential.rotate_request:
         return True
     age = now - credential.rotated_at if credential.rotated_at else timedelta()
-    if robot.rotate_after_days is not None and age >= timedelta(days=robot.rotate_after_days):
+    if policy.rotate_after_days is not None and age >= timedelta(days=policy.rotate_after_days):
         return True
-    if robot.expire_after_days is None or used is None:
+    if policy.expire_after_days is None or used is None:
         return False
-    if used.expires_at is None or used.duration_days > robot.expire_after_days:
+    if used.expires_at is None or used.duration_days > policy.expire_after_days:
         return True
     return now >= used.expires_at - timedelta(days=used.duration_days) / 3
 
@@ -164,16 +182,14 @@ def is_distributed(progress: PullSecretFacts) -> bool:
     return progress.ready + progress.failed >= progress.namespaces
 
 
-def plan_retirement(
-    earlier: ObservedRobot, last_pull: datetime | None, replaced: Replaced, now: datetime
-) -> Retirement:
-    """Returns what to do with a robot of an earlier generation; `last_pull` is its last one in Harbor's audit log."""
+def plan_retirement(earlier: ObservedRobot, last_use: datetime | None, replaced: Replaced, now: datetime) -> Retirement:
+    """Returns what to do with a robot of an earlier generation; `last_use` is its last one in Harbor's audit log."""
     if not earlier.is_enabled:
         disabled_at = max(replaced.since, earlier.updated_at or replaced.since)
         return Retirement.DELETE if now >= disabled_at + replaced.grace else Retirement.WAIT
     if now < replaced.since + replaced.grace:
         return Retirement.WAIT
-    return Retirement.IN_USE if last_pull and now < last_pull + replaced.grace else Retirement.DISABLE
+    return Retirement.IN_USE if last_use and now < last_use + replaced.grace else Retirement.DISABLE
 
 
 def _number(text: str | None) -> int:

@@ -17,6 +17,7 @@ from harbor_operator.model.outcomes import (
     Done,
     Facts,
     Outcome,
+    ProjectRobotFacts,
 )
 from harbor_operator.ports import Refused
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -70,6 +71,8 @@ class ConfigurationStep:
         outcomes.append(Done("", warnings=admin.warnings, changes=admin.changes))
         if registry.spec.garbage_collection is None:  # the status must not keep what the spec has dropped
             outcomes.append(Done("", facts=Facts(garbage_collection=CollectionFacts(""))))
+        if not any(project.robots for project in registry.spec.projects):
+            outcomes.append(Done("", facts=Facts(project_robots=ProjectRobotFacts())))
         return combine(outcomes)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:

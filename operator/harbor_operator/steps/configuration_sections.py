@@ -9,6 +9,7 @@ from harbor_operator.steps.configuration import ConfigurationSection
 from harbor_operator.steps.harbor_settings import SettingSection
 from harbor_operator.steps.immutable_tags import ImmutableTags
 from harbor_operator.steps.project_policies import ProjectPolicySection
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.replications import ReplicationSection
@@ -18,7 +19,7 @@ from harbor_operator.steps.webhooks import Webhooks
 
 
 def configuration_sections(
-    kube: NamespaceResources, ports: HarborPorts, measure_storage: MeasureStorage
+    kube: NamespaceResources, ports: HarborPorts, measure_storage: MeasureStorage, robots: ProjectRobotSection
 ) -> tuple[ConfigurationSection, ...]:
     """Returns every section: registries before the projects that mirror them, and `auth_mode` last."""
     policies = (ImmutableTags(ports.immutable_tags), Retention(ports.retention), Webhooks(kube, ports.webhooks))
@@ -27,6 +28,7 @@ def configuration_sections(
         RegistrySection(kube, ports.registries),
         ProjectSection(ports.harbor, ports.projects, ports.registries),
         ProjectPolicySection(ports.projects, policies),
+        robots,
         ReplicationSection(ports.replications, ports.registries),
         ScheduleSection(ports.schedules, measure_storage),
         AuthenticationSection(kube, ports.configuration, ports.logins, ports.provider),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import SecretStr
 
@@ -19,6 +19,8 @@ from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor_projects import HarborProjects
+
+VersionT = TypeVar("VersionT")
 
 MAX_REPEATED_PROJECTS = 50
 """Projects whose policies a pass reads although nothing indicates a change."""
@@ -80,7 +82,7 @@ class ProjectPolicySection:
         verified = self._verified.setdefault(registry.metadata.uid, {})
         changes: list[str] = []
         refused: list[Refused] = []
-        for name in _due(versions, verified):
+        for name in due_projects(versions, verified):
             verified.pop(name, None)
             done, errors = await self._correct(registry, admin, requested[name], observed[name])
             changes += done
@@ -124,7 +126,7 @@ class ProjectPolicySection:
         return changes, refused
 
 
-def _due(versions: dict[str, _Version], verified: dict[str, _Version]) -> Iterable[str]:
+def due_projects(versions: dict[str, VersionT], verified: dict[str, VersionT]) -> Iterable[str]:
     """Returns the projects with another version than the verified one, and those that were verified longest ago.
 
     `verified` is in the order of time. Projects that are not in `versions` are dropped from it.

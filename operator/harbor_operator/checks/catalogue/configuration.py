@@ -25,6 +25,14 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "exists with another type, which Harbor cannot change.",
         "Correct the entry that the message names. For another type, use another name.",
     ),
+    Reason.ROBOT_SECRET_NOT_ALLOWED: Problem(
+        "A robot of a project has no login, because the HarborRegistry must not write Secrets into that namespace.",
+        "`spec.projects[].robots[].secret.namespace` names another namespace than that of the HarborRegistry, and the "
+        "setting `HARBOR_OPERATOR_ROBOT_SECRET_NAMESPACES` of the operator does not allow it.",
+        "The administrator of the operator adds the pair that the message names to the setting, and applies "
+        "`deploy/examples/robot-secrets.yaml` to that namespace. Or remove the field: the Secret is then in the "
+        "namespace of the HarborRegistry.",
+    ),
     Reason.REPLICATION_REFUSED: Problem(
         "Harbor rejects a rule of `spec.replications`.",
         "The registry that it names is not in Harbor, or Harbor does not accept a pattern or the schedule. The message "

@@ -92,16 +92,17 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "their robots: each cluster needs a value of its own.",
     ),
     Reason.ROBOT_ROTATION_FAILED: Problem(
-        "`status.warnings` says that the credential was not replaced; pulls continue with the present one.",
-        "The robot of the next generation was created, and Harbor rejects it or does not let it pull.",
+        "`status.warnings` says that a credential was not replaced; the present one stays in use.",
+        "The robot of the next generation could not be created, or Harbor rejects it or does not let it pull.",
         "The message contains Harbor's answer. The next reconciliation tries the rotation again.",
     ),
     Reason.ROBOT_STILL_USED: Problem(
         "`status.warnings` names a robot that was replaced and is not disabled.",
-        "Harbor's audit log shows pulls by it, although every namespace has the new credential: its password was "
-        "copied from a pull Secret, for example into a pipeline.",
-        "Give that client a robot of its own. The operator disables the robot once it has been unused for "
-        "`spec.pullSecrets.credential.robot.retireAfterSeconds`.",
+        "Harbor's audit log shows that it is used, although every Secret has the new credential. The password of a "
+        "pull robot was copied from a pull Secret, for example into a pipeline; or a pipeline keeps the earlier login "
+        "of its robot of `spec.projects[].robots`.",
+        "Give a client outside of the pull Secrets a robot of its own, and let pipelines read their Secret again. The "
+        "operator disables the robot once it has been unused for `retireAfterSeconds`.",
     ),
     Reason.PROJECT_CREATION_OPEN: Problem(
         "Anyone who can read a pull Secret can create projects in Harbor.",

@@ -27,6 +27,7 @@ from harbor_operator.ports.harbor_ports import HarborPorts
 from harbor_operator.steps.authentication import AuthenticationSection
 from harbor_operator.steps.harbor_settings import SettingSection
 from harbor_operator.steps.project_policies import ProjectPolicySection
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.replications import ReplicationSection
@@ -37,6 +38,7 @@ SECTIONS = {
     RegistrySection: "spec.registries",
     ProjectSection: "spec.projects",
     ProjectPolicySection: "spec.projects",
+    ProjectRobotSection: "spec.projects",
     ReplicationSection: "spec.replications",
     ScheduleSection: "spec.*.schedule",
     AuthenticationSection: "spec.authentication",

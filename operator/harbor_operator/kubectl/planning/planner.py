@@ -47,9 +47,12 @@ from harbor_operator.steps.configuration import ConfigurationSection, has_passwo
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.harbor_access import read_access
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.storage import StorageStep
 
+_EVERY_NAMESPACE = ("*/*",)
+"""A plan does not know where the operator may write the Secrets of robots."""
 MAX_KEPT = 20
 """Unchanged objects of a section that are listed by name."""
 
@@ -141,7 +144,9 @@ class _Planner:
     async def _harbor(self, failed: Collection[str]) -> None:
         registry, kube, recorder = self._registry, self._kube, self._recorder
         ports = planned_ports(recorder, installs=self._installs)
-        sections = [one for one in configuration_sections(kube, ports, _measure_nothing) if one.is_requested(registry)]
+        robots = ProjectRobotSection(kube, ports, _EVERY_NAMESPACE, recorder.make_password, self._options.clock)
+        every = configuration_sections(kube, ports, _measure_nothing, robots)
+        sections = [one for one in every if one.is_requested(registry)]
         if sections or has_password(registry):
             password = AdminPassword(kube, ports.harbor, ports.accounts, recorder.make_password)
             await self._configuration(password, sections, failed)

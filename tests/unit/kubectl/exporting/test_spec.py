@@ -17,9 +17,8 @@ from harbor_operator.model.project_policies import ObservedImmutableRule, Observ
 from harbor_operator.model.projects import ObservedMember, ObservedQuota, ObservedRegistry
 from harbor_operator.model.replications import ObservedReplication
 from harbor_operator.model.webhooks import ObservedWebhook, Webhook
-from harbor_operator.steps.configuration_sections import configuration_sections
 from tests.fakes.harbor import StoredProject
-from tests.unit.kubectl.planning.test_harbors import HarborPlan, measured
+from tests.unit.kubectl.planning.test_harbors import HarborPlan, sections_of
 
 SPEC: dict[str, Any] = {
     "registries": [
@@ -93,7 +92,7 @@ async def apply(harbor: HarborPlan, spec: dict[str, Any]) -> tuple[str, ...]:
     metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
     registry = HarborRegistry.parse({"metadata": metadata, "spec": {"externalURL": "https://cr.example.com", **spec}})
     changes: list[str] = []
-    for section in configuration_sections(harbor.kube, harbor.real, measured):
+    for section in sections_of(harbor, harbor.real):
         if section.is_requested(registry):
             outcome = await section.reconcile(registry, harbor.admin)
             assert isinstance(outcome, Done), outcome

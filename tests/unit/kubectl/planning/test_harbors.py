@@ -30,7 +30,9 @@ from harbor_operator.model.projects import ObservedMember
 from harbor_operator.model.schedules import DesiredSchedule, SystemJob
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.harbor_ports import HarborPorts
+from harbor_operator.steps.configuration import ConfigurationSection
 from harbor_operator.steps.configuration_sections import configuration_sections
+from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.pull_robot import PullRobot
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_accounts import FakeHarborAccounts
@@ -72,9 +74,10 @@ class HarborPlan:
     @property
     def ports(self) -> HarborPorts:
         recorder, fakes = self.recorder, self.fakes
-        projects = PlannedProjects(fakes["projects"], recorder)
+        harbor, projects = PlannedHarbor(self.harbor, recorder), PlannedProjects(fakes["projects"], recorder)
         planned: dict[str, Any] = {
-            "harbor": PlannedHarbor(self.harbor, recorder),
+            "harbor": harbor,
+            "probe": PlannedProbe(self.harbor, harbor, recorder),
             "projects": projects,
             "registries": PlannedRegistries(fakes["registries"], recorder),
             "configuration": PlannedConfiguration(fakes["configuration"], recorder),
@@ -94,7 +97,7 @@ class HarborPlan:
                 "spec": {"externalURL": "https://cr.example.com", **spec},
             }
         )
-        for section in configuration_sections(self.kube, self.ports, measured):
+        for section in sections_of(self, self.ports):
             if section.is_requested(registry):
                 assert isinstance(await section.reconcile(registry, self.admin), Done)
         assert [
@@ -102,6 +105,11 @@ class HarborPlan:
             *(write for fake in self.fakes.values() for write in getattr(fake, "writes", ())),
         ] == []
         return [(line.action, line.subject, line.details) for line in self.recorder.lines]
+
+
+def sections_of(plan: HarborPlan, ports: HarborPorts) -> tuple[ConfigurationSection, ...]:
+    robots = ProjectRobotSection(plan.kube, ports, (), plan.recorder.make_password, lambda: NOW)
+    return configuration_sections(plan.kube, ports, measured, robots)
 
 
 async def measured(_registry: HarborRegistry) -> None:
@@ -133,6 +141,16 @@ async def test_a_new_project_with_policies_that_mirrors_a_new_registry(plan: Har
     assert [detail.split(":")[0] for detail in details[3:]] == [
         "immutable tags", "retention", "retention", "webhook 'ci'",
     ]  # fmt: skip
+
+
+async def test_a_robot_of_a_new_project(plan: HarborPlan) -> None:
+    access = [{"resource": "repository", "action": action} for action in ("pull", "push")]
+    robot = {"name": "ci", "access": access, "secret": {"name": "login"}}
+    _, created = await plan.lines(projects=[{"name": "new", "robots": [robot]}])
+    action, subject, details = created
+    assert (action, subject) == (Action.CREATE, "robot 'new+ci'")
+    assert "access: [['repository', 'pull'], ['repository', 'push']]" in details
+    assert details[-1] == "password set to the one in its Secret"
 
 
 async def test_a_project_that_differs(plan: HarborPlan) -> None:

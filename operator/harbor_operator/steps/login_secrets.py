@@ -1,0 +1,62 @@
+"""The Secrets with the logins of robots: only where the administrator allows it, and only those of the robot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harbor_operator.api.project_robots import ProjectRobot
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.project_robots import check_login_secret, is_allowed, secret_failed, secret_not_allowed
+from harbor_operator.model.kubernetes import StoredSecret
+from harbor_operator.model.project_robots import LoginSecret, RobotKey, SecretPlace
+from harbor_operator.plan.project_robots import login_labels, secret_place
+from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
+
+
+class LoginSecrets:
+    """`allowed` are pairs 'namespace of the registry/namespace of the Secret' of names or shell patterns.
+
+    A namespace that does not answer or allow it concerns one robot only, so every error is a Refused.
+    """
+
+    def __init__(self, kube: NamespaceResources, allowed: tuple[str, ...]) -> None:
+        self._kube = kube
+        self._allowed = allowed
+
+    async def read(self, registry: HarborRegistry, key: RobotKey, robot: ProjectRobot) -> StoredSecret | None:
+        """Returns the Secret of a robot, None if it does not exist; BlockedError if it must not be written."""
+        place = secret_place(registry, robot)
+        if not is_allowed(registry, place.namespace, self._allowed):
+            raise BlockedError(secret_not_allowed(registry, key, place))
+        with _errors_of(key, place):
+            found = await self._kube.read_secret(place.namespace, place.name)
+        raise_if_blocked(check_login_secret(key, place, login_labels(registry, key), found))
+        return found
+
+    async def write(self, key: RobotKey, secret: LoginSecret) -> None:
+        """Makes the Secret contain the login; the write itself proves that it belongs to the robot."""
+        place = secret.place
+        with _errors_of(key, place):
+            await self._kube.apply_secret(place.namespace, place.name, secret.values, secret.labels, secret.type)
+
+    async def remove(self, registry: HarborRegistry, key: RobotKey, place: SecretPlace) -> list[str]:
+        """Deletes a Secret that belongs to the robot; leaves it where the registry must not write any more.
+
+        Returns what was changed.
+        """
+        if not is_allowed(registry, place.namespace, self._allowed):
+            return []
+        with _errors_of(key, place):
+            await self._kube.remove_secret(place.namespace, place.name, login_labels(registry, key))
+        return [f"removed {place}"]
+
+
+@contextmanager
+def _errors_of(key: RobotKey, place: SecretPlace) -> Iterator[None]:
+    try:
+        yield
+    except (Refused, Unavailable) as error:
+        raise BlockedError(secret_failed(key, place, error.reason, str(error))) from error

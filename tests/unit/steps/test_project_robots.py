@@ -1,0 +1,111 @@
+"""Each test is a list of projects with robots, what Harbor has, and what a pass reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS
+from tests.fakes.harbor import StoredProject
+from tests.unit.steps.project_robots_fixture import CI, RobotsFixture, robot, team
+
+
+@pytest.fixture
+def fixture() -> RobotsFixture:
+    return RobotsFixture()
+
+
+async def test_a_robot_gets_its_rights_and_its_login_a_secret(fixture: RobotsFixture) -> None:
+    outcome = await fixture.reconcile(team(robot(expireAfterDays=30)))
+    assert isinstance(outcome, Done)
+    assert outcome.changes == (f"created robot '{CI}'", "wrote Secret 'intra/ci-login'")
+    made = fixture.harbor.robots["team+ci"].observed
+    assert made.grants == {("team", "repository", "pull"), ("team", "repository", "push")}
+    assert (made.duration_days, made.is_enabled) == (30, True)
+    assert "cluster-1" in made.description
+    assert fixture.login() == (CI, "Generated-1")
+    assert fixture.harbor.accepts(*fixture.login())
+    facts = outcome.facts.project_robots
+    assert facts
+    assert (facts.robots, facts.ready, facts.expires_at) == (1, 1, made.expires_at)
+
+
+async def test_a_pass_without_a_difference_lists_once_and_writes_nothing(fixture: RobotsFixture) -> None:
+    await fixture.settled(team(robot(), robot("scanner")))
+    outcome = await fixture.reconcile(team(robot(), robot("scanner")))
+    assert isinstance(outcome, Done)
+    assert outcome.message == "2 robots of projects are as the spec says"
+    assert fixture.harbor.robot_lists == ["team"]
+    assert (fixture.harbor.writes, fixture.kube.writes) == ([], [])
+
+
+async def test_a_pass_lists_a_bounded_number_of_projects_that_have_not_changed(fixture: RobotsFixture) -> None:
+    many = [{"name": f"p{number}", "robots": [robot(f"r{number}")]} for number in range(MAX_REPEATED_PROJECTS + 10)]
+    for project in many:
+        fixture.harbor.projects[project["name"]] = StoredProject(fixture.harbor.next_number(), public=False)
+    await fixture.settled(*many)
+    await fixture.reconcile(*many)
+    assert len(fixture.harbor.robot_lists) == MAX_REPEATED_PROJECTS
+
+
+async def test_projects_without_robots_are_not_read(fixture: RobotsFixture) -> None:
+    assert not fixture.section.is_requested(fixture.registry({"name": "team"}))
+    outcome = await fixture.reconcile({"name": "team", "unlisted": "Delete"})
+    assert outcome == Done("", facts=outcome.facts)
+    assert fixture.harbor.robot_lists == []
+
+
+async def test_a_project_that_was_created_again_gets_its_robots_again(fixture: RobotsFixture) -> None:
+    await fixture.settled(team(robot()))
+    fixture.harbor.robots.clear()
+    fixture.harbor.projects["team"].number = fixture.harbor.next_number()
+    await fixture.settled(team(robot()))
+    assert fixture.harbor.accepts(*fixture.login())
+
+
+async def test_a_robot_that_leaves_the_spec_stays(fixture: RobotsFixture) -> None:
+    await fixture.settled(team(robot(), robot("other")))
+    await fixture.settled(team(robot("other")))
+    assert fixture.harbor.accepts(*fixture.login())
+
+
+async def test_an_unlisted_robot_is_removed_if_the_project_says_so(fixture: RobotsFixture) -> None:
+    """Only if it was created for this registry; with its Secrets, also if the list is empty then."""
+    await fixture.settled(team(robot(), robot("other")))
+    fixture.harbor.robots["team+theirs"] = replace(
+        fixture.harbor.robots["team+ci"],
+        observed=replace(fixture.harbor.robots["team+ci"].observed, description="of a person"),
+    )
+    outcome = await fixture.reconcile(team(unlisted="Delete"))
+    assert isinstance(outcome, Done)
+    assert set(outcome.changes) == {
+        f"removed robot '{CI}'",
+        "removed robot 'robot$team+other'",
+        "removed Secret 'intra/ci-login'",
+        "removed Secret 'intra/other-login'",
+    }
+    assert set(fixture.harbor.robots) == {"team+theirs"}
+    assert fixture.kube.secrets == {}
+    await fixture.settled(team(unlisted="Delete"))
+    await fixture.reconcile(team(unlisted="Delete"))
+    assert fixture.harbor.robot_lists == []
+
+
+async def test_robots_wait_for_their_project(fixture: RobotsFixture) -> None:
+    outcome = await fixture.reconcile({"name": "absent", "robots": [robot()]}, team(robot("second")))
+    assert isinstance(outcome, Blocked)
+    assert "the robots of project 'absent' wait" in outcome.message
+    assert "team+second" in fixture.harbor.robots
+
+
+async def test_deletion_leaves_robots_and_secrets(fixture: RobotsFixture) -> None:
+    await fixture.settled(team(robot()))
+    await fixture.section.remove(fixture.registry(team(robot())))
+    assert fixture.harbor.accepts(*fixture.login())
+
+
+async def test_no_outcome_contains_a_password(fixture: RobotsFixture) -> None:
+    outcome = await fixture.reconcile(team(robot()))
+    assert "Generated" not in repr(outcome)
