@@ -66,6 +66,7 @@ from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.empty_objects import EmptyObjects
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.pull_admission import PullAdmission
@@ -167,9 +168,11 @@ class Operator:
         harbor, probe = ports.harbor, ports.probe
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
-        stored = StoredBytes(StorageAccounts(kube, rgw, password), swift, S3Accounts(kube, rgw, password), s3)
+        accounts = StorageAccounts(kube, rgw, password)
+        stored = StoredBytes(accounts, swift, S3Accounts(kube, rgw, password), s3)
+        empty = EmptyObjects(accounts, swift, _now)
         robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
-        sections = configuration_sections(kube, ports, stored.measure, robots)
+        sections = configuration_sections(kube, ports, stored.measure, empty.search, robots)
         admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         return (

@@ -119,6 +119,7 @@ class Reason(StrEnum):
     GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed"
     STORAGE_DATA_MISSING = "StorageDataMissing"
     STORAGE_NOT_FREED = "StorageNotFreed"
+    ZERO_SEGMENT_OBJECT = "ZeroSegmentObject"
     CONFIGURATION_CHANGED = "ConfigurationChanged"
     AUTH_MODE_LOCKED = "AuthModeLocked"
     OIDC_UNREACHABLE = "OidcUnreachable"

@@ -28,6 +28,7 @@ from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.project_robots import ProjectRobotSection
+from tests.fakes.harbor_schedules import search_nothing
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -154,7 +155,7 @@ class StepFixture:
         ports = http_harbor_ports(self.http)
         password = AdminPassword(self.kube, ports.harbor, ports.accounts, lambda: SecretStr("Never-used-1"))
         robots = ProjectRobotSection(self.kube, ports, (), lambda: make_password(32), lambda: datetime.now(UTC))
-        sections = configuration_sections(self.kube, ports, _measure_nothing, robots)
+        sections = configuration_sections(self.kube, ports, _measure_nothing, search_nothing, robots)
         return ConfigurationStep(self.kube, password, sections)
 
     async def call(self, method: str, path: str, body: Any = None) -> HttpResponse:

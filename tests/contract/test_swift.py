@@ -137,6 +137,24 @@ async def test_a_name_the_store_does_not_take_is_refused(swift: SwiftFixture) ->
     assert refusal.value.reason is Reason.STORAGE_CONTAINER_REFUSED
 
 
+async def test_an_object_without_segments_is_told_from_others(swift: SwiftFixture) -> None:
+    container = await swift.container()
+    await swift.store.ensure_container(container)
+    await swift.store.write_object(container, "files/empty", b"", {})
+    await swift.store.write_object(container, "segments/a/1", b"abc", {})
+    await swift.store.write_joined(container, "files/whole", "segments/a/")
+    await swift.store.write_joined(container, "files/broken", "segments/b/")
+
+    listed = await swift.store.list_sizes(container, "files/", "files/broken", 10)
+    assert [(one.name, one.bytes) for one in listed] == [("files/empty", 0), ("files/whole", 0)]
+    assert all(one.changed_at.tzinfo for one in listed)
+    assert len(await swift.store.list_sizes(container, "files/", "", 2)) == 2
+    found = await swift.store.find_without_segments(
+        container, ["files/broken", "files/empty", "files/never-there", "files/whole"]
+    )
+    assert found == {"files/broken": True, "files/empty": False, "files/never-there": False, "files/whole": False}
+
+
 async def test_objects_are_written_read_listed_and_deleted(swift: SwiftFixture) -> None:
     container = await swift.container()
     await swift.store.ensure_container(container)

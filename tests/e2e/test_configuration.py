@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,27 +112,33 @@ def collect(fixture: RegistryFixture) -> dict[str, Any]:
     return found
 
 
+def swift_of(fixture: RegistryFixture) -> closing[Connection]:
+    """The store with the login of the registry."""
+    lab, login = fixture.lab, fixture.registry.secret("swift")
+    return closing(
+        Connection(
+            lab.services.auth_url, login["username"], login["password"], cacert=str(lab.authority.ca_path), retries=1
+        )
+    )
+
+
 @contextmanager
 def lost_layers(fixture: RegistryFixture) -> Iterator[None]:
     """Removes all data but the first segment of each layer from the container until the block ends."""
-    lab, login = fixture.lab, fixture.registry.secret("swift")
-    swift = Connection(
-        lab.services.auth_url, login["username"], login["password"], cacert=str(lab.authority.ca_path), retries=1
-    )
-    objects = lab.services.ceph.objects(fixture.container)
-    segments = {
-        stored.name: swift.get_object(fixture.container, stored.name)[1]
-        for stored in objects
-        if stored.name.startswith("segments/") and not stored.name.endswith("/0000000000000001")
-    }
-    try:
-        for name in segments:
-            swift.delete_object(fixture.container, name)
-        yield
-    finally:
-        for name, content in segments.items():
-            swift.put_object(fixture.container, name, content)
-        swift.close()
+    with swift_of(fixture) as swift:
+        objects = fixture.lab.services.ceph.objects(fixture.container)
+        segments = {
+            stored.name: swift.get_object(fixture.container, stored.name)[1]
+            for stored in objects
+            if stored.name.startswith("segments/") and not stored.name.endswith("/0000000000000001")
+        }
+        try:
+            for name in segments:
+                swift.delete_object(fixture.container, name)
+            yield
+        finally:
+            for name, content in segments.items():
+                swift.put_object(fixture.container, name, content)
 
 
 def codes(fixture: RegistryFixture) -> set[str]:
@@ -157,6 +163,31 @@ def test_the_storage_is_compared_with_the_images_after_a_collection(full_registr
         registry.wait_ready()
     collect(full_registry)
     assert "StorageDataMissing" not in codes(full_registry)
+
+
+def test_an_object_without_segments_is_named_until_it_is_deleted(full_registry: RegistryFixture) -> None:
+    """It makes the real garbage collection of the registry fail."""
+    registry, container = full_registry.registry, full_registry.container
+    digest = "0" * 64
+    broken = f"files/docker/registry/v2/blobs/sha256/00/{digest}/data"
+    with swift_of(full_registry) as swift:
+        headers = {"X-Object-Manifest": f"{container}/segments/none/"}
+        swift.put_object(container, broken, b"", headers=headers)
+        try:
+            call_harbor(full_registry, "POST", GC, {"schedule": {"type": "Manual"}, "parameters": {}})
+            found = {"GarbageCollectionFailed", "ZeroSegmentObject"}
+            wait_until(lambda: found <= codes(full_registry), "the warnings name the cause", deadline=120)
+            (message,) = [
+                warning["message"]
+                for warning in registry.status()["warnings"]
+                if warning["code"] == "ZeroSegmentObject"
+            ]
+            assert f"'{broken}'" in message
+        finally:
+            swift.delete_object(container, broken)
+    wait_until(lambda: "ZeroSegmentObject" not in codes(full_registry), "the finding ends", deadline=60)
+    collect(full_registry)
+    assert found.isdisjoint(codes(full_registry))
 
 
 def test_a_client_deletes_an_image_and_a_collection_frees_its_space(

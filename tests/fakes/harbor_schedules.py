@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from typing_extensions import override
 
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.schedules import explain_missing_scanner
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.schedules import DesiredSchedule, JobRun, ObservedSchedule, SystemJob
+from harbor_operator.model.storage import ObjectSearch
 from harbor_operator.plan.schedules import DRY_RUN, NONE, hides_dry_run
 from harbor_operator.ports import Refused, as_error
 from harbor_operator.ports.harbor_schedules import HarborSchedules
@@ -20,6 +22,11 @@ NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 def run(number: int, status: str = "Success", *, freed_bytes: int | None = None, dry_run: bool = False) -> JobRun:
     """Returns a run of garbage collection."""
     return JobRun(number, status, NOON, NOON, freed_bytes, dry_run)
+
+
+async def search_nothing(_registry: HarborRegistry, earlier: ObjectSearch) -> ObjectSearch:
+    """Finds no broken object."""
+    return earlier
 
 
 class FakeHarborSchedules(HarborSchedules):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -11,9 +12,19 @@ from pydantic import SecretStr
 
 from harbor_operator.checks.storage import explain_store_error
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import Container, ContainerUsage, Operation, StoreError, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import (
+    Container,
+    ContainerUsage,
+    Operation,
+    StoredObject,
+    StoreError,
+    SwiftAccount,
+    SwiftSession,
+)
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -24,6 +35,7 @@ class Stored:
     size: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
     joined: str = ""
+    changed_at: datetime = NOW
 
 
 class FakeObjectStore:
@@ -39,6 +51,8 @@ class FakeObjectStore:
         self.down = False
         self.lagging_listings = False
         self.writes: list[str] = []
+        self.reads: list[str] = []
+        self.max_reads = 1000
         self.on_generated: Callable[[], None] = lambda: None
 
     async def login(self, account: SwiftAccount) -> SwiftSession:
@@ -114,6 +128,21 @@ class FakeObjectStore:
         if container.name not in self.containers:
             self._deny(_operation_error(container, Operation.LIST, HTTPStatus.NOT_FOUND, "NoSuchBucket"))
         return [name for name in sorted(self.containers[container.name]) if name.startswith(prefix)][:limit]
+
+    async def list_sizes(self, container: Container, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
+        names = await self.list_objects(container, prefix, len(self.containers[container.name]))
+        held = self.containers[container.name]
+        return [StoredObject(name, held[name].size, held[name].changed_at) for name in names if name > after][:limit]
+
+    async def find_without_segments(self, container: Container, names: Sequence[str]) -> Mapping[str, bool]:
+        self._answer()
+        held = self.containers[container.name]
+        self.reads += names
+        return {name: self._lacks_segments(held, name) for name in names[: self.max_reads]}
+
+    def _lacks_segments(self, held: Mapping[str, Stored], name: str) -> bool:
+        joined = held[name].joined if name in held else ""
+        return bool(joined) and not any(other.startswith(joined) for other in held)
 
     async def remove_objects(self, container: Container, names: Sequence[str]) -> None:
         self._answer()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -29,17 +30,18 @@ from harbor_operator.adapters.swift_connection import (
 from harbor_operator.adapters.swift_transport import Sockets
 from harbor_operator.checks.storage import MIB, explain_other_digest
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.model.storage import Container, ContainerUsage, Operation, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ContainerUsage, Operation, StoredObject, SwiftAccount, SwiftSession
 from harbor_operator.ports import as_error
 from harbor_operator.ports.object_store import ObjectStore
 
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 25.0
-REMOVAL_SECONDS = 10.0
+READING_SECONDS = REMOVAL_SECONDS = 10.0
 CHUNK_SECONDS = 60.0
 """For a chunk, plus one second for each MiB; a proxy that buffers answers only after it has forwarded all."""
 METADATA_PREFIX = "x-object-meta-"
+MANIFEST_HEADER = "x-object-manifest"
 
 
 class SwiftObjectStore(ObjectStore):
@@ -136,6 +138,30 @@ class SwiftObjectStore(ObjectStore):
         return await self._request(container, Operation.LIST, work)
 
     @override
+    async def list_sizes(self, container: Container, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
+        def work(client: Any) -> Sequence[StoredObject]:
+            _, entries = client.get_container(container.name, prefix=prefix, marker=after, limit=limit)
+            return [
+                StoredObject(str(entry["name"]), int(entry["bytes"]), _utc(str(entry["last_modified"])))
+                for entry in entries
+            ]
+
+        return await self._request(container, Operation.LIST, work)
+
+    @override
+    async def find_without_segments(self, container: Container, names: Sequence[str]) -> Mapping[str, bool]:
+        def work(client: Any) -> Mapping[str, bool]:
+            end, found = monotonic() + READING_SECONDS, {}
+            for name in names:
+                headers = unless_missing(client.head_object, container.name, name) or {}
+                found[name] = MANIFEST_HEADER in headers and int(headers.get("content-length", 0)) == 0
+                if monotonic() > end:
+                    break
+            return found
+
+        return await self._request(container, Operation.READ, work)
+
+    @override
     async def remove_objects(self, container: Container, names: Sequence[str]) -> None:
         def work(client: Any) -> None:
             end = monotonic() + REMOVAL_SECONDS
@@ -169,3 +195,8 @@ class SwiftObjectStore(ObjectStore):
         finally:
             # A thread cannot be cancelled, but its sockets can end.
             sockets.abort()
+
+
+def _utc(text: str) -> datetime:
+    """Returns the time of a listing, which Swift writes without its zone."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

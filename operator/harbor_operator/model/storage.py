@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -116,6 +117,28 @@ class ContainerUsage:
 
     objects: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a listing has it; a large object of Swift has 0 bytes there, and its segments have the content."""
+
+    name: str
+    bytes: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSearch:
+    """The search for broken objects after garbage collection `run`, which continues behind the name `after`.
+
+    `found` are the names of the broken objects that are known, also from the search of an earlier run.
+    """
+
+    run: int
+    after: str = ""
+    is_complete: bool = False
+    found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

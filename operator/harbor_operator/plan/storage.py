@@ -36,7 +36,8 @@ OWN_PREFIX = "harbor-operator/"
 """The operator's objects in the container; the registry's driver uses only `files/` and `segments/`."""
 PROOF_OBJECT = f"{OWN_PREFIX}proof"
 PROBE_PREFIX = f"{OWN_PREFIX}probe/"
-IMAGE_PREFIXES = ("files/", "segments/")
+FILE_PREFIX = "files/"
+IMAGE_PREFIXES = (FILE_PREFIX, "segments/")
 """The objects of the registry's driver."""
 DATA_PREFIXES = (*IMAGE_PREFIXES, PROBE_PREFIX)
 """The only objects that a teardown deletes; other objects in the container belong to another client."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from harbor_operator.model.storage import Container, ContainerUsage, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ContainerUsage, StoredObject, SwiftAccount, SwiftSession
 
 
 class ObjectStore(Protocol):
@@ -66,6 +66,17 @@ class ObjectStore(Protocol):
 
     async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
         """Returns up to `limit` names that start with `prefix`, in order."""
+        ...
+
+    async def list_sizes(self, container: Container, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
+        """Returns up to `limit` objects whose names start with `prefix` and follow `after`, in order."""
+        ...
+
+    async def find_without_segments(self, container: Container, names: Sequence[str]) -> Mapping[str, bool]:
+        """Returns by name whether an object joins others (`write_joined`) of which none exists.
+
+        Sends one request for each name, in order, until a time limit: names that are not in the answer were not read.
+        """
         ...
 
     async def remove_objects(self, container: Container, names: Sequence[str]) -> None:

@@ -14,12 +14,16 @@ from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.replications import ReplicationSection
 from harbor_operator.steps.retention import Retention
-from harbor_operator.steps.schedules import MeasureStorage, ScheduleSection
+from harbor_operator.steps.schedules import MeasureStorage, ScheduleSection, SearchStorage
 from harbor_operator.steps.webhooks import Webhooks
 
 
 def configuration_sections(
-    kube: NamespaceResources, ports: HarborPorts, measure_storage: MeasureStorage, robots: ProjectRobotSection
+    kube: NamespaceResources,
+    ports: HarborPorts,
+    measure_storage: MeasureStorage,
+    search_storage: SearchStorage,
+    robots: ProjectRobotSection,
 ) -> tuple[ConfigurationSection, ...]:
     """Returns every section: registries before the projects that mirror them, and `auth_mode` last."""
     policies = (ImmutableTags(ports.immutable_tags), Retention(ports.retention), Webhooks(kube, ports.webhooks))
@@ -30,6 +34,6 @@ def configuration_sections(
         ProjectPolicySection(ports.projects, policies),
         robots,
         ReplicationSection(ports.replications, ports.registries),
-        ScheduleSection(ports.schedules, measure_storage),
+        ScheduleSection(ports.schedules, measure_storage, search_storage),
         AuthenticationSection(kube, ports.configuration, ports.logins, ports.provider),
     )

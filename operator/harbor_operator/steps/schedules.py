@@ -1,33 +1,41 @@
 """The part of Configured that keeps the schedules of Harbor's own jobs, and reports the last garbage collection.
 
-After each run, what the store holds is compared with what Harbor's database counts.
+After each run, what the store holds is compared with what Harbor's database counts, and searched for broken objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.empty_objects import check_empty_objects
 from harbor_operator.checks.schedules import collection_warnings
 from harbor_operator.checks.stored_bytes import compare_storage
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import CollectionFacts, Done, Facts
 from harbor_operator.model.schedules import DesiredSchedule, JobRun, ObservedSchedule, StorageComparison, SystemJob
+from harbor_operator.model.storage import ObjectSearch
 from harbor_operator.plan.schedules import DRY_RUN, NONE, differs, hides_dry_run, plan_schedules
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.harbor_schedules import HarborSchedules
 
 MeasureStorage: TypeAlias = Callable[[HarborRegistry], Awaitable[int | None]]
 """Returns the bytes that the store of a registry holds, or None; raises as the ports of the stores do."""
+SearchStorage: TypeAlias = Callable[[HarborRegistry, ObjectSearch], Awaitable[ObjectSearch]]
+"""Continues a search for broken objects by one step; raises as the ports of the stores do."""
 
 
 class ScheduleSection:
     """Reads each schedule that the spec names, and writes the ones that differ."""
 
-    def __init__(self, harbor: HarborSchedules, measure_storage: MeasureStorage) -> None:
+    def __init__(self, harbor: HarborSchedules, measure_storage: MeasureStorage, search_storage: SearchStorage) -> None:
         self._harbor = harbor
         self._measure_storage = measure_storage
+        self._search_storage = search_storage
+        self._searches: dict[str, ObjectSearch] = {}
+        """By uid of the registry: how far the search after its newest run is."""
         self._dry_runs: dict[str, bool] = {}
         """By uid of the registry: `dry_run` of the garbage collection that Harbor has."""
 
@@ -53,7 +61,8 @@ class ScheduleSection:
         comparison = await self._compare(registry, admin, runs)
         (collection,) = [one for one in desired if one.job is SystemJob.GARBAGE_COLLECTION]
         facts = Facts(garbage_collection=CollectionFacts(collection.cron, runs[0] if runs else None, comparison))
-        warnings = (*collection_warnings(runs), *compare_storage(comparison))
+        broken = await self._search(registry, runs)
+        warnings = (*collection_warnings(runs), *compare_storage(comparison), *check_empty_objects(broken))
         return Done(message, facts=facts, warnings=warnings, changes=tuple(changes))
 
     async def _compare(
@@ -72,9 +81,24 @@ class ScheduleSection:
             return earlier  # StorageReady reports the cause
         return StorageComparison(runs[0].number, images, stored)
 
+    async def _search(self, registry: HarborRegistry, runs: Sequence[JobRun]) -> Sequence[str]:
+        """Returns the broken objects that are known, after one more step of the search that follows the newest run."""
+        uid = registry.metadata.uid
+        ended = next((run.number for run in runs if run.has_ended), None)
+        if ended is None:
+            return ()
+        search = self._searches.get(uid, ObjectSearch(ended))
+        if search.run != ended:
+            search = ObjectSearch(ended, found=search.found)
+        with suppress(Unavailable, Refused):  # StorageReady reports the cause
+            search = await self._search_storage(registry, search)
+        self._searches[uid] = search
+        return search.found
+
     async def remove(self, registry: HarborRegistry) -> None:
-        """Forgets what Harbor does not return."""
+        """Forgets what Harbor does not return, and the search."""
         self._dry_runs.pop(registry.metadata.uid, None)
+        self._searches.pop(registry.metadata.uid, None)
 
     def _is_dry_run_uncertain(self, uid: str, desired: DesiredSchedule, runs: Sequence[JobRun]) -> bool:
         """Whether to write a schedule that looks as desired, because Harbor does not return its `dry_run`.

@@ -21,7 +21,7 @@ from harbor_operator.steps.schedules import ScheduleSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_accounts import FakeHarborAccounts
 from tests.fakes.harbor_projects import FakeHarborProjects, FakeHarborRegistries
-from tests.fakes.harbor_schedules import FakeHarborSchedules
+from tests.fakes.harbor_schedules import FakeHarborSchedules, search_nothing
 from tests.fakes.kube import FakeKube
 
 PROJECTS = [{"name": "library", "public": True}, {"name": "team", "quotaGiB": 50}]
@@ -48,7 +48,7 @@ class ConfigurationFixture:
         self.projects = FakeHarborProjects(self.harbor)
         sections = (
             ProjectSection(self.harbor, self.projects, FakeHarborRegistries()),
-            ScheduleSection(self.schedules, unmeasured),
+            ScheduleSection(self.schedules, unmeasured, search_nothing),
         )
         accounts = FakeHarborAccounts(self.harbor)
         self.password = AdminPassword(self.kube, self.harbor, accounts, lambda: SecretStr("New-1pass"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,8 @@ async def test_a_change_in_harbor_is_corrected_and_reported(fixture: RobotsFixtu
             stored.secret = "Refreshed-by-someone-1"
         case "expiry":
             stored.observed = replace(stored.observed, duration_days=1, expires_at=fixture.harbor.now)
+        case _:
+            raise AssertionError(drift)
     outcome = await fixture.reconcile(team(robot()))
     assert isinstance(outcome, Done)
     assert CI in " ".join(outcome.changes)
@@ -76,7 +79,7 @@ async def test_a_rotation_leaves_the_earlier_login_working_until_it_is_unused(fi
 
 @pytest.mark.parametrize(("given", "days"), [({"rotateAfterDays": 7}, 7), ({"expireAfterDays": 30}, 20)], ids=str)
 async def test_a_rotation_by_time_is_due_without_any_other_change(
-    fixture: RobotsFixture, given: dict[str, int], days: int
+    fixture: RobotsFixture, given: dict[str, Any], days: int
 ) -> None:
     await fixture.settled(team(robot(**given)))
     first = fixture.login()

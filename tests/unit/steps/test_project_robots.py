@@ -44,7 +44,7 @@ async def test_a_pass_without_a_difference_lists_once_and_writes_nothing(fixture
 async def test_a_pass_lists_a_bounded_number_of_projects_that_have_not_changed(fixture: RobotsFixture) -> None:
     many = [{"name": f"p{number}", "robots": [robot(f"r{number}")]} for number in range(MAX_REPEATED_PROJECTS + 10)]
     for project in many:
-        fixture.harbor.projects[project["name"]] = StoredProject(fixture.harbor.next_number(), public=False)
+        fixture.harbor.projects[str(project["name"])] = StoredProject(fixture.harbor.next_number(), public=False)
     await fixture.settled(*many)
     await fixture.reconcile(*many)
     assert len(fixture.harbor.robot_lists) == MAX_REPEATED_PROJECTS

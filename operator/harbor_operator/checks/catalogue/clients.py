@@ -130,13 +130,6 @@ PROBLEMS: Mapping[str, Problem] = {
         "use a robot account: it does not depend on OIDC.",
         ("failed to refresh token, username: …", "failed to verify secret"),
     ),
-    "ZeroSegmentObject": Problem(
-        "Garbage collection or a pull stops for 16 seconds and fails on one object of a Swift store.",
-        "A large object has a manifest and no segments: an interrupted upload left it.",
-        "Find it: its HEAD has `X-Object-Manifest` and `Content-Length: 0`. Check that no image needs it, then delete "
-        "the object.",
-        ("timeout expired while waiting for segments of … to show up",),
-    ),
     "S3ListingTruncated": Problem(
         "The catalog shows only the first repository, images have 0 B, or garbage collection crashes.",
         "Harbor 1.9 with the S3 driver on a Ceph RGW (distribution/distribution#2553). A container that the Swift "

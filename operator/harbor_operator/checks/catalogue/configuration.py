@@ -100,4 +100,16 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "by itself. Give objects of other clients a container or bucket of their own. Do not delete anything below "
         "`docker/registry/v2/blobs`.",
     ),
+    Reason.ZERO_SEGMENT_OBJECT: Problem(
+        "Garbage collection or a pull stops for 16 seconds and fails on one object of a Swift store. "
+        "`status.warnings` names such objects.",
+        "A large object consists of segments, and none of them exists: an interrupted upload left it, or another "
+        "client has deleted the segments. The object has no data any more.",
+        "If a backup has the segments, restore them. Otherwise read the object again: `swift stat CONTAINER OBJECT` "
+        "must show `Content Length: 0` and a `Manifest`. Then delete this object, and no other: `swift delete "
+        "CONTAINER OBJECT`. If its path contains `/blobs/`, push the images that have this layer again. The warning "
+        "ends with the next check of the operator. A search after each garbage collection reads at most 100 objects "
+        "of 0 bytes in each check, so a large container takes many checks.",
+        ("timeout expired while waiting for segments of … to show up",),
+    ),
 }

@@ -32,7 +32,7 @@ from harbor_operator.kubectl.planning.stores import PlannedRgw, PlannedS3, Plann
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
 from harbor_operator.model.s3 import DesiredS3
-from harbor_operator.model.storage import DesiredSwift, StoragePlace
+from harbor_operator.model.storage import DesiredSwift, ObjectSearch, StoragePlace
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.plan.storage import plan_storage, swift_place
 from harbor_operator.ports.object_store import ObjectStore
@@ -145,7 +145,7 @@ class _Planner:
         registry, kube, recorder = self._registry, self._kube, self._recorder
         ports = planned_ports(recorder, installs=self._installs)
         robots = ProjectRobotSection(kube, ports, _EVERY_NAMESPACE, recorder.make_password, self._options.clock)
-        every = configuration_sections(kube, ports, _measure_nothing, robots)
+        every = configuration_sections(kube, ports, _measure_nothing, _search_nothing, robots)
         sections = [one for one in every if one.is_requested(registry)]
         if sections or has_password(registry):
             password = AdminPassword(kube, ports.harbor, ports.accounts, recorder.make_password)
@@ -233,6 +233,11 @@ class _Planner:
 
 async def _measure_nothing(_registry: HarborRegistry) -> None:
     """Returns None: a plan reports no sizes."""
+
+
+async def _search_nothing(_registry: HarborRegistry, earlier: ObjectSearch) -> ObjectSearch:
+    """Finds nothing: a plan reports no broken objects."""
+    return earlier
 
 
 async def _reconcile(section: ConfigurationSection, admin: HarborEndpoint, registry: HarborRegistry) -> Outcome:

@@ -40,7 +40,7 @@ from tests.fakes.harbor_configuration import FakeHarborConfiguration
 from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention, FakeHarborWebhooks
 from tests.fakes.harbor_projects import FakeHarborProjects, FakeHarborRegistries
 from tests.fakes.harbor_replications import FakeHarborReplications
-from tests.fakes.harbor_schedules import FakeHarborSchedules
+from tests.fakes.harbor_schedules import FakeHarborSchedules, search_nothing
 from tests.fakes.kube import FakeKube
 from tests.unit.steps.pull_secrets_fixture import CLUSTER
 
@@ -109,7 +109,7 @@ class HarborPlan:
 
 def sections_of(plan: HarborPlan, ports: HarborPorts) -> tuple[ConfigurationSection, ...]:
     robots = ProjectRobotSection(plan.kube, ports, (), plan.recorder.make_password, lambda: NOW)
-    return configuration_sections(plan.kube, ports, measured, robots)
+    return configuration_sections(plan.kube, ports, measured, search_nothing, robots)
 
 
 async def measured(_registry: HarborRegistry) -> None:
