@@ -27,6 +27,7 @@ from harbor_operator.model.outcomes import Done
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
+from harbor_operator.steps.project_policies import MAX_REPEATED_READS
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from tests.fakes.harbor_schedules import search_nothing
 from tests.fakes.kube import FakeKube
@@ -42,16 +43,19 @@ async def _measure_nothing(_registry: HarborRegistry) -> None:
 
 
 class RecordingHttp(HarborHttp):
-    """Records the requests that are not reads."""
+    """Records the requests, and among them those that are not reads."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.writes: list[str] = []
+        self.requests: list[str] = []
+
+    @property
+    def writes(self) -> list[str]:
+        return [request for request in self.requests if request.partition(" ")[0] not in {"GET", "HEAD"}]
 
     @override
     async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-        if request.method not in {"GET", "HEAD"}:
-            self.writes.append(f"{request.method} {request.path}")
+        self.requests.append(f"{request.method} {request.path}")
         return await super().send(endpoint, request)
 
 
@@ -146,12 +150,16 @@ class StepFixture:
 
     async def reconcile(self, spec: dict[str, Any]) -> Done:
         """Reconciles with a new step, as after a restart of the operator."""
+        return await self.reconcile_with(self.step(), spec)
+
+    async def reconcile_with(self, step: ConfigurationStep, spec: dict[str, Any]) -> Done:
+        """Reconciles with this step."""
         metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
-        outcome = await self._step().reconcile(HarborRegistry.parse({"metadata": metadata, "spec": spec}))
+        outcome = await step.reconcile(HarborRegistry.parse({"metadata": metadata, "spec": spec}))
         assert isinstance(outcome, Done), outcome.message
         return outcome
 
-    def _step(self) -> ConfigurationStep:
+    def step(self) -> ConfigurationStep:
         ports = http_harbor_ports(self.http)
         password = AdminPassword(self.kube, ports.harbor, ports.accounts, lambda: SecretStr("Never-used-1"))
         robots = ProjectRobotSection(self.kube, ports, (), lambda: make_password(32), lambda: datetime.now(UTC))
@@ -202,7 +210,7 @@ async def fixture(harbor_endpoint: HarborEndpoint) -> AsyncIterator[StepFixture]
 async def test_a_second_pass_writes_nothing(fixture: StepFixture) -> None:
     first = await fixture.reconcile(fixture.spec)
     assert len(first.changes) > 5
-    fixture.http.writes.clear()
+    fixture.http.requests.clear()
     second = await fixture.reconcile(fixture.spec)
     assert (second.changes, fixture.http.writes) == ((), [])
 
@@ -225,6 +233,35 @@ async def test_a_changed_spec_is_written_once(fixture: StepFixture) -> None:
     spec["garbageCollection"] = {"schedule": "Hourly"}
     spec["purgeAudit"]["schedule"] = "None"
     assert (await fixture.reconcile(spec)).changes
-    fixture.http.writes.clear()
+    fixture.http.requests.clear()
     assert (await fixture.reconcile(spec)).changes == ()
     assert fixture.http.writes == []
+
+
+PROJECT_COUNT = 60
+
+
+async def test_many_projects_with_every_policy_cost_few_requests(fixture: StepFixture) -> None:
+    """Two lists, and a bounded number of requests for members and policies; all of these would be 240."""
+    policies = {
+        "members": [{"user": "admin", "role": "ProjectAdmin"}],
+        "immutableTags": [{"tagMatching": "v*"}],
+        "retention": {"rules": [{"alwaysRetain": True}]},
+        "webhooks": [{"name": "ci", "address": "https://ci.example.com/hook", "events": ["PUSH_ARTIFACT"]}],
+    }
+    names = [f"{fixture.name}-{number}" for number in range(PROJECT_COUNT)]
+    spec = {"externalURL": fixture.admin.url, "projects": [{"name": name, **policies} for name in names]}
+    try:
+        step = fixture.step()
+        await fixture.reconcile_with(step, spec)  # creates
+        await fixture.reconcile_with(step, spec)  # verifies
+        fixture.http.requests.clear()
+        await fixture.reconcile_with(step, spec)
+    finally:
+        requests = list(fixture.http.requests)
+        for name in names:
+            await fixture.call("DELETE", f"/projects/{name}")
+    assert [requests.count(f"GET {API}/{one}") for one in ("projects", "quotas")] == [1, 1]
+    read = sum("/projects/" in one or "/retentions/" in one for one in requests)
+    assert MAX_REPEATED_READS - 4 < read <= MAX_REPEATED_READS
+    assert len(requests) <= 2 + read + 3

@@ -20,6 +20,7 @@ from harbor_operator.model.projects import (
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor_projects import HarborProjects, HarborRegistries
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.project_policies import ProjectPolicies
 from harbor_operator.steps.projects import ProjectSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
 
@@ -160,4 +161,5 @@ class FakeHarborRegistries(HarborRegistries):
 
 def project_section(harbor: FakeHarbor) -> ProjectSection:
     """Returns the section of projects over this Harbor, which mirrors no registry."""
-    return ProjectSection(harbor, FakeHarborProjects(harbor), FakeHarborRegistries())
+    projects = FakeHarborProjects(harbor)
+    return ProjectSection(harbor, projects, FakeHarborRegistries(), ProjectPolicies(projects, ()))

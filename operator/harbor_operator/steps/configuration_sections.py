@@ -8,7 +8,8 @@ from harbor_operator.steps.authentication import AuthenticationSection
 from harbor_operator.steps.configuration import ConfigurationSection
 from harbor_operator.steps.harbor_settings import SettingSection
 from harbor_operator.steps.immutable_tags import ImmutableTags
-from harbor_operator.steps.project_policies import ProjectPolicySection
+from harbor_operator.steps.members import Members
+from harbor_operator.steps.project_policies import ProjectPolicies
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
@@ -26,12 +27,17 @@ def configuration_sections(
     robots: ProjectRobotSection,
 ) -> tuple[ConfigurationSection, ...]:
     """Returns every section: registries before the projects that mirror them, and `auth_mode` last."""
-    policies = (ImmutableTags(ports.immutable_tags), Retention(ports.retention), Webhooks(kube, ports.webhooks))
+    kinds = (
+        Members(ports.projects),
+        ImmutableTags(ports.immutable_tags),
+        Retention(ports.retention),
+        Webhooks(kube, ports.webhooks),
+    )
+    policies = ProjectPolicies(ports.projects, kinds)
     return (
         SettingSection(ports.configuration),
         RegistrySection(kube, ports.registries),
-        ProjectSection(ports.harbor, ports.projects, ports.registries),
-        ProjectPolicySection(ports.projects, policies),
+        ProjectSection(ports.harbor, ports.projects, ports.registries, policies),
         robots,
         ReplicationSection(ports.replications, ports.registries),
         ScheduleSection(ports.schedules, measure_storage, search_storage),

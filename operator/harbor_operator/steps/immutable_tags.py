@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing_extensions import override
 
 from harbor_operator.api.projects import Project
-from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.project_policies import immutable_tag_changes
 from harbor_operator.ports.harbor_project_policies import HarborImmutableTags
-from harbor_operator.steps.project_policies import ProjectPolicy
+from harbor_operator.steps.project_policies import ProjectPass, ProjectPolicy
 
 
 class ImmutableTags(ProjectPolicy):
@@ -24,9 +22,8 @@ class ImmutableTags(ProjectPolicy):
         return bool(project.immutable_tags)
 
     @override
-    async def reconcile(
-        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
-    ) -> list[str]:
+    async def reconcile(self, current: ProjectPass, project: Project, observed: ObservedProject) -> list[str]:
+        admin = current.admin
         changes = immutable_tag_changes(project, await self._harbor.read_immutable_rules(admin, project.name))
         for selector in changes.add:
             await self._harbor.add_immutable_rule(admin, project.name, selector)

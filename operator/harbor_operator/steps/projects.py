@@ -13,54 +13,50 @@ from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.projects import (
     DesiredProject,
-    MemberChanges,
     ObservedProject,
     ObservedQuota,
     ObservedRegistry,
     ProjectChanges,
 )
-from harbor_operator.plan.projects import member_changes, plan_project, project_changes
+from harbor_operator.plan.projects import plan_project, project_changes
 from harbor_operator.ports import Refused
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.harbor_projects import HarborProjects, HarborRegistries
 from harbor_operator.steps.outcomes import raise_if_blocked
+from harbor_operator.steps.project_policies import ProjectPolicies
 
 
 @dataclass(frozen=True, slots=True)
 class _Observed:
-    """What Harbor has: projects by name, quotas by project, registries by name, and LDAP groups by DN."""
+    """What Harbor has: projects by name, quotas by project, and registries by name."""
 
     projects: Mapping[str, ObservedProject]
     quotas: Mapping[int, ObservedQuota]
     registries: Mapping[str, ObservedRegistry]
-    ldap_groups: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The changes of one project and its members, with what they are based on; a new project has its members later."""
+    """The changes of one project, with what they are based on."""
 
-    project: Project
     desired: DesiredProject
     changes: ProjectChanges
     quota: ObservedQuota | None
-    members: MemberChanges
-
-    def __bool__(self) -> bool:
-        """Whether any write is needed."""
-        return bool(self.changes or self.members)
 
 
 class ProjectSection:
     """Creates projects and corrects them; never deletes one.
 
-    The lists of projects and quotas are read as a whole, members only for the projects that list some.
+    The lists of projects and quotas are read as a whole, once; a project that was created costs another list.
     """
 
-    def __init__(self, harbor: Harbor, projects: HarborProjects, registries: HarborRegistries) -> None:
+    def __init__(
+        self, harbor: Harbor, projects: HarborProjects, registries: HarborRegistries, policies: ProjectPolicies
+    ) -> None:
         self._harbor = harbor
         self._projects = projects
         self._registries = registries
+        self._policies = policies
 
     def is_requested(self, registry: HarborRegistry) -> bool:
         """Whether the spec names a project."""
@@ -77,59 +73,46 @@ class ProjectSection:
         refused: list[Refused] = []
         for project in projects:
             try:
-                plans.append(await self._plan(admin, project, observed))
+                plans.append(_plan(project, observed))
             except Refused as error:
                 refused.append(error)
-        work = [plan for plan in plans if plan]
+        work = [plan for plan in plans if plan.changes]
         if blocked := check_read_only(system, len(work)):
             return blocked
         changes: list[str] = []
         for plan in work:
             try:
-                changes += await self._write(admin, plan, observed.ldap_groups)
+                changes += await self._write(admin, plan)
             except Refused as error:
                 refused.append(error)
+        # A project that Harbor does not have was refused.
+        existing = observed.projects
+        if any(plan.changes.create for plan in work):
+            existing = await self._projects.find_projects(admin, {project.name for project in projects})
+        policies = await self._policies.reconcile(registry, admin, existing)
+        changes += policies.changes
+        refused += policies.refused
         if refused:
-            return Blocked(refused[0].reason, "; ".join(map(str, refused)), changes=tuple(changes))
+            message = "; ".join(dict.fromkeys(map(str, refused)))
+            return Blocked(refused[0].reason, message, changes=tuple(changes))
         message = f"{len(projects)} {'project is' if len(projects) == 1 else 'projects are'} as the spec says"
         return Done(message, warnings=read_only_warnings(system), changes=tuple(changes))
+
+    async def remove(self, registry: HarborRegistry) -> None:
+        """Forgets what was verified of the policies."""
+        self._policies.forget(registry)
 
     async def _observe(self, admin: HarborEndpoint, projects: Sequence[Project]) -> _Observed:
         found = await self._projects.find_projects(admin, {project.name for project in projects})
         quotas = await self._projects.find_quotas(admin, found.values())
         mirrors = any(project.proxy_cache for project in projects)
-        groups = any(member.ldap_group for project in projects for member in project.members)
-        return _Observed(
-            found,
-            quotas,
-            await self._registries.read_registries(admin) if mirrors else {},
-            await self._projects.read_ldap_groups(admin) if groups else {},
-        )
+        return _Observed(found, quotas, await self._registries.read_registries(admin) if mirrors else {})
 
-    async def _plan(self, admin: HarborEndpoint, project: Project, observed: _Observed) -> _Plan:
-        current = observed.projects.get(project.name)
-        raise_if_blocked(check_mirror(project, observed.registries, current))
-        quota = observed.quotas.get(current.number) if current else None
-        registry = observed.registries[project.proxy_cache].number if project.proxy_cache else 0
-        desired = plan_project(project, registry)
-        changes = project_changes(desired, current, quota)
-        raise_if_blocked(check_quota(project, changes, quota))
-        members = await self._members(admin, project, observed.ldap_groups) if current else MemberChanges()
-        return _Plan(project, desired, changes, quota, members)
-
-    async def _members(self, admin: HarborEndpoint, project: Project, ldap_groups: Mapping[str, int]) -> MemberChanges:
-        """Returns which members of a project that exists must change."""
-        if not project.members:
-            return MemberChanges()
-        return member_changes(project, await self._projects.read_members(admin, project.name), ldap_groups)
-
-    async def _write(self, admin: HarborEndpoint, plan: _Plan, ldap_groups: Mapping[str, int]) -> list[str]:
+    async def _write(self, admin: HarborEndpoint, plan: _Plan) -> list[str]:
         """Returns what was changed."""
-        name, members, said = plan.desired.name, plan.members, []
+        name, said = plan.desired.name, []
         if plan.changes.create:
             await self._projects.create_project(admin, plan.desired)
-            # Harbor makes the administrator a member, which the spec may list as well.
-            members = await self._members(admin, plan.project, ldap_groups)
             said.append(f"created project '{name}'")
         if plan.changes.update:
             await self._projects.update_project(admin, plan.desired)
@@ -137,10 +120,16 @@ class ProjectSection:
         if plan.changes.set_quota and plan.quota:
             await self._projects.set_quota(admin, plan.quota, plan.desired.storage_limit)
             said.append(f"set the quota of project '{name}'")
-        for added in members.add:
-            await self._projects.add_member(admin, name, added)
-        for member, role in members.set_role:
-            await self._projects.set_role(admin, name, member, role)
-        for member in members.remove:
-            await self._projects.remove_member(admin, name, member)
-        return [*said, f"set the members of project '{name}'"] if members else said
+        return said
+
+
+def _plan(project: Project, observed: _Observed) -> _Plan:
+    """Returns the changes of a project; raises BlockedError if the spec contradicts Harbor."""
+    current = observed.projects.get(project.name)
+    raise_if_blocked(check_mirror(project, observed.registries, current))
+    quota = observed.quotas.get(current.number) if current else None
+    registry = observed.registries[project.proxy_cache].number if project.proxy_cache else 0
+    desired = plan_project(project, registry)
+    changes = project_changes(desired, current, quota)
+    raise_if_blocked(check_quota(project, changes, quota))
+    return _Plan(desired, changes, quota)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing_extensions import override
 
 from harbor_operator.api.projects import Project
-from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.project_policies import plan_retention
 from harbor_operator.ports.harbor_project_policies import HarborRetention
-from harbor_operator.steps.project_policies import ProjectPolicy
+from harbor_operator.steps.project_policies import ProjectPass, ProjectPolicy
 
 
 class Retention(ProjectPolicy):
@@ -24,11 +22,10 @@ class Retention(ProjectPolicy):
         return project.retention is not None
 
     @override
-    async def reconcile(
-        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
-    ) -> list[str]:
+    async def reconcile(self, current: ProjectPass, project: Project, observed: ObservedProject) -> list[str]:
         if project.retention is None:
             return []
+        admin = current.admin
         desired = plan_retention(project.retention)
         if not observed.retention:
             await self._harbor.create_retention(admin, observed, desired)

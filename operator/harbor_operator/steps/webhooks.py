@@ -10,13 +10,12 @@ from typing_extensions import override
 from harbor_operator.api.projects import Project
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import check_header_values, describe_secret
-from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.projects import ObservedProject
 from harbor_operator.plan.webhooks import webhook_changes
 from harbor_operator.ports.harbor_project_policies import HarborWebhooks
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.outcomes import raise_if_blocked
-from harbor_operator.steps.project_policies import ProjectPolicy
+from harbor_operator.steps.project_policies import ProjectPass, ProjectPolicy
 from harbor_operator.steps.references import read_values
 
 _FIELD = "spec.projects[].webhooks[].authHeaderSecretRef"
@@ -46,15 +45,13 @@ class Webhooks(ProjectPolicy):
         return headers
 
     @override
-    async def reconcile(
-        self, registry: HarborRegistry, admin: HarborEndpoint, project: Project, observed: ObservedProject
-    ) -> list[str]:
-        headers = await self.read_secrets(registry, project)
+    async def reconcile(self, current: ProjectPass, project: Project, observed: ObservedProject) -> list[str]:
+        headers, admin = await self.read_secrets(current.registry, project), current.admin
         changes = webhook_changes(project, headers, await self._harbor.read_webhooks(admin, project.name))
         for webhook in changes.add:
             await self._harbor.add_webhook(admin, project.name, webhook)
-        for current, webhook in changes.update:
-            await self._harbor.update_webhook(admin, project.name, current, webhook)
-        for current in changes.remove:
-            await self._harbor.remove_webhook(admin, project.name, current)
+        for known, webhook in changes.update:
+            await self._harbor.update_webhook(admin, project.name, known, webhook)
+        for known in changes.remove:
+            await self._harbor.remove_webhook(admin, project.name, known)
         return [f"set the webhooks of project '{project.name}'"] if changes else []

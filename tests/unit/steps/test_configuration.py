@@ -15,6 +15,8 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
+from harbor_operator.steps.members import Members
+from harbor_operator.steps.project_policies import ProjectPolicies
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
 from harbor_operator.steps.schedules import ScheduleSection
@@ -46,8 +48,9 @@ class ConfigurationFixture:
     def __post_init__(self) -> None:
         self.kube.put("intra", "hreg-cr-admin-password", {"password": self.harbor.accounts["admin"][0]})
         self.projects = FakeHarborProjects(self.harbor)
+        policies = ProjectPolicies(self.projects, [Members(self.projects)])
         sections = (
-            ProjectSection(self.harbor, self.projects, FakeHarborRegistries()),
+            ProjectSection(self.harbor, self.projects, FakeHarborRegistries(), policies),
             ScheduleSection(self.schedules, unmeasured, search_nothing),
         )
         accounts = FakeHarborAccounts(self.harbor)

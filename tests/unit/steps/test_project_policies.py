@@ -13,12 +13,14 @@ from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.project_policies import ObservedImmutableRule, ObservedRetention, TagSelector
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.immutable_tags import ImmutableTags
-from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS, ProjectPolicySection
+from harbor_operator.steps.members import Members
+from harbor_operator.steps.project_policies import MAX_REPEATED_READS, ProjectPolicies
+from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.retention import Retention
 from harbor_operator.steps.webhooks import Webhooks
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_project_policies import FakeHarborImmutableTags, FakeHarborRetention, FakeHarborWebhooks
-from tests.fakes.harbor_projects import FakeHarborProjects
+from tests.fakes.harbor_projects import FakeHarborProjects, FakeHarborRegistries
 from tests.fakes.kube import FakeKube
 
 PROJECT_COUNT = 500
@@ -43,8 +45,30 @@ class PolicyFixture:
         self.retention = FakeHarborRetention(self.harbor)
         self.kube = FakeKube()
         self.webhooks = FakeHarborWebhooks()
-        kinds = [ImmutableTags(self.tags), Retention(self.retention), Webhooks(self.kube, self.webhooks)]
-        self.section = ProjectPolicySection(self.projects, kinds)
+        kinds = [
+            Members(self.projects),
+            ImmutableTags(self.tags),
+            Retention(self.retention),
+            Webhooks(self.kube, self.webhooks),
+        ]
+        self.section = ProjectSection(
+            self.harbor, self.projects, FakeHarborRegistries(), ProjectPolicies(self.projects, kinds)
+        )
+
+    @property
+    def reads(self) -> list[object]:
+        return [*self.projects.requests, *self.tags.requests, *self.retention.requests, *self.webhooks.requests]
+
+    @property
+    def writes(self) -> list[str]:
+        return [*self.harbor.writes, *self.tags.writes, *self.retention.writes, *self.webhooks.writes]
+
+    def clear(self) -> None:
+        """Forgets every request."""
+        for port in (self.projects, self.tags, self.retention, self.webhooks):
+            port.requests.clear()
+        for writer in (self.harbor, self.tags, self.retention, self.webhooks):
+            writer.writes.clear()
 
     def has(self, *names: str) -> None:
         for name in names:
@@ -65,7 +89,6 @@ def spec(name: str, **more: Any) -> dict[str, Any]:
 
 
 async def test_a_project_without_policies_is_not_read(fixture: PolicyFixture) -> None:
-    assert not fixture.section.is_requested(registry({"name": "team"}))
     fixture.has("team", "plain")
     await fixture.reconcile(spec("team"), {"name": "plain"})
     assert fixture.tags.requests == ["team"]
@@ -82,26 +105,49 @@ async def test_a_difference_is_corrected_reported_and_read_again(fixture: Policy
     assert fixture.tags.writes == ["add to team"]
 
 
+MEMBERS = [{"user": "ana", "role": "Developer"}]
+
+
 async def test_five_hundred_projects_are_read_in_turn(fixture: PolicyFixture) -> None:
     names = [f"team-{number}" for number in range(PROJECT_COUNT)]
     fixture.has(*names)
-    projects = [spec(name, retention=RETENTION) for name in names]
+    fixture.kube.put("intra", "ci", {"authorization": "Bearer one"})
+    projects = [spec(name, retention=RETENTION, members=MEMBERS, webhooks=[WEBHOOK]) for name in names]
     await fixture.reconcile(*projects)
     await fixture.reconcile(*projects)
-    for requests in (fixture.tags.requests, fixture.tags.writes, fixture.retention.requests, fixture.retention.writes):
-        requests.clear()
-    fixture.projects.requests.clear()
+    fixture.clear()
     await fixture.reconcile(*projects)
-    assert fixture.projects.requests == ["projects"]
-    assert len(fixture.tags.requests) == len(fixture.retention.requests) == MAX_REPEATED_PROJECTS
-    for _ in range(PROJECT_COUNT // MAX_REPEATED_PROJECTS - 1):
+    assert fixture.reads[:2] == ["projects", "quotas"]
+    assert MAX_REPEATED_READS - 4 < len(fixture.reads) - 2 <= MAX_REPEATED_READS
+    while len(fixture.tags.requests) < PROJECT_COUNT:
         await fixture.reconcile(*projects)
-    assert sorted(fixture.tags.requests) == sorted(names)
-    assert fixture.tags.writes == fixture.retention.writes == []
+    assert set(fixture.tags.requests) == set(names)
+    assert fixture.writes == []
+
+
+async def test_a_changed_member_is_corrected_in_its_turn(fixture: PolicyFixture) -> None:
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_READS)]
+    fixture.has(*names)
+    projects = [{"name": name, "members": MEMBERS} for name in names]
+    for _ in range(2):
+        await fixture.reconcile(*projects)
+    fixture.harbor.projects[names[-1]].members.clear()
+    fixture.clear()
+    first, second = await fixture.reconcile(*projects), await fixture.reconcile(*projects)
+    assert (first.changes, second.changes) == ((), (f"set the members of project '{names[-1]}'",))
+    assert fixture.reads.count("members team-0") == 1
+
+
+async def test_ldap_groups_are_read_once_in_a_pass(fixture: PolicyFixture) -> None:
+    names = ["team-1", "team-2"]
+    fixture.has(*names)
+    fixture.projects.ldap_groups["cn=devs"] = 7
+    await fixture.reconcile(*({"name": name, "members": [{"ldapGroup": "cn=devs", "role": "Guest"}]} for name in names))
+    assert fixture.reads.count("groups") == 1
 
 
 async def test_a_changed_entry_and_a_new_project_are_read_at_once(fixture: PolicyFixture) -> None:
-    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_READS)]
     fixture.has(*names)
     fixture.tags.rules |= {name: [RULE] for name in names}
     projects = [spec(name) for name in names]
@@ -112,11 +158,15 @@ async def test_a_changed_entry_and_a_new_project_are_read_at_once(fixture: Polic
     fixture.has("team-0")  # deleted in Harbor and created again
     projects[1] = spec("team-1", public=True)
     outcome = await fixture.reconcile(*projects)
-    assert len(outcome.changes) == 2
+    assert outcome.changes == (
+        "set project 'team-1' as in `spec.projects`",
+        "set the immutable tags of project 'team-0'",
+        "set the immutable tags of project 'team-1'",
+    )
 
 
 async def test_a_registry_that_is_removed_is_forgotten(fixture: PolicyFixture) -> None:
-    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_READS)]
     fixture.has(*names)
     fixture.tags.rules |= {name: [RULE] for name in names}
     projects = [spec(name) for name in names]
@@ -140,9 +190,16 @@ async def test_a_refused_project_stops_no_other_and_is_tried_again(fixture: Poli
     assert fixture.tags.rules["a"]
 
 
-async def test_a_project_that_harbor_does_not_have_is_left_to_the_section_of_projects(fixture: PolicyFixture) -> None:
-    assert isinstance(await fixture.reconcile(spec("absent")), Done)
-    assert fixture.tags.requests == []
+async def test_a_new_project_gets_its_policies_in_the_same_pass(fixture: PolicyFixture) -> None:
+    outcome = await fixture.reconcile(spec("team"))
+    assert outcome.changes == ("created project 'team'", "set the immutable tags of project 'team'")
+    assert fixture.projects.requests == ["projects", "quotas", "projects"]
+
+
+async def test_a_project_that_is_refused_has_no_policies(fixture: PolicyFixture) -> None:
+    outcome = await fixture.reconcile(spec("mirror", proxyCache="absent"), spec("team"))
+    assert isinstance(outcome, Blocked)
+    assert fixture.tags.requests == ["team"]
 
 
 async def test_rules_that_leave_the_spec_stay_unless_it_says_otherwise(fixture: PolicyFixture) -> None:
@@ -171,7 +228,7 @@ async def test_a_retention_is_created_once_and_a_changed_one_is_replaced(fixture
 
 
 async def test_a_deleted_retention_is_noticed_in_the_list_of_projects(fixture: PolicyFixture) -> None:
-    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_READS)]
     fixture.has(*names)
     projects = [{"name": name, "retention": RETENTION} for name in names]
     for _ in range(3):
@@ -198,7 +255,7 @@ def header(fixture: PolicyFixture, project: str) -> str:
 
 
 async def test_a_new_header_is_set_at_once(fixture: PolicyFixture) -> None:
-    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_PROJECTS)]
+    names = [f"team-{number}" for number in range(2 * MAX_REPEATED_READS)]
     fixture.has(*names)
     fixture.kube.put("intra", "ci", {"authorization": "Bearer one"})
     projects = [{"name": name, "webhooks": [WEBHOOK]} for name in names]

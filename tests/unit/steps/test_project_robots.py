@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harbor_operator.model.outcomes import Blocked, Done
-from harbor_operator.steps.project_policies import MAX_REPEATED_PROJECTS
+from harbor_operator.steps.project_policies import MAX_REPEATED_READS
 from tests.fakes.harbor import StoredProject
 from tests.unit.steps.project_robots_fixture import CI, RobotsFixture, robot, team
 
@@ -42,12 +42,12 @@ async def test_a_pass_without_a_difference_lists_once_and_writes_nothing(fixture
 
 
 async def test_a_pass_lists_a_bounded_number_of_projects_that_have_not_changed(fixture: RobotsFixture) -> None:
-    many = [{"name": f"p{number}", "robots": [robot(f"r{number}")]} for number in range(MAX_REPEATED_PROJECTS + 10)]
+    many = [{"name": f"p{number}", "robots": [robot(f"r{number}")]} for number in range(MAX_REPEATED_READS + 10)]
     for project in many:
         fixture.harbor.projects[str(project["name"])] = StoredProject(fixture.harbor.next_number(), public=False)
     await fixture.settled(*many)
     await fixture.reconcile(*many)
-    assert len(fixture.harbor.robot_lists) == MAX_REPEATED_PROJECTS
+    assert len(fixture.harbor.robot_lists) == MAX_REPEATED_READS
 
 
 async def test_projects_without_robots_are_not_read(fixture: RobotsFixture) -> None:

@@ -13,6 +13,8 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.projects import ObservedMember, ObservedRegistry
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.members import Members
+from harbor_operator.steps.project_policies import ProjectPolicies
 from harbor_operator.steps.projects import ProjectSection
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_projects import FakeHarborProjects, FakeHarborRegistries
@@ -33,11 +35,12 @@ class ProjectFixture:
 
     def __post_init__(self) -> None:
         self.projects = FakeHarborProjects(self.harbor)
+        policies = ProjectPolicies(self.projects, [Members(self.projects)])
+        self.section = ProjectSection(self.harbor, self.projects, self.registries, policies)
         self.admin = HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr(self.harbor.accounts["admin"][0])))
 
     async def reconcile(self, *projects: dict[str, Any]) -> Done | Blocked:
-        section = ProjectSection(self.harbor, self.projects, self.registries)
-        return await section.reconcile(registry(*projects), self.admin)
+        return await self.section.reconcile(registry(*projects), self.admin)
 
 
 @pytest.fixture

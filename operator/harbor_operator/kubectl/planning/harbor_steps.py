@@ -26,7 +26,6 @@ from harbor_operator.ports import Unavailable
 from harbor_operator.ports.harbor_ports import HarborPorts
 from harbor_operator.steps.authentication import AuthenticationSection
 from harbor_operator.steps.harbor_settings import SettingSection
-from harbor_operator.steps.project_policies import ProjectPolicySection
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.projects import ProjectSection
 from harbor_operator.steps.registries import RegistrySection
@@ -37,7 +36,6 @@ SECTIONS = {
     SettingSection: "spec.configuration",
     RegistrySection: "spec.registries",
     ProjectSection: "spec.projects",
-    ProjectPolicySection: "spec.projects",
     ProjectRobotSection: "spec.projects",
     ReplicationSection: "spec.replications",
     ScheduleSection: "spec.*.schedule",

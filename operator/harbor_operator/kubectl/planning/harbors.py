@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import SecretStr
 
+from harbor_operator.api.projects import Role
 from harbor_operator.kubectl.plan import Action
 from harbor_operator.kubectl.planning.differences import changed, described, differences
 from harbor_operator.kubectl.planning.recorder import PlanEnds, RecordedPort, Recorder
@@ -32,7 +33,7 @@ from harbor_operator.model.projects import (
 from harbor_operator.model.reachability import PullResult
 from harbor_operator.model.replications import ObservedReplication, Replication
 from harbor_operator.model.schedules import DesiredSchedule, ObservedSchedule, SystemJob
-from harbor_operator.plan.projects import GIB, ROLES
+from harbor_operator.plan.projects import ADMIN, GIB, ROLES
 from harbor_operator.plan.schedules import NONE, differing_parameters
 
 _ROLE_NAMES = {number: str(role) for role, number in ROLES.items()}
@@ -171,6 +172,13 @@ class PlannedProjects(RecordedPort):
         name = next(one.name for one in self._observed.values() if one.number == quota.project)
         detail = f"quota: {_size(quota.storage_limit)} -> {_size(storage_limit)}"
         self._recorder.record(Action.CHANGE, _project(name), [detail])
+
+    async def read_members(self, endpoint: HarborEndpoint, project: str) -> list[ObservedMember]:
+        """Returns the members; Harbor makes the administrator one of a new project."""
+        if project in self.created:
+            return [ObservedMember(0, ROLES[Role.PROJECT_ADMIN], ADMIN, entity=1)]
+        found: list[ObservedMember] = await self._port.read_members(endpoint, project)
+        return found
 
     async def add_member(self, _endpoint: HarborEndpoint, project: str, desired: DesiredMember) -> None:
         """Records the member."""
