@@ -137,7 +137,7 @@ async def test_a_name_the_store_does_not_take_is_refused(swift: SwiftFixture) ->
     assert refusal.value.reason is Reason.STORAGE_CONTAINER_REFUSED
 
 
-async def test_an_object_without_segments_is_told_from_others(swift: SwiftFixture) -> None:
+async def test_an_object_without_segments_is_distinguished_from_others(swift: SwiftFixture) -> None:
     container = await swift.container()
     await swift.store.ensure_container(container)
     await swift.store.write_object(container, "files/empty", b"", {})

@@ -44,18 +44,18 @@ class EmptyObjects:
         listed: Sequence[StoredObject] = ()
         if was_listed := not earlier.is_complete and len(earlier.found) < MAX_FOUND_OBJECTS:
             listed = await self._store.list_sizes(at, FILE_PREFIX, earlier.after, MAX_LISTED_OBJECTS)
-        suspects = [one.name for one in listed if self._is_suspect(one)]
-        read = await self._store.find_without_segments(at, [*earlier.found, *suspects[:MAX_READ_OBJECTS]])
+        candidates = [one.name for one in listed if self._is_candidate(one)]
+        read = await self._store.find_without_segments(at, [*earlier.found, *candidates[:MAX_READ_OBJECTS]])
         known = {**dict.fromkeys(earlier.found, True), **read}
         found = tuple(name for name, is_broken in known.items() if is_broken)
-        unread = next((index for index, name in enumerate(suspects) if name not in read), None)
+        unread = next((index for index, name in enumerate(candidates) if name not in read), None)
         if unread is not None:
-            after = suspects[unread - 1] if unread else earlier.after
+            after = candidates[unread - 1] if unread else earlier.after
             return ObjectSearch(earlier.run, after, is_complete=False, found=found)
         after = listed[-1].name if listed else earlier.after
         is_complete = earlier.is_complete or (was_listed and len(listed) < MAX_LISTED_OBJECTS)
         return ObjectSearch(earlier.run, after, is_complete, found)
 
-    def _is_suspect(self, stored: StoredObject) -> bool:
+    def _is_candidate(self, stored: StoredObject) -> bool:
         is_upload = UPLOADS in stored.name
         return stored.bytes == 0 and not (is_upload and stored.changed_at > self._now() - MIN_UPLOAD_AGE)
