@@ -148,7 +148,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "Harbor has no such `action` on this `resource`": {"access": [{"resource": "scan", "action": "push"}]},
     "`access` to push also needs repository pull": {"access": PUSH[1:]},
     "`rotateAfterDays` must be smaller": {"rotateAfterDays": 30, "expireAfterDays": 30},
-    "access: Required value": {"access": None},
+    'missing required field "access"': {"access": None},
     "Unsupported value": {"access": [{"resource": "member", "action": "create"}]},
 }
 

@@ -42,6 +42,11 @@ def why_not(registry: Manifest) -> str:
     key, spec = key_of(registry), registry["spec"]
     if spec.get("suspend"):
         return f"HarborRegistry '{key}' is suspended: run `kubectl harbor resume` first"
+    if not spec.get("pullSecrets") and any(project.get("robots") for project in spec.get("projects") or ()):
+        return (
+            f"HarborRegistry '{key}' injects no pull Secret, whose credential this command replaces: for the robots in "
+            f"`spec.projects[].robots`, set the annotation '{ROTATE_REQUESTED_AT}' of the HarborRegistry to a new value"
+        )
     if not spec.get("pullSecrets"):
         return f"HarborRegistry '{key}' injects no pull Secret: set `spec.pullSecrets`"
     credential = spec["pullSecrets"]["credential"]

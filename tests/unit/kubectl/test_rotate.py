@@ -34,6 +34,7 @@ def test_a_robot_of_the_cluster_can_be_rotated() -> None:
     [
         ({**ROBOT, "suspend": True}, "run `kubectl harbor resume` first"),
         ({}, "set `spec.pullSecrets`"),
+        ({"projects": [{"name": "a"}, {"name": "b", "robots": [{"name": "ci"}]}]}, "rotate-requested-at' of the Harb"),
         ({"pullSecrets": {"credential": {"secretRef": {"name": "account"}}}}, "then in Secret 'account'"),
         ({"pullSecrets": {"credential": {"robot": {"scope": "Namespace"}}}}, "delete Secret 'hreg-cr-robot-key'"),
     ],
