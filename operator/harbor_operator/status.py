@@ -271,10 +271,37 @@ def _credential(observed: CredentialFacts) -> Status:
     }
 
 
+def _time(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None
+
+
+def _upgrade(facts: Facts) -> Status | None:
+    observed = facts.upgrade
+    if observed is None or not observed.steps:
+        return None if observed is None else {}
+    before = [observed.waits_for, *((f"the upgrade to {step.version}",) for step in observed.steps)]
+    return {
+        "current": observed.installed,
+        "target": observed.target,
+        "steps": [
+            {
+                "version": step.version,
+                "harborVersion": step.harbor_minor,
+                "migratesDatabase": step.migrates,
+                "waitsFor": list(waits_for),
+            }
+            for step, waits_for in zip(observed.steps, before, strict=False)
+        ],
+    }
+
+
 _Reader = Callable[[Facts], Any]
 _FACTS: Mapping[str, tuple[tuple[ConditionType, ...], _Reader]] = {
     "chartVersion": ((ConditionType.RELEASE,), lambda facts: facts.chart_version),
     "chartDigest": ((ConditionType.RELEASE,), lambda facts: facts.chart_digest),
+    "chartDeployedAt": ((ConditionType.RELEASE,), lambda facts: _time(facts.chart_deployed_at)),
+    "upgrade": ((ConditionType.RELEASE,), _upgrade),
+    "databaseSchema": ((ConditionType.DATABASE,), lambda facts: facts.database_schema),
     "harborVersion": ((ConditionType.RELEASE, ConditionType.REACHABILITY), lambda facts: facts.harbor_version),
     "releaseRevision": ((ConditionType.RELEASE,), lambda facts: facts.release_revision),
     "storageURL": ((ConditionType.STORAGE,), lambda facts: facts.storage_url),

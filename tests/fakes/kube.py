@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
@@ -27,9 +27,11 @@ class FakeKube(NamespaceResources):
         self.secrets: dict[tuple[str, str], StoredSecret] = {}
         self.config_maps: dict[tuple[str, str], dict[str, str]] = {}
         self.workloads: dict[tuple[str, str], list[Workload]] = {}
+        self.late_pods: dict[tuple[str, str], list[WorkloadPod]] = {}
         self.registries: list[Manifest] = []
         self.down = False
         self.forbidden = False
+        self.forbids_pods = False
         self.writes: list[str] = []
         self.reads: list[str] = []
         self._version = 0
@@ -144,6 +146,13 @@ class FakeKube(NamespaceResources):
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
         self._answer()
         return list(self.workloads.get((namespace, label_selector), []))
+
+    @override
+    async def read_late_pods(self, namespace: str, label_selector: str) -> list[WorkloadPod]:
+        self._answer()
+        if self.forbids_pods:
+            raise Refused(Reason.RIGHTS_MISSING, "pods is forbidden")
+        return list(self.late_pods.get((namespace, label_selector), []))
 
     @override
     async def read_registries(self) -> list[Manifest]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.model.kubernetes import Workload
 from harbor_operator.model.outcomes import Blocked, Outcome, Pending, Unknown
 from harbor_operator.model.release import DesiredRelease
@@ -47,6 +48,17 @@ class ReleaseFixture:
 
     def spec(self, version: str = "1.19.1", **spec: Any) -> None:
         self.registry = registry(version, **spec)
+
+    def upgrade(self, version: str, **release: Any) -> None:
+        """Asks for another chart version, with a backup of the running one."""
+        self.spec(release={"version": version, "allowUpgradeTo": version, **release})
+        self.backup(self.now + timedelta(seconds=1))
+
+    def backup(self, completed_at: datetime) -> None:
+        """Confirms a backup; the next call of `spec` forgets it."""
+        annotations = {BACKUP_COMPLETED_AT: completed_at.isoformat()}
+        metadata = self.registry.metadata.model_copy(update={"annotations": annotations})
+        self.registry = self.registry.model_copy(update={"metadata": metadata})
 
     def finish(self, error: str = "", *, recorded: bool = True, cause: Blocked | Unknown | None = None) -> None:
         self.helm.finish(NAMESPACE, "cr", error, recorded=recorded, cause=cause)

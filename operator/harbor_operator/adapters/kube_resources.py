@@ -14,8 +14,9 @@ from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Conflict, No
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_objects import decode_object
 from harbor_operator.adapters.kube_pages import Pager
+from harbor_operator.adapters.late_pods import read_late_pods
 from harbor_operator.api.kind import GROUP, PLURAL, VERSION
-from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
@@ -110,6 +111,10 @@ class KubernetesNamespaceResources(NamespaceResources):
         return [read_workload("Deployment", item) for item in deployments] + [
             read_workload("StatefulSet", item) for item in stateful_sets
         ]
+
+    @override
+    async def read_late_pods(self, namespace: str, label_selector: str) -> list[WorkloadPod]:
+        return read_late_pods(await self._list(ResourceRef("v1", "pods", namespace), label_selector))
 
     @override
     async def read_registries(self) -> list[Manifest]:

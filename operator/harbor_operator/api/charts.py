@@ -92,12 +92,21 @@ class Feature(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ChartSupport:
-    """One minor of the chart; `min_postgres` is the oldest PostgreSQL major that its Harbor accepts."""
+    """One minor of the chart; `min_postgres` is the oldest PostgreSQL major that its Harbor accepts.
+
+    `last_patch` is the newest patch version whose templates were read.
+    """
 
     minor: int
     harbor_minor: str
+    last_patch: int
     min_postgres: int
     swift: bool = True
+
+    @property
+    def last_version(self) -> str:
+        """The newest version of this minor whose templates were read."""
+        return f"1.{self.minor}.{self.last_patch}"
 
     def supports(self, feature: Feature) -> bool:
         """Whether charts of this minor read the key of the feature."""
@@ -113,24 +122,24 @@ class ChartSupport:
 
 # All of them ship a registry with the Swift driver (distribution 2.7 and 2.8).
 CHARTS = (
-    ChartSupport(2, "1.9", min_postgres=9),
-    ChartSupport(3, "1.10", min_postgres=9),
-    ChartSupport(4, "2.0", min_postgres=9),
-    ChartSupport(5, "2.1", min_postgres=9),
-    ChartSupport(6, "2.2", min_postgres=9),
-    ChartSupport(7, "2.3", min_postgres=9),
-    ChartSupport(8, "2.4", min_postgres=9),
-    ChartSupport(9, "2.5", min_postgres=10),
-    ChartSupport(10, "2.6", min_postgres=10),
-    ChartSupport(11, "2.7", min_postgres=10),
-    ChartSupport(12, "2.8", min_postgres=10),
-    ChartSupport(13, "2.9", min_postgres=12),
-    ChartSupport(14, "2.10", min_postgres=12),
-    ChartSupport(15, "2.11", min_postgres=12),
-    ChartSupport(16, "2.12", min_postgres=12),
-    ChartSupport(17, "2.13", min_postgres=12),
-    ChartSupport(18, "2.14", min_postgres=12),
-    ChartSupport(19, "2.15", min_postgres=12),
+    ChartSupport(2, "1.9", last_patch=4, min_postgres=9),
+    ChartSupport(3, "1.10", last_patch=19, min_postgres=9),
+    ChartSupport(4, "2.0", last_patch=6, min_postgres=9),
+    ChartSupport(5, "2.1", last_patch=6, min_postgres=9),
+    ChartSupport(6, "2.2", last_patch=4, min_postgres=9),
+    ChartSupport(7, "2.3", last_patch=5, min_postgres=9),
+    ChartSupport(8, "2.4", last_patch=3, min_postgres=9),
+    ChartSupport(9, "2.5", last_patch=6, min_postgres=10),
+    ChartSupport(10, "2.6", last_patch=4, min_postgres=10),
+    ChartSupport(11, "2.7", last_patch=4, min_postgres=10),
+    ChartSupport(12, "2.8", last_patch=6, min_postgres=10),
+    ChartSupport(13, "2.9", last_patch=5, min_postgres=12),
+    ChartSupport(14, "2.10", last_patch=3, min_postgres=12),
+    ChartSupport(15, "2.11", last_patch=2, min_postgres=12),
+    ChartSupport(16, "2.12", last_patch=4, min_postgres=12),
+    ChartSupport(17, "2.13", last_patch=4, min_postgres=12),
+    ChartSupport(18, "2.14", last_patch=4, min_postgres=12),
+    ChartSupport(19, "2.15", last_patch=1, min_postgres=12),
 )
 _BY_MINOR = {chart.minor: chart for chart in CHARTS}
 
@@ -138,7 +147,18 @@ _BY_MINOR = {chart.minor: chart for chart in CHARTS}
 def find_chart(version: str) -> ChartSupport | None:
     """Returns what the chart version supports, or None for a version that is not in the table."""
     found = _VERSION.fullmatch(version)
-    return _BY_MINOR.get(int(found.group(1))) if found else None
+    return chart_of_minor(int(found.group(1))) if found else None
+
+
+def chart_of_minor(minor: int) -> ChartSupport | None:
+    """Returns what charts 1.`minor` support, or None for a minor that is not in the table."""
+    return _BY_MINOR.get(minor)
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Returns major, minor and patch, by which versions are ordered; a number that is missing is 0."""
+    found = [int(number) for number in re.findall(r"\d+", version)[:3]]
+    return tuple([*found, 0, 0, 0][:3])
 
 
 def has_fixed_redis_user(version: str) -> bool:

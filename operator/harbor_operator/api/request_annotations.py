@@ -1,4 +1,4 @@
-"""Annotations that request something at once: each value that differs from the one before is a request."""
+"""Annotations that users set: requests, of which each value that differs from the one before is one, and a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from harbor_operator.api.kind import GROUP
 ROTATE_REQUESTED_AT = f"{GROUP}/rotate-requested-at"
 REVOKE_REQUESTED_AT = f"{GROUP}/revoke-requested-at"
 """Requests to replace the credential of the robot: without a failed pull, or at once because it is leaked."""
+
+BACKUP_COMPLETED_AT = f"{GROUP}/backup-completed-at"
+"""The time (RFC 3339) at which the last backup of databases and images ended."""
 
 MAX_VALUE_CHARACTERS = 256
 """The operator stores the value that it has handled, most of them in the status; a longer one is no request."""

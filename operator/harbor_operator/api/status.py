@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harbor_operator.api.base import Model
+from harbor_operator.api.upgrades import UpgradeStatus
 
 
 class Condition(Model):
@@ -139,7 +140,20 @@ class HarborRegistryStatus(Model):
     chart_digest: str | None = Field(
         default=None, description="SHA-256 of the chart archive of the deployed release; absent for a directory."
     )
+    chart_deployed_at: str | None = Field(
+        default=None,
+        description="Time at which `chartVersion` was deployed first; a backup that is older is of another version.",
+        json_schema_extra={"format": "date-time"},
+    )
     harbor_version: str | None = Field(default=None, description="Harbor version of the deployed release.")
+    database_schema: int | None = Field(
+        default=None,
+        description="Last migration of Harbor's database, as its table `schema_migrations` has it; absent without "
+        "`spec.database`.",
+    )
+    upgrade: UpgradeStatus | None = Field(
+        default=None, description="Upgrades that lead to `spec.release.version`; absent if there is nothing to upgrade."
+    )
     release_revision: int | None = Field(default=None, description="Revision of the Helm release.")
     storage_url: str | None = Field(default=None, alias="storageURL", description="Storage URL that passed the probe.")
     storage_proof: str | None = Field(

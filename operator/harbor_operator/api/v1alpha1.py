@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -33,11 +34,17 @@ from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.replications import Replication
-from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT, read_request
+from harbor_operator.api.request_annotations import (
+    BACKUP_COMPLETED_AT,
+    REVOKE_REQUESTED_AT,
+    ROTATE_REQUESTED_AT,
+    read_request,
+)
 from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 from harbor_operator.api.status import StorageComparisonStatus
 from harbor_operator.api.storage_driver import DELETION_MESSAGE, RELEASE_MESSAGE
+from harbor_operator.api.upgrades import OptionalVersion
 
 AccountName = Annotated[
     str, Field(max_length=253, pattern=r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$")
@@ -124,6 +131,11 @@ class Release(Model):
     )
     adoption_plan: PlanIdentifier = Field(
         default="", description="Identifier of the plan to carry out, as the condition ReleaseReady shows it."
+    )
+    allow_upgrade_to: OptionalVersion = Field(
+        default="",
+        description="Chart version to which an upgrade may migrate Harbor's database, because a backup exists. An "
+        "upgrade with a migration begins only if this is `version`.",
     )
     timeout_seconds: int = Field(
         default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
@@ -350,6 +362,11 @@ class Metadata(Model):
         """The request to replace a leaked pull credential at once; empty = none."""
         return read_request(self.annotations, REVOKE_REQUESTED_AT)
 
+    @property
+    def backup_completed_at(self) -> str:
+        """The time of the last backup, as it was written; empty = none."""
+        return read_request(self.annotations, BACKUP_COMPLETED_AT)
+
     @classmethod
     def parse(cls, metadata: Mapping[str, Any], cluster: str = "") -> Metadata:
         """Returns the known fields of an object's metadata."""
@@ -366,6 +383,8 @@ class PreviousStatus(Model):
     admission_policy: str = Field(default="", description="Policy that may have to be removed.")
     robot: str | None = Field(default=None, description="Robot that may have to be removed.")
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
+    chart_version: str = Field(default="", description="Chart version that was deployed last.")
+    chart_deployed_at: datetime | None = Field(default=None, description="Since when it is deployed.")
     storage_proof: str | None = Field(default=None, description="Digest of the last proof of `spec.storage.driver`.")
     storage_comparison: StorageComparisonStatus | None = Field(default=None, description="The last one, of one run.")
     unproved: tuple[str, ...] = Field(default=(), description="Namespaces whose pull Secret did not pull.")
@@ -387,6 +406,8 @@ class PreviousStatus(Model):
             admission_policy=injected.get("admissionPolicy", ""),
             robot=injected.get("robot"),
             release_revision=status.get("releaseRevision"),
+            chart_version=status.get("chartVersion") or "",
+            chart_deployed_at=status.get("chartDeployedAt"),
             storage_proof=status.get("storageProof"),
             storage_comparison=(status.get("garbageCollection") or {}).get("storage"),
             unproved=tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
@@ -11,8 +10,6 @@ from harbor_operator.api.charts import SUPPORTED_RANGE, SWIFT_RANGE
 from harbor_operator.checks.release_rights import is_forbidden
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.reasons import Reason
-
-MAX_MINORS_PER_UPGRADE = 2
 
 # Versions that no one should install, and why.
 _DENIED = {"1.19.3": "its own release notes say to skip it; use 1.19.2 or 1.19.4"}
@@ -43,26 +40,6 @@ def check_chart(version: str, external_url: str) -> Blocked | None:
     return Blocked(
         Reason.CHART_VERSION_REFUSED, f"chart version '{version}' in `spec.release.version` is refused: {why}"
     )
-
-
-def check_upgrade(installed: str, desired: str) -> Blocked | None:
-    """Returns why the desired chart version must not follow the installed one."""
-    old, new = _numbers(installed), _numbers(desired)
-    if new < old:
-        return Blocked(
-            Reason.UPGRADE_REFUSED,
-            f"chart '{desired}' is older than the installed '{installed}', and Harbor cannot migrate its database"
-            f" back: set `spec.release.version` to '{installed}' or newer; for the older version, restore the databases"
-            " from a backup of it into a new registry",
-        )
-    if new[0] != old[0] or new[1] - old[1] > MAX_MINORS_PER_UPGRADE:
-        step = f"{old[0]}.{old[1] + MAX_MINORS_PER_UPGRADE}"
-        return Blocked(
-            Reason.UPGRADE_REFUSED,
-            f"from chart '{installed}' to '{desired}' is more than {MAX_MINORS_PER_UPGRADE} Harbor minors, which"
-            f" Harbor's migrations do not support: set `spec.release.version` to a {step}.x first",
-        )
-    return None
 
 
 def check_storage_type(installed: str, desired: str) -> Blocked | None:
@@ -168,8 +145,3 @@ def check_internal_tls(section: object) -> Blocked | None:
 def failure_reason(stderr: str) -> Reason:
     """Returns whether Helm lacked a right or failed on the release."""
     return Reason.RIGHTS_MISSING if is_forbidden(stderr) else Reason.RELEASE_FAILED
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    found = [int(number) for number in re.findall(r"\d+", version)[:3]]
-    return tuple([*found, 0, 0, 0][:3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harbor_operator.model.kubernetes import Workload
+from harbor_operator.model.kubernetes import Workload, WorkloadPod
 
 MAX_LISTED_WORKLOADS = 5
 
@@ -20,16 +20,18 @@ def is_scaled_down(workload: Workload, values: Mapping[str, Any]) -> bool:
     return workload.desired == 0 and not workload.name.endswith(tuple(_switched_off(values)))
 
 
-def describe_workloads(late: Sequence[Workload], values: Mapping[str, Any], name: str) -> str:
-    """Returns what is missing, workload by workload; `name` is that of the release."""
+def describe_workloads(
+    late: Sequence[Workload], values: Mapping[str, Any], name: str, pods: Sequence[WorkloadPod] = ()
+) -> str:
+    """Returns what is missing, workload by workload, each with its first pod; `name` is that of the release."""
     if not late:
         return f"no Deployment or StatefulSet carries the label 'release={name}' yet"
-    listed = [_describe(workload, values) for workload in late[:MAX_LISTED_WORKLOADS]]
+    listed = [_describe(workload, values, pods) for workload in late[:MAX_LISTED_WORKLOADS]]
     more = len(late) - len(listed)
     return "; ".join([*listed, f"and {more} more"] if more else listed)
 
 
-def _describe(workload: Workload, values: Mapping[str, Any]) -> str:
+def _describe(workload: Workload, values: Mapping[str, Any], pods: Sequence[WorkloadPod]) -> str:
     what = f"{workload.kind} '{workload.name}'"
     if is_scaled_down(workload, values):
         return (
@@ -37,7 +39,14 @@ def _describe(workload: Workload, values: Mapping[str, Any]) -> str:
             " of that component to 0 in `spec.release.values`"
         )
     failure = f" ({workload.failure})" if workload.failure else ""
-    return f"{what}: {workload.ready} of {workload.desired} ready{failure}"
+    pod = next((_describe_pod(pod) for pod in pods if pod.workload == workload.name), "")
+    return f"{what}: {workload.ready} of {workload.desired} ready{failure}{pod}"
+
+
+def _describe_pod(pod: WorkloadPod) -> str:
+    image = f" with image '{pod.image}'" if pod.image else ""
+    detail = f" ({pod.detail})" if pod.detail else ""
+    return f", pod '{pod.name}'{image} waits for: {pod.waits_for}{detail}"
 
 
 def _switched_off(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:

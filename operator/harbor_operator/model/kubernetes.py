@@ -44,6 +44,22 @@ class SecretChange:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadPod:
+    """A pod that is not ready, with the first of its containers that is not.
+
+    `workload` is the name of its Deployment or StatefulSet. `waits_for` is the word of the kubelet or the scheduler,
+    such as ImagePullBackOff, and `detail` what the scheduler adds.
+    """
+
+    name: str
+    workload: str
+    image: str
+    waits_for: str
+    detail: str = ""
+    creation_timestamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The progress of a Deployment or StatefulSet; `failure` is what its controller reports as failing."""
 

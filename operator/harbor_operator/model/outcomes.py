@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from harbor_operator.model.schedules import JobRun, StorageComparison
+from harbor_operator.model.upgrades import UpgradeFacts
 from harbor_operator.reasons import Reason
 
 
@@ -114,6 +115,9 @@ class Facts:
     pull_secrets: PullSecretFacts | None = None
     project_robots: ProjectRobotFacts | None = None
     garbage_collection: CollectionFacts | None = None
+    chart_deployed_at: datetime | None = None
+    upgrade: UpgradeFacts | None = None
+    database_schema: int | None = None
 
 
 NOTHING = Facts()

@@ -22,12 +22,12 @@ from harbor_operator.checks.release import (
     check_features,
     check_storage_type,
     check_tls,
-    check_upgrade,
     foreign_release,
     unknown_chart,
 )
 from harbor_operator.checks.release_data import check_object_names, check_volumes
 from harbor_operator.checks.storage_driver import check_parameters
+from harbor_operator.checks.upgrades import check_path
 from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
@@ -40,6 +40,7 @@ from harbor_operator.model.release import (
     StoredRelease,
 )
 from harbor_operator.plan import names
+from harbor_operator.plan.upgrade_path import plan_upgrade
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.inputs import Inputs
 
@@ -120,9 +121,10 @@ def check_change(state: ReleaseState, observed: ObservedRelease, desired: Desire
             return foreign_release(desired.name, desired.namespace)
         case Action.INSTALL | Action.UPGRADE | Action.RETRY if observed.has_been_deployed and observed.stored:
             stored = observed.stored
+            installed = stored.chart_version
             values = unwrap_secrets(desired.values)
             return (
-                check_upgrade(stored.chart_version, desired.version)
+                check_path(installed, desired.version, plan_upgrade(installed, desired.version))
                 or check_storage_type(storage_type(stored.config), storage_type(values))
                 or check_object_names(stored.config, values)
                 or check_volumes(stored.config, values)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
 
 
 class NamespaceResources(Protocol):
@@ -65,6 +65,10 @@ class NamespaceResources(Protocol):
 
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
         """Returns the Deployments, then the StatefulSets, that match the label selector, with their progress."""
+        ...
+
+    async def read_late_pods(self, namespace: str, label_selector: str) -> list[WorkloadPod]:
+        """Returns the pods of workloads that match the label selector and are neither ready nor terminating."""
         ...
 
     async def read_registries(self) -> list[Manifest]:

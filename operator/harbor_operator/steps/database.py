@@ -16,9 +16,25 @@ from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.checks import database as checks
 from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret
-from harbor_operator.model.database import DesiredDatabases, LoginResult, ObservedServer, PostgresLogin, PostgresServer
+from harbor_operator.model.database import (
+    DesiredDatabases,
+    LoginResult,
+    ObservedLogin,
+    ObservedServer,
+    PostgresLogin,
+    PostgresServer,
+)
 from harbor_operator.model.database_changes import SetPassword
-from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
+from harbor_operator.model.outcomes import (
+    NOT_REQUESTED,
+    NOTHING,
+    Blocked,
+    ConditionType,
+    Done,
+    Facts,
+    Outcome,
+    Pending,
+)
 from harbor_operator.plan import names
 from harbor_operator.plan.database import choose_role, plan_changes, plan_database, plan_removal
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -108,8 +124,11 @@ class DatabaseStep:
                 stopped := await self._change(session, registry, target, login)
             ):
                 return stopped
-            failure = await self._verify_login(session, target, login)
-        return failure or Done(_describe(registry, desired), warnings=checks.server_warnings(desired, observed))
+            verified = await self._verify_login(session, target, login)
+        if not isinstance(verified, Facts):
+            return verified
+        warnings = checks.server_warnings(desired, observed)
+        return Done(_describe(registry, desired), facts=verified, warnings=warnings)
 
     async def _with_role(self, session: PostgresSession, registry: HarborRegistry, target: _Target) -> _Target:
         username = await self._read_username(registry)
@@ -141,11 +160,14 @@ class DatabaseStep:
         given = replace(desired, role=login.username)
         if blocked := check_given_login(login):
             return blocked
-        for database in given.databases:
+        facts = NOTHING
+        for number, database in enumerate(given.databases):
             tried = await self._postgres.try_login(server, login, database.name)
             if failure := check_login(given, database, tried, login.origin):
                 return failure
-        return Done(f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are")
+            facts = _facts(tried) if number == 0 else facts
+        message = f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are"
+        return Done(message, facts=facts)
 
     async def _check(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
         """Checks the server; a role that may be of another cluster needs a working login."""
@@ -191,8 +213,11 @@ class DatabaseStep:
         await session.apply(plan_changes(target.desired, observed, login.password))
         return None
 
-    async def _verify_login(self, session: PostgresSession, target: _Target, login: PostgresLogin) -> Outcome | None:
+    async def _verify_login(
+        self, session: PostgresSession, target: _Target, login: PostgresLogin
+    ) -> Blocked | Pending | Facts:
         """Logs in as Harbor does, in every database; a password that differs is set again, once."""
+        facts = NOTHING
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
             if number == 0 and tried.result is LoginResult.WRONG_PASSWORD:
@@ -202,7 +227,8 @@ class DatabaseStep:
                 tried = await self._postgres.try_login(target.server, login, database.name)
             if failure := check_login(target.desired, database, tried, login.origin):
                 return failure
-        return None
+            facts = _facts(tried) if number == 0 else facts
+        return facts
 
     async def _remove(self, registry: HarborRegistry, target: _Target) -> Outcome:
         async with self._postgres.session(target.server, target.admin) as session:
@@ -217,6 +243,11 @@ class DatabaseStep:
             secret = names.database_secret(registry)
             await self._kube.remove_secret(registry.metadata.namespace, secret, names.owner_labels(registry))
         return Done(checks.describe_retained(desired, left))
+
+
+def _facts(core: ObservedLogin) -> Facts:
+    """Returns what status reports about the database of core, the first of all."""
+    return Facts(database_schema=core.schema.version if core.schema else None)
 
 
 def _login(secret: str, username: SecretStr, password: SecretStr) -> PostgresLogin:

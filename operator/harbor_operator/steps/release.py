@@ -15,7 +15,7 @@ from typing import assert_never
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
-from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS, describe_workloads, late_workloads
+from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
 from harbor_operator.model.release import (
     Action,
@@ -47,6 +47,7 @@ from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.harbor_database import HarborDatabase
 from harbor_operator.steps.release_adoption import ReleaseAdoption
 from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
@@ -54,6 +55,8 @@ from harbor_operator.steps.release_payload import read_stored
 from harbor_operator.steps.release_rights import check_rights
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 from harbor_operator.steps.release_volumes import apply_volume_policy
+from harbor_operator.steps.release_workloads import check_workloads
+from harbor_operator.steps.upgrade_guard import UpgradeGuard
 
 REQUEUE_SECONDS = 3.0
 UNLOCKED_REQUEUE_SECONDS = 0.5
@@ -76,7 +79,9 @@ class ReleaseStep:
         clock: Callable[[], datetime],
     ) -> None:
         self._kube = kube
-        self._guard = ReleaseGuard(kube, postgres)
+        database = HarborDatabase(kube, postgres)
+        self._guard = ReleaseGuard(kube, database)
+        self._upgrade_guard = UpgradeGuard(database, clock)
         self._helm = helm
         self._release_secrets = ReleaseSecretStore(kube, generator)
         self._adoption = ReleaseAdoption(kube, helm, self._release_secrets)
@@ -89,15 +94,26 @@ class ReleaseStep:
         release = registry.spec.release
         if release is None:
             return NOT_REQUESTED
-        if running := await self._running(registry):
-            return running
+        # Before the release is observed: what a run that ends meanwhile has changed is read in the next pass.
+        progress = self._helm.running(registry.metadata.namespace, names.release(registry))
         observed = await self._observe(registry)
+        if progress:
+            message = describe_run(names.release(registry), progress)
+            outcome: Outcome = Pending(_progress_reason(observed), message, REQUEUE_SECONDS, observed.facts)
+        else:
+            outcome = await self._reconcile_at_rest(registry, release, observed)
+        return self._upgrade_guard.with_facts(outcome, registry, release, observed)
+
+    async def _reconcile_at_rest(
+        self, registry: HarborRegistry, release: Release, observed: ObservedRelease
+    ) -> Outcome:
+        """Reconciles while no Helm run of this operator works on the release."""
         if release.adopt and not observed.belongs_to(names.owner_labels(registry)):
             if blocked := await self._adoption.reconcile(registry, release, observed):
                 return blocked
             observed = await self._observe(registry)
         desired = await self._prepare(registry, release, observed)
-        if isinstance(desired, Blocked):
+        if isinstance(desired, Blocked | Pending):
             return desired
         return await self._act(registry, desired, observed)
 
@@ -124,14 +140,6 @@ class ReleaseStep:
         self._upgrades.pop(registry.metadata.uid, None)
         return Done(deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
 
-    async def _running(self, registry: HarborRegistry) -> Pending | None:
-        name = names.release(registry)
-        progress = self._helm.running(registry.metadata.namespace, name)
-        if progress is None:
-            return None
-        observed = await self._observe(registry)
-        return Pending(_progress_reason(observed), describe_run(name, progress), REQUEUE_SECONDS, observed.facts)
-
     async def _observe(self, registry: HarborRegistry, selector: str = "") -> ObservedRelease:
         namespace, name = registry.metadata.namespace, names.release(registry)
         secrets = await self._kube.read_secrets(namespace, selector or current_selector(name))
@@ -148,7 +156,7 @@ class ReleaseStep:
 
     async def _prepare(
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease
-    ) -> DesiredRelease | Blocked:
+    ) -> DesiredRelease | Blocked | Pending:
         """Checks first, and writes the Secrets of a release that passed all checks."""
         found = await self._release_secrets.read(registry, release)
         if isinstance(found, Blocked):
@@ -157,8 +165,13 @@ class ReleaseStep:
         if isinstance(draft, Blocked):
             return draft
         state = determine_state(observed, draft, names.owner_labels(registry))
-        if blocked := check_change(state, observed, draft) or await self._guard.check(registry, draft, found, observed):
-            return blocked
+        stopped = (
+            check_change(state, observed, draft)
+            or await self._guard.check(registry, draft, found, observed)
+            or await self._upgrade_guard.check(registry, release, found, observed)
+        )
+        if stopped:
+            return stopped
         secrets = await self._release_secrets.ensure(registry, found)
         return draft if secrets == found else plan_release(registry, release, secrets)
 
@@ -172,7 +185,7 @@ class ReleaseStep:
                 return await self._unlock(desired, observed)
             case Action.VERIFY:
                 self._upgrades.pop(registry.metadata.uid, None)
-                return await self._verify(desired, observed)
+                return await check_workloads(self._kube, desired, observed)
             case Action.UPGRADE if repeated := self._check_repetition(registry, desired, observed):
                 return repeated
             case Action.INSTALL | Action.UPGRADE | Action.RETRY:
@@ -250,20 +263,6 @@ class ReleaseStep:
         await self._kube.patch_secret(desired.namespace, newest.name, patch, newest.resource_version)
         message = f"release '{desired.name}' was left '{status}'; its lock is cleared and Helm runs again"
         return Pending(Reason.RELEASE_LOCKED, message, UNLOCKED_REQUEUE_SECONDS)
-
-    async def _verify(self, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
-        workloads = await self._kube.read_workloads(desired.namespace, workload_selector(desired.name))
-        values = observed.stored.config if observed.stored else {}
-        late = late_workloads(workloads, values)
-        if late or not workloads:
-            message = describe_workloads(late, values, desired.name)
-            return Pending(Reason.WORKLOADS_NOT_READY, message, REQUEUE_SECONDS, observed.facts)
-        facts = observed.facts
-        return Done(
-            f"chart {facts.chart_version} (Harbor {facts.harbor_version}) is deployed as revision"
-            f" {facts.release_revision} of '{desired.name}', {len(workloads)} workloads are ready",
-            facts=facts,
-        )
 
     async def _uninstall(self, registry: HarborRegistry, observed: ObservedRelease) -> Outcome:
         namespace, name = registry.metadata.namespace, names.release(registry)

@@ -15,22 +15,20 @@ from harbor_operator.checks.release_data import (
     missing_secrets,
     other_release,
 )
-from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import DesiredRelease, GeneratedSecret, ObservedRelease, ReleaseSecrets
 from harbor_operator.plan import names
 from harbor_operator.plan.helm_storage import owned_selector
 from harbor_operator.ports.namespace_resources import NamespaceResources
-from harbor_operator.ports.postgres import Postgres
-from harbor_operator.steps.references import read_bundle
+from harbor_operator.steps.harbor_database import HarborDatabase
 
 
 class ReleaseGuard:
     """Refuses a release that would start without the data or the keys of the Harbor before it; writes nothing."""
 
-    def __init__(self, kube: NamespaceResources, postgres: Postgres) -> None:
+    def __init__(self, kube: NamespaceResources, database: HarborDatabase) -> None:
         self._kube = kube
-        self._postgres = postgres
+        self._database = database
 
     async def check(
         self, registry: HarborRegistry, desired: DesiredRelease, secrets: ReleaseSecrets, observed: ObservedRelease
@@ -62,7 +60,7 @@ class ReleaseGuard:
         if not observed.has_been_deployed or observed.stored is None:
             return None
         old, new = database_location(observed.stored.config), database_location(desired.values)
-        if old == new or (new and await self._has_harbor_tables(registry, secrets)):
+        if old == new or (new and await self._database.has_tables(registry, secrets)):
             return None
         return database_changed(old, new)
 
@@ -88,16 +86,6 @@ class ReleaseGuard:
             return f"Helm release '{names.release(registry)}' has been deployed"
         if registry.observed.release_revision is not None:
             return "`status.releaseRevision` shows that the release has been deployed"
-        if await self._has_harbor_tables(registry, secrets):
+        if await self._database.has_tables(registry, secrets):
             return "the database of `spec.database` contains tables of Harbor"
         return ""
-
-    async def _has_harbor_tables(self, registry: HarborRegistry, secrets: ReleaseSecrets) -> bool:
-        database, login = registry.spec.database, secrets.database_login
-        if database is None or login is None:
-            return False
-        ca = await read_bundle(self._kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
-        server = PostgresServer(database.host, database.port, database.ssl_mode, ca)
-        origin = f"Secret '{names.database_secret(registry)}'"
-        role = PostgresLogin(login.username, login.password, origin)
-        return await self._postgres.has_harbor_tables(server, role, database.names.core)

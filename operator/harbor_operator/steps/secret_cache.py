@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
 Key = tuple[str, str]
@@ -109,6 +109,10 @@ class CachedNamespaceResources(NamespaceResources):
     @override
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
         return await self._kube.read_workloads(namespace, label_selector)
+
+    @override
+    async def read_late_pods(self, namespace: str, label_selector: str) -> list[WorkloadPod]:
+        return await self._kube.read_late_pods(namespace, label_selector)
 
     @override
     async def read_registries(self) -> list[Manifest]:

@@ -5,7 +5,6 @@ import pytest
 from harbor_operator.checks.release import (
     check_features,
     check_internal_tls,
-    check_upgrade,
     failure_reason,
     foreign_release,
 )
@@ -17,20 +16,6 @@ from harbor_operator.reasons import Reason
 )
 def test_what_is_no_missing_right_is_a_failed_release(stderr: str) -> None:
     assert failure_reason(stderr) is Reason.RELEASE_FAILED
-
-
-@pytest.mark.parametrize(
-    ("installed", "wanted", "words"),
-    [
-        ("1.16.4", "1.19.1", "`spec.release.version` to a 1.18.x first"),
-        ("1.19.1", "1.19.0", "'1.19.1' or newer"),
-        ("1.19.1", "2.0.0", "1.21.x first"),
-    ],
-)
-def test_refused_upgrades_say_what_to_do(installed: str, wanted: str, words: str) -> None:
-    finding = check_upgrade(installed, wanted)
-    assert finding
-    assert words in finding.message
 
 
 def test_a_foreign_release_is_named() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harbor_operator.checks.workloads import describe_workloads, late_workloads
-from harbor_operator.model.kubernetes import Workload
+from harbor_operator.model.kubernetes import Workload, WorkloadPod
 
 
 def workload(name: str, desired: int = 1, ready: int = 1) -> Workload:
@@ -36,4 +36,17 @@ def test_a_late_workload_is_described_with_its_failure() -> None:
     late = [Workload("StatefulSet", "cr-harbor-redis", 1, 0, 1, observed=True, failure="image cannot be pulled")]
     assert describe_workloads(late, {}, "cr") == (
         "StatefulSet 'cr-harbor-redis': 0 of 1 ready (image cannot be pulled)"
+    )
+
+
+def test_a_late_workload_is_described_with_its_own_pod() -> None:
+    image = "goharbor/harbor-core:v2.15.1"
+    pods = [
+        WorkloadPod("cr-harbor-portal-1", "cr-harbor-portal", "other", "ContainerCreating"),
+        WorkloadPod("cr-harbor-core-2", "cr-harbor-core", image, "Unschedulable", "0/1 nodes are available"),
+        WorkloadPod("cr-harbor-core-1", "cr-harbor-core", image, "ImagePullBackOff"),
+    ]
+    assert describe_workloads([workload("core", 2, 1)], {}, "cr", pods) == (
+        "Deployment 'cr-harbor-core': 1 of 2 ready, pod 'cr-harbor-core-2' with image 'goharbor/harbor-core:v2.15.1'"
+        " waits for: Unschedulable (0/1 nodes are available)"
     )

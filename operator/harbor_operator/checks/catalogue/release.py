@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harbor_operator.api.charts import SUPPORTED_RANGE
+from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
@@ -94,7 +95,28 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.UPGRADE_REFUSED: Problem(
         "Harbor cannot upgrade from the deployed version to the version in the spec.",
         "Harbor supports upgrades over at most two minor versions and no downgrade.",
-        "Upgrade through the versions that the message names.",
+        "Upgrade through the versions that the message names; `status.upgrade` lists them.",
+    ),
+    Reason.UPGRADE_NOT_ALLOWED: Problem(
+        "The upgrade would migrate Harbor's database, and no one has allowed it. Nothing was changed.",
+        "`spec.release.allowUpgradeTo` is empty, or names another version than `spec.release.version`, such as the one "
+        "of the last upgrade.",
+        "Back up the databases and the images, then set `spec.release.allowUpgradeTo` to the version in the message. "
+        "[Upgrade](how-to/upgrade.md#harbor) shows the steps.",
+    ),
+    Reason.BACKUP_OUTDATED: Problem(
+        "The upgrade would migrate Harbor's database, and there is no backup of the running version. Nothing was "
+        "changed.",
+        f"The annotation `{BACKUP_COMPLETED_AT}` is missing, is no time, is in the future, or is older than "
+        "`status.chartDeployedAt`: that backup contains the database of an earlier version.",
+        "Back up the databases and the images, then set the annotation to the time at which the backup was complete. "
+        "[Upgrade](how-to/upgrade.md#harbor) has the command.",
+    ),
+    Reason.UPGRADE_INCOMPLETE: Problem(
+        "The next upgrade must not begin, because the database is not yet that of the installed version.",
+        "Core migrates the database when it starts. It has not started since the last upgrade, or the migration runs.",
+        "If the message says that a migration runs, wait. Otherwise set `spec.release.version` back to the installed "
+        "version, and find out with `kubectl -n NAMESPACE get pods -l release=RELEASE` why core does not start.",
     ),
     Reason.VALUES_CONFLICT: Problem(
         "The operator owns a key in `spec.release.values` or `spec.release.valuesFrom`.",

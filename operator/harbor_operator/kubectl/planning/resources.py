@@ -16,7 +16,7 @@ from harbor_operator.kubectl.errors import RequestError
 from harbor_operator.kubectl.plan import Action
 from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
 from harbor_operator.kubectl.registries import path_of
-from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload
+from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
@@ -88,6 +88,10 @@ class PlannedResources(NamespaceResources):
                 f"/apis/apps/v1/namespaces/{namespace}/{plural}", labelSelector=label_selector
             )
         ]
+
+    @override
+    async def read_late_pods(self, namespace: str, label_selector: str) -> list[WorkloadPod]:
+        return []  # a plan says which workloads are not ready, and needs no right for pods
 
     @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:

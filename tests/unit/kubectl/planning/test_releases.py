@@ -50,7 +50,7 @@ async def test_an_upgrade_is_compared_with_what_runs(failed: bool) -> None:
         fixture.spec("1.18.3", expose={"type": "clusterIP"})
         await fixture.reconcile()
         fixture.finish("timed out")
-    fixture.spec("1.19.1")
+    fixture.upgrade("1.19.1")
     line = await plan(fixture)
     assert line
     assert line.action is Action.CHANGE
