@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from harbor_operator.api.charts import CHARTS, ChartSupport, version_numbers
+from harbor_operator.api.charts import CHARTS, SUPPORTED_RANGE, ChartSupport, version_numbers
 from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.api.schema_versions import first_schema, harbor_minor_of
 from harbor_operator.model.database import ObservedSchema
@@ -25,6 +25,12 @@ def check_path(installed: str, desired: str, steps: Sequence[UpgradeStep]) -> Bl
             f"chart '{desired}' is older than the installed '{installed}', and Harbor cannot migrate its database"
             f" back: set `spec.release.version` to '{installed}' or newer; for the older version, restore the databases"
             " from a backup of it into a new registry",
+        )
+    if not steps and version_numbers(desired) > version_numbers(installed):
+        return Blocked(
+            Reason.UPGRADE_REFUSED,
+            f"the installed chart '{installed}' is not from {SUPPORTED_RANGE}, so the way to '{desired}' is not known:"
+            f" upgrade it to {CHARTS[0].last_version} without the operator first",
         )
     if len(steps) > 1:
         return Blocked(

@@ -35,6 +35,8 @@ def chart(version: str) -> ChartSupport:
     ("installed", "wanted", "words"),
     [
         ("1.13.5", "1.19.1", "`spec.release.version` to '1.15.2' first, then to '1.17.4' and '1.19.1'"),
+        ("1.13.5-ours", "1.19.1", "`spec.release.version` to '1.15.2' first"),
+        ("1.1.0", "1.3.0", "'1.1.0' is not from 1.2 to 1.19"),
         ("1.19.1", "1.19.0", "'1.19.1' or newer"),
     ],
 )
