@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import md5
+
 import pytest
 from pydantic import SecretStr
 
@@ -49,6 +51,20 @@ async def test_a_probe_removes_what_an_interrupted_one_left(s3: S3Fixture) -> No
 
     assert await s3.store.list_objects(bucket, "", 10) == []
     assert await s3.store.list_uploads(bucket, "") == []
+
+
+async def test_pages_list_names_sizes_and_digests(s3: S3Fixture) -> None:
+    bucket = await s3.bucket()
+    for key, body in (("images/a b", b"one"), ("images/b", b"three"), ("other/c", b"")):
+        await s3.store.write_object(bucket, key, body, {})
+
+    page = await s3.store.list_sizes(bucket, "images/", "", 1000)
+
+    assert [(one.name, one.bytes) for one in page] == [("images/a b", 3), ("images/b", 5)]
+    assert page[0].digest == md5(b"one", usedforsecurity=False).hexdigest()
+    assert await s3.store.list_sizes(bucket, "images/", "", 1) == page[:1]
+    assert await s3.store.list_sizes(bucket, "images/", "images/a b", 1000) == page[1:]
+    assert await s3.store.list_sizes(bucket, "images/", "images/b", 1000) == []
 
 
 async def test_only_the_objects_of_the_prefix_are_measured(s3: S3Fixture) -> None:

@@ -8,6 +8,7 @@ import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import md5
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -166,6 +167,9 @@ async def test_objects_are_written_read_listed_and_deleted(swift: SwiftFixture) 
     assert await swift.store.read_metadata(container, "own/none") is None
     assert list(await swift.store.list_objects(container, "own/", 10)) == ["own/a b"]
     assert list(await swift.store.list_objects(container, "", 1)) == ["own/a b"]
+    first, _ = await swift.store.list_sizes(container, "", "", 1000)
+    assert (first.name, first.bytes) == ("own/a b", 7)
+    assert first.digest == md5(b"content", usedforsecurity=False).hexdigest()
     await swift.store.remove_objects(container, ["own/a b", "zzz"])
     assert list(await swift.store.list_objects(container, "", 10)) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import md5
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -132,7 +133,11 @@ class FakeObjectStore:
     async def list_sizes(self, container: Container, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
         names = await self.list_objects(container, prefix, len(self.containers[container.name]))
         held = self.containers[container.name]
-        return [StoredObject(name, held[name].size, held[name].changed_at) for name in names if name > after][:limit]
+        return [
+            StoredObject(name, held[name].size, held[name].changed_at, _digest(held[name].body))
+            for name in names
+            if name > after
+        ][:limit]
 
     async def find_without_segments(self, container: Container, names: Sequence[str]) -> Mapping[str, bool]:
         self._answer()
@@ -188,3 +193,7 @@ def _operation_error(
     account = container.session.account
     url = f"{container.session.storage_url}/{container.name}"
     return StoreError(operation, status, url, account.username, account.secret, code, from_store=bool(code), size=size)
+
+
+def _digest(body: bytes) -> str:
+    return md5(body, usedforsecurity=False).hexdigest()

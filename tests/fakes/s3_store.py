@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import md5
 from http import HTTPStatus
 from itertools import count
 from typing import NoReturn
@@ -11,11 +13,13 @@ from typing import NoReturn
 from pydantic import SecretStr
 
 from harbor_operator.checks.s3 import explain_s3_error
+from harbor_operator.model import storage
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.s3 import Bucket, BucketSettings, S3Error, S3Operation, Upload
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 
+WRITTEN_AT = datetime(2026, 1, 2, tzinfo=UTC)
 Content = tuple[bytes | int, ...]
 """The pieces of an object: their bytes, or the size of generated ones."""
 
@@ -95,10 +99,14 @@ class FakeS3Store:
         objects = self._objects(bucket, S3Operation.LIST)
         return [] if self.lagging_listings else [key for key in sorted(objects) if key.startswith(prefix)][:limit]
 
+    async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[storage.StoredObject]:
+        objects = self._objects(bucket, S3Operation.LIST)
+        keys = [key for key in sorted(objects) if key.startswith(prefix) and key > after][:limit]
+        return [storage.StoredObject(key, _size(objects[key]), WRITTEN_AT, _etag(objects[key])) for key in keys]
+
     async def measure(self, bucket: Bucket, prefix: str) -> int | None:
         objects = self._objects(bucket, S3Operation.LIST)
-        chosen = (stored.content for key, stored in objects.items() if key.startswith(prefix))
-        return sum(piece if isinstance(piece, int) else len(piece) for content in chosen for piece in content)
+        return sum(_size(stored) for key, stored in objects.items() if key.startswith(prefix))
 
     async def remove_objects(self, bucket: Bucket, keys: Sequence[str]) -> None:
         objects = self._objects(bucket, S3Operation.REMOVE)
@@ -171,3 +179,12 @@ class FakeS3Store:
         finding = explain_s3_error(error)
         assert isinstance(finding, Blocked)
         raise Refused(finding.reason, finding.message)
+
+
+def _size(stored: StoredObject) -> int:
+    return sum(piece if isinstance(piece, int) else len(piece) for piece in stored.content)
+
+
+def _etag(stored: StoredObject) -> str:
+    body = b"".join(bytes(piece) for piece in stored.content)
+    return md5(body, usedforsecurity=False).hexdigest()

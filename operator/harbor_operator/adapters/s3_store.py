@@ -27,17 +27,17 @@ from harbor_operator.checks.s3 import probe_failed
 from harbor_operator.checks.storage import MIB, explain_unacceptable_answer
 from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.model.s3 import Bucket, BucketSettings, S3Error, S3Operation, Upload
-from harbor_operator.model.storage import S3_SPEC
+from harbor_operator.model.storage import S3_SPEC, StoredObject
 from harbor_operator.ports import as_error
 from harbor_operator.ports.s3_store import S3Store
 
 PART_SECONDS = 60.0
 """For a part, plus one second for each MiB; a proxy that buffers answers only after it has forwarded all."""
 PRESIGNED_SECONDS = 60
-MAX_MEASURED_PAGES = 20
-"""Of a thousand objects each."""
+MAX_MEASURED_PAGES, MAX_PAGE_OBJECTS = 20, 1000
 METADATA_PREFIX = "x-amz-meta-"
 
+_ENTRY = ("Key", "Size", "LastModified", "ETag")
 _RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
 
 
@@ -163,16 +163,27 @@ class HttpS3Store(S3Store):
         return self._listed(bucket, response, "Contents/Key")
 
     @override
+    async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
+        query = {"list-type": "2", "prefix": prefix, "start-after": after, "max-keys": str(limit)}
+        call = _Call(S3Operation.LIST, "GET", query={**query, "encoding-type": "url"})
+        response = await self._send(bucket, call)
+        fields = (self._listed(bucket, response, f"Contents/{name}") for name in _ENTRY)
+        try:
+            return [
+                StoredObject(key, int(size), datetime.fromisoformat(changed_at), etag.strip('"'))
+                for key, size, changed_at, etag in zip(*fields, strict=True)
+            ]
+        except ValueError:
+            raise _unreadable(bucket) from None
+
+    @override
     async def measure(self, bucket: Bucket, prefix: str) -> int | None:
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
-        size = 0
+        size, after = 0, ""
         for _ in range(MAX_MEASURED_PAGES):
-            response = await self._send(bucket, _Call(S3Operation.LIST, "GET", query=query))
-            size += self._sum(bucket, response, "Contents/Size")
-            token = self._text(bucket, response, "NextContinuationToken")
-            if not token:
+            page = await self.list_sizes(bucket, prefix, after, MAX_PAGE_OBJECTS)
+            if not page:
                 return size
-            query = {**query, "continuation-token": token}
+            size, after = size + sum(one.bytes for one in page), page[-1].name
         return None
 
     @override
@@ -272,12 +283,6 @@ class HttpS3Store(S3Store):
     def _text(self, bucket: Bucket, response: Response, path: str) -> str:
         try:
             return s3_xml.first_text(response.body, path)
-        except ValueError:
-            raise _unreadable(bucket) from None
-
-    def _sum(self, bucket: Bucket, response: Response, path: str) -> int:
-        try:
-            return sum(int(text) for text in s3_xml.listed(response.body, path))
         except ValueError:
             raise _unreadable(bucket) from None
 

@@ -142,7 +142,9 @@ class SwiftObjectStore(ObjectStore):
         def work(client: Any) -> Sequence[StoredObject]:
             _, entries = client.get_container(container.name, prefix=prefix, marker=after, limit=limit)
             return [
-                StoredObject(str(entry["name"]), int(entry["bytes"]), _utc(str(entry["last_modified"])))
+                StoredObject(
+                    str(entry["name"]), int(entry["bytes"]), _utc(str(entry["last_modified"])), str(entry["hash"])
+                )
                 for entry in entries
             ]
 

@@ -121,11 +121,15 @@ class ContainerUsage:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as a listing has it; a large object of Swift has 0 bytes there, and its segments have the content."""
+    """An object as a listing has it; a large object of Swift has 0 bytes there, and its segments have the content.
+
+    `digest` is what the store keeps of the content: an MD5, or an ETag without quotes.
+    """
 
     name: str
     bytes: int
     changed_at: datetime
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)

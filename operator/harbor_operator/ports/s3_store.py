@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harbor_operator.model.s3 import Bucket, BucketSettings, Upload
+from harbor_operator.model.storage import StoredObject
 
 
 class S3Store(Protocol):
@@ -56,6 +57,10 @@ class S3Store(Protocol):
 
     async def list_objects(self, bucket: Bucket, prefix: str, limit: int) -> Sequence[str]:
         """Returns up to `limit` keys that start with `prefix`, in order; at most 1000."""
+        ...
+
+    async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
+        """Returns up to `limit` objects whose keys start with `prefix` and follow `after`, in order; at most 1000."""
         ...
 
     async def measure(self, bucket: Bucket, prefix: str) -> int | None:
