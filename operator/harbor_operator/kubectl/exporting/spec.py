@@ -5,6 +5,7 @@ An entry that the spec cannot describe is left out and named: a part of a rule w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,7 +72,8 @@ def as_yaml(export: Export) -> str:
     """Returns the manifest with what remains to be done as comments."""
     notes = [*(f"{task}." for task in export.tasks), *(f"Not exported: {text}." for text in export.left_out)]
     comments = "".join(f"# {note}\n" for note in notes)
-    return comments + str(yaml.safe_dump(export.manifest, sort_keys=False, allow_unicode=True))
+    plain = json.loads(json.dumps(export.manifest))  # YAML cannot represent the members of an enum
+    return comments + str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
 def export_spec(found: FoundHarbor, url: str, *, has_ca: bool) -> Export:

@@ -16,6 +16,7 @@ from harbor_operator.model.outcomes import Done
 from harbor_operator.model.project_policies import ObservedImmutableRule, ObservedRetention, TagSelector
 from harbor_operator.model.projects import ObservedMember, ObservedQuota, ObservedRegistry
 from harbor_operator.model.replications import ObservedReplication
+from harbor_operator.model.schedules import ObservedSchedule, SystemJob
 from harbor_operator.model.webhooks import ObservedWebhook, Webhook
 from tests.fakes.harbor import StoredProject
 from tests.unit.kubectl.planning.test_harbors import HarborPlan, sections_of
@@ -126,7 +127,10 @@ async def test_the_operator_has_nothing_to_change_for_an_exported_spec(harbor: H
 
 
 async def test_the_yaml_is_a_registry_with_its_tasks_as_comments(harbor: HarborPlan) -> None:
-    found = await export(harbor)
+    read = await read_harbor(harbor.real, harbor.admin)
+    schedule = ObservedSchedule("0 0 3 * * *", {"delete_untagged": True})
+    read = replace(read, schedules={SystemJob.GARBAGE_COLLECTION: schedule})
+    found = export_spec(read, harbor.admin.url, has_ca=False)
     found.left_out.append("a rule")
     text = as_yaml(found)
     assert text.startswith("# Create Secret 'harbor-admin'")
