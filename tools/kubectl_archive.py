@@ -18,7 +18,7 @@ LEFT_OUT = {
         for name in ("rendered.py", "preflight.py", "release_checks.py", "authentication_checks.py", "dry_run.py")
     ),
     SOURCES / "harbor_operator" / "api" / "crd.py",
-    *(path for folder in ("planning", "exporting") for path in (PROGRAM / folder).iterdir()),
+    *(path for folder in ("planning", "exporting", "backups") for path in (PROGRAM / folder).iterdir()),
 }
 """They need other packages, and import most of the operator."""
 

@@ -40,11 +40,14 @@ class Done(NamedTuple):
 
 
 class KubectlHarbor:
-    """Runs the verbs, each as a person of its own; `namespaces` are those of each scope."""
+    """Runs the verbs, each as a person of its own; `namespaces` are those of each scope, `variables` of the command."""
 
-    def __init__(self, plane: ControlPlane, namespaces: Mapping[Scope, str]) -> None:
+    def __init__(
+        self, plane: ControlPlane, namespaces: Mapping[Scope, str], variables: Mapping[str, str] | None = None
+    ) -> None:
         self._plane = plane
         self._namespaces = namespaces
+        self._variables = {**environment(), **(variables or {})}
         self.person = cache(self._create_person)
         plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PEOPLE}})
 
@@ -52,12 +55,13 @@ class KubectlHarbor:
         """Runs a verb under exactly its rights; its JSON fits the published schema."""
         done = self.execute([verb, *arguments, "--kubeconfig", str(self.person(verb))], text)
         if "json" in arguments and done.code != 2:
+            assert done.out, done.err
             jsonschema.validate(done.json, json.loads((SCHEMAS / f"{verb}.json").read_text()))
         return done
 
     def execute(self, arguments: list[str], text: str = "") -> Done:
         """Runs a command line as it is."""
-        return execute(arguments, text)
+        return execute(arguments, text, self._variables)
 
     def _create_person(self, verb: str) -> Path:
         found = verb_named(verb)
@@ -92,12 +96,11 @@ class KubectlHarbor:
         return subprocess.run(command, capture_output=True, check=False, env=env, timeout=60).returncode == 0
 
 
-def execute(arguments: list[str], text: str = "") -> Done:
+def execute(arguments: list[str], text: str = "", variables: Mapping[str, str] | None = None) -> Done:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-m", "harbor_operator.kubectl", *arguments]
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, check=False, env=environment(), timeout=120
-    )
+    env = variables or environment()
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=env, timeout=120)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from harbor_operator.api.backup import READ_ONLY_SINCE
+from harbor_operator.api.request_annotations import read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import Identity, SystemInfo
 from harbor_operator.model.outcomes import Blocked, StatusWarning
@@ -39,11 +41,15 @@ def check_read_only(system: SystemInfo, waiting: int) -> Blocked | None:
     return Blocked(Reason.REGISTRY_READ_ONLY, message)
 
 
-def read_only_warnings(system: SystemInfo) -> tuple[StatusWarning, ...]:
-    """Returns a warning while Harbor refuses pushes."""
+def read_only_warnings(registry: HarborRegistry, system: SystemInfo) -> tuple[StatusWarning, ...]:
+    """Returns a warning while Harbor refuses pushes; if a backup caused it, with what to do after it was killed."""
     if not system.read_only:
         return ()
-    return (StatusWarning(Reason.REGISTRY_READ_ONLY, f"Harbor is in read-only mode and refuses pushes: {_SWITCH_OFF}"),)
+    remedy = _SWITCH_OFF
+    if since := read_request(registry.metadata.annotations, READ_ONLY_SINCE):
+        command = f"kubectl harbor backup {registry.metadata.name} -n {registry.metadata.namespace} --release"
+        remedy = f"a backup that began at {since} set it, and ends it; if none runs, run `{command}`"
+    return (StatusWarning(Reason.REGISTRY_READ_ONLY, f"Harbor is in read-only mode and refuses pushes: {remedy}"),)
 
 
 def explain_rejected_admin(request: str) -> Blocked:

@@ -33,8 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(words)
     with contextlib.suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode
-    # Otherwise `kubectl proxy` would outlive this process.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ERROR))
+    # Otherwise `kubectl proxy` would outlive this process, and nothing would be cleaned up. `nohup` ignores SIGHUP.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: sys.exit(ERROR))
     try:
         module = importlib.import_module(f"harbor_operator.kubectl.{options.verb.module}")
         return int(module.run(options))

@@ -20,6 +20,7 @@ from harbor_operator.kubectl.arguments import (
     Argument,
     Values,
 )
+from harbor_operator.kubectl.backup_verbs import BACKUP, RESTORE
 from harbor_operator.kubectl.rights import (
     CHANGE_REGISTRY,
     READ_LOGS,
@@ -188,6 +189,8 @@ VERBS = (
         "is written like a secret. Without one of its rights, it leaves that part out; the exit code is then 1.",
     ),
     *SETUP,
+    BACKUP,
+    RESTORE,
     Verb(
         "version",
         "show the versions of this command, the operator and the CRD",

@@ -96,7 +96,7 @@ class ProjectSection:
             message = "; ".join(dict.fromkeys(map(str, refused)))
             return Blocked(refused[0].reason, message, changes=tuple(changes))
         message = f"{len(projects)} {'project is' if len(projects) == 1 else 'projects are'} as the spec says"
-        return Done(message, warnings=read_only_warnings(system), changes=tuple(changes))
+        return Done(message, warnings=read_only_warnings(registry, system), changes=tuple(changes))
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Forgets what was verified of the policies."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from harbor_operator.api.backup import READ_ONLY_SINCE
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.configuration import check_admin, check_projects, check_read_only, read_only_warnings
 from harbor_operator.model.harbor import Identity, SystemInfo
@@ -40,5 +41,15 @@ def test_read_only_stops_only_writes() -> None:
 
 
 def test_read_only_is_always_a_warning() -> None:
-    assert [warning.code for warning in read_only_warnings(SystemInfo(read_only=True))] == [Reason.REGISTRY_READ_ONLY]
-    assert read_only_warnings(SystemInfo()) == ()
+    registry = _registry()
+    (warning,) = read_only_warnings(registry, SystemInfo(read_only=True))
+    assert (warning.code, "--release" in warning.message) == (Reason.REGISTRY_READ_ONLY, False)
+    assert read_only_warnings(registry, SystemInfo()) == ()
+
+
+def test_the_warning_of_a_backup_says_how_to_end_it() -> None:
+    registry = _registry()
+    registry.metadata.annotations[READ_ONLY_SINCE] = "2026-01-02T03:04:05+00:00"
+    (warning,) = read_only_warnings(registry, SystemInfo(read_only=True))
+    assert "a backup that began at 2026-01-02T03:04:05+00:00 set it" in warning.message
+    assert "`kubectl harbor backup cr -n intra --release`" in warning.message

@@ -10,7 +10,7 @@ from harbor_operator.kubectl.completion import completions
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (["re"], ["reconcile", "resume", "report"]),
+        (["re"], ["reconcile", "resume", "report", "restore"]),
         (["nothing"], []),
         (["status", "--all"], ["--all-namespaces"]),
         (["status", "-o", ""], ["text", "json"]),

@@ -1,0 +1,21 @@
+"""The connection to the scratch server."""
+
+from __future__ import annotations
+
+import pytest
+
+from harbor_operator.adapters.scratch_database import ScratchServer
+
+
+@pytest.mark.parametrize(
+    "conninfo", ["postgresql://me:" + "hunter2@pg.example.com/postgres", "host=pg.example.com password=hunter2"]
+)
+def test_a_password_in_an_argument_is_refused_and_not_shown(conninfo: str) -> None:
+    with pytest.raises(ValueError, match="put it into") as refused:
+        ScratchServer(conninfo)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_is_no_connection_string_is_refused() -> None:
+    with pytest.raises(ValueError, match="missing"):
+        ScratchServer("pg.example.com")
