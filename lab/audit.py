@@ -94,8 +94,12 @@ class AuditLog:
         ]
 
     def writes_since(self, mark: int = 0, user: str | None = None) -> list[AuditEvent]:
-        """Returns the writes received since `mark`, including rejected ones."""
-        return self.since(mark, user=user, verbs=WRITES)
+        """Returns the writes received since `mark`, including rejected ones; not dry runs and issued tokens.
+
+        Those store nothing.
+        """
+        writes = self.since(mark, user=user, verbs=WRITES)
+        return [event for event in writes if event.subresource != "token" and "dryRun=All" not in event.uri]
 
     def _settled(self, mark: int) -> list[dict[str, Any]]:
         """Returns the records of answered requests, after every write that is in the log by now is answered."""

@@ -49,6 +49,14 @@ def test_a_write_counts_once_and_a_read_is_not_a_write(path: Path) -> None:
     assert names(AuditLog(path)) == ["a"]
 
 
+def test_a_dry_run_and_an_issued_token_store_nothing(path: Path) -> None:
+    dry_run, token = json.loads(record("a", "ResponseComplete")), json.loads(record("b", "ResponseComplete"))
+    dry_run["requestURI"] += "?dryRun=All"
+    token["objectRef"]["subresource"] = "token"
+    append(path, f"{json.dumps(dry_run)}\n", f"{json.dumps(token)}\n", record("c", "ResponseComplete"))
+    assert names(AuditLog(path)) == ["c"]
+
+
 def test_only_requests_after_the_mark_count(path: Path) -> None:
     log = AuditLog(path)
     append(path, record("a", "RequestReceived"), record("a", "ResponseComplete"))
