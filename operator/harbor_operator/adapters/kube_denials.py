@@ -98,8 +98,8 @@ def _secret_texts(sent: bytes) -> Iterator[str]:
     """Yields each value of a Secret, as it is encoded and as it is; of JSON, each string in it."""
     if not sent:
         return
-    data = msgspec.json.decode(sent).get("data") or {}
-    for encoded in data.values():
+    secret = msgspec.json.decode(sent)
+    for encoded in (*(secret.get("data") or {}).values(), *(secret.get("stringData") or {}).values()):
         yield str(encoded)
         try:
             value = base64.b64decode(str(encoded)).decode()

@@ -78,6 +78,12 @@ def test_a_message_that_quotes_the_secret_is_not_shown(quoted: str) -> None:
     assert "'check.example.com'" in str(denied)
 
 
+def test_a_message_that_quotes_the_plain_text_of_a_secret_is_not_shown() -> None:
+    body = RequestBody.apply({"stringData": {"password": PASSWORD}})
+    denied = refusal(403, f"{WEBHOOK} {PASSWORD}", ApiRequest("patch", SECRET.ref, body=body))
+    assert PASSWORD not in str(denied)
+
+
 def test_a_missing_right_is_no_denial_of_admission() -> None:
     """Finding R14."""
     assert isinstance(refusal(403, RBAC), Forbidden)
