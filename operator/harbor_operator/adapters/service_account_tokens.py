@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Manifest, NotFound, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
+from harbor_operator.adapters.kube_discovery import ResourceTypes
 from harbor_operator.checks.release_rights import service_account_missing, token_right_missing
 from harbor_operator.model.release import ListedObject
 from harbor_operator.ports import Refused, Unavailable, as_error
@@ -66,11 +67,11 @@ class _AccessReviews:
 
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
-        self._resources: dict[str, dict[str, Manifest]] = {}
+        self._types = ResourceTypes(client)
         self._answers: dict[tuple[str, str, str], bool] = {}
 
     async def can_read(self, listed: ListedObject) -> bool:
-        resource = (await self._resources_of(listed.api_version)).get(listed.kind)
+        resource = await self._types.find(listed.api_version, listed.kind)
         if resource is None:
             return True
         group = listed.api_version.rpartition("/")[0]
@@ -88,23 +89,11 @@ class _AccessReviews:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        answer = await self._ask(
-            ApiRequest("create", ResourceRef(version, "selfsubjectaccessreviews"), body=RequestBody.plain(body))
-        )
-        return bool(answer["status"]["allowed"]) if answer else True
-
-    async def _resources_of(self, api_version: str) -> dict[str, Manifest]:
-        if api_version not in self._resources:
-            answer = await self._ask(ApiRequest("get", ResourceRef(api_version, "")))
-            found = answer["resources"] if answer else []
-            self._resources[api_version] = {entry["kind"]: entry for entry in found if "/" not in entry["name"]}
-        return self._resources[api_version]
-
-    async def _ask(self, request: ApiRequest) -> Manifest | None:
+        ref = ResourceRef(version, "selfsubjectaccessreviews")
         try:
-            answer = await self._client.send_plain(request)
+            answer = await self._client.send_plain(ApiRequest("create", ref, body=RequestBody.plain(body)))
         except Refused as error:
             if error.reason is not Reason.RIGHTS_MISSING:
                 raise
-            return None  # a cluster that has taken the question itself away from service accounts
-        return None if isinstance(answer, ApiError) else answer
+            return True  # a cluster that has taken the question itself away from service accounts
+        return True if isinstance(answer, ApiError) else bool(answer["status"]["allowed"])
