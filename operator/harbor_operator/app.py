@@ -38,6 +38,7 @@ from harbor_operator.adapters.leader_election import LeaderElectionConfig, Leade
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
+from harbor_operator.adapters.release_objects import KubernetesReleaseObjects
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
@@ -77,6 +78,7 @@ from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
+from harbor_operator.steps.release_drift import DriftCheckedReleaseStep
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
@@ -154,7 +156,9 @@ class Operator:
         self._proofs = ProofDeps(settings.pull_proof_namespaces, settings.pull_proof_interval_seconds, _now, metrics)
         self.namespace_robots = NamespaceRobots(HttpHarbor(self._http), self.injection.injector, deps)
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
-        self.helm = SubprocessHelm(helm, KubernetesReleaseIdentity(client), _now, wakeups.release_finished)
+        release_identity = KubernetesReleaseIdentity(client)
+        self.helm = SubprocessHelm(helm, release_identity, _now, wakeups.release_finished)
+        self._release_objects = KubernetesReleaseObjects(client, release_identity)
         lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
         cluster = KubernetesClusterIdentity(client, settings.cluster_id)
         reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now, cluster)
@@ -175,11 +179,12 @@ class Operator:
         sections = configuration_sections(kube, ports, stored.measure, empty.search, robots)
         admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
+        release = ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now)
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
             StorageStep(kube, swift, rgw, password, s3),
-            ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now),
+            DriftCheckedReleaseStep(release, kube, self._release_objects, _now),
             ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),
             self._pull_secrets(kube, ports, password),

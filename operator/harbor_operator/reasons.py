@@ -91,6 +91,8 @@ class Reason(StrEnum):
     BACKUP_OUTDATED = "BackupOutdated"
     VALUES_CONFLICT = "ValuesConflict"
     VALUES_INVALID = "ValuesInvalid"
+    RELEASE_DRIFTED = "ReleaseDrifted"
+    DRIFT_UNKNOWN = "DriftUnknown"
     STORAGE_TYPE_CHANGED = "StorageTypeChanged"
     GENERATED_SECRETS_MISSING = "GeneratedSecretsMissing"
     DATABASE_CHANGED = "DatabaseChanged"

@@ -169,7 +169,7 @@ class Reconciler:
         """Posts one event with everything that a step has changed in another system to correct it."""
         metadata = Metadata.parse(body["metadata"])
         for condition_type, outcome in outcomes.items():
-            if not isinstance(outcome, Done | Blocked) or not outcome.changes:
+            if isinstance(outcome, Unknown) or not outcome.changes:
                 continue
             message = f"{condition_type}: {'; '.join(outcome.changes)}"
             LOG.info("%s/%s: %s", metadata.namespace, metadata.name, message)

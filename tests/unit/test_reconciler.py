@@ -76,9 +76,16 @@ async def test_the_second_pass_writes_nothing() -> None:
     assert len(written.statuses) == 1
 
 
-async def test_what_a_step_has_changed_is_one_event() -> None:
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Done("ok", changes=("set a", "set b")),
+        Pending(Reason.WORKLOADS_NOT_READY, "later", changes=("set a", "set b")),
+    ],
+)
+async def test_what_a_step_has_changed_is_one_event(outcome: Outcome) -> None:
     written = RecordedStatuses()
-    step = ScriptedStep(ConditionType.CONFIGURATION, lambda: Done("ok", changes=("set a", "set b")), [])
+    step = ScriptedStep(ConditionType.CONFIGURATION, lambda: outcome, [])
     await Reconciler([step], written, lambda: NOON, CLUSTER).reconcile(BODY)
     assert written.events[-1] == "Normal ConfigurationChanged"
     assert written.messages[-1] == "Configured: set a; set b"

@@ -33,6 +33,7 @@ from harbor_operator.api.chart_source import (
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.projects import Project, Registry
+from harbor_operator.api.reconcile_request import reconcile_request
 from harbor_operator.api.replications import Replication
 from harbor_operator.api.request_annotations import (
     BACKUP_COMPLETED_AT,
@@ -77,6 +78,13 @@ class StuckPods(StrEnum):
 
     IGNORE = "Ignore"
     EVICT = "Evict"
+
+
+class ReleaseDrift(StrEnum):
+    """What to do about objects of the release that another client has changed or deleted."""
+
+    WARN = "Warn"
+    REPAIR = "Repair"
 
 
 class ValuesFrom(Model):
@@ -136,6 +144,11 @@ class Release(Model):
         default="",
         description="Chart version to which an upgrade may migrate Harbor's database, because a backup exists. An "
         "upgrade with a migration begins only if this is `version`.",
+    )
+    drift: ReleaseDrift = Field(
+        default=ReleaseDrift.WARN,
+        description="What to do about objects of the release that another client has changed or deleted: Warn = name "
+        "them in `status.warnings`; Repair = apply them again, as Helm does.",
     )
     timeout_seconds: int = Field(
         default=600, ge=30, le=7200, description="Maximum seconds of one Helm run, with its hooks."
@@ -351,6 +364,11 @@ class Metadata(Model):
     deletion_timestamp: str | None = None
     annotations: dict[str, str] = Field(default_factory=dict)
     cluster: str = ""
+
+    @property
+    def reconcile_request(self) -> str:
+        """The request for a reconciliation at once; empty = none."""
+        return reconcile_request({"annotations": self.annotations})
 
     @property
     def rotate_request(self) -> str:

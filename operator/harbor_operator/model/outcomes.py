@@ -136,13 +136,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Observed, and in progress; `requeue_after` is in seconds."""
+    """Observed, and in progress; `requeue_after` is in seconds, `changes` are what the pass has changed elsewhere."""
 
     reason: Reason
     message: str
     requeue_after: float = 5.0
     facts: Facts = NOTHING
     warnings: tuple[StatusWarning, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,19 @@ from collections.abc import Iterator
 import yaml
 from pydantic import SecretStr
 
+from harbor_operator.model.kubernetes import Manifest
+from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ListedObject
+from harbor_operator.model.release_drift import ReleaseObject
 from harbor_operator.plan.helm_storage import read_manifest
-from harbor_operator.plan.values.parsing import LOADER
+from harbor_operator.plan.values.parsing import LOADER, parse_values
 
 MAX_MANIFEST_CHARACTERS = 4 << 20
 MAX_LISTED_OBJECTS = 1000
 """A release of Harbor lists about 40 objects in 200 KB."""
+
+MAX_COMPARED_OBJECTS = 200
+"""Each costs two requests."""
 
 # It becomes a part of a URL.
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
@@ -37,14 +43,47 @@ def listed_objects(payload: SecretStr, namespace: str) -> tuple[ListedObject, ..
     `namespace` is the one of objects that name none. Raises KeyError, TypeError or ValueError if the payload is not
     Helm's, or its manifest is larger than a release of Harbor can be. It may take a second: call it in a thread.
     """
-    manifest = read_manifest(payload)
-    if len(manifest) > MAX_MANIFEST_CHARACTERS:
-        raise ValueError("the manifest is larger than one of Harbor can be")
-    documents = _DOCUMENT_START.split(manifest)
-    found = dict.fromkeys(listed for document in documents if (listed := _parse(document, namespace)))
+    found = dict.fromkeys(listed for document in _documents(payload) if (listed := _parse(document, namespace)))
     if len(found) > MAX_LISTED_OBJECTS:
         raise ValueError("the manifest lists more objects than one of Harbor can")
     return tuple(found)
+
+
+def release_objects(payload: SecretStr, release: str, namespace: str) -> tuple[ReleaseObject, ...]:
+    """Returns the objects of the manifest as Helm applies them, with its marks of ownership.
+
+    Raises and takes as long as `listed_objects`; ValueError also for an object that is larger, or nested deeper, than
+    one of Harbor.
+    """
+    found: dict[ListedObject, Manifest] = {}
+    for document in _documents(payload):
+        if listed := _parse(document, namespace):
+            parsed = parse_values(listed.kind, document, secret=False)
+            if isinstance(parsed, Blocked):
+                raise ValueError(parsed.message)
+            found[listed] = _with_marks(parsed.tree, release, namespace)
+    if len(found) > MAX_COMPARED_OBJECTS:
+        raise ValueError("the manifest contains more objects than one of Harbor can")
+    return tuple(ReleaseObject(listed, manifest) for listed, manifest in found.items())
+
+
+def _documents(payload: SecretStr) -> list[str]:
+    manifest = read_manifest(payload)
+    if len(manifest) > MAX_MANIFEST_CHARACTERS:
+        raise ValueError("the manifest is larger than one of Harbor can be")
+    return _DOCUMENT_START.split(manifest)
+
+
+def _with_marks(manifest: Manifest, release: str, namespace: str) -> Manifest:
+    """Returns the object as Helm sends it; without the marks, its next run refuses the object as another client's.
+
+    Source: `setMetadataVisitor` in pkg/action/validate.go of Helm.
+    """
+    metadata = manifest["metadata"]
+    labels = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
+    marks = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+    annotations = {**(metadata.get("annotations") or {}), **marks}
+    return {**manifest, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
 
 
 def _parse(document: str, namespace: str) -> ListedObject | None:

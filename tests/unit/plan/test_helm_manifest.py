@@ -10,7 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.model.release import ListedObject
-from harbor_operator.plan.helm_manifest import MAX_LISTED_OBJECTS, MAX_MANIFEST_CHARACTERS, listed_objects
+from harbor_operator.plan.helm_manifest import (
+    MAX_COMPARED_OBJECTS,
+    MAX_LISTED_OBJECTS,
+    MAX_MANIFEST_CHARACTERS,
+    listed_objects,
+    release_objects,
+)
 
 MANIFEST = """---
 # Source: harbor/templates/core.yaml
@@ -71,3 +77,30 @@ def test_a_manifest_costs_a_bounded_amount() -> None:
     with pytest.raises(ValueError, match="larger"):
         listed_objects(packed("a" * (MAX_MANIFEST_CHARACTERS + 1)), "intra")
     assert listed_objects(packed("[" * 100_000), "intra") == ()
+
+
+def test_objects_have_the_marks_of_helm() -> None:
+    core, pins = release_objects(packed(MANIFEST.replace("  labels: {name: other, kind: other}\n", "")), "cr", "intra")
+    assert core.manifest["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "Helm"}
+    assert pins.listed.namespace == "victim"
+    assert pins.manifest["data"] == {"name": "a"}
+    assert pins.manifest["metadata"]["annotations"] == {
+        "meta.helm.sh/release-name": "cr",
+        "meta.helm.sh/release-namespace": "intra",
+    }
+    assert "'name': 'a'" not in repr(pins)
+
+
+@pytest.mark.parametrize("value", ["[" * 40 + "]" * 40, f"'{'a' * (300 << 10)}'"])
+def test_an_object_that_is_too_large_is_refused_without_its_text(value: str) -> None:
+    document = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ndata: {value}\n"
+    with pytest.raises(ValueError, match="Secret is") as caught:
+        release_objects(packed(document), "cr", "intra")
+    assert len(str(caught.value)) < 200
+
+
+def test_the_number_of_compared_objects_is_limited() -> None:
+    one = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s%d}\n"
+    text = "".join(one % number for number in range(MAX_COMPARED_OBJECTS + 1))
+    with pytest.raises(ValueError, match="more objects"):
+        release_objects(packed(text), "cr", "intra")

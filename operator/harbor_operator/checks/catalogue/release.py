@@ -128,6 +128,20 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The key is misspelt or belongs to another chart version. Helm ignores such keys silently.",
         "Correct the key that the message names; it shows the nearest key that the chart reads.",
     ),
+    Reason.RELEASE_DRIFTED: Problem(
+        "Objects of the release differ from what Helm installed, or are gone.",
+        "Another client, such as `kubectl edit`, has changed or deleted them. The next Helm run overwrites such a "
+        "change, so it would be lost at an unexpected time.",
+        "Undo the change, or put it into `spec.release.values`. With `spec.release.drift: Repair` the operator applies "
+        "such objects again; see [operations.md](operations.md#changes-by-other-clients).",
+    ),
+    Reason.DRIFT_UNKNOWN: Problem(
+        "The operator could not compare, or not apply again, objects of the release.",
+        "The API server or an admission policy refuses to apply them, also in a dry run, or the service account of the "
+        "release lacks a right. Harbor is not affected, but changes by other clients can go unnoticed.",
+        "Correct what the answer of the API server at the end of the message names. The next Helm run would fail for "
+        "the same cause.",
+    ),
     Reason.STORAGE_TYPE_CHANGED: Problem(
         "The storage type differs from the deployed one.",
         "An image that one storage driver wrote reads as 0 bytes through another driver.",
