@@ -22,6 +22,7 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.cluster_identity import ClusterIdentity
 from harbor_operator.ports.registry_status import RegistryStatusApi
 from harbor_operator.reasons import Reason
+from harbor_operator.status_facts import Status
 from harbor_operator.steps import DegradedStep, Step
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.secret_cache import SecretCache, one_pass
@@ -43,14 +44,14 @@ class ReconcileResult:
     """
 
     requeue_after: float
-    status: status.Status
+    status: Status
     failed: bool = False
     secret_versions: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _WrittenStatus:
-    status: status.Status
+    status: Status
     resource_version: str
 
 
@@ -139,7 +140,7 @@ class Reconciler:
         teardown.stop_background_work(self._steps, _parse_for_deletion(body))
 
     async def _wait_for_identity(
-        self, body: Body, previous: status.Status, error: Unavailable | Refused, failures: int
+        self, body: Body, previous: Status, error: Unavailable | Refused, failures: int
     ) -> ReconcileResult:
         """Ends a pass before its steps: names in Harbor and owners in the object store contain the identity."""
         unknown = Unknown(error.reason, f"the identity of the cluster is unknown: {error}")
@@ -153,7 +154,7 @@ class Reconciler:
         await self._write(body, previous, current)
         return ReconcileResult(delay, current, failed=True)
 
-    def _previous(self, body: Body) -> status.Status:
+    def _previous(self, body: Body) -> Status:
         """Returns the status in the API server as far as it is known.
 
         The watch may lag behind the last write: until it delivers that write, the written status counts. From then on
@@ -178,7 +179,7 @@ class Reconciler:
             except (Unavailable, Refused) as error:
                 LOG.warning("the event of a change was not written: %s", error, extra={"reason": error.reason})
 
-    async def _write(self, body: Body, previous: status.Status, current: status.Status) -> None:
+    async def _write(self, body: Body, previous: Status, current: Status) -> None:
         if status.is_same(previous, current):
             return
         metadata = Metadata.parse(body["metadata"])
@@ -239,7 +240,7 @@ async def _reconcile_degraded(step: Step, missing: Sequence[ConditionType], regi
     return Unknown(Reason.WAITING_FOR_DEPENDENCY, message, requeue_after=WAITING_RECHECK_SECONDS, facts=facts)
 
 
-def _kept(previous: status.Status, condition_type: ConditionType) -> Outcome:
+def _kept(previous: Status, condition_type: ConditionType) -> Outcome:
     """Returns what the status last said of a condition that the teardown has not reached."""
     for condition in previous.get("conditions", []):
         if condition["type"] == condition_type and condition["status"] == "True":
@@ -255,7 +256,7 @@ def _parse_for_deletion(body: Body, cluster: str = "") -> HarborRegistry:
         return salvage(body, cluster)
 
 
-def _mark_untouched(previous: status.Status, current: status.Status, cache: SecretCache | None) -> status.Status:
+def _mark_untouched(previous: Status, current: Status, cache: SecretCache | None) -> Status:
     """Returns the status with the note that the operator has created nothing so far, which needs a Secret."""
     current = {field: value for field, value in current.items() if field != "untouched"}
     return current if (cache and cache.secrets) or not is_untouched(previous) else {**current, "untouched": True}

@@ -24,6 +24,7 @@ GENERATED = (".lock", "package-lock.json", ".sum", ".svg", "docs/benchmarks/")
 """Hashes, versions and pictures, which are random words by nature."""
 
 ALLOWED = {
+    "wVnrn4DQyjGKteCM59Ysw7RaVnfzewiGQ3xKeRicoiwtx3MRShid": "a sentence that OpenSSL encrypted with a key of the test",
     "AKIAIOSFODNN7EXAMPLE": "the access key of Amazon's documentation, for its example of a signature",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": "the secret key of the same example",
     "https://user:password@": "a login that is refused",
