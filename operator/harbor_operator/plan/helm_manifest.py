@@ -23,11 +23,16 @@ MAX_MANIFEST_CHARACTERS = 4 << 20
 MAX_LISTED_OBJECTS = 1000
 """A release of Harbor lists about 40 objects in 200 KB."""
 
+MAX_DEPTH = 64
+"""The time of the parser is quadratic in the depth: 17 seconds for 100 KB of brackets."""
+
 MAX_COMPARED_OBJECTS = 200
 """Each costs two requests."""
 
-# It becomes a part of a URL.
+# They become parts of a URL.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}")
 _API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _DOCUMENT_START = re.compile(r"^(?=---)", re.MULTILINE)
 _FIELDS = {
     ("apiVersion",): "api_version",
@@ -41,7 +46,7 @@ def listed_objects(payload: SecretStr, namespace: str) -> tuple[ListedObject, ..
     """Returns the objects of the manifest in key `release` of a release Secret, each once.
 
     `namespace` is the one of objects that name none. Raises KeyError, TypeError or ValueError if the payload is not
-    Helm's, or its manifest is larger than a release of Harbor can be. It may take a second: call it in a thread.
+    Helm's, or its manifest is larger or deeper than one of Harbor can be. It may take a second: call it in a thread.
     """
     found = dict.fromkeys(listed for document in _documents(payload) if (listed := _parse(document, namespace)))
     if len(found) > MAX_LISTED_OBJECTS:
@@ -53,11 +58,15 @@ def release_objects(payload: SecretStr, release: str, namespace: str) -> tuple[R
     """Returns the objects of the manifest as Helm applies them, with its marks of ownership.
 
     Raises and takes as long as `listed_objects`; ValueError also for an object that is larger, or nested deeper, than
-    one of Harbor.
+    one of Harbor, and for a name that no object can have.
     """
     found: dict[ListedObject, Manifest] = {}
     for document in _documents(payload):
         if listed := _parse(document, namespace):
+            if not (
+                _KIND.fullmatch(listed.kind) and _NAME.fullmatch(listed.name) and _NAME.fullmatch(listed.namespace)
+            ):
+                raise ValueError("the manifest contains a name that no object can have")
             parsed = parse_values(listed.kind, document, secret=False)
             if isinstance(parsed, Blocked):
                 raise ValueError(parsed.message)
@@ -107,6 +116,8 @@ def _scalars(document: str) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(event, yaml.CollectionStartEvent):
             keys.append(None)
             in_mapping.append(isinstance(event, yaml.MappingStartEvent))
+            if len(keys) > MAX_DEPTH:
+                raise ValueError("the manifest is nested deeper than one of Harbor can be")
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             keys.pop()
