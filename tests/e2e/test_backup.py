@@ -137,7 +137,7 @@ def test_an_older_chart_does_not_start_on_the_schema(backups: BackupFixture, bun
 
 
 def is_dumping(backups: BackupFixture) -> bool:
-    waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+    waiting = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
     return bool(backups.fixture.lab.services.postgres.query(waiting))
 
 

