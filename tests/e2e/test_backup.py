@@ -13,7 +13,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harbor_operator.api.backup import BACKUP_COMPLETED_AT, READ_ONLY_SINCE
+from harbor_operator.api.backup import READ_ONLY_SINCE
+from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.kubectl.cli import ERROR, INTERRUPTED
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture

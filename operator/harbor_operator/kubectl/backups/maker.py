@@ -14,7 +14,7 @@ from harbor_operator import __version__
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.postgres import PsycopgPostgres
-from harbor_operator.api.backup import BACKUP_COMPLETED_AT
+from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.kubectl.backups import bundle as files
 from harbor_operator.kubectl.backups.bundle import Bundle
 from harbor_operator.kubectl.backups.encryption import Recipient, encrypt
