@@ -3,6 +3,7 @@
     chart = resolve()          # ResolvedChart(reference, version, origin); reference is a directory or a .tgz
     chart.describe()           # "Harbor chart 1.19.1 from HARBOR_CHART (…)", to be printed
     chart.official             # False for the lab's chart
+    official_charts()          # the charts of several versions, by version, from HARBOR_CHARTS
 
 Sources, in this order: `HARBOR_CHART` (a directory or a .tgz); `charts/harbor-VERSION.tgz` in the lab's cache; `helm
 pull` of the official chart from the operator's default repository (without a network this costs a few seconds); the
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 VERSION = "1.19.1"
 VARIABLE = "HARBOR_CHART"
+ALL_VARIABLE = "HARBOR_CHARTS"
 LAB_CHART = Path(__file__).parent / "chart"
 PULL_SECONDS = 10
 
@@ -73,8 +75,16 @@ def resolve(version: str = VERSION, *, pull: Callable[[str], str | None] | None 
 
 def source_directories() -> list[Path]:
     """The directories from which the lab takes charts, for the operator's list of allowed sources."""
-    given = os.environ.get(VARIABLE)
-    return [LAB_CHART, cached().parent, *([Path(given).expanduser().resolve()] if given else [])]
+    given = [os.environ.get(name) for name in (VARIABLE, ALL_VARIABLE)]
+    return [LAB_CHART, cached().parent, *(Path(path).expanduser().resolve() for path in given if path)]
+
+
+def official_charts() -> dict[str, Path]:
+    """Returns the charts below `HARBOR_CHARTS` by version: a directory 'VERSION/harbor' for each, oldest first."""
+    given = os.environ.get(ALL_VARIABLE)
+    found = Path(given).expanduser().resolve().glob("*/harbor/Chart.yaml") if given else ()
+    charts = {_version_of(path.parent): path.parent for path in found}
+    return dict(sorted(charts.items(), key=lambda item: [int(number) for number in item[0].split(".")]))
 
 
 def cached(version: str = VERSION) -> Path:

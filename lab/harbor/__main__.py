@@ -12,7 +12,7 @@ from aiohttp import web
 
 from lab.harbor.app import make_app
 from lab.harbor.settings import BadSettings, read_settings
-from lab.harbor.state import DirtyDatabase
+from lab.harbor.state import DirtyDatabase, NewerDatabase
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
         web.run_app(
             make_app(read_settings(os.environ)), host=host.strip("[]"), port=int(port), print=None, shutdown_timeout=1
         )
-    except (BadSettings, DirtyDatabase, psycopg.Error, OSError) as error:
+    except (BadSettings, DirtyDatabase, NewerDatabase, psycopg.Error, OSError) as error:
         print(f"harbor stand-in: cannot start: {error}", file=sys.stderr)
         return 1
     return 0

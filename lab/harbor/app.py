@@ -59,7 +59,7 @@ def make_app(settings: Settings) -> web.Application:
         ) as http:
             core = Core(settings, State(settings.postgresql), http)
             app[CORE] = core
-            await core.state.prepare()
+            await core.state.prepare(settings.harbor_version)
             await _first_boot(core)
             yield
             await core.stop_jobs()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lab.debian import locate
+from lab.harbor.settings import VERSION_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,7 @@ def core(container: Container, root: Path, addresses: Addresses) -> Launch:
         "TOKEN_PRIVATE_KEY_PATH": str(_local(root, "/etc/core/private_key.pem")),
         "CA_DOWNLOAD_PATH": str(_local(root, "/etc/core/ca/ca.crt")),
         "CONFIG_PATH": str(_local(root, "/etc/core/app.conf")),
+        **({VERSION_VARIABLE: tag} if (tag := container.image.rpartition(":")[2]) else {}),
     }
     argv = [sys.executable, "-m", "lab.harbor", "--listen", addresses.core]
     return _launch(argv, container, root, overrides)

@@ -20,11 +20,12 @@ class Missing(Exception):  # noqa: N818 - describes the cluster
 
 @dataclass
 class Container:
-    """The environment, the files by path, and the writable directories of a container."""
+    """The environment, the files by path, the writable directories, and the image of a container."""
 
     env: dict[str, str] = field(default_factory=dict, repr=False)
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
     directories: list[str] = field(default_factory=list)
+    image: str = ""
 
 
 class Pod:
@@ -40,7 +41,7 @@ class Pod:
         if raw is None:
             raise Missing(f"container '{name}' of the pod template")
         volumes = {one["name"]: one for one in self._spec.get("volumes") or []}
-        container = Container(env=self._environment(raw))
+        container = Container(env=self._environment(raw), image=str(raw.get("image", "")))
         for mount in raw.get("volumeMounts") or []:
             self._mount(container, mount, volumes[mount["name"]])
         return container

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECRET_KEY_CHARACTERS = 16
+VERSION_VARIABLE = "HARBOR_LAB_VERSION"
+"""The tag of core's image, whose schema the database gets; in a container, the image has the variable."""
+DEFAULT_VERSION = "v2.15.1"
 
 
 class BadSettings(Exception):  # noqa: N818 - describes the settings
@@ -44,11 +47,13 @@ class Settings:
     encryption_key: bytes
     ldapsearch: str
     ldap_libraries: str
+    harbor_version: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Parses the environment. Raises BadSettings if a variable is missing or invalid."""
     return Settings(
+        harbor_version=environ.get(VERSION_VARIABLE, DEFAULT_VERSION),
         encryption_key=_encryption_key(environ),
         postgresql=_postgresql(environ),
         redis_url=_need(environ, "_REDIS_URL_CORE"),

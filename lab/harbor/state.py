@@ -1,8 +1,8 @@
 """The state of the stand-in: JSON documents in the PostgreSQL database of the release.
 
 The tables are created at start with core's credentials, so a role that cannot log in, or does not own the database,
-fails at once. golang-migrate records an incomplete migration in `schema_migrations`; like the real core, the stand-in
-does not start with a dirty one.
+fails at once. golang-migrate records the last migration in `schema_migrations`; like the real core, the stand-in
+migrates an older database, and does not start on a dirty one or on that of a newer Harbor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-SCHEMA_VERSION = 1
+MAX_PATCH_MIGRATIONS = 9
 WAIT_SECONDS, POLL_SECONDS = 60, 0.5
 KINDS = (
     "project",
@@ -58,6 +58,15 @@ class DirtyDatabase(Exception):  # noqa: N818 - describes the database
     """A migration is incomplete; a real core does not start either."""
 
 
+class NewerDatabase(Exception):  # noqa: N818 - describes the database
+    """A newer Harbor has migrated it; a real core does not start either."""
+
+
+def first_migration(harbor_version: str) -> int:
+    """Returns the number of the first migration of a Harbor 2.x, such as 180 for 'v2.15.1'; patches count up."""
+    return 30 + 10 * int(harbor_version.split(".")[1])
+
+
 class State:
     """The documents, by kind and key. Every call can raise psycopg.Error; the next call reconnects."""
 
@@ -66,8 +75,8 @@ class State:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
 
-    async def prepare(self) -> None:
-        """Creates the tables. Raises DirtyDatabase if a migration is incomplete.
+    async def prepare(self, harbor_version: str) -> None:
+        """Creates or migrates the tables. Raises DirtyDatabase if a migration is incomplete, and NewerDatabase.
 
         Like core, it waits for the server to listen: in a release with an internal database, both start together.
         """
@@ -76,10 +85,15 @@ class State:
         await self._run(TABLES)
         if await self._run("SELECT version FROM schema_migrations WHERE dirty"):
             raise DirtyDatabase("Dirty database version: fix `schema_migrations` and force the version")
+        schema = first_migration(harbor_version)
+        if newer := await self._run(
+            "SELECT version FROM schema_migrations WHERE version > %s", schema + MAX_PATCH_MIGRATIONS
+        ):
+            raise NewerDatabase(f"no migration found for version {newer[0][0]}")
         await self._run(
-            "INSERT INTO schema_migrations SELECT %s, false WHERE NOT EXISTS (SELECT 1 FROM schema_migrations)",
-            SCHEMA_VERSION,
+            "INSERT INTO schema_migrations SELECT %s, false WHERE NOT EXISTS (SELECT 1 FROM schema_migrations)", schema
         )
+        await self._run("UPDATE schema_migrations SET version = %s WHERE version < %s", schema, schema)
 
     async def ping(self) -> None:
         """Raises psycopg.Error unless the database answers."""

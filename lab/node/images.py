@@ -22,6 +22,7 @@ import yaml
 from lab.cache import locked
 from lab.chart import ResolvedChart
 from lab.gotools import program
+from lab.harbor.settings import VERSION_VARIABLE
 from lab.node import rootfs
 from lab.node.archive import Image, add_file, write_archive
 from lab.node.programs import busybox
@@ -101,12 +102,17 @@ def _make(archive: Path, names: dict[str, str], sources: dict[str, bytes]) -> No
     layers = [*_machine_layers(archive.parent), app]
     env = {"PATH": "/usr/bin", "PYTHONPATH": f"/{SITE}:/app", "PYTHONDONTWRITEBYTECODE": "1"}
     images = {
-        name: Image(layers, ["/usr/bin/sh", "/app/entry.sh", *COMMANDS[part]], env, _user(part))
+        name: Image(layers, ["/usr/bin/sh", "/app/entry.sh", *COMMANDS[part]], env | _version(name), _user(part))
         for part, name in names.items()
     }
     images[PYTHON_IMAGE] = Image(layers, ["/usr/bin/python3"], env, HARBOR_USER)
     write_archive(archive, images)
     app.unlink()
+
+
+def _version(name: str) -> dict[str, str]:
+    """Returns the variable from which the stand-in for core knows which Harbor it stands for."""
+    return {VERSION_VARIABLE: name.rpartition(":")[2]}
 
 
 def _user(part: str) -> str:

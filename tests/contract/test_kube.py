@@ -16,6 +16,7 @@ from harbor_operator.model.kubernetes import Manifest, StoredSecret
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
+from lab.controlplane import ControlPlane
 from lab.process import scaled
 from tests.fakes.kube import FakeKube
 
@@ -52,6 +53,7 @@ async def test_a_missing_object_is_none(kube: NamespaceResources) -> None:
     assert await kube.read_secret(NAMESPACE, "absent") is None
     assert await kube.read_config_map(NAMESPACE, "absent") is None
     assert await kube.read_workloads(NAMESPACE, "release=absent") == []
+    assert await kube.read_late_pods(NAMESPACE, "release=absent") == []
 
 
 async def test_a_secret_is_created_once_and_then_only_read(kube: NamespaceResources, name: str) -> None:
@@ -126,6 +128,27 @@ async def test_secrets_are_listed_by_label(kube: NamespaceResources, name: str) 
 
 async def test_a_secret_does_not_print(kube: NamespaceResources, name: str) -> None:
     assert "hunter2" not in repr(await kube.apply_secret(NAMESPACE, name, word("hunter2"), OWNER))
+
+
+@pytest.mark.lab
+async def test_a_pod_that_no_node_takes_is_named_with_its_workload(plane: ControlPlane, http: KubernetesClient) -> None:
+    labels = {"release": "late"}
+    pod = {"containers": [{"name": "core", "image": "core:1"}], "nodeSelector": {"kubernetes.io/hostname": "absent"}}
+    plane.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "late-core", "namespace": NAMESPACE},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+        }
+    )
+    resources = KubernetesNamespaceResources(http)
+    async with asyncio.timeout(scaled(60)):
+        while not (late := await resources.read_late_pods(NAMESPACE, "release=late")) or not late[0].detail:  # noqa: ASYNC110 - nothing to wait for
+            await asyncio.sleep(0.2)
+    assert (late[0].workload, late[0].image, late[0].waits_for) == ("late-core", "core:1", "Unschedulable")
+    assert late[0].name.startswith("late-core-")
+    plane.kubectl("-n", NAMESPACE, "delete", "deployment", "late-core")
 
 
 async def test_there_are_no_registries_yet(kube: NamespaceResources) -> None:

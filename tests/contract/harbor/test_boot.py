@@ -124,3 +124,19 @@ def test_core_does_not_start_with_an_incomplete_migration(standalone: Standalone
     finally:
         standalone.postgres.query("UPDATE schema_migrations SET dirty = false", dbname="registry")
         standalone.start_core()
+
+
+def test_core_migrates_an_older_database_and_does_not_start_on_a_newer_one(standalone: Standalone) -> None:
+    def version() -> int:
+        ((found,),) = standalone.postgres.query("SELECT version FROM schema_migrations", dbname="registry")
+        return int(found)
+
+    standalone.postgres.query("UPDATE schema_migrations SET version = 120", dbname="registry")
+    with restarted(standalone, HARBOR_LAB_VERSION="v2.13.4"):
+        assert version() == 160
+    assert version() == 180
+    with (
+        pytest.raises(LabError, match="no migration found for version 180"),
+        restarted(standalone, HARBOR_LAB_VERSION="v2.13.4"),
+    ):
+        pass

@@ -1,0 +1,62 @@
+"""The values for every minor of the official chart, as that chart's own templates render them (HARBOR_CHARTS)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harbor_operator.api.charts import CHARTS, Feature, find_chart
+from lab.chart import ALL_VARIABLE, official_charts
+from tests.contract.test_helm_template import GIVEN, objects, render
+from tests.fakes.release import CACHE_PASSWORD
+
+FOUND = official_charts()
+UNPINNED = 8
+"""The minor whose registry login is hashed at each render: it has no value for the hash."""
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(not FOUND, reason=f"the official charts are not here ({ALL_VARIABLE})"),
+]
+
+
+@pytest.fixture(params=[chart.minor for chart in CHARTS])
+def version(request: pytest.FixtureRequest) -> str:
+    found = [version for version in FOUND if (chart := find_chart(version)) and chart.minor == request.param]
+    if not found:
+        pytest.skip(f"no chart 1.{request.param} is here ({ALL_VARIABLE})")
+    return found[-1]
+
+
+def test_every_chart_gets_the_servers_and_no_password_in_the_clear(version: str, tmp_path: Path) -> None:
+    chart = find_chart(version)
+    assert chart
+    rendered = render(str(FOUND[version]), tmp_path, version=version)
+    for text in (
+        "chunksize: 20971520\n",
+        "relativeurls: true",
+        "authurl: https://s3.example.com/auth/v1.0",
+        "pg.example.com",
+        "redis.example.com",
+    ):
+        assert text in rendered, text
+    assert "PersistentVolumeClaim" not in rendered
+    # Before extraEnvVars, the charts write the password of Redis into their ConfigMaps themselves.
+    known = () if chart.supports(Feature.EXTRA_ENV) else (CACHE_PASSWORD,)
+    assert [word for word in GIVEN if word in rendered and word not in known] == []
+    workloads = [found for found in objects(rendered) if found["kind"] in {"Deployment", "StatefulSet"}]
+    assert all(found["metadata"]["labels"]["release"] == "cr" for found in workloads)
+
+
+def test_two_renders_are_the_same(version: str, tmp_path: Path) -> None:
+    first, second = (list(objects(render(str(FOUND[version]), tmp_path, version=version))) for _ in range(2))
+    differing = {
+        f"{one['kind']} {one['metadata']['name']}" for one, other in zip(first, second, strict=True) if one != other
+    }
+    chart = find_chart(version)
+    assert chart
+    if chart.minor == UNPINNED:
+        assert differing == {"Secret cr-harbor-registry-htpasswd", "Deployment cr-harbor-registry"}
+    else:
+        assert differing == set()
