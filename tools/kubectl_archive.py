@@ -15,7 +15,10 @@ PROGRAM = SOURCES / "harbor_operator" / "kubectl"
 LEFT_OUT = {
     *(
         PROGRAM / name
-        for name in ("rendered.py", "preflight.py", "release_checks.py", "authentication_checks.py", "dry_run.py")
+        for name in (
+            *("rendered.py", "preflight.py", "release_checks.py", "authentication_checks.py", "dry_run.py"),
+            *("operator_settings.py", "pod_doctor.py"),
+        )
     ),
     SOURCES / "harbor_operator" / "api" / "crd.py",
     *(path for folder in ("planning", "exporting", "backups") for path in (PROGRAM / folder).iterdir()),

@@ -1,4 +1,7 @@
-"""The command line: `run` starts the operator, `crd` prints its CRD, `migrate` replaces another injector."""
+"""The command line: `run` starts the operator, `crd` prints its CRD, `migrate` replaces another injector.
+
+`doctor` is what `kubectl harbor doctor --in-cluster` runs in a pod.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from typing import cast
 
 from harbor_operator import __version__
 from harbor_operator.api.crd import crd_yaml
+from harbor_operator.kubectl.areas import Area
 from harbor_operator.model.migration import Tool
 from harbor_operator.settings import Settings, SettingsError, read_settings
 
@@ -30,11 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("crd", help="print the CustomResourceDefinition")
     text = "take over the pull Secrets of another injector (docs/operations.md); prints the plan without --apply"
     _add_migrate_options(commands.add_parser("migrate", help=text, description=text))
+    text = "check a spec in a pod, for `kubectl harbor doctor --in-cluster` (settings: those of `run`)"
+    _add_doctor_options(commands.add_parser("doctor", help=text, description=text))
     chosen = parser.parse_args(arguments)
-    if chosen.command == "crd":
-        sys.stdout.write(crd_yaml())
-        return 0
-    return _migrate(chosen) if chosen.command == "migrate" else _run()
+    match chosen.command:
+        case "crd":
+            sys.stdout.write(crd_yaml())
+            return 0
+        case "migrate":
+            return _migrate(chosen)
+        case "doctor":
+            return _doctor(chosen)
+        case _:
+            return _run()
 
 
 def _add_migrate_options(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +63,13 @@ def _add_migrate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table", help="format of the plan")
     parser.add_argument("--kubeconfig", default="", help="path; default: KUBECONFIG, then ~/.kube/config")
     parser.add_argument("--context", default="", help="context of the kubeconfig; default: the current one")
+
+
+def _add_doctor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--filename", required=True, help="file with one HarborRegistry")
+    parser.add_argument("--namespace", default="default", help="namespace, if the file names none")
+    parser.add_argument("--only", action="append", default=[], type=Area, choices=[*Area], help="area; repeatable")
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds for each check")
 
 
 def _registry_key(text: str) -> str:
@@ -77,6 +96,14 @@ def _migrate(chosen: argparse.Namespace) -> int:
     )
 
 
+def _doctor(chosen: argparse.Namespace) -> int:
+    from harbor_operator.kubectl.pod_doctor import PodOptions, run  # noqa: PLC0415 - `run` and `crd` do not need it
+
+    settings = _prepare()
+    options = PodOptions(chosen.filename, chosen.namespace, chosen.only, chosen.timeout)
+    return run(settings, options) if settings else 2
+
+
 @contextmanager
 def without_modules(names: Sequence[str]) -> Iterator[None]:
     """Makes imports of these modules fail inside the block, unless they are loaded already.
@@ -95,16 +122,21 @@ def without_modules(names: Sequence[str]) -> Iterator[None]:
 
 
 def _run() -> int:
+    settings = _prepare()
+    return load_run()(settings) if settings else 2
+
+
+def _prepare() -> Settings | None:
+    """Protects the process, and returns its settings; None after a message if they are invalid."""
     # A core dump contains every Secret that the process has read. Helm inherits the limit.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The kernel ignores unhandled signals to the first process of a container, and the imports below take a second.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        settings = read_settings(os.environ)
+        return read_settings(os.environ)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    return load_run()(settings)
+        return None
 
 
 def load_run() -> Callable[[Settings], int]:

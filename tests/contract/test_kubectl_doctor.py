@@ -23,6 +23,7 @@ from harbor_operator.kubectl.rights import Scope
 from harbor_operator.model.s3 import Bucket, S3Account
 from lab.lab import SERVICES, Lab, Part
 from lab.nginx import Front, Site
+from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
 from lab.process import wait_until
 from lab.registries import merged
 from lab.registry_fixture import RegistryFixture, install
@@ -43,7 +44,8 @@ def fixture() -> Iterator[RegistryFixture]:
 
 @pytest.fixture(scope="module")
 def harbor(fixture: RegistryFixture) -> KubectlHarbor:
-    return KubectlHarbor(fixture.lab.control_plane, {Scope.REGISTRY: fixture.registry.namespace})
+    scopes = {Scope.REGISTRY: fixture.registry.namespace, Scope.OPERATOR: OPERATOR_NAMESPACE}
+    return KubectlHarbor(fixture.lab.control_plane, scopes)
 
 
 @pytest.fixture

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
+from harbor_operator.kubectl.cli import INTERRUPTED
+from harbor_operator.kubectl.rights import Scope
 from lab.gotools import PROGRAMS
 from lab.image_build.operator import missing_requirement
 from lab.in_cluster import REPOSITORY, TAG, InCluster, Lease
@@ -16,6 +23,7 @@ from lab.operator import NAMESPACE
 from lab.process import LabError, wait_until
 from lab.registries import merged
 from lab.registry_fixture import RegistryFixture
+from tests.contract.kubectl_harbor import PEOPLE, KubectlHarbor, environment
 from tests.e2e.canaries import canaries_in
 
 pytestmark = [
@@ -147,6 +155,64 @@ def test_helm_in_the_pod_installs_the_release(lab: Lab, full_registry: RegistryF
 def test_a_new_namespace_has_the_secret_and_the_reference(full_registry: RegistryFixture, observer: Observer) -> None:
     observer.create_namespace("fresh")
     observer.wait_injected("fresh")
+
+
+@pytest.fixture(scope="module")
+def harbor(lab: Lab, full_registry: RegistryFixture) -> KubectlHarbor:
+    """People without any right in the namespace of the registry."""
+    return KubectlHarbor(lab.control_plane, {Scope.REGISTRY: PEOPLE, Scope.OPERATOR: NAMESPACE})
+
+
+@pytest.fixture(scope="module")
+def spec(lab: Lab, full_registry: RegistryFixture) -> Path:
+    path = lab.directory / "registry.yaml"
+    metadata = {"name": full_registry.registry.name, "namespace": full_registry.registry.namespace}
+    content = merged(full_registry.spec, {"release": {"chart": "harbor"}})
+    manifest = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry", "metadata": metadata}
+    path.write_text(yaml.safe_dump({**manifest, "spec": content}))
+    return path
+
+
+def doctor_objects(lab: Lab) -> list[str]:
+    """Returns the Jobs, pods and Secrets of `doctor --in-cluster`."""
+    names = lab.control_plane.kubectl("-n", NAMESPACE, "get", "jobs,pods,secrets", "-o", "name").split()
+    return [name for name in names if "harbor-doctor-" in name]
+
+
+def test_doctor_looks_from_the_operator_and_leaves_nothing(lab: Lab, harbor: KubectlHarbor, spec: Path) -> None:
+    done = harbor.run("doctor", "--in-cluster", "-f", str(spec), "--timeout", "60", "-o", "json")
+    assert (done.code, done.err) == (0, ""), done.out
+    found = {each["where"]: each["text"] for each in done.json["findings"] if each["level"] == "ok"}
+    assert found.keys() == {
+        *("spec.database", "spec.cache", "spec.storage", "spec.externalURL"),
+        *("spec.release", "spec.release.chart"),
+    }
+    assert not [text for text in found.values() if "would now" in text]
+    wait_until(lambda: not doctor_objects(lab), "the Job, its pod and its Secret are deleted", deadline=60)
+
+
+def test_doctor_finds_in_the_cluster_what_is_wrong(lab: Lab, harbor: KubectlHarbor, spec: Path, tmp_path: Path) -> None:
+    manifest = yaml.safe_load(spec.read_text())
+    path = tmp_path / "registry.yaml"
+    path.write_text(yaml.safe_dump(merged(manifest, {"spec": {"cache": {"addresses": ["localhost:1"]}}})))
+    done = harbor.run("doctor", "--in-cluster", "-f", str(path), "--only", "cache")
+    assert (done.code, done.err) == (1, "")
+    assert "✘ spec.cache         CacheUnreachable" in done.out
+    path.write_text("no YAML of a registry")
+    done = harbor.run("doctor", "--in-cluster", "-f", str(path))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: in the cluster: `-f /etc/harbor-doctor/registry.yaml` contains 0 objects")
+
+
+def test_an_interrupted_doctor_leaves_nothing_in_the_cluster(lab: Lab, harbor: KubectlHarbor, spec: Path) -> None:
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "harbor_operator.kubectl", "doctor", "--in-cluster"]
+    command += ["-f", str(spec), "--kubeconfig", str(harbor.person("doctor"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+        wait_until(lambda: any("secret/" in name for name in doctor_objects(lab)), "the Secret exists", deadline=60)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    wait_until(lambda: not doctor_objects(lab), "the Job, its pod and its Secret are deleted", deadline=60)
 
 
 def test_a_leader_whose_process_crashes_keeps_the_lease(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from harbor_operator.kubectl.rights import Scope
+from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
 from lab.registry_fixture import RegistryFixture
 from tests.contract.kubectl_harbor import KubectlHarbor
 
@@ -21,7 +22,7 @@ def test_a_registry_that_the_operator_runs_has_no_errors(full_registry: Registry
     manifest = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry", "metadata": metadata}
     path.write_text(yaml.safe_dump({**manifest, "spec": full_registry.spec}))
     chart = Path(full_registry.lab.chart.reference).resolve().parent
-    harbor = KubectlHarbor(plane, {Scope.REGISTRY: registry.namespace})
+    harbor = KubectlHarbor(plane, {Scope.REGISTRY: registry.namespace, Scope.OPERATOR: OPERATOR_NAMESPACE})
     done = harbor.run("doctor", "-f", str(path), "--chart-sources", str(chart), "-o", "json", "--timeout", "60")
     assert (done.code, done.err) == (0, ""), done.out
     texts = {each["where"]: each["text"] for each in done.json["findings"] if each["level"] == "ok"}

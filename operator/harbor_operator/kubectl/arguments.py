@@ -92,6 +92,16 @@ OPERATOR_NAMESPACE = Argument(
     Values.NAMESPACES,
     {"default": "harbor-operator", "metavar": "NAMESPACE"},
 )
+IN_CLUSTER = Argument(
+    ("--in-cluster",),
+    "check from a Job beside the operator, with its settings, account and network",
+    options={"action": "store_true"},
+)
+SERVICE_ACCOUNT = Argument(
+    ("--service-account",),
+    "service account of the Job, in the namespace of the operator; default: that of the operator",
+    options={"default": "", "metavar": "NAME"},
+)
 CA_FILE = Argument(
     ("--ca-file",),
     "PEM file with the CA of the registry, beside those of this computer",

@@ -7,22 +7,27 @@ enters this process. Its start takes about 0.1 s; the kubeconfig loader of the `
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from harbor_operator.kubectl.errors import CommandError, RequestError
 
+if TYPE_CHECKING:
+    import http.client
+
 Manifest = dict[str, Any]
+Open = Callable[[float], "http.client.HTTPConnection"]
+"""Returns a connection to the API server with a time limit in seconds for each answer."""
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_LINE_BYTES = 8 * 1024 * 1024
@@ -50,10 +55,13 @@ class Event(NamedTuple):
 class Cluster:
     """Requests to one API server; every answer has a limit of size and time."""
 
-    def __init__(self, path: Path, namespace: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, opened: Open, namespace: str, timeout_seconds: float, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.namespace = namespace
-        self._path = path
+        self._open = opened
         self._timeout = timeout_seconds
+        self._headers = {"Accept": "application/json, */*", **(headers or {})}
 
     def get(self, path: str, **query: str) -> Manifest:
         """Returns the object or list at a path of the API. Raises RequestError."""
@@ -77,6 +85,16 @@ class Cluster:
         """Merge-patches an object and returns it. Raises RequestError."""
         with self._send("PATCH", path, {"fieldManager": "kubectl-harbor"}, patch) as answer:
             return _decoded(_body(answer))
+
+    def create(self, path: str, manifest: Manifest) -> Manifest:
+        """Creates an object in the collection at a path of the API and returns it. Raises RequestError."""
+        with self._send("POST", path, {"fieldManager": "kubectl-harbor"}, manifest) as answer:
+            return _decoded(_body(answer))
+
+    def delete(self, path: str, **query: str) -> None:
+        """Deletes the object at a path of the API. Raises RequestError."""
+        with self._send("DELETE", path, query) as answer:
+            _body(answer)
 
     def review(self, namespace: str, user: str, groups: Sequence[str], attributes: Mapping[str, str]) -> Manifest:
         """Returns the answer whether a user may do something in a namespace; nothing is stored. Raises RequestError."""
@@ -103,9 +121,9 @@ class Cluster:
                     return  # the version is too old: the caller lists again
                 yield Event(event["type"] == "DELETED", event["object"])
 
-    def lines(self, path: str, **query: str) -> Iterator[str]:
-        """Yields the lines of a text, for example of a log. Raises RequestError."""
-        with self._send("GET", path, query) as answer:
+    def lines(self, path: str, seconds: float = 0.0, **query: str) -> Iterator[str]:
+        """Yields the lines of a text, for example of a log; `seconds` replaces the time limit. Raises RequestError."""
+        with self._send("GET", path, query, seconds=seconds) as answer:
             left = MAX_BODY_BYTES
             while left > 0 and (line := answer.readline(min(left, MAX_LINE_BYTES))):
                 left -= len(line)
@@ -116,27 +134,26 @@ class Cluster:
         self, method: str, path: str, query: Mapping[str, str], content: Manifest | None = None, seconds: float = 0.0
     ) -> Iterator[http.client.HTTPResponse]:
         """Yields the answer to a request; the connection is closed after it. Raises RequestError."""
-        connection = http.client.HTTPConnection("localhost", timeout=seconds or self._timeout)
+        import http.client  # noqa: PLC0415 - see `connect`
+
         url = f"{path}?{urlencode(query)}" if query else path
         body = None if content is None else json.dumps(content)
-        headers = {"Accept": "application/json, */*"}
+        headers = dict(self._headers)
         if body:
             headers["Content-Type"] = _MERGE_PATCH if method == "PATCH" else "application/json"
         try:
-            connection.sock = _opened(self._path, seconds or self._timeout)
-            connection.request(method, url, body, headers)
-            answer = connection.getresponse()
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                raise RequestError(answer.status, _explain(answer.status, _body(answer), path))
-            yield answer
+            with closing(self._open(seconds or self._timeout)) as connection:
+                connection.request(method, url, body, headers)
+                answer = connection.getresponse()
+                if answer.status >= HTTPStatus.BAD_REQUEST:
+                    raise RequestError(answer.status, _explain(answer.status, _body(answer), path))
+                yield answer
         except TimeoutError:
             text = f"the API server did not answer `{path}` in time: check the cluster, or raise `--request-timeout`"
             raise RequestError(0, text) from None
         except (OSError, http.client.HTTPException) as error:
-            text = f"`kubectl proxy` ended while it served `{path}`: {type(error).__name__}"
+            text = f"the connection to the API server ended while it served `{path}`: {type(error).__name__}"
             raise RequestError(0, text) from None
-        finally:
-            connection.close()
 
 
 @contextmanager
@@ -153,10 +170,13 @@ def connect(target: Target) -> Iterator[Cluster]:
         view_argv = [kubectl, "config", "view", "--minify", "--output=jsonpath={..namespace}", *target.flags]
         proxy = stack.enter_context(_output_of(proxy_argv))
         view = None if target.namespace else stack.enter_context(_output_of(view_argv))
+        # Loaded while kubectl starts: both take about as long.
+        import http.client  # noqa: F401, PLC0415
+
         if _SERVING not in proxy.readline():
             raise CommandError("`kubectl proxy` did not start: check the access with `kubectl auth whoami`")
         namespace = target.namespace or (view.read().strip() if view else "") or "default"
-        yield Cluster(path, namespace, target.timeout_seconds)
+        yield Cluster(partial(_open_socket, path), namespace, target.timeout_seconds)
 
 
 @contextmanager
@@ -174,11 +194,14 @@ def _output_of(argv: Sequence[str]) -> Iterator[IO[str]]:
                 process.kill()
 
 
-def _opened(path: Path, seconds: float) -> socket.socket:
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    channel.settimeout(seconds)
-    channel.connect(str(path))
-    return channel
+def _open_socket(path: Path, seconds: float) -> http.client.HTTPConnection:
+    import http.client  # noqa: PLC0415 - see `connect`
+
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.settimeout(seconds)
+    connection.sock.connect(str(path))
+    return connection
 
 
 def _body(answer: http.client.HTTPResponse) -> bytes:

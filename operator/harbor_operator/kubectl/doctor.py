@@ -21,31 +21,46 @@ _SIGNS = {Level.OK: "✔", Level.WARNING: "!", Level.ERROR: "✘"}
 
 def run(options: argparse.Namespace) -> int:
     """Prints the findings; returns 1 if one of them is an error."""
+    key, findings = _check_in_cluster(options) if options.in_cluster else _check(options)
+    match options.output:
+        case "json":
+            write_json(as_mapping(key, findings))
+        case "yaml":
+            write_yaml(as_mapping(key, findings))
+        case "junit":
+            write(junit(key, findings).splitlines())
+        case _:
+            write(lines(key, findings))
+    return 1 if has_error(findings) else 0
+
+
+def _check_in_cluster(options: argparse.Namespace) -> tuple[str, list[Finding]]:
+    from harbor_operator.kubectl.in_cluster import check_in_cluster  # noqa: PLC0415 - loaded when needed
+
+    with connect(target_of(options)) as cluster:
+        return check_in_cluster(cluster, options)
+
+
+def _check(options: argparse.Namespace) -> tuple[str, list[Finding]]:
+    """Returns the registry ('namespace/name') and its findings from this computer. Raises CommandError."""
+    if options.service_account:
+        raise CommandError("`--service-account` is the account of the Job: add `--in-cluster`")
     try:
-        from harbor_operator.kubectl.preflight import Options, check, parse_sources  # noqa: PLC0415 - not in the file
+        from harbor_operator.kubectl.operator_settings import OperatorSettings  # noqa: PLC0415 - not in the file
+        from harbor_operator.kubectl.preflight import Options, check, parse_sources  # noqa: PLC0415
         from harbor_operator.kubectl.rendered import read_registry  # noqa: PLC0415
     except ImportError:
         text = "`doctor` needs the whole package, and this is the single file: run `uv tool install ./harbor-operator`"
         raise CommandError(text) from None
-    sources = parse_sources(options.chart_sources)
+    settings = OperatorSettings(parse_sources(options.chart_sources))
     target = target_of(options)
     # A request runs in a thread, which the deadline of a check cannot end.
     target = target._replace(timeout_seconds=min(target.timeout_seconds, options.timeout))
     with connect(target) as cluster:
         cluster_id = options.cluster_id or cluster.get(CLUSTER_ID_PATH)["metadata"]["uid"]
         registry = read_registry(options.filename, cluster.namespace, cluster_id)
-        limits = Options(sources, options.only, options.timeout, options.clock, show_progress)
-        findings = check(cluster, registry, limits)
-    match options.output:
-        case "json":
-            write_json(as_mapping(registry.key, findings))
-        case "yaml":
-            write_yaml(as_mapping(registry.key, findings))
-        case "junit":
-            write(junit(registry.key, findings).splitlines())
-        case _:
-            write(lines(registry.key, findings))
-    return 1 if has_error(findings) else 0
+        limits = Options(settings, options.only, options.timeout, options.clock, show_progress)
+        return registry.key, check(cluster, registry, limits)
 
 
 def as_mapping(key: str, findings: Sequence[Finding]) -> dict[str, Any]:

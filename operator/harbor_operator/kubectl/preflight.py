@@ -38,6 +38,7 @@ from harbor_operator.kubectl.dry_run import (
 )
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.findings import Finding, Level
+from harbor_operator.kubectl.operator_settings import OperatorSettings
 from harbor_operator.kubectl.planning.registry import as_applied, find_live
 from harbor_operator.kubectl.release_checks import ReleaseChecks
 from harbor_operator.model.chart_sources import ChartSources
@@ -61,12 +62,15 @@ Act = Callable[[HarborRegistry], Awaitable[Outcome]]
 class Options:
     """What a run depends on beside the spec; without `only`, every area that the spec has is checked."""
 
-    chart_sources: ChartSources
+    settings: OperatorSettings
     only: Collection[Area]
     timeout_seconds: float
     clock: Callable[[], datetime]
     progress: Callable[[Collection[str]], None]
     """Receives the places of the spec that are still being checked, after each change."""
+
+    checks_account: bool = True
+    """Whether to check the account of Helm, which needs rights that the operator does not have."""
 
 
 def parse_sources(text: str) -> ChartSources:
@@ -113,9 +117,10 @@ class _Preflight:
         self._areas = areas
         self._running: list[str] = []
         self._kube = dry_run_resources(cluster)
-        self._release = ReleaseChecks(cluster, options.chart_sources, options.clock)
-        self._swift = ProbedSwift(SwiftObjectStore(), f"{options.clock():%Y%m%d%H%M%S%f}")
-        self._s3 = ProbedS3(HttpS3Store())
+        self._release = ReleaseChecks(cluster, options.settings, options.clock)
+        egress = options.settings.egress
+        self._swift = ProbedSwift(SwiftObjectStore(egress), f"{options.clock():%Y%m%d%H%M%S%f}")
+        self._s3 = ProbedS3(HttpS3Store(egress))
 
     async def run(self) -> list[Finding]:
         try:
@@ -131,10 +136,13 @@ class _Preflight:
 
     def _checks(self) -> Mapping[Area, Mapping[str, Act]]:
         """Returns the checks of each area by their place in the spec."""
-        make_password, http = partial(secrets.make_password, PASSWORD_LENGTH), HarborHttp()
-        database = DatabaseStep(self._kube, DryRunPostgres(PsycopgPostgres()), make_password)
-        cache = CacheStep(self._kube, RedisPyCache())
-        rgw = dry_run_rgw(HttpRgwAdmin())
+        settings = self._options.settings
+        egress = settings.egress
+        make_password, http = partial(secrets.make_password, PASSWORD_LENGTH), HarborHttp(egress)
+        postgres = DryRunPostgres(PsycopgPostgres(egress, permits_md5=settings.postgres_md5))
+        database = DatabaseStep(self._kube, postgres, make_password)
+        cache = CacheStep(self._kube, RedisPyCache(egress))
+        rgw = dry_run_rgw(HttpRgwAdmin(egress))
         storage = StorageStep(self._kube, self._swift.port, rgw, make_password, self._s3.port)
         harbor = ReachabilityStep(
             self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
@@ -147,10 +155,12 @@ class _Preflight:
             Area.RELEASE: {
                 "spec.release": release.check_step,
                 "spec.release.chart": release.check_chart,
-                "spec.release.serviceAccountName": release.check_account,
+                **({"spec.release.serviceAccountName": release.check_account} if self._options.checks_account else {}),
             },
             Area.REGISTRY: {"spec.externalURL": harbor.reconcile},
-            Area.AUTHENTICATION: {"spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider())},
+            Area.AUTHENTICATION: {
+                "spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider(egress))
+            },
         }
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:

@@ -24,11 +24,11 @@ from harbor_operator.checks.release_rights import account_right_missing, service
 from harbor_operator.kubectl.cluster import Cluster
 from harbor_operator.kubectl.dry_run import DryRunPostgres, WouldChange
 from harbor_operator.kubectl.errors import RequestError
+from harbor_operator.kubectl.operator_settings import OperatorSettings
 from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
 from harbor_operator.kubectl.planning.releases import PlannedHelm
 from harbor_operator.kubectl.planning.resources import PlannedResources
 from harbor_operator.kubectl.rendered import plan_with_placeholders
-from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.database import PostgresLogin, PostgresServer
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Unknown
 from harbor_operator.model.release import DesiredRelease
@@ -51,9 +51,9 @@ NEEDED = (
 class ReleaseChecks:
     """Each check reads only; a review of rights is a question that the API server does not store."""
 
-    def __init__(self, cluster: Cluster, sources: ChartSources, clock: Callable[[], datetime]) -> None:
+    def __init__(self, cluster: Cluster, settings: OperatorSettings, clock: Callable[[], datetime]) -> None:
         self._cluster = cluster
-        self._sources = sources
+        self._settings = settings
         self._clock = clock
         self._recorder = Recorder(partial(secrets.make_password, PASSWORD_LENGTH))
         self._kube = PlannedResources(cluster, self._recorder)
@@ -94,14 +94,15 @@ class ReleaseChecks:
             chart_digest=release.digest,
             repository_access=await read_repository_access(self._kube, registry, release),
         )
-        located = locate_chart(None, self._sources, desired)
+        settings = self._settings
+        located = locate_chart(settings.charts_dir, settings.chart_sources, desired)
         if isinstance(located, RemoteChart):
-            helm = shutil.which("helm")
+            helm = shutil.which(settings.helm)
             if helm is None:
-                text = "there is no `helm` on PATH, so the source of the chart was not tried: install it"
+                text = f"there is no `{settings.helm}` on PATH, so the source of the chart was not tried: install it"
                 return Unknown(Reason.CHART_UNAVAILABLE, text)
             with tempfile.TemporaryDirectory(prefix="kubectl-harbor-") as home:
-                await ChartPuller(helm, Path(home)).pull(located, desired, lambda _: None)
+                await ChartPuller(helm, Path(home), settings.helm_environment).pull(located, desired, lambda _: None)
         else:
             load_chart(located, desired)
         return Done(f"chart '{release.chart}' of version {release.version} is available")

@@ -49,6 +49,14 @@ DOCTOR = (
     Right(Scope.CLUSTER, "", "namespaces", ("get",), ("kube-system",)),
     Right(Scope.CLUSTER, GROUP, PLURAL, ("list",)),
 )
+DOCTOR_IN_CLUSTER = (
+    Right(Scope.OPERATOR, "apps", "deployments", ("list",)),
+    Right(Scope.OPERATOR, "batch", "jobs", ("create", "delete")),
+    Right(Scope.OPERATOR, "", "secrets", ("create",)),
+    Right(Scope.OPERATOR, "", "pods", ("list", "watch")),
+    Right(Scope.OPERATOR, "", "pods/log", ("get",)),
+    Right(Scope.OPERATOR, "", "events", ("list",)),
+)
 PLAN = (
     Right(Scope.REGISTRY, "", "secrets", ("get", "list")),
     Right(Scope.REGISTRY, "", "configmaps", ("get",)),

@@ -9,16 +9,19 @@ from harbor_operator.kubectl.arguments import (
     CHART_SOURCES,
     CHECK_TIMEOUT,
     CLUSTER_ID,
+    IN_CLUSTER,
     INJECTION_NAMESPACES,
+    OPERATOR_NAMESPACE,
     PASSWORD_FILE,
     REGISTRY_FILE,
+    SERVICE_ACCOUNT,
     TIMEOUT,
     URL,
     USERNAME,
     Argument,
     Values,
 )
-from harbor_operator.kubectl.rights import DOCTOR, PLAN
+from harbor_operator.kubectl.rights import DOCTOR, DOCTOR_IN_CLUSTER, PLAN
 from harbor_operator.kubectl.verb import Verb
 
 SETUP: tuple[Verb, ...] = (
@@ -43,13 +46,17 @@ SETUP: tuple[Verb, ...] = (
         "doctor",
         "check what of a spec will not work, before the installation or while it runs",
         "doctor",
-        (REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
-        DOCTOR,
+        (
+            *(REGISTRY_FILE, AREAS, CHART_SOURCES, CLUSTER_ID, CHECK_TIMEOUT),
+            *(IN_CLUSTER, SERVICE_ACCOUNT, OPERATOR_NAMESPACE),
+        ),
+        (*DOCTOR, *DOCTOR_IN_CLUSTER),
         formats=("table", "json", "yaml", "junit"),
         description="It runs the operator's own checks of PostgreSQL, Redis, the object store, the release with its "
         "chart and service account, `spec.externalURL` and the login provider at the same time, from this computer. It "
         "changes nothing in the cluster, PostgreSQL and Redis, and removes the objects with which it probes the store. "
-        "It needs the package; the single file does not contain it. The exit code is 1 if a check fails.",
+        "It needs the package; the single file has only `--in-cluster`, which needs the rights in the namespace of the "
+        "operator and no others. The exit code is 1 if a check fails.",
     ),
     Verb(
         "plan",

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from harbor_operator.checks.catalogue.search import problems
 from harbor_operator.kubectl.cluster import Cluster, Manifest, connect
 from harbor_operator.kubectl.output import age, notice, wrapped, write, write_json
 from harbor_operator.kubectl.registries import (
@@ -57,9 +56,9 @@ def as_json(registry: Manifest) -> dict[str, Any]:
         "ready": is_ready(registry),
         "status": status,
         "remedies": {
-            condition["reason"]: problems()[condition["reason"]].remedy
+            condition["reason"]: remedy
             for condition in status.get("conditions") or []
-            if _needs_remedy(condition)
+            if (remedy := _remedy(condition))
         },
     }
 
@@ -101,20 +100,23 @@ def _row(condition: Manifest, now: datetime) -> str:
     return f"{sign} {condition['type']:18} {condition['status']:8} {condition['reason']}  {since}"
 
 
-def _needs_remedy(condition: Manifest) -> bool:
-    return (
-        condition["status"] != "True"
-        and condition["type"] not in _SUMMARIES
-        and condition["reason"] != Reason.WAITING_FOR_DEPENDENCY  # the remedy is that of another condition
-        and condition["reason"] in problems()
-    )
+def _remedy(condition: Manifest) -> str:
+    """Returns the remedy of a condition that is not True; empty if it has none of its own."""
+    if condition["status"] == "True" or condition["type"] in _SUMMARIES:
+        return ""
+    if condition["reason"] == Reason.WAITING_FOR_DEPENDENCY:
+        return ""  # the remedy is that of another condition
+    from harbor_operator.checks.catalogue.search import problems  # noqa: PLC0415 - not while all is well
+
+    problem = problems().get(condition["reason"])
+    return problem.remedy if problem else ""
 
 
 def _details(condition: Manifest, indent: str) -> Iterator[str]:
     if condition["status"] != "True":
         yield from wrapped(condition["message"], f"{indent}    ")
-    if _needs_remedy(condition):
-        yield from wrapped(f"Remedy: {problems()[condition['reason']].remedy}", f"{indent}    ")
+    if remedy := _remedy(condition):
+        yield from wrapped(f"Remedy: {remedy}", f"{indent}    ")
 
 
 def _warnings(status: Manifest) -> Iterator[str]:

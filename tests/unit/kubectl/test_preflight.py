@@ -13,6 +13,7 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.kubectl.areas import Area
 from harbor_operator.kubectl.cluster import Cluster, Manifest
 from harbor_operator.kubectl.findings import Finding
+from harbor_operator.kubectl.operator_settings import OperatorSettings
 from harbor_operator.kubectl.preflight import Options, check, parse_sources
 from harbor_operator.kubectl.registries import path_of
 
@@ -45,7 +46,7 @@ def run(
     """Returns the findings, and what was still running after each change."""
     progress: list[list[str]] = []
     options = Options(
-        parse_sources("https://helm.goharbor.io"),
+        OperatorSettings(parse_sources("https://helm.goharbor.io")),
         only,
         timeout_seconds,
         lambda: datetime.now(UTC),
