@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from harbor_operator.node_trust.configuration import HOST_PATTERN, PROJECT_PATTERN
 from harbor_operator.settings import Settings
 from tools.chart_values import Entry, read_entries
 
@@ -28,6 +29,7 @@ TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: 
 CONSTRAINTS = ("enum", "maxLength", "maximum", "minimum", "pattern")
 NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", "maxLength": 253}
 NAMESPACE = {"pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63}
+HOST = {"type": "string", "pattern": f"^{HOST_PATTERN}$"}
 BOOLEAN, STRING, OBJECT = {"type": "boolean"}, {"type": "string"}, {"type": "object"}
 STRINGS = {"type": "object", "additionalProperties": STRING}
 POSITIVE = {"type": "integer", "minimum": 1}
@@ -51,6 +53,24 @@ DEFINITIONS: dict[str, Any] = {
             "failureThreshold": POSITIVE,
         }
     ),
+    "authorities": {
+        "type": "object",
+        "propertyNames": HOST,
+        "additionalProperties": {"type": "string", "pattern": "-----BEGIN CERTIFICATE-----"},
+    },
+    "mirrors": {
+        "type": "object",
+        "propertyNames": HOST,
+        "additionalProperties": _object(
+            {
+                "registry": HOST,
+                "project": {"type": "string", "pattern": f"^{PROJECT_PATTERN}$"},
+                "upstream": {"type": "string", "pattern": f"^https://{HOST_PATTERN}$"},
+            },
+            "registry",
+            "project",
+        ),
+    },
     "registryNamespaces": {
         "type": "object",
         "propertyNames": NAMESPACE,

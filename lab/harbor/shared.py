@@ -65,6 +65,11 @@ class SharedHarbor:
         body = json.dumps(settings).encode()
         self._send("/api/v2.0/configurations", "admin", self.core.admin_password, body)
 
+    def create_public_project(self, name: str) -> None:
+        """Creates a project from which everyone can pull, as another client."""
+        body = json.dumps({"project_name": name, "public": True}).encode()
+        self._send("/api/v2.0/projects", "admin", self.core.admin_password, body, "POST")
+
     def create_robot(self, name: str) -> None:
         """Creates a robot as another client."""
         access = [{"kind": "project", "namespace": "*", "access": [{"resource": "repository", "action": "pull"}]}]

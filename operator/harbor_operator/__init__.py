@@ -15,6 +15,7 @@ The packages, from the ground up; which one may import which is checked (`make c
 - `handlers`     Kopf handlers; `gauges` values that are read when Prometheus asks
 - `kopf_runtime` Kopf's settings, login and tasks; `leader` leader election and the tasks of the leader
 - `kubectl`      the command line `kubectl harbor`, which imports only the catalogue of `checks` and names of `api`
+- `node_trust`   the program of the optional DaemonSet that writes the CA files of nodes
 - `app`          the composition root; `log_format` the log; `settings` the environment; `cli` the command line
 """
 

@@ -50,6 +50,7 @@ FOLLOWED = {
     "gitops",
     "log-in",
     "many-clusters",
+    "mirrors",
     "other-stores",
     "migrate",
     "openshift",
@@ -220,7 +221,7 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
     assert names_in_role(plane, "serviceaccounts") == ["default", "builder", "deployer"]
 
 
-@pytest.mark.parametrize("name", ["log-in", "other-stores", "private-ca", "s3", "upgrade"])
+@pytest.mark.parametrize("name", ["log-in", "mirrors", "other-stores", "private-ca", "s3", "upgrade"])
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))
 

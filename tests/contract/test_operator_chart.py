@@ -37,6 +37,7 @@ def deployment(value: str, given: Any, path: str, *expected: Any) -> Case:
 ENABLED: dict[str, Manifest] = {
     "networkPolicy": {"enabled": True},
     "flowControl": {"enabled": True},
+    "nodeTrust": {"enabled": True},
 }
 LEVEL = "PriorityLevelConfiguration spec/limited"
 ON, OFF = True, False
@@ -57,6 +58,11 @@ def monitor(name: str, kind: str, endpoints: str) -> list[Case]:
         Case(f"prometheus.{name}.scrapeTimeout", "9s", f"{place}/scrapeTimeout", "9s", enabled),
         Case(f"prometheus.{name}.endpointAdditionalProperties", RELABELINGS, place, RELABELINGS, enabled),
     ]
+
+
+def node_trust(value: str, given: Any, path: str, *expected: Any) -> Case:
+    where = f"DaemonSet -node-trust {path}"
+    return Case(f"nodeTrust.{value}", given, where, expected[0] if expected else given, ENABLED)
 
 
 MARKED = {"harbor-operator.io/version": __version__}
@@ -118,6 +124,15 @@ CASES = [
     Case("flowControl.nominalConcurrencyShares", 5, f"{LEVEL}/nominalConcurrencyShares", 5, ENABLED),
     Case("flowControl.lendablePercent", 0, f"{LEVEL}/lendablePercent", 0, ENABLED),
     Case("flowControl.queueLengthLimit", 9, f"{LEVEL}/limitResponse/queuing/queueLengthLimit", 9, ENABLED),
+    Case("nodeTrust.enabled", ON, f"DaemonSet -node-trust {POD}/automountServiceAccountToken", OFF),
+    node_trust("namespace", "trust", "metadata/namespace"),
+    node_trust("runtimes", ["crio"], f"{CONTAINER}/args/1", "--certs-dir=crio=/etc/containers/certs.d"),
+    node_trust("certsDirs.containerd", "/certs", f"{POD}/volumes/1/hostPath/path", "/certs"),
+    node_trust("resources", {"limits": {"memory": "96Mi"}}, f"{CONTAINER}/resources"),
+    node_trust("containerSecurityContext", {"runAsUser": 7}, f"{CONTAINER}/securityContext"),
+    node_trust("priorityClassName", "high", f"{POD}/priorityClassName"),
+    node_trust("nodeSelector", {"disk": "fast"}, f"{POD}/nodeSelector"),
+    node_trust("tolerations", [], f"{POD}/tolerations", None),
     *monitor("serviceMonitor", "ServiceMonitor", "endpoints"),
     *monitor("podMonitor", "PodMonitor", "podMetricsEndpoints"),
     Case("prometheus.prometheusRule.enabled", ON, "PrometheusRule spec/groups/0/name", "harbor-operator"),
@@ -146,6 +161,11 @@ TESTED_BELOW = {
     "fullnameOverride",
     "nameOverride",
     "extraObjects",
+    "nodeTrust.createNamespace",
+    "nodeTrust.authorities",
+    "nodeTrust.mirrors",
+    "nodeTrust.certsDirs.docker",
+    "nodeTrust.certsDirs.crio",
 }
 
 

@@ -25,6 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "evictStuckPods": {"enabled": True},
     "networkPolicy": {"enabled": True, "metricsFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]},
     "flowControl": {"enabled": True},
+    "nodeTrust": {"enabled": True, "namespace": "intra", "createNamespace": False},
     "grafana": {"dashboard": {"enabled": True}},
     "trustedCA": {"configMapName": "ca"},
     "extraEnv": [{"name": "HTTPS_PROXY", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}}],

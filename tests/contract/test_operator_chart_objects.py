@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from harbor_operator.node_trust.configuration import RegistryMirror, read_configuration
 from harbor_operator.settings import PREFIX
+from lab.certs import Authority
 from lab.operator_chart import CHART, render, run_helm
 from lab.process import LabError
 from tests.contract.rendered_chart import CONTAINER, POD, Manifest, at, find
@@ -162,6 +166,31 @@ def test_no_object_but_the_crd_fixes_a_user_or_a_group() -> None:
     assert not ids & {*pod["securityContext"], *pod["containers"][0]["securityContext"]}
 
 
+def test_the_daemonset_can_read_its_configuration(tmp_path: Path) -> None:
+    authority = Authority.create(tmp_path / "authority").ca_pem
+    hosts = ("cr.example.com:8443", "[2001:db8::1]", "cr.example.com")
+    mirror = {"registry": hosts[0], "project": "dockerhub"}
+    trust = {
+        "enabled": True,
+        "createNamespace": False,
+        "authorities": dict.fromkeys(hosts, authority),
+        "mirrors": {"docker.io": mirror},
+        "runtimes": ["docker", "crio"],
+        "certsDirs": {"docker": "/docker", "crio": "/crio"},
+    }
+    rendered = render({"nodeTrust": trust})
+    assert at(rendered, f"DaemonSet -node-trust {CONTAINER}/args")[1:] == [
+        "--certs-dir=docker=/docker",
+        "--certs-dir=crio=/crio",
+    ]
+    assert not [item for item in rendered if item["kind"] == "Namespace"]
+    for name, text in at(rendered, "ConfigMap -node-trust data").items():
+        (tmp_path / name).write_text(text)
+    found = read_configuration(tmp_path)
+    assert found.authorities == dict.fromkeys(hosts, authority)
+    assert found.mirrors == {"docker.io": RegistryMirror(hosts[0], "dockerhub", "https://registry-1.docker.io")}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -177,6 +206,9 @@ def test_no_object_but_the_crd_fixes_a_user_or_a_group() -> None:
         ({"pullSecrets": {"secretNames": ["*"]}}, "secretNames"),
         ({"admissionPolicy": {"enabled": True}}, "`admissionPolicy.registries` must name"),
         ({"admissionPolicy": {"registries": ["cr"]}}, "registries"),
+        ({"nodeTrust": {"runtimes": []}}, "runtimes"),
+        ({"nodeTrust": {"authorities": {"cr.example.com": "none"}}}, "authorities"),
+        ({"nodeTrust": {"mirrors": {"docker.io": {"registry": "cr.example.com"}}}}, "project"),
         ({"trustedCA": {"configMapName": "a", "secretName": "b"}}, "only one of `trustedCA.configMapName`"),
         (
             {"prometheus": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
@@ -197,6 +229,7 @@ def test_helm_lint_finds_nothing() -> None:
         "evictStuckPods": {"enabled": True},
         "networkPolicy": {"enabled": True},
         "flowControl": {"enabled": True},
+        "nodeTrust": {"enabled": True},
         "prometheus": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
         "grafana": {"dashboard": {"enabled": True}},
     }

@@ -55,6 +55,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "components/admission-policy/rbac.yaml": {"admissionPolicy": {"enabled": True, "registries": ["intra/cr"]}},
     "components/evict-stuck-pods/rbac.yaml": {"evictStuckPods": {"enabled": True}},
     "components/flow-control/flowcontrol.yaml": {"flowControl": {"enabled": True}},
+    "components/node-trust/daemonset.yaml": {"nodeTrust": {"enabled": True}, **LIKE_THE_BASE},
     "components/service-monitor/rbac.yaml": {"registryNamespaces": {"intra": {"serviceMonitor": True}}},
     "monitoring/servicemonitor.yaml": SERVICE_MONITOR,
     "monitoring/prometheusrule.yaml": PROMETHEUS_RULE,

@@ -137,6 +137,27 @@ def test_the_component_for_service_monitors_binds_nothing() -> None:
     assert {resource for rule in role["rules"] for resource in rule["resources"]} == {"servicemonitors"}
 
 
+def test_node_trust_sees_only_its_directories_of_the_node() -> None:
+    objects = built("deploy/components/node-trust")
+    assert {manifest["kind"] for manifest in objects} == {"Namespace", "DaemonSet"}
+    (daemonset,) = kind(objects, "DaemonSet")
+    pod = daemonset["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    paths = [volume["hostPath"]["path"] for volume in pod["volumes"] if "hostPath" in volume]
+    assert paths == ["/etc/containerd/certs.d"]
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert container["securityContext"] == {
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+    assert daemonset["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
 def test_only_reading_registries_is_aggregated(shipped: list[Manifest]) -> None:
     aggregated = {
         (label, verb, resource)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
-import re
 import shlex
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +13,9 @@ from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.output import write, write_json
 from harbor_operator.kubectl.registries import image_hosts, key_of, the_registry
 from harbor_operator.kubectl.target import target_of
+from harbor_operator.plan.node_files import CA_FILE, DIRECTORIES, HOSTS_FILE, Endpoint, certificates, hosts_toml
 
 END_OF_FILE = "END_OF_FILE"
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 
 
 class Runtime(NamedTuple):
@@ -31,7 +29,7 @@ class Runtime(NamedTuple):
 RUNTIMES: Mapping[str, Runtime] = {
     "containerd": Runtime(
         "containerd 1.5 or newer",
-        "/etc/containerd/certs.d",
+        DIRECTORIES["containerd"],
         (
             "containerd reads these files at each pull: it needs no restart for them.",
             "It must know their directory. `containerd config dump | grep config_path` must show '{directory}'.",
@@ -41,15 +39,14 @@ RUNTIMES: Mapping[str, Runtime] = {
         ),
     ),
     "docker": Runtime(
-        "docker", "/etc/docker/certs.d", ("docker reads this file at each connection: it needs no restart.",)
+        "docker", DIRECTORIES["docker"], ("docker reads this file at each connection: it needs no restart.",)
     ),
     "crio": Runtime(
         "CRI-O and podman",
-        "/etc/containers/certs.d",
+        DIRECTORIES["crio"],
         ("CRI-O and podman read this file at each pull: they need no restart.",),
     ),
 }
-"""containerd: github.com/containerd/containerd docs/hosts.md; the others: containers-certs.d(5) and docker's manual."""
 
 
 class File(NamedTuple):
@@ -106,38 +103,29 @@ def read_authorities(cluster: Cluster, registry: Manifest) -> str:
     secret = cluster.find(f"/api/v1/namespaces/{registry['metadata']['namespace']}/secrets/{name}")
     if secret is None:
         raise CommandError(f"there is no Secret '{name}', which `spec.caSecretRef` of HarborRegistry '{key}' names")
-    found = certificates((secret.get("data") or {}).get(field, ""))
+    found = certificates(_decoded((secret.get("data") or {}).get(field, "")))
     if not found:
         raise CommandError(f"Secret '{name}' has no PEM certificate under its key '{field}' (`spec.caSecretRef`)")
     return found
 
 
-def certificates(encoded: str) -> str:
-    """Returns the certificates in a value of a Secret as PEM; nothing else in it, such as a private key."""
+def _decoded(value: str) -> str:
     try:
-        blocks = _CERTIFICATE.findall(base64.b64decode(encoded, validate=True).decode(errors="replace"))
-        found = "".join(ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(block)) for block in blocks)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
-    except (ValueError, ssl.SSLError):
+        return base64.b64decode(value, validate=True).decode(errors="replace")
+    except ValueError:
         return ""
-    return found
 
 
 def plan_files(runtime: str, directory: str, hosts: Sequence[str], authorities: str) -> Plan:
     """Returns the files of a runtime for hosts as they are in the names of images; '' is its usual directory."""
     plan = Plan(runtime, directory or RUNTIMES[runtime].directory, [])
     for host in hosts:
-        path = f"{plan.directory}/{host}/ca.crt"
+        path = f"{plan.directory}/{host}/{CA_FILE}"
         plan.files.append(File(path, authorities))
         if runtime == "containerd":
-            plan.files.append(File(f"{plan.directory}/{host}/hosts.toml", _hosts_toml(host, path)))
+            content = hosts_toml(Endpoint(f"https://{host}", path))
+            plan.files.append(File(f"{plan.directory}/{host}/{HOSTS_FILE}", content))
     return plan
-
-
-def _hosts_toml(host: str, path: str) -> str:
-    # containerd 1.6 ignores a file without a table `[host]`. After the answer 404 of that host it asks `server`, and
-    # without a CA of its own reports an unknown CA for a tag that does not exist.
-    return f'server = "https://{host}"\nca = "{path}"\n\n[host."https://{host}"]\nca = "{path}"\n'
 
 
 def script(plan: Plan) -> Iterator[str]:

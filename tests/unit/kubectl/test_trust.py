@@ -1,8 +1,7 @@
-"""The files with which a node trusts a CA, and what of a Secret is in them."""
+"""The files with which a node trusts a CA, and the script that writes them."""
 
 from __future__ import annotations
 
-import base64
 import subprocess
 import tomllib
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harbor_operator.kubectl.arguments import Argument
-from harbor_operator.kubectl.trust import RUNTIMES, File, Plan, certificates, plan_files, script
+from harbor_operator.kubectl.trust import RUNTIMES, File, Plan, plan_files, script
 from harbor_operator.kubectl.verbs import arguments_of, verb_named
 from lab.certs import Authority
 
@@ -20,25 +19,6 @@ HOSTS = ("cr.example.com", "cr.example.com:8443")
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.create(tmp_path_factory.mktemp("authority"))
-
-
-def encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def test_only_certificates_are_taken(authority: Authority) -> None:
-    certificate = authority.ca_path.read_text()
-    key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
-    assert certificates(encoded(f"# Our CA: Zürich\n{certificate}{key}{certificate}")) == certificate * 2
-
-
-@pytest.mark.parametrize("text", ["", "none", "-----BEGIN CERTIFICATE-----\n=\n-----END CERTIFICATE-----"])
-def test_a_value_without_a_certificate(text: str) -> None:
-    assert certificates(encoded(text)) == ""
-
-
-def test_a_value_that_is_not_base64() -> None:
-    assert certificates("?") == ""
 
 
 def test_containerd_gets_the_ca_and_a_hosts_toml_for_each_host() -> None:
