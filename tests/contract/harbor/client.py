@@ -104,7 +104,7 @@ class HarborClient:
     ) -> Answer:
         """Calls the API with an invalid request; only the answer is checked."""
         answer = await self.call(method, API + path, body, login=login, headers=headers)
-        self._check_answer(self._operation(method, path), answer)
+        check_answer(self._specification, self._operation(method, path), answer)
         return answer
 
     async def call(
@@ -148,12 +148,14 @@ class HarborClient:
         names = {pair.partition("=")[0] for pair in path.partition("?")[2].split("&") if pair}
         assert names <= operation.query_names(), f"{operation.name} does not declare {names - operation.query_names()}"
 
-    def _check_answer(self, operation: Operation, answer: Answer) -> None:
-        what = f"the answer {answer.status} of {operation.name}"
-        declared = operation.responses.get(str(answer.status))
-        assert declared is not None or (operation.name, answer.status) in UNDECLARED, f"{what} is not described"
-        schema = self._specification.errors if answer.status >= 400 else (declared or {}).get("schema")
-        if answer.body and schema is not None:
-            value = answer.body.decode() if schema.get("type") == "string" else answer.json()
-            self._specification.check(value, schema, what)
-        assert schema is not None or not answer.body, f"{what} should have no body"
+
+def check_answer(specification: Specification, operation: Operation, answer: Answer) -> None:
+    """Asserts that the description declares the status of the answer, and that its body matches the schema."""
+    what = f"the answer {answer.status} of {operation.name}"
+    declared = operation.responses.get(str(answer.status))
+    assert declared is not None or (operation.name, answer.status) in UNDECLARED, f"{what} is not described"
+    schema = specification.errors if answer.status >= 400 else (declared or {}).get("schema")
+    if answer.body and schema is not None:
+        value = answer.body.decode() if schema.get("type") == "string" else answer.json()
+        specification.check(value, schema, what)
+    assert schema is not None or not answer.body, f"{what} should have no body"
