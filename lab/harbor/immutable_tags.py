@@ -40,6 +40,8 @@ async def create(request: web.Request) -> web.Response:
     core, project = core_of(request), await named_in_path(request)
     sender_of(request).require(project, RIGHT, "create")
     body = await read_json(request, BODY)
+    if not body.get("tag_selectors") or not body.get("scope_selectors"):
+        raise bad_request("the selectors of tags and of repositories are required")
     if any(_selectors(rule) == _selectors(body) for rule in await _rules_of(core, project)):
         raise conflict("immutable rule already exists")
     number = await core.state.next_id(KIND)

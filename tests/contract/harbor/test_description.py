@@ -39,8 +39,20 @@ CONNECTS = {"/system/oidc/ping", "/ldap/ping"}
 """These send requests to the generated addresses."""
 SETTINGS = "/configurations"
 PROJECT = "described"
-CRASHES = {("createGCSchedule", 500)}
-"""As Harbor: finding H3."""
+REFUSALS = {400, 404, 422}
+"""Harbor refuses invalid parameters and the names of absent objects at every operation; few descriptions list it."""
+CRASHES = {
+    "createGCSchedule",
+    "createProjectMember",
+    "createScanAllSchedule",
+    "deleteRetention",
+    "getRetention",
+    "searchLdapUser",
+    "updateGCSchedule",
+    "updateRetention",
+    "updateScanAllSchedule",
+}
+"""Operations that also end in 500 at Harbor, without a schedule, a group, a policy or a directory: finding H3."""
 
 
 def _order(route: tuple[str, str]) -> tuple[bool, int, str]:
@@ -64,6 +76,7 @@ class DescribedHarbor:
         raw = yaml.load(path_of_description().read_text(), Loader=loader)  # noqa: S506 - both are safe loaders
         self.paths: list[str] = list(raw["paths"])
         self.schema = schemathesis.openapi.from_dict(_closed(raw))
+        self.schema.config.generation.allow_x00 = False  # PostgreSQL stores no NUL, so Harbor answers 500
         self.known = self._make_objects()
 
     def template(self, path: str) -> str:
@@ -78,8 +91,9 @@ class DescribedHarbor:
         answer = Answer(response.status_code, CIMultiDictProxy(headers), response.content)
         path = re.sub(r"\{[^}]+\}", "x", case.operation.path)
         operation = self.specification.operation(case.method, path)
-        assert answer.status < 500 or (operation.name, answer.status) in CRASHES, answer.body
-        check_answer(self.specification, operation, answer)
+        assert answer.status < 500 or operation.name in CRASHES, answer.body
+        if answer.status < 500 and answer.status not in REFUSALS:
+            check_answer(self.specification, operation, answer)
         return answer
 
     def _make_objects(self) -> dict[str, dict[str, object]]:
