@@ -84,7 +84,7 @@ class DescribedHarbor:
         pattern = re.compile(re.sub(r"\{[^}]+\}", r"\\{[^}]+\\}", path))
         return next(one for one in self.paths if pattern.fullmatch(one))
 
-    def send(self, case: schemathesis.Case) -> Answer:
+    def send(self, case: schemathesis.Case[Any]) -> Answer:
         """Sends the request as the administrator, and asserts that the answer is as described."""
         response = case.call(base_url=self.url, headers=self.headers)
         headers = CIMultiDict((name, value) for name, values in response.headers.items() for value in values)
@@ -126,7 +126,7 @@ class DescribedHarbor:
         assert answer.status_code == 201, answer.text
         return int(answer.headers["Location"].rpartition("/")[2])
 
-    def name_known(self, case: schemathesis.Case) -> None:
+    def name_known(self, case: schemathesis.Case[Any]) -> None:
         """Lets the request name the objects that exist."""
         known = {**self.known[""], **self.known.get(case.operation.path.split("/")[1], {})}
         case.path_parameters = {name: known.get(name, value) for name, value in case.path_parameters.items()}
@@ -174,7 +174,7 @@ def test_answers_are_as_described(harbor: DescribedHarbor, method: str, path: st
         suppress_health_check=list(HealthCheck),
     )
     @given(operation.as_strategy(generation_mode=mode), st.booleans())
-    def send(case: schemathesis.Case, is_known: bool) -> None:
+    def send(case: schemathesis.Case[Any], is_known: bool) -> None:
         if is_known:
             harbor.name_known(case)
         harbor.send(case)
