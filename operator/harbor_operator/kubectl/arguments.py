@@ -75,6 +75,7 @@ CLUSTER_ID = Argument(
     options={"default": "", "metavar": "ID"},
 )
 CHECK_TIMEOUT = TIMEOUT._replace(help="seconds for each check", options={**TIMEOUT.options, "default": 20.0})
+PLAN_TIMEOUT = TIMEOUT._replace(help="seconds for each part of the plan", options={**TIMEOUT.options, "default": 60.0})
 AREAS = Argument(
     ("--only",),
     f"areas to check, a comma list or repeated: {', '.join(Area)}; default: all",

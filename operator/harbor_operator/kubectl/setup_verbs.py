@@ -13,6 +13,7 @@ from harbor_operator.kubectl.arguments import (
     INJECTION_NAMESPACES,
     OPERATOR_NAMESPACE,
     PASSWORD_FILE,
+    PLAN_TIMEOUT,
     REGISTRY_FILE,
     SERVICE_ACCOUNT,
     TIMEOUT,
@@ -62,7 +63,7 @@ SETUP: tuple[Verb, ...] = (
         "plan",
         "show what the operator would create, change or remove for a spec, and write nothing",
         "plan",
-        (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, CHECK_TIMEOUT),
+        (REGISTRY_FILE, INJECTION_NAMESPACES, CLUSTER_ID, PLAN_TIMEOUT),
         PLAN,
         description="It runs the operator's own steps, from this computer, with connections that only read. Without "
         "one of its rights, the part that needs it is `not observed`. The Secret in the whole cluster is that of "
