@@ -212,7 +212,7 @@ def _read(terminal: int) -> bytes:
 
 def test_only_some_areas_are_checked(doctor: Doctor) -> None:
     done = doctor.run({"database": {"port": 1}}, "-o", "json", "--only", "cache,storage", "--only", "release")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, ""), done.out
     assert {each["where"] for each in done.json["findings"]} == {"spec.cache", "spec.storage", *RELEASE}
     done = doctor.run({"cache": None}, "--only", "cache")
     assert (done.code, done.err) == (2, "error: `--only cache` checks nothing: the spec has no `spec.cache`\n")

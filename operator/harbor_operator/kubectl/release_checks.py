@@ -29,7 +29,7 @@ from harbor_operator.kubectl.planning.recorder import PlanEnds, Recorder
 from harbor_operator.kubectl.planning.releases import PlannedHelm
 from harbor_operator.kubectl.planning.resources import PlannedResources
 from harbor_operator.kubectl.rendered import plan_with_placeholders
-from harbor_operator.model.database import PostgresLogin, PostgresServer
+from harbor_operator.model.database import LoginResult, ObservedLogin, PostgresLogin, PostgresServer
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Unknown
 from harbor_operator.model.release import DesiredRelease
 from harbor_operator.plan import names
@@ -149,6 +149,12 @@ class _Postgres(DryRunPostgres):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(PsycopgPostgres())
         self._recorder = recorder
+
+    @override
+    async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
+        if self._recorder.is_generated(login.password):
+            return ObservedLogin(LoginResult.WRONG_PASSWORD)
+        return await super().try_login(server, login, database)
 
     @override
     async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
