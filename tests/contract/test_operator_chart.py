@@ -215,6 +215,7 @@ SAMPLES = {
     "helm_ca_file": "/ca.crt",
     "workers": 100,
     "injection_namespaces": ["team-*", "intra"],
+    "robot_secret_namespaces": ["intra/team-*"],
     "pull_proof_namespaces": 10,
     "pull_proof_interval_seconds": 60,
     "log_level": "DEBUG",
