@@ -24,6 +24,7 @@ from harbor_operator.adapters.event_recorder import EventRecorder
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
+from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.image_proof import HttpImageProof
@@ -48,6 +49,7 @@ from harbor_operator.handlers import Handlers
 from harbor_operator.injector.controller import InjectorController
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.namespace_robots import NamespaceRobots
+from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.injector.stuck_pods.controller import StuckPodController
 from harbor_operator.kopf_runtime import run_kopf
 from harbor_operator.leader import Leader, LeaderTasks, unique_identity
@@ -154,7 +156,8 @@ class Operator:
         )
         self._http = HarborHttp(settings.egress())
         self._proofs = ProofDeps(settings.pull_proof_namespaces, settings.pull_proof_interval_seconds, _now, metrics)
-        self.namespace_robots = NamespaceRobots(HttpHarbor(self._http), self.injection.injector, deps)
+        worker = RobotWorker(HttpHarbor(self._http), HttpRegistryProbe(self._http), _now)
+        self.namespace_robots = NamespaceRobots(worker, self.injection.injector, deps)
         wakeups = Wakeups(KubernetesSecretChanges(client, options))
         release_identity = KubernetesReleaseIdentity(client)
         self.helm = SubprocessHelm(helm, release_identity, _now, wakeups.release_finished)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -53,6 +54,7 @@ class HttpFixture(RobotsFixture):
         self.prefix = f"contract-{uuid4().hex[:8]}"
         self.admin = admin
         super().__init__(HttpHarbor(self.http), admin, names.robot(self.registry()), robot_owner(self.registry()))
+        self.probe = HttpRegistryProbe(self.http)
         self.names = [f"{self.prefix}-{number}" for number in range(NAMESPACES_COUNT)]
 
     def registry(self) -> HarborRegistry:
@@ -64,6 +66,11 @@ class HttpFixture(RobotsFixture):
     async def create_projects(self) -> None:
         for name in (*self.names, f"{self.prefix}-base"):
             await HttpHarborProjects().create_project(self.admin, DesiredProject(name, public=False))
+
+    def connect(self, http: HarborHttp) -> None:
+        """Starts the operator again, with another connection to Harbor."""
+        self.port, self.probe = HttpHarbor(http), HttpRegistryProbe(http)
+        self.start()
 
     async def works(self, namespace: str) -> bool:
         login = self.login_of(namespace)
@@ -190,3 +197,41 @@ async def test_a_robot_that_is_created_while_its_namespace_ends_is_removed(fixtu
     http.gate.set()
     await work
     assert len(await fixture.port.read_robots(fixture.admin, fixture.stem)) == NAMESPACES_COUNT - 1
+
+
+class Killed(BaseException):
+    """Ends the process, as SIGKILL does."""
+
+
+class KillingHttp(HarborHttp):
+    """Ends the process after Harbor has executed a number of requests, before the answer is read."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._left = after
+
+    @override
+    async def send_raw(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
+        response = await super().send_raw(endpoint, request)
+        self._left -= 1
+        if self._left == 0:
+            raise Killed
+        return response
+
+
+async def test_a_kill_after_any_request_of_a_rotation_fails_no_login(fixture: HttpFixture) -> None:
+    """The first requests are lists; the last kills are between two namespaces."""
+    for after in range(1, 10):
+        held = {name: fixture.login_of(name) for name in fixture.names}
+        newest = max(robot.number for robot in await fixture.port.read_robots(fixture.admin, fixture.stem))
+        fixture.rotation = replace(fixture.rotation, up_to=newest)
+        fixture.connect(KillingHttp(after))
+        with pytest.raises(Killed):
+            await fixture.sync()
+        for login in held.values():
+            assert await HttpRegistryProbe().try_login(fixture.admin.with_login(login)), f"after request {after}"
+        fixture.connect(HarborHttp())
+        await fixture.sync()
+        assert all([await fixture.works(name) for name in fixture.names])
+        for login in held.values():
+            assert await HttpRegistryProbe().try_login(fixture.admin.with_login(login)), "it retires later"

@@ -130,10 +130,6 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"pullSecrets": {"credential": {"robot": {"selectableProjects": ["team-*"]}}}},
         ("spec.pullSecrets.credential.robot: ", "`selectableProjects` is for scope 'Namespace' only"),
     ),
-    "a rotation of the robots of namespaces": (
-        {"pullSecrets": {"credential": {"robot": {"scope": "Namespace", "rotateAfterDays": 30}}}},
-        ("spec.pullSecrets.credential.robot: ", "are for scope 'Cluster' only"),
-    ),
     "a rotation after the expiry": (
         {"pullSecrets": {"credential": {"robot": {"rotateAfterDays": 30, "expireAfterDays": 30}}}},
         ("spec.pullSecrets.credential.robot: ", "`rotateAfterDays` must be smaller than `expireAfterDays`"),

@@ -57,11 +57,15 @@ class StoredRobot:
 
 
 class FakeHarbor:
-    """A Harbor in attributes that a test sets; `writes` lists the changes, `uploads` the trial uploads."""
+    """A Harbor in attributes that a test sets; `writes` lists the changes, `uploads` the trial uploads.
+
+    `unanswered` counts the requests while it is down; the logins of robots in `rejected` fail although they are right.
+    """
 
     def __init__(self, url: str = URL, admin_password: str = "Admin-pass-1") -> None:
         self.url = url
         self.down = False
+        self.unanswered = 0
         self.read_only = False
         self.version = "2.15.2"
         self.keeps_quotas = True
@@ -78,6 +82,7 @@ class FakeHarbor:
         self.projects = {"library": StoredProject(1, public=True)}
         self.robots: dict[str, StoredRobot] = {}
         self.last_pulls: dict[str, datetime] = {}
+        self.rejected: set[str] = set()
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.writes: list[str] = []
         self.robot_lists: list[str] = []
@@ -207,7 +212,9 @@ class FakeHarbor:
         never = not desired.expires
         expires_at = None if never else self.now + timedelta(days=desired.duration_days)
         rights = (desired.description, desired.grants, desired.duration_days)
-        robot = ObservedRobot(self.next_number(), self.prefix + desired.full_name, *rights, expires_at)
+        robot = ObservedRobot(
+            self.next_number(), self.prefix + desired.full_name, *rights, expires_at, created_at=self.now
+        )
         self.robots[desired.full_name] = StoredRobot(replace(robot, updated_at=self.now))
         self.writes.append(f"create robot {desired.full_name}")
         return robot
@@ -226,6 +233,7 @@ class FakeHarbor:
             raise Refused(Reason.ROBOT_REFUSED, "the secret must be longer than 8 chars with upper, lower and digit")
         name = robot.login.removeprefix(self.prefix)
         self.robots[name].secret = secret.get_secret_value()
+        self.robots[name].observed = replace(self.robots[name].observed, updated_at=self.now)
         self.writes.append(f"set secret {name}")
 
     async def remove_robot(self, endpoint: HarborEndpoint, robot: ObservedRobot) -> None:
@@ -235,6 +243,7 @@ class FakeHarbor:
 
     def _answer(self) -> None:
         if self.down:
+            self.unanswered += 1
             raise Unavailable(f"{self.url} cannot be reached", Reason.REGISTRY_UNREACHABLE)
 
     def must_be_admin(self, endpoint: HarborEndpoint) -> None:
@@ -250,7 +259,8 @@ class FakeHarbor:
         if robot is not None:
             ends_at = robot.observed.expires_at
             has_ended = ends_at is not None and ends_at <= self.now
-            good = robot.secret == password and robot.observed.is_enabled and not has_ended
+            is_rejected = robot.observed.login.removeprefix(self.prefix) in self.rejected
+            good = robot.secret == password and robot.observed.is_enabled and not has_ended and not is_rejected
             return Identity.ROBOT if good else Identity.ANONYMOUS
         known, is_admin = self.accounts.get(name, (None, False))
         if known != password:

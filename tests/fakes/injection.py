@@ -24,6 +24,7 @@ class FakeInjection(PullSecretInjection):
         self.ready: list[ObservedNamespace] = []
         self.selected: list[ObservedNamespace] | None = None
         self.changed: list[str] = []
+        self.waiting: set[str] = set()
 
     def namespaces(self, registry_uid: str) -> list[ObservedNamespace] | None:
         """Returns the namespaces that a test has set."""
@@ -32,6 +33,10 @@ class FakeInjection(PullSecretInjection):
     def content_changed(self, namespace: str) -> None:
         """Records the namespaces whose content has changed."""
         self.changed.append(namespace)
+
+    def holds_content(self, registry_uid: str, namespace: str) -> bool:
+        """Whether the namespace is not among those that a test says wait for their content."""
+        return namespace not in self.waiting
 
     @override
     def ready_namespaces(self, claim: Claim) -> list[ObservedNamespace]:

@@ -20,7 +20,13 @@ def created_robot(created: Mapping[str, Any], desired: DesiredRobot) -> Observed
     """Returns the new robot; the answer repeats neither its rights nor its description."""
     expires_at = _moment(created.get("expires_at"))
     return ObservedRobot(
-        created["id"], created["name"], desired.description, desired.grants, desired.duration_days, expires_at
+        number=created["id"],
+        login=created["name"],
+        description=desired.description,
+        grants=desired.grants,
+        duration_days=desired.duration_days,
+        expires_at=expires_at,
+        created_at=_time(created.get("creation_time")),
     )
 
 
@@ -42,7 +48,6 @@ def _robot(robot: Mapping[str, Any]) -> ObservedRobot:
         for permission in robot.get("permissions") or []
         for access in permission["access"]
     )
-    updated = robot.get("update_time")
     return ObservedRobot(
         number=robot["id"],
         login=robot["name"],
@@ -51,8 +56,13 @@ def _robot(robot: Mapping[str, Any]) -> ObservedRobot:
         duration_days=robot.get("duration", NEVER_EXPIRES_DAYS),
         expires_at=_moment(robot.get("expires_at")),
         is_enabled=not robot.get("disable", False),
-        updated_at=datetime.fromisoformat(updated) if updated else None,
+        created_at=_time(robot.get("creation_time")),
+        updated_at=_time(robot.get("update_time")),
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,7 +13,6 @@ from harbor_operator.api.base import Model
 EVERY_PROJECT = "*"
 EVERY_PROJECT_MESSAGE = "`projects` with '*' would give every namespace every project: use scope 'Cluster' for that"
 SELECTABLE_MESSAGE = "`selectableProjects` is for scope 'Namespace' only"
-ROTATION_SCOPE_MESSAGE = "`rotateAfterDays` and `expireAfterDays` are for scope 'Cluster' only"
 ROTATION_BEFORE_EXPIRY_MESSAGE = "`rotateAfterDays` must be smaller than `expireAfterDays`"
 
 RobotProject = Annotated[str, Field(min_length=1, max_length=255)]
@@ -48,7 +48,8 @@ class Robot(Model):
         default=None,
         ge=1,
         le=3650,
-        description="Days after which a new robot replaces the present one; absent = never.",
+        description="Days after which a new robot replaces the present one; absent = never. Robots of namespaces are "
+        "replaced over the last quarter of this time, each at its own moment.",
     )
     expire_after_days: int | None = Field(
         default=None,
@@ -61,9 +62,15 @@ class Robot(Model):
         default=3600,
         ge=10,
         le=2592000,
-        description="Seconds for which a replaced robot still works after every namespace has the new credential, and "
-        "after its last pull in Harbor's audit log. Then it is disabled, and as many seconds later deleted.",
+        description="Seconds for which a replaced robot still works after every namespace (scope Namespace: its own) "
+        "has the new credential, and after its last pull in Harbor's audit log. Then it is disabled, and as many "
+        "seconds later deleted.",
     )
+
+    @property
+    def retire_after(self) -> timedelta:
+        """How long a replaced robot is kept unused."""
+        return timedelta(seconds=self.retire_after_seconds)
 
     @property
     def cluster_projects(self) -> tuple[str, ...]:
@@ -76,8 +83,6 @@ class Robot(Model):
             raise ValueError(SELECTABLE_MESSAGE)
         if self.scope is RobotScope.NAMESPACE and EVERY_PROJECT in (self.projects or ()):
             raise ValueError(EVERY_PROJECT_MESSAGE)
-        if self.scope is RobotScope.NAMESPACE and (self.rotate_after_days or self.expire_after_days):
-            raise ValueError(ROTATION_SCOPE_MESSAGE)
         return self
 
     @model_validator(mode="after")

@@ -165,10 +165,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(self.scope) || self.scope == 'Cluster' || !has(self.projects) || !('*' in self.projects)",
             robot.EVERY_PROJECT_MESSAGE,
         ),
-        Rule(
-            "!has(self.scope) || self.scope == 'Cluster' || !(has(self.rotateAfterDays) || has(self.expireAfterDays))",
-            robot.ROTATION_SCOPE_MESSAGE,
-        ),
     ),
     "RobotAccess": (Rule(_HAS_THE_ACTION, project_robots.ACTION_MESSAGE),),
     "ProjectRobot": (

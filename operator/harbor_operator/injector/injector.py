@@ -23,7 +23,7 @@ from harbor_operator.model.injection import Claim, DesiredInjection, NamespaceCl
 from harbor_operator.model.namespace import ObservedNamespace, ObservedServiceAccount
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.model.watch import Deleted, Heartbeat, Kind, ObservedObject, Source, Synced, WatchEvent
-from harbor_operator.plan.injection import plan_namespace, pull_secrets_for_new_pod
+from harbor_operator.plan.injection import holds_content, plan_namespace, pull_secrets_for_new_pod
 from harbor_operator.ports import Refused
 from harbor_operator.ports.injection import PullSecretInjection
 from harbor_operator.ports.pull_secrets import PullSecretApi
@@ -177,6 +177,11 @@ class Injector(PullSecretInjection):
     def content_changed(self, namespace: str) -> None:
         """Plans a namespace again: its content is ready, or could not be prepared."""
         self._replan(namespace, Priority.REPAIR)
+
+    def holds_content(self, registry_uid: str, namespace: str) -> bool:
+        """Whether the last observed Secret of each claim of the registry has its content."""
+        record = self._store[namespace]
+        return any(holds_content(record, claim) for claim in self._claims_on(record) if claim.uid == registry_uid)
 
     # Watches
 

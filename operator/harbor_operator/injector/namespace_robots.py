@@ -3,6 +3,9 @@
 A new robot costs two requests to Harbor: its creation, and its password, which is derived (plan/namespace_robots.py).
 The content of a namespace is ready after the second one. After a restart, a pull Secret that contains the derived
 password proves that Harbor has it; one that does not is written after the password is set again.
+
+A rotation costs three requests, and later as many to end the replaced robot. The namespace keeps its login until Harbor
+has accepted the new one, and the replaced robot is kept until the namespace has had the new login for some time.
 """
 
 from __future__ import annotations
@@ -10,31 +13,34 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from operator import itemgetter
 from typing import Protocol
 
 from typing_extensions import override
 
 from harbor_operator.injector.deps import RuntimeDeps
+from harbor_operator.injector.registry_robots import Key, RegistryRobots
+from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.model.backoff import backoff_seconds
 from harbor_operator.model.harbor import ObservedRobot
-from harbor_operator.model.injection import NamespaceContent, NamespaceContents
+from harbor_operator.model.injection import NamespaceContents
 from harbor_operator.model.namespace import ObservedNamespace
-from harbor_operator.plan.docker_config import render_docker_config
-from harbor_operator.plan.namespace_robots import namespace_login, namespace_of, plan_namespace_robot
+from harbor_operator.model.robots import NamespaceRobotFacts, RobotRotation
+from harbor_operator.plan.namespace_robots import is_due
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.namespace_robots import DeclaredRobots, NamespaceRobotManager
 
 LOG = logging.getLogger(__name__)
 MAX_CONCURRENT_ROBOTS = 8
 INITIAL_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
-
-Key = tuple[str, str]
-"""Uid of a registry, and namespace."""
+PAUSE_SECONDS = 5.0
+"""Without a request after two failures in a row: thousands of robots must not overload a Harbor that starts."""
+MAX_ROTATIONS = 100
+"""Rotations that one list of robots starts, so that thousands that are due at once are spread over time."""
 
 
 class NamespaceView(Protocol):
@@ -48,55 +54,19 @@ class NamespaceView(Protocol):
         """Plans a namespace again."""
         ...
 
-
-@dataclass(eq=False)
-class _RegistryRobots(NamespaceContents):
-    """The robots of one registry by namespace, as Harbor has them.
-
-    `prepared` are those whose password was set in this process, `wanted` the namespaces to create or correct a robot
-    for, None = to delete it, `touched` those whose robot may be newer than the list that is being read.
-    """
-
-    uid: str
-    declared: DeclaredRobots
-    queue: asyncio.Queue[Key]
-    robots: dict[str, ObservedRobot] = field(default_factory=dict)
-    prepared: set[str] = field(default_factory=set)
-    errors: dict[str, str] = field(default_factory=dict)
-    wanted: dict[str, ObservedNamespace | None] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
-    listed_at: float | None = None
-
-    @override
-    def content(self, namespace: ObservedNamespace) -> NamespaceContent | None:
-        name, policy = namespace.name, self.declared.policy
-        if plan_namespace_robot(policy, namespace) is None:
-            return None
-        robot = self.robots.get(name)
-        if robot is None:
-            return NamespaceContent(error=self.errors.get(name, ""))
-        login = namespace_login(policy, name, robot)
-        logins = {**dict(self.declared.others), **dict.fromkeys(self.declared.hosts, login)}
-        return NamespaceContent(render_docker_config(logins), name in self.prepared, self.errors.get(name, ""))
-
-    @override
-    def request(self, namespace: ObservedNamespace) -> None:
-        self.enqueue(namespace.name, namespace)
-
-    def enqueue(self, name: str, namespace: ObservedNamespace | None) -> None:
-        if name not in self.wanted:
-            self.queue.put_nowait((self.uid, name))
-        self.wanted[name] = namespace
+    def holds_content(self, registry_uid: str, namespace: str) -> bool:
+        """Whether the pull Secret of a registry in a namespace has the present content."""
+        ...
 
 
 class NamespaceRobots(NamespaceRobotManager):
     """Works through what the registries want, at most MAX_CONCURRENT_ROBOTS robots at a time."""
 
-    def __init__(self, harbor: Harbor, view: NamespaceView, deps: RuntimeDeps) -> None:
-        self._harbor = harbor
+    def __init__(self, worker: RobotWorker, view: NamespaceView, deps: RuntimeDeps) -> None:
+        self._worker = worker
         self._view = view
         self._deps = deps
-        self._registries: dict[str, _RegistryRobots] = {}
+        self._registries: dict[str, RegistryRobots] = {}
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._failures: dict[Key, int] = {}
         self._in_progress: dict[str, set[asyncio.Event]] = {}
@@ -105,7 +75,7 @@ class NamespaceRobots(NamespaceRobotManager):
     def declare(self, registry_uid: str, declared: DeclaredRobots) -> NamespaceContents:
         known = self._registries.get(registry_uid)
         if known is None:
-            known = self._registries[registry_uid] = _RegistryRobots(registry_uid, declared, self._queue)
+            known = self._registries[registry_uid] = RegistryRobots(registry_uid, declared, self._queue)
         if known.declared.policy.key != declared.policy.key:
             known.prepared.clear()
         known.declared = declared
@@ -124,21 +94,16 @@ class NamespaceRobots(NamespaceRobotManager):
     @override
     def observe(self, registry_uid: str, robots: Sequence[ObservedRobot]) -> None:
         known = self._registries[registry_uid]
-        newer = known.touched | known.wanted.keys()
-        listed = ((namespace_of(known.declared.policy, robot), robot) for robot in robots)
-        found = {name: robot for name, robot in listed if name is not None and name not in newer}
-        found |= {name: robot for name, robot in known.robots.items() if name in newer}
-        known.prepared = {name for name in known.prepared if _is_same(known.robots.get(name), found.get(name))}
-        known.robots, known.listed_at = found, self._deps.clock()
-        known.errors.clear()
+        known.observe(robots)
+        known.listed_at, known.startable = self._deps.clock(), MAX_ROTATIONS
 
     @override
     def version(self, registry_uid: str) -> bytes:
         known = self._registries[registry_uid]
         declared = known.declared
-        policy = replace(declared.policy, existing=frozenset())
+        policy = replace(declared.policy, existing=frozenset(), rotation=RobotRotation())
         secret = [login.password.get_secret_value() for _, login in declared.others]
-        prefixes = {robot.login.partition(policy.stem)[0] for robot in known.robots.values()}
+        prefixes = {group.used.login.partition(policy.stem)[0] for group in known.groups.values()}
         parts = (policy, policy.key.get_secret_value(), sorted(declared.policy.existing), declared.hosts)
         return hashlib.sha256(repr((parts, declared.others, secret, sorted(prefixes))).encode()).digest()
 
@@ -147,13 +112,39 @@ class NamespaceRobots(NamespaceRobotManager):
         known, namespaces = self._registries[registry_uid], self._view.namespaces(registry_uid)
         if namespaces is None:
             return
+        now = self._worker.now()
+        for name in [name for name, group in known.groups.items() if group.earlier]:
+            if self._view.holds_content(registry_uid, name):
+                known.held_since.setdefault(name, now)
+            else:
+                known.held_since.pop(name, None)
         for namespace in namespaces:
-            desired, robot = plan_namespace_robot(known.declared.policy, namespace), known.robots.get(namespace.name)
-            if desired is not None and (robot is None or not desired.is_met_by(robot)):
+            if known.needs_work(namespace, now):
                 known.enqueue(namespace.name, namespace)
+        self._start_rotations(known, namespaces)
         # Also a robot that is being created: its namespace may have ended meanwhile.
-        for name in (known.robots.keys() | known.wanted.keys()) - {namespace.name for namespace in namespaces}:
+        for name in (known.groups.keys() | known.wanted.keys()) - {namespace.name for namespace in namespaces}:
             known.enqueue(name, None)
+
+    @override
+    def repair(self, registry_uid: str, failed: frozenset[str]) -> None:
+        if known := self._registries.get(registry_uid):
+            known.possibly_changed |= failed - known.failed
+            known.failed = failed
+
+    @override
+    def left_to_rotate(self, registry_uid: str) -> int:
+        known = self._registries[registry_uid]
+        up_to = known.declared.policy.rotation.up_to
+        return sum(
+            group.used.number <= up_to and self._view.holds_content(registry_uid, name)
+            for name, group in known.groups.items()
+        )
+
+    @override
+    def read(self, registry_uid: str) -> NamespaceRobotFacts:
+        known = self._registries.get(registry_uid)
+        return known.facts() if known else NamespaceRobotFacts()
 
     @override
     def withdraw(self, registry_uid: str) -> None:
@@ -197,23 +188,23 @@ class NamespaceRobots(NamespaceRobotManager):
         known = self._registries.get(uid)
         if known is None or name not in known.wanted:
             return 0.0
+        if (pause := known.paused_until - self._deps.clock()) > 0:
+            return pause + self._deps.random()
         namespace = known.wanted[name]
         known.touched.add(name)
         try:
             with self._marked_in_progress(uid):
-                await (self._ensure(known, namespace) if namespace else self._remove(known, name))
+                await (self._worker.ensure(known, namespace) if namespace else self._worker.remove(known, name))
         except Unavailable as unavailable:
-            self._failures[key] = self._failures.get(key, 0) + 1
-            delay = backoff_seconds(INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS, self._failures[key] - 1)
-            known.listed_at = None  # Harbor may have executed the request; the next pass lists again
             LOG.info("the robot of namespace '%s' is tried again: %s", name, unavailable)
-            return max(delay, unavailable.retry_after or 0.0) * (0.5 + self._deps.random())
+            return self._postpone(known, key, unavailable)
         except Refused as refused:
             known.errors[name] = str(refused)
         except Exception:
             LOG.exception("the robot of namespace '%s' could not be prepared", name, extra={"namespace": name})
         else:
             known.errors.pop(name, None)
+        known.unanswered = 0
         self._failures.pop(key, None)
         if known.wanted.get(name) is namespace:
             del known.wanted[name]
@@ -221,6 +212,16 @@ class NamespaceRobots(NamespaceRobotManager):
             self._queue.put_nowait(key)  # it has changed meanwhile
         self._view.content_changed(name)
         return 0.0
+
+    def _postpone(self, known: RegistryRobots, key: Key, unavailable: Unavailable) -> float:
+        """Returns when to try again, and pauses the registry if this is not the first failure in a row."""
+        known.listed_at = None  # Harbor may have executed the request; the next pass lists again
+        self._failures[key] = self._failures.get(key, 0) + 1
+        delay = backoff_seconds(INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS, self._failures[key] - 1)
+        now, known.unanswered = self._deps.clock(), known.unanswered + 1
+        if known.unanswered > 1 and now >= known.paused_until:
+            known.paused_until = now + PAUSE_SECONDS
+        return max(delay, unavailable.retry_after or 0.0) * (0.5 + self._deps.random())
 
     @contextmanager
     def _marked_in_progress(self, uid: str) -> Iterator[None]:
@@ -234,30 +235,22 @@ class NamespaceRobots(NamespaceRobotManager):
             if not in_progress:
                 self._in_progress.pop(uid, None)
 
-    async def _ensure(self, known: _RegistryRobots, namespace: ObservedNamespace) -> None:
-        name, declared = namespace.name, known.declared
-        desired, robot = plan_namespace_robot(declared.policy, namespace), known.robots.get(name)
-        if desired is None:
-            return
-        if robot is None:
-            robot = await self._harbor.create_robot(declared.admin, desired)
-            known.robots[name] = robot
-            known.prepared.discard(name)
-        elif not desired.is_met_by(robot):
-            await self._harbor.update_robot(declared.admin, robot, desired)
-            rights = replace(robot, grants=desired.grants, duration_days=desired.duration_days, is_enabled=True)
-            robot = known.robots[name] = rights
-        if name not in known.prepared:
-            password = namespace_login(declared.policy, name, robot).password
-            await self._harbor.set_robot_secret(declared.admin, robot, password)
-            known.prepared.add(name)
+    def _start_rotations(self, known: RegistryRobots, namespaces: Iterable[ObservedNamespace]) -> None:
+        """Starts the rotations that are due: the oldest robots first, after them those whose rotation failed before."""
+        rotation, now = known.declared.policy.rotation, self._worker.now()
+        due = [
+            (namespace.name in known.failures, group.used.number, namespace)
+            for namespace in namespaces
+            if (group := known.groups.get(namespace.name)) and is_due(rotation, group.used, now)
+        ]
+        for _, _, namespace in sorted(due, key=itemgetter(0, 1)):
+            if not known.startable:
+                return
+            if namespace.name not in known.wanted and self._may_rotate(known, namespace.name):
+                known.startable -= 1
+                known.due.add(namespace.name)
+                known.enqueue(namespace.name, namespace)
 
-    async def _remove(self, known: _RegistryRobots, name: str) -> None:
-        if robot := known.robots.get(name):
-            await self._harbor.remove_robot(known.declared.admin, robot)
-            known.robots.pop(name, None)
-            known.prepared.discard(name)
-
-
-def _is_same(before: ObservedRobot | None, after: ObservedRobot | None) -> bool:
-    return before is not None and after is not None and before.number == after.number
+    def _may_rotate(self, known: RegistryRobots, name: str) -> bool:
+        # Where the login cannot be written, only the end of a robot is a reason for another one.
+        return known.groups[name].used.expires_at is not None or self._view.holds_content(known.uid, name)

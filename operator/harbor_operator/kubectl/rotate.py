@@ -55,11 +55,6 @@ def why_not(registry: Manifest) -> str:
             f"HarborRegistry '{key}' has no robot, because `spec.pullSecrets.credential.secretRef` names an account: "
             f"change its password in Harbor, then in Secret '{given['name']}'"
         )
-    if (credential.get("robot") or {}).get("scope") == "Namespace":
-        return (
-            f"HarborRegistry '{key}' has a robot for each namespace (`spec.pullSecrets.credential.robot.scope`): "
-            f"delete Secret 'hreg-{registry['metadata']['name']}-robot-key' to give each of them another password"
-        )
     return ""
 
 
@@ -102,5 +97,6 @@ def _report(registry: Manifest, options: argparse.Namespace, *, is_rotated: bool
         result: dict[str, Any] = {"registry": key_of(registry), "action": "rotate", "waited": True}
         write_json({**result, "rotated": is_rotated, "message": message, "pullSecrets": found})
         return
-    state = f"rotated, '{found.get('robot')}' is in use" if is_rotated else "the rotation is not complete"
+    robot = f"'{found['robot']}' is in use" if found.get("robot") else "each namespace has its new robot"
+    state = f"rotated, {robot}" if is_rotated else "the rotation is not complete"
     write([f"harborregistry '{key_of(registry)}': {state}", message])

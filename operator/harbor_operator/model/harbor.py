@@ -61,7 +61,7 @@ class ObservedRobot:
     """A robot account as observed; `login` is its name with Harbor's prefix, as clients send it.
 
     `duration_days` counts from its creation to `expires_at`; NEVER_EXPIRES_DAYS and None = it does not expire.
-    `updated_at` is its last change, also of its secret; None directly after its creation.
+    `updated_at` is its last change, also of its secret; None directly after a change by this process.
     """
 
     number: int
@@ -71,6 +71,7 @@ class ObservedRobot:
     duration_days: int = NEVER_EXPIRES_DAYS
     expires_at: datetime | None = None
     is_enabled: bool = True
+    created_at: datetime | None = field(default=None, compare=False)
     updated_at: datetime | None = field(default=None, compare=False)
 
 

@@ -82,12 +82,18 @@ def pull_secrets_for_new_pod(state: NamespaceState, claim: NamespaceClaim, accou
 
     Empty unless the claim's reference is among them and its Secret is up to date: only then can the new pod pull.
     """
-    observed, known = state.secrets.get(claim.secret_name), state.accounts.get(account)
-    if claim.state is not ClaimState.ACTIVE or not state.is_active or not claim.covers(account):
-        return ()
-    if observed is None or observed.terminating or not _is_up_to_date(observed, claim):
+    known = state.accounts.get(account)
+    if not claim.covers(account) or not holds_content(state, claim):
         return ()
     return known.references if known and claim.secret_name in known.references else ()
+
+
+def holds_content(state: NamespaceState, claim: NamespaceClaim) -> bool:
+    """Whether the Secret of an active claim exists with the desired content."""
+    observed = state.secrets.get(claim.secret_name)
+    if claim.state is not ClaimState.ACTIVE or not state.is_active or observed is None:
+        return False
+    return not observed.terminating and _is_up_to_date(observed, claim)
 
 
 def _plan_secret(

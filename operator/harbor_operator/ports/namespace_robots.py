@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harbor_operator.model.harbor import HarborEndpoint, Login, ObservedRobot
 from harbor_operator.model.injection import NamespaceContents
-from harbor_operator.model.robots import NamespaceRobotPolicy
+from harbor_operator.model.robots import NamespaceRobotFacts, NamespaceRobotPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,19 @@ class NamespaceRobotManager(Protocol):
         ...
 
     def reconcile(self, registry_uid: str) -> None:
-        """Starts to create, correct and delete robots, once the namespaces of the registry are known."""
+        """Starts to create, correct, replace and delete robots, once the namespaces of the registry are known."""
+        ...
+
+    def repair(self, registry_uid: str, failed: frozenset[str]) -> None:
+        """Sets the password again in the namespaces whose pulls failed since the last call; `reconcile` starts it."""
+        ...
+
+    def left_to_rotate(self, registry_uid: str) -> int:
+        """Returns in how many namespaces the login is still that of a robot that a request wants to be replaced."""
+        ...
+
+    def read(self, registry_uid: str) -> NamespaceRobotFacts:
+        """Returns what is known of the robots of a registry; nothing before they are listed."""
         ...
 
     def withdraw(self, registry_uid: str) -> None:

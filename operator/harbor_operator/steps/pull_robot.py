@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -122,7 +122,7 @@ class PullRobot:
         earlier = [number for number in work.robots if number < credential.generation]
         if not earlier:
             await self._store(registry, replace(credential, retires=False, distributed_at=None))
-        replaced = Replaced(credential.distributed_at, timedelta(seconds=robot.retire_after_seconds))
+        replaced = Replaced(credential.distributed_at, robot.retire_after)
         return tuple([warning for number in earlier for warning in await self._retire_one(work, number, replaced)])
 
     def warnings(self, registry: HarborRegistry) -> tuple[StatusWarning, ...]:

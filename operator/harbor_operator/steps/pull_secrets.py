@@ -9,6 +9,7 @@ from typing import Protocol
 from harbor_operator.api.v1alpha1 import AdmissionPolicy, DeletionPolicy, HarborRegistry, PullSecrets, StuckPods
 from harbor_operator.checks.admission import combine
 from harbor_operator.checks.injection_grants import secret_name_taken
+from harbor_operator.checks.namespace_robots import with_open_rotation
 from harbor_operator.checks.pull_proof import with_failed_proofs
 from harbor_operator.checks.pull_secrets import (
     check_other_hosts,
@@ -118,6 +119,8 @@ class PullSecretsStep:
         policy = policy or await self._keep_policy(registry, section)
         outcome = combine(await self._inject(registry, section, content, holder), policy)
         problems = await self._proofs.prove(registry, section)
+        if section.credential.namespace_robot:
+            self._namespace_robots.repair(registry, problems.keys())
         outcome = with_failed_proofs(outcome, section.secret_name, problems, RETRY_SECONDS)
         warnings = await self._credential.read_warnings(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings))
@@ -268,7 +271,10 @@ class PullSecretsStep:
         self._declare(registry, section, content)
         # Without the wait, a restart would set a condition to Unknown that has been True all along.
         await self._injection.wait_for_sync(claim, INITIAL_SYNC_SECONDS)
-        outcome = await self._report(registry, section)
+        left = 0
+        if section.credential.namespace_robot:
+            left = await self._namespace_robots.finish_rotation(registry, self._injection.read(claim))
+        outcome = with_open_rotation(await self._report(registry, section), left)
         warnings = await self._retire(registry, section, outcome)
         stuck = stuck_pod_warnings(self._stuck_pods.read(registry.metadata.uid))
         lingering = self._claims.lingering(registry)
@@ -286,7 +292,7 @@ class PullSecretsStep:
         if robot is None:
             if isinstance(outcome, Done):
                 await self._robot.remove(registry)
-            return ()
+            return self._namespace_robots.warnings(registry)
         warnings = await self._robot.retire(registry, robot, progress) if progress else ()
         return (*warnings, *self._robot.warnings(registry))
 
@@ -341,10 +347,13 @@ class PullSecretsStep:
         claim = claim_of(registry, section)
         leftovers = self._withdraw(registry, claim)
         observed = self._injection.read(claim)
+        credential = await self._stored.describe(registry, section)
+        if section.credential.namespace_robot:
+            credential = self._namespace_robots.describe(registry, credential)
         facts = replace(
             observed or NOTHING_INJECTED,
             admission_policy=self._admission.name(registry),
-            credential=await self._stored.describe(registry, section),
+            credential=credential,
         )
         if leftovers:
             return self._claims.cleaning_up(registry, leftovers, facts)

@@ -10,6 +10,7 @@ from harbor_operator.model.harbor import Login
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import CredentialFacts
 from harbor_operator.plan import names
+from harbor_operator.plan.robot_key import read_key
 from harbor_operator.plan.robot_rotation import describe_credential, read_credential
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.accepted_login import AcceptedLogin
@@ -50,9 +51,14 @@ class StoredCredential:
     async def describe(self, registry: HarborRegistry, section: PullSecrets) -> CredentialFacts:
         """Returns what the status says about the stored login."""
         stored = await self._read_stored(registry, section)
-        if section.credential.cluster_robot is None:
-            return CredentialFacts(rotated_at=stored.changed_at if stored else None)
-        return describe_credential(read_credential(stored))
+        if section.credential.cluster_robot is not None:
+            return describe_credential(read_credential(stored))
+        if stored is None:
+            return CredentialFacts()
+        has_key = section.credential.namespace_robot is not None
+        return CredentialFacts(
+            rotated_at=stored.changed_at, rotate_request=read_key(stored).rotate_request if has_key else ""
+        )
 
     async def _read_stored(self, registry: HarborRegistry, section: PullSecrets) -> StoredSecret | None:
         given, has_key = section.credential.secret_ref, section.credential.namespace_robot is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 from typing_extensions import override
@@ -10,11 +11,12 @@ from typing_extensions import override
 from harbor_operator.api.v1alpha1 import ConflictPolicy, NamespaceSelection
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.namespace_robots import NamespaceRobots
+from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.injection import DesiredInjection
 from harbor_operator.model.outcomes import PullSecretFacts
-from harbor_operator.model.robots import NamespaceRobotPolicy
-from harbor_operator.ports.harbor import Harbor
+from harbor_operator.model.robots import NamespaceRobotPolicy, RobotRotation
+from harbor_operator.ports.harbor import Harbor, RegistryProbe
 from harbor_operator.ports.namespace_robots import DeclaredRobots
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.unit.injector.fixture import CLAIM, NAME, InjectorFixture
@@ -35,6 +37,8 @@ class RobotsFixture(InjectorFixture):
     ) -> None:
         self.harbor = FakeHarbor()
         self.port: Harbor = port or self.harbor
+        self.probe: RegistryProbe = self.harbor
+        self.rotation = RobotRotation(retire_after=timedelta(seconds=10))
         self.admin = admin or HarborEndpoint(self.harbor.url, login=Login("admin", SecretStr("Admin-pass-1")))
         self.stem, self.robot_owner = stem, owner
         self.shared: tuple[str, ...] = ()
@@ -46,12 +50,18 @@ class RobotsFixture(InjectorFixture):
     def start(self) -> None:
         super().start()
         deps = RuntimeDeps(self.clock, lambda: 0.5, self.clock.sleep, self.metrics)
-        self.robots = NamespaceRobots(self.port, self.injector, deps)
+        self.robots = NamespaceRobots(RobotWorker(self.port, self.probe, self.now), self.injector, deps)
 
     async def sync(self, *, selection: NamespaceSelection | None = None) -> None:
         existing = frozenset(await self.port.read_project_names(self.admin))
         policy = NamespaceRobotPolicy(
-            self.stem, self.robot_owner, SecretStr(self.key), self.shared, self.selectable, existing
+            self.stem,
+            self.robot_owner,
+            SecretStr(self.key),
+            self.shared,
+            self.selectable,
+            existing,
+            self.rotation,
         )
         contents = self.robots.declare(UID, DeclaredRobots(self.admin, policy, ("cr.example.com",), ()))
         self.robots.begin_list(UID)
@@ -75,6 +85,10 @@ class RobotsFixture(InjectorFixture):
             await self.settle()
             await self.robots.work_through()
         await self.settle()
+
+    def now(self) -> datetime:
+        """The time of the operator, which is that of the Harbor in memory."""
+        return self.harbor.now
 
     def project(self, *names: str) -> None:
         for name in names:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import NamespaceSelection
+from harbor_operator.injector.namespace_robots import PAUSE_SECONDS
 from harbor_operator.model.harbor import DesiredRobot
 from harbor_operator.model.robots import NamespaceRobotPolicy
 from harbor_operator.ports.namespace_robots import DeclaredRobots
@@ -186,8 +187,26 @@ async def test_robots_are_created_after_harbor_was_away(fixture: RobotsFixture) 
     assert (fixture.facts.namespaces, fixture.facts.ready) == (1, 0)
     assert fixture.cluster.writes == []
     fixture.harbor.down = False
+    fixture.clock.now += PAUSE_SECONDS
     await fixture.sync()
     assert fixture.accepts(fixture.login("shop"))
+
+
+async def test_an_unavailable_harbor_gets_few_requests_for_many_robots() -> None:
+    fixture, names = RobotsFixture(), [f"tenant-{number}" for number in range(50)]
+    fixture.project(*names)
+    await fixture.sync()
+    for name in names:
+        fixture.namespace(name)
+    await fixture.settle()
+    fixture.harbor.down, fixture.harbor.unanswered = True, 0
+    for _ in range(3):
+        await fixture.robots.work_through()
+    assert fixture.harbor.unanswered == 2
+    fixture.harbor.down = False
+    fixture.clock.now += PAUSE_SECONDS
+    await fixture.settle_robots()
+    assert fixture.facts.ready == len(names)
 
 
 async def test_a_robot_that_harbor_refuses_is_a_failure_of_its_namespace(fixture: RobotsFixture) -> None:

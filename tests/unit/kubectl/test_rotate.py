@@ -36,7 +36,6 @@ def test_a_robot_of_the_cluster_can_be_rotated() -> None:
         ({}, "set `spec.pullSecrets`"),
         ({"projects": [{"name": "a"}, {"name": "b", "robots": [{"name": "ci"}]}]}, "rotate-requested-at' of the Harb"),
         ({"pullSecrets": {"credential": {"secretRef": {"name": "account"}}}}, "then in Secret 'account'"),
-        ({"pullSecrets": {"credential": {"robot": {"scope": "Namespace"}}}}, "delete Secret 'hreg-cr-robot-key'"),
     ],
 )
 def test_another_credential_has_another_remedy(spec: dict[str, Any], remedy: str) -> None:

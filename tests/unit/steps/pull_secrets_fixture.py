@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.injector.deps import RuntimeDeps
 from harbor_operator.injector.namespace_robots import NamespaceRobots
+from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.model.admission import AdmissionKind
 from harbor_operator.model.injection import Claim
 from harbor_operator.model.outcomes import Outcome, PullSecretFacts
@@ -114,7 +115,7 @@ class PullSecretsFixture:
         """Starts the operator again; it reaches Harbor and the API server as `through` wraps them."""
         kube, harbor = through(self.kube), through(self.harbor)
         robot = PullRobot(kube, harbor, harbor, self.make_password, lambda: self.harbor.now)
-        self.manager = NamespaceRobots(harbor, self.injection, DEPS)
+        self.manager = NamespaceRobots(RobotWorker(harbor, harbor, lambda: self.harbor.now), self.injection, DEPS)
         namespace_robots = PullNamespaceRobots(kube, harbor, self.manager, self.make_password)
         credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admission = PullAdmission(self.admission, lambda: self.now)

@@ -8,21 +8,23 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.api.request_annotations import ROTATE_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login
 from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.reasons import Reason
 from tests.fakes.harbor import StoredProject
-from tests.unit.steps.pull_secrets_fixture import ALL_READY, CLUSTER, ROBOT_SECRET, PullSecretsFixture, body
+from tests.unit.steps.pull_secrets_fixture import ALL_READY, CLUSTER, ROBOT_SECRET, PullSecretsFixture, body, facts_of
 
 STEM = "intra-cr-pull-a222a995"
 KEY_SECRET = "hreg-cr-robot-key"
 
 
-def registry(**robot: Any) -> HarborRegistry:
-    section = {"credential": {"robot": {"scope": "Namespace", **robot}}}
-    return HarborRegistry.parse(body(section), CLUSTER)
+def registry(*, rotate: str = "", **robot: Any) -> HarborRegistry:
+    manifest = body({"credential": {"robot": {"scope": "Namespace", **robot}}})
+    manifest["metadata"]["annotations"] = {ROTATE_REQUESTED_AT: rotate} if rotate else {}
+    return HarborRegistry.parse(manifest, CLUSTER)
 
 
 @pytest.fixture
@@ -113,3 +115,38 @@ async def test_what_is_injected_stays_while_harbor_is_down(fixture: PullSecretsF
     fixture.restart()
     await fixture.step.reconcile_degraded(registry())
     assert fixture.injection.desired == {}, "the passwords are known, the robots are not"
+
+
+async def test_a_requested_rotation_is_repeated_in_the_status_once_every_namespace_has_the_new_login(
+    fixture: PullSecretsFixture,
+) -> None:
+    await converged(fixture, registry())
+    outcome = await fixture.step.reconcile(registry(rotate="now"))
+    assert isinstance(outcome, Pending)
+    assert "1 namespaces are being replaced" in outcome.message
+    await fixture.manager.work_through()
+    fixture.injection.progress = replace(ALL_READY, ready=2)
+    assert facts_of(await fixture.step.reconcile(registry(rotate="now"))).credential.rotate_request == ""
+    fixture.injection.progress = ALL_READY
+    outcome = await fixture.step.reconcile(registry(rotate="now"))
+    assert isinstance(outcome, Done)
+    assert facts_of(outcome).credential.rotate_request == "now"
+    assert facts_of(outcome).credential.rotated_at == fixture.harbor.now
+    assert f"{STEM}.shop.2" in fixture.harbor.robots
+
+
+async def test_a_request_from_before_the_first_robot_creates_no_second_one(fixture: PullSecretsFixture) -> None:
+    for _ in range(2):
+        await converged(fixture, registry(rotate="earlier"))
+    assert set(fixture.harbor.robots) == {f"{STEM}.shop"}
+    assert facts_of(await fixture.step.reconcile(registry(rotate="earlier"))).credential.rotate_request == "earlier"
+
+
+async def test_a_restart_continues_a_requested_rotation(fixture: PullSecretsFixture) -> None:
+    await converged(fixture, registry())
+    await fixture.step.reconcile(registry(rotate="now"))
+    fixture.restart()
+    await converged(fixture, registry(rotate="now"))
+    outcome = await fixture.step.reconcile(registry(rotate="now"))
+    assert facts_of(outcome).credential.rotate_request == "now"
+    assert set(fixture.harbor.robots) == {f"{STEM}.shop", f"{STEM}.shop.2"}

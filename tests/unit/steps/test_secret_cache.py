@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from harbor_operator.api.v1alpha1 import Metadata
 from harbor_operator.injector.namespace_robots import NamespaceRobots
+from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.model.cache import Address, ObservedCache
 from harbor_operator.model.kubernetes import Workload
 from harbor_operator.model.outcomes import PullSecretFacts
@@ -124,7 +125,7 @@ class PipelineFixture:
         redis = FakeRedis({Address("redis.example.com", 6379): FakeNode(ObservedCache("Redis 7"), "redis-pass")})
         store, rgw = FakeObjectStore(logins), FakeRgwAdmin(logins)
         robot = PullRobot(kube, harbor, harbor, password, lambda: harbor.now)
-        manager = NamespaceRobots(harbor, FakeInjection(), DEPS)
+        manager = NamespaceRobots(RobotWorker(harbor, harbor, lambda: harbor.now), FakeInjection(), DEPS)
         namespace_robots = PullNamespaceRobots(kube, harbor, manager, password)
         credential = PullCredential(kube, harbor, harbor, robot, namespace_robots)
         admin = AdminPassword(kube, harbor, FakeHarborAccounts(harbor), password)

@@ -19,6 +19,7 @@ from harbor_operator.model.injection import DesiredContent, NamespaceContent, Na
 from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, StuckPodFacts, Unknown
 from harbor_operator.model.pods import StuckPodPolicy
+from harbor_operator.model.robots import NamespaceRobotFacts
 from harbor_operator.plan.pull_secrets import docker_config
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.admission import AdmissionPolicyApi
@@ -124,6 +125,18 @@ class _PlannedRobots(NamespaceRobotManager):
     @override
     def reconcile(self, registry_uid: str) -> None:
         return None
+
+    @override
+    def repair(self, registry_uid: str, failed: frozenset[str]) -> None:
+        return None
+
+    @override
+    def left_to_rotate(self, registry_uid: str) -> int:
+        return 0
+
+    @override
+    def read(self, registry_uid: str) -> NamespaceRobotFacts:
+        return NamespaceRobotFacts()
 
     @override
     def withdraw(self, registry_uid: str) -> None:
