@@ -33,12 +33,15 @@ MARK_ATTEMPTS = 5
 def read_only(target: Target, registry: HarborRegistry, admin: HarborEndpoint, since: datetime) -> Iterator[None]:
     """Keeps Harbor read-only during the block, and puts back what was set before, also after an error or a signal.
 
-    Raises CommandError if it cannot be set, or another backup set it.
+    Raises CommandError if it cannot be set, another backup set it, or Harbor is writable at the end of the block.
     """
     before = _read(admin)
     if before.value:
+        with connect(target) as cluster:
+            check_unmarked(the_registry(cluster, registry.metadata.name))
         notice("Harbor is in read-only mode already, and stays in it")
         yield
+        check_kept(_read(admin))
         return
     check_settable(registry, before)
     try:
@@ -47,9 +50,11 @@ def read_only(target: Target, registry: HarborRegistry, admin: HarborEndpoint, s
         notice("Harbor is read-only now: pushes are refused until the backup ends")
         _write(admin, value=True)
         yield
+        check_kept(_read(admin))
     finally:
         with _without_signals():
-            release(target, registry, admin)
+            if not _is_marked_by_other(target, registry, since):
+                release(target, registry, admin)
 
 
 def mark(cluster: Cluster, name: str, since: datetime) -> None:
@@ -70,7 +75,7 @@ def mark(cluster: Cluster, name: str, since: datetime) -> None:
 
 def check_unmarked(found: Manifest) -> None:
     """Raises CommandError if a backup of this HarborRegistry runs, or was killed."""
-    if since := (found["metadata"].get("annotations") or {}).get(READ_ONLY_SINCE):
+    if since := _mark_of(found):
         raise CommandError(
             f"a backup that began at {since} keeps Harbor read-only: wait for its end, or, if none runs, run "
             f"`{release_command(found['metadata']['namespace'], found['metadata']['name'])}`"
@@ -86,7 +91,9 @@ def release(target: Target, registry: HarborRegistry, admin: HarborEndpoint) -> 
         raise CommandError(f"Harbor may be read-only still: {error}. Repeat it: `{command}`") from None
     try:
         with connect(target) as cluster:
-            annotate(cluster, the_registry(cluster, registry.metadata.name), {READ_ONLY_SINCE: None})
+            found = the_registry(cluster, registry.metadata.name)
+            if _mark_of(found):
+                annotate(cluster, found, {READ_ONLY_SINCE: None})
     except CommandError as error:
         raise CommandError(f"annotation `{READ_ONLY_SINCE}` was not removed: {error}. Repeat it: `{command}`") from None
     notice("Harbor is writable again")  # last, because the terminal may be closed
@@ -116,6 +123,29 @@ def check_settable(registry: HarborRegistry, before: ObservedSetting) -> None:
             f"Harbor does not let its administrator change '{SETTING}', because CONFIG_OVERWRITE_JSON fixes its "
             f"settings: set '{SETTING}' there for the backup"
         )
+
+
+def check_kept(after: ObservedSetting) -> None:
+    """Raises CommandError if Harbor did not stay read-only until the end of the backup."""
+    if not after.value:
+        raise CommandError(
+            f"Harbor became writable during the backup, so that its files might not fit together: another client set "
+            f"'{SETTING}' to false. Prevent that, and repeat the command"
+        )
+
+
+def _is_marked_by_other(target: Target, registry: HarborRegistry, since: datetime) -> bool:
+    """Whether another backup keeps Harbor read-only; False if the API server does not say it."""
+    try:
+        with connect(target) as cluster:
+            return _mark_of(the_registry(cluster, registry.metadata.name)) not in {"", since.isoformat()}
+    except CommandError:
+        return False
+
+
+def _mark_of(found: Manifest) -> str:
+    """Returns since when a backup keeps Harbor read-only; empty if none does."""
+    return str((found["metadata"].get("annotations") or {}).get(READ_ONLY_SINCE) or "")
 
 
 def _read(admin: HarborEndpoint) -> ObservedSetting:
