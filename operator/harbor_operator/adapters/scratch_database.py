@@ -60,8 +60,11 @@ class ScratchServer:
         """Takes a URL or a connection string of libpq. Raises ValueError if it is none, or has a password."""
         try:
             parameters = conninfo_to_dict(conninfo)
-        except psycopg.ProgrammingError as error:
-            raise ValueError(str(error).strip()) from None
+        except psycopg.ProgrammingError:
+            # libpq quotes the text, in which a misspelt part hides the password from the check below.
+            raise ValueError(
+                "it is neither a URL such as 'postgresql://USER@HOST/postgres' nor a connection string of libpq"
+            ) from None
         if "password" in parameters:
             raise ValueError("every user of this computer can read a password there: put it into `~/.pgpass`")
         self._conninfo = make_conninfo(conninfo, connect_timeout=CONNECT_TIMEOUT_SECONDS)

@@ -16,6 +16,15 @@ def test_a_password_in_an_argument_is_refused_and_not_shown(conninfo: str) -> No
     assert "hunter2" not in str(refused.value)
 
 
-def test_what_is_no_connection_string_is_refused() -> None:
-    with pytest.raises(ValueError, match="missing"):
-        ScratchServer("pg.example.com")
+@pytest.mark.parametrize(
+    "conninfo",
+    [
+        "pg.example.com",
+        "postgre://me:" + "hunter2@pg.example.com/postgres",
+        "host=pg.example.com passwd=hunter2",
+    ],
+)
+def test_what_is_no_connection_string_is_refused_and_not_shown(conninfo: str) -> None:
+    with pytest.raises(ValueError, match="a URL such as") as refused:
+        ScratchServer(conninfo)
+    assert "hunter2" not in str(refused.value)
