@@ -109,10 +109,11 @@ def _why_outdated(backup: str, deployed_at: datetime, now: datetime) -> str:
     if not backup:
         return "it is missing"
     try:
-        completed_at = datetime.fromisoformat(backup)
-    except ValueError:
+        found = datetime.fromisoformat(backup)
+        completed_at = found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         completed_at = None
-    if completed_at is None or completed_at.tzinfo is None:
+    if completed_at is None:
         return "it is no time such as 2026-11-28T03:00:00Z"
     if completed_at > now + MAX_CLOCK_SKEW:
         return "it is in the future"

@@ -57,6 +57,8 @@ def test_one_step_is_not_refused() -> None:
     [
         ("", "it is missing"),
         ("yesterday", "it is no time such as"),
+        ("0001-01-01T00:00:00+14:00", "it is no time such as"),
+        ("9999-12-31T23:59:59-14:00", "it is no time such as"),
         ("2026-11-02T12:00:00", "it is no time such as"),
         ("2026-11-01T12:59:59+01:00", "it is 2026-11-01T11:59:59Z"),
         ("2026-11-01T12:00:00Z", "it is 2026-11-01T12:00:00Z"),
