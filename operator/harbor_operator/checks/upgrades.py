@@ -42,22 +42,27 @@ def check_path(installed: str, desired: str, steps: Sequence[UpgradeStep]) -> Bl
     return None
 
 
-def check_migrated(installed: ChartSupport, schema: ObservedSchema) -> Blocked | Pending | None:
-    """Returns that the database is not yet that of the installed chart, so the next upgrade must not begin."""
+def check_migrated(
+    installed: ChartSupport, desired: ChartSupport | None, schema: ObservedSchema
+) -> Blocked | Pending | None:
+    """Returns that the database is not yet that of the installed chart, so the next upgrade must not begin.
+
+    Another patch of the installed minor may: it migrates from the same schema, and may be what lets Harbor start.
+    """
     if schema.is_migrating:
         return Pending(
             Reason.UPGRADE_INCOMPLETE,
             f"a migration of Harbor's database runs (version {schema.version} in table 'schema_migrations'); the"
             " upgrade begins after it",
         )
-    if schema.version >= first_schema(installed):
+    if schema.version >= first_schema(installed) or (desired and desired.minor == installed.minor):
         return None
     return Blocked(
         Reason.UPGRADE_INCOMPLETE,
         f"the database is still that of Harbor {harbor_minor_of(schema.version)} (version {schema.version} in table"
         f" 'schema_migrations'): the installed Harbor {installed.harbor_minor} has not started on it, which migrates"
-        f" it to {first_schema(installed)}; set `spec.release.version` back to the installed 1.{installed.minor} chart"
-        " until its core pods are ready",
+        f" it to {first_schema(installed)}; set `spec.release.version` back to the installed 1.{installed.minor} chart,"
+        " or to a newer patch of it, until its core pods are ready",
     )
 
 

@@ -42,7 +42,7 @@ class UpgradeGuard:
         schema = await self._database.read_schema(registry, secrets)
         if installed:
             chart = find_chart(installed)
-            if schema and chart and (wait := check_migrated(chart, schema)):
+            if schema and chart and (wait := check_migrated(chart, find_chart(release.version), schema)):
                 return wait
             steps = plan_upgrade(installed, release.version)
             missing = self._missing(registry, release, observed, steps[0]) if steps else {}

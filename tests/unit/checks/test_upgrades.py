@@ -97,15 +97,22 @@ def test_a_refusal_has_the_first_reason_and_names_all_that_is_missing() -> None:
 
 
 def test_the_next_upgrade_waits_for_the_migration_of_the_last_one() -> None:
-    running = check_migrated(chart("1.15.2"), ObservedSchema(120, is_dirty=True, is_migrating=True))
+    installed, desired = chart("1.15.2"), chart("1.17.4")
+    running = check_migrated(installed, desired, ObservedSchema(120, is_dirty=True, is_migrating=True))
     assert isinstance(running, Pending)
     assert running.reason is Reason.UPGRADE_INCOMPLETE
-    behind = check_migrated(chart("1.15.2"), ObservedSchema(120, is_dirty=False, is_migrating=False))
+    behind = check_migrated(installed, desired, ObservedSchema(120, is_dirty=False, is_migrating=False))
     assert isinstance(behind, Blocked)
     assert behind.reason is Reason.UPGRADE_INCOMPLETE
     assert "still that of Harbor 2.9 (version 120" in behind.message
     assert "back to the installed 1.15 chart" in behind.message
-    assert check_migrated(chart("1.15.2"), ObservedSchema(140, is_dirty=False, is_migrating=False)) is None
+    assert check_migrated(installed, desired, ObservedSchema(140, is_dirty=False, is_migrating=False)) is None
+
+
+def test_another_patch_may_repair_an_upgrade_that_does_not_start() -> None:
+    installed, patch = chart("1.15.0"), chart("1.15.2")
+    assert check_migrated(installed, patch, ObservedSchema(120, is_dirty=False)) is None
+    assert isinstance(check_migrated(installed, patch, ObservedSchema(120, is_dirty=True, is_migrating=True)), Pending)
 
 
 def test_a_database_before_the_first_supported_harbor_is_refused() -> None:

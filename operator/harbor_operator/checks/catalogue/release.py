@@ -116,7 +116,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "The next upgrade must not begin, because the database is not yet that of the installed version.",
         "Core migrates the database when it starts. It has not started since the last upgrade, or the migration runs.",
         "If the message says that a migration runs, wait. Otherwise set `spec.release.version` back to the installed "
-        "version, and find out with `kubectl -n NAMESPACE get pods -l release=RELEASE` why core does not start.",
+        "version, or to a newer patch of it, and find out with `kubectl -n NAMESPACE get pods -l release=RELEASE` why "
+        "core does not start.",
     ),
     Reason.VALUES_CONFLICT: Problem(
         "The operator owns a key in `spec.release.values` or `spec.release.valuesFrom`.",
