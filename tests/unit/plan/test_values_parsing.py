@@ -58,3 +58,12 @@ def test_an_asterisk_in_text_is_no_alias() -> None:
     parsed = parse_values("ConfigMap 'c' key 'k'", "a: 'b*c'\nd: [\"*\"]\n", secret=False)
     assert isinstance(parsed, UserValues)
     assert parsed.tree == {"a": "b*c", "d": ["*"]}
+
+
+@pytest.mark.parametrize("value", ["!!binary aHVzaA==", "!!set {hush}", "!!pairs [hush: b]", ".nan", "-.inf"])
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_value_that_json_does_not_have_is_refused(value: str, *, secret: bool) -> None:
+    parsed = parse_values("Secret 'extra' key 'k'", f"a: [{value}]", secret=secret)
+    assert isinstance(parsed, Blocked)
+    assert "hush" not in parsed.message
+    assert parsed.message.startswith("Secret 'extra' key 'k' has a value that JSON does not have")

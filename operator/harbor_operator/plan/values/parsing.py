@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import yaml
@@ -29,17 +30,29 @@ def parse_values(origin: str, text: str, *, secret: bool) -> UserValues | Blocke
         return tree
     if not isinstance(tree, dict):
         return _invalid(f"{origin} is not a YAML mapping of chart values: begin it with `key: value`")
-    return UserValues(origin, to_json_types(tree, secret=secret), secret)
+    try:
+        return UserValues(origin, to_json_types(tree, secret=secret), secret)
+    except ValueError:
+        return _invalid(
+            f"{origin} has a value that JSON does not have, such as `!!binary`, `!!set` or `.nan`: quote it"
+        )
 
 
 def to_json_types(value: Any, *, secret: bool) -> Any:
-    """Returns the value in JSON types only, as Helm reads it; text is SecretStr if it came from a Secret."""
+    """Returns the value in JSON types only, as Helm reads it; text is SecretStr if it came from a Secret.
+
+    Raises ValueError for a value that JSON does not have.
+    """
     if isinstance(value, dict):
         return {key_text(key): to_json_types(item, secret=secret) for key, item in value.items()}
     if isinstance(value, list):
         return [to_json_types(item, secret=secret) for item in value]
     if isinstance(value, (dt.date, dt.datetime)):
         value = value.isoformat()
+    if not isinstance(value, str | bool | int | float | None) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        raise ValueError("the value has a type that JSON does not have")
     return SecretStr(value) if secret and isinstance(value, str) else value
 
 
