@@ -89,6 +89,8 @@ def _with_marks(manifest: Manifest, release: str, namespace: str) -> Manifest:
     Source: `setMetadataVisitor` in pkg/action/validate.go of Helm.
     """
     metadata = manifest["metadata"]
+    if not isinstance(metadata, dict):  # a second `metadata` in the document
+        raise ValueError("the manifest contains an object without metadata")  # noqa: TRY004 - the text is wrong
     labels = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
     marks = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
     annotations = {**(metadata.get("annotations") or {}), **marks}

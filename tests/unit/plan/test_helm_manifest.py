@@ -114,3 +114,10 @@ def test_the_number_of_compared_objects_is_limited() -> None:
     text = "".join(one % number for number in range(MAX_COMPARED_OBJECTS + 1))
     with pytest.raises(ValueError, match="more objects"):
         release_objects(packed(text), "cr", "intra")
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "text", "{labels: [1]}"])
+def test_metadata_that_is_none_is_refused(metadata: str) -> None:
+    document = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\nmetadata: {metadata}\n"
+    with pytest.raises((TypeError, ValueError)):
+        release_objects(packed(document), "cr", "intra")
