@@ -90,10 +90,25 @@ def read_manifest(directory: Path) -> Manifest:
         raise CommandError(
             f"'{path}' has another format than version {MANIFEST_VERSION}: use the command that wrote it"
         )
-    wrong = [str(file["name"]) for file in found["files"] if not _FILE_NAME.fullmatch(file["name"])]
-    if wrong:
+    try:
+        files, used = [str(file["name"]) for file in found["files"]], [*_used_files(found)]
+    except (LookupError, TypeError):
+        raise CommandError(
+            f"'{path}' lacks a field, so it is no manifest of a backup: do not use this bundle"
+        ) from None
+    if not all(map(_FILE_NAME.fullmatch, files)):
         raise CommandError(f"'{path}' names a file outside of its directory: do not use this bundle")
+    if unlisted := sorted(set(used) - set(files)):
+        raise CommandError(f"'{path}' has no digest of file '{unlisted[0]}': do not use this bundle")
     return found
+
+
+def _used_files(manifest: Manifest) -> Iterator[str]:
+    """Yields the files that a rehearsal reads."""
+    yield str(manifest["secrets"]["file"])
+    yield from (str(database["file"]) for database in manifest["databases"])
+    if manifest["store"]:
+        yield str(manifest["store"]["file"])
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -13,15 +13,18 @@ import pytest
 from harbor_operator.kubectl.backups.bundle import Bundle, read_manifest
 from harbor_operator.kubectl.errors import CommandError
 
+SECRETS = "secrets.json.age"
+USED: dict[str, Any] = {"secrets": {"file": SECRETS}, "databases": [], "store": None}
+
 
 def test_a_bundle_is_private_and_its_manifest_has_the_digest_of_each_file(tmp_path: Path) -> None:
     directory = tmp_path / "bundle"
     with Bundle.create(directory) as bundle:
-        bundle.write("export.yaml", b"content")
-        digest = bundle.seal({"createdAt": "now"})
+        bundle.write(SECRETS, b"content")
+        digest = bundle.seal({"createdAt": "now", **USED})
 
     manifest = read_manifest(directory)
-    assert manifest["files"] == [{"name": "export.yaml", "size": 7, "sha256": hashlib.sha256(b"content").hexdigest()}]
+    assert manifest["files"] == [{"name": SECRETS, "size": 7, "sha256": hashlib.sha256(b"content").hexdigest()}]
     assert (manifest["version"], manifest["createdAt"]) == (1, "now")
     assert digest == hashlib.sha256((directory / "manifest.json").read_bytes()).hexdigest()
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
@@ -64,8 +67,13 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ([], "another format"),
         ({"version": 2}, "another format"),
-        ({"version": 1, "files": [{"name": "../pgpass"}]}, "outside of its directory"),
-        ({"version": 1, "files": [{"name": "/etc/passwd"}]}, "outside of its directory"),
+        ({"version": 1, **USED, "files": [{"name": "../pgpass"}]}, "outside of its directory"),
+        ({"version": 1, **USED, "files": [{"name": "/etc/passwd"}]}, "outside of its directory"),
+        ({"version": 1, **USED, "files": []}, f"no digest of file '{SECRETS}'"),
+        ({"version": 1, **USED, "databases": [{"file": "../x"}], "files": [{"name": SECRETS}]}, "of file '../x'"),
+        ({"version": 1, **USED, "store": {"file": "/x"}, "files": [{"name": SECRETS}]}, "of file '/x'"),
+        ({"version": 1, "files": []}, "lacks a field"),
+        ({"version": 1, **USED, "databases": 1, "files": []}, "lacks a field"),
     ],
 )
 def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: Any, message: str) -> None:
