@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,9 @@ from harbor_operator.plan.node_files import CA_FILE, HOSTS_FILE
 
 MAX_BYTES = 1 << 20
 """What is read of a file: no file of ours is larger, because a ConfigMap is not."""
+
+UNFINISHED_SECONDS = 60
+"""A younger temporary file can be one that another pod of the DaemonSet writes now, during a rolling update."""
 
 
 def observe(directories: Iterable[Path]) -> dict[Path, str | None]:
@@ -26,8 +30,18 @@ def _observe(folder: Path) -> Iterator[tuple[Path, str | None]]:
     except PermissionError:
         paths = [folder]
     for path in paths:
-        if path == folder or path.name in {CA_FILE, HOSTS_FILE} or path.name.startswith(TEMPORARY):
+        if path == folder or path.name in {CA_FILE, HOSTS_FILE} or _is_unfinished(path):
             yield path, _text(path)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a process ended while it wrote this file."""
+    if not path.name.startswith(TEMPORARY):
+        return False
+    try:
+        return time.time() - path.lstat().st_mtime > UNFINISHED_SECONDS
+    except FileNotFoundError:  # finished meanwhile
+        return False
 
 
 def _text(path: Path) -> str | None:

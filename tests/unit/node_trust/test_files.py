@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harbor_operator.node_trust.files import MAX_BYTES, apply, observe
-from harbor_operator.node_trust.plan import Changes
+from harbor_operator.node_trust.files import MAX_BYTES, UNFINISHED_SECONDS, apply, observe
+from harbor_operator.node_trust.plan import TEMPORARY, Changes
 
 
 def test_what_is_written_can_be_read_by_everyone(tmp_path: Path) -> None:
@@ -59,6 +59,15 @@ def test_a_large_or_binary_file_costs_little(tmp_path: Path) -> None:
     path.write_bytes(b"\xff" * (2 * MAX_BYTES))
     (content,) = observe([tmp_path]).values()
     assert content == "\ufffd" * MAX_BYTES
+
+
+def test_only_an_old_temporary_file_is_unfinished(tmp_path: Path) -> None:
+    """Another pod writes the young one now; if it were removed, that pod would fail."""
+    old, young = (tmp_path / "cr.example.com" / f"{TEMPORARY}{name}" for name in ("old", "young"))
+    apply(Changes({old: "", young: ""}, [], []))
+    then = young.stat().st_mtime - UNFINISHED_SECONDS - 1
+    os.utime(old, (then, then))
+    assert observe([tmp_path]) == {old: ""}
 
 
 def test_a_private_key_beside_them_is_not_read(tmp_path: Path) -> None:
