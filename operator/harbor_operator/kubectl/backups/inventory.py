@@ -13,6 +13,7 @@ from typing import IO
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.kubectl.backups.source import S3Place, SwiftPlace
+from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.model.backup import BlobEntry
 from harbor_operator.model.storage import Container, StoredObject
 
@@ -30,9 +31,9 @@ class InventoryTotals:
 
 
 async def write_inventory(place: SwiftPlace | S3Place, file: IO[bytes]) -> InventoryTotals:
-    """Writes a line for each object of the store. Raises Refused and Unavailable as its port."""
+    """Writes a line for each object of the store. Raises CommandError, and Refused and Unavailable as its port."""
     totals = InventoryTotals()
-    async for page in _pages(await _page_reader(place)):
+    async for page in read_pages(await _page_reader(place)):
         for entry in page:
             line = {"name": entry.name, "size": entry.bytes, "digest": entry.digest}
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -62,8 +63,11 @@ async def _page_reader(place: SwiftPlace | S3Place) -> PageReader:
             return partial(HttpS3Store().list_sizes, place.bucket, place.prefix)
 
 
-async def _pages(read: PageReader) -> AsyncIterator[Sequence[StoredObject]]:
+async def read_pages(read: PageReader) -> AsyncIterator[Sequence[StoredObject]]:
+    """Yields all pages. Raises CommandError for a store that ignores where to begin, which has no last page."""
     after = ""
     while page := await read(after, MAX_PAGE_OBJECTS):
+        if page[-1].name == after:
+            raise CommandError(f"the store lists '{after}' again and again, so its objects cannot be listed in pages")
         yield page
         after = page[-1].name

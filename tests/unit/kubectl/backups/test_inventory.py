@@ -1,14 +1,18 @@
-"""The blobs in an inventory."""
+"""The pages of a store, and the blobs in an inventory."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from harbor_operator.kubectl.backups.inventory import read_blobs
+from harbor_operator.kubectl.backups.inventory import read_blobs, read_pages
+from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.model.backup import BlobEntry
+from harbor_operator.model.storage import StoredObject
 
 HEX = "ab" * 32
 
@@ -30,3 +34,11 @@ def test_a_line_that_was_cut_off_is_an_error(tmp_path: Path) -> None:
     path.write_text('{"name": "a')
     with pytest.raises(ValueError, match="Unterminated string"):
         list(read_blobs(path))
+
+
+async def test_a_store_that_ignores_where_to_begin_is_not_listed_for_ever() -> None:
+    async def first_page(after: str, limit: int) -> Sequence[StoredObject]:
+        return [StoredObject(name, 7, datetime(2026, 1, 2, tzinfo=UTC), "d") for name in ("a", "b")]
+
+    with pytest.raises(CommandError, match="lists 'b' again"):
+        assert [len(page) async for page in read_pages(first_page)] == []
