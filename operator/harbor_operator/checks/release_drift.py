@@ -12,6 +12,7 @@ from harbor_operator.reasons import Reason
 MAX_LISTED_OBJECTS = 10
 MAX_LISTED_FIELDS = 3
 MAX_ERROR_CHARACTERS = 300
+MAX_PATH_CHARACTERS = 200
 
 
 def describe_drift(release: str, drifted: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
@@ -54,7 +55,7 @@ def describe_object(drifted: DriftedObject) -> str:
     """Returns the object with the paths of the fields that differ."""
     if not drifted.fields:
         return f"{_name(drifted.listed)} (deleted)"
-    shown = [f"`{path}`" for path in drifted.fields[:MAX_LISTED_FIELDS]]
+    shown = [f"`{path[:MAX_PATH_CHARACTERS]}`" for path in drifted.fields[:MAX_LISTED_FIELDS]]
     more = len(drifted.fields) - len(shown)
     return f"{_name(drifted.listed)} ({', '.join(shown)}{f' and {more} more' if more else ''})"
 

@@ -36,3 +36,7 @@ def test_a_long_answer_of_the_server_is_cut() -> None:
     (warning,) = describe_failures("cr", [ObjectFailure(listed("a"), "x" * 10_000)], "compared")
     assert warning.code is Reason.DRIFT_UNKNOWN
     assert len(warning.message) < 500
+
+
+def test_a_long_path_is_cut() -> None:
+    assert len(describe_object(DriftedObject(listed("a"), ("x" * 10_000,)))) < 300
