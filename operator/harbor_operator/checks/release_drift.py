@@ -27,6 +27,18 @@ def describe_drift(release: str, drifted: Sequence[DriftedObject]) -> Iterator[S
         )
 
 
+def describe_conflicting(release: str, conflicting: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
+    """Yields a warning about the objects that another client has changed again after each repair."""
+    if conflicting:
+        listed = _join([describe_object(each) for each in conflicting])
+        yield StatusWarning(
+            Reason.RELEASE_DRIFTED,
+            f"another client changes objects of release '{release}' again after each repair: {listed}. The operator"
+            " does not apply them any more: find the client in `metadata.managedFields` of the object and end its"
+            " changes, then run `kubectl harbor reconcile`",
+        )
+
+
 def describe_lost_volumes(release: str, lost: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
     """Yields a warning about the deleted volume claims."""
     if lost:

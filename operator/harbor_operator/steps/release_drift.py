@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ReleaseDrift
 from harbor_operator.checks.release import unreadable_release
 from harbor_operator.checks.release_drift import (
+    describe_conflicting,
     describe_drift,
     describe_failures,
     describe_lost_volumes,
@@ -17,6 +18,7 @@ from harbor_operator.checks.release_drift import (
     drift_unknown,
 )
 from harbor_operator.model.outcomes import Done, Outcome, Pending, StatusWarning
+from harbor_operator.model.release import ListedObject
 from harbor_operator.model.release_drift import ObjectFailure, ReleaseObject
 from harbor_operator.plan import names
 from harbor_operator.plan.helm_manifest import release_objects
@@ -34,14 +36,22 @@ INTERVAL_SECONDS = 600
 UNREADY_INTERVAL_SECONDS = 60
 """While workloads are not ready, which a change by another client can cause."""
 
+MAX_REPAIRS = 3
+"""Of one object in a row: another client that changes it each time would restart Harbor again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """The last comparison of a registry; another `cause` asks for the next one at once."""
+    """The last comparison of a registry; another `cause` asks for the next one at once.
+
+    `changes` says what was applied again, and `repairs` how often in a row, for each object.
+    """
 
     cause: tuple[object, ...]
     compared_at: datetime
     warnings: tuple[StatusWarning, ...]
+    changes: tuple[str, ...] = ()
+    repairs: Mapping[ListedObject, int] = field(default_factory=dict)
 
 
 class DriftCheckedReleaseStep:
@@ -73,9 +83,11 @@ class DriftCheckedReleaseStep:
         interval = INTERVAL_SECONDS if isinstance(outcome, Done) else UNREADY_INTERVAL_SECONDS
         if last and last.cause == cause and now - last.compared_at < timedelta(seconds=interval):
             return replace(outcome, warnings=(*outcome.warnings, *last.warnings))
-        warnings, changes = await self._compare(registry, release, revision)
-        self._comparisons[registry.metadata.uid] = _Comparison(cause, now, warnings)
-        return replace(outcome, warnings=(*outcome.warnings, *warnings), changes=(*outcome.changes, *changes))
+        before = last if last and last.cause == cause else _Comparison(cause, now, ())
+        found = await self._compare(registry, release, revision, replace(before, compared_at=now))
+        self._comparisons[registry.metadata.uid] = found
+        warnings, changes = (*outcome.warnings, *found.warnings), (*outcome.changes, *found.changes)
+        return replace(outcome, warnings=warnings, changes=changes)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Uninstalls the release."""
@@ -83,29 +95,39 @@ class DriftCheckedReleaseStep:
         return await self._release.teardown(registry)
 
     async def _compare(
-        self, registry: HarborRegistry, release: Release, revision: int
-    ) -> tuple[tuple[StatusWarning, ...], tuple[str, ...]]:
-        """Returns the warnings, and what was applied again."""
+        self, registry: HarborRegistry, release: Release, revision: int, before: _Comparison
+    ) -> _Comparison:
+        """Returns what differs now, and what was applied again; `before` has the time of now."""
         name, namespace, account = names.release(registry), registry.metadata.namespace, release.service_account_name
         try:
             desired = await self._read_objects(registry, revision)
             observed = await self._objects.observe(namespace, account, desired)
             drifted = [drift for each in observed if (drift := find_drift(each))]
             changed = {each.listed: each for each in drifted if each.repair}
-            repairs = [each.repair for each in drifted if each.repair and release.drift is ReleaseDrift.REPAIR]
+            wanted = changed if release.drift is ReleaseDrift.REPAIR else {}
+            conflicting = [each for listed, each in wanted.items() if before.repairs.get(listed, 0) >= MAX_REPAIRS]
+            repairs = [each.repair for each in wanted.values() if each.repair and each not in conflicting]
             failures = await self._objects.apply(namespace, account, repairs) if repairs else ()
         except (Unavailable, Refused) as error:
-            return (drift_unknown(f"the objects of release '{name}' could not be compared: {error}"),), ()
+            text = f"the objects of release '{name}' could not be compared: {error}"
+            return replace(before, warnings=(drift_unknown(text),), changes=())
         not_compared = [ObjectFailure(each.desired.listed, each.error) for each in observed if each.error]
         failed = {failure.listed for failure in failures}
         warnings = (
-            *(describe_drift(name, list(changed.values())) if not repairs else ()),
+            *(describe_drift(name, list(changed.values())) if not wanted else ()),
+            *describe_conflicting(name, conflicting),
             *describe_lost_volumes(name, [each for each in drifted if not each.repair]),
             *describe_failures(name, not_compared, "compared"),
             *describe_failures(name, failures, "applied again"),
         )
-        repaired = [describe_object(changed[each.listed]) for each in repairs if each.listed not in failed]
-        return warnings, tuple(f"applied again: {text}" for text in repaired)
+        repaired = [changed[each.listed] for each in repairs if each.listed not in failed]
+        counts = {each.listed: before.repairs.get(each.listed, 0) + 1 for each in repaired}
+        return replace(
+            before,
+            warnings=warnings,
+            changes=tuple(f"applied again: {describe_object(each)}" for each in repaired),
+            repairs=counts | {each.listed: MAX_REPAIRS for each in conflicting},
+        )
 
     async def _read_objects(self, registry: HarborRegistry, revision: int) -> tuple[ReleaseObject, ...]:
         """Returns the objects of a deployed revision; Refused if its Secret is gone or does not contain them."""

@@ -12,7 +12,12 @@ import pytest
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.release_drift import INTERVAL_SECONDS, UNREADY_INTERVAL_SECONDS, DriftCheckedReleaseStep
+from harbor_operator.steps.release_drift import (
+    INTERVAL_SECONDS,
+    MAX_REPAIRS,
+    UNREADY_INTERVAL_SECONDS,
+    DriftCheckedReleaseStep,
+)
 from tests.fakes.release import NAMESPACE, registry
 from tests.fakes.release_fixture import READY, ReleaseFixture
 from tests.fakes.release_objects import FakeReleaseObjects
@@ -48,6 +53,12 @@ class DriftFixture(ReleaseFixture):
     async def check(self, *, after: float = 0) -> Outcome:
         self.now += timedelta(seconds=after)
         return await self.checked.reconcile(self.registry)
+
+    async def repair(self, *, after: float = 0) -> Done:
+        """Returns the outcome of a check of a release whose workloads are ready."""
+        outcome = await self.check(after=after)
+        assert isinstance(outcome, Done)
+        return outcome
 
 
 @pytest.fixture
@@ -116,6 +127,33 @@ async def test_repair_applies_what_differs_and_no_volume(release: DriftFixture) 
     again = await release.check()
     assert isinstance(again, Done)
     assert again.changes == ()
+
+
+async def test_an_object_that_another_client_changes_each_time_is_left_after_some_repairs(
+    release: DriftFixture,
+) -> None:
+    await release.deploy("Repair")
+    for _ in range(MAX_REPAIRS):
+        release.objects.changed = {"cr-core": PAUSED}
+        assert (await release.repair(after=INTERVAL_SECONDS)).changes
+    for _ in range(2):
+        release.objects.changed = {"cr-core": PAUSED, "cr-token": None}
+        outcome = await release.repair(after=INTERVAL_SECONDS)
+        assert "again after each repair: Deployment 'cr-core' (`spec.paused`)" in outcome.warnings[0].message
+        assert outcome.changes == ("applied again: Secret 'cr-token' (deleted)",)
+    assert [each.name for each in release.objects.applied].count("cr-core") == MAX_REPAIRS
+    request = {"harbor-operator.io/reconcile-requested-at": "2026-11-01T12:00:00Z"}
+    metadata = release.registry.metadata.model_copy(update={"annotations": request})
+    release.registry = release.registry.model_copy(update={"metadata": metadata})
+    assert (await release.repair()).changes == ("applied again: Deployment 'cr-core' (`spec.paused`)",)
+
+
+async def test_repairs_are_counted_in_a_row(release: DriftFixture) -> None:
+    await release.deploy("Repair")
+    for _ in range(MAX_REPAIRS + 1):
+        release.objects.changed = {"cr-core": PAUSED}
+        assert (await release.repair(after=INTERVAL_SECONDS)).changes
+        assert not (await release.repair(after=INTERVAL_SECONDS)).changes
 
 
 async def test_an_object_that_is_refused_is_reported(release: DriftFixture) -> None:
