@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -72,16 +72,19 @@ def read_revisions(labelled: Iterable[tuple[str, Mapping[str, str]]]) -> list[Re
 
 
 def read_payload(payload: SecretStr) -> StoredRelease:
-    """Returns what key `release` of a release Secret contains; ValueError if it is not Helm's format or too large."""
+    """Returns what key `release` of a release Secret contains.
+
+    Raises ValueError or TypeError if it is not Helm's format or too large.
+    """
     release = _decode(payload.get_secret_value())
-    info, content = release.get("info", {}), release.get("chart", {})
-    chart = content.get("metadata", {})
+    info, content = _section(release, "info"), _section(release, "chart")
+    chart = _section(content, "metadata")
     changed = info.get("last_deployed") or ""
     return StoredRelease(
         chart_version=str(chart.get("version", "")),
         harbor_version=str(chart.get("appVersion", "")),
         config=release.get("config") or {},
-        changed_at=datetime.fromisoformat(changed) if changed else None,
+        changed_at=_moment(changed) if changed else None,
         description=str(info.get("description", "")),
         chart_digest=_chart_digest(str(info.get("description", ""))),
         chart_name=str(chart.get("name", "")),
@@ -154,6 +157,24 @@ def _encode(release: Mapping[str, Any]) -> str:
     """Returns the release as the API server takes it: Helm's base64 of gzip in the base64 of a Secret."""
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
     return base64.b64encode(packed).decode()
+
+
+def _section(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = content.get(key) or {}
+    if not isinstance(found, dict):
+        raise TypeError("not a release that Helm wrote")
+    return found
+
+
+def _moment(text: str) -> datetime:
+    """Returns a time as UTC, with which it can be compared and shown."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("Helm writes each time with its zone")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is at the edge of the calendar") from None
 
 
 def _decode(payload: str) -> dict[str, Any]:

@@ -141,3 +141,18 @@ def test_a_manifest_with_the_right_policy_stays(manifest: str, keep: bool) -> No
 def test_a_volume_claim_that_helm_did_not_write_is_refused(metadata: str) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         volume_policy_patch(manifest_of(f"---\nkind: PersistentVolumeClaim\nmetadata: {metadata}\n"), keep=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"info": {"last_deployed": "2026-01-02T03:04:05"}},
+        {"info": {"last_deployed": "0001-01-01T00:00:00+14:00"}},
+        {"info": ["x"]},
+        {"chart": "x"},
+        {"chart": {"metadata": 1}},
+    ],
+)
+def test_what_helm_never_writes_is_not_a_release(content: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        read_payload(packed(json.dumps(content).encode()))
