@@ -35,7 +35,7 @@ class ScheduleSection:
         self._measure_storage = measure_storage
         self._search_storage = search_storage
         self._searches: dict[str, ObjectSearch] = {}
-        """By uid of the registry: how far the search after its newest run is."""
+        """By uid of the registry: how far the search is."""
         self._dry_runs: dict[str, bool] = {}
         """By uid of the registry: `dry_run` of the garbage collection that Harbor has."""
 
@@ -82,13 +82,13 @@ class ScheduleSection:
         return StorageComparison(runs[0].number, images, stored)
 
     async def _search(self, registry: HarborRegistry, runs: Sequence[JobRun]) -> Sequence[str]:
-        """Returns the broken objects that are known, after one more step of the search that follows the newest run."""
+        """Returns the broken objects that are known, after one more step of a search; each follows the newest run."""
         uid = registry.metadata.uid
         ended = next((run.number for run in runs if run.has_ended), None)
         if ended is None:
             return ()
         search = self._searches.get(uid, ObjectSearch(ended))
-        if search.run != ended:
+        if search.run != ended and search.is_complete:  # runs can be more frequent than searches are fast
             search = ObjectSearch(ended, found=search.found)
         with suppress(Unavailable, Refused):  # StorageReady reports the cause
             search = await self._search_storage(registry, search)

@@ -168,7 +168,7 @@ async def test_broken_objects_are_searched_after_each_run_that_ended(harbor: Fak
 
     async def search(_registry: HarborRegistry, earlier: ObjectSearch) -> ObjectSearch:
         asked.append(earlier)
-        return replace(earlier, after="files/m", found=("files/broken",))
+        return replace(earlier, after="files/m", is_complete=bool(earlier.found), found=("files/broken",))
 
     section = ScheduleSection(harbor, unmeasured, search)
     spec = registry(garbageCollection={"schedule": "Daily"})
@@ -194,3 +194,17 @@ async def test_a_search_continues_when_the_store_answers_again(harbor: FakeHarbo
 
     spec = registry(garbageCollection={"schedule": "Daily"})
     assert (await ScheduleSection(harbor, unmeasured, away).reconcile(spec, ADMIN)).warnings == ()
+
+
+async def test_runs_that_are_frequent_do_not_start_a_search_again_before_its_end(harbor: FakeHarborSchedules) -> None:
+    asked: list[ObjectSearch] = []
+
+    async def search(_registry: HarborRegistry, earlier: ObjectSearch) -> ObjectSearch:
+        asked.append(earlier)
+        return replace(earlier, after=f"files/{len(asked)}", is_complete=len(asked) == 2)
+
+    section, spec = ScheduleSection(harbor, unmeasured, search), registry(garbageCollection={"schedule": "Hourly"})
+    for number in (7, 8, 8):
+        harbor.runs = [run(number, freed_bytes=0)]
+        await section.reconcile(spec, ADMIN)
+    assert asked == [ObjectSearch(7), ObjectSearch(7, "files/1"), ObjectSearch(8)]
