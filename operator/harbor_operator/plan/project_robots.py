@@ -42,7 +42,9 @@ def plan_project_robot(
 
 def named_generations(project: str, name: str, listed: Iterable[ObservedRobot]) -> dict[int, ObservedRobot]:
     """Returns the robots of a project that have this name, also those of other clients, by generation."""
-    pattern = re.compile(rf"{re.escape(project)}\+{re.escape(name)}(?:{_GENERATION_SEPARATOR}([1-9][0-9]{{0,8}}))?$")
+    pattern = re.compile(
+        rf"{re.escape(project)}\+{re.escape(name)}(?:{_GENERATION_SEPARATOR}([2-9]|[1-9][0-9]{{1,8}}))?$"
+    )
     found = ((pattern.search(robot.login), robot) for robot in listed)
     return {int(match[1] or 1): robot for match, robot in found if match}
 
@@ -88,7 +90,8 @@ def state_labels(registry: HarborRegistry) -> dict[str, str]:
 def read_state(stored: StoredSecret) -> tuple[RobotKey, RobotState]:
     """Returns what a Secret says about which robot."""
     values = {key: value.get_secret_value() for key, value in stored.values.items()}
-    place = SecretPlace(values[SECRET_NAMESPACE], values[SECRET_NAME]) if SECRET_NAME in values else None
+    has_place = {SECRET_NAMESPACE, SECRET_NAME} <= values.keys()
+    place = SecretPlace(values[SECRET_NAMESPACE], values[SECRET_NAME]) if has_place else None
     return (values.get(PROJECT, ""), values.get(ROBOT, "")), RobotState(read_credential(stored), place)
 
 
