@@ -53,10 +53,22 @@ def check_login_secret(
 
 def secret_failed(key: RobotKey, place: SecretPlace, reason: Reason, message: str) -> Blocked:
     """Returns the outcome for a Secret that cannot be read or written."""
-    rights = ""
-    if reason is Reason.RIGHTS_MISSING:
-        rights = f"; deploy/examples/robot-secrets.yaml has the rights that namespace '{place.namespace}' needs"
-    return Blocked(reason, f"the login of {_robot(key)} cannot be kept in {place}: {message}{rights}")
+    text = f"the login of {_robot(key)} cannot be kept in {place}: {message}{_needed_rights(place, reason)}"
+    return Blocked(reason, text)
+
+
+def removal_failed(
+    registry: HarborRegistry, key: RobotKey, place: SecretPlace, reason: Reason, message: str
+) -> Blocked:
+    """Returns the outcome for a Secret that had the login of a robot and cannot be removed."""
+    own = registry.metadata.namespace
+    remedy = ""
+    if place.namespace != own:
+        remedy = (
+            f". If this namespace was deleted, change `{SETTING}` so that it does not allow '{own}/{place.namespace}'"
+        )
+    text = f"{place} cannot be removed, which had the login of {_robot(key)}: {message}{_needed_rights(place, reason)}"
+    return Blocked(reason, f"{text}{remedy}")
 
 
 def check_robot_owner(key: RobotKey, desired: DesiredRobot, observed: ObservedRobot) -> Blocked | None:
@@ -99,6 +111,12 @@ def replaced_robot_used(robot: str, last_use: datetime | None) -> StatusWarning:
         f"robot '{robot}' was replaced and is still used{seen}: let its pipelines read the Secret again. The operator "
         "disables it once it is unused for `retireAfterSeconds`",
     )
+
+
+def _needed_rights(place: SecretPlace, reason: Reason) -> str:
+    if reason is not Reason.RIGHTS_MISSING:
+        return ""
+    return f"; deploy/examples/robot-secrets.yaml has the rights that namespace '{place.namespace}' needs"
 
 
 def _robot(key: RobotKey) -> str:

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 from harbor_operator.api.project_robots import ProjectRobot
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.project_robots import check_login_secret, is_allowed, secret_failed, secret_not_allowed
+from harbor_operator.checks.project_robots import (
+    check_login_secret,
+    is_allowed,
+    removal_failed,
+    secret_failed,
+    secret_not_allowed,
+)
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.project_robots import LoginSecret, RobotKey, SecretPlace
 from harbor_operator.plan.project_robots import login_labels, secret_place
@@ -49,8 +55,10 @@ class LoginSecrets:
         """
         if not is_allowed(registry, place.namespace, self._allowed):
             return []
-        with _errors_of(key, place):
+        try:
             await self._kube.remove_secret(place.namespace, place.name, login_labels(registry, key))
+        except (Refused, Unavailable) as error:
+            raise BlockedError(removal_failed(registry, key, place, error.reason, str(error))) from error
         return [f"removed {place}"]
 
 

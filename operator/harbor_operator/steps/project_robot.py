@@ -31,6 +31,7 @@ from harbor_operator.plan.project_robots import (
     named_generations,
     plan_login_secret,
     plan_project_robot,
+    secret_place,
     state_labels,
     write_state,
 )
@@ -118,6 +119,7 @@ class ProjectRobotAccount:
         await self._keep(work, work.credential.login)
         await self._hand_over(work, stored)
         await self._retire(work)
+        await self._leave_earlier_place(work)
 
     async def forget(self, registry: HarborRegistry, key: RobotKey, state: RobotState) -> list[str]:
         """Deletes the Secrets of a robot that is gone, first the one with its login; returns what was changed."""
@@ -164,20 +166,27 @@ class ProjectRobotAccount:
             await self._store(work, replace(work.state, credential=kept))
 
     async def _hand_over(self, work: RobotPass, stored: StoredSecret | None) -> None:
-        """Writes the login into its Secret, and removes the Secret that had it before the spec named this one."""
+        """Writes the login into its Secret."""
         if work.credential.login is None:
             return
-        desired, earlier = plan_login_secret(work.registry, work.project, work.robot, work.credential.login), work.state
+        desired = plan_login_secret(work.registry, work.project, work.robot, work.credential.login)
         if stored is None or (dict(stored.values), stored.type) != (dict(desired.values), desired.type):
             await self._secrets.write(work.key, desired)
             work.changes.append(f"wrote {desired.place}")
-        if earlier.place and earlier.place != desired.place:
-            work.changes += await self._secrets.remove(work.registry, work.key, earlier.place)
         credential = work.credential
         if credential.retires and credential.distributed_at is None:
             credential = replace(credential, distributed_at=self._clock())
-        if (credential, desired.place) != (work.credential, earlier.place):
-            await self._store(work, RobotState(credential, desired.place))
+        handed_over = RobotState(credential, work.state.place or desired.place)
+        if handed_over != work.state:
+            await self._store(work, handed_over)
+
+    async def _leave_earlier_place(self, work: RobotPass) -> None:
+        """Removes the Secret that had the login before the spec named another one; last, because it can be refused."""
+        place, earlier = secret_place(work.registry, work.robot), work.state.place
+        if earlier is None or earlier == place:
+            return
+        work.changes += await self._secrets.remove(work.registry, work.key, earlier)
+        await self._store(work, replace(work.state, place=place))
 
     async def _retire(self, work: RobotPass) -> None:
         """Disables and later deletes robots of earlier generations that no pipeline uses."""

@@ -140,11 +140,11 @@ class ProjectRobotSection:
         used = self._memory[work.registry.metadata.uid].used
         try:
             work.listed = await self._list(work.registry, work.admin, work.project)
-            if work.project.unlisted is Unlisted.DELETE:
-                await self._remove_unlisted(work)
         except Refused as error:
             work.refused.append(error)
             return
+        if work.project.unlisted is Unlisted.DELETE:
+            await self._remove_unlisted(work)
         for robot in work.project.robots:
             key = work.project.name, robot.name
             state = work.states.get(key, RobotState())
@@ -175,12 +175,22 @@ class ProjectRobotSection:
         names = {robot.name for robot in project.robots}
         for robot in list(work.listed):
             if (owned := owned_name(registry, project.name, robot)) is not None and owned not in names:
-                await self._harbor.remove_robot(work.admin, robot)
+                try:
+                    await self._harbor.remove_robot(work.admin, robot)
+                except Refused as error:
+                    work.refused.append(error)
+                    continue
                 work.listed.remove(robot)
                 work.changes.append(f"removed robot '{robot.login}'")
-        for key in [key for key in work.states if key[0] == project.name and key[1] not in names]:
-            work.changes += await self._account.forget(registry, key, work.states[key])
-            del work.states[key]
+        # What is stored is the reason to look for a robot, so it stays as long as the robot.
+        kept = names | {owned_name(registry, project.name, robot) for robot in work.listed}
+        for key in [key for key in work.states if key[0] == project.name and key[1] not in kept]:
+            try:
+                work.changes += await self._account.forget(registry, key, work.states[key])
+            except Refused as error:
+                work.refused.append(error)
+            else:
+                del work.states[key]
 
 
 def _has_work(project: Project, states: Mapping[RobotKey, RobotState]) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
+from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
-from tests.unit.steps.project_robots_fixture import CI, RobotsFixture, robot, team
+from tests.unit.steps.project_robots_fixture import CI, GRACE, RobotsFixture, robot, team
 
 
 @pytest.fixture
@@ -69,3 +71,48 @@ async def test_a_login_follows_its_place_in_the_spec(fixture: RobotsFixture) -> 
     assert outcome.changes == ("wrote Secret 'intra/ci-login'", "removed Secret 'ci-a/login'")
     assert fixture.login() == (CI, "Generated-1")
     assert ("ci-a", "login") not in fixture.kube.secrets
+
+
+async def test_a_secret_that_cannot_be_removed_stops_no_other_robot(
+    fixture: RobotsFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A namespace that was deleted took the rights of the operator with it."""
+    fixture.allowed = ("intra/ci",)
+    fixture.start()
+    gone = robot("gone", secret={"name": "login", "namespace": "ci", "type": "Opaque"})
+    await fixture.settled(team(gone, robot("kept")))
+    remove = fixture.kube.remove_secret
+
+    async def denied(namespace: str, name: str, owner: Mapping[str, str]) -> None:
+        if namespace == "ci":
+            raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
+        await remove(namespace, name, owner)
+
+    monkeypatch.setattr(fixture.kube, "remove_secret", denied)
+    outcome = await fixture.reconcile(team(robot("kept"), robot("new"), unlisted="Delete"))
+    assert isinstance(outcome, Blocked)
+    assert "Secret 'ci/login' cannot be removed" in outcome.message
+    assert "'intra/ci'" in outcome.message
+    assert set(fixture.harbor.robots) == {"team+kept", "team+new"}
+    fixture.allowed = ()
+    fixture.start()
+    assert (await fixture.reconcile(team(robot("kept"), robot("new"), unlisted="Delete"))).changes == ()
+
+
+async def test_an_earlier_secret_that_cannot_be_removed_does_not_keep_the_replaced_login(
+    fixture: RobotsFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture.allowed = ("intra/ci",)
+    fixture.start()
+    await fixture.settled(team(robot(secret={"name": "login", "namespace": "ci", "type": "Opaque"})))
+
+    async def denied(namespace: str, name: str, owner: Mapping[str, str]) -> None:
+        raise Refused(Reason.RIGHTS_MISSING, "secrets is forbidden")
+
+    monkeypatch.setattr(fixture.kube, "remove_secret", denied)
+    fixture.annotations["harbor-operator.io/rotate-requested-at"] = "now"
+    for _ in range(3):
+        outcome = await fixture.reconcile(team(robot()))
+        assert isinstance(outcome, Blocked)
+        fixture.harbor.now += GRACE
+    assert set(fixture.harbor.robots) == {"team+ci_2"}

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.ports import Refused
+from harbor_operator.reasons import Reason
 from harbor_operator.steps.project_policies import MAX_REPEATED_READS
 from tests.fakes.harbor import StoredProject
 from tests.unit.steps.project_robots_fixture import CI, RobotsFixture, robot, team
@@ -109,3 +111,21 @@ async def test_deletion_leaves_robots_and_secrets(fixture: RobotsFixture) -> Non
 async def test_no_outcome_contains_a_password(fixture: RobotsFixture) -> None:
     outcome = await fixture.reconcile(team(robot()))
     assert "Generated" not in repr(outcome)
+
+
+async def test_a_robot_that_harbor_does_not_delete_stops_no_other_and_is_tried_again(
+    fixture: RobotsFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fixture.settled(team(robot(), robot("other")))
+
+    async def denied(*_: object) -> None:
+        raise Refused(Reason.ROBOT_REFUSED, "not now")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fixture.harbor, "remove_robot", denied)
+        outcome = await fixture.reconcile(team(robot("other"), robot("new"), unlisted="Delete"))
+        assert isinstance(outcome, Blocked)
+        assert "team+new" in fixture.harbor.robots
+    await fixture.settled(team(unlisted="Delete"))
+    assert fixture.harbor.robots == {}
+    assert fixture.kube.secrets == {}
