@@ -27,6 +27,9 @@ ROBOT_LOGIN, ROBOT_STATE = "robot-login", "robot-state"
 """Values of COMPONENT: the Secret that a pipeline reads, and the one in which the operator keeps a robot's passwords.
 """
 
+OWN_PREFIX = "hreg-"
+"""With it begin the names of the Secrets in which the operator keeps what belongs to a registry."""
+
 PROJECTS = f"{GROUP}/projects"
 INJECT = f"{GROUP}/inject"
 """The annotation with which a Namespace or a ServiceAccount chooses: INJECT_ENABLED, INJECT_DISABLED."""
@@ -50,7 +53,7 @@ _ACCESS_KEY_LENGTH = 20
 
 def _secret_name(registry: HarborRegistry, suffix: str) -> str:
     # Never `<release>-harbor-*`: the chart creates objects of such names, and Helm refuses to adopt existing ones.
-    return f"hreg-{registry.metadata.name}-{suffix}"
+    return f"{OWN_PREFIX}{registry.metadata.name}-{suffix}"
 
 
 def owner_labels(registry: HarborRegistry) -> dict[str, str]:
