@@ -101,7 +101,7 @@ class RobotWorker:
             duration_days=wanted.duration_days,
             expires_at=robot.expires_at if wanted.expires else None,
             is_enabled=wanted.is_enabled,
-            updated_at=None,
+            updated_at=None if wanted.is_enabled else self.now(),
         )
         known.groups[name] = known.groups[name].replacing(changed)
 

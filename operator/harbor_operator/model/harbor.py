@@ -61,7 +61,8 @@ class ObservedRobot:
     """A robot account as observed; `login` is its name with Harbor's prefix, as clients send it.
 
     `duration_days` counts from its creation to `expires_at`; NEVER_EXPIRES_DAYS and None = it does not expire.
-    `updated_at` is its last change, also of its secret; None directly after a change by this process.
+    `updated_at` is its last change, also of its secret; None directly after a change by this process that does not
+    disable it.
     """
 
     number: int

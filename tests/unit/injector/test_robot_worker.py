@@ -205,3 +205,21 @@ async def test_a_login_that_was_broken_before_a_restart_works_again_after_a_fail
         await fixture.sync()
     assert fixture.accepts(fixture.login("shop"))
     assert fixture.harbor.writes == [f"set secret {FIRST}"], "a problem of another kind does not repeat it"
+
+
+async def test_a_disabled_robot_is_deleted_as_many_seconds_later_also_without_a_new_list(
+    fixture: RobotsFixture,
+) -> None:
+    request(fixture)
+    await fixture.sync()
+    await fixture.sync()
+    fixture.harbor.now += timedelta(seconds=10)
+    await fixture.sync()
+    assert not fixture.harbor.robots[FIRST].observed.is_enabled
+    fixture.robots.reconcile(UID)
+    await fixture.settle_robots()
+    assert FIRST in fixture.harbor.robots
+    fixture.harbor.now += timedelta(seconds=10)
+    fixture.robots.reconcile(UID)
+    await fixture.settle_robots()
+    assert FIRST not in fixture.harbor.robots
