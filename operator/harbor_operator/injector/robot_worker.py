@@ -47,7 +47,10 @@ class RobotWorker:
             for robot, wanted in corrections(desired, group):
                 await self._update(known, name, robot, wanted)
         if name not in known.prepared or name in known.possibly_changed:
-            await self._set_password(known, name, known.groups[name].used)
+            # The key can be another one: replaced robots must not keep a password that follows from a leaked key.
+            for robot in known.groups[name].robots:
+                if robot.is_enabled:
+                    await self._set_password(known, name, robot)
             known.prepared.add(name)
             known.possibly_changed.discard(name)
         if name in known.due:

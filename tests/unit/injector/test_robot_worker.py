@@ -223,3 +223,17 @@ async def test_a_disabled_robot_is_deleted_as_many_seconds_later_also_without_a_
     fixture.robots.reconcile(UID)
     await fixture.settle_robots()
     assert FIRST not in fixture.harbor.robots
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+async def test_another_key_ends_the_password_of_a_replaced_robot_too(fixture: RobotsFixture, *, restart: bool) -> None:
+    earlier = fixture.login("shop")
+    request(fixture)
+    await fixture.sync()
+    assert fixture.accepts(earlier)
+    fixture.key = "Key-2"
+    if restart:
+        fixture.start()
+    await fixture.sync()
+    assert not fixture.accepts(earlier)
+    assert fixture.accepts(fixture.login("shop"))
