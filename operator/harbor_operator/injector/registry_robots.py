@@ -113,8 +113,11 @@ class RegistryRobots(NamespaceContents):
         if group is None or namespace.name in self.possibly_changed or corrections(desired, group):
             return True
         since = self.held_since.get(namespace.name)
-        ends = (plan_namespace_retirement(policy.rotation, robot, since, None, now) for robot in group.earlier)
-        return any(end is not Retirement.WAIT for end in ends)
+        ends = (
+            plan_namespace_retirement(policy.rotation, robot, since, self.in_use.get(robot.login), now)
+            for robot in group.earlier
+        )
+        return any(end in {Retirement.DISABLE, Retirement.DELETE} for end in ends)
 
     def facts(self) -> NamespaceRobotFacts:
         """Returns what the status says about the robots."""

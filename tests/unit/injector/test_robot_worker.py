@@ -237,3 +237,18 @@ async def test_another_key_ends_the_password_of_a_replaced_robot_too(fixture: Ro
     await fixture.sync()
     assert not fixture.accepts(earlier)
     assert fixture.accepts(fixture.login("shop"))
+
+
+async def test_the_last_pull_is_read_again_only_after_the_time_without_one(fixture: RobotsFixture) -> None:
+    request(fixture)
+    await fixture.sync()
+    await fixture.sync()
+    fixture.harbor.now += timedelta(seconds=10)
+    fixture.harbor.last_pulls[f"robot${FIRST}"] = fixture.harbor.now
+    await fixture.sync()
+    fixture.harbor.last_pulls.clear()
+    await fixture.sync()
+    assert fixture.harbor.robots[FIRST].observed.is_enabled, "the audit log was not read again"
+    fixture.harbor.now += timedelta(seconds=10)
+    await fixture.sync()
+    assert not fixture.harbor.robots[FIRST].observed.is_enabled
