@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import SecretStr
-
 from harbor_operator.api.robot import Robot
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import ObservedRobot
-from harbor_operator.model.kubernetes import StoredSecret
+from harbor_operator.model.kubernetes import Manifest, StoredSecret
 from harbor_operator.model.robots import NamespaceRobotPolicy, RobotKey, RobotRotation
 from harbor_operator.plan.namespace_robots import namespace_of
 
@@ -33,14 +31,15 @@ def read_key(stored: StoredSecret) -> RobotKey:
     )
 
 
-def write_key(key: RobotKey) -> dict[str, SecretStr]:
-    """Returns the values of the Secret; what is not known has no entry."""
+def progress_patch(key: RobotKey) -> Manifest:
+    """Returns the merge patch of the Secret that stores everything but the key."""
     texts = {
         ROTATE_REQUEST: key.rotate_request,
         OPEN_REQUEST: key.open_request,
         UP_TO: str(key.up_to) if key.up_to else "",
     }
-    return {KEY: key.key} | {name: SecretStr(text) for name, text in texts.items() if text}
+    removed = {name: None for name, text in texts.items() if not text}
+    return {"data": removed, "stringData": {name: text for name, text in texts.items() if text}}
 
 
 def is_requested(registry: HarborRegistry, key: RobotKey) -> bool:

@@ -26,11 +26,12 @@ from harbor_operator.plan.robot_key import (
     begin_rotation,
     end_rotation,
     is_requested,
+    progress_patch,
     read_key,
     rotation_of,
-    write_key,
 )
 from harbor_operator.plan.robot_rotation import is_distributed
+from harbor_operator.ports import Unavailable
 from harbor_operator.ports.harbor import Harbor
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.namespace_robots import DeclaredRobots, NamespaceRobotManager
@@ -174,8 +175,14 @@ class PullNamespaceRobots:
         return read_key(stored)
 
     async def _store(self, registry: HarborRegistry, key: RobotKey) -> RobotKey:
+        """Stores how far a rotation is; raises Unavailable if the key has changed: a deleted one must not return."""
         namespace, secret = registry.metadata.namespace, names.robot_key_secret(registry)
-        await self._kube.apply_secret(namespace, secret, write_key(key), names.owner_labels(registry))
+        stored = await self._kube.read_secret(namespace, secret)
+        if stored is None or stored.values.get(KEY) != key.key:
+            raise Unavailable(
+                f"the key in Secret '{namespace}/{secret}' was replaced during the pass; it is read again"
+            )
+        await self._kube.patch_secret(namespace, secret, progress_patch(key), stored.resource_version)
         return key
 
     async def _remove_listed(self, registry: HarborRegistry, admin: HarborEndpoint) -> int:

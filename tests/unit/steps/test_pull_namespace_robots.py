@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +12,10 @@ from pydantic import SecretStr
 
 from harbor_operator.api.request_annotations import ROTATE_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login
+from harbor_operator.model.harbor import DesiredRobot, HarborEndpoint, Login, ObservedRobot
 from harbor_operator.model.namespace import ObservedNamespace
 from harbor_operator.model.outcomes import Blocked, Done, Pending
+from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
 from tests.fakes.harbor import StoredProject
 from tests.unit.steps.pull_secrets_fixture import ALL_READY, CLUSTER, ROBOT_SECRET, PullSecretsFixture, body, facts_of
@@ -150,3 +153,23 @@ async def test_a_restart_continues_a_requested_rotation(fixture: PullSecretsFixt
     outcome = await fixture.step.reconcile(registry(rotate="now"))
     assert facts_of(outcome).credential.rotate_request == "now"
     assert set(fixture.harbor.robots) == {f"{STEM}.shop", f"{STEM}.shop.2"}
+
+
+async def test_a_key_that_is_deleted_while_a_rotation_begins_does_not_come_back(
+    fixture: PullSecretsFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await converged(fixture, registry())
+    leaked = fixture.kube.values("intra", KEY_SECRET)["key"]
+    read_robots = fixture.harbor.read_robots
+
+    async def delete_key(endpoint: HarborEndpoint, contained: str) -> Sequence[ObservedRobot]:
+        fixture.kube.secrets.pop(("intra", KEY_SECRET), None)
+        return await read_robots(endpoint, contained)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fixture.harbor, "read_robots", delete_key)
+        with suppress(Unavailable):
+            await fixture.step.reconcile(registry(rotate="now"))
+    assert ("intra", KEY_SECRET) not in fixture.kube.secrets
+    await converged(fixture, registry(rotate="now"))
+    assert fixture.kube.values("intra", KEY_SECRET)["key"] != leaked
