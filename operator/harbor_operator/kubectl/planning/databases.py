@@ -23,6 +23,7 @@ class PlannedPostgres(Postgres):
         self._postgres = postgres
         self._recorder = recorder
         self._is_changed = False
+        self._is_complete = False
         self._created: set[str] = set()
 
     @override
@@ -33,9 +34,14 @@ class PlannedPostgres(Postgres):
 
     @override
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
-        if self._is_changed:
-            raise PlanEnds  # the login works only after the changes
+        if self._is_changed and not self._is_complete:
+            self._is_complete = True
+            raise PlanEnds  # the step of the database tries the login last, and it works only after the changes
+        if database in self._created:
+            return ObservedLogin(LoginResult.NO_DATABASE)
         if self._recorder.is_generated(login.password):
+            if self._is_changed:
+                raise Unavailable(f"the last migration of database '{database}', because its login is not set yet")
             return ObservedLogin(LoginResult.WRONG_PASSWORD)
         return await self._postgres.try_login(server, login, database)
 

@@ -77,13 +77,16 @@ async def test_a_lost_secret_sets_the_password_and_sends_none() -> None:
     assert fixture.postgres.changes == []
 
 
-async def test_the_tables_of_a_database_are_read_only_with_a_login_that_exists() -> None:
+async def test_the_content_of_a_database_is_read_only_with_a_login_that_exists() -> None:
     fixture = DatabaseFixture()
     plan = DatabasePlan(fixture)
     await plan.lines(database_registry())
     login = PostgresLogin(ROLE, MADE, "the plan")
     server = PostgresServer("pg.example.com", 5432, database_registry().spec.database.ssl_mode)  # type: ignore[union-attr]
     assert not await plan.postgres.has_harbor_tables(server, login, "registry")
+    assert (await plan.postgres.try_login(server, login, "registry")).schema is None
     with pytest.raises(Unavailable, match="its login is not set yet"):
         await plan.postgres.has_harbor_tables(server, login, "another")
+    with pytest.raises(Unavailable, match="its login is not set yet"):
+        await plan.postgres.try_login(server, login, "another")
     assert isinstance(fixture.postgres, FakePostgres)
