@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from typing_extensions import override
 
 from harbor_operator.adapters.harbor_api import API
 from harbor_operator.adapters.harbor_configuration import HttpHarborConfiguration
@@ -29,6 +28,7 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.project_policies import MAX_REPEATED_READS
 from harbor_operator.steps.project_robots import ProjectRobotSection
+from tests.contract.harbor_http import RecordingHttp
 from tests.fakes.harbor_schedules import search_nothing
 from tests.fakes.kube import FakeKube
 
@@ -40,23 +40,6 @@ SETTINGS = {"robot_token_duration": 7, "banner_message": '{"message":"text"}', "
 
 async def _measure_nothing(_registry: HarborRegistry) -> None:
     """Returns None: the test has no store."""
-
-
-class RecordingHttp(HarborHttp):
-    """Records the requests, and among them those that are not reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: list[str] = []
-
-    @property
-    def writes(self) -> list[str]:
-        return [request for request in self.requests if request.partition(" ")[0] not in {"GET", "HEAD"}]
-
-    @override
-    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-        self.requests.append(f"{request.method} {request.path}")
-        return await super().send(endpoint, request)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from harbor_operator.model.projects import DesiredProject
 from harbor_operator.plan import names
 from harbor_operator.plan.pull_secrets import robot_owner
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
+from tests.contract.harbor_http import Killed, KillingHttp
 from tests.fakes.kube import FakeKube
 from tests.unit.injector.robots_fixture import UID, RobotsFixture
 
@@ -197,26 +198,6 @@ async def test_a_robot_that_is_created_while_its_namespace_ends_is_removed(fixtu
     http.gate.set()
     await work
     assert len(await fixture.port.read_robots(fixture.admin, fixture.stem)) == NAMESPACES_COUNT - 1
-
-
-class Killed(BaseException):
-    """Ends the process, as SIGKILL does."""
-
-
-class KillingHttp(HarborHttp):
-    """Ends the process after Harbor has executed a number of requests, before the answer is read."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self._left = after
-
-    @override
-    async def send_raw(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-        response = await super().send_raw(endpoint, request)
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
-        return response
 
 
 async def test_a_kill_after_any_request_of_a_rotation_fails_no_login(fixture: HttpFixture) -> None:

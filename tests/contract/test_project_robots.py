@@ -15,11 +15,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from typing_extensions import override
 
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_api import API
-from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.harbor_projects import HttpHarborProjects
@@ -32,7 +31,7 @@ from harbor_operator.model.projects import DesiredProject
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from tests.contract.harbor_fixture import HarborFixture
-from tests.contract.test_robot_rotation import Killed, KillingHttp
+from tests.contract.harbor_http import Killed, KillingHttp, RecordingHttp
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -44,19 +43,6 @@ ACCESS = [
     {"resource": "tag", "action": "create"},
     {"resource": "artifact-label", "action": "create"},
 ]
-
-
-class RecordingHttp(HarborHttp):
-    """Records every request."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: list[str] = []
-
-    @override
-    async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-        self.requests.append(f"{request.method} {request.path}")
-        return await super().send(endpoint, request)
 
 
 @dataclass

@@ -13,10 +13,9 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from typing_extensions import override
 
 from harbor_operator.adapters.harbor import HttpHarbor
-from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest, HttpResponse
+from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.secrets import make_password
 from harbor_operator.api.request_annotations import REVOKE_REQUESTED_AT, ROTATE_REQUESTED_AT
@@ -26,32 +25,13 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.plan import names
 from harbor_operator.steps.pull_robot import PullRobot
+from tests.contract.harbor_http import Killed, KillingHttp
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
 
 ROBOT = Robot(retire_after_seconds=10)
 EVERY_NAMESPACE = PullSecretFacts(namespaces=3, ready=3, failed=0)
-
-
-class Killed(BaseException):
-    """Ends the process, as SIGKILL does."""
-
-
-class KillingHttp(HarborHttp):
-    """Ends the process after Harbor has executed a number of requests, before the answer is read."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self._left = after
-
-    @override
-    async def send_raw(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
-        response = await super().send_raw(endpoint, request)
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
-        return response
 
 
 @dataclass

@@ -179,7 +179,7 @@ class Injector(PullSecretInjection):
         self._replan(namespace, Priority.REPAIR)
 
     def holds_content(self, registry_uid: str, namespace: str) -> bool:
-        """Whether the last observed Secret of each claim of the registry has its content."""
+        """Whether the last observed pull Secret of the registry has what it must have now."""
         record = self._store[namespace]
         return any(holds_content(record, claim) for claim in self._claims_on(record) if claim.uid == registry_uid)
 

@@ -17,6 +17,7 @@ from harbor_operator.api.kind import GROUP, KIND, VERSION
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.kubectl.backups.failures import as_command_error
 from harbor_operator.kubectl.cluster import Cluster, Manifest
+from harbor_operator.kubectl.doctor import CLUSTER_ID_PATH
 from harbor_operator.kubectl.dry_run import dry_run_resources
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.registries import key_of, the_registry
@@ -36,7 +37,6 @@ from harbor_operator.steps.storage_account import StorageAccounts
 
 APPLIED_METADATA = ("name", "namespace", "labels", "annotations")
 """What a restored object has; an old uid or owner would make the API server refuse or delete it."""
-CLUSTER_ID_PATH = "/api/v1/namespaces/kube-system"
 
 
 @dataclass(frozen=True, slots=True)

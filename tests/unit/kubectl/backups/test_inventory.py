@@ -17,7 +17,7 @@ from harbor_operator.model.storage import StoredObject
 HEX = "ab" * 32
 
 
-@pytest.mark.parametrize("root", ["", "files/", "own/root/"])
+@pytest.mark.parametrize("root", ["", "files/", "store/images/"])
 def test_only_the_data_of_blobs_counts(tmp_path: Path, root: str) -> None:
     names = [
         f"{root}docker/registry/v2/blobs/sha256/ab/{HEX}/data",
