@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 from lab.process import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -62,6 +61,25 @@ class AuditEvent:
     received: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One line of the log, which begins at an offset of the file."""
+
+    begin: int
+    identity: str
+    stage: str
+    event: AuditEvent
+
+
+@dataclass(frozen=True)
+class _ReadRecords:
+    """The records that were read since a mark, and the offset at which they end."""
+
+    mark: int
+    end: int
+    records: tuple[_Record, ...]
+
+
 class AuditLog:
     """Reader of the audit log at `path`."""
 
@@ -69,6 +87,7 @@ class AuditLog:
         self.path = path
         self._killed_at = 0
         self._sizes: dict[int, int] = {}
+        self._read = _ReadRecords(-1, 0, ())
 
     def mark(self) -> int:
         """Returns the present time in microseconds; requests that the server received earlier are before the mark."""
@@ -88,9 +107,9 @@ class AuditLog:
     ) -> list[AuditEvent]:
         """Returns the requests received since `mark` and answered by now, optionally of one user or some verbs."""
         return [
-            event
-            for event in map(_event, self._settled(mark))
-            if (user is None or event.user == user) and (verbs is None or event.verb in verbs)
+            record.event
+            for record in self._settled(mark)
+            if (user is None or record.event.user == user) and (verbs is None or record.event.verb in verbs)
         ]
 
     def writes_since(self, mark: int = 0, user: str | None = None) -> list[AuditEvent]:
@@ -101,51 +120,56 @@ class AuditLog:
         writes = self.since(mark, user=user, verbs=WRITES)
         return [event for event in writes if event.subresource != "token" and "dryRun=All" not in event.uri]
 
-    def _settled(self, mark: int) -> list[dict[str, Any]]:
+    def _settled(self, mark: int) -> list[_Record]:
         """Returns the records of answered requests, after every write that is in the log by now is answered."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        lines = list(self._lines(mark))
-        lost = {line["auditID"] for line in self._lines(mark, self._killed_at)}
-        pending = {line["auditID"] for line in lines if line["stage"] == "RequestReceived"} - lost
-        while pending - {line["auditID"] for line in lines if line["stage"] != "RequestReceived"}:
+        records = self._records(mark)
+        asked = {record.identity for record in records if record.stage == "RequestReceived"}
+        lost = {record.identity for record in records if record.begin < self._killed_at}
+        while pending := asked - lost - {r.identity for r in records if r.stage != "RequestReceived"}:
             if time.monotonic() > deadline:
                 raise LabError(f"{len(pending)} writes in '{self.path}' are still unanswered after {SETTLE_SECONDS} s")
             time.sleep(0.02)
-            lines = list(self._lines(mark))
-        return [line for line in lines if line["stage"] in {"ResponseComplete", "Panic"}]
+            records = self._records(mark)
+        return [record for record in records if record.stage in {"ResponseComplete", "Panic"}]
 
-    def _lines(self, mark: int, end: float = float("inf")) -> Iterator[dict[str, Any]]:
-        """Yields the records of requests received since `mark`, up to an offset of the file."""
+    def _records(self, mark: int) -> tuple[_Record, ...]:
+        """Returns the records of requests received since `mark`.
+
+        A poll with the same mark parses new records only: a busy server writes thousands between two polls.
+        """
+        read = self._read if self._read.mark == mark else _ReadRecords(mark, self._sizes.get(mark, 0), ())
         earliest = EPOCH + mark * MICROSECOND
-        for line in self._records(self._sizes.get(mark, 0), end):
-            if _received(line) >= earliest:
-                yield line
+        new: list[_Record] = []
+        offset = read.end
+        if self.path.exists():
+            with self.path.open("rb") as log:
+                if offset:  # a size can be inside a record of an earlier request: skip its rest
+                    log.seek(offset - 1)
+                    log.readline()
+                    offset = log.tell()
+                for line in log:
+                    if not line.endswith(b"\n"):  # the server is still writing the last line
+                        break
+                    record = self._parsed(offset, line)
+                    if record and record.event.received >= earliest:
+                        new.append(record)
+                    offset += len(line)
+        self._read = _ReadRecords(mark, offset, (*read.records, *new))
+        return self._read.records
 
-    def _records(self, start: int, end: float) -> Iterator[dict[str, Any]]:
-        """Yields the records that begin between two offsets; skips the incomplete record of a killed server."""
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as log:
-            if start:  # an offset can be inside a record that the server was writing: that request came earlier
-                log.seek(start - 1)
-                log.readline()
-            offset = log.tell()
-            for line in log:
-                begin, offset = offset, offset + len(line)
-                if begin >= end or not line.endswith(b"\n"):  # the server is still writing the last line
-                    return
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError:
-                    if begin >= self._killed_at:
-                        raise
+    def _parsed(self, begin: int, line: bytes) -> _Record | None:
+        """Returns the record of a line; None for the incomplete one of a killed server."""
+        try:
+            found = json.loads(line)
+        except json.JSONDecodeError:
+            if begin >= self._killed_at:
+                raise
+            return None
+        return _Record(begin, found["auditID"], found["stage"], _event(found))
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
-
-
-def _received(line: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(line["requestReceivedTimestamp"])
 
 
 def _event(line: dict[str, Any]) -> AuditEvent:
@@ -160,5 +184,5 @@ def _event(line: dict[str, Any]) -> AuditEvent:
         code=line.get("responseStatus", {}).get("code", 0),
         uri=line["requestURI"],
         user_agent=line.get("userAgent", ""),
-        received=_received(line),
+        received=datetime.fromisoformat(line["requestReceivedTimestamp"]),
     )

@@ -45,12 +45,10 @@ async def reverting(revert: Callable[[], Awaitable[object]]) -> AsyncIterator[No
             await revert()
             await asyncio.sleep(0.005)
 
-    other = asyncio.create_task(keep_reverting())
-    try:
+    async with asyncio.TaskGroup() as group:
+        other = group.create_task(keep_reverting())
         yield
-    finally:
         other.cancel()
-        await asyncio.wait([other])
 
 
 def repairs(plane: ControlPlane, mark: int, resource: str) -> list[AuditEvent]:

@@ -76,6 +76,20 @@ def test_a_request_that_is_logged_after_the_mark_but_was_received_before_does_no
     assert [event.name for event in log.since()] == ["a", "b"]
 
 
+def test_each_poll_counts_what_was_added_since_the_one_before(path: Path) -> None:
+    log = AuditLog(path)
+    append(path, record("a", "ResponseComplete"))
+    mark = log.mark()
+    append(path, record("b", "ResponseComplete"))
+    incomplete = record("c", "ResponseComplete")
+    append(path, incomplete[:20])
+    assert names(log, mark) == ["b"]
+    append(path, incomplete[20:], record("d", "ResponseComplete"))
+    assert names(log, mark) == ["b", "c", "d"]
+    assert names(log) == ["a", "b", "c", "d"]
+    assert names(log, mark) == ["b", "c", "d"]
+
+
 def test_the_answer_of_a_pending_write_is_awaited(path: Path) -> None:
     append(path, record("a", "RequestReceived"))
     answer = threading.Timer(0.1, append, (path, record("a", "ResponseComplete")))
