@@ -137,7 +137,9 @@ async def ended(helm: Helm, name: str) -> None:
             await asyncio.sleep(0.02)
 
 
-def put_user_secrets(plane: ControlPlane) -> None:
+def reset_secrets(plane: ControlPlane) -> None:
+    """Leaves the Secrets of the user and the login of the database only, not those of an earlier test's release."""
+    plane.kubectl("delete", "secrets", "--all", "-n", NAMESPACE)
     texts = {
         "redis": {"password": "redisPassw0rd"},
         "swift": {"username": "harbor:registry", "password": STORAGE_PASSWORD},

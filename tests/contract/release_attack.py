@@ -27,7 +27,7 @@ from lab.gotools import program
 from lab.operator import NAMESPACE as OPERATOR
 from lab.process import LabError
 from lab.registries import Registry
-from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, put_user_secrets, write_chart
+from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, reset_secrets, write_chart
 from tests.fakes.release import NAMESPACE, registry
 
 Manifest = dict[str, Any]
@@ -146,7 +146,7 @@ async def attacking(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Attack
     """Prepares both namespaces, and removes the release at the end."""
     for namespace in (NAMESPACE, VICTIM):
         Registry(plane, namespace, "cr").prepare()
-    put_user_secrets(plane)
+    reset_secrets(plane)
     plane.apply(*(canary(name) for name in CANARIES))
     connection = from_kubeconfig(plane.kubeconfig_for_service_account(OPERATOR, OPERATOR))
     async with KubernetesClient(connection) as http:

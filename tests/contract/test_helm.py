@@ -37,7 +37,7 @@ from tests.contract.helm_fixture import (
     ReleaseOnClusterFixture,
     ended,
     now,
-    put_user_secrets,
+    reset_secrets,
     wanted,
     write_chart,
 )
@@ -191,7 +191,7 @@ async def test_another_version_than_asked_for_is_refused(chart: str, real_helm: 
 def cluster(
     plane: ControlPlane, kube: KubernetesNamespaceResources, real_helm: SubprocessHelm
 ) -> Iterator[ReleaseOnClusterFixture]:
-    put_user_secrets(plane)
+    reset_secrets(plane)
     yield ReleaseOnClusterFixture(kube, real_helm)
     plane.helm("uninstall", "cr", "-n", NAMESPACE, "--ignore-not-found", "--no-hooks")
     plane.kubectl("delete", "jobs", "--all", "-n", NAMESPACE)

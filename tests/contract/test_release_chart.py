@@ -23,7 +23,7 @@ from lab.gotools import program
 from lab.operator import NAMESPACE as OPERATOR
 from lab.registries import Registry
 from tests.contract.chart_fixture import PASSWORD, USER, ChartRepository, archive, index, serving
-from tests.contract.helm_fixture import CONFIG_MAP, ReleaseOnClusterFixture, ended, now, put_user_secrets
+from tests.contract.helm_fixture import CONFIG_MAP, ReleaseOnClusterFixture, ended, now, reset_secrets
 from tests.fakes.release import NAMESPACE, registry
 
 pytestmark = pytest.mark.lab
@@ -67,7 +67,7 @@ class PrivateChartFixture:
 @pytest.fixture
 async def fixture(plane: ControlPlane, tmp_path: Path) -> AsyncIterator[PrivateChartFixture]:
     Registry(plane, NAMESPACE, "cr").prepare()
-    put_user_secrets(plane)
+    reset_secrets(plane)
     authority = Authority.create(tmp_path / "certs")
     contents = {"/index.yaml": index("charts/harbor.tgz"), "/charts/harbor.tgz": CHART}
     connection = from_kubeconfig(plane.kubeconfig_for_service_account(OPERATOR, OPERATOR))

@@ -28,7 +28,7 @@ from lab.gotools import program
 from lab.operator import NAMESPACE as OPERATOR
 from lab.registries import Registry
 from tests.contract.drift_fixture import IMAGE, write_drift_chart
-from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, put_user_secrets
+from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, reset_secrets
 from tests.fakes.release import NAMESPACE, registry
 
 pytestmark = pytest.mark.lab
@@ -63,7 +63,7 @@ class SteppedRelease:
 @asynccontextmanager
 async def deployed(plane: ControlPlane, chart: str, tmp_path: Path) -> AsyncIterator[SteppedRelease]:
     Registry(plane, NAMESPACE, "cr").prepare()
-    put_user_secrets(plane)
+    reset_secrets(plane)
     requests: list[str] = []
     options = ClientOptions(count=lambda verb, resource, code: requests.append(f"{verb} {resource}"))
     connection = from_kubeconfig(plane.kubeconfig_for_service_account(OPERATOR, OPERATOR))
