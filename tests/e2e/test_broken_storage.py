@@ -90,12 +90,18 @@ def test_nothing_is_written_while_the_registry_is_stalled(lab: Lab, store: Store
     registry.wait_condition("CacheReady", "Unknown", "CacheUnreachable")
     registry.wait_condition("StorageReady", "False", "StorageCredentialsRejected")
 
-    seen, audit_mark, front_mark = registry.read(), lab.control_plane.audit.mark(), store.front.mark()
-    # The second request to the store proves that the pass with the first one has ended.
-    wait_until(lambda: len(store.front.requests_since(front_mark)) > 1, "two more passes", deadline=30)
+    wait_until_pass_ends(store)  # the events of the pass that set the conditions come after them
+    seen, audit_mark = registry.read(), lab.control_plane.audit.mark()
+    wait_until_pass_ends(store)
     writes = lab.control_plane.audit.writes_since(audit_mark, USER)
     assert [write for write in writes if write.namespace == registry.namespace] == []
     assert registry.read() == seen
+
+
+def wait_until_pass_ends(store: Store) -> None:
+    """Waits for a complete pass: the second request to the store comes after the pass with the first one has ended."""
+    mark = store.front.mark()
+    wait_until(lambda: len(store.front.requests_since(mark)) > 1, "two more passes", deadline=30)
 
 
 def test_an_unknown_user_is_distinguished_from_a_wrong_key(store: Store, make_registry: MakeRegistry) -> None:

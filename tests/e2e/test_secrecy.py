@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -154,21 +154,14 @@ class SecretLeakScan:
             {name for value, name in self.secrets.items() for spelling in spellings(value) if spelling in text}
         )
 
-    def _has_seen_pull(self) -> bool:
-        """Whether a pull was recorded, which ends within milliseconds; otherwise requests the next one."""
-        if self._children.has_seen(f"pull {SILENT_CHARTS}/harbor"):
-            return True
-        registry, request = self.dedicated.fixture.registry, f"harbor-operator.io/reconcile-requested-at={time.time()}"
-        annotate = ("annotate", "--overwrite", "hreg", registry.name, request)
-        self.dedicated.lab.control_plane.kubectl("-n", registry.namespace, *annotate)
-        return False
-
     def _break(self) -> None:
         registry = self.dedicated.fixture.registry
         registry.put_secret("charts", {"username": "charts", "password": WRONG["charts"]})
-        registry.patch({"release": {"chart": f"{SILENT_CHARTS}/harbor", "repositorySecretRef": {"name": "charts"}}})
+        source, pull = urlsplit(SILENT_CHARTS), f"pull {SILENT_CHARTS}/harbor"
+        with socket.create_server((source.hostname, source.port)):  # never answers: the pull lasts until it is recorded
+            registry.patch({"release": {"chart": f"{SILENT_CHARTS}/harbor", "repositorySecretRef": {"name": "charts"}}})
+            wait_until(lambda: self._children.has_seen(pull), "the pull of the chart is recorded", deadline=60)
         registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
-        wait_until(self._has_seen_pull, "the pull of the chart is recorded", deadline=120, interval=1)
         registry.put_secret("pg-admin", {"password": WRONG["pg-admin"]})
         registry.put_secret("redis", {"password": WRONG["redis"]})
         registry.put_secret("rgw-admin", {"secretKey": WRONG["rgw-admin"]})
