@@ -137,6 +137,23 @@ def test_conflicting_and_unknown_values_never_reach_helm(lab: Lab, make_registry
     assert [item["spec"]["replicas"] for item in json.loads(portal)["items"]] == [2]
 
 
+def test_a_change_by_another_client_is_named_and_on_request_repaired(lab: Lab, make_registry: MakeRegistry) -> None:
+    registry = make_registry("rel-drift")
+    registry.apply(spec_for(lab))
+    registry.wait_condition("ReleaseReady", "True", "Converged")
+    kubectl, namespace = lab.control_plane.kubectl, ("-n", registry.namespace)
+    kubectl(*namespace, "delete", "service", "cr-harbor-portal")
+    kubectl(*namespace, "annotate", "hreg", "cr", "harbor-operator.io/reconcile-requested-at=1")
+    drifted = wait_until(lambda: _warnings(registry).get("ReleaseDrifted", ""), "the change is named", deadline=30)
+    assert "of release 'cr' that Helm installed: Service 'cr-harbor-portal' (deleted). Undo the change" in drifted
+
+    registry.patch({"release": {"drift": "Repair"}})
+    wait_until(lambda: "ReleaseDrifted" not in _warnings(registry), "the Service is applied again", deadline=30)
+    kubectl(*namespace, "get", "service", "cr-harbor-portal")
+    assert "DriftUnknown" not in _warnings(registry)
+    assert Releases(lab, registry).statuses() == ["deployed"]
+
+
 def test_a_release_of_another_owner_is_not_changed(lab: Lab, make_registry: MakeRegistry, tmp_path: Path) -> None:
     registry, plane = make_registry("rel-foreign"), lab.control_plane
     releases = Releases(lab, registry)
@@ -181,6 +198,10 @@ def test_an_unavailable_chart_is_named(lab: Lab, make_registry: MakeRegistry) ->
     seen = registry.wait_condition("ReleaseReady", "False", "ChartSourceRefused")
     assert "`spec.release.chart` names '/nowhere/harbor'" in seen["message"]
     assert "`HARBOR_OPERATOR_CHART_SOURCES`" in seen["message"]
+
+
+def _warnings(registry: Registry) -> dict[str, str]:
+    return {warning["code"]: warning["message"] for warning in registry.status().get("warnings", [])}
 
 
 def _tiny_chart(folder: Path) -> str:
