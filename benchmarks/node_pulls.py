@@ -123,8 +123,8 @@ def rotation(cluster: Cluster) -> dict[str, object]:
 
 
 def _rotate(cluster: Cluster, request: str) -> None:
-    """Requests a rotation and waits until the earlier robot is deleted."""
-    registry = cluster.fixture.registry
+    """Requests a rotation and waits until the earlier robots are deleted."""
+    registry, robots = cluster.fixture.registry, _count_robots(cluster.fixture)
     arguments = ("annotate", "hreg", registry.name, f"{ANNOTATION}={request}", "--overwrite")
     cluster.plane.kubectl("-n", registry.namespace, *arguments)
 
@@ -132,7 +132,7 @@ def _rotate(cluster: Cluster, request: str) -> None:
         return bool(registry.status()["pullSecrets"].get("lastHandledRotateAt") == request)
 
     wait_until(is_handled, "the rotation is handled", deadline=120)
-    wait_until(lambda: _count_robots(cluster.fixture) == 1, "the earlier robot is deleted", deadline=180)
+    wait_until(lambda: _count_robots(cluster.fixture) == robots, "the earlier robots are deleted", deadline=180)
 
 
 def _count_robots(fixture: RegistryFixture) -> int:
@@ -146,7 +146,7 @@ def _count_robots(fixture: RegistryFixture) -> int:
 
 @dataclass(frozen=True)
 class Images:
-    """Images by the pull that brought them to the node: none, before a rotation, after it; by the first namespace."""
+    """Images by the pull that brought them to the node: none, before the rotations, after them; by one namespace."""
 
     absent: str
     before: str
@@ -173,10 +173,9 @@ def outage(cluster: Cluster, scope: str, images: Images) -> dict[str, str]:
             fresh, f"fresh-{suffix}", image=images.after
         )
         cases["image on the node, pulled by this namespace"] = run(first, f"same-{suffix}", image=images.after)
-        if images.before:
-            cases["image on the node, pulled by this namespace before a rotation"] = run(
-                first, f"rotated-{suffix}", image=images.before
-            )
+        cases["image on the node, pulled by this namespace before a rotation"] = run(
+            first, f"rotated-{suffix}", image=images.before
+        )
         cases["image on the node, `imagePullPolicy: Always`"] = run(
             first, f"always-{suffix}", image=images.after, policy="Always"
         )
@@ -223,27 +222,21 @@ def measure(lab: Lab) -> dict[str, object]:
         observer.create_namespace(name)
     figures: dict[str, object] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "kubernetes": lab.control_plane.release}
     for scope in SCOPES:
-        robot: dict[str, object] = {"scope": scope, "projects": ["team-a"]}
-        if scope == "Cluster":
-            robot["retireAfterSeconds"] = RETIRE_SECONDS
+        robot = {"scope": scope, "projects": ["team-a"], "retireAfterSeconds": RETIRE_SECONDS}
         spec = fixture.spec
         spec["pullSecrets"]["credential"] = {"robot": robot}
         fixture.registry.apply(spec)
         fixture.registry.wait_ready()
         for name in NAMESPACES:
             observer.wait_injected(name)
-        cluster = Cluster(fixture, _push(fixture, f"app-{scope.lower()}"))
-        measured: dict[str, object] = {}
-        before = ""
-        if scope == "Cluster":
-            before = _push(fixture, "before")
-            cluster.run_pod(NAMESPACES[0], "before", image=before)
-            measured["rotation"] = rotation(cluster)
-        after, absent = (_push(fixture, f"{name}-{scope.lower()}") for name in ("after", "absent"))
-        cluster.run_pod(NAMESPACES[0], f"after-{scope.lower()}", image=after)
-        measured["outage"] = outage(cluster, scope, Images(absent, before, after))
+        suffix = scope.lower()
+        images = Images(*(_push(fixture, f"{name}-{suffix}") for name in ("absent", "before", "after")))
+        cluster = Cluster(fixture, _push(fixture, f"app-{suffix}"))
+        cluster.run_pod(NAMESPACES[0], f"before-{suffix}", image=images.before)
+        rotated = rotation(cluster)
+        cluster.run_pod(NAMESPACES[0], f"after-{suffix}", image=images.after)
+        figures[scope] = {"rotation": rotated, "outage": outage(cluster, scope, images)}
         fixture.registry.wait_ready()
-        figures[scope] = measured
     observer.close()
     return figures
 
