@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -202,6 +203,26 @@ def test_doctor_finds_in_the_cluster_what_is_wrong(lab: Lab, harbor: KubectlHarb
     done = harbor.run("doctor", "--in-cluster", "-f", str(path))
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: in the cluster: `-f /etc/harbor-doctor/registry.yaml` contains 0 objects")
+
+
+def test_a_job_that_stays_hides_no_finding_and_prevents_no_eviction(
+    lab: Lab, harbor: KubectlHarbor, spec: Path
+) -> None:
+    """The disruption controller cannot count the pod of a Job, and would allow no eviction beside one."""
+    plane = lab.control_plane
+    harbor.person("doctor")
+    role = json.loads(plane.kubectl("-n", NAMESPACE, "get", "role", "doctor-operator", "-o", "json"))
+    role["metadata"] = {"name": "doctor-operator", "namespace": NAMESPACE}
+    rules = [{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "delete"]} for rule in role["rules"]]
+    plane.apply({**role, "rules": rules})
+    done = harbor.run("doctor", "--in-cluster", "-f", str(spec), "--only", "cache")
+    plane.apply(role)
+    assert (done.code, "spec.cache" in done.out, "was not deleted" in done.err) == (0, True, True), done.err
+    assert any("pod/" in name for name in doctor_objects(lab))
+    allowed = "--output=jsonpath={.status.disruptionsAllowed}"
+    assert plane.kubectl("-n", NAMESPACE, "get", "pdb", "harbor-operator", allowed) == "1"
+    plane.kubectl("-n", NAMESPACE, "delete", "job", done.err.partition("kubectl delete job ")[2].split()[0])
+    wait_until(lambda: not doctor_objects(lab), "the Job, its pod and its Secret are deleted", deadline=60)
 
 
 def test_an_interrupted_doctor_leaves_nothing_in_the_cluster(lab: Lab, harbor: KubectlHarbor, spec: Path) -> None:

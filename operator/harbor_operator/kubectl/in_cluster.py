@@ -18,7 +18,7 @@ from pathlib import Path
 from harbor_operator.kubectl.cluster import Cluster, Event, Manifest
 from harbor_operator.kubectl.errors import CommandError, RequestError
 from harbor_operator.kubectl.findings import Finding, Level
-from harbor_operator.kubectl.output import show_progress
+from harbor_operator.kubectl.output import notice, show_progress
 
 START_SECONDS = 120
 """For the pod: scheduling, and the pull of an image that another node has."""
@@ -37,8 +37,8 @@ def check_in_cluster(cluster: Cluster, options: argparse.Namespace) -> tuple[str
     """Returns the registry ('namespace/name') and its findings as the operator sees them. Raises CommandError."""
     name, namespace = f"harbor-doctor-{options.clock():%Y%m%d%H%M%S%f}", options.operator_namespace
     text, operator = _read(options.filename), _operator(cluster, namespace)
-    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-    job = cluster.create(jobs, job_of(operator, name, cluster.namespace, options))
+    manifest = job_of(operator, name, cluster.namespace, options)
+    job = cluster.create(f"/apis/batch/v1/namespaces/{namespace}/jobs", manifest)
     try:
         cluster.create(f"/api/v1/namespaces/{namespace}/secrets", _secret(job, text))
         pod = _started(cluster, namespace, name, options.clock)
@@ -46,7 +46,18 @@ def check_in_cluster(cluster: Cluster, options: argparse.Namespace) -> tuple[str
         return read_answer(cluster.lines(path, options.timeout + END_SECONDS, follow="true"))
     finally:
         show_progress(())
-        cluster.delete(f"{jobs}/{name}", propagationPolicy="Background")
+        _delete(cluster, namespace, name)
+
+
+def _delete(cluster: Cluster, namespace: str, job: str) -> None:
+    """Deletes the Job; if that fails, it only says so, because the findings count all the same."""
+    try:
+        cluster.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{job}", propagationPolicy="Background")
+    except CommandError as error:
+        notice(
+            f"Job '{namespace}/{job}' was not deleted: {error}. Kubernetes deletes it, its pod and its Secret within "
+            f"some minutes; to delete them now, run `kubectl delete job {job} -n {namespace}`"
+        )
 
 
 def _read(filename: str) -> str:
@@ -88,6 +99,7 @@ def job_of(deployment: Manifest, name: str, namespace: str, options: argparse.Na
         "restartPolicy": "Never",
         "volumes": [*spec.get("volumes", []), {"name": name, "secret": {"secretName": name}}],
         # Its labels are those of the operator, for network policies. Not Ready, it is in no Service of the operator.
+        # The disruption budget of the operator leaves out pods of Jobs.
         "readinessGates": [{"conditionType": "harbor-operator.io/never-ready"}],
     }
     if options.service_account:

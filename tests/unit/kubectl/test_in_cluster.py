@@ -4,23 +4,77 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from harbor_operator.kubectl.areas import Area
-from harbor_operator.kubectl.errors import CommandError
-from harbor_operator.kubectl.in_cluster import job_of, read_answer
+from harbor_operator.kubectl.cluster import Cluster, Event, Manifest
+from harbor_operator.kubectl.errors import CommandError, RequestError
+from harbor_operator.kubectl.in_cluster import check_in_cluster, job_of, read_answer
 from tests.guards.sources import ROOT
 
 FINDING = {"level": "error", "code": "CacheUnreachable", "where": "spec.cache", "text": "no answer", "remedy": "Try."}
 
 
+ANSWER = json.dumps({"registry": "intra/cr", "ok": False, "findings": [FINDING]})
+NAME = "harbor-doctor-20260102030405000000"
+
+
+class ClusterWithPod:
+    """A cluster whose Job has a pod that printed these lines; it deletes no Job."""
+
+    namespace = "intra"
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
+
+    def get(self, path: str, **query: str) -> Manifest:
+        if path.endswith("/deployments"):
+            return {"items": [deployment()]}
+        pod = {"metadata": {"name": "pod-1"}, "status": {"phase": "Succeeded"}}
+        return {"metadata": {"resourceVersion": "1"}, "items": [pod]}
+
+    def create(self, path: str, manifest: Manifest) -> Manifest:
+        return {**manifest, "metadata": {**manifest["metadata"], "uid": "uid-1"}}
+
+    def watch(self, path: str, version: str, seconds: float, **query: str) -> Generator[Event, None, None]:
+        yield from ()
+
+    def lines(self, path: str, seconds: float, **query: str) -> Iterator[str]:
+        return iter(self._lines)
+
+    def delete(self, path: str, **query: str) -> None:
+        raise RequestError(403, "no right to delete jobs")
+
+
+def check_without_deletion(directory: Path, *lines: str) -> tuple[str, list[dict[str, Any]]]:
+    file = directory / "registry.yaml"
+    file.write_text("kind: HarborRegistry")
+    options = argparse.Namespace(
+        filename=str(file),
+        operator_namespace="harbor-operator",
+        only=[],
+        timeout=20.0,
+        service_account="",
+        clock=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+    key, findings = check_in_cluster(cast("Cluster", ClusterWithPod(*lines)), options)
+    return key, [finding._asdict() for finding in findings]
+
+
+def deployment() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "base" / "deployment.yaml").read_text())
+    return found
+
+
 def job(**options: Any) -> dict[str, Any]:
-    deployment = yaml.safe_load((ROOT / "deploy" / "base" / "deployment.yaml").read_text())
     chosen = {"only": [Area.CACHE, Area.STORAGE], "timeout": 20.0, "service_account": "", **options}
-    return job_of(deployment, "harbor-doctor-1", "intra", argparse.Namespace(**chosen))
+    return job_of(deployment(), "harbor-doctor-1", "intra", argparse.Namespace(**chosen))
 
 
 def test_the_pod_is_that_of_the_operator_and_checks() -> None:
@@ -53,9 +107,28 @@ def test_another_account() -> None:
     assert job(service_account="doctor")["spec"]["template"]["spec"]["serviceAccountName"] == "doctor"
 
 
+def test_the_disruption_budget_of_the_operator_leaves_the_pod_out() -> None:
+    """The Job controller gives the pod its label; with such a pod, the budget would refuse every eviction."""
+    budget = yaml.safe_load((ROOT / "deploy" / "base" / "disruption.yaml").read_text())["spec"]["selector"]
+    assert budget["matchLabels"] == job()["spec"]["template"]["metadata"]["labels"]
+    assert budget["matchExpressions"] == [{"key": "batch.kubernetes.io/job-name", "operator": "DoesNotExist"}]
+
+
+def test_findings_are_shown_although_the_job_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_without_deletion(tmp_path, ANSWER) == ("intra/cr", [FINDING])
+    said = capsys.readouterr().err
+    assert said.startswith(f"Job 'harbor-operator/{NAME}' was not deleted: no right to delete jobs.")
+    assert f"`kubectl delete job {NAME} -n harbor-operator`" in said
+
+
+def test_an_error_is_shown_although_the_job_is_not_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError, match="the pod ended without an answer: KeyError"):
+        check_without_deletion(tmp_path, "KeyError: 'a'")
+    assert "was not deleted" in capsys.readouterr().err
+
+
 def test_the_findings_are_the_last_line() -> None:
-    answer = json.dumps({"registry": "intra/cr", "ok": False, "findings": [FINDING]})
-    key, (found,) = read_answer(iter(['{"running": ["spec.cache"]}', "a warning of a library", answer]))
+    key, (found,) = read_answer(iter(['{"running": ["spec.cache"]}', "a warning of a library", ANSWER]))
     assert (key, found._asdict()) == ("intra/cr", FINDING)
 
 
