@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,10 +19,12 @@ from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
+from harbor_operator.kubectl.cli import ERROR
 from harbor_operator.kubectl.rights import Scope
 from lab.debian import locate
 from lab.images import make_image
 from lab.postgres import find_postgres
+from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
 from tests.contract.kubectl_harbor import Done, KubectlHarbor, environment, execute
 from tests.e2e.harbor_api import call_harbor
@@ -104,6 +107,21 @@ class BackupFixture:
             "backup",
         ]
         return [*module, *self.arguments(directory), "--kubeconfig", str(self.harbor.person("backup"))]
+
+    @contextmanager
+    def without_rights(self) -> Iterator[None]:
+        """Takes the rights in the namespace of the registry from the person who backs up."""
+        plane, kubeconfig = self.fixture.lab.control_plane, self.harbor.person("backup")
+        binding = json.loads(plane.kubectl("-n", "intra", "get", "rolebinding", "backup-registry", "-o", "json"))
+        plane.kubectl("-n", "intra", "delete", "rolebinding", "backup-registry")
+        status = ["status", "cr", "-n", "intra", "--kubeconfig", str(kubeconfig)]
+        try:
+            wait_until(lambda: self.harbor.execute(status).code == ERROR, "the rights are taken", deadline=30)
+            yield
+        finally:
+            metadata = {"namespace": "intra", "name": "backup-registry"}
+            plane.apply({**binding, "metadata": metadata})
+            wait_until(lambda: self.harbor.execute(status).code != ERROR, "the rights are back", deadline=30)
 
     def rehearse(self, bundle: Path, *arguments: str, identity: Path | None = None) -> Done:
         postgres = self.fixture.lab.services.postgres

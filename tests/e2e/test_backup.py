@@ -162,6 +162,25 @@ def test_an_interrupted_run_leaves_harbor_writable(backups: BackupFixture, numbe
     assert (backups.is_read_only(), READ_ONLY_SINCE in backups.annotations()) == (False, False)
 
 
+def test_a_complete_bundle_is_kept_although_the_annotation_stays(backups: BackupFixture) -> None:
+    directory, postgres = backups.directory / "kept", backups.fixture.lab.services.postgres
+    command = backups.command(directory)
+    with closing(postgres.connect(postgres.admin_user, postgres.admin_password, dbname=backups.database)) as locker:
+        locker.autocommit = False
+        locker.execute("LOCK TABLE artifact IN ACCESS EXCLUSIVE MODE")
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=backups.variables, text=True) as process:
+            wait_until(lambda: is_dumping(backups), "pg_dump waits for the table", deadline=60)
+            with backups.without_rights():
+                locker.rollback()
+                _, said = process.communicate(timeout=60)
+    assert (process.returncode, "could not be removed" in said) == (1, True), said
+    assert "`kubectl harbor backup cr -n intra --release`" in said
+    assert json.loads((directory / "manifest.json").read_text())["leftOut"] == []
+    assert (backups.is_read_only(), READ_ONLY_SINCE in backups.annotations()) == (False, True)
+    released = backups.harbor.run("backup", "cr", "-n", "intra", "--release", "-o", "json")
+    assert (released.code, READ_ONLY_SINCE in backups.annotations()) == (0, False)
+
+
 def arguments_and_variables_of_pg_dump() -> bytes:
     found = b""
     for process in Path("/proc").glob("[0-9]*"):

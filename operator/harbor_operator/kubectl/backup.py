@@ -20,7 +20,10 @@ MIB = 1024 * 1024
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the bundle, or ends the read-only mode of a run that was killed; returns 1 if something was left out."""
+    """Writes the bundle, or ends the read-only mode of a run that was killed.
+
+    Returns 1 if something was left out, or the read-only mode has not ended as it should.
+    """
     try:
         from harbor_operator.kubectl.backups.encryption import parse_recipient  # noqa: PLC0415 - not in the file
         from harbor_operator.kubectl.backups.maker import Request, make_backup  # noqa: PLC0415
@@ -46,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         write_json({**_as_mapping(backup), "directory": options.directory})
     else:
         write([*_lines(backup, options.directory)])
-    return 0 if backup.is_complete else 1
+    return 0 if backup.is_complete and backup.is_released else 1
 
 
 def _release(options: argparse.Namespace) -> int:
@@ -74,11 +77,14 @@ def _as_mapping(backup: Backup) -> dict[str, object]:
         "complete": backup.is_complete,
         "manifestDigest": backup.manifest_digest,
         "acknowledgedAt": backup.acknowledged_at,
+        "released": backup.is_released,
         "manifest": backup.manifest,
     }
 
 
 def _lines(backup: Backup, directory: str) -> Iterator[str]:
+    from harbor_operator.kubectl.backups.read_only import release_command  # noqa: PLC0415 - see above
+
     manifest, store = backup.manifest, backup.manifest["store"]
     yield f"{backup.registry}: backup of {manifest['createdAt']} in '{directory}'"
     for database in manifest["databases"]:
@@ -92,3 +98,8 @@ def _lines(backup: Backup, directory: str) -> Iterator[str]:
         yield from wrapped(f"Not in it: {text}.", "  ")
     if backup.acknowledged_at:
         yield "The backup is acknowledged on the HarborRegistry."
+    if not backup.is_released:
+        command = release_command(*backup.registry.split("/"))
+        yield from wrapped(
+            f"The bundle is kept, but the read-only mode has not ended as it should: run `{command}`.", ""
+        )

@@ -32,7 +32,7 @@ BACKUP = Verb(
         ),
         Argument(
             ("--release",),
-            "make no backup, and end the read-only mode that a killed run left",
+            "make no backup, and end the read-only mode that another run left",
             options={"action": "store_true"},
         ),
         CLUSTER_ID,
@@ -45,7 +45,7 @@ BACKUP = Verb(
     ),
     description="It uses your `pg_dump`, at least as new as the server, and your `age` or `gpg`, from this computer. "
     "The images stay in the object store: the bundle lists them. It needs the package; the single file does not "
-    "contain it. The exit code is 1 if something was left out.",
+    "contain it. The exit code is 1 if something was left out, or if the read-only mode could not be ended.",
 )
 RESTORE = Verb(
     "restore",

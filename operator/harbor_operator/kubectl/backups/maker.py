@@ -52,12 +52,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A finished bundle: its manifest, the digest of that, and the acknowledgement; empty if there is none."""
+    """A finished bundle: its manifest, the digest of that, and the acknowledgement; empty if there is none.
+
+    `is_released` says whether Harbor's read-only mode has ended as it should; if not, the reason was printed.
+    """
 
     registry: str
     manifest: Fields
     manifest_digest: str
     acknowledged_at: str
+    is_released: bool
 
     @property
     def is_complete(self) -> bool:
@@ -66,34 +70,47 @@ class Backup:
 
 
 def make_backup(request: Request) -> Backup:
-    """Returns the bundle that it wrote. Raises CommandError; then there is no bundle, and Harbor is as before."""
+    """Returns the bundle that it wrote. Raises CommandError; then there is none, unless the message names it."""
     with connect(request.target) as cluster:
         check_unmarked(the_registry(cluster, request.name))
         source = read_source(cluster, request.name, request.cluster_id)
     with Bundle.create(request.directory) as bundle:
-        content = _write(bundle, source, request)
+        content, is_released = _write(bundle, source, request)
         digest = bundle.seal(content)
     moment = content["createdAt"] if request.acknowledges and not content["leftOut"] else ""
     if moment:
+        _acknowledge(request, source, moment)
+    return Backup(source.registry.key, files.read_manifest(request.directory), digest, moment, is_released)
+
+
+def _acknowledge(request: Request, source: Source, moment: str) -> None:
+    """Records the backup on the HarborRegistry. Raises CommandError, which says how to do it by hand."""
+    metadata = source.registry.metadata
+    try:
         with connect(request.target) as cluster:
-            annotate(cluster, the_registry(cluster, source.registry.metadata.name), {BACKUP_COMPLETED_AT: moment})
-    return Backup(source.registry.key, files.read_manifest(request.directory), digest, moment)
+            annotate(cluster, the_registry(cluster, metadata.name), {BACKUP_COMPLETED_AT: moment})
+    except CommandError as error:
+        command = f"kubectl annotate hreg {metadata.name} -n {metadata.namespace} --overwrite"
+        raise CommandError(
+            f"the bundle in '{request.directory}' is complete, but it could not be acknowledged: {error}. "
+            f"Run `{command} {BACKUP_COMPLETED_AT}={moment}`"
+        ) from None
 
 
-def _write(bundle: Bundle, source: Source, request: Request) -> Fields:
-    """Writes all files but the manifest, and returns its content."""
+def _write(bundle: Bundle, source: Source, request: Request) -> tuple[Fields, bool]:
+    """Writes all files but the manifest; returns its content, and whether Harbor's read-only mode has ended."""
     observed = [(name, _log_in(source, name)) for name in source.databases]
     server_version = observed[0][1].server_version
     program_version = require_version("pg_dump", server_version)
     secrets = _write_secrets(bundle, source, request.recipient)
     bundle.write(files.REGISTRY, _as_json(source.object))
     began = request.clock()
-    with read_only(request.target, source.registry, source.admin, began):
+    with read_only(request.target, source.registry, source.admin, began) as mode:
         databases = [_write_database(bundle, source, name, login, request) for name, login in observed]
         store = _write_inventory(bundle, source)
         harbor_version, not_exported = _write_export(bundle, source, request.timeout_seconds)
     release = source.registry.spec.release
-    return {
+    content = {
         "createdAt": began.isoformat(),
         "commandVersion": __version__,
         "clusterId": source.cluster_id,
@@ -107,6 +124,7 @@ def _write(bundle: Bundle, source: Source, request: Request) -> Fields:
         "notExported": not_exported,
         "leftOut": [*source.left_out],
     }
+    return content, mode.is_released
 
 
 def _log_in(source: Source, database: str) -> ObservedLogin:

@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
@@ -29,18 +30,29 @@ MARK_ATTEMPTS = 5
 """The operator writes the status of the object meanwhile."""
 
 
+@dataclass(slots=True)
+class ReadOnlyMode:
+    """Harbor's read-only mode during a block; `is_released` says after the block whether it has ended as it should."""
+
+    is_released: bool = True
+
+
 @contextmanager
-def read_only(target: Target, registry: HarborRegistry, admin: HarborEndpoint, since: datetime) -> Iterator[None]:
+def read_only(
+    target: Target, registry: HarborRegistry, admin: HarborEndpoint, since: datetime
+) -> Iterator[ReadOnlyMode]:
     """Keeps Harbor read-only during the block, and puts back what was set before, also after an error or a signal.
 
-    Raises CommandError if it cannot be set, another backup set it, or Harbor is writable at the end of the block.
+    Raises CommandError if it cannot be set, another backup set it, or Harbor is writable at the end of the block. That
+    it could not be ended is only printed: what the block has made is complete.
     """
+    mode = ReadOnlyMode()
     before = _read(admin)
     if before.value:
         with connect(target) as cluster:
             check_unmarked(the_registry(cluster, registry.metadata.name))
         notice("Harbor is in read-only mode already, and stays in it")
-        yield
+        yield mode
         check_kept(_read(admin))
         return
     check_settable(registry, before)
@@ -49,12 +61,16 @@ def read_only(target: Target, registry: HarborRegistry, admin: HarborEndpoint, s
             mark(cluster, registry.metadata.name, since)
         notice("Harbor is read-only now: pushes are refused until the backup ends")
         _write(admin, value=True)
-        yield
+        yield mode
         check_kept(_read(admin))
     finally:
         with _without_signals():
             if not _is_marked_by_other(target, registry, since):
-                release(target, registry, admin)
+                try:
+                    release(target, registry, admin)
+                except CommandError as error:
+                    mode.is_released = False
+                    notice(str(error))
 
 
 def mark(cluster: Cluster, name: str, since: datetime) -> None:
@@ -88,14 +104,19 @@ def release(target: Target, registry: HarborRegistry, admin: HarborEndpoint) -> 
     try:
         _write(admin, value=False)
     except CommandError as error:
-        raise CommandError(f"Harbor may be read-only still: {error}. Repeat it: `{command}`") from None
+        raise CommandError(
+            f"Harbor may be read-only still, and refuse pushes: {error}. To make it writable, run `{command}`"
+        ) from None
     try:
         with connect(target) as cluster:
             found = the_registry(cluster, registry.metadata.name)
             if _mark_of(found):
                 annotate(cluster, found, {READ_ONLY_SINCE: None})
     except CommandError as error:
-        raise CommandError(f"annotation `{READ_ONLY_SINCE}` was not removed: {error}. Repeat it: `{command}`") from None
+        raise CommandError(
+            f"Harbor is writable again, but annotation `{READ_ONLY_SINCE}` says that it is read-only, and could not be "
+            f"removed: {error}. The next backup is refused until you run `{command}`"
+        ) from None
     notice("Harbor is writable again")  # last, because the terminal may be closed
 
 

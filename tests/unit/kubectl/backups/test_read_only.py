@@ -15,6 +15,8 @@ from harbor_operator.kubectl.backups.read_only import check_settable, check_unma
 from harbor_operator.kubectl.cluster import Cluster, Manifest, Target
 from harbor_operator.kubectl.errors import CommandError, RequestError
 from harbor_operator.model.harbor import HarborEndpoint, ObservedSetting
+from harbor_operator.ports import Unavailable
+from harbor_operator.reasons import Reason
 from tests.fakes.harbor_configuration import FakeHarborConfiguration
 
 METADATA = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
@@ -142,8 +144,44 @@ def test_read_only_mode_ends_although_its_mark_was_removed(harbor: FakeHarborCon
     assert harbor.settings["read_only"] is False
 
 
-def test_read_only_mode_ends_although_the_api_server_is_silent(harbor: FakeHarborConfiguration, keep: Any) -> None:
+def test_a_block_counts_although_the_mark_cannot_be_removed(
+    harbor: FakeHarborConfiguration, keep: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster = ClusterWith()
-    with pytest.raises(CommandError, match="was not removed: the API server does not answer"), keep(cluster):
+    with keep(cluster) as mode:
         cluster.is_silent = True
-    assert harbor.settings["read_only"] is False
+    assert (mode.is_released, harbor.settings["read_only"]) == (False, False)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"Harbor is writable again, but annotation `{MARK}` says that it is read-only")
+    assert said.endswith("The next backup is refused until you run `kubectl harbor backup cr -n intra --release`")
+
+
+def test_a_block_counts_although_harbor_stays_read_only(
+    harbor: FakeHarborConfiguration,
+    keep: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Unavailable("no answer", Reason.REGISTRY_UNREACHABLE)
+
+    with keep(ClusterWith()) as mode:
+        monkeypatch.setattr(harbor, "write_configuration", refuse)
+    assert (mode.is_released, harbor.settings["read_only"]) == (False, True)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("Harbor may be read-only still, and refuse pushes: ")
+    assert said.endswith("To make it writable, run `kubectl harbor backup cr -n intra --release`")
+
+
+def test_the_error_of_a_block_is_not_hidden(
+    harbor: FakeHarborConfiguration, keep: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = ClusterWith()
+
+    def dump() -> None:
+        cluster.is_silent = True
+        raise CommandError("pg_dump failed")
+
+    with pytest.raises(CommandError, match=r"^pg_dump failed$"), keep(cluster):
+        dump()
+    assert "could not be removed" in capsys.readouterr().err
