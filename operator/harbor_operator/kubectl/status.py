@@ -73,6 +73,7 @@ def lines(registry: Manifest, now: datetime) -> Iterator[str]:
         is_last = condition is branches[-1]
         yield f"{'└─' if is_last else '├─'} {_row(condition, now)}"
         yield from _details(condition, "   " if is_last else "│  ")
+    yield from _upgrade(status)
     yield from _warnings(status)
     yield from _pull_secrets(status, now)
 
@@ -117,6 +118,20 @@ def _details(condition: Manifest, indent: str) -> Iterator[str]:
         yield from wrapped(condition["message"], f"{indent}    ")
     if remedy := _remedy(condition):
         yield from wrapped(f"Remedy: {remedy}", f"{indent}    ")
+
+
+def _upgrade(status: Manifest) -> Iterator[str]:
+    found = status.get("upgrade")
+    if not found:
+        return
+    yield f"Upgrade from chart {found['current']} to {found['target']}:"
+    for step in found["steps"]:
+        migration = ", migrates the database" if step["migratesDatabase"] else ""
+        yield f"  chart {step['version']} (Harbor {step['harborVersion']}{migration})"
+        for cause in step.get("waitsFor") or []:
+            yield from wrapped(f"waits for {cause}", "      ")
+        if not step.get("waitsFor"):
+            yield "      runs now"
 
 
 def _warnings(status: Manifest) -> Iterator[str]:

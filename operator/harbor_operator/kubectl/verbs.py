@@ -37,7 +37,7 @@ from harbor_operator.kubectl.verb import Verb
 VERBS = (
     Verb(
         "status",
-        "show conditions with their causes and remedies, pull Secrets and the age of the credential",
+        "show conditions with their causes and remedies, upgrades, pull Secrets and the age of the credential",
         "status",
         (
             NAME._replace(help="HarborRegistry; without it, all of the namespace"),

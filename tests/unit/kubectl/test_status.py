@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
+
+import jsonschema
 
 from harbor_operator.kubectl.status import as_json, lines
 
@@ -46,6 +50,33 @@ def test_causes_have_a_remedy_and_what_follows_them_has_none() -> None:
     assert "└─ ? ReleaseReady       Unknown  WaitingForDependency  1h" in found
     assert found.count("Remedy:") == 1
     assert list(as_json(registry(conditions=conditions))["remedies"]) == ["DatabaseBusy"]
+
+
+def test_an_upgrade_has_its_path_and_what_it_waits_for() -> None:
+    backup = "a backup that is newer than 2026-03-02T08:15:00Z"
+    first = {"version": "1.17.4", "harborVersion": "2.13", "migratesDatabase": True}
+    second = {"version": "1.17.5", "harborVersion": "2.13", "migratesDatabase": False}
+    steps = [
+        {**first, "waitsFor": ["`spec.release.allowUpgradeTo` '1.17.4'", backup]},
+        {**second, "waitsFor": ["the upgrade to 1.17.4"]},
+    ]
+    found = registry(conditions=[], upgrade={"current": "1.15.2", "target": "1.17.5", "steps": steps})
+    assert text(found).splitlines()[2:] == [
+        "Upgrade from chart 1.15.2 to 1.17.5:",
+        "  chart 1.17.4 (Harbor 2.13, migrates the database)",
+        "      waits for `spec.release.allowUpgradeTo` '1.17.4'",
+        f"      waits for {backup}",
+        "  chart 1.17.5 (Harbor 2.13)",
+        "      waits for the upgrade to 1.17.4",
+    ]
+    schema = json.loads((files("harbor_operator.kubectl") / "schemas" / "status.json").read_text())
+    jsonschema.validate({"version": 1, "registries": [as_json(found)]}, schema)
+
+
+def test_an_upgrade_that_runs() -> None:
+    step = {"version": "1.17.4", "harborVersion": "2.13", "migratesDatabase": True, "waitsFor": []}
+    found = text(registry(conditions=[], upgrade={"current": "1.15.2", "target": "1.17.4", "steps": [step]}))
+    assert found.splitlines()[-1] == "      runs now"
 
 
 def test_a_status_of_an_older_spec_says_so() -> None:
