@@ -49,8 +49,8 @@ def registry(pull_only: PullOnlyLab) -> Iterator[Registry]:
     plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def login_of(registry: Registry) -> tuple[str, str]:
-    (entry,) = json.loads(registry.secret(SECRET, NAMESPACE)[".dockerconfigjson"])["auths"].values()
+def login_of(registry: Registry, secret: str = SECRET, namespace: str = NAMESPACE) -> tuple[str, str]:
+    (entry,) = json.loads(registry.secret(secret, namespace)[".dockerconfigjson"])["auths"].values()
     return entry["username"], entry["password"]
 
 
@@ -141,6 +141,22 @@ def test_a_secret_that_the_operator_does_not_own_stays(pull_only: PullOnlyLab) -
     tenant.wait_condition("Configured", "False")
     assert "exists and was not created for it" in tenant.condition("Configured")["message"]
     assert tenant.secret("theirs") == {"token": "x"}
+    pull_only.remove(tenant)
+
+
+def test_two_robots_exchange_their_secrets(pull_only: PullOnlyLab) -> None:
+    tenant = pull_only.prepare("t-exchange")
+
+    def exchange(*secrets: str) -> list[tuple[str, str]]:
+        """Applies robots 'one' and 'two' with these Secrets, and returns their logins."""
+        robots = [robot(name=secret) | {"name": name} for name, secret in zip(("one", "two"), secrets, strict=True)]
+        tenant.apply(spec(pull_only, *robots))
+        tenant.wait_ready()
+        return [login_of(tenant, secret, tenant.namespace) for secret in secrets]
+
+    before = exchange("login-1", "login-2")
+    assert exchange("login-2", "login-1") == before
+    assert [pull_only.harbor.accepts(*login) for login in before] == [True, True]
     pull_only.remove(tenant)
 
 

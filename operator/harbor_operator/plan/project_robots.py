@@ -82,6 +82,20 @@ def login_labels(registry: HarborRegistry, key: RobotKey) -> dict[str, str]:
     }
 
 
+def leaving_robot(registry: HarborRegistry, place: SecretPlace, found: StoredSecret) -> RobotKey | None:
+    """Returns the robot whose login the Secret at this place has, if the spec names another Secret for that robot."""
+    return next(
+        (
+            (project.name, robot.name)
+            for project in registry.spec.projects
+            for robot in project.robots
+            if secret_place(registry, robot) != place
+            and found.belongs_to(login_labels(registry, (project.name, robot.name)))
+        ),
+        None,
+    )
+
+
 def state_labels(registry: HarborRegistry) -> dict[str, str]:
     """Labels of the Secrets in which the operator keeps the passwords of robots."""
     return {**names.owner_labels(registry), names.COMPONENT: names.ROBOT_STATE}

@@ -95,6 +95,45 @@ async def test_an_unlisted_robot_is_removed_if_the_project_says_so(fixture: Robo
     assert fixture.harbor.robot_lists == []
 
 
+@pytest.mark.parametrize("names", [("ci", "other"), ("other", "ci")])
+async def test_robots_exchange_their_secrets(fixture: RobotsFixture, names: tuple[str, str]) -> None:
+    await fixture.settled(team(robot(), robot("other")))
+    logins = {name: fixture.login(f"{name}-login") for name in names}
+    exchanged = {
+        "ci": robot("ci", secret={"name": "other-login", "type": "Opaque"}),
+        "other": robot("other", secret={"name": "ci-login", "type": "Opaque"}),
+    }
+    outcome = await fixture.reconcile(team(*(exchanged[name] for name in names)))
+    assert isinstance(outcome, Done), outcome
+    assert {"wrote Secret 'intra/ci-login'", "wrote Secret 'intra/other-login'"} <= {*outcome.changes}
+    assert (fixture.login("other-login"), fixture.login("ci-login")) == (logins["ci"], logins["other"])
+    await fixture.settled(team(*exchanged.values()))
+    await fixture.reconcile(team(*exchanged.values()))
+    assert (fixture.harbor.writes, fixture.kube.writes) == ([], [])
+
+
+async def test_robots_of_two_projects_pass_their_secrets_on(fixture: RobotsFixture) -> None:
+    fixture.harbor.projects["web"] = StoredProject(fixture.harbor.next_number(), public=False)
+    web = {"name": "web", "robots": [robot("second")]}
+    await fixture.settled(team(robot()), web)
+    login = fixture.login("second-login")
+    docker_config = {"name": "second-login"}  # of another type, which Kubernetes cannot change
+    moved = {"name": "web", "robots": [robot("second", secret={"name": "third-login", "type": "Opaque"})]}
+    await fixture.settled(team(robot(secret=docker_config)), moved)
+    assert fixture.login("third-login") == login
+    assert {name for _, name in fixture.kube.secrets if name.endswith("-login")} == {"second-login", "third-login"}
+    assert fixture.kube.secrets["intra", "second-login"].type == "kubernetes.io/dockerconfigjson"
+
+
+async def test_robots_with_one_secret_do_not_take_it_from_each_other(fixture: RobotsFixture) -> None:
+    robots = robot(), robot("other", secret={"name": "ci-login", "type": "Opaque"})
+    for _ in range(3):
+        outcome = await fixture.reconcile(team(*robots))
+        assert isinstance(outcome, Blocked)
+        assert "robot 'other' of project 'team' has no login: Secret 'intra/ci-login' exists" in outcome.message
+        assert fixture.login()[0] == CI
+
+
 async def test_robots_wait_for_their_project(fixture: RobotsFixture) -> None:
     outcome = await fixture.reconcile({"name": "absent", "robots": [robot()]}, team(robot("second")))
     assert isinstance(outcome, Blocked)
