@@ -42,8 +42,12 @@ def tree_of(path: KeyPath, value: Any) -> Tree:
     return value
 
 
+def is_owned(path: KeyPath) -> bool:
+    return path == ("core", "secretName")
+
+
 def messages(tree: Tree, minor: int = 19) -> dict[str, str]:
-    found = find_unread_values(UserValues("`spec.release.values`", tree), minor)
+    found = find_unread_values(UserValues("`spec.release.values`", tree), minor, is_owned)
     return {".".join(path): finding.message for path, finding in found}
 
 
@@ -97,6 +101,7 @@ def test_a_value_in_place_of_a_section_is_refused(known: tuple[int, KeyPath], va
         ({"disableredirect": True}, "disableredirect", "`persistence.imageChartStorage"),
         ({"chartmuseum": {"enabled": True}}, "chartmuseum", "use a chart of 1.2 to 1.11"),
         ({"zzz": 1}, "zzz", "remove it or correct its name"),
+        ({"core": {"secretNam": 1}}, "core.secretNam", "remove it or correct its name"),
     ],
 )
 def test_the_message_names_the_nearest_key(own: Tree, key: str, hint: str) -> None:

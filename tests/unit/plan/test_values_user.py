@@ -91,6 +91,25 @@ def test_an_unknown_nested_key_is_refused_by_name(own: Tree, words: tuple[str, .
     assert all(word in finding.message for word in words), finding.message
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"externalUrl": "https://x"},
+        {"expose": {"tsl": {"enabled": False}}},
+        {"core": {"secretNam": "x"}},
+        {"harborAdminPasswort": "x"},
+        {"disableredirect": True},
+        {"redis": {"external": {"adr": "x"}}},
+    ],
+)
+def test_no_key_of_the_operator_is_suggested(own: Tree) -> None:
+    assert "did you mean" not in refused(own).message
+
+
+def test_a_list_of_variables_is_suggested_because_the_user_can_add_to_it() -> None:
+    assert "did you mean `core.extraEnvVars`?" in refused({"core": {"extraEnvVar": []}}).message
+
+
 def test_a_nested_key_is_accepted_by_the_charts_that_read_it() -> None:
     """Finding F12."""
     own: Tree = {"core": {"podDisruptionBudget": {"enabled": True}}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harbor_operator.api.chart_keys import KeyTree, UnknownKey, chart_keys, unknown_key
 from harbor_operator.api.charts import CHARTS
@@ -18,8 +18,13 @@ MAX_HINTS = 20
 """Keys of one source for which the nearest one is searched; a message lists no more."""
 
 
-def find_unread_values(source: UserValues, minor: int) -> Iterator[tuple[Path, Blocked]]:
-    """Yields each path that charts of this minor do not read, at every level, and what to do about it."""
+def find_unread_values(
+    source: UserValues, minor: int, is_owned: Callable[[Path], bool]
+) -> Iterator[tuple[Path, Blocked]]:
+    """Yields each path that charts of this minor do not read, at every level, and what to do about it.
+
+    `is_owned` tells the keys that the operator refuses: none of them is suggested.
+    """
     known = chart_keys(minor)
     reported: set[Path] = set()
     for path in leaves(source.tree):
@@ -29,7 +34,7 @@ def find_unread_values(source: UserValues, minor: int) -> Iterator[tuple[Path, B
                 yield path, _refused(path, source, f"must be a mapping: the chart reads keys below it, such as {keys}")
         elif unknown.path not in reported:
             reported.add(unknown.path)
-            hint = _hint(unknown, known) if len(reported) <= MAX_HINTS else _REMOVE
+            hint = _hint(unknown, known, is_owned) if len(reported) <= MAX_HINTS else _REMOVE
             yield unknown.path, _refused(unknown.path, source, f"is not a key of charts 1.{minor}.x: {hint}")
 
 
@@ -42,12 +47,13 @@ def nearest_key(unknown: UnknownKey, known: KeyTree) -> Path | None:
     return elsewhere[0] if len(elsewhere) == 1 else None
 
 
-def _hint(unknown: UnknownKey, known: KeyTree) -> str:
+def _hint(unknown: UnknownKey, known: KeyTree, is_owned: Callable[[Path], bool]) -> str:
     readers = [chart.minor for chart in CHARTS if unknown_key(unknown.path, chart_keys(chart.minor)) is None]
     if readers:
         oldest, newest = f"1.{readers[0]}", f"1.{readers[-1]}"
         return f"remove it, or use a chart of {oldest if oldest == newest else f'{oldest} to {newest}'}, which reads it"
-    if nearest := nearest_key(unknown, known):
+    nearest = nearest_key(unknown, known)
+    if nearest and not is_owned(nearest):
         return f"did you mean `{'.'.join(nearest)}`? Correct its name or remove it"
     return _REMOVE
 

@@ -118,7 +118,13 @@ def _refused_values(
     """Yields one finding for each value; a misspelt key in a section of the operator has to be removed anyway."""
     taken = dict(_owned_values(source, owned, prefixes))
     sections = {path[:length] for path in taken for length in range(1, len(path) + 1)}
-    yield from (finding for path, finding in find_unread_values(source, chart.minor) if path not in sections)
+    rendered = (path for path in leaves(owned) if path[-1] != ENV)
+    refused = {*prefixes, *rendered, *(tuple(key.split(".")) for key in _SECRET_KEYS)}
+
+    def is_owned(path: Path) -> bool:
+        return any(path[:length] in refused for length in range(1, len(path) + 1))
+
+    yield from (finding for path, finding in find_unread_values(source, chart.minor, is_owned) if path not in sections)
     yield from taken.values()
 
 
