@@ -165,6 +165,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "`access` to push also needs repository pull": {"access": PUSH[1:]},
     "`rotateAfterDays` must be smaller": {"rotateAfterDays": 30, "expireAfterDays": 30},
     'missing required field "access"': {"access": None},
+    "`name` begins with 'hreg-'": {"secret": {"name": "hreg-cr-robot"}},
     "Unsupported value": {"access": [{"resource": "member", "action": "create"}]},
 }
 

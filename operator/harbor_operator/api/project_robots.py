@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harbor_operator.api.base import Model, ObjectName
+from harbor_operator.api.base import OWN_PREFIX, Model, ObjectName
 from harbor_operator.api.robot import ROTATION_BEFORE_EXPIRY_MESSAGE
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +24,9 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 """What a robot can be allowed: Harbor's own words, without rights over members, robots and settings."""
 
 ACTION_MESSAGE = "Harbor has no such `action` on this `resource`"
+OWN_NAME_MESSAGE = (
+    f"`name` begins with '{OWN_PREFIX}', as the names of the operator's own Secrets do: choose another name"
+)
 PUSH_MESSAGE = "`access` to push also needs repository pull: a client reads what exists before it pushes"
 
 
@@ -68,6 +71,14 @@ class RobotSecret(Model):
         description="`kubernetes.io/dockerconfigjson`: as container tools read it. `Opaque`: the keys `username` and "
         "`password`.",
     )
+
+    @model_validator(mode="after")
+    def _is_none_of_the_operator(self) -> RobotSecret:
+        # The labels of a login contain those by which the operator knows the Secrets of a registry of the same name,
+        # also one in another namespace: it would take this login for that of its own robot.
+        if self.name.startswith(OWN_PREFIX):
+            raise ValueError(OWN_NAME_MESSAGE)
+        return self
 
 
 class ProjectRobot(Model):

@@ -21,6 +21,7 @@ from harbor_operator.api import (
     robot,
     webhooks,
 )
+from harbor_operator.api.base import OWN_PREFIX
 from harbor_operator.api.rule import Rule
 
 _TAG_SELECTION = Rule(
@@ -167,6 +168,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "RobotAccess": (Rule(_HAS_THE_ACTION, project_robots.ACTION_MESSAGE),),
+    "RobotSecret": (Rule(f"!self.name.startsWith('{OWN_PREFIX}')", project_robots.OWN_NAME_MESSAGE),),
     "ProjectRobot": (
         Rule(
             "!self.access.exists(one, one.resource == 'repository' && one.action == 'push')"

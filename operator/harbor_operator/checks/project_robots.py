@@ -38,21 +38,6 @@ def secret_not_allowed(registry: HarborRegistry, key: RobotKey, place: SecretPla
     )
 
 
-def check_login_secret_name(key: RobotKey, place: SecretPlace, own_prefix: str) -> Blocked | None:
-    """Returns a block for a name of the operator's own Secrets.
-
-    The labels of a login contain those by which the operator knows the Secrets of a registry of the same name, also one
-    in another namespace: it would take this login for that of its own robot.
-    """
-    if not place.name.startswith(own_prefix):
-        return None
-    return Blocked(
-        Reason.SECRET_INVALID,
-        f"{_robot(key)} has no login: the names of the operator's own Secrets begin with '{own_prefix}', so choose "
-        f"another one than '{place.name}' in `{FIELD}.name`",
-    )
-
-
 def check_login_secret(
     key: RobotKey, place: SecretPlace, labels: dict[str, str], found: StoredSecret | None
 ) -> Blocked | None:

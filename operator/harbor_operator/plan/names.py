@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+from harbor_operator.api.base import OWN_PREFIX
 from harbor_operator.api.kind import GROUP
 from harbor_operator.api.v1alpha1 import HarborRegistry
 
@@ -26,9 +27,6 @@ COMPONENT = "app.kubernetes.io/component"
 ROBOT_LOGIN, ROBOT_STATE = "robot-login", "robot-state"
 """Values of COMPONENT: the Secret that a pipeline reads, and the one in which the operator keeps a robot's passwords.
 """
-
-OWN_PREFIX = "hreg-"
-"""With it begin the names of the Secrets in which the operator keeps what belongs to a registry."""
 
 PROJECTS = f"{GROUP}/projects"
 INJECT = f"{GROUP}/inject"

@@ -9,7 +9,6 @@ from harbor_operator.api.project_robots import ProjectRobot
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.project_robots import (
     check_login_secret,
-    check_login_secret_name,
     is_allowed,
     removal_failed,
     secret_failed,
@@ -17,7 +16,6 @@ from harbor_operator.checks.project_robots import (
 )
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.project_robots import LoginSecret, RobotKey, SecretPlace
-from harbor_operator.plan import names
 from harbor_operator.plan.project_robots import leaving_robot, login_labels, secret_place
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -43,7 +41,6 @@ class LoginSecrets:
         place = secret_place(registry, robot)
         if not is_allowed(registry, place.namespace, self._allowed):
             raise BlockedError(secret_not_allowed(registry, key, place))
-        raise_if_blocked(check_login_secret_name(key, place, names.OWN_PREFIX))
         with _errors_of(key, place):
             found = await self._kube.read_secret(place.namespace, place.name)
         if found is not None and leaving_robot(registry, place, found):

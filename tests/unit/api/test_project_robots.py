@@ -7,7 +7,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from harbor_operator.api.project_robots import ACTION_MESSAGE, ACTIONS, PUSH_MESSAGE, ProjectRobot, RobotAccess
+from harbor_operator.api.project_robots import (
+    ACTION_MESSAGE,
+    ACTIONS,
+    OWN_NAME_MESSAGE,
+    PUSH_MESSAGE,
+    ProjectRobot,
+    RobotAccess,
+)
 from harbor_operator.api.robot import ROTATION_BEFORE_EXPIRY_MESSAGE
 
 PULL = {"resource": "repository", "action": "pull"}
@@ -35,6 +42,7 @@ def test_every_listed_action_is_accepted() -> None:
         ({"access": []}, "at least 1 item"),
         ({"name": "ci_2"}, "should match pattern"),
         ({"secret": {"name": "login", "namespace": "a/b"}}, "should match pattern"),
+        ({"secret": {"name": "hreg-cr-robot", "namespace": "other"}}, OWN_NAME_MESSAGE),
     ],
     ids=str,
 )

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
@@ -117,21 +116,3 @@ async def test_an_earlier_secret_that_cannot_be_removed_does_not_keep_the_replac
         assert isinstance(outcome, Blocked)
         fixture.harbor.now += GRACE
     assert set(fixture.harbor.robots) == {"team+ci_2"}
-
-
-async def test_a_login_is_never_written_where_a_registry_expects_its_own_secret(fixture: RobotsFixture) -> None:
-    """Registry 'other/cr' would use the login as that of its pull robot, and registry 'intra/cr' would know it."""
-    fixture.allowed = ("intra/other",)
-    fixture.start()
-    theirs = HarborRegistry.parse(
-        {
-            "metadata": {"name": "cr", "namespace": "other", "uid": "2"},
-            "spec": {"externalURL": "https://cr.example.com"},
-        }
-    )
-    name = names.robot_secret(theirs)
-    outcome = await fixture.reconcile(team(robot(secret={"name": name, "namespace": "other", "type": "Opaque"})))
-    assert isinstance(outcome, Blocked)
-    assert outcome.reason is Reason.SECRET_INVALID
-    assert "begin with 'hreg-'" in outcome.message
-    assert ("other", name) not in fixture.kube.secrets
