@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 
 from harbor_operator.model.outcomes import StatusWarning
 from harbor_operator.model.release import ListedObject
@@ -15,40 +16,31 @@ MAX_ERROR_CHARACTERS = 300
 MAX_PATH_CHARACTERS = 200
 
 
-def describe_drift(release: str, drifted: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
-    """Yields a warning about the objects that are not as Helm applied them; never a value, which can be secret."""
+class Drift(StrEnum):
+    """What a warning says about objects of a release."""
+
+    CHANGED = (
+        "another client has changed objects of release '{release}' that Helm installed: {objects}. Undo the change, put"
+        " it into `spec.release.values`, or set `spec.release.drift` to 'Repair' to have the operator apply these"
+        " objects again"
+    )
+    CONFLICTING = (
+        "another client changes objects of release '{release}' again after each repair: {objects}. The operator does"
+        " not apply them any more: find the client in `metadata.managedFields` of the object and end its changes, then"
+        " run `kubectl harbor reconcile`"
+    )
+    VOLUME_LOST = (
+        "another client has deleted volume claims of release '{release}': {objects}. The operator does not create them"
+        " again, because they would be empty: create them under the same names from a backup of the volume, before the"
+        " next change of `spec.release` runs Helm, which creates them"
+    )
+
+
+def describe_drift(drift: Drift, release: str, drifted: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
+    """Yields a warning about the objects; never a value, which can be secret."""
     if drifted:
         listed = _join([describe_object(each) for each in drifted])
-        yield StatusWarning(
-            Reason.RELEASE_DRIFTED,
-            f"another client has changed objects of release '{release}' that Helm installed: {listed}. Undo the change,"
-            " put it into `spec.release.values`, or set `spec.release.drift` to 'Repair' to have the operator apply"
-            " these objects again",
-        )
-
-
-def describe_conflicting(release: str, conflicting: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
-    """Yields a warning about the objects that another client has changed again after each repair."""
-    if conflicting:
-        listed = _join([describe_object(each) for each in conflicting])
-        yield StatusWarning(
-            Reason.RELEASE_DRIFTED,
-            f"another client changes objects of release '{release}' again after each repair: {listed}. The operator"
-            " does not apply them any more: find the client in `metadata.managedFields` of the object and end its"
-            " changes, then run `kubectl harbor reconcile`",
-        )
-
-
-def describe_lost_volumes(release: str, lost: Sequence[DriftedObject]) -> Iterator[StatusWarning]:
-    """Yields a warning about the deleted volume claims."""
-    if lost:
-        listed = _join([_name(each.listed) for each in lost])
-        yield StatusWarning(
-            Reason.RELEASE_DRIFTED,
-            f"{listed} of release '{release}' was deleted. The operator does not create it again, because it would be"
-            " empty: create it under the same name from a backup of the volume, before the next change of"
-            " `spec.release` runs Helm, which creates it",
-        )
+        yield StatusWarning(Reason.RELEASE_DRIFTED, drift.format(release=release, objects=listed))
 
 
 def describe_failures(release: str, failures: Sequence[ObjectFailure], verb: str) -> Iterator[StatusWarning]:

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ReleaseDrift
 from harbor_operator.checks.release import unreadable_release
 from harbor_operator.checks.release_drift import (
-    describe_conflicting,
+    Drift,
     describe_drift,
     describe_failures,
-    describe_lost_volumes,
     describe_object,
     drift_unknown,
 )
@@ -114,9 +113,9 @@ class DriftCheckedReleaseStep:
         not_compared = [ObjectFailure(each.desired.listed, each.error) for each in observed if each.error]
         failed = {failure.listed for failure in failures}
         warnings = (
-            *(describe_drift(name, list(changed.values())) if not wanted else ()),
-            *describe_conflicting(name, conflicting),
-            *describe_lost_volumes(name, [each for each in drifted if not each.repair]),
+            *describe_drift(Drift.CHANGED, name, list(changed.values()) if not wanted else ()),
+            *describe_drift(Drift.CONFLICTING, name, conflicting),
+            *describe_drift(Drift.VOLUME_LOST, name, [each for each in drifted if not each.repair]),
             *describe_failures(name, not_compared, "compared"),
             *describe_failures(name, failures, "applied again"),
         )

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from harbor_operator.checks.release_drift import (
     MAX_LISTED_OBJECTS,
+    Drift,
     describe_drift,
     describe_failures,
-    describe_lost_volumes,
     describe_object,
 )
 from harbor_operator.model.release import ListedObject
@@ -17,7 +19,8 @@ def listed(name: str) -> ListedObject:
 
 
 def test_nothing_is_reported_of_an_unchanged_release() -> None:
-    assert [*describe_drift("cr", []), *describe_lost_volumes("cr", []), *describe_failures("cr", [], "compared")] == []
+    assert [warning for drift in Drift for warning in describe_drift(drift, "cr", [])] == []
+    assert [*describe_failures("cr", [], "compared")] == []
 
 
 def test_fields_and_objects_are_listed_up_to_a_bound() -> None:
@@ -26,10 +29,17 @@ def test_fields_and_objects_are_listed_up_to_a_bound() -> None:
         "ConfigMap 'a' (`data.0`, `data.1`, `data.2` and 2 more)"
     )
     many = [DriftedObject(listed(str(number))) for number in range(MAX_LISTED_OBJECTS + 3)]
-    (warning,) = describe_drift("cr", many)
+    (warning,) = describe_drift(Drift.CHANGED, "cr", many)
     assert warning.code is Reason.RELEASE_DRIFTED
     assert "and 3 more" in warning.message
     assert "`spec.release.drift`" in warning.message
+
+
+@pytest.mark.parametrize("drift", Drift)
+def test_each_text_names_the_release_and_the_objects(drift: Drift) -> None:
+    (warning,) = describe_drift(drift, "cr", [DriftedObject(listed("{a}"))])
+    assert "release 'cr'" in warning.message
+    assert "ConfigMap '{a}' (deleted)" in warning.message
 
 
 def test_a_long_answer_of_the_server_is_cut() -> None:
