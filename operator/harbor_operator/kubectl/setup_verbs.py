@@ -79,9 +79,9 @@ SETUP: tuple[Verb, ...] = (
         (URL, USERNAME, PASSWORD_FILE, CA_FILE, TIMEOUT._replace(help="seconds for all requests")),
         needs_cluster=False,
         description="It asks Harbor only with GET, as an administrator, and prints no password: comments name the "
-        "Secrets to create. Settings of Harbor, its login providers, robots, users and labels are not exported. It "
-        "needs the package; the single file does not contain it. The exit code is 1 if an entry has no place in the "
-        "spec; comments name it.",
+        "Secrets to create. Settings of Harbor, its login providers, robots, users and labels are not exported; "
+        "comments name the robots of projects. It needs the package; the single file does not contain it. The exit "
+        "code is 1 if an entry has no place in the spec; comments name it.",
     ),
     Verb(
         "install",

@@ -72,6 +72,7 @@ async def _project(
         await ports.immutable_tags.read_immutable_rules(admin, project.name),
         await ports.retention.read_retention(admin, retention) if retention else None,
         await ports.webhooks.read_webhooks(admin, project.name),
+        await ports.harbor.read_project_robots(admin, project),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from harbor_operator.api import projects, replications, schedules
 from harbor_operator.api.kind import GROUP, KIND, VERSION
+from harbor_operator.model.harbor import ObservedRobot
 from harbor_operator.model.project_policies import EVERYTHING, ObservedImmutableRule, ObservedRetention, TagSelector
 from harbor_operator.model.projects import UNLIMITED, ObservedMember, ObservedProject, ObservedQuota, ObservedRegistry
 from harbor_operator.model.replications import ObservedReplication, Replication
@@ -46,6 +47,7 @@ class FoundProject:
     immutable_rules: Sequence[ObservedImmutableRule]
     retention: ObservedRetention | None
     webhooks: Sequence[ObservedWebhook]
+    robots: Sequence[ObservedRobot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,11 @@ def _project(found: FoundProject, names: Mapping[int, str], groups: Mapping[str,
     if project.registry:
         fields["proxyCache"] = names.get(project.registry, "")
     fields |= dict(_settings(project))
+    export.tasks += (
+        f"Robot '{robot.login}' of project '{name}' is not in `robots` and stays as it is: Harbor shows no password, so"
+        " the operator could only replace it"
+        for robot in found.robots
+    )
     lists = {
         "members": list(_members(found, groups, export)),
         "immutableTags": list(_immutable_tags(found, export)),

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.kubectl.exporting.reader import read_harbor
 from harbor_operator.kubectl.exporting.spec import Export, as_yaml, export_spec
+from harbor_operator.model.harbor import DesiredRobot, RobotLevel
 from harbor_operator.model.outcomes import Done
 from harbor_operator.model.project_policies import ObservedImmutableRule, ObservedRetention, TagSelector
 from harbor_operator.model.projects import ObservedMember, ObservedQuota, ObservedRegistry
@@ -154,6 +155,16 @@ async def test_a_login_is_a_reference_and_not_in_the_spec(harbor: HarborPlan) ->
     assert team["webhooks"][0]["authHeaderSecretRef"] == {"name": "webhook-7"}
     assert "Bearer secret" not in as_yaml(found)
     assert [text.split("'")[1] for text in found.tasks] == ["harbor-admin", "registry-my-hub", "webhook-7"]
+
+
+async def test_a_robot_of_a_project_is_named_and_not_in_its_entry(harbor: HarborPlan) -> None:
+    harbor.harbor.projects["team"] = StoredProject(8, public=False)
+    robot = DesiredRobot("ci", "of a person", ("team",), level=RobotLevel.PROJECT)
+    await harbor.harbor.create_robot(harbor.admin, robot)
+    found = await export(harbor)
+    assert all("robots" not in project for project in found.manifest["spec"]["projects"])
+    assert "Robot 'robot$team+ci' of project 'team' is not in `robots`" in found.tasks[-1]
+    assert found.left_out == []
 
 
 async def test_what_has_no_place_in_the_spec_is_named(harbor: HarborPlan) -> None:
