@@ -84,7 +84,7 @@ from harbor_operator.steps.release_drift import DriftCheckedReleaseStep
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.stored_bytes import StoredBytes
 from harbor_operator.wakeups import Wakeups
@@ -186,7 +186,7 @@ class Operator:
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
-            StorageStep(kube, swift, rgw, password, s3),
+            StorageStep(kube, Stores(swift, s3, rgw), password, postgres),
             DriftCheckedReleaseStep(release, kube, self._release_objects, _now),
             ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
             ConfigurationStep(kube, admin_password, sections),

@@ -131,9 +131,9 @@ class RealHelmFixture:
         await ended(self.helm, desired.name if desired else "cr")
 
 
-async def ended(helm: Helm, name: str) -> None:
+async def ended(helm: Helm, name: str, namespace: str = NAMESPACE) -> None:
     async with asyncio.timeout(scaled(DEADLINE)):
-        while helm.running(NAMESPACE, name):  # noqa: ASYNC110 - the port has nothing to wait for, as the step does not wait
+        while helm.running(namespace, name):  # noqa: ASYNC110 - the port has nothing to wait for, as the step does not wait
             await asyncio.sleep(0.02)
 
 

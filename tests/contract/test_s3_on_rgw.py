@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
@@ -17,7 +18,7 @@ from harbor_operator.model.s3 import Bucket, S3Account
 from harbor_operator.model.storage import Quota
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from tests.contract.gateway import Gateway
 from tests.contract.s3_servers import rgw_account
 from tests.fakes.kube import FakeKube
@@ -40,7 +41,9 @@ class BucketFixture:
         self.made = f"made{uuid4().hex}"
         self.kube = FakeKube()
         self.store, self.rgw = HttpS3Store(), HttpRgwAdmin()
-        self.step = StorageStep(self.kube, SwiftObjectStore(), self.rgw, lambda: SecretStr(self.made), self.store)
+        self.step = StorageStep(
+            self.kube, Stores(SwiftObjectStore(), self.store, self.rgw), lambda: SecretStr(self.made), PsycopgPostgres()
+        )
         admin = gateway.endpoint()
         keys = {"accessKey": admin.access_key, "secretKey": admin.secret_key.get_secret_value()}
         self.kube.put(NAMESPACE, "rgw-admin", keys)

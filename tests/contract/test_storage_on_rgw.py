@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
@@ -22,7 +23,7 @@ from harbor_operator.plan.names import cluster_digest
 from harbor_operator.plan.storage import PROOF_OBJECT
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from lab.process import scaled
 from tests.contract.gateway import KEY, Gateway
 from tests.fakes.kube import FakeKube
@@ -53,7 +54,10 @@ class GatewayFixture:
         self.cluster = "cluster-1"
         self.made = f"made{uuid4().hex}"
         self.step = StorageStep(
-            self.kube, SwiftObjectStore(), HttpRgwAdmin(), lambda: SecretStr(self.made), HttpS3Store()
+            self.kube,
+            Stores(SwiftObjectStore(), HttpS3Store(), HttpRgwAdmin()),
+            lambda: SecretStr(self.made),
+            PsycopgPostgres(),
         )
         self.kube.put(NAMESPACE, "s3-ca", {"ca.crt": gateway.authority.ca_pem})
 

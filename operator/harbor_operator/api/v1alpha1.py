@@ -269,9 +269,14 @@ class PullSecrets(ImageHosts):
 
 
 class DeletionPolicies(Model):
-    """What is removed when the HarborRegistry is deleted; data is retained by default."""
+    """What is removed when the HarborRegistry is deleted; data is retained by default.
 
-    release: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Helm release.")
+    A retained release uses its database and storage, so that they are retained with it.
+    """
+
+    release: DeletionPolicy = Field(
+        default=DeletionPolicy.DELETE, description="Helm release; Retain also retains its database and storage."
+    )
     database: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="Databases and their role.")
     storage: DeletionPolicy = Field(default=DeletionPolicy.RETAIN, description="Container and its objects.")
     pull_secrets: DeletionPolicy = Field(default=DeletionPolicy.DELETE, description="Pull Secrets and references.")

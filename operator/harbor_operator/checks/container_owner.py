@@ -64,6 +64,17 @@ def marked_meanwhile(place: StoragePlace) -> Blocked:
     )
 
 
+def images_without_database(place: StoragePlace) -> Blocked:
+    """Returns the refusal to start Harbor without the database that describes the images of the place."""
+    return _refused(
+        f"{_describe_place(place)} holds the images of an earlier HarborRegistry of this name, and the database of "
+        "`spec.database` has no table of Harbor: Harbor would not show these images, and its garbage collection can "
+        "delete layers that they share with new ones. Restore a dump into the database or set `spec.database` as it "
+        f"was; to start without these images, {_another(place)}; to start beside them, set `{place.spec}.adoptExisting:"
+        " true`"
+    )
+
+
 def _user(owner: ContainerOwner, registry: HarborRegistry, registries: Iterable[Mapping[str, Any]]) -> str:
     same_cluster = owner.cluster == registry.metadata.cluster
     for other in registries:

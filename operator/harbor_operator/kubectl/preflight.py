@@ -50,7 +50,7 @@ from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 
 CLEAN_SECONDS = 8.0
 _NOT_INSTALLED = "this is no error before the installation: "
@@ -143,7 +143,7 @@ class _Preflight:
         database = DatabaseStep(self._kube, postgres, make_password)
         cache = CacheStep(self._kube, RedisPyCache(egress))
         rgw = dry_run_rgw(HttpRgwAdmin(egress))
-        storage = StorageStep(self._kube, self._swift.port, rgw, make_password, self._s3.port)
+        storage = StorageStep(self._kube, Stores(self._swift.port, self._s3.port, rgw), make_password, postgres)
         harbor = ReachabilityStep(
             self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -33,6 +33,19 @@ def salvage(body: Mapping[str, Any], cluster: str = "") -> HarborRegistry:
     return HarborRegistry(
         metadata=Metadata.parse(body["metadata"], cluster), spec=_valid_part(spec), observed=_valid_status(body)
     )
+
+
+def why_retained(registry: HarborRegistry, data: Literal["database", "storage"]) -> str:
+    """Returns which field of the spec retains this data when the registry is deleted; empty if it is removed.
+
+    A retained release still uses its database and its images.
+    """
+    policies = registry.spec.deletion_policy
+    if getattr(policies, data) is DeletionPolicy.RETAIN:
+        return f"`spec.deletionPolicy.{data}` is 'Retain'"
+    if registry.spec.release and policies.release is DeletionPolicy.RETAIN:
+        return "`spec.deletionPolicy.release` is 'Retain', and the release uses it"
+    return ""
 
 
 def describe_remains(registry: HarborRegistry, conditions: Collection[ConditionType]) -> str:

@@ -127,6 +127,12 @@ def generated_secrets(registry: HarborRegistry) -> str:
     return _secret_name(registry, "pins")
 
 
+def data_secrets(registry: HarborRegistry) -> list[str]:
+    """The generated Secrets without which the data in Harbor's database cannot be used."""
+    generated = [generated_secrets(registry)]
+    return generated if registry.spec.admin_password_secret_ref else [*generated, admin_secret(registry)]
+
+
 def cache_secret(registry: HarborRegistry) -> str:
     """Secret with the complete Redis URLs, so that no ConfigMap contains the password."""
     return _secret_name(registry, "redis-urls")

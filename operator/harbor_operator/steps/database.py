@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.backends import Database
 from harbor_operator.api.base import CredentialsRef
-from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks import database as checks
 from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret
 from harbor_operator.model.database import (
@@ -37,6 +37,7 @@ from harbor_operator.model.outcomes import (
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.database import choose_role, plan_changes, plan_database, plan_removal
+from harbor_operator.plan.deletion import why_retained
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
@@ -93,9 +94,9 @@ class DatabaseStep:
         desired = plan_database(registry)
         if database.admin_secret_ref is None:
             return Done(f"retained: the databases of `{_CREDENTIALS}`, because the operator did not create them")
-        if registry.spec.deletion_policy.database is DeletionPolicy.RETAIN:
+        if why := why_retained(registry, "database"):
             kept = replace(desired, role=choose_role(registry, await self._read_username(registry), None))
-            return Done(f"retained: {_parts(registry, kept)} (`spec.deletionPolicy.database` is 'Retain')")
+            return Done(f"retained: {_parts(registry, kept)} ({why})")
         server = await self._server(registry, database)
         admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
         return await self._remove(registry, _Target(desired, server, admin))
@@ -239,8 +240,11 @@ class DatabaseStep:
             if not checks.uses_admin_login(desired, observed):
                 await session.apply(plan_removal(desired, observed))
             left = await self._read(session, desired)
-        if left.role is None:
-            secret = names.database_secret(registry)
+        # Last: whatever still exists in the server can be read only with these Secrets.
+        secrets = [names.database_secret(registry)] if left.role is None else []
+        if left.role is None and not left.databases:
+            secrets += names.data_secrets(registry)
+        for secret in secrets:
             await self._kube.remove_secret(registry.metadata.namespace, secret, names.owner_labels(registry))
         return Done(checks.describe_retained(desired, left))
 

@@ -118,7 +118,7 @@ class ReleaseStep:
         return await self._act(registry, desired, observed)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
-        """Uninstalls this registry's release; generated secrets and admin password stay as long as the database."""
+        """Uninstalls this registry's release; the Secrets that the data depends on are left to the database step."""
         if registry.spec.release is None:
             return NOT_REQUESTED
         namespace, name = registry.metadata.namespace, names.release(registry)
@@ -135,10 +135,9 @@ class ReleaseStep:
         if left and not observed.revisions:
             listed = ", ".join(f"'{workload.name}'" for workload in left[:MAX_LISTED_WORKLOADS])
             return Pending(Reason.RELEASE_UNINSTALLING, f"{listed} of release '{name}' still exist", REQUEUE_SECONDS)
-        keep = registry.spec.deletion_policy.database is DeletionPolicy.RETAIN
-        await self._release_secrets.remove(registry, keep_generated=keep)
+        await self._release_secrets.remove_copies(registry)
         self._upgrades.pop(registry.metadata.uid, None)
-        return Done(deletion_message(registry, keep=keep, foreign=bool(observed.revisions)))
+        return Done(deletion_message(registry, foreign=bool(observed.revisions)))
 
     async def _observe(self, registry: HarborRegistry, selector: str = "") -> ObservedRelease:
         namespace, name = registry.metadata.namespace, names.release(registry)

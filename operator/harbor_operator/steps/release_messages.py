@@ -25,11 +25,10 @@ def time_of_day(moment: datetime | None) -> str:
     return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
 
 
-def deletion_message(registry: HarborRegistry, *, keep: bool, foreign: bool) -> str:
-    """Returns what is gone and what is retained; `keep` is about generated secrets, `foreign` about the release."""
+def deletion_message(registry: HarborRegistry, *, foreign: bool) -> str:
+    """Returns what is gone and what is retained; `foreign` means that the release has another owner."""
     name = names.release(registry)
     what = f"Helm release '{name}' " + ("belongs to another owner and is retained" if foreign else "is gone")
-    if not keep:
-        return f"{what}; the Secrets created for it are gone"
     generated = names.generated_secrets(registry)
-    return f"{what}; Secret '{generated}' and the admin password are retained: the database is unreadable without them"
+    database = "the database" if registry.spec.database else "the volume of the chart's database"
+    return f"{what}; Secret '{generated}' and the admin password are retained as long as {database}, which needs them"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from harbor_operator.api.base import CaRef, CredentialsRef, PasswordRef, SecretRef
+from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.storage_driver import DriverName
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.checks.references import check_basic_username, describe_secret
@@ -42,6 +42,7 @@ from harbor_operator.plan.generated_secrets import (
 from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.harbor_database import read_database_login
 from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
@@ -72,7 +73,7 @@ class ReleaseSecretStore:
             generated={**placeholders(), **given, **_without_release_name(stored)},
             release_name=_release_name(stored),
             admin_password=await self._read_admin_password(registry),
-            database_login=await self._read_database_login(registry),
+            database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
             storage_login=await self._read_storage_login(registry),
             driver_credential=await self._read_driver_credential(registry),
@@ -94,14 +95,10 @@ class ReleaseSecretStore:
             await self._kube.apply_secret(registry.metadata.namespace, name, values, names.owner_labels(registry))
         return secrets
 
-    async def remove(self, registry: HarborRegistry, *, keep_generated: bool) -> None:
-        """Removes the copies, and what protects the data unless the data stays."""
+    async def remove_copies(self, registry: HarborRegistry) -> None:
+        """Removes the copies of what other Secrets contain; nothing that the data depends on."""
         owner = names.owner_labels(registry)
-        ours = [names.cache_secret(registry), names.storage_secret(registry), names.ca_secret(registry)]
-        if not keep_generated:
-            ours.append(names.generated_secrets(registry))
-            ours += [] if registry.spec.admin_password_secret_ref else [names.admin_secret(registry)]
-        for name in ours:
+        for name in (names.cache_secret(registry), names.storage_secret(registry), names.ca_secret(registry)):
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
 
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
@@ -143,15 +140,6 @@ class ReleaseSecretStore:
             names.owner_labels(registry),
         )
         return stored.values[ADMIN_KEY]
-
-    async def _read_database_login(self, registry: HarborRegistry) -> ReleaseLogin | None:
-        if registry.spec.database is None:
-            return None
-        ref = registry.spec.database.credentials_secret_ref or CredentialsRef(name=names.database_secret(registry))
-        field = (
-            "spec.database.credentialsSecretRef" if registry.spec.database.credentials_secret_ref else "spec.database"
-        )
-        return ReleaseLogin(*await read_login(self._kube, registry, ref, field))
 
     async def _read_cache_password(self, registry: HarborRegistry) -> SecretStr | None:
         cache = registry.spec.cache

@@ -17,17 +17,22 @@ from harbor_operator.ports.s3_store import S3Store
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.s3_probe import S3Probe
 from harbor_operator.steps.s3_removal import S3Removal
-from harbor_operator.steps.storage_mark import ensure_marked
+from harbor_operator.steps.storage_mark import StorageMarks
 
 
 class S3Storage:
     """Probes the bucket, provisions it in RGW if the spec asks for it, and removes data if the policy says so."""
 
     def __init__(
-        self, kube: NamespaceResources, store: S3Store, rgw: RgwAdmin, make_password: Callable[[], SecretStr]
+        self,
+        kube: NamespaceResources,
+        store: S3Store,
+        rgw: RgwAdmin,
+        make_password: Callable[[], SecretStr],
+        marks: StorageMarks,
     ) -> None:
-        self._kube = kube
         self._store = store
+        self._marks = marks
         self._accounts = S3Accounts(kube, rgw, make_password)
         self._removal = S3Removal(kube, store, rgw, self._accounts)
 
@@ -43,8 +48,8 @@ class S3Storage:
         facts, warnings = Facts(storage_url=bucket.url), settings_warnings(desired, settings)
         release = registry.spec.release
         marked, digest = _MarkedBucket(self._store, desired, bucket), s3_proof_digest(desired, account.access_key)
-        blocked = check_settings(desired, settings, release.version if release else "") or await ensure_marked(
-            self._kube, registry, marked, digest
+        blocked = check_settings(desired, settings, release.version if release else "") or await self._marks.ensure(
+            registry, marked, digest
         )
         if blocked:
             return Blocked(blocked.reason, blocked.message, facts, warnings)

@@ -6,27 +6,38 @@ A volume, and a driver that the operator has no client for, are left to the char
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pydantic import SecretStr
 
-from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
 from harbor_operator.checks.storage_driver import describe_driver
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
 from harbor_operator.model.s3 import DesiredS3
 from harbor_operator.model.storage import DRIVER_SPEC, Container, DesiredDriver, DesiredSwift, DesiredVolume
+from harbor_operator.plan.deletion import why_retained
 from harbor_operator.plan.storage import IMAGE_PREFIXES, PROOF_OBJECT, plan_storage, proof_digest, swift_place
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
+from harbor_operator.ports.postgres import Postgres
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
+from harbor_operator.steps.harbor_database import HarborDatabase
 from harbor_operator.steps.references import read_values
 from harbor_operator.steps.s3_storage import S3Storage
 from harbor_operator.steps.storage_account import StorageAccounts
-from harbor_operator.steps.storage_mark import ensure_marked
+from harbor_operator.steps.storage_mark import StorageMarks
 from harbor_operator.steps.storage_probe import probe
 from harbor_operator.steps.storage_removal import StorageRemoval
+
+
+class Stores(NamedTuple):
+    """The clients of the object stores, and of the users of a gateway."""
+
+    swift: ObjectStore
+    s3: S3Store
+    rgw: RgwAdmin
 
 
 class StorageStep:
@@ -38,16 +49,16 @@ class StorageStep:
     def __init__(
         self,
         kube: NamespaceResources,
-        store: ObjectStore,
-        rgw: RgwAdmin,
+        stores: Stores,
         make_password: Callable[[], SecretStr],
-        s3: S3Store,
+        postgres: Postgres,
     ) -> None:
-        self._s3 = S3Storage(kube, s3, rgw, make_password)
+        self._marks = StorageMarks(kube, HarborDatabase(kube, postgres))
+        self._s3 = S3Storage(kube, stores.s3, stores.rgw, make_password, self._marks)
         self._kube = kube
-        self._store = store
-        self._accounts = StorageAccounts(kube, rgw, make_password)
-        self._removal = StorageRemoval(kube, store, rgw, self._accounts)
+        self._store = stores.swift
+        self._accounts = StorageAccounts(kube, stores.rgw, make_password)
+        self._removal = StorageRemoval(kube, stores.swift, stores.rgw, self._accounts)
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Returns Done once the store passed the probe; a store that passed is not probed again."""
@@ -71,9 +82,9 @@ class StorageStep:
         if isinstance(desired, DesiredDriver):
             return Done(f"the images of driver '{desired.name}' ({desired.place}) are retained")
         place = desired.place if isinstance(desired, DesiredS3) else swift_place(desired)
-        if registry.spec.deletion_policy.storage is DeletionPolicy.RETAIN:
+        if why := why_retained(registry, "storage"):
             kept = "with its RGW user and Secret " if desired.provision else ""
-            return Done(f"{place.noun} '{place.name}' is retained {kept}(`spec.deletionPolicy.storage` is Retain)")
+            return Done(f"{place.noun} '{place.name}' is retained {kept}({why})")
         if isinstance(desired, DesiredS3):
             return await self._s3.remove(registry, desired)
         return await self._removal.remove(registry, desired)
@@ -98,7 +109,7 @@ class StorageStep:
             await self._store.ensure_container(at)
         digest = proof_digest(desired, account.username, session.storage_url)
         marked = _MarkedContainer(self._store, desired, at)
-        if blocked := await ensure_marked(self._kube, registry, marked, digest):
+        if blocked := await self._marks.ensure(registry, marked, digest):
             return _with_warning(blocked, facts)
         message = (
             f"container '{desired.container}' at '{session.storage_url}' passed the probe for user '{account.username}'"

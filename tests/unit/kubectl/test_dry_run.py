@@ -23,10 +23,11 @@ from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from tests.fakes.database_fixture import DatabaseFixture
 from tests.fakes.database_fixture import registry as database_registry
 from tests.fakes.object_store import Stored
+from tests.fakes.postgres import FakePostgres
 from tests.unit.steps.s3_fixture import S3Fixture
 from tests.unit.steps.s3_fixture import registry as s3_registry
 from tests.unit.steps.storage_fixture import PROVISION, StorageFixture, registry, swift
@@ -98,7 +99,9 @@ async def test_a_database_that_is_complete_is_verified() -> None:
 def swift_step(fixture: StorageFixture) -> tuple[StorageStep, ProbedSwift]:
     probed = ProbedSwift(fixture.store, "1")
     rgw = dry_run_rgw(fixture.rgw)
-    return StorageStep(fixture.kube, probed.port, rgw, fixture.make_password, S3Fixture().store), probed
+    return StorageStep(
+        fixture.kube, Stores(probed.port, S3Fixture().store, rgw), fixture.make_password, FakePostgres()
+    ), probed
 
 
 async def test_a_missing_container_is_probed_in_a_temporary_one() -> None:
@@ -177,7 +180,9 @@ async def test_a_bucket_is_probed_and_not_marked() -> None:
     fixture = S3Fixture()
     probed = ProbedS3(fixture.store)
     other = StorageFixture()
-    step = StorageStep(fixture.kube, other.store, dry_run_rgw(other.rgw), other.make_password, probed.port)
+    step = StorageStep(
+        fixture.kube, Stores(other.store, probed.port, dry_run_rgw(other.rgw)), other.make_password, FakePostgres()
+    )
     assert isinstance(await step.reconcile(s3_registry()), Done)
     await probed.clean()
     assert (list(fixture.objects), fixture.store.uploads) == ([], {})

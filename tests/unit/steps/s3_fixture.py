@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.postgres import FakePostgres
 from tests.fakes.rgw_admin import FakeRgwAdmin
 from tests.fakes.s3_store import FakeS3Store, StoredObject
 from tests.unit.steps.storage_fixture import CLUSTER, NAMESPACE, PROVISION
@@ -31,7 +32,9 @@ class S3Fixture:
         self.store.buckets["harbor"] = {}
         self.rgw = FakeRgwAdmin(keys=self.keys)
         self.passwords = 0
-        self.step = StorageStep(self.kube, FakeObjectStore(), self.rgw, self.make_password, self.store)
+        self.step = StorageStep(
+            self.kube, Stores(FakeObjectStore(), self.store, self.rgw), self.make_password, FakePostgres()
+        )
         self.kube.put(NAMESPACE, "s3", {"accessKey": "ACCESS", "secretKey": "key"})
         self.kube.put(NAMESPACE, "rgw-admin", {"accessKey": "access", "secretKey": "secret"})
 

@@ -9,9 +9,10 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.plan.storage import PROOF_OBJECT
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore, Stored
+from tests.fakes.postgres import FakePostgres
 from tests.fakes.rgw_admin import FakeRgwAdmin
 from tests.fakes.s3_store import FakeS3Store
 
@@ -33,7 +34,10 @@ class StorageFixture:
         self.store = FakeObjectStore(self.logins)
         self.rgw = FakeRgwAdmin(self.logins)
         self.passwords = 0
-        self.step = StorageStep(self.kube, self.store, self.rgw, self.make_password, FakeS3Store())
+        self.postgres = FakePostgres()
+        self.step = StorageStep(
+            self.kube, Stores(self.store, FakeS3Store(), self.rgw), self.make_password, self.postgres
+        )
         self.kube.put(NAMESPACE, "swift", {"username": LOGIN, "password": "key"})
         self.kube.put(NAMESPACE, "rgw-admin", {"accessKey": "access", "secretKey": "secret"})
 
@@ -64,9 +68,14 @@ class StorageFixture:
 
 
 def registry(
-    storage: dict[str, Any] | None = None, *, delete: bool = False, uid: str = "uid-1", cluster: str = CLUSTER
+    storage: dict[str, Any] | None = None,
+    *,
+    delete: bool = False,
+    uid: str = "uid-1",
+    cluster: str = CLUSTER,
+    **sections: Any,
 ) -> HarborRegistry:
-    spec: dict[str, Any] = {"externalURL": "https://cr.example.com"}
+    spec: dict[str, Any] = {"externalURL": "https://cr.example.com", **sections}
     if storage is not None:
         spec["storage"] = storage
     if delete:

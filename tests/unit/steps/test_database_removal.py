@@ -8,14 +8,27 @@ import pytest
 
 from harbor_operator.model.database import Marker, ObservedDatabase
 from harbor_operator.model.outcomes import Done
+from harbor_operator.plan import names
+from harbor_operator.ports import Unavailable
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
 
 DELETE = {"deletionPolicy": {"database": "Delete"}}
 
 
+DATA_SECRETS = {"hreg-cr-pins", "hreg-cr-admin-password"}
+
+
 @pytest.fixture
 def fixture() -> DatabaseFixture:
-    return DatabaseFixture()
+    """With the Secrets that a release has generated."""
+    fixture = DatabaseFixture()
+    for name in DATA_SECRETS:
+        fixture.kube.put("intra", name, {"key": "generated"}, names.owner_labels(registry()))
+    return fixture
+
+
+def left(fixture: DatabaseFixture) -> set[str]:
+    return {name for _, name in fixture.kube.secrets} & DATA_SECRETS
 
 
 async def test_by_default_everything_is_retained(fixture: DatabaseFixture) -> None:
@@ -33,6 +46,7 @@ async def test_delete_removes_databases_role_and_secret(fixture: DatabaseFixture
     assert isinstance(await fixture.step.teardown(registry(**DELETE)), Done)
     assert (fixture.postgres.databases, fixture.postgres.roles) == ({}, {})
     assert ("intra", LOGIN) not in fixture.kube.secrets
+    assert left(fixture) == set()
     fixture.forget()
     assert isinstance(await fixture.step.teardown(registry(**DELETE)), Done)
     assert fixture.is_untouched()
@@ -53,6 +67,47 @@ async def test_delete_keeps_what_was_handed_over(fixture: DatabaseFixture) -> No
     assert list(fixture.postgres.databases) == ["registry"]
     assert list(fixture.postgres.roles) == [ROLE]
     assert ("intra", LOGIN) in fixture.kube.secrets
+    assert left(fixture) == DATA_SECRETS
+
+
+async def test_a_database_that_stays_keeps_the_secrets_of_its_data(fixture: DatabaseFixture) -> None:
+    """Its new owner needs Harbor's `secretKey` as well."""
+    await fixture.step.reconcile(registry())
+    fixture.postgres.databases["registry"] = replace(fixture.postgres.databases["registry"], owner="wiki")
+    assert isinstance(await fixture.step.teardown(registry(**DELETE)), Done)
+    assert list(fixture.postgres.databases) == ["registry"]
+    assert left(fixture) == DATA_SECRETS
+
+
+async def test_a_removal_that_is_interrupted_loses_no_secret(fixture: DatabaseFixture) -> None:
+    await fixture.step.reconcile(registry())
+    fixture.forget()
+    fixture.postgres.dies_after = 1
+    with pytest.raises(Unavailable):
+        await fixture.step.teardown(registry(**DELETE))
+    assert left(fixture) == DATA_SECRETS
+    fixture.postgres.down, fixture.postgres.dies_after = False, None
+    assert isinstance(await fixture.step.teardown(registry(**DELETE)), Done)
+    assert left(fixture) == set()
+
+
+async def test_a_given_admin_password_is_not_removed(fixture: DatabaseFixture) -> None:
+    given = {"adminPasswordSecretRef": {"name": "hreg-cr-admin-password"}}
+    await fixture.step.reconcile(registry())
+    assert isinstance(await fixture.step.teardown(registry(**DELETE, **given)), Done)
+    assert left(fixture) == {"hreg-cr-admin-password"}
+
+
+async def test_a_retained_release_retains_its_database(fixture: DatabaseFixture) -> None:
+    policy = {"deletionPolicy": {"release": "Retain", "database": "Delete"}}
+    await fixture.step.reconcile(registry())
+    fixture.forget()
+    outcome = await fixture.step.teardown(registry(release={"version": "1.19.1"}, **policy))
+    assert isinstance(outcome, Done)
+    assert "`spec.deletionPolicy.release` is 'Retain'" in outcome.message
+    assert fixture.is_untouched()
+    assert isinstance(await fixture.step.teardown(registry(**policy)), Done)
+    assert fixture.postgres.databases == {}
 
 
 async def test_delete_keeps_what_belongs_to_others(fixture: DatabaseFixture) -> None:

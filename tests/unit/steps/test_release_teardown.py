@@ -30,11 +30,23 @@ async def test_teardown_keeps_the_generated_secrets_as_long_as_the_database(cr: 
     assert cr.kube.writes == []
 
 
-async def test_teardown_with_the_database_leaves_no_secret_of_ours(cr: ReleaseFixture) -> None:
-    cr.spec(deletionPolicy={"database": "Delete"})
+@pytest.mark.parametrize(
+    "database",
+    [
+        {},
+        {"database": None},
+        {"database": {"host": "pg.example.com", "credentialsSecretRef": {"name": "hreg-cr-database-login"}}},
+    ],
+)
+async def test_the_secrets_of_the_data_are_left_to_the_database_step(
+    cr: ReleaseFixture, database: dict[str, Any]
+) -> None:
+    """The database still exists then, and with another `secretKey` Harbor cannot read it."""
+    cr.spec(deletionPolicy={"database": "Delete"}, **database)
     await cr.deployed()
     assert isinstance(await torn_down(cr), Done)
-    assert {name for _, name in cr.kube.secrets if name.startswith("hreg-")} == {"hreg-cr-database-login"}
+    left = {name for _, name in cr.kube.secrets if name.startswith("hreg-")}
+    assert left == {"hreg-cr-pins", "hreg-cr-admin-password", "hreg-cr-database-login"}
     assert {"redis", "swift", "s3-ca", "cr-ca"} <= {name for _, name in cr.kube.secrets}
 
 

@@ -36,7 +36,7 @@ from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources, one_pass
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.cluster_identity import FakeClusterIdentity
 from tests.fakes.harbor import FakeHarbor
@@ -137,7 +137,7 @@ class PipelineFixture:
         return (
             DatabaseStep(kube, self.postgres, password),
             CacheStep(kube, redis),
-            StorageStep(kube, store, rgw, password, FakeS3Store()),
+            StorageStep(kube, Stores(store, FakeS3Store(), rgw), password, self.postgres),
             ReleaseStep(kube, self.postgres, self.helm, generator(), lambda: self.now),
             ReachabilityStep(kube, harbor, harbor, FakeImageProof(), lambda: self.now),
             ConfigurationStep(kube, admin, [project_section(harbor)]),

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from harbor_operator.model.outcomes import Blocked, Done, Outcome
 from harbor_operator.model.storage import RgwUser
 from harbor_operator.plan.storage import FULL_ACCESS, PROBE_PREFIX, PROOF_OBJECT
+from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
 from tests.fakes.object_store import Stored
 from tests.unit.steps.storage_fixture import LOGIN, OUR_LOGIN, PROVISION, StorageFixture, registry, swift
@@ -88,6 +89,55 @@ async def test_a_registry_that_is_created_again_takes_up_its_container(fixture: 
     assert fixture.store.writes == [f"put {PROOF_OBJECT}"]
     assert isinstance(await fixture.step.teardown(registry(swift(), delete=True, uid="uid-2")), Done)
     assert fixture.objects() == []
+
+
+WITH_DATABASE: dict[str, Any] = {
+    "release": {"version": "1.19.1"},
+    "database": {"host": "pg.example.com", "credentialsSecretRef": {"name": "pg"}},
+}
+
+
+async def recreated(fixture: StorageFixture, **more: Any) -> Outcome:
+    """The pass of a registry that is created again, after the first one has stored an image."""
+    fixture.kube.put("intra", "pg", {"username": "harbor", "password": "key"})
+    await fixture.step.reconcile(registry(swift(), **WITH_DATABASE))
+    fixture.store.containers["harbor"]["files/a"] = Stored(b"x", 1)
+    fixture.store.writes.clear()
+    return await fixture.step.reconcile(registry(swift(**more), uid="uid-2", **WITH_DATABASE))
+
+
+async def test_images_are_not_used_beside_an_empty_database(fixture: StorageFixture) -> None:
+    message = refused(await recreated(fixture))
+    for words in ("the database of `spec.database` has no table", "Restore a dump", "`spec.storage.swift.container`"):
+        assert words in message
+    assert fixture.store.writes == []
+    fixture.postgres.harbor_databases.add("registry")
+    assert isinstance(await fixture.step.reconcile(registry(swift(), uid="uid-2", **WITH_DATABASE)), Done)
+    fixture.postgres.down = True
+    assert isinstance(await fixture.step.reconcile(registry(swift(), uid="uid-2", **WITH_DATABASE)), Done)
+
+
+async def test_images_are_used_beside_an_empty_database_on_request(fixture: StorageFixture) -> None:
+    assert isinstance(await recreated(fixture, adoptExisting=True), Done)
+
+
+async def test_images_wait_until_the_login_of_the_database_exists(fixture: StorageFixture) -> None:
+    await recreated(fixture)
+    del fixture.kube.secrets["intra", "pg"]
+    with pytest.raises(Unavailable, match="Secret 'intra/pg'"):
+        await fixture.step.reconcile(registry(swift(), uid="uid-2", **WITH_DATABASE))
+
+
+async def test_a_retained_release_retains_its_container(fixture: StorageFixture) -> None:
+    sections: dict[str, Any] = {
+        "release": {"version": "1.19.1"},
+        "deletionPolicy": {"release": "Retain", "storage": "Delete"},
+    }
+    await reconcile(fixture)
+    outcome = await fixture.step.teardown(registry(swift(), **sections))
+    assert isinstance(outcome, Done)
+    assert "`spec.deletionPolicy.release` is 'Retain'" in outcome.message
+    assert fixture.objects() == [PROOF_OBJECT]
 
 
 @pytest.mark.parametrize("name", ["files/docker/registry/v2/x", "segments/1"])

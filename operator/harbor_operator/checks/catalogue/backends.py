@@ -191,10 +191,12 @@ STORAGE: Mapping[Reason, Problem] = {
     Reason.STORAGE_CONTAINER_REFUSED: Problem(
         "The operator cannot or must not use the container.",
         "Another user owns the name (S3 buckets share the names), the container belongs to another HarborRegistry or "
-        "already holds the images of a Harbor, or the user has no right to create containers. The same holds for the "
+        "already holds the images of a Harbor, or the user has no right to create containers. Or the HarborRegistry "
+        "was deleted and created again: its images were retained and its database was not. The same holds for the "
         "bucket of `spec.storage.s3`.",
         "Set another `spec.storage.swift.container` (or `spec.storage.s3.bucket`), or give the user `max_buckets` > 0 "
-        "and full access. To continue with the images of a Harbor that no longer runs, set "
+        "and full access. If the images are the registry's own and its database is empty, restore a dump into it. To "
+        "continue with the images of a Harbor that no longer runs, set "
         "`spec.storage.swift.adoptExisting: true` (or `spec.storage.s3.adoptExisting: true`).",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(

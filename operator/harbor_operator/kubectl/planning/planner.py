@@ -49,7 +49,7 @@ from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.release import ReleaseStep
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
 
 _EVERY_NAMESPACE = ("*/*",)
 """A plan does not know where the operator may write the Secrets of robots."""
@@ -122,8 +122,8 @@ class _Planner:
         rgw = PlannedRgw(HttpRgwAdmin(), recorder)
         swift = PlannedSwift(SwiftObjectStore(), recorder, rgw, place)
         s3 = PlannedS3(HttpS3Store(), recorder, rgw, place)
-        stores = cast("ObjectStore", swift), cast("RgwAdmin", rgw), recorder.make_password, cast("S3Store", s3)
-        return StorageStep(self._kube, *stores)
+        stores = Stores(cast("ObjectStore", swift), cast("S3Store", s3), cast("RgwAdmin", rgw))
+        return StorageStep(self._kube, stores, recorder.make_password, self._postgres)
 
     async def _release(self, failed: Collection[str]) -> Collection[str]:
         """Returns the section if the release could not be planned; `failed` are those that it depends on."""

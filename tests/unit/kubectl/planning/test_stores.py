@@ -15,7 +15,8 @@ from harbor_operator.model.outcomes import Done, Outcome
 from harbor_operator.model.s3 import DesiredS3
 from harbor_operator.model.storage import DesiredSwift
 from harbor_operator.plan.storage import plan_storage, swift_place
-from harbor_operator.steps.storage import StorageStep
+from harbor_operator.steps.storage import StorageStep, Stores
+from tests.fakes.postgres import FakePostgres
 from tests.unit.steps.s3_fixture import S3Fixture
 from tests.unit.steps.s3_fixture import registry as s3_registry
 from tests.unit.steps.storage_fixture import OUR_LOGIN, PROVISION, StorageFixture, registry, swift
@@ -35,7 +36,9 @@ class StoragePlan:
         place = desired.place if isinstance(desired, DesiredS3) else swift_place(desired)
         rgw = PlannedRgw(fixture.rgw, self.recorder)
         stores: list[Any] = [kind(fixture.store, self.recorder, rgw, place) for kind in (PlannedSwift, PlannedS3)]
-        self._step = StorageStep(fixture.kube, stores[0], cast("Any", rgw), self.recorder.make_password, stores[1])
+        self._step = StorageStep(
+            fixture.kube, Stores(stores[0], stores[1], cast("Any", rgw)), self.recorder.make_password, FakePostgres()
+        )
 
     async def run(self) -> Outcome | None:
         """Returns the outcome of the step, None if it ended before."""
