@@ -17,7 +17,7 @@ from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
-from harbor_operator.api.v1alpha1 import DeletionPolicy
+from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome
 from harbor_operator.reasons import Reason
@@ -133,6 +133,33 @@ async def test_nothing_that_is_retained_is_lost(
 
     await cluster.teardown(fixture.registry(cluster, DELETE_ALL))
     assert await fixture.held(cluster) == Held([], [], [], {})
+
+
+async def test_the_database_of_the_chart_stays_with_its_secrets_and_its_version(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """No policy removes the volume of the chart's database."""
+    chart = write_chart(tmp_path / "chart")
+
+    def registry(uid: str, version: str = "1.19.1") -> HarborRegistry:
+        release = {"version": version, "chart": chart}
+        spec = {"externalURL": "https://cr.example.com", "release": release, "deletionPolicy": DELETE_ALL}
+        metadata = {"name": "own-database", "namespace": NAMESPACE, "uid": uid}
+        return HarborRegistry.parse({"metadata": metadata, "spec": spec}, cluster.identity)
+
+    await cluster.reconcile(registry("uid-1"))
+    before = await cluster.kube.read_secret(NAMESPACE, "hreg-own-database-pins")
+    assert before
+    await cluster.teardown(registry("uid-1"))
+
+    older = (await cluster.reconcile(registry("uid-2", "1.18.2")))[ConditionType.RELEASE]
+    refused(older, "older than the installed '1.19.1'", reason=Reason.UPGRADE_REFUSED)
+    found = await cluster.reconcile(registry("uid-3"))
+    assert found[ConditionType.RELEASE].reason is Reason.WORKLOADS_NOT_READY
+    after = await cluster.kube.read_secret(NAMESPACE, "hreg-own-database-pins")
+    assert after
+    assert before.values.items() <= after.values.items()
+    await cluster.teardown(registry("uid-3"))
 
 
 def expected(before: Held, policy: dict[str, str]) -> Held:

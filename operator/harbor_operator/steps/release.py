@@ -130,6 +130,8 @@ class ReleaseStep:
         if observed.belongs_to(names.owner_labels(registry)):
             if observed.newest:
                 await apply_volume_policy(self._kube, registry, observed.newest)
+            if observed.stored:
+                await self._release_secrets.record_chart_version(registry, observed.stored.chart_version)
             return await self._uninstall(registry, observed)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:

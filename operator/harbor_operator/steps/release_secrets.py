@@ -29,6 +29,7 @@ from harbor_operator.plan import names
 from harbor_operator.plan.authentication import section
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
+    CHART_VERSION_KEY,
     PASSWORD_LENGTH,
     RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
@@ -70,8 +71,9 @@ class ReleaseSecretStore:
             return blocked
         given = {str(GeneratedSecret.SECRET_KEY): imported} if imported else {}
         return ReleaseSecrets(
-            generated={**placeholders(), **given, **_without_release_name(stored)},
-            release_name=_release_name(stored),
+            generated={**placeholders(), **given, **_generated(stored)},
+            release_name=_text(stored, RELEASE_NAME_KEY),
+            chart_version=_text(stored, CHART_VERSION_KEY),
             admin_password=await self._read_admin_password(registry),
             database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
@@ -87,8 +89,8 @@ class ReleaseSecretStore:
         stored = await self._ensure_generated(registry, found)
         secrets = replace(
             found,
-            generated=_without_release_name(stored),
-            release_name=_release_name(stored),
+            generated=_generated(stored),
+            release_name=_text(stored, RELEASE_NAME_KEY),
             admin_password=await self._ensure_admin_password(registry, found),
         )
         for name, values in _copies(registry, secrets).items():
@@ -100,6 +102,13 @@ class ReleaseSecretStore:
         owner = names.owner_labels(registry)
         for name in (names.cache_secret(registry), names.storage_secret(registry), names.ca_secret(registry)):
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+
+    async def record_chart_version(self, registry: HarborRegistry, version: str) -> None:
+        """Stores which chart leaves its database in a volume: it cannot be read before the next installation."""
+        stored = await self._read_generated(registry)
+        if stored and registry.spec.database is None:
+            values = {**stored, CHART_VERSION_KEY: SecretStr(version)}
+            await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
 
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
         return dict(await OwnSecret(self._kube, names.generated_secrets).read(registry))
@@ -239,12 +248,12 @@ def _known(secret: SecretStr) -> SecretStr | None:
     return secret if secret.get_secret_value() else None
 
 
-def _without_release_name(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
-    return {key: value for key, value in stored.items() if key != RELEASE_NAME_KEY}
+def _generated(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    return {key: value for key, value in stored.items() if key not in {RELEASE_NAME_KEY, CHART_VERSION_KEY}}
 
 
-def _release_name(stored: Mapping[str, SecretStr]) -> str:
-    return stored[RELEASE_NAME_KEY].get_secret_value() if RELEASE_NAME_KEY in stored else ""
+def _text(stored: Mapping[str, SecretStr], key: str) -> str:
+    return stored[key].get_secret_value() if key in stored else ""
 
 
 def _copies(registry: HarborRegistry, secrets: ReleaseSecrets) -> dict[str, dict[str, SecretStr]]:

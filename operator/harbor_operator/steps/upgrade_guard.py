@@ -47,7 +47,10 @@ class UpgradeGuard:
             steps = plan_upgrade(installed, release.version)
             missing = self._missing(registry, release, observed, steps[0]) if steps else {}
             return unconfirmed(f"chart '{installed}'", steps[0], missing) if steps else None
-        return self._check_first(release, schema) if schema else None
+        if schema:
+            return self._check_first(release, schema)
+        is_in_volume = registry.spec.database is None and secrets.chart_version
+        return self._check_volume(release, secrets.chart_version) if is_in_volume else None
 
     def with_facts(
         self, outcome: Outcome, registry: HarborRegistry, release: Release, observed: ObservedRelease
@@ -70,6 +73,14 @@ class UpgradeGuard:
         missing = missing_confirmations(steps[0], release.allow_upgrade_to, "", None, self._clock())
         origin = f"the database of Harbor {chart.harbor_minor}"
         return check_path(chart.last_version, release.version, steps) or unconfirmed(origin, steps[0], missing)
+
+    def _check_volume(self, release: Release, version: str) -> Blocked | None:
+        """Checks the first release on the volume in which chart `version` has left its database."""
+        steps = plan_upgrade(version, release.version)
+        if refused := check_path(version, release.version, steps):
+            return refused
+        missing = missing_confirmations(steps[0], release.allow_upgrade_to, "", None, self._clock()) if steps else {}
+        return unconfirmed(f"the retained database of chart '{version}'", steps[0], missing) if steps else None
 
     def _describe(self, registry: HarborRegistry, release: Release, observed: ObservedRelease) -> UpgradeFacts:
         if observed.stored is None:

@@ -13,7 +13,7 @@ from harbor_operator.model.upgrades import NO_UPGRADE
 from harbor_operator.reasons import Reason
 from tests.fakes.postgres import FakeRole
 from tests.fakes.release import DATABASE_PASSWORD, NAMESPACE
-from tests.fakes.release_fixture import ReleaseFixture
+from tests.fakes.release_fixture import ReleaseFixture, torn_down
 
 ROLE = "harbor_intra_cr"
 
@@ -162,3 +162,41 @@ async def test_a_database_of_an_earlier_harbor_is_upgraded_as_carefully(
     fixture.spec(release={"version": "1.19.1", "allowUpgradeTo": allowed, "secretKeyRef": {"name": "old"}})
     outcome = await fixture.reconcile()
     assert (outcome.reason if isinstance(outcome, Blocked) else None) is reason
+
+
+@pytest.fixture
+async def retained() -> ReleaseFixture:
+    """Chart 1.15.2 was deleted, and its own database stayed in the volume."""
+    fixture = ReleaseFixture()
+    fixture.spec("1.15.2", database=None)
+    await fixture.deployed()
+    assert isinstance(await torn_down(fixture), Done)
+    fixture.helm.started.clear()
+    return fixture
+
+
+async def test_the_volume_of_a_deleted_release_is_upgraded_as_carefully(retained: ReleaseFixture) -> None:
+    retained.spec("1.16.4", database=None)
+    message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_NOT_ALLOWED)
+    assert "the retained database of chart '1.15.2'" in message
+    retained.spec("1.19.1", database=None)
+    assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_REFUSED)
+    retained.spec("1.14.3", database=None)
+    assert "older than the installed '1.15.2'" in assert_blocked(
+        retained, await retained.reconcile(), Reason.UPGRADE_REFUSED
+    )
+    retained.spec(database=None, release={"version": "1.16.4", "allowUpgradeTo": "1.16.4"})
+    assert (await retained.reconcile()).reason is Reason.RELEASE_INSTALLING
+
+
+async def test_the_volume_of_a_deleted_release_comes_back_with_its_version(retained: ReleaseFixture) -> None:
+    before = retained.kube.values(NAMESPACE, "hreg-cr-pins")
+    assert before["CHART_VERSION"] == "1.15.2"
+    await retained.deployed()
+    assert isinstance(await retained.reconcile(), Done)
+    assert retained.kube.values(NAMESPACE, "hreg-cr-pins") == before
+
+
+async def test_a_database_outside_of_the_chart_needs_no_record_of_its_version(cr: ReleaseFixture) -> None:
+    assert isinstance(await torn_down(cr), Done)
+    assert "CHART_VERSION" not in cr.kube.values(NAMESPACE, "hreg-cr-pins")
