@@ -46,11 +46,24 @@ class Authority:
         name = _name("harbor-operator-lab CA", ())
         cert = (
             _builder(name, name, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
             .add_extension(_usage(ca=True), critical=True)
             .sign(key, hashes.SHA256())
         )
         return cls._stored(directory, cert, key)
+
+    def intermediate(self, directory: Path) -> Authority:
+        """Creates an authority whose certificate this one signs; servers must send that certificate to clients."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name("harbor-operator-lab intermediate CA", ())
+        cert = (
+            _builder(name, self._cert.subject, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(ca=True), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return self._stored(directory, cert, key)
 
     @classmethod
     def load(cls, directory: Path, cert_pem: bytes, key_pem: bytes) -> Authority:
@@ -81,19 +94,21 @@ class Authority:
         """The authority's certificate as PEM."""
         return self._cert.public_bytes(Encoding.PEM).decode()
 
-    def issue(self, name: str, *, hosts: Sequence[str] = NAMES) -> Issued:
+    def issue(self, name: str, *, hosts: Sequence[str] = NAMES, valid_for: timedelta = VALID_FOR) -> Issued:
         """Issues a server certificate for `hosts` (names or addresses) as `NAME.crt` and `NAME.key`."""
-        return self._sign(name, _name(name, ()), hosts)
+        return self._sign(name, _name(name, ()), hosts, valid_for)
 
     def client(self, common_name: str, organizations: Sequence[str] = ()) -> Issued:
         """Issues a client certificate for `common_name` in `organizations`."""
         return self._sign(f"client-{common_name.replace(':', '-')}", _name(common_name, organizations), ())
 
-    def _sign(self, file_name: str, subject: x509.Name, hosts: Sequence[str]) -> Issued:
+    def _sign(
+        self, file_name: str, subject: x509.Name, hosts: Sequence[str], valid_for: timedelta = VALID_FOR
+    ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []
         builder = (
-            _builder(subject, self._cert.subject, key.public_key())
+            _builder(subject, self._cert.subject, key.public_key(), valid_for)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(ca=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([*usages, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
@@ -121,7 +136,9 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, valid_for: timedelta = VALID_FOR
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -130,7 +147,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePubl
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + VALID_FOR)
+        .not_valid_after(now + valid_for)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 

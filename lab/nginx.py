@@ -16,7 +16,7 @@ from lab.process import Process, Processes, free_port, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.certs import Authority
+    from lab.certs import Authority, Issued
 
 HTTP = """
   log_format lab '$request_method $status $uri';
@@ -52,7 +52,7 @@ http {{{http}
       proxy_buffering off;
       proxy_read_timeout 300s;
       proxy_set_header Host {host_header};
-      proxy_set_header X-Forwarded-Proto https;
+      {forwarded_proto}
       proxy_set_header X-Forwarded-For $remote_addr;
     }}
   }}
@@ -117,6 +117,8 @@ class Site:
     """Whether nginx reads a whole body before it sends the request to the upstream; its own default is to."""
     host_header: str = "$host"
     """The Host header for the upstream; the default omits the port, as ingress controllers do."""
+    forwards_scheme: bool = True
+    """Whether the upstream learns from X-Forwarded-Proto that the client uses TLS."""
 
 
 class Front:
@@ -151,7 +153,12 @@ class Front:
 
     def reconfigure(self, *, max_body: str) -> None:
         """Restarts on the same port with another body size limit."""
-        self.site = replace(self.site, max_body=max_body)
+        self.serve(replace(self.site, max_body=max_body))
+
+    def serve(self, site: Site, issued: Issued | None = None) -> None:
+        """Restarts on the same port with other settings, and with another certificate if one is given."""
+        self.site = site
+        self._issued = issued or self._issued
         self.stop()
         self._run()
 
@@ -183,6 +190,7 @@ class Front:
                 max_body=self.site.max_body,
                 host_header=self.site.host_header,
                 request_buffering="on" if self.site.buffers_requests else "off",
+                forwarded_proto="proxy_set_header X-Forwarded-Proto https;" if self.site.forwards_scheme else "",
             )
         )
         argv: list[str | Path] = [self._tool.path, "-p", self._home, "-c", config, "-e", "stderr"]

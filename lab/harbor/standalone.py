@@ -34,7 +34,7 @@ storage:
   filesystem: {{rootdirectory: {data}}}
   cache: {{layerinfo: inmemory}}
   delete: {{enabled: true}}
-http: {{addr: "{address}", relativeurls: true, secret: x}}
+http: {{addr: "{address}", relativeurls: {relative}, secret: x}}
 auth: {{htpasswd: {{realm: harbor-registry-basic-realm, path: {htpasswd}}}}}
 validation: {{disabled: true}}
 """
@@ -52,6 +52,7 @@ class Standalone:
         self._processes = processes
         self._port, self._registry_port = free_port(), free_port()
         self._core: Process | None = None
+        self._registry: Process | None = None
         self._external_url = external_url or self.url
 
     @classmethod
@@ -95,13 +96,31 @@ class Standalone:
         if self._core is not None:
             self._core.stop()
 
+    def start_registry(self, *, relative_urls: bool = True) -> None:
+        """Starts the registry, after stopping the one that runs. Raises LabError.
+
+        `relative_urls` is the chart value `registry.relativeurls`: an upload continues at a path, not at a URL.
+        """
+        if self._registry is not None:
+            self._registry.stop()
+        tool, address = locate("docker-registry", ["docker-registry"]), join(HOST, self._registry_port)
+        htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
+        relative = str(relative_urls).lower()
+        config.write_text(
+            REGISTRY_CONFIG.format(data=self.images, address=address, htpasswd=htpasswd, relative=relative)
+        )
+        self._registry = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
+        wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=self._registry)
+
     def _prepare(self) -> None:
         password, registry_password = new_secret(), new_secret()
         with self.postgres.connect(self.postgres.admin_user, self.postgres.admin_password) as connection:
             verifier = connection.pgconn.encrypt_password(password.encode(), ROLE.encode()).decode()
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{verifier}'".encode())
             connection.execute(f"CREATE DATABASE registry OWNER {ROLE}".encode())
-        self._start_registry(registry_password)
+        line = bcrypt.hashpw(registry_password.encode(), bcrypt.gensalt(4)).decode()
+        (self._directory / "htpasswd").write_text(f"{REGISTRY_USER}:{line}\n")
+        self.start_registry()
         self.environment = {
             **self._secrets(),
             "POSTGRESQL_HOST": self.postgres.host,
@@ -134,16 +153,6 @@ class Standalone:
             "CORE_SECRET": new_secret(),
             "JOBSERVICE_SECRET": new_secret(),
         }
-
-    def _start_registry(self, password: str) -> None:
-        tool = locate("docker-registry", ["docker-registry"])
-        htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
-        line = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
-        htpasswd.write_text(f"{REGISTRY_USER}:{line}\n")
-        data, address = self.images, join(HOST, self._registry_port)
-        config.write_text(REGISTRY_CONFIG.format(data=data, address=address, htpasswd=htpasswd))
-        process = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
-        wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=process)
 
 
 def _answers(url: str) -> bool:

@@ -118,8 +118,10 @@ def _size(mib: int) -> str:
 def _trust(registry: HarborRegistry) -> str:
     given = registry.spec.ca_secret_ref
     if given is None:
-        return "name the Secret with its CA in `spec.caSecretRef`; without it only the system's CAs are trusted"
-    return f"Secret '{given.name}' (`spec.caSecretRef`) must contain its CA in key '{given.key}'"
+        trust = "name the Secret with its CA in `spec.caSecretRef`; without it only the system's CAs are trusted"
+    else:
+        trust = f"Secret '{given.name}' (`spec.caSecretRef`) must contain its CA in key '{given.key}'"
+    return f"{trust}; if an intermediate CA signed it, the server must send that CA's certificate as well"
 
 
 def certificate_warnings(registry: HarborRegistry, observed: Certificate, now: datetime) -> tuple[StatusWarning, ...]:

@@ -18,6 +18,7 @@ PROBLEMS: Mapping[str, Problem] = {
             "unauthorized to access repository: …, action: push",
             "project … not found",
             "can not push artifact to a proxy project",
+            "trying to reuse blob … at destination: checking whether a blob … unauthorized: authentication required",
         ),
     ),
     "PullDenied": Problem(

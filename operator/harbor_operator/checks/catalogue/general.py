@@ -83,9 +83,11 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.CERTIFICATE_UNTRUSTED: Problem(
         "A TLS handshake fails.",
-        "No CA that the operator knows has signed the server's certificate.",
-        "Put the CA into the Secret that the `caSecretRef` of that server names (key `ca.crt`). Nodes need the CA as "
-        "well: `/etc/containerd/certs.d/HOST[:PORT]/hosts.toml` with `ca = …`, or "
+        "No CA that the operator knows has signed the server's certificate, or the server does not send the "
+        "certificates of the intermediate CAs.",
+        "Put the CA into the Secret that the `caSecretRef` of that server names (key `ca.crt`). Add the certificates "
+        "of intermediate CAs to the server's, after its own. Nodes need the CA as well: "
+        "`/etc/containerd/certs.d/HOST[:PORT]/hosts.toml` with `ca = …`, or "
         "`/etc/docker/certs.d/HOST[:PORT]/ca.crt`.",
         (
             "x509: certificate signed by unknown authority",
