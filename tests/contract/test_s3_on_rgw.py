@@ -61,7 +61,7 @@ class BucketFixture:
         url, pem = self.gateway.admin_front.url, self.gateway.authority.ca_pem
         return S3Account(url, "us-east-1", keys["accessKey"], SecretStr(keys["secretKey"]), "s3", pem)
 
-    def registry(self, **s3: Any) -> HarborRegistry:
+    def registry(self, version: str = "", **s3: Any) -> HarborRegistry:
         wanted = {
             "endpoint": self.gateway.admin_front.url,
             "bucket": self.bucket,
@@ -72,6 +72,7 @@ class BucketFixture:
         }
         policy = {"storage": "Delete"}
         spec = {"externalURL": "https://cr.example.com", "storage": {"s3": wanted}, "deletionPolicy": policy}
+        spec |= {"release": {"version": version}} if version else {}
         metadata = {"name": "cr", "namespace": NAMESPACE, "uid": f"{self.cluster}-{self.uid}"}
         return HarborRegistry.parse({"metadata": metadata, "spec": spec}, self.cluster)
 
@@ -95,6 +96,8 @@ async def test_a_bucket_is_probed_once(gateway: Gateway) -> None:
     missing = await fixture.step.reconcile(fixture.registry())
     assert isinstance(missing, Blocked)
     assert missing.reason is Reason.STORAGE_BUCKET_MISSING
+    assert f"bucket '{fixture.bucket}' does not exist" in missing.message
+    assert "create it, correct `spec.storage.s3.bucket`" in missing.message
     await fixture.store.create_bucket(Bucket(fixture.account, fixture.bucket))
 
     first = await fixture.step.reconcile(fixture.registry())
@@ -129,6 +132,44 @@ async def test_user_keys_bucket_and_quota_are_provisioned_once_and_removed(gatew
     assert fixture.bucket not in gateway.ceph.containers()
     assert await fixture.rgw.read_user(gateway.endpoint(), fixture.uid) is None
     assert (NAMESPACE, "s3") not in fixture.kube.secrets
+
+
+async def test_harbor_1_9_is_refused_and_the_next_one_is_not(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway).with_keys()
+    await fixture.store.create_bucket(Bucket(fixture.account, fixture.bucket))
+
+    refused = await fixture.step.reconcile(fixture.registry("1.2.4"))
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.S3_UNSUPPORTED
+    assert "set `spec.release.version` to 1.3.0 or newer" in refused.message
+    assert isinstance(await fixture.step.reconcile(fixture.registry("1.3.0")), Done)
+
+
+async def test_a_redirect_to_a_name_that_nodes_do_not_reach_is_removed(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway).with_keys()
+    await fixture.store.create_bucket(Bucket(fixture.account, fixture.bucket))
+
+    refused = await fixture.step.reconcile(fixture.registry(redirect=True))
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.STORAGE_REDIRECT_UNREACHABLE
+    assert "or remove `spec.storage.s3.redirect`" in refused.message
+    assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
+
+
+async def test_a_full_quota_is_raised(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway).with_keys()
+    await fixture.store.create_bucket(Bucket(fixture.account, fixture.bucket))
+    # At the gateway itself, which ends the connection when it refuses a body; a proxy would answer with 502.
+    registry = fixture.registry(endpoint=gateway.ceph.rgw_url)
+    gateway.ceph.limit_user(fixture.uid, mib=4)
+
+    with pytest.raises(
+        Refused, match=r"`spec\.storage\.s3\.provision\.quotaGiB`, or radosgw-admin quota set"
+    ) as refusal:
+        await fixture.step.reconcile(registry)
+    assert refusal.value.reason is Reason.STORAGE_QUOTA_EXCEEDED
+    gateway.ceph.limit_user(fixture.uid, mib=1024)
+    assert isinstance(await fixture.step.reconcile(registry), Done)
 
 
 async def test_keys_that_someone_changed_are_set_again(gateway: Gateway) -> None:

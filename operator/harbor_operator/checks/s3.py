@@ -222,6 +222,16 @@ def settings_warnings(desired: DesiredS3, settings: BucketSettings) -> tuple[Sta
     return (StatusWarning(Reason.STORAGE_BUCKET_VERSIONED, message),)
 
 
+def written_by_swift(desired: DesiredS3) -> Blocked:
+    """Returns that the bucket is the container of a registry with the Swift driver."""
+    return Blocked(
+        Reason.STORAGE_CONTAINER_REFUSED,
+        f"bucket '{desired.bucket}' holds images that the Swift driver wrote (objects in 'segments/'): through S3, "
+        f"each layer has 0 B; choose another `{S3_SPEC}.bucket` and replicate the images into it, or use "
+        "`spec.storage.swift` in a new HarborRegistry",
+    )
+
+
 def check_redirect(desired: DesiredS3) -> Blocked | None:
     """Returns that clients cannot reach the server to which the registry would send them."""
     host = urlsplit(desired.endpoint).hostname or ""

@@ -7,10 +7,16 @@ from collections.abc import Callable, Mapping
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.s3 import bucket_missing, check_redirect, check_settings, settings_warnings
+from harbor_operator.checks.s3 import (
+    bucket_missing,
+    check_redirect,
+    check_settings,
+    settings_warnings,
+    written_by_swift,
+)
 from harbor_operator.model.outcomes import Blocked, Done, Facts, Outcome
 from harbor_operator.model.s3 import Bucket, BucketSettings, DesiredS3
-from harbor_operator.plan.storage import S3_IMAGE_PREFIX, s3_proof_digest
+from harbor_operator.plan.storage import IMAGE_PREFIXES, S3_IMAGE_PREFIX, s3_proof_digest
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
@@ -91,4 +97,15 @@ class _MarkedBucket:
         return bool(await self._store.list_objects(self._bucket, f"{self._desired.prefix}{S3_IMAGE_PREFIX}", 1))
 
     async def probe(self) -> Blocked | None:
+        if await self._is_of_swift():
+            return written_by_swift(self._desired)
         return await S3Probe(self._store, self._bucket, self._desired).run()
+
+    async def _is_of_swift(self) -> bool:
+        """Whether the Swift driver wrote here: links and manifests in one folder, the bytes of layers in another."""
+        files, segments = IMAGE_PREFIXES
+        root = self._desired.prefix.removesuffix(files)
+        for folder in (f"{root}{segments}", f"{root}{files}{S3_IMAGE_PREFIX}"):
+            if not await self._store.list_objects(self._bucket, folder, 1):
+                return False
+        return True

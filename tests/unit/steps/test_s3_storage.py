@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 
@@ -149,6 +151,22 @@ async def test_images_without_a_mark_are_adopted_only_on_request(fixture: S3Fixt
 
     assert isinstance(await fixture.step.reconcile(registry(adoptExisting=True)), Done)
     assert fixture.objects[PROOF].metadata["harbor-operator-adopted"] == "true"
+
+
+@pytest.mark.parametrize("folder", [{}, {"rootDirectory": "files"}])
+async def test_a_container_that_the_swift_driver_wrote_is_not_even_adopted(
+    fixture: S3Fixture, folder: dict[str, Any]
+) -> None:
+    for key in ("files/docker/registry/v2/blobs/x", "segments/0a1/x/0000000000000001"):
+        fixture.objects[key] = StoredObject((b"x",))
+
+    refused = await fixture.step.reconcile(registry(adoptExisting=True, **folder))
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
+    assert "through S3, each layer has 0 B; choose another `spec.storage.s3.bucket`" in refused.message
+    assert fixture.writes() == []
+
+    assert isinstance(await fixture.step.reconcile(registry(rootDirectory="team/a")), Done)
 
 
 async def test_the_bucket_of_another_registry_is_refused(fixture: S3Fixture) -> None:

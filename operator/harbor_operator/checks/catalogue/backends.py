@@ -206,12 +206,13 @@ STORAGE: Mapping[Reason, Problem] = {
         "Let the operator and the registry reach the store without a cache, and ask only for what it supports.",
     ),
     Reason.STORAGE_BODY_LIMIT: Problem(
-        "`docker push` would fail with 'blob upload invalid'.",
+        "`docker push` would fail with 'blob upload invalid', or with 500 for a layer above one chunk.",
         "A proxy in front of the store responds with 413: its body limit is below one chunk, with S3 below two.",
         "Set `client_max_body_size 0` on the proxy (`nginx.ingress.kubernetes.io/proxy-body-size` with ingress-nginx).",
         (
             "blob upload invalid",
             "upload resumed at wrong offest",
+            "unknown error reading request payload: Too Large Object",
         ),
     ),
     Reason.STORAGE_QUOTA_EXCEEDED: Problem(
