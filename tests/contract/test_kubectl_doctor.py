@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,9 @@ from lab.lab import SERVICES, Lab, Part
 from lab.nginx import Front, Site
 from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
 from lab.process import wait_until
-from lab.registries import merged
 from lab.registry_fixture import RegistryFixture, install
-from tests.contract.kubectl_harbor import Done, KubectlHarbor, environment
+from tests.contract.doctor import Doctor
+from tests.contract.kubectl_harbor import KubectlHarbor, environment
 
 pytestmark = pytest.mark.lab
 
@@ -51,39 +51,6 @@ def harbor(fixture: RegistryFixture) -> KubectlHarbor:
 @pytest.fixture
 def doctor(fixture: RegistryFixture, harbor: KubectlHarbor, tmp_path: Path) -> Doctor:
     return Doctor(fixture, harbor, tmp_path / "registry.yaml")
-
-
-class Doctor:
-    """Runs the command with a spec that differs in some fields."""
-
-    def __init__(self, fixture: RegistryFixture, harbor: KubectlHarbor, path: Path) -> None:
-        self._fixture = fixture
-        self._harbor = harbor
-        self._path = path
-
-    def run(self, changes: Mapping[str, Any], *arguments: str) -> Done:
-        """Returns how the command ended."""
-        return self._harbor.run("doctor", *self._arguments(changes), *arguments)
-
-    def command(self, changes: Mapping[str, Any]) -> list[str]:
-        """Returns the command for a process of its own."""
-        kubeconfig = str(self._harbor.person("doctor"))
-        # Without this, a test in the background would pass on that it ignores the signal.
-        module = ["env", "--default-signal=INT", sys.executable, "-m", "harbor_operator.kubectl"]
-        return [*module, "doctor", *self._arguments(changes), "--kubeconfig", kubeconfig]
-
-    def _arguments(self, changes: Mapping[str, Any]) -> list[str]:
-        metadata = {"name": "cr", "namespace": self._fixture.registry.namespace}
-        manifest = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry", "metadata": metadata}
-        self._path.write_text(yaml.safe_dump({**manifest, "spec": merged(self._fixture.spec, dict(changes))}))
-        chart = Path(self._fixture.lab.chart.reference).resolve().parent
-        return ["-f", str(self._path), "--chart-sources", str(chart)]
-
-    def codes(self, changes: Mapping[str, Any], *arguments: str) -> tuple[int, dict[str, str]]:
-        """Returns the exit code, and the errors by their place in the spec."""
-        done = self.run(changes, "-o", "json", *arguments)
-        assert done.err == ""
-        return done.code, {each["where"]: each["code"] for each in done.json["findings"] if each["level"] == "error"}
 
 
 def test_a_spec_that_works_and_nothing_remains(doctor: Doctor, fixture: RegistryFixture) -> None:
@@ -189,6 +156,32 @@ def test_what_does_not_answer_or_does_not_exist(doctor: Doctor) -> None:
         "spec.release": "SwiftUnsupported",
         "spec.release.chart": "ChartUnavailable",
     }
+
+
+HUB = {
+    "registries": [{"name": "hub", "type": "docker-hub", "url": "https://hub.docker.com"}],
+    "projects": [{"name": "hub", "proxyCache": "hub"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "defective", "remedy"),
+    [
+        ({}, "1.19.3", "use 1.19.2 or 1.19.4"),
+        ({"externalURL": "http://cr.example.com", "expose": {"tlsSecretName": None}}, "1.16.3", "use 1.16.2 or 1.16.4"),
+        (HUB, "1.19.0", "use 1.19.1 or newer"),
+    ],
+)
+def test_a_chart_that_no_one_should_install(
+    doctor: Doctor, changes: dict[str, Any], defective: str, remedy: str
+) -> None:
+    done = doctor.run({**changes, "release": {"version": defective}}, "-o", "json", "--only", "release")
+    found = {each["where"]: each for each in done.json["findings"] if each["level"] == "error"}
+    assert found["spec.release"]["code"] == "ChartVersionRefused"
+    assert remedy in found["spec.release"]["text"]
+    (named, *_) = re.findall(r"\d+\.\d+\.\d+", remedy)
+    _, corrected = doctor.codes({**changes, "release": {"version": named}}, "--only", "release")
+    assert corrected.get("spec.release") is None
 
 
 def test_a_terminal_shows_what_is_still_checked(doctor: Doctor) -> None:
