@@ -119,6 +119,7 @@ class Reason(StrEnum):
     CONFIGURATION_LOCKED = "ConfigurationLocked"
     CONFIGURATION_UNSUPPORTED = "ConfigurationUnsupported"
     ADMIN_ROTATION_REFUSED = "AdminRotationRefused"
+    ADMIN_PASSWORD_DEFAULT = "AdminPasswordDefault"
     ROBOT_SECRET_NOT_ALLOWED = "RobotSecretNotAllowed"
     SCHEDULE_REFUSED = "ScheduleRefused"
     GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed"

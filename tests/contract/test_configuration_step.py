@@ -23,6 +23,7 @@ from harbor_operator.adapters.secrets import make_password
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Done
+from harbor_operator.reasons import Reason
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
@@ -248,3 +249,22 @@ async def test_many_projects_with_every_policy_cost_few_requests(fixture: StepFi
     read = sum("/projects/" in one or "/retentions/" in one for one in requests)
     assert MAX_REPEATED_READS - 4 < read <= MAX_REPEATED_READS
     assert len(requests) <= 2 + read + 3
+
+
+async def test_the_default_password_is_replaced_by_another_one(fixture: StepFixture) -> None:
+    """The step sets it in Harbor, as an administrator's portal would, and then the one that it replaces."""
+    spec = {"externalURL": fixture.admin.url, "adminPasswordSecretRef": {"name": "admin"}}
+    spec |= {"caSecretRef": {"name": "ca"}} if fixture.admin.ca else {}
+    assert fixture.admin.login
+    before = fixture.admin.login.password.get_secret_value()
+    fixture.kube.put("intra", "admin", {"password": before})
+    await fixture.reconcile(spec)
+    fixture.kube.put("intra", "admin", {"password": "Harbor12345"})
+    try:
+        warned = await fixture.reconcile(spec)
+        assert [warning.code for warning in warned.warnings] == [Reason.ADMIN_PASSWORD_DEFAULT]
+        assert "put another password into it" in warned.warnings[0].message
+    finally:
+        fixture.kube.put("intra", "admin", {"password": before})
+        replaced = await fixture.reconcile(spec)
+    assert replaced.warnings == ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import describe_secret
 from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.reasons import Reason
+
+_DEFAULT_PASSWORD = "Harbor12345"  # noqa: S105 - of the official chart and of harbor.yml
 
 
 def check_new_password(registry: HarborRegistry, name: str, *, strong: bool) -> Blocked | None:
@@ -30,3 +34,14 @@ def rotation_warnings(registry: HarborRegistry, request: str) -> tuple[StatusWar
         "annotation"
     )
     return (StatusWarning(Reason.ADMIN_ROTATION_REFUSED, message),)
+
+
+def default_password_warnings(registry: HarborRegistry, name: str, password: SecretStr) -> tuple[StatusWarning, ...]:
+    """Returns a warning if user 'admin' has the password that every documentation of Harbor names."""
+    if password.get_secret_value() != _DEFAULT_PASSWORD:
+        return ()
+    message = (
+        f"{describe_secret(registry.metadata.namespace, name)} contains the default password of Harbor's user 'admin', "
+        "which everyone knows: put another password into it, which the operator then sets in Harbor"
+    )
+    return (StatusWarning(Reason.ADMIN_PASSWORD_DEFAULT, message),)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from harbor_operator.api.kind import GROUP
 from harbor_operator.api.request_annotations import read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.admin_password import check_new_password, rotation_warnings
+from harbor_operator.checks.admin_password import check_new_password, default_password_warnings, rotation_warnings
 from harbor_operator.checks.configuration import check_admin
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import StatusWarning
@@ -60,11 +60,13 @@ class AdminPassword:
 
     async def ensure(self, registry: HarborRegistry, access: HarborEndpoint) -> AcceptedAdmin:
         """Returns the administrator's endpoint after a login with it; BlockedError if Harbor rejects it."""
-        admin = access.with_login(await require_admin(self._kube, registry))
+        login = await require_admin(self._kube, registry)
+        admin = access.with_login(login)
         changes = await self._ensure_accepted(registry, admin)
         warnings = rotation_warnings(registry, _request(registry))
         if warnings or not await self._rotation_is_due(registry):
-            return AcceptedAdmin(admin, changes, warnings)
+            default = default_password_warnings(registry, names.admin_secret(registry), login.password)
+            return AcceptedAdmin(admin, changes, (*warnings, *default))
         rotated = access.with_login(Login(ADMIN, await self._store_new(registry)))
         return AcceptedAdmin(rotated, (*changes, *await self._ensure_accepted(registry, rotated)))
 

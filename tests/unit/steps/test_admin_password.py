@@ -131,3 +131,15 @@ async def test_the_recorded_password_is_removed_and_the_given_one_stays(fixture:
     await fixture.password.remove(registry(**GIVEN))
     assert ("intra", "hreg-cr-admin-accepted") not in fixture.kube.secrets
     assert ("intra", "mine") in fixture.kube.secrets
+
+
+async def test_the_default_password_is_a_warning_until_another_one_is_set(fixture: PasswordFixture) -> None:
+    fixture.harbor.accounts["admin"] = ("Harbor12345", True)
+    fixture.kube.put("intra", "mine", {"password": "Harbor12345"})
+    (warning,) = (await fixture.ensure(registry(**GIVEN))).warnings
+    assert warning.code is Reason.ADMIN_PASSWORD_DEFAULT
+    assert "Secret 'mine' in namespace 'intra' contains the default password" in warning.message
+    assert "Harbor12345" not in warning.message
+
+    fixture.kube.put("intra", "mine", {"password": SECOND})
+    assert (await fixture.ensure(registry(**GIVEN))).warnings == ()

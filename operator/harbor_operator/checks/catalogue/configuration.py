@@ -68,6 +68,12 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "operator does not change.",
         "Put a new password into that Secret: the operator changes it in Harbor. Then remove the annotation.",
     ),
+    Reason.ADMIN_PASSWORD_DEFAULT: Problem(
+        "`status.warnings` names the password of `admin`.",
+        "The Secret of `spec.adminPasswordSecretRef` contains the default password of the official chart, which "
+        "everyone knows.",
+        "Put another password into that Secret: the operator changes it in Harbor.",
+    ),
     Reason.SCHEDULE_REFUSED: Problem(
         "Harbor rejects a schedule, or has no scanner for `spec.scanAll`.",
         "The cron expression has a field that Harbor does not accept, or this version of Harbor has no such job. The "
