@@ -164,10 +164,11 @@ def _configure(mode: Mode, nodes: list[Node], databases: int) -> None:
         case "sentinel":
             first.configure([*plain, *shared])
             nodes[1].configure(follow)
-            nodes[2].configure(_sentinel(first), sentinel=True)
+            nodes[2].configure(sentinel_lines(first), sentinel=True)
 
 
-def _sentinel(master: Node) -> list[str]:
+def sentinel_lines(master: Node) -> list[str]:
+    """Returns the configuration of a Sentinel that monitors this primary."""
     secret = [f"sentinel auth-pass {MASTER_NAME} {master.password}"] if master.password else []
     return [
         f"sentinel monitor {MASTER_NAME} {HOST} {master.port} 1",
