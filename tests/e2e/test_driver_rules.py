@@ -1,4 +1,4 @@
-"""The API server rejects an invalid `spec.storage.driver` at `kubectl apply`."""
+"""The API server rejects, at `kubectl apply`, what the registry's storage drivers cannot use."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ pytestmark = pytest.mark.e2e
 RELEASE: Spec = {"version": "1.19.1"}
 
 REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
+    "a container whose name is too short for RGW": (
+        {"storage": {"swift": {**SWIFT, "container": "cr"}}},
+        ("spec.storage.swift.container in body should",),
+    ),
+    "a chunk size as text": (
+        {"storage": {"swift": {**SWIFT, "chunkSizeMiB": "5M"}}},
+        ("HarborRegistry.spec.storage.swift.chunkSizeMiB", 'expected "integer"'),
+    ),
+    "a field of the chart that breaks Temp URLs": (
+        {"storage": {"swift": {**SWIFT, "tempURLMethods": ["GET", "PUT"]}}},
+        ("unknown field", "tempURLMethods"),
+    ),
     "a driver beside a container": (
         {"release": RELEASE, "storage": {"swift": SWIFT, "driver": AZURE}},
         ("spec.storage: Invalid value", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
