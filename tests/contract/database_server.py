@@ -35,6 +35,7 @@ class DatabaseFixture:
     name: str
     kube: FakeKube = field(default_factory=FakeKube)
     uid: str = "uid-1"
+    connection_limit: int = 50
 
     def __post_init__(self) -> None:
         self.step = DatabaseStep(self.kube, PsycopgPostgres(), lambda: SecretStr("gEnErAtEd0" * 3))
@@ -51,7 +52,7 @@ class DatabaseFixture:
             "port": self.server.port,
             "caSecretRef": {"name": "pg-ca"},
             "adminSecretRef": {"name": "pg-admin"},
-            "connectionLimit": 50,
+            "connectionLimit": self.connection_limit,
             "names": {"core": f"core_{self.name}", "clair": f"clair_{self.name}"},
         }
         return HarborRegistry.parse(

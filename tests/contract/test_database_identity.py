@@ -175,6 +175,26 @@ async def test_an_existing_login_and_database_are_used_as_they_are(fixture: Data
         pass
 
 
+async def test_a_password_that_harbor_cannot_use_is_replaced(fixture: DatabaseFixture) -> None:
+    """Harbor's core writes the password into a connection string without quotes."""
+    own = f"own_{fixture.name}"
+    create_role(fixture.server, own, "two words")
+    fixture.server.query(f"CREATE DATABASE core_{fixture.name} OWNER {own}")
+    fixture.give_admin(own, "two words")
+    registry = with_login(fixture, "credentialsSecretRef")
+    refused = await fixture.step.reconcile(registry)
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.SECRET_INVALID
+    assert "contains white space, a quote or a backslash, which Harbor cannot use" in refused.message
+    assert "set another password for the role" in refused.message
+
+    with fixture.server.connect(own, "two words", dbname=f"core_{fixture.name}") as session:
+        verifier = session.pgconn.encrypt_password(GIVEN_PASSWORD.encode(), own.encode()).decode()
+        session.execute(f"ALTER ROLE {own} PASSWORD '{verifier}'".encode())
+    fixture.give_admin(own, GIVEN_PASSWORD)
+    assert isinstance(await fixture.step.reconcile(registry), Done)
+
+
 async def test_an_admin_login_with_the_name_of_harbors_role_keeps_its_password(fixture: DatabaseFixture) -> None:
     """Finding D10."""
     create_role(fixture.server, fixture.role, "own0password", "CREATEDB")

@@ -110,6 +110,21 @@ async def test_delete_drops_even_what_is_in_use(fixture: DatabaseFixture) -> Non
     assert (fixture.role,) not in fixture.server.query("SELECT rolname FROM pg_roles")
 
 
+async def test_a_limit_above_that_of_the_server_is_a_warning_until_it_is_lower(fixture: DatabaseFixture) -> None:
+    ((accepted,),) = fixture.server.query("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'")
+    fixture.connection_limit = accepted + 1
+    warned = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(warned, Done), warned.message
+    (warning,) = warned.warnings
+    assert warning.code is Reason.DATABASE_CONNECTIONS_LOW
+    assert "raise the first or lower the second" in warning.message
+
+    fixture.connection_limit = accepted
+    lowered = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(lowered, Done), lowered.message
+    assert lowered.warnings == ()
+
+
 async def test_a_superuser_works_as_well(fixture: DatabaseFixture) -> None:
     fixture.give_admin(fixture.server.admin_user, fixture.server.admin_password)
     assert isinstance(await fixture.step.reconcile(fixture.registry()), Done)
