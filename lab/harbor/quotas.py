@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from lab.harbor.core import core_of, sender_of
-from lab.harbor.errors import bad_request, not_found
-from lab.harbor.projects import valid_storage
+from lab.harbor.errors import bad_request, denied, not_found
+from lab.harbor.projects import UNLIMITED, valid_storage
 from lab.harbor.reading import page, read_id, read_json
+from lab.harbor.repositories import project_blobs, sizes_of
 
 if TYPE_CHECKING:
+    from lab.harbor.core import Core
     from lab.harbor.state import Document
 
 
@@ -40,6 +42,21 @@ async def update(request: web.Request) -> web.Response:
     changed = {**project, "storage": valid_storage(storage)}
     await core_of(request).state.put("project", project["project_id"], changed)
     return web.Response()
+
+
+async def require_room(core: Core, name: str, manifest: bytes) -> None:
+    """Raises 403 if the image does not fit into its project; Harbor itself already refuses the layer that does not."""
+    project = await core.project(name.partition("/")[0])
+    if project is None or project["storage"] == UNLIMITED:
+        return
+    stored = await project_blobs(core, project)
+    used, limit = sum(stored.values()), project["storage"]
+    added = sum(size for digest, size in sizes_of(manifest).items() if digest not in stored)
+    if used + added > limit:
+        raise denied(
+            f"Quota exceeded when processing the request of adding {added} Byte of storage resource, which when updated"
+            f" to current usage of {used} Byte will exceed the configured upper limit of {limit} Byte."
+        )
 
 
 async def _project_of_quota(request: web.Request) -> Document:

@@ -18,6 +18,7 @@ from yarl import URL
 from lab.harbor.audit_logs import record
 from lab.harbor.core import core_of, sender_of
 from lab.harbor.errors import HarborError
+from lab.harbor.quotas import require_room
 from lab.harbor.repositories import forget_manifest, record_manifest
 from lab.harbor.tokens import SERVICE
 
@@ -93,6 +94,8 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
     is_manifest = match is not None and match["part"] == "manifests"
     manifest = await request.read() if is_manifest else b""
     body = request.content if request.body_exists and not is_manifest else manifest
+    if match is not None and is_manifest and request.method == "PUT":
+        await require_room(core, match["name"], manifest)
     headers = _forwarded(request.headers)
     headers["Authorization"] = aiohttp.encode_basic_auth(*core.settings.registry_credential)
     try:

@@ -17,6 +17,8 @@ from lab.harbor.reading import page
 from lab.harbor.state import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from lab.harbor.core import Core
     from lab.harbor.state import Document
 
@@ -41,11 +43,16 @@ async def record_manifest(core: Core, name: str, digest: str, manifest: bytes) -
 
 
 async def _record_blobs(core: Core, digest: str, manifest: bytes) -> None:
-    described = json.loads(manifest)
-    parts = {part["digest"]: part["size"] for part in [described.get("config"), *described.get("layers", [])] if part}
+    parts = sizes_of(manifest)
     for blob, size in parts.items():
         await core.state.put("blob", blob, {"digest": blob, "size": size, "parts": []})
     await core.state.put("blob", digest, {"digest": digest, "size": len(manifest), "parts": sorted(parts)})
+
+
+def sizes_of(manifest: bytes) -> dict[str, int]:
+    """Returns the size of each layer and of the configuration, by digest."""
+    described = json.loads(manifest)
+    return {part["digest"]: part["size"] for part in [described.get("config"), *described.get("layers", [])] if part}
 
 
 async def forget_manifest(core: Core, name: str, digest: str) -> None:
@@ -59,9 +66,20 @@ async def forget_manifest(core: Core, name: str, digest: str) -> None:
 async def unreferenced_blobs(core: Core) -> list[Document]:
     """Returns the manifests that no repository contains, and the layers that no other manifest has."""
     blobs = {blob["digest"]: blob for blob in await core.state.all("blob")}
-    manifests = {digest for repository in await core.state.all("repository") for digest in repository["digests"]}
-    kept = manifests | {part for digest in manifests for part in blobs[digest]["parts"]}
+    kept = _referenced(blobs, await core.state.all("repository"))
     return [blob for digest, blob in blobs.items() if digest not in kept]
+
+
+async def project_blobs(core: Core, project: Document) -> dict[str, int]:
+    """Returns the size of each manifest and layer of the project, by digest."""
+    blobs = {blob["digest"]: blob for blob in await core.state.all("blob")}
+    own = [one for one in await core.state.all("repository") if one["project_id"] == project["project_id"]]
+    return {digest: blobs[digest]["size"] for digest in _referenced(blobs, own)}
+
+
+def _referenced(blobs: Mapping[str, Document], repositories: Iterable[Document]) -> set[str]:
+    manifests = {digest for repository in repositories for digest in repository["digests"]}
+    return manifests | {part for digest in manifests for part in blobs[digest]["parts"]}
 
 
 async def stored_bytes(core: Core) -> int:

@@ -98,3 +98,15 @@ async def test_the_read_only_mode_is_turned_off(client: Client) -> None:
     finally:
         await configuration.write_configuration(client.step.admin, {"read_only": False})
     client.push()
+
+
+async def test_a_full_quota_is_raised_in_the_spec(client: Client) -> None:
+    """Another administrator's quota of 1 KiB: in the spec, the smallest is 1 GiB."""
+    await client.apply()
+    number = (await client.step.call("GET", f"/projects/{client.project}")).decode(lambda body: body["project_id"])
+    of_project = f"/quotas?reference=project&reference_id={number}"
+    quota = (await client.step.call("GET", of_project)).decode(lambda body: body[0]["id"])
+    await client.step.call("PUT", f"/quotas/{quota}", {"hard": {"storage": 1 << 10}})
+    client.denied("ProjectQuotaExceeded", "Raise `quotaGiB` of the project in `spec.projects`")
+    await client.apply(quotaGiB=1)
+    client.push()

@@ -83,7 +83,7 @@ PROBLEMS: Mapping[str, Problem] = {
         ("manifest unknown", "failed to resolve reference …: not found"),
     ),
     "ProjectQuotaExceeded": Problem(
-        "A push fails with 412 after most layers were sent.",
+        "A push is denied with 403 after layers were sent: `Quota exceeded when processing the request`.",
         "The quota of the project is used up.",
         "Raise `quotaGiB` of the project in `spec.projects`, or delete images and run Harbor's garbage collection.",
         ("will exceed the configured upper limit of",),
