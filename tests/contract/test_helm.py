@@ -255,25 +255,6 @@ async def test_official_chart_is_installed_once_and_shows_no_secret(
 
 
 @pytest.mark.lab
-async def test_a_release_is_not_separated_from_its_key_or_its_database(
-    plane: ControlPlane, cluster: ReleaseOnClusterFixture, chart: str
-) -> None:
-    """Findings D1 and D2."""
-    await cluster.reconcile(chart)
-    assert await cluster.statuses() == ["deployed"]
-    moved = {"host": "other.example.com", "adminSecretRef": {"name": "pg-admin"}}
-    release = {"version": "1.19.1", "chart": chart}
-    outcome = await cluster.step.reconcile(registry(release=release, database=moved))
-    assert outcome.reason is Reason.DATABASE_CHANGED, outcome
-    outcome = await cluster.step.reconcile(registry(release={**release, "name": "other"}))
-    assert outcome.reason is Reason.RELEASE_NAME_CHANGED, outcome
-    plane.kubectl("delete", "secret", names.generated_secrets(registry()), "-n", NAMESPACE)
-    outcome = await cluster.reconcile(chart)
-    assert outcome.reason is Reason.GENERATED_SECRETS_MISSING, outcome
-    assert await cluster.statuses() == ["deployed"]
-
-
-@pytest.mark.lab
 @pytest.mark.parametrize(("before", "after"), [("Delete", "Retain"), ("Retain", "Delete")])
 async def test_the_volume_follows_the_policy_at_its_deletion(
     plane: ControlPlane, cluster: ReleaseOnClusterFixture, chart: str, before: str, after: str

@@ -184,6 +184,17 @@ def test_a_chart_that_no_one_should_install(
     assert corrected.get("spec.release") is None
 
 
+def test_a_key_of_another_length_is_corrected(doctor: Doctor, fixture: RegistryFixture) -> None:
+    changes = {"release": {"secretKeyRef": {"name": "old-key"}}}
+    fixture.registry.put_secrets({"old-key": {"secretKey": "sixteen-letters0\n"}})
+    done = doctor.run(changes, "-o", "json", "--only", "release")
+    (found,) = [each for each in done.json["findings"] if each["level"] == "error"]
+    assert (found["where"], found["code"]) == ("spec.release", "SecretInvalid")
+    assert "copy the old key without a line break at its end" in found["text"]
+    fixture.registry.put_secrets({"old-key": {"secretKey": "sixteen-letters0"}})
+    assert doctor.codes(changes, "--only", "release") == (0, {})
+
+
 def test_a_terminal_shows_what_is_still_checked(doctor: Doctor) -> None:
     reader, writer = os.openpty()
     with subprocess.Popen(doctor.command({}), stdout=subprocess.DEVNULL, stderr=writer, env=environment()) as process:
