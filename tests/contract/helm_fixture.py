@@ -78,10 +78,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def write_chart(folder: Path) -> str:
+def write_chart(folder: Path, version: str = "1.19.1") -> str:
     """Writes a chart of one ConfigMap that calls itself Harbor, and returns its path."""
     (folder / "templates").mkdir(parents=True)
-    facts = {"apiVersion": "v2", "name": "harbor", "version": "1.19.1", "appVersion": "2.15.1"}
+    facts = {"apiVersion": "v2", "name": "harbor", "version": version, "appVersion": "2.15.1"}
     (folder / "Chart.yaml").write_text(yaml.safe_dump(facts))
     (folder / "templates" / "seen.yaml").write_text(CONFIG_MAP)
     (folder / "templates" / "hook.yaml").write_text(HOOK)

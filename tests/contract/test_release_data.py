@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from harbor_operator.api.request_annotations import BACKUP_COMPLETED_AT
 from harbor_operator.plan import names
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
-from tests.contract.helm_fixture import ReleaseOnClusterFixture
+from tests.contract.helm_fixture import ReleaseOnClusterFixture, ended, now, write_chart
 from tests.contract.test_helm import chart, cluster, kube, real_helm  # noqa: F401 - fixtures
 from tests.fakes.release import NAMESPACE, registry
 
@@ -47,3 +49,33 @@ async def test_a_release_is_not_separated_from_its_key_or_its_database(
     outcome = await cluster.reconcile(chart)
     assert outcome.reason is Reason.WORKLOADS_NOT_READY, outcome
     assert await cluster.statuses() == ["deployed"]
+
+
+async def test_an_upgrade_over_too_many_minors_goes_through_the_versions_of_the_message(
+    cluster: ReleaseOnClusterFixture,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    async def reason_of(version: str, backup: str = "", **release: str) -> tuple[Reason, str]:
+        folder = tmp_path / "charts" / version
+        path = str(folder) if folder.exists() else write_chart(folder, version)
+        wanted = registry(release={"version": version, "chart": path, **release})
+        metadata = wanted.metadata.model_copy(update={"annotations": {BACKUP_COMPLETED_AT: backup}})
+        outcome = await cluster.step.reconcile(wanted.model_copy(update={"metadata": metadata}))
+        await ended(cluster.helm, "cr")
+        return outcome.reason, outcome.message
+
+    await reason_of("1.13.5")
+    assert await cluster.statuses() == ["deployed"]
+    reason, message = await reason_of("1.19.1")
+    assert reason is Reason.UPGRADE_REFUSED, message
+    assert "set `spec.release.version` to '1.15.2' first, then to '1.17.4' and '1.19.1'" in message
+
+    reason, message = await reason_of("1.15.2")
+    assert reason is Reason.UPGRADE_NOT_ALLOWED, message
+    assert "`spec.release.allowUpgradeTo` '1.15.2'" in message
+    reason, message = await reason_of("1.15.2", allowUpgradeTo="1.15.2")
+    assert reason is Reason.BACKUP_OUTDATED, message
+    assert await cluster.statuses() == ["deployed"]
+    reason, message = await reason_of("1.15.2", backup=now().isoformat(), allowUpgradeTo="1.15.2")
+    assert reason is Reason.RELEASE_UPGRADING, message
+    assert await cluster.statuses() == ["superseded", "deployed"]
