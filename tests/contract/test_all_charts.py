@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harbor_operator.api.charts import CHARTS, Feature, find_chart
 from lab.chart import ALL_VARIABLE, official_charts
+from lab.gotools import program
 from tests.contract.test_helm_template import GIVEN, objects, render
 from tests.fakes.release import CACHE_PASSWORD
 
@@ -47,6 +50,19 @@ def test_every_chart_gets_the_servers_and_no_password_in_the_clear(version: str,
     assert [word for word in GIVEN if word in rendered and word not in known] == []
     workloads = [found for found in objects(rendered) if found["kind"] in {"Deployment", "StatefulSet"}]
     assert all(found["metadata"]["labels"]["release"] == "cr" for found in workloads)
+
+
+def test_no_secret_that_everyone_knows_is_rendered(version: str, tmp_path: Path) -> None:
+    """The charts have default passwords, and some of the old ones a private key for tokens (GHSA-j7jh-fmcm-xxwv)."""
+    folder = FOUND[version]
+    published = [path.read_text() for path in folder.glob("cert/tls.key")]
+    words = ["Harbor12345", "not-a-secure-key", *published]
+    known = {form for word in words for form in (word, base64.b64encode(word.encode()).decode())}
+    argv = [str(program("helm")), "template", "cr", str(folder)]
+    defaults = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert len([word for word in known if word in defaults]) >= len(words)
+    rendered = render(str(folder), tmp_path, version=version)
+    assert [word for word in known if word in rendered] == []
 
 
 def test_two_renders_are_the_same(version: str, tmp_path: Path) -> None:
