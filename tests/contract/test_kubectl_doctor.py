@@ -227,11 +227,25 @@ def test_a_chart_from_another_source_is_refused(doctor: Doctor) -> None:
     assert found == {"spec.release.chart": "ChartSourceRefused"}
 
 
-def test_the_values_of_the_chart_are_checked(doctor: Doctor, fixture: RegistryFixture) -> None:
-    fixture.registry.put_secrets({"values": {"values.yaml": "core: {replica: 2}"}})
+@pytest.mark.parametrize(
+    ("wrong", "remedy", "right"),
+    [
+        ("core: {replica: 2}", "`core.replica`", "core: {replicas: 2}"),
+        ("core: {xsrfKey: short}", "the operator generates it once and keeps it; remove it", "{}"),
+    ],
+)
+def test_the_values_of_the_chart_are_checked(
+    doctor: Doctor, fixture: RegistryFixture, wrong: str, remedy: str, right: str
+) -> None:
     source = {"kind": "Secret", "name": "values", "key": "values.yaml"}
-    code, found = doctor.codes({"release": {"valuesFrom": [source]}}, "--only", "release")
-    assert (code, found) == (1, {"spec.release": "ValuesInvalid"})
+    changes = {"release": {"valuesFrom": [source]}}
+    fixture.registry.put_secrets({"values": {"values.yaml": wrong}})
+    done = doctor.run(changes, "-o", "json", "--only", "release")
+    (found,) = [each for each in done.json["findings"] if each["level"] == "error"]
+    assert (found["where"], found["code"]) == ("spec.release", "ValuesInvalid")
+    assert remedy in found["text"]
+    fixture.registry.put_secrets({"values": {"values.yaml": right}})
+    assert doctor.codes(changes, "--only", "release") == (0, {})
 
 
 def test_the_account_and_the_rights_of_helm(doctor: Doctor, fixture: RegistryFixture) -> None:
