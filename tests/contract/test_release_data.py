@@ -38,6 +38,14 @@ async def test_a_release_is_not_separated_from_its_key_or_its_database(
     outcome = await cluster.step.reconcile(registry(release={**release, "version": "1.18.4"}))
     assert outcome.reason is Reason.UPGRADE_REFUSED, outcome
     assert "set `spec.release.version` to '1.19.1' or newer" in outcome.message
+    other_key = {
+        "metadata": {"name": "other-key", "namespace": NAMESPACE},
+        "stringData": {"secretKey": "sixteen-letters0"},
+    }
+    plane.apply({"apiVersion": "v1", "kind": "Secret", **other_key})
+    outcome = await cluster.step.reconcile(registry(release={**release, "secretKeyRef": {"name": "other-key"}}))
+    assert outcome.reason is Reason.SECRET_INVALID, outcome
+    assert "remove `spec.release.secretKeyRef`" in outcome.message
     generated = names.generated_secrets(registry())
     saved = json.loads(plane.kubectl("get", "secret", generated, "-n", NAMESPACE, "-o", "json"))
     plane.kubectl("delete", "secret", generated, "-n", NAMESPACE)
