@@ -41,6 +41,8 @@ SETTINGS = "/configurations"
 PROJECT = "described"
 REFUSALS = {400, 404, 422}
 """Harbor refuses invalid parameters and the names of absent objects at every operation; few descriptions list it."""
+DUPLICATE_RULES = {"createRetention", "updateRetention"}
+"""Operations at which Harbor refuses two equal rules with 409, which the description does not list."""
 CRASHES = {
     "createGCSchedule",
     "createProjectMember",
@@ -92,7 +94,8 @@ class DescribedHarbor:
         path = re.sub(r"\{[^}]+\}", "x", case.operation.path)
         operation = self.specification.operation(case.method, path)
         assert answer.status < 500 or operation.name in CRASHES, answer.body
-        if answer.status < 500 and answer.status not in REFUSALS:
+        refusals = REFUSALS | ({409} if operation.name in DUPLICATE_RULES else set())
+        if answer.status < 500 and answer.status not in refusals:
             check_answer(self.specification, operation, answer)
         return answer
 

@@ -15,9 +15,9 @@ def test_the_page_has_the_measured_results() -> None:
     for column, scope in enumerate(("Cluster", "Namespace")):
         for case, result in measured[scope]["outage"].items():
             assert rows[case][column] == result, (scope, case)
-    rotation = measured["Cluster"]["rotation"]
-    assert rotation["failed"] == []
-    assert f"{rotation['pulls']} pulls, 0 failed" in page
+        rotation = measured[scope]["rotation"]
+        assert rotation["failed"] == []
+        assert rows[f"`{scope}`"] == [str(rotation["pulls"]), "0"]
     assert f"Kubernetes {measured['kubernetes']}" in page
 
 
