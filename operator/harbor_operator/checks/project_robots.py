@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import DesiredRobot, ObservedRobot
-from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.model.project_robots import RobotKey, SecretPlace
 from harbor_operator.reasons import Reason
@@ -38,12 +37,8 @@ def secret_not_allowed(registry: HarborRegistry, key: RobotKey, place: SecretPla
     )
 
 
-def check_login_secret(
-    key: RobotKey, place: SecretPlace, labels: dict[str, str], found: StoredSecret | None
-) -> Blocked | None:
-    """Returns a block if a Secret of that name was not created for this robot."""
-    if found is None or found.belongs_to(labels):
-        return None
+def foreign_login_secret(key: RobotKey, place: SecretPlace) -> Blocked:
+    """Returns the outcome for a Secret of that name that was not created for this robot."""
     return Blocked(
         Reason.SECRET_INVALID,
         f"{_robot(key)} has no login: {place} exists and was not created for it, so the operator does not change it. "

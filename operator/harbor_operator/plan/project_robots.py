@@ -82,18 +82,17 @@ def login_labels(registry: HarborRegistry, key: RobotKey) -> dict[str, str]:
     }
 
 
-def leaving_robot(registry: HarborRegistry, place: SecretPlace, found: StoredSecret) -> RobotKey | None:
+def leaving_robot(
+    registry: HarborRegistry, place: SecretPlace, found: StoredSecret
+) -> tuple[RobotKey, ProjectRobot] | None:
     """Returns the robot whose login the Secret at this place has, if the spec names another Secret for that robot."""
-    return next(
-        (
-            (project.name, robot.name)
-            for project in registry.spec.projects
-            for robot in project.robots
-            if secret_place(registry, robot) != place
-            and found.belongs_to(login_labels(registry, (project.name, robot.name)))
-        ),
-        None,
-    )
+    digest = found.labels.get(names.ROBOT)
+    for project in registry.spec.projects:
+        for robot in project.robots:
+            key = (project.name, robot.name)
+            if names.project_robot_digest(*key) == digest and secret_place(registry, robot) != place:
+                return (key, robot) if found.belongs_to(login_labels(registry, key)) else None
+    return None
 
 
 def state_labels(registry: HarborRegistry) -> dict[str, str]:

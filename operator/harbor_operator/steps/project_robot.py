@@ -171,7 +171,7 @@ class ProjectRobotAccount:
             return
         desired = plan_login_secret(work.registry, work.project, work.robot, work.credential.login)
         if stored is None or (dict(stored.values), stored.type) != (dict(desired.values), desired.type):
-            await self._secrets.write(work.registry, work.key, desired)
+            await self._secrets.write(work.registry, work.key, work.robot, desired)
             work.changes.append(f"wrote {desired.place}")
         credential = work.credential
         if credential.retires and credential.distributed_at is None:

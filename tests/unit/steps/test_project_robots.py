@@ -125,6 +125,24 @@ async def test_robots_of_two_projects_pass_their_secrets_on(fixture: RobotsFixtu
     assert fixture.kube.secrets["intra", "second-login"].type == "kubernetes.io/dockerconfigjson"
 
 
+@pytest.mark.parametrize("names", [("ci", "other"), ("other", "ci")])
+async def test_no_robot_loses_its_secret_while_it_can_get_no_other(
+    fixture: RobotsFixture, names: tuple[str, str]
+) -> None:
+    await fixture.settled(team(robot(), robot("other")))
+    login = fixture.login("other-login")
+    fixture.kube.put("intra", "foreign", {"token": "x"})
+    moved = {
+        "ci": robot(secret={"name": "other-login", "type": "Opaque"}),
+        "other": robot("other", secret={"name": "foreign", "type": "Opaque"}),
+    }
+    for _ in range(3):
+        outcome = await fixture.reconcile(team(*(moved[name] for name in names)))
+        assert isinstance(outcome, Blocked)
+        assert "Secret 'intra/foreign' exists and was not created for it" in outcome.message
+        assert fixture.login("other-login") == login
+
+
 async def test_robots_with_one_secret_do_not_take_it_from_each_other(fixture: RobotsFixture) -> None:
     robots = robot(), robot("other", secret={"name": "ci-login", "type": "Opaque"})
     for _ in range(3):
