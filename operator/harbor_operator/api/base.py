@@ -11,7 +11,7 @@ SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 OWN_PREFIX = "hreg-"
-"""With it begin the names of the Secrets in which the operator keeps what belongs to a registry."""
+"""Prefix of the names of the Secrets in which the operator keeps what belongs to a registry."""
 
 ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
 """A shell pattern; `!` is only for the one pattern that is excluded without being listed."""

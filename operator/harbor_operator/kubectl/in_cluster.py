@@ -50,7 +50,7 @@ def check_in_cluster(cluster: Cluster, options: argparse.Namespace) -> tuple[str
 
 
 def _delete(cluster: Cluster, namespace: str, job: str) -> None:
-    """Deletes the Job; if that fails, it only says so, because the findings count all the same."""
+    """Deletes the Job; a failure is printed and hides neither findings nor an error."""
     try:
         cluster.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/{job}", propagationPolicy="Background")
     except CommandError as error:

@@ -124,6 +124,7 @@ def _upgrade(status: Manifest) -> Iterator[str]:
     found = status.get("upgrade")
     if not found:
         return
+    is_running = any(condition["reason"] == Reason.RELEASE_UPGRADING for condition in status.get("conditions") or [])
     yield f"Upgrade from chart {found['current']} to {found['target']}:"
     for step in found["steps"]:
         migration = ", migrates the database" if step["migratesDatabase"] else ""
@@ -131,7 +132,7 @@ def _upgrade(status: Manifest) -> Iterator[str]:
         for cause in step.get("waitsFor") or []:
             yield from wrapped(f"waits for {cause}", "      ")
         if not step.get("waitsFor"):
-            yield "      runs now"
+            yield "      runs now" if is_running else "      is confirmed: see ReleaseReady"
 
 
 def _warnings(status: Manifest) -> Iterator[str]:

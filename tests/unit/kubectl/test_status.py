@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import jsonschema
+import pytest
 
 from harbor_operator.kubectl.status import as_json, lines
 
@@ -73,10 +74,15 @@ def test_an_upgrade_has_its_path_and_what_it_waits_for() -> None:
     jsonschema.validate({"version": 1, "registries": [as_json(found)]}, schema)
 
 
-def test_an_upgrade_that_runs() -> None:
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [("ReleaseUpgrading", "      runs now"), ("ValuesConflict", "      is confirmed: see ReleaseReady")],
+)
+def test_an_upgrade_that_is_confirmed(reason: str, shown: str) -> None:
     step = {"version": "1.17.4", "harborVersion": "2.13", "migratesDatabase": True, "waitsFor": []}
-    found = text(registry(conditions=[], upgrade={"current": "1.15.2", "target": "1.17.4", "steps": [step]}))
-    assert found.splitlines()[-1] == "      runs now"
+    conditions = [condition("ReleaseReady", "False", reason)]
+    found = text(registry(conditions=conditions, upgrade={"current": "1.15.2", "target": "1.17.4", "steps": [step]}))
+    assert found.splitlines()[-1] == shown
 
 
 def test_a_status_of_an_older_spec_says_so() -> None:
