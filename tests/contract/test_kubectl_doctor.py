@@ -169,7 +169,7 @@ HUB = {
     [
         ({}, "1.19.3", "use 1.19.2 or 1.19.4"),
         ({"externalURL": "http://cr.example.com", "expose": {"tlsSecretName": None}}, "1.16.3", "use 1.16.2 or 1.16.4"),
-        (HUB, "1.19.0", "use 1.19.1 or newer"),
+        (HUB, "1.19.0", "use 1.19.1, 1.19.2 or 1.19.4"),
     ],
 )
 def test_a_chart_that_no_one_should_install(

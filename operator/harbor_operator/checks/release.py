@@ -15,10 +15,6 @@ from harbor_operator.reasons import Reason
 _DENIED = {"1.19.3": "its own release notes say to skip it; use 1.19.2 or 1.19.4"}
 # Versions that fail over plain http only (goharbor/harbor#22010).
 _DENIED_OVER_HTTP = {"1.16.3": "its portal rejects every login over plain http; use 1.16.2 or 1.16.4"}
-# Versions whose core sends Docker Hub no User-Agent (goharbor/harbor#23025).
-_DENIED_WITH_HUB_CACHE = {
-    "1.19.0": "Docker Hub refuses its requests, so that each pull through {caches} fails; use 1.19.1 or newer"
-}
 
 
 def unknown_chart(version: str, *, swift: bool) -> Blocked:
@@ -36,15 +32,9 @@ def unknown_chart(version: str, *, swift: bool) -> Blocked:
     )
 
 
-def check_chart(version: str, external_url: str, hub_caches: Sequence[str] = ()) -> Blocked | None:
-    """Returns why this chart version must not be installed, whatever is installed now.
-
-    `hub_caches` are the projects that are a proxy cache of Docker Hub.
-    """
+def check_chart(version: str, external_url: str) -> Blocked | None:
+    """Returns why this chart version must not be installed, whatever is installed now."""
     why = _DENIED.get(version) or (_DENIED_OVER_HTTP.get(version) if external_url.startswith("http:") else None)
-    if not why and hub_caches and version in _DENIED_WITH_HUB_CACHE:
-        caches = " and ".join(f"proxy-cache project '{project}' of `spec.projects`" for project in hub_caches)
-        why = _DENIED_WITH_HUB_CACHE[version].format(caches=caches)
     if why is None:
         return None
     return Blocked(

@@ -169,6 +169,11 @@ class ObservedRelease:
         """Whether Harbor has run; before that, any change of the spec is safe."""
         return any(revision.status in {"deployed", "superseded"} for revision in self.revisions)
 
+    @property
+    def installed_version(self) -> str:
+        """The chart version of the newest revision; empty if Harbor has not run or the payload is not read."""
+        return self.stored.chart_version if self.has_been_deployed and self.stored else ""
+
     def belongs_to(self, owner: Mapping[str, str]) -> bool:
         """Whether the newest revision has the labels of this owner."""
         return bool(self.revisions) and self.revisions[-1].belongs_to(owner)

@@ -104,7 +104,7 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
     if chart is None or (swift and not chart.swift):
         return unknown_chart(release.version, swift=swift)
     return (
-        check_chart(release.version, url, _hub_caches(registry))
+        check_chart(release.version, url)
         or check_tls(url, registry.spec.expose.tls_secret_name)
         or check_database_address(_database_host(registry), supports_ipv6=chart.supports(Feature.IP_FAMILY))
         or check_cache_address(_cache_address(registry))
@@ -114,12 +114,6 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
     )
 
 
-def _hub_caches(registry: HarborRegistry) -> tuple[str, ...]:
-    """Returns the projects of the spec that are a proxy cache of Docker Hub, as far as the spec says so."""
-    hubs = {one.name for one in registry.spec.registries if one.type == "docker-hub"}
-    return tuple(project.name for project in registry.spec.projects if project.proxy_cache in hubs)
-
-
 def check_change(state: ReleaseState, observed: ObservedRelease, desired: DesiredRelease) -> Blocked | None:
     """Returns why the observed release must not become the desired one."""
     match ACTION_FOR[state]:
@@ -127,7 +121,7 @@ def check_change(state: ReleaseState, observed: ObservedRelease, desired: Desire
             return foreign_release(desired.name, desired.namespace)
         case Action.INSTALL | Action.UPGRADE | Action.RETRY if observed.has_been_deployed and observed.stored:
             stored = observed.stored
-            installed = stored.chart_version
+            installed = observed.installed_version
             values = unwrap_secrets(desired.values)
             return (
                 check_path(installed, desired.version, plan_upgrade(installed, desired.version))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
+from harbor_operator.checks.hub_cache import check_hub_caches, hub_cache_warnings
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS
@@ -115,7 +116,9 @@ class ReleaseStep:
         desired = await self._prepare(registry, release, observed)
         if isinstance(desired, Blocked | Pending):
             return desired
-        return await self._act(registry, desired, observed)
+        outcome = await self._act(registry, desired, observed)
+        warnings = hub_cache_warnings(registry, release.version)
+        return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Uninstalls this registry's release; the Secrets that the data depends on are left to the database step."""
@@ -159,6 +162,8 @@ class ReleaseStep:
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease
     ) -> DesiredRelease | Blocked | Pending:
         """Checks first, and writes the Secrets of a release that passed all checks."""
+        if refused := check_hub_caches(registry, release.version, observed.installed_version):
+            return refused
         found = await self._release_secrets.read(registry, release)
         if isinstance(found, Blocked):
             return found

@@ -36,7 +36,7 @@ class UpgradeGuard:
         self, registry: HarborRegistry, release: Release, secrets: ReleaseSecrets, observed: ObservedRelease
     ) -> Blocked | Pending | None:
         """Returns why Helm must not run, or None; reads the database only if the version changes."""
-        installed = observed.stored.chart_version if observed.has_been_deployed and observed.stored else ""
+        installed = observed.installed_version
         if installed == release.version:
             return None
         schema = await self._database.read_schema(registry, secrets)

@@ -35,7 +35,6 @@ from tests.fakes.release import registry, release_secrets
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 OWNER = names.owner_labels(registry())
-HUB = {"name": "hub", "type": "docker-hub", "url": "https://hub.docker.com"}
 
 
 def planned(version: str = "1.19.1", *user: Tree | UserValues, **spec: Any) -> DesiredRelease | Blocked:
@@ -139,14 +138,6 @@ def test_secret_leaves_are_redacted() -> None:
         ("1.20.0", {}, Reason.SWIFT_UNSUPPORTED),
         ("1.19.3", {}, Reason.CHART_VERSION_REFUSED),
         ("1.16.3", {"externalURL": "http://cr.example.com", "expose": None}, Reason.CHART_VERSION_REFUSED),
-        (
-            "1.19.0",
-            {"registries": [HUB], "projects": [{"name": "a", "proxyCache": "hub"}]},
-            Reason.CHART_VERSION_REFUSED,
-        ),
-        ("1.19.1", {"registries": [HUB], "projects": [{"name": "a", "proxyCache": "hub"}]}, None),
-        ("1.19.0", {"registries": [HUB], "projects": [{"name": "a", "proxyCache": "other"}]}, None),
-        ("1.19.0", {"registries": [HUB], "projects": [{"name": "a"}]}, None),
         ("1.19.1", {"externalURL": "http://cr.example.com"}, Reason.INVALID_SPEC),
         ("1.16.4", {"cache": {"addresses": ["r:1"], "tls": True}}, Reason.VALUES_INVALID),
         ("1.4.6", {"cache": {"addresses": ["a:1"], "sentinelMaster": "m"}}, Reason.VALUES_INVALID),

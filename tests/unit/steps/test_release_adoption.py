@@ -76,6 +76,18 @@ async def test_the_confirmed_plan_keeps_every_secret_and_runs_nothing(cr: Releas
     assert cr.kube.writes == cr.helm.started == []
 
 
+async def test_a_defective_chart_is_adopted_with_a_warning_for_a_cache_of_docker_hub(cr: ReleaseFixture) -> None:
+    install(cr, chart_version="1.19.0")
+    spec: dict[str, Any] = {
+        "registries": [{"name": "hub", "type": "docker-hub", "url": "https://hub.docker.com"}],
+        "projects": [{"name": "a", "proxyCache": "hub"}],
+    }
+    plan = planned(await reconcile(cr, release={"version": "1.19.0"}, **spec))
+    outcome = await reconcile(cr, plan, release={"version": "1.19.0"}, **spec)
+    assert isinstance(outcome, Done), outcome
+    assert [warning.code for warning in outcome.warnings] == [Reason.CHART_VERSION_REFUSED]
+
+
 async def test_the_next_change_runs_helm_with_the_same_secrets(cr: ReleaseFixture) -> None:
     install(cr)
     plan = planned(await reconcile(cr))

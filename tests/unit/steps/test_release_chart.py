@@ -14,6 +14,11 @@ from harbor_operator.reasons import Reason
 from tests.fakes.release import NAMESPACE
 from tests.fakes.release_fixture import CR_CA, READY, ReleaseFixture
 
+HUB_CACHE: dict[str, Any] = {
+    "registries": [{"name": "hub", "type": "docker-hub", "url": "https://hub.docker.com"}],
+    "projects": [{"name": "a", "proxyCache": "hub"}],
+}
+
 DIGEST = f"sha256:{'a' * 64}"
 PRIVATE = {
     "version": "1.19.1",
@@ -128,3 +133,35 @@ def test_a_login_for_a_path_is_refused(cr: ReleaseFixture, ref: str) -> None:
         cr.spec(release={**release, "chart": chart})
     with pytest.raises(ValueError, match="are for a chart of a repository or an OCI registry"):
         cr.spec(release={**release, "chart": "/charts/harbor"})
+
+
+async def test_a_defective_chart_is_not_installed_for_a_cache_of_docker_hub(cr: ReleaseFixture) -> None:
+    cr.spec("1.19.0", **HUB_CACHE)
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.CHART_VERSION_REFUSED
+    assert cr.helm.started == []
+
+
+async def test_no_upgrade_begins_to_a_defective_chart_for_a_cache_of_docker_hub(cr: ReleaseFixture) -> None:
+    cr.spec("1.18.4")
+    await cr.deployed()
+    cr.spec(release={"version": "1.19.0", "allowUpgradeTo": "1.19.0"}, **HUB_CACHE)
+    cr.backup(cr.now + timedelta(seconds=1))
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.CHART_VERSION_REFUSED
+    assert len(cr.helm.started) == 1
+
+
+async def test_a_defective_chart_that_runs_is_a_warning_for_a_cache_of_docker_hub(cr: ReleaseFixture) -> None:
+    cr.spec("1.19.0")
+    await cr.deployed()
+    assert (await cr.reconcile()).warnings == ()
+    cr.spec("1.19.0", **HUB_CACHE)
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Done)
+    assert [warning.code for warning in outcome.warnings] == [Reason.CHART_VERSION_REFUSED]
+    # Other values of the same chart are upgraded.
+    cr.spec(release={"version": "1.19.0", "values": {"logLevel": "debug"}}, **HUB_CACHE)
+    assert (await cr.reconcile()).reason is Reason.RELEASE_UPGRADING

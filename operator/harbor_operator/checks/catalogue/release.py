@@ -89,8 +89,9 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.CHART_VERSION_REFUSED: Problem(
         "The chart version is known to be defective.",
-        "The message names the defect.",
-        "Choose the version that the message names.",
+        "The message names the defect. If the version is already deployed and only a part of Harbor fails, "
+        "`status.warnings` names it.",
+        "Choose a version that the message names.",
     ),
     Reason.UPGRADE_REFUSED: Problem(
         "Harbor cannot upgrade from the deployed version to the version in the spec.",
