@@ -11,6 +11,9 @@ ROTATE_REQUESTED_AT = f"{GROUP}/rotate-requested-at"
 REVOKE_REQUESTED_AT = f"{GROUP}/revoke-requested-at"
 """Requests to replace the credential of the robot: without a failed pull, or at once because it is leaked."""
 
+ROTATE_ADMIN_PASSWORD_REQUESTED_AT = f"{GROUP}/rotate-admin-password-requested-at"
+"""A request to replace the generated password of Harbor's user admin."""
+
 BACKUP_COMPLETED_AT = f"{GROUP}/backup-completed-at"
 """The time (RFC 3339) at which the last backup of databases and images ended."""
 

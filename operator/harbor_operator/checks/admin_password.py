@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from harbor_operator.api.request_annotations import ROTATE_ADMIN_PASSWORD_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import describe_secret
 from harbor_operator.model.outcomes import Blocked, StatusWarning
@@ -37,11 +38,18 @@ def rotation_warnings(registry: HarborRegistry, request: str) -> tuple[StatusWar
 
 
 def default_password_warnings(registry: HarborRegistry, name: str, password: SecretStr) -> tuple[StatusWarning, ...]:
-    """Returns a warning if user 'admin' has the password that every documentation of Harbor names."""
+    """Returns a warning if the password is the default password of Harbor's user 'admin'."""
     if password.get_secret_value() != _DEFAULT_PASSWORD:
         return ()
+    if registry.spec.admin_password_secret_ref:
+        remedy = "put another password into it, which the operator then sets in Harbor"
+    else:
+        remedy = (
+            f"set annotation '{ROTATE_ADMIN_PASSWORD_REQUESTED_AT}' to the current time, so that the operator "
+            "generates another password and sets it in Harbor"
+        )
     message = (
         f"{describe_secret(registry.metadata.namespace, name)} contains the default password of Harbor's user 'admin', "
-        "which everyone knows: put another password into it, which the operator then sets in Harbor"
+        f"which everyone knows: {remedy}"
     )
     return (StatusWarning(Reason.ADMIN_PASSWORD_DEFAULT, message),)

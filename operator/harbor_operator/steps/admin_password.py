@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from harbor_operator.api.kind import GROUP
-from harbor_operator.api.request_annotations import read_request
+from harbor_operator.api.request_annotations import ROTATE_ADMIN_PASSWORD_REQUESTED_AT, read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.admin_password import check_new_password, default_password_warnings, rotation_warnings
 from harbor_operator.checks.configuration import check_admin
@@ -28,7 +27,6 @@ from harbor_operator.steps.harbor_access import ADMIN, require_admin
 from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 
-ROTATION_REQUESTED_AT = f"{GROUP}/rotate-admin-password-requested-at"
 PASSWORD, ROTATION = "password", "rotation"
 
 
@@ -108,4 +106,4 @@ class AdminPassword:
 
 
 def _request(registry: HarborRegistry) -> str:
-    return read_request(registry.metadata.annotations, ROTATION_REQUESTED_AT)
+    return read_request(registry.metadata.annotations, ROTATE_ADMIN_PASSWORD_REQUESTED_AT)

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.api.request_annotations import ROTATE_ADMIN_PASSWORD_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint, Identity
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.admin_password import ROTATION_REQUESTED_AT, AcceptedAdmin, AdminPassword
+from harbor_operator.steps.admin_password import AcceptedAdmin, AdminPassword
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.harbor_accounts import FakeHarborAccounts
 from tests.fakes.kube import FakeKube
@@ -104,7 +105,7 @@ async def test_a_weak_password_is_refused_before_harbor_is_asked(fixture: Passwo
 
 async def test_a_generated_password_is_rotated_once_for_each_request(fixture: PasswordFixture) -> None:
     await fixture.ensure(registry())
-    requested = registry({ROTATION_REQUESTED_AT: "2026-01-01"})
+    requested = registry({ROTATE_ADMIN_PASSWORD_REQUESTED_AT: "2026-01-01"})
     assert len((await fixture.ensure(requested)).changes) == 1
     assert fixture.harbor.accounts["admin"][0] == fixture.accepted() == GENERATED
     assert (await fixture.ensure(requested)).changes == ()
@@ -112,7 +113,7 @@ async def test_a_generated_password_is_rotated_once_for_each_request(fixture: Pa
 
 
 async def test_a_crash_in_a_rotation_does_not_rotate_a_second_time(fixture: PasswordFixture) -> None:
-    requested = registry({ROTATION_REQUESTED_AT: "2026-01-01"})
+    requested = registry({ROTATE_ADMIN_PASSWORD_REQUESTED_AT: "2026-01-01"})
     fixture.accounts.crash = Unavailable("killed")
     with pytest.raises(Unavailable):
         await fixture.ensure(requested)
@@ -121,7 +122,7 @@ async def test_a_crash_in_a_rotation_does_not_rotate_a_second_time(fixture: Pass
 
 
 async def test_a_given_password_is_not_rotated(fixture: PasswordFixture) -> None:
-    accepted = await fixture.ensure(registry({ROTATION_REQUESTED_AT: "2026-01-01"}, **GIVEN))
+    accepted = await fixture.ensure(registry({ROTATE_ADMIN_PASSWORD_REQUESTED_AT: "2026-01-01"}, **GIVEN))
     assert [warning.code for warning in accepted.warnings] == [Reason.ADMIN_ROTATION_REFUSED]
     assert fixture.kube.values("intra", "mine") == {"password": FIRST}
 
@@ -143,3 +144,20 @@ async def test_the_default_password_is_a_warning_until_another_one_is_set(fixtur
 
     fixture.kube.put("intra", "mine", {"password": SECOND})
     assert (await fixture.ensure(registry(**GIVEN))).warnings == ()
+
+
+async def test_the_default_password_of_an_adopted_release_is_replaced_on_request(fixture: PasswordFixture) -> None:
+    """The chart's default is then in the operator's own Secret."""
+    fixture.harbor.accounts["admin"] = ("Harbor12345", True)
+    own = names.admin_secret(registry())
+    fixture.kube.put("intra", own, {"password": "Harbor12345"}, names.owner_labels(registry()))
+    (warning,) = (await fixture.ensure(registry())).warnings
+    assert warning.code is Reason.ADMIN_PASSWORD_DEFAULT
+    assert f"Secret '{own}'" in warning.message
+    assert f"set annotation '{ROTATE_ADMIN_PASSWORD_REQUESTED_AT}'" in warning.message
+    assert "put another password" not in warning.message
+
+    requested = registry({ROTATE_ADMIN_PASSWORD_REQUESTED_AT: "2026-01-01"})
+    for _ in range(2):
+        assert (await fixture.ensure(requested)).warnings == ()
+    assert fixture.accepted() == GENERATED

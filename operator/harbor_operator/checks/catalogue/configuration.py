@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harbor_operator.api.request_annotations import ROTATE_ADMIN_PASSWORD_REQUESTED_AT
 from harbor_operator.checks.catalogue.problem import Problem
 from harbor_operator.reasons import Reason
 
@@ -70,9 +71,11 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.ADMIN_PASSWORD_DEFAULT: Problem(
         "`status.warnings` names the password of `admin`.",
-        "The Secret of `spec.adminPasswordSecretRef` contains the default password of the official chart, which "
-        "everyone knows.",
-        "Put another password into that Secret: the operator changes it in Harbor.",
+        "The Secret of `spec.adminPasswordSecretRef`, or the Secret `hreg-NAME-admin-password` of an adopted release, "
+        "contains the default password of the official chart, which everyone knows.",
+        "Put another password into the Secret of `spec.adminPasswordSecretRef`: the operator changes it in Harbor. "
+        "Without that field, run `kubectl annotate hreg NAME --overwrite "
+        f'{ROTATE_ADMIN_PASSWORD_REQUESTED_AT}="$(date -Is)"`: the operator generates another password.',
     ),
     Reason.SCHEDULE_REFUSED: Problem(
         "Harbor rejects a schedule, or has no scanner for `spec.scanAll`.",
