@@ -9,10 +9,12 @@ from harbor_operator.checks.catalogue.problem import Problem
 PROBLEMS: Mapping[str, Problem] = {
     "PushDenied": Problem(
         "`docker push` is denied.",
-        "The project does not exist, the account has no right to push to it, the project is a proxy cache, or the port "
-        "in the tag differs from that of `spec.externalURL`. Harbor creates no project by itself.",
+        "The project does not exist, the account has no right to push to it, the project is a proxy cache, the port in "
+        "the tag differs from that of `spec.externalURL`, or the client has no login for that host. Harbor creates no "
+        "project by itself.",
         "Add the project to `spec.projects`, or give the account the role Developer in it. Tag the image with the host "
-        "and port of `spec.externalURL`. The account of a pull Secret can never push.",
+        "and port of `spec.externalURL`, and log in to it: `docker login HOST[:PORT]`. The account of a pull Secret "
+        "can never push.",
         (
             "denied: requested access to the resource is denied",
             "unauthorized to access repository: …, action: push",

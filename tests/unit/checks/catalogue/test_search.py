@@ -37,6 +37,15 @@ def test_a_text_that_two_problems_share_finds_both() -> None:
     assert find("0 B") == ["StorageDataMissing", "S3ListingTruncated"]
 
 
+def test_a_push_without_a_login_is_explained() -> None:
+    """The text is that of skopeo."""
+    text = "trying to reuse blob sha256:0a at destination: checking whether a blob sha256:0a exists in cr.example.com"
+    assert "PushDenied" in recognize(f"{text}/team-a/app: unauthorized: authentication required")
+    problem = problems()["PushDenied"]
+    assert "the client has no login for that host" in problem.cause
+    assert "`docker login HOST[:PORT]`" in problem.remedy
+
+
 def test_a_line_is_recognized_by_its_text_only() -> None:
     line = 'level=error msg="upload resumed at wrong offest: 0 != 5242880" vars.name=team-a/app'
     assert recognize(line) == ("StorageBodyLimit",)
