@@ -36,6 +36,7 @@ from tests.fakes.kube import FakeKube
 pytestmark = pytest.mark.lab
 
 PATTERNS = {"repoMatching": "{cache,tmp}/**", "tagExcluding": "{dev,pr-*}"}
+ANOTHER_PASSWORD = "Contract-password-1"
 SETTINGS = {"robot_token_duration": 7, "banner_message": '{"message":"text"}', "skip_audit_log_database": False}
 
 
@@ -252,7 +253,7 @@ async def test_many_projects_with_every_policy_cost_few_requests(fixture: StepFi
 
 
 async def test_the_default_password_is_replaced_by_another_one(fixture: StepFixture) -> None:
-    """The step sets it in Harbor, as an administrator's portal would, and then the one that it replaces."""
+    """The step warns about the default password, and stops after the Secret has another one."""
     spec = {"externalURL": fixture.admin.url, "adminPasswordSecretRef": {"name": "admin"}}
     spec |= {"caSecretRef": {"name": "ca"}} if fixture.admin.ca else {}
     assert fixture.admin.login
@@ -264,7 +265,8 @@ async def test_the_default_password_is_replaced_by_another_one(fixture: StepFixt
         warned = await fixture.reconcile(spec)
         assert [warning.code for warning in warned.warnings] == [Reason.ADMIN_PASSWORD_DEFAULT]
         assert "put another password into it" in warned.warnings[0].message
+        fixture.kube.put("intra", "admin", {"password": ANOTHER_PASSWORD})
+        assert (await fixture.reconcile(spec)).warnings == ()
     finally:
         fixture.kube.put("intra", "admin", {"password": before})
-        replaced = await fixture.reconcile(spec)
-    assert replaced.warnings == ()
+        await fixture.reconcile(spec)
