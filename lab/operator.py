@@ -25,8 +25,8 @@ USER = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 LEASE_SECONDS = 4
 ROBOT_SECRET_NAMESPACES = "t-pipelines/ci"
 """Which registries may write the Secrets of robots where, beside their own namespaces."""
-SILENT_CHARTS = "oci://127.0.0.77:7700/charts"
-"""An allowed source of charts; nothing listens there unless a test does."""
+SILENT_CHARTS = f"oci://{join(HOST, free_port())}/charts"
+"""An allowed source of charts; nothing listens there unless a test of this program does."""
 
 
 class Operator:

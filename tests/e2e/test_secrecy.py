@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from lab.addresses import IS_IPV6
 from lab.kubernetes_client import KubernetesClient
 from lab.operator import NAMESPACE, SILENT_CHARTS
 from lab.process import wait_until
@@ -158,7 +159,9 @@ class SecretLeakScan:
         registry = self.dedicated.fixture.registry
         registry.put_secret("charts", {"username": "charts", "password": WRONG["charts"]})
         source, pull = urlsplit(SILENT_CHARTS), f"pull {SILENT_CHARTS}/harbor"
-        with socket.create_server((source.hostname, source.port)):  # never answers: the pull lasts until it is recorded
+        family = socket.AF_INET6 if IS_IPV6 else socket.AF_INET
+        # Never answers: the pull lasts until it is recorded.
+        with socket.create_server((source.hostname, source.port), family=family):
             registry.patch({"release": {"chart": f"{SILENT_CHARTS}/harbor", "repositorySecretRef": {"name": "charts"}}})
             wait_until(lambda: self._children.has_seen(pull), "the pull of the chart is recorded", deadline=60)
         registry.wait_condition("ReleaseReady", "False", "ChartUnavailable")
