@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -58,6 +59,14 @@ async def target(plane: ControlPlane, http: KubernetesClient) -> AsyncIterator[H
 @pytest.fixture
 def migrate(plane: ControlPlane, capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(plane, capsys)
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """The programs that one test starts; they end with it."""
+    started = Processes(tmp_path / "log")
+    yield started
+    started.stop_all()
 
 
 @pytest.fixture(scope="session")

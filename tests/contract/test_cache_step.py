@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ from tests.fakes.kube import FakeKube
 pytestmark = pytest.mark.lab
 
 PASSWORD = "cachePassword0123456789"
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(tmp_path / "log")
-    yield started
-    started.stop_all()
 
 
 async def reconcile(redis: Redis, **cache: Any) -> Outcome:

@@ -64,8 +64,8 @@ class Served:
     def serving(self, site: Site | None = None, issued: Issued | None = None) -> Iterator[None]:
         """The front with other settings or another certificate until the block ends."""
         before = self.front.site
-        self.front.serve(site or before, issued)
         try:
+            self.front.serve(site or before, issued)
             yield
         finally:
             self.front.serve(before, self.certificate("front"))
@@ -121,15 +121,14 @@ class StepFixture:
 
 
 @pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(tmp_path / "log")
-    yield started
-    started.stop_all()
-
-
-@pytest.fixture
 def fixture(served: Served) -> StepFixture:
     return StepFixture(served)
+
+
+async def test_a_front_that_does_not_start_serves_the_next_test(fixture: StepFixture, served: Served) -> None:
+    with pytest.raises(LabError), served.serving(replace(served.front.site, max_body="none")):
+        pass
+    await fixture.nothing()
 
 
 async def test_a_private_ca_must_be_named(fixture: StepFixture) -> None:

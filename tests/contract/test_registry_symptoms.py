@@ -6,7 +6,7 @@ import hashlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,13 +29,6 @@ pytestmark = pytest.mark.lab
 
 MIB = 1 << 20
 OCTETS = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(tmp_path / "log")
-    yield started
-    started.stop_all()
 
 
 def start(

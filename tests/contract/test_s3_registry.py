@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,13 +30,6 @@ def s3(request: pytest.FixtureRequest) -> S3Fixture:
         return rgw_server(request.getfixturevalue("gateway"))
     server: Versity = request.getfixturevalue("versity")
     return server.server()
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(tmp_path / "log")
-    yield started
-    started.stop_all()
 
 
 def start_registry(bucket: Bucket, directory: Path, processes: Processes, *, redirect: bool) -> Registry:
