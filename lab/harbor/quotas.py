@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -45,13 +46,20 @@ async def update(request: web.Request) -> web.Response:
 
 
 async def require_room(core: Core, name: str, manifest: bytes) -> None:
-    """Raises 403 if the image does not fit into its project; Harbor itself already refuses the layer that does not."""
+    """Raises 403 if the image does not fit into its project; Harbor itself already refuses the layer that does not.
+
+    An invalid manifest needs no room: the registry refuses it.
+    """
     project = await core.project(name.partition("/")[0])
     if project is None or project["storage"] == UNLIMITED:
         return
     stored = await project_blobs(core, project)
     used, limit = sum(stored.values()), project["storage"]
-    added = sum(size for digest, size in sizes_of(manifest).items() if digest not in stored)
+    try:
+        parts = {**sizes_of(manifest), f"sha256:{sha256(manifest).hexdigest()}": len(manifest)}
+        added = sum(size for digest, size in parts.items() if digest not in stored)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return
     if used + added > limit:
         raise denied(
             f"Quota exceeded when processing the request of adding {added} Byte of storage resource, which when updated"

@@ -53,16 +53,25 @@ def actions_of(answer: Answer) -> list[str]:
 
 async def push(harbor: HarborClient, login: Login, repository: str, layer: bytes) -> str:
     """Pushes an image with one layer as `latest`, and returns its digest."""
+    answer = await try_push(harbor, login, repository, layer)
+    assert answer.status == 201, answer.body
+    return answer.headers["Docker-Content-Digest"]
+
+
+async def try_push(harbor: HarborClient, login: Login, repository: str, layer: bytes) -> Answer:
+    """Pushes the blobs of an image, and returns the answer to its manifest."""
     headers = await bearer(harbor, login, f"repository:{repository}:pull,push")
     config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
     blobs = ((config, CONFIG), (layer, LAYER))
     described = [await _push_blob(harbor, headers, repository, blob) for blob in blobs]
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described[1:]}
+    return await put_manifest(harbor, headers, repository, json.dumps(manifest).encode())
+
+
+async def put_manifest(harbor: HarborClient, headers: dict[str, str], repository: str, manifest: bytes) -> Answer:
+    """Sends a manifest as `latest`."""
     path = f"/v2/{repository}/manifests/latest"
-    body = json.dumps(manifest).encode()
-    answer = await harbor.call("PUT", path, body, headers={**headers, "Content-Type": MANIFEST})
-    assert answer.status == 201, answer.body
-    return answer.headers["Docker-Content-Digest"]
+    return await harbor.call("PUT", path, manifest, headers={**headers, "Content-Type": MANIFEST})
 
 
 async def _push_blob(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.harbor.conftest import login_of, pull_only
+from tests.contract.harbor.images import bearer, push, put_manifest, try_push
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +22,13 @@ async def quota_of(harbor: HarborClient, number: int) -> dict[str, Any]:
     answer = await harbor.as_admin("GET", f"/quotas?reference=project&reference_id={number}")
     found: dict[str, Any] = answer.json()[0]
     return found
+
+
+async def limit(harbor: HarborClient, project: str, size: int) -> None:
+    """Limits the project to `size` bytes."""
+    quota = await quota_of(harbor, (await harbor.as_admin("GET", f"/projects/{project}")).json()["project_id"])
+    answer = await harbor.as_admin("PUT", f"/quotas/{quota['id']}", {"hard": {"storage": size}})
+    assert answer.status == 200
 
 
 async def test_a_project_can_be_created_read_and_deleted(harbor: HarborClient, fresh: str) -> None:
@@ -88,11 +96,29 @@ async def test_metadata_can_be_changed(harbor: HarborClient, project: str) -> No
 
 async def test_a_quota_is_changed_at_its_own_path(harbor: HarborClient, project: str) -> None:
     number = (await harbor.as_admin("GET", f"/projects/{project}")).json()["project_id"]
-    quota = await quota_of(harbor, number)
-    assert quota["hard"] == {"storage": -1}
-    answer = await harbor.as_admin("PUT", f"/quotas/{quota['id']}", {"hard": {"storage": 5 << 30}})
-    assert answer.status == 200
+    assert (await quota_of(harbor, number))["hard"] == {"storage": -1}
+    await limit(harbor, project, 5 << 30)
     assert (await quota_of(harbor, number))["hard"] == {"storage": 5 << 30}
+
+
+async def test_an_image_needs_room_for_its_manifest_too(harbor: HarborClient, project: str) -> None:
+    repository, layer = f"{project}/app", b"x" * 1024
+    await limit(harbor, project, 1200)  # the layer and the configuration have 1110 bytes, the manifest 418
+    answer = await try_push(harbor, harbor.admin, repository, layer)
+    assert (answer.status, answer.code) == (403, "DENIED")
+    await limit(harbor, project, 1800)
+    for _ in range(2):  # what is stored already needs no more room
+        await push(harbor, harbor.admin, repository, layer)
+
+
+@pytest.mark.parametrize("manifest", [b"no JSON", b"[]", b'{"layers": [{"digest": "x", "size": "y"}]}'])
+async def test_an_invalid_manifest_is_invalid_in_a_limited_project_too(
+    harbor: HarborClient, project: str, manifest: bytes
+) -> None:
+    await limit(harbor, project, 1 << 20)
+    headers = await bearer(harbor, harbor.admin, f"repository:{project}/app:pull,push")
+    answer = await put_manifest(harbor, headers, f"{project}/app", manifest)
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
 
 
 async def test_a_project_with_robots_only_can_be_deleted(harbor: HarborClient, fresh: str) -> None:
