@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 
 import aiohttp
 import pytest
@@ -178,4 +177,4 @@ async def configure(bucket: Bucket, query: str, body: str, headers: dict[str, st
         aiohttp.ClientSession() as session,
         session.put(target, data=body or None, headers=signed, ssl=trust) as response,
     ):
-        assert response.status == HTTPStatus.OK, await response.text()
+        assert response.ok, await response.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage import StorageStep, Stores
 from tests.contract.gateway import Gateway
 from tests.contract.s3_servers import rgw_account
+from tests.contract.test_s3_findings import configure
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -169,6 +171,29 @@ async def test_a_full_quota_is_raised(gateway: Gateway) -> None:
         await fixture.step.reconcile(registry)
     assert refusal.value.reason is Reason.STORAGE_QUOTA_EXCEEDED
     gateway.ceph.limit_user(fixture.uid, mib=1024)
+    assert isinstance(await fixture.step.reconcile(registry), Done)
+
+
+async def test_a_folder_that_the_keys_may_not_list_is_no_reason_to_refuse(gateway: Gateway) -> None:
+    fixture = BucketFixture(gateway).with_keys()
+    bucket = Bucket(fixture.account, fixture.bucket)
+    await fixture.store.create_bucket(bucket)
+    for key in ("files/docker/registry/v2/blobs/x", "segments/2f6/46f636b6572/0000000000000001"):
+        await fixture.store.write_object(bucket, key, b"x", {})
+    registry = fixture.registry(adoptExisting=True, rootDirectory="files")
+    refused = await fixture.step.reconcile(registry)
+    denied = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:ListBucket",
+        "Resource": f"arn:aws:s3:::{fixture.bucket}",
+        "Condition": {"StringLike": {"s3:prefix": "segments/*"}},
+    }
+    await configure(bucket, "policy", json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+
+    assert isinstance(refused, Blocked), refused.message
+    with pytest.raises(Refused, match="'s3:ListBucket'"):
+        await fixture.store.list_objects(bucket, "segments/", 1)
     assert isinstance(await fixture.step.reconcile(registry), Done)
 
 

@@ -45,6 +45,8 @@ class FakeS3Store:
         self.body_limit: int | None = None
         self.down = False
         self.lagging_listings = False
+        self.hidden = ""
+        """A folder that no user may list."""
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.on_generated: Callable[[], None] = lambda: None
@@ -97,6 +99,8 @@ class FakeS3Store:
 
     async def list_objects(self, bucket: Bucket, prefix: str, limit: int) -> Sequence[str]:
         objects = self._objects(bucket, S3Operation.LIST)
+        if self.hidden and prefix.startswith(self.hidden):
+            self._deny(bucket, S3Operation.LIST, "AccessDenied", HTTPStatus.FORBIDDEN)
         return [] if self.lagging_listings else [key for key in sorted(objects) if key.startswith(prefix)][:limit]
 
     async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[storage.StoredObject]:

@@ -222,11 +222,11 @@ def settings_warnings(desired: DesiredS3, settings: BucketSettings) -> tuple[Sta
     return (StatusWarning(Reason.STORAGE_BUCKET_VERSIONED, message),)
 
 
-def written_by_swift(desired: DesiredS3) -> Blocked:
-    """Returns that the bucket is the container of a registry with the Swift driver."""
+def written_by_swift(desired: DesiredS3, segments: str) -> Blocked:
+    """Returns that the Swift driver wrote the images; `segments` is the folder with the bytes of their layers."""
     return Blocked(
         Reason.STORAGE_CONTAINER_REFUSED,
-        f"bucket '{desired.bucket}' holds images that the Swift driver wrote (objects in 'segments/'): through S3, "
+        f"bucket '{desired.bucket}' holds images that the Swift driver wrote (objects in '{segments}'): through S3, "
         f"each layer has 0 B; choose another `{S3_SPEC}.bucket` and replicate the images into it, or use "
         "`spec.storage.swift` in a new HarborRegistry",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 
 from pydantic import SecretStr
@@ -37,13 +38,17 @@ OWN_PREFIX = "harbor-operator/"
 PROOF_OBJECT = f"{OWN_PREFIX}proof"
 PROBE_PREFIX = f"{OWN_PREFIX}probe/"
 FILE_PREFIX = "files/"
-IMAGE_PREFIXES = (FILE_PREFIX, "segments/")
+SEGMENT_PREFIX = "segments/"
+IMAGE_PREFIXES = (FILE_PREFIX, SEGMENT_PREFIX)
 """The objects of the registry's driver."""
 DATA_PREFIXES = (*IMAGE_PREFIXES, PROBE_PREFIX)
 """The only objects that a teardown deletes; other objects in the container belong to another client."""
 
 S3_IMAGE_PREFIX = "docker/registry/v2/"
 """The objects of the registry's S3 driver, below its root directory."""
+
+_SEGMENT = re.compile(r"[0-9a-f]{3}/[0-9a-f]+/[0-9]{16}")
+"""Path and number of a segment below `segments/` (distribution 2.8: `swiftSegmentPath`; ncw/swift: `getSegment`)."""
 
 PROOF_DIGEST = "harbor-operator-digest"
 FULL_ACCESS = "full-control"
@@ -175,6 +180,20 @@ def s3_proof_digest(desired: DesiredS3, access_key: str) -> str:
         "options": asdict(desired.options),
     }
     return hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()
+
+
+def swift_segments(prefix: str) -> str | None:
+    """Returns the folder in which the Swift driver stores the bytes of the layers that it lists below `prefix`.
+
+    None if `prefix` is not a folder with the name `files`, the only one in which that driver lists layers.
+    """
+    is_files = f"/{prefix}".endswith(f"/{FILE_PREFIX}")
+    return f"{prefix.removesuffix(FILE_PREFIX)}{SEGMENT_PREFIX}" if is_files else None
+
+
+def is_segment(key: str, folder: str) -> bool:
+    """Whether the Swift driver wrote the object with this key in `folder`, which `swift_segments` returned."""
+    return _SEGMENT.fullmatch(key.removeprefix(folder)) is not None
 
 
 def swift_place(desired: DesiredSwift) -> StoragePlace:

@@ -16,12 +16,14 @@ from harbor_operator.checks.s3 import (
 )
 from harbor_operator.model.outcomes import Blocked, Done, Facts, Outcome
 from harbor_operator.model.s3 import Bucket, BucketSettings, DesiredS3
-from harbor_operator.plan.storage import IMAGE_PREFIXES, S3_IMAGE_PREFIX, s3_proof_digest
+from harbor_operator.plan.storage import S3_IMAGE_PREFIX, is_segment, s3_proof_digest, swift_segments
+from harbor_operator.ports import Refused
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
+from harbor_operator.reasons import Reason
 from harbor_operator.steps.s3_account import S3Accounts
-from harbor_operator.steps.s3_probe import S3Probe
+from harbor_operator.steps.s3_probe import MAX_LISTED_OBJECTS, S3Probe
 from harbor_operator.steps.s3_removal import S3Removal
 from harbor_operator.steps.storage_mark import StorageMarks
 
@@ -96,16 +98,19 @@ class _MarkedBucket:
     async def holds_images(self) -> bool:
         return bool(await self._store.list_objects(self._bucket, f"{self._desired.prefix}{S3_IMAGE_PREFIX}", 1))
 
-    async def probe(self) -> Blocked | None:
-        if await self._is_of_swift():
-            return written_by_swift(self._desired)
-        return await S3Probe(self._store, self._bucket, self._desired).run()
+    async def check_images(self) -> Blocked | None:
+        segments = swift_segments(self._desired.prefix)
+        if segments is None:
+            return None
+        try:
+            keys = await self._store.list_objects(self._bucket, segments, MAX_LISTED_OBJECTS)
+        except Refused as refused:
+            # The folder is outside the registry's own, so its keys need no right to list it.
+            if refused.reason is Reason.STORAGE_ACCESS_DENIED:
+                return None
+            raise
+        is_of_swift = any(is_segment(key, segments) for key in keys)
+        return written_by_swift(self._desired, segments) if is_of_swift else None
 
-    async def _is_of_swift(self) -> bool:
-        """Whether the Swift driver wrote here: links and manifests in one folder, the bytes of layers in another."""
-        files, segments = IMAGE_PREFIXES
-        root = self._desired.prefix.removesuffix(files)
-        for folder in (f"{root}{segments}", f"{root}{files}{S3_IMAGE_PREFIX}"):
-            if not await self._store.list_objects(self._bucket, folder, 1):
-                return False
-        return True
+    async def probe(self) -> Blocked | None:
+        return await S3Probe(self._store, self._bucket, self._desired).run()

@@ -135,6 +135,9 @@ class _MarkedContainer:
     async def holds_images(self) -> bool:
         return any([await self._store.list_objects(self._at, prefix, 1) for prefix in IMAGE_PREFIXES])
 
+    async def check_images(self) -> Blocked | None:
+        return None
+
     async def probe(self) -> Blocked | None:
         return await probe(self._store, self._at, self._desired.chunk_bytes)
 

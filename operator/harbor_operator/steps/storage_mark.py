@@ -38,6 +38,10 @@ class MarkedPlace(Protocol):
         """Returns whether a registry has stored anything there."""
         ...
 
+    async def check_images(self) -> Blocked | None:
+        """Returns why the registry cannot read the images there; not asked for images that it stored itself."""
+        ...
+
     async def probe(self) -> Blocked | None:
         """Probes the store; returns what it does not do as the registry needs."""
         ...
@@ -56,7 +60,7 @@ class StorageMarks:
         owner = read_owner(observed)
         takes_up = owner is None or owner.uid != registry.metadata.uid
         holds_images = takes_up and await target.holds_images()
-        if blocked := await self._check(registry, target.place, owner, holds_images=holds_images):
+        if blocked := await self._check(registry, target, owner, holds_images=holds_images):
             return blocked
         mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
         wanted = {PROOF_DIGEST: digest, **mark}
@@ -72,9 +76,13 @@ class StorageMarks:
         return None
 
     async def _check(
-        self, registry: HarborRegistry, place: StoragePlace, owner: ContainerOwner | None, *, holds_images: bool
+        self, registry: HarborRegistry, target: MarkedPlace, owner: ContainerOwner | None, *, holds_images: bool
     ) -> Blocked | None:
         """Returns why the registry must not use the place; `holds_images` counts only if it does not yet use it."""
+        # First, because another refusal can have the remedy to adopt the images.
+        if holds_images and (blocked := await target.check_images()):
+            return blocked
+        place = target.place
         is_of_other = owner is not None and not is_own(owner, registry)
         registries = await self._kube.read_registries() if is_of_other else ()
         if blocked := check_owner(registry, place, owner, holds_images=holds_images, registries=registries):

@@ -176,13 +176,24 @@ async def test_the_proof_of_a_storage_driver_ends_the_step() -> None:
         await step.reconcile(with_driver())
 
 
+def s3_step(fixture: S3Fixture) -> tuple[StorageStep, ProbedS3]:
+    probed, other = ProbedS3(fixture.store), StorageFixture()
+    stores = Stores(other.store, probed.port, dry_run_rgw(other.rgw))
+    return StorageStep(fixture.kube, stores, other.make_password, FakePostgres()), probed
+
+
+async def test_the_images_of_a_marked_bucket_are_not_checked_again() -> None:
+    fixture = S3Fixture()
+    own = s3_registry(rootDirectory="files")
+    assert isinstance(await fixture.step.reconcile(own), Done)
+    fixture.put("files/docker/registry/v2/blobs/x", "segments/2f6/46f636b6572/0000000000000001")
+    step, _ = s3_step(fixture)
+    assert isinstance(await step.reconcile(own), Done)
+
+
 async def test_a_bucket_is_probed_and_not_marked() -> None:
     fixture = S3Fixture()
-    probed = ProbedS3(fixture.store)
-    other = StorageFixture()
-    step = StorageStep(
-        fixture.kube, Stores(other.store, probed.port, dry_run_rgw(other.rgw)), other.make_password, FakePostgres()
-    )
+    step, probed = s3_step(fixture)
     assert isinstance(await step.reconcile(s3_registry()), Done)
     await probed.clean()
     assert (list(fixture.objects), fixture.store.uploads) == ([], {})

@@ -13,9 +13,11 @@ from harbor_operator.plan.storage import (
     FULL_ACCESS,
     MIB,
     is_disposable,
+    is_segment,
     plan_provisioning,
     plan_storage,
     proof_digest,
+    swift_segments,
 )
 
 KEY = SecretStr("key")
@@ -129,3 +131,25 @@ def test_the_proof_digest_covers_every_dependency() -> None:
         digest(desired, url="https://s3:8443/swift/v1"),
     }
     assert len(others | {first}) == 5
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder"),
+    [("files/", "segments/"), ("a/files/", "a/segments/"), ("", None), ("profiles/", None), ("files/a/", None)],
+)
+def test_the_swift_driver_lists_layers_only_in_a_folder_with_the_name_files(prefix: str, folder: str | None) -> None:
+    assert swift_segments(prefix) == folder
+
+
+@pytest.mark.parametrize(
+    ("key", "is_of_swift"),
+    [
+        ("segments/2f6/46f636b65722f/0000000000000001", True),
+        ("segments/2f6/46f636b65722f/1", False),
+        ("segments/2f6/46f636b65722f", False),
+        ("segments/harbor-operator/proof", False),
+        ("segments/docker/registry/v2/blobs/x", False),
+    ],
+)
+def test_a_segment_has_the_path_and_the_number_of_the_swift_driver(key: str, *, is_of_swift: bool) -> None:
+    assert is_segment(key, "segments/") is is_of_swift

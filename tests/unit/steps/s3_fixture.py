@@ -49,6 +49,10 @@ class S3Fixture:
     def writes(self) -> list[str]:
         return [*self.kube.writes, *self.store.writes, *self.rgw.writes]
 
+    def put(self, *keys: str) -> None:
+        """Stores an object of another client below each key."""
+        self.objects.update({key: StoredObject((b"x",)) for key in keys})
+
     def mark_as(self, **metadata: str) -> None:
         """Marks the bucket as another operator would."""
         mark = {f"harbor-operator-{key}": value for key, value in metadata.items()}

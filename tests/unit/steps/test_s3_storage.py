@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +12,9 @@ from harbor_operator.steps.attempt import attempt
 from tests.fakes.s3_store import StoredObject
 from tests.unit.steps.s3_fixture import PROOF, S3Fixture, provisioned, registry
 from tests.unit.steps.storage_fixture import NAMESPACE
+
+IMAGE = "docker/registry/v2/blobs/x"
+SEGMENT = "segments/2f6/46f636b6572/0000000000000001"
 
 
 @pytest.fixture
@@ -153,20 +154,52 @@ async def test_images_without_a_mark_are_adopted_only_on_request(fixture: S3Fixt
     assert fixture.objects[PROOF].metadata["harbor-operator-adopted"] == "true"
 
 
-@pytest.mark.parametrize("folder", [{}, {"rootDirectory": "files"}])
-async def test_a_container_that_the_swift_driver_wrote_is_not_even_adopted(
-    fixture: S3Fixture, folder: dict[str, Any]
+@pytest.mark.parametrize("adopts", [False, True])
+@pytest.mark.parametrize("root", ["", "team/"])
+async def test_images_that_the_swift_driver_wrote_are_not_even_adopted(
+    fixture: S3Fixture, root: str, *, adopts: bool
 ) -> None:
-    for key in ("files/docker/registry/v2/blobs/x", "segments/0a1/x/0000000000000001"):
-        fixture.objects[key] = StoredObject((b"x",))
+    fixture.put(f"{root}files/{IMAGE}", f"{root}{SEGMENT}")
 
-    refused = await fixture.step.reconcile(registry(adoptExisting=True, **folder))
+    refused = await fixture.step.reconcile(registry(adoptExisting=adopts, rootDirectory=f"{root}files"))
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
+    assert f"(objects in '{root}segments/')" in refused.message
     assert "through S3, each layer has 0 B; choose another `spec.storage.s3.bucket`" in refused.message
+    assert "adoptExisting" not in refused.message
     assert fixture.writes() == []
 
-    assert isinstance(await fixture.step.reconcile(registry(rootDirectory="team/a")), Done)
+
+@pytest.mark.parametrize(
+    ("folder", "keys"),
+    [
+        ("", (IMAGE, f"files/{IMAGE}", SEGMENT)),
+        ("images", (f"images/{IMAGE}", f"files/{IMAGE}", SEGMENT)),
+        ("files", (f"files/{IMAGE}", "segments/video1.ts")),
+        ("files", (f"files/{IMAGE}", "segments/harbor-operator/proof", f"segments/{IMAGE}")),
+        ("profiles", (f"profiles/{IMAGE}", f"pro{SEGMENT}")),
+    ],
+)
+async def test_what_is_beside_the_images_is_no_reason_to_refuse_them(
+    fixture: S3Fixture, folder: str, keys: tuple[str, ...]
+) -> None:
+    fixture.put(*keys)
+
+    assert isinstance(await fixture.step.reconcile(registry(adoptExisting=True, rootDirectory=folder)), Done)
+
+
+async def test_a_folder_that_the_keys_may_not_list_is_no_reason_to_refuse(fixture: S3Fixture) -> None:
+    fixture.put(f"files/{IMAGE}", SEGMENT)
+    fixture.store.hidden = "segments/"
+
+    assert isinstance(await fixture.step.reconcile(registry(adoptExisting=True, rootDirectory="files")), Done)
+
+
+async def test_the_images_are_checked_only_when_the_bucket_is_taken_up(fixture: S3Fixture) -> None:
+    assert isinstance(await fixture.step.reconcile(registry(rootDirectory="files")), Done)
+    fixture.put(f"files/{IMAGE}", SEGMENT)
+
+    assert isinstance(await fixture.step.reconcile(registry(rootDirectory="files", chunkSizeMiB=7)), Done)
 
 
 async def test_the_bucket_of_another_registry_is_refused(fixture: S3Fixture) -> None:
