@@ -39,7 +39,8 @@ class S3(Model):
     adopt_existing: bool = Field(
         default=False,
         description="Use a bucket (or folder) that already holds images, or that another HarborRegistry has marked as "
-        "its own. Set it only if nothing else uses it. Adopted images are never removed.",
+        "its own. Set it only if nothing else uses it. Adopted images are never removed. Images that the Swift driver "
+        "wrote are refused.",
     )
     credentials_secret_ref: AccessKeyRef = Field(
         description="Secret with the access key and the secret key of the registry; with `provision`, the operator "

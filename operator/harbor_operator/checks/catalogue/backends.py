@@ -193,11 +193,14 @@ STORAGE: Mapping[Reason, Problem] = {
         "Another user owns the name (S3 buckets share the names), the container belongs to another HarborRegistry or "
         "already holds the images of a Harbor, or the user has no right to create containers. Or the HarborRegistry "
         "was deleted and created again: its images were retained and its database was not. The same holds for the "
-        "bucket of `spec.storage.s3`.",
+        "bucket of `spec.storage.s3`. Or the Swift driver wrote the images in that bucket: through S3, each layer has "
+        "0 B.",
         "Set another `spec.storage.swift.container` (or `spec.storage.s3.bucket`), or give the user `max_buckets` > 0 "
         "and full access. If the images are the registry's own and its database is empty, restore a dump into it. To "
         "continue with the images of a Harbor that no longer runs, set "
-        "`spec.storage.swift.adoptExisting: true` (or `spec.storage.s3.adoptExisting: true`).",
+        "`spec.storage.swift.adoptExisting: true` (or `spec.storage.s3.adoptExisting: true`). S3 cannot adopt what the "
+        "Swift driver wrote: use `spec.storage.swift` in a new HarborRegistry, or replicate the images into another "
+        "bucket.",
     ),
     Reason.STORAGE_PROBE_FAILED: Problem(
         "The store refuses a request of the registry's driver, or returns something else than was written.",
