@@ -153,7 +153,7 @@ async def test_the_database_of_the_chart_stays_with_its_secrets_and_its_version(
     await cluster.teardown(registry("uid-1"))
 
     older = (await cluster.reconcile(registry("uid-2", "1.18.2")))[ConditionType.RELEASE]
-    refused(older, "older than the installed '1.19.1'", reason=Reason.UPGRADE_REFUSED)
+    refused(older, "chart '1.19.1' has left its database", "or newer", reason=Reason.UPGRADE_REFUSED)
     found = await cluster.reconcile(registry("uid-3"))
     assert found[ConditionType.RELEASE].reason is Reason.WORKLOADS_NOT_READY
     after = await cluster.kube.read_secret(NAMESPACE, "hreg-own-database-pins")

@@ -42,6 +42,25 @@ def check_path(installed: str, desired: str, steps: Sequence[UpgradeStep]) -> Bl
     return None
 
 
+def check_volume(recorded: str, desired: str, steps: Sequence[UpgradeStep], secrets: Sequence[str]) -> Blocked | None:
+    """Returns why the desired chart must not start on the volume of the chart's database, which `recorded` has left.
+
+    `secrets` are the names of the Secrets that belong to this database.
+    """
+    if len(steps) == 1 or version_numbers(desired) == version_numbers(recorded):
+        return None
+    named = " and ".join(f"Secret '{name}'" for name in secrets)
+    path = f"first, then to {' and '.join(repr(step.version) for step in steps)}" if steps else "or newer"
+    return Blocked(
+        Reason.UPGRADE_REFUSED,
+        f"chart '{recorded}' has left its database in a volume, and Harbor cannot migrate it to chart '{desired}': it"
+        f" migrates over at most {MAX_MINORS_PER_UPGRADE} Harbor minors at once, and never back. Set"
+        f" `spec.release.version` to '{recorded}' {path}. To start empty instead, delete this HarborRegistry, then the"
+        f" volume of the database (its PersistentVolumeClaim) and {named}, and create the HarborRegistry"
+        " again",
+    )
+
+
 def check_migrated(
     installed: ChartSupport, desired: ChartSupport | None, schema: ObservedSchema
 ) -> Blocked | Pending | None:

@@ -206,8 +206,8 @@ class ReleaseSecrets:
     """What the Secrets that Harbor reads contain, as read in this pass.
 
     `driver_credential` is the credential of `spec.storage.driver` under the keys that the chart reads.
-    `release_name` is the release for which `generated` was generated, `chart_version` the chart whose database a
-    deletion left in its volume; empty if the Secret does not say it.
+    `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
+    deployed on the database in its volume; empty if the Secret does not say it.
     """
 
     generated: Mapping[str, SecretStr]

@@ -38,7 +38,7 @@ CA_KEY = "ca.crt"
 RELEASE_NAME_KEY = "RELEASE_NAME"
 """Key beside the generated secrets: the Helm release that they, and the chart's volumes, belong to."""
 CHART_VERSION_KEY = "CHART_VERSION"
-"""Key beside the generated secrets: the chart whose database is in the volume that a deletion has left."""
+"""Key beside the generated secrets: the last chart that was deployed on the database in its volume."""
 
 _MIN_REDACTED_LENGTH = 4
 

@@ -15,6 +15,7 @@ from typing import assert_never
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
 from harbor_operator.checks.hub_cache import check_hub_caches, hub_cache_warnings
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
+from harbor_operator.checks.release_data import database_location
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
@@ -113,6 +114,7 @@ class ReleaseStep:
             if blocked := await self._adoption.reconcile(registry, release, observed):
                 return blocked
             observed = await self._observe(registry)
+        await self._record_deployed(registry, observed)
         desired = await self._prepare(registry, release, observed)
         if isinstance(desired, Blocked | Pending):
             return desired
@@ -133,8 +135,7 @@ class ReleaseStep:
         if observed.belongs_to(names.owner_labels(registry)):
             if observed.newest:
                 await apply_volume_policy(self._kube, registry, observed.newest)
-            if observed.stored:
-                await self._release_secrets.record_chart_version(registry, observed.stored.chart_version)
+            await self._record_deployed(registry, observed)
             return await self._uninstall(registry, observed)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:
@@ -157,6 +158,12 @@ class ReleaseStep:
         deployed = [revision.number for revision in revisions if revision.status == "deployed"][-1:]
         replaced = [secret for secret in secrets if deployed and secret.name == revision_secret(name, deployed[0])]
         return ObservedRelease(revisions, newest, await read_stored(newest), replaced[0] if replaced else newest)
+
+    async def _record_deployed(self, registry: HarborRegistry, observed: ObservedRelease) -> None:
+        """Records the chart that is deployed with its own database; a failed one has perhaps not migrated it."""
+        stored, deployed = observed.stored, observed.facts.chart_version
+        if stored and deployed and not database_location(stored.config):
+            await self._release_secrets.record_chart_version(registry, deployed)
 
     async def _prepare(
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease

@@ -104,9 +104,9 @@ class ReleaseSecretStore:
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
 
     async def record_chart_version(self, registry: HarborRegistry, version: str) -> None:
-        """Stores which chart leaves its database in a volume: it cannot be read before the next installation."""
+        """Stores which chart has deployed the database in its volume: without the release, nothing else says it."""
         stored = await self._read_generated(registry)
-        if stored and registry.spec.database is None:
+        if stored and _text(stored, CHART_VERSION_KEY) != version:
             values = {**stored, CHART_VERSION_KEY: SecretStr(version)}
             await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
 

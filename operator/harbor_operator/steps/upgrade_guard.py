@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from harbor_operator.api.charts import find_chart
+from harbor_operator.api.charts import find_chart, version_numbers
 from harbor_operator.api.schema_versions import chart_of_schema
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.checks.upgrades import (
     check_migrated,
     check_path,
+    check_volume,
     missing_confirmations,
     schema_too_old,
     unconfirmed,
@@ -20,6 +21,7 @@ from harbor_operator.model.database import ObservedSchema
 from harbor_operator.model.outcomes import Blocked, Outcome, Pending
 from harbor_operator.model.release import ObservedRelease, ReleaseSecrets
 from harbor_operator.model.upgrades import NO_UPGRADE, UpgradeFacts, UpgradeStep
+from harbor_operator.plan import names
 from harbor_operator.plan.upgrade_path import plan_upgrade
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.harbor_database import HarborDatabase
@@ -49,8 +51,7 @@ class UpgradeGuard:
             return unconfirmed(f"chart '{installed}'", steps[0], missing) if steps else None
         if schema:
             return self._check_first(release, schema)
-        is_in_volume = registry.spec.database is None and secrets.chart_version
-        return self._check_volume(release, secrets.chart_version) if is_in_volume else None
+        return self._check_volume(registry, release, secrets) if registry.spec.database is None else None
 
     def with_facts(
         self, outcome: Outcome, registry: HarborRegistry, release: Release, observed: ObservedRelease
@@ -74,10 +75,14 @@ class UpgradeGuard:
         origin = f"the database of Harbor {chart.harbor_minor}"
         return check_path(chart.last_version, release.version, steps) or unconfirmed(origin, steps[0], missing)
 
-    def _check_volume(self, release: Release, version: str) -> Blocked | None:
-        """Checks the first release on the volume in which chart `version` has left its database."""
+    def _check_volume(self, registry: HarborRegistry, release: Release, secrets: ReleaseSecrets) -> Blocked | None:
+        """Checks the first release on the volume in which an earlier one has left the database of the chart."""
+        # An earlier operator has recorded the version only at a deletion, so that the status can be newer.
+        version = max(secrets.chart_version, registry.observed.chart_version, key=version_numbers)
+        if not version:
+            return None
         steps = plan_upgrade(version, release.version)
-        if refused := check_path(version, release.version, steps):
+        if refused := check_volume(version, release.version, steps, names.data_secrets(registry)):
             return refused
         missing = missing_confirmations(steps[0], release.allow_upgrade_to, "", None, self._clock()) if steps else {}
         return unconfirmed(f"the retained database of chart '{version}'", steps[0], missing) if steps else None

@@ -180,11 +180,14 @@ async def test_the_volume_of_a_deleted_release_is_upgraded_as_carefully(retained
     message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_NOT_ALLOWED)
     assert "the retained database of chart '1.15.2'" in message
     retained.spec("1.19.1", database=None)
-    assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_REFUSED)
+    message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_REFUSED)
+    assert "to '1.15.2' first, then to '1.17.4' and '1.19.1'" in message
     retained.spec("1.14.3", database=None)
-    assert "older than the installed '1.15.2'" in assert_blocked(
-        retained, await retained.reconcile(), Reason.UPGRADE_REFUSED
-    )
+    message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_REFUSED)
+    assert "chart '1.15.2' has left its database in a volume" in message
+    assert "to '1.15.2' or newer" in message
+    assert "Secret 'hreg-cr-pins' and Secret 'hreg-cr-admin-password'" in message
+    assert "installed" not in message
     retained.spec(database=None, release={"version": "1.16.4", "allowUpgradeTo": "1.16.4"})
     assert (await retained.reconcile()).reason is Reason.RELEASE_INSTALLING
 
@@ -195,6 +198,55 @@ async def test_the_volume_of_a_deleted_release_comes_back_with_its_version(retai
     await retained.deployed()
     assert isinstance(await retained.reconcile(), Done)
     assert retained.kube.values(NAMESPACE, "hreg-cr-pins") == before
+
+
+async def test_the_record_follows_each_deployed_version(retained: ReleaseFixture) -> None:
+    """Helm's Secrets are lost after an upgrade: the record of the earlier deletion must not count."""
+    await retained.deployed()
+    await retained.reconcile()
+    retained.spec(database=None, release={"version": "1.16.4", "allowUpgradeTo": "1.16.4"})
+    retained.backup(retained.now + timedelta(seconds=1))
+    await retained.deployed()
+    assert isinstance(await retained.reconcile(), Done)
+    assert recorded(retained) == "1.16.4"
+    retained.kube.writes.clear()
+    assert isinstance(await retained.reconcile(), Done)
+    assert retained.kube.writes == []
+
+    without_release(retained)
+    retained.spec("1.18.2", database=None)
+    message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_NOT_ALLOWED)
+    assert "the retained database of chart '1.16.4'" in message
+
+
+async def test_a_version_that_was_never_deployed_is_not_recorded(retained: ReleaseFixture) -> None:
+    await retained.deployed()
+    await retained.reconcile()
+    retained.spec(database=None, release={"version": "1.16.4", "allowUpgradeTo": "1.16.4"})
+    retained.backup(retained.now + timedelta(seconds=1))
+    await retained.reconcile()
+    retained.finish("timed out")
+    assert isinstance(await torn_down(retained), Done)
+    assert recorded(retained) == "1.15.2"
+
+
+async def test_the_status_counts_more_than_an_older_record(retained: ReleaseFixture) -> None:
+    known = PreviousStatus(chart_version="1.19.1")
+    retained.spec("1.16.4", database=None)
+    retained.registry = retained.registry.model_copy(update={"observed": known})
+    message = assert_blocked(retained, await retained.reconcile(), Reason.UPGRADE_REFUSED)
+    assert "chart '1.19.1' has left its database" in message
+
+
+def recorded(fixture: ReleaseFixture) -> str:
+    return fixture.kube.values(NAMESPACE, "hreg-cr-pins")["CHART_VERSION"]
+
+
+def without_release(fixture: ReleaseFixture) -> None:
+    """Deletes Helm's Secrets, as `helm uninstall` does."""
+    for name in fixture.revisions():
+        del fixture.kube.secrets[NAMESPACE, name]
+    fixture.helm.started.clear()
 
 
 async def test_a_database_outside_of_the_chart_needs_no_record_of_its_version(cr: ReleaseFixture) -> None:

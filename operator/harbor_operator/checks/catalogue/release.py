@@ -95,8 +95,9 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.UPGRADE_REFUSED: Problem(
         "Harbor cannot upgrade from the deployed version to the version in the spec.",
-        "Harbor supports upgrades over at most two minor versions and no downgrade.",
-        "Upgrade through the versions that the message names; `status.upgrade` lists them.",
+        "Harbor supports upgrades over at most two minor versions and no downgrade. This is true as well for the "
+        "database that a deleted release has left in the volume of the chart.",
+        "Upgrade through the versions that the message names; for a deployed release, `status.upgrade` lists them.",
     ),
     Reason.UPGRADE_NOT_ALLOWED: Problem(
         "The upgrade would migrate Harbor's database, and no one has allowed it. Nothing was changed.",
