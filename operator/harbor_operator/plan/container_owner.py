@@ -29,13 +29,16 @@ def read_owner(metadata: Mapping[str, str] | None) -> ContainerOwner | None:
     )
 
 
-def plan_owner(registry: HarborRegistry, observed: ContainerOwner | None, *, holds_images: bool) -> ContainerOwner:
-    """Returns the owner to record, for a container that this registry may use."""
+def plan_owner(registry: HarborRegistry, observed: ContainerOwner | None, *, adopts_images: bool) -> ContainerOwner:
+    """Returns the owner to record, for a container that this registry may use.
+
+    `adopts_images` says that it takes up a container with images, as its spec asks for: it is then never removed.
+    """
     ours = ContainerOwner(registry.metadata.uid, registry.metadata.cluster, registry.key)
     if observed is None:
-        return replace(ours, adopted=holds_images)
+        return replace(ours, adopted=adopts_images)
     if is_own(observed, registry):
-        return replace(ours, adopted=observed.adopted, previous=observed.previous)
+        return replace(ours, adopted=observed.adopted or adopts_images, previous=observed.previous)
     return replace(ours, adopted=True, previous=(*observed.previous, *sorted(owner_digests(observed))))
 
 

@@ -62,7 +62,7 @@ class StorageMarks:
         holds_images = takes_up and await target.holds_images()
         if blocked := await self._check(registry, target, owner, holds_images=holds_images):
             return blocked
-        mark = owner_metadata(plan_owner(registry, owner, holds_images=holds_images))
+        mark = owner_metadata(plan_owner(registry, owner, adopts_images=holds_images and target.place.adopts))
         wanted = {PROOF_DIGEST: digest, **mark}
         if observed is None or observed.get(PROOF_DIGEST) != digest:
             if failure := await target.probe():

@@ -119,6 +119,8 @@ async def test_images_are_not_used_beside_an_empty_database(fixture: StorageFixt
 
 async def test_images_are_used_beside_an_empty_database_on_request(fixture: StorageFixture) -> None:
     assert isinstance(await recreated(fixture, adoptExisting=True), Done)
+    await fixture.step.teardown(registry(swift(), uid="uid-2", delete=True, **WITH_DATABASE))
+    assert "files/a" in fixture.objects()
 
 
 async def test_images_wait_until_the_login_of_the_database_exists(fixture: StorageFixture) -> None:
