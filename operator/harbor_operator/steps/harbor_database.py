@@ -29,11 +29,11 @@ class HarborDatabase:
         return await self._postgres.has_harbor_tables(*found) if found else False
 
     async def starts_empty(self, registry: HarborRegistry) -> bool:
-        """Returns whether the release would start on a database without tables; Unavailable before it has a login.
+        """Returns whether Harbor would start on a database without tables; Unavailable before it has a login.
 
         What a volume of the chart contains is not known, so that it counts as a database with tables.
         """
-        if registry.spec.release is None or registry.spec.database is None:
+        if registry.spec.database is None:
             return False
         namespace, secret = registry.metadata.namespace, names.database_secret(registry)
         if await self._kube.read_secret(namespace, secret) is None:

@@ -117,6 +117,14 @@ async def test_images_are_not_used_beside_an_empty_database(fixture: StorageFixt
     assert isinstance(await fixture.step.reconcile(registry(swift(), uid="uid-2", **WITH_DATABASE)), Done)
 
 
+async def test_images_are_not_used_before_the_release_is_asked_for(fixture: StorageFixture) -> None:
+    """The mark would name the new registry, and the release that is added afterwards would not be checked."""
+    await recreated(fixture)
+    without_release = {key: value for key, value in WITH_DATABASE.items() if key != "release"}
+    refused(await fixture.step.reconcile(registry(swift(), uid="uid-2", **without_release)))
+    assert fixture.store.writes == []
+
+
 async def test_images_are_used_beside_an_empty_database_on_request(fixture: StorageFixture) -> None:
     assert isinstance(await recreated(fixture, adoptExisting=True), Done)
     await fixture.step.teardown(registry(swift(), uid="uid-2", delete=True, **WITH_DATABASE))
