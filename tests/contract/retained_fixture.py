@@ -130,13 +130,17 @@ class RetainedFixture:
 
     async def fill(self, cluster: Cluster) -> None:
         """Writes what Harbor and its registry would: a table with a row, and a layer."""
+        await self.put_row(cluster)
+        await self.place.put_image()
+
+    async def put_row(self, cluster: Cluster) -> None:
+        """Writes the table with its row, as Harbor or the restoration of a dump does."""
         secret = await cluster.kube.read_secret(NAMESPACE, names.database_secret(self.registry(cluster)))
         assert secret is not None
         login = {key: value.get_secret_value() for key, value in secret.values.items()}
         with self.server.connect(login["username"], login["password"], dbname=self.database) as connection:
             connection.execute("CREATE TABLE harbor_user (username text)")
             connection.execute("INSERT INTO harbor_user VALUES (%s)", [ROW])
-        await self.place.put_image()
 
     async def held(self, cluster: Cluster) -> Held:
         """Reads everything past the steps."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.kube_client import KubernetesClient
@@ -20,6 +21,7 @@ from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIde
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome
+from harbor_operator.plan import names
 from harbor_operator.reasons import Reason
 from lab.controlplane import ControlPlane
 from lab.gotools import program
@@ -124,7 +126,7 @@ async def test_nothing_that_is_retained_is_lost(
     found = await cluster.reconcile(fixture.registry(cluster))
     adopts = bool(left.images) and not left.rows
     if adopts:
-        refused(found[ConditionType.STORAGE], "Restore a dump", "adoptExisting: true")
+        refused(found[ConditionType.STORAGE], "a dump into the database", "adoptExisting: true")
         assert ConditionType.RELEASE not in found
         found = await cluster.reconcile(fixture.registry(cluster, adoptExisting=True))
     assert_installed(found)
@@ -134,6 +136,42 @@ async def test_nothing_that_is_retained_is_lost(
 
     await cluster.teardown(fixture.registry(cluster, DELETE_ALL))
     assert await fixture.held(cluster) == Held([], [], left.images if adopts else [], {})
+
+
+async def test_a_dump_is_used_with_the_secrets_of_its_harbor(
+    cluster: Cluster,
+    plane: ControlPlane,
+    server: Postgres,
+    make_place: Callable[[str, str], ImagePlace],
+    tmp_path: Path,
+) -> None:
+    """The remedy for images whose database was deleted."""
+    fixture = RetainedFixture(server, make_place("s3", "dump"), "dump", write_chart(tmp_path / "chart"))
+    Registry(plane, NAMESPACE, "dump").put_secrets(fixture.secrets)
+    await fixture.place.prepare()
+    assert_installed(await cluster.reconcile(fixture.registry(cluster)))
+    await fixture.fill(cluster)
+    before = await fixture.held(cluster)
+    await cluster.teardown(fixture.registry(cluster, {"database": "Delete"}))
+
+    fixture.uid = "uid-2"
+    again = fixture.registry(cluster)
+    found = await cluster.reconcile(again)
+    refused(found[ConditionType.STORAGE], "Restore Secret 'hreg-dump-pins' and Secret 'hreg-dump-admin-password'")
+    await fixture.put_row(cluster)
+    found = await cluster.reconcile(again)
+    refused(found[ConditionType.RELEASE], "'secretKey'", reason=Reason.GENERATED_SECRETS_MISSING)
+    backup = {name: before.secrets[name] for name in names.data_secrets(again)}
+    for name, values in backup.items():
+        secrets = {key: SecretStr(value) for key, value in values.items()}
+        await cluster.kube.apply_secret(NAMESPACE, name, secrets, names.owner_labels(again))
+    assert_installed(await cluster.reconcile(again))
+
+    after = await fixture.held(cluster)
+    assert (after.rows, after.images) == (before.rows, before.images)
+    assert backup.items() <= after.secrets.items()
+    await cluster.teardown(fixture.registry(cluster, DELETE_ALL))
+    assert await fixture.held(cluster) == Held([], [], [], {})
 
 
 async def test_the_database_of_the_chart_stays_with_its_secrets_and_its_version(

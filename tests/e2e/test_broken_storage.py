@@ -178,7 +178,7 @@ def test_two_registries_do_not_share_a_container(store: Store, make_registry: Ma
 
     seen = second.wait_condition("StorageReady", "False", "StorageContainerRefused")
     assert f"is in use by HarborRegistry '{first.namespace}/cr'" in seen["message"]
-    assert "choose another `spec.storage.swift.container`" in seen["message"]
+    assert "create it again with another `spec.storage.swift.container`" in seen["message"]
 
 
 def test_a_provisioned_user_is_created_and_deleted_with_its_data(store: Store, make_registry: MakeRegistry) -> None:

@@ -90,9 +90,8 @@ def test_with_the_same_data_the_second_is_refused_and_the_first_stays_ready(
     storage = second.registry.wait_condition("StorageReady", "False", "StorageContainerRefused")
     for message in (database["message"], storage["message"]):
         assert first.identity in message
-        assert "choose another" in message
     assert "choose another name in `spec.database.names.core`" in database["message"]
-    assert "choose another `spec.storage.swift.container`" in storage["message"]
+    assert "create it again with another `spec.storage.swift.container`" in storage["message"]
     assert second.registry.condition("Stalled")["status"] == "True"
 
     assert_nothing_is_written(backends, first, second)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
@@ -50,8 +50,8 @@ def check_owner(
     ours = ContainerOwner(registry.metadata.uid, registry.metadata.cluster, registry.key)
     if owner_digests(ours) & set(owner.previous):
         return _refused(
-            f"{where} was adopted by {_describe(owner)}, which uses it now: {_another(place)}, or remove the storage "
-            f"from the other registry and then delete object '{place.proof}' in the {place.noun} to release it"
+            f"{where} was adopted by {_describe(owner)}, which uses it now: {_another(place)}; or delete the other "
+            f"HarborRegistry, which leaves adopted images, and then object '{place.proof}' in the {place.noun}"
         )
     return None if place.adopts else _refused(_marked(place, owner))
 
@@ -64,14 +64,27 @@ def marked_meanwhile(place: StoragePlace) -> Blocked:
     )
 
 
-def images_without_database(place: StoragePlace) -> Blocked:
-    """Returns the refusal to start Harbor without the database that describes the images of the place."""
+def images_without_database(place: StoragePlace, secrets: Sequence[str]) -> Blocked:
+    """Returns the refusal to start Harbor without the database that describes the images of the place.
+
+    `secrets` are the names of the Secrets without which a dump of that database cannot be used.
+    """
+    named = " and ".join(f"Secret '{name}'" for name in secrets)
     return _refused(
         f"{_describe_place(place)} holds the images of an earlier HarborRegistry of this name, and the database of "
         "`spec.database` has no table of Harbor: Harbor would not show these images, and its garbage collection can "
-        "delete layers that they share with new ones. Restore a dump into the database or set `spec.database` as it "
-        f"was; to start without these images, {_another(place)}; to start beside them, set `{place.spec}.adoptExisting:"
-        " true`"
+        f"delete layers that they share with new ones. Restore {named} with the labels, and then a dump into the "
+        "database (without the Secret, name Harbor's old key in `spec.release.secretKeyRef`), or set `spec.database` "
+        f"as it was. To start without these images, {_another(place)}; `Delete` would remove them. To start beside "
+        f"them, set `{place.spec}.adoptExisting: true`"
+    )
+
+
+def create_with_another(field: str) -> str:
+    """Returns the remedy for the name of a place, which is immutable."""
+    return (
+        "delete this HarborRegistry with `spec.deletionPolicy.storage: Retain`, the default, and create it again with "
+        f"another `{field}`"
     )
 
 
@@ -100,7 +113,7 @@ def _unmarked(place: StoragePlace) -> str:
 
 
 def _another(place: StoragePlace) -> str:
-    return f"choose another `{place.spec}.{place.noun}`"
+    return create_with_another(f"{place.spec}.{place.noun}")
 
 
 def _adopt(place: StoragePlace) -> str:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from harbor_operator.api.charts import find_chart
+from harbor_operator.checks.container_owner import create_with_another
 from harbor_operator.checks.storage import MIB, while_sending
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
 from harbor_operator.model.s3 import BucketSettings, DesiredS3, S3Error
@@ -121,14 +122,15 @@ def _denied(observed: S3Error) -> Blocked:
         Reason.STORAGE_ACCESS_DENIED,
         f"the keys in Secret '{observed.secret}' must not use '{observed.operation}' at '{observed.url}' "
         f"({_status(observed)}): grant it in the policy of the user or of the bucket; if another user owns the bucket, "
-        f"choose another `{S3_SPEC}.bucket`",
+        f"{create_with_another(f'{S3_SPEC}.bucket')}",
     )
 
 
 def _taken(observed: S3Error) -> Blocked:
     return Blocked(
         Reason.STORAGE_CONTAINER_REFUSED,
-        f"bucket '{observed.bucket}' belongs to another user ({_status(observed)}): choose another `{S3_SPEC}.bucket`",
+        f"bucket '{observed.bucket}' belongs to another user ({_status(observed)}): "
+        f"{create_with_another(f'{S3_SPEC}.bucket')}",
     )
 
 

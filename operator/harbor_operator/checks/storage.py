@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from harbor_operator.checks.container_owner import create_with_another
 from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
 from harbor_operator.model.storage import SWIFT_SPEC, Operation, StoreError
@@ -119,8 +120,8 @@ def _explain_too_large(observed: StoreError) -> Blocked:
 def _explain_container(observed: StoreError) -> Blocked:
     owned = observed.status in {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT}
     remedy = (
-        "that name belongs to another user, or the subuser lacks full access; choose another "
-        "`spec.storage.swift.container`, or grant it with radosgw-admin"
+        "that name belongs to another user, or the subuser lacks full access; grant it with radosgw-admin, or "
+        f"{create_with_another('spec.storage.swift.container')}"
         if owned
         else "`spec.storage.swift.container` must be a name that the store accepts, and the user must be permitted "
         "another container"

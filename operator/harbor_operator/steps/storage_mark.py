@@ -12,6 +12,7 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import check_owner, images_without_database, is_own, marked_meanwhile
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import ContainerOwner, StoragePlace
+from harbor_operator.plan import names
 from harbor_operator.plan.container_owner import owner_metadata, plan_owner, read_owner
 from harbor_operator.plan.storage import PROOF_DIGEST
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -88,5 +89,5 @@ class StorageMarks:
         if blocked := check_owner(registry, place, owner, holds_images=holds_images, registries=registries):
             return blocked
         if holds_images and not place.adopts and await self._database.starts_empty(registry):
-            return images_without_database(place)
+            return images_without_database(place, names.data_secrets(registry))
         return None

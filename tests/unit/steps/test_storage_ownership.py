@@ -50,6 +50,7 @@ async def test_a_container_of_another_cluster_is_refused_and_its_mark_stays(fixt
     message = refused(await reconcile(fixture, OTHER, "uid-2"))
 
     assert "HarborRegistry 'intra/cr' in cluster 'cluster-1'" in message
+    assert "create it again with another `spec.storage.swift.container`" in message
     assert "`spec.storage.swift.adoptExisting: true`" in message
     assert fixture.writes() == []
     assert fixture.mark == before
@@ -108,7 +109,13 @@ async def recreated(fixture: StorageFixture, **more: Any) -> Outcome:
 
 async def test_images_are_not_used_beside_an_empty_database(fixture: StorageFixture) -> None:
     message = refused(await recreated(fixture))
-    for words in ("the database of `spec.database` has no table", "Restore a dump", "`spec.storage.swift.container`"):
+    for words in (
+        "the database of `spec.database` has no table",
+        "Restore Secret 'hreg-cr-pins' and Secret 'hreg-cr-admin-password' with the labels, and then a dump",
+        "`spec.release.secretKeyRef`",
+        "delete this HarborRegistry with `spec.deletionPolicy.storage: Retain`",
+        "create it again with another `spec.storage.swift.container`; `Delete` would remove them",
+    ):
         assert words in message
     assert fixture.store.writes == []
     fixture.postgres.harbor_databases.add("registry")

@@ -195,8 +195,9 @@ STORAGE: Mapping[Reason, Problem] = {
         "was deleted and created again: its images were retained and its database was not. The same holds for the "
         "bucket of `spec.storage.s3`. Or the Swift driver wrote the images in that bucket: through S3, each layer has "
         "0 B.",
-        "Set another `spec.storage.swift.container` (or `spec.storage.s3.bucket`), or give the user `max_buckets` > 0 "
-        "and full access. If the images are the registry's own and its database is empty, restore a dump into it. To "
+        "Give the user `max_buckets` > 0 and full access. Or use another container or bucket, whose name is immutable: "
+        "delete the HarborRegistry with `spec.deletionPolicy.storage: Retain`, and create it again. If the images are "
+        "the registry's own and its database is empty, restore the Secret `hreg-NAME-pins` and then a dump. To "
         "continue with the images of a Harbor that no longer runs, set "
         "`spec.storage.swift.adoptExisting: true` (or `spec.storage.s3.adoptExisting: true`). S3 cannot adopt what the "
         "Swift driver wrote: use `spec.storage.swift` in a new HarborRegistry, or replicate the images into another "
