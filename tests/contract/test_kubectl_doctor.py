@@ -26,7 +26,7 @@ from lab.nginx import Front, Site
 from lab.operator import NAMESPACE as OPERATOR_NAMESPACE
 from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture, install
-from tests.contract.doctor import Doctor
+from tests.contract.doctor import Doctor, read_terminal, retained_images, state
 from tests.contract.kubectl_harbor import KubectlHarbor, environment
 
 pytestmark = pytest.mark.lab
@@ -96,6 +96,18 @@ async def test_a_bucket_must_exist_and_is_not_marked(doctor: Doctor, fixture: Re
     before = state(fixture)
     assert doctor.codes(changes) == (0, {})
     assert state(fixture) == before
+
+
+async def test_images_without_their_database_are_found(doctor: Doctor, fixture: RegistryFixture) -> None:
+    """The operator has not created the login of the database yet, and the check does not wait for it."""
+    async with retained_images(fixture, "cluster-1"):
+        before = state(fixture)
+        for only in ((), ("--only", "storage")):
+            found = doctor.codes({}, "--cluster-id", "cluster-1", *only)
+            assert found == (1, {"spec.storage": "StorageContainerRefused"})
+        adopted = {"storage": {"swift": {"adoptExisting": True}}}
+        assert doctor.codes(adopted, "--cluster-id", "cluster-1") == (0, {})
+        assert state(fixture) == before
 
 
 def test_a_user_that_the_operator_would_provision(doctor: Doctor, fixture: RegistryFixture) -> None:
@@ -199,19 +211,12 @@ def test_a_terminal_shows_what_is_still_checked(doctor: Doctor) -> None:
     reader, writer = os.openpty()
     with subprocess.Popen(doctor.command({}), stdout=subprocess.DEVNULL, stderr=writer, env=environment()) as process:
         os.close(writer)
-        shown = b"".join(iter(partial(_read, reader), b""))
+        shown = b"".join(iter(partial(read_terminal, reader), b""))
         assert process.wait(60) == 0
     os.close(reader)
     steps = shown.decode().split("\r\x1b[K")
     assert steps[1].startswith("checking spec.database, spec.cache, spec.storage, spec.release")
     assert steps[-1] == ""
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # no process has the other end open
-        return b""
 
 
 def test_only_some_areas_are_checked(doctor: Doctor) -> None:
@@ -290,11 +295,3 @@ def test_wrong_usage_ends_with_two(doctor: Doctor, harbor: KubectlHarbor, tmp_pa
     done = doctor.run({}, "--chart-sources", "ftp://charts.example.com")
     assert done.err.startswith("error: `--chart-sources`: entry 1 is neither")
     assert "`externalURL`" in doctor.run({"externalURL": "not a URL"}).err
-
-
-def state(fixture: RegistryFixture) -> dict[str, Any]:
-    """Returns what the command could have left in the cluster and in the store."""
-    ceph, namespace = fixture.lab.services.ceph, fixture.registry.namespace
-    listed = fixture.lab.control_plane.client.read(f"/api/v1/namespaces/{namespace}/secrets") or {}
-    secrets = {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in listed["items"]}
-    return {"secrets": secrets, "objects": {name: ceph.objects(name) for name in ceph.containers()}}

@@ -83,10 +83,11 @@ class _Resources:
 
 
 class DryRunPostgres(Postgres):
-    """A PostgreSQL server that nothing is changed in."""
+    """A PostgreSQL server that nothing is changed in; `has_database` is False before the operator has created ours."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, *, has_database: bool = True) -> None:
         self._postgres = postgres
+        self._has_database = has_database
 
     @override
     @asynccontextmanager
@@ -100,7 +101,7 @@ class DryRunPostgres(Postgres):
 
     @override
     async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
-        return await self._postgres.has_harbor_tables(server, login, database)
+        return self._has_database and await self._postgres.has_harbor_tables(server, login, database)
 
 
 class _DryRunSession(PostgresSession):

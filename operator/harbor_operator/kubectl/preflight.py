@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
+from pydantic import SecretStr
+
 from harbor_operator.adapters import secrets
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
@@ -43,6 +45,7 @@ from harbor_operator.kubectl.planning.registry import as_applied, find_live
 from harbor_operator.kubectl.release_checks import ReleaseChecks
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
+from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -116,11 +119,13 @@ class _Preflight:
         self._options = options
         self._areas = areas
         self._running: list[str] = []
+        self._cluster = cluster
         self._kube = dry_run_resources(cluster)
         self._release = ReleaseChecks(cluster, options.settings, options.clock)
         egress = options.settings.egress
         self._swift = ProbedSwift(SwiftObjectStore(egress), f"{options.clock():%Y%m%d%H%M%S%f}")
         self._s3 = ProbedS3(HttpS3Store(egress))
+        self._postgres = PsycopgPostgres(egress, permits_md5=options.settings.postgres_md5)
 
     async def run(self) -> list[Finding]:
         try:
@@ -138,12 +143,9 @@ class _Preflight:
         """Returns the checks of each area by their place in the spec."""
         settings = self._options.settings
         egress = settings.egress
-        make_password, http = partial(secrets.make_password, PASSWORD_LENGTH), HarborHttp(egress)
-        postgres = DryRunPostgres(PsycopgPostgres(egress, permits_md5=settings.postgres_md5))
-        database = DatabaseStep(self._kube, postgres, make_password)
+        http = HarborHttp(egress)
+        database = DatabaseStep(self._kube, DryRunPostgres(self._postgres), _make_password)
         cache = CacheStep(self._kube, RedisPyCache(egress))
-        rgw = dry_run_rgw(HttpRgwAdmin(egress))
-        storage = StorageStep(self._kube, Stores(self._swift.port, self._s3.port, rgw), make_password, postgres)
         harbor = ReachabilityStep(
             self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
         )
@@ -151,7 +153,7 @@ class _Preflight:
         return {
             Area.DATABASE: {"spec.database": database.reconcile},
             Area.CACHE: {"spec.cache": cache.reconcile},
-            Area.STORAGE: {"spec.storage": storage.reconcile},
+            Area.STORAGE: {"spec.storage": self._check_storage},
             Area.RELEASE: {
                 "spec.release": release.check_step,
                 "spec.release.chart": release.check_chart,
@@ -162,6 +164,20 @@ class _Preflight:
                 "spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider(egress))
             },
         }
+
+    async def _check_storage(self, registry: HarborRegistry) -> Outcome:
+        """Checks the store; a database is empty as long as the cluster does not have the login that it gets."""
+        # Not the Secrets of the other checks: the one of the database writes that login in memory at any time.
+        kube = dry_run_resources(self._cluster)
+        namespace, login = registry.metadata.namespace, names.database_secret(registry)
+        creates_login = registry.spec.database is not None and registry.spec.database.credentials_secret_ref is None
+        has_database = not creates_login or await kube.read_secret(namespace, login) is not None
+        if not has_database:
+            values = {"username": SecretStr(registry.metadata.name), "password": _make_password()}
+            await kube.apply_secret(namespace, login, values, names.owner_labels(registry))
+        postgres = DryRunPostgres(self._postgres, has_database=has_database)
+        stores = Stores(self._swift.port, self._s3.port, dry_run_rgw(HttpRgwAdmin(self._options.settings.egress)))
+        return await StorageStep(kube, stores, _make_password, postgres).reconcile(registry)
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:
         try:
@@ -188,6 +204,10 @@ class _Preflight:
             remedy = "Run `doctor` again, and remove a container with `-doctor-` in its name."
             return [Finding(Level.WARNING, str(Reason.STORAGE_PROBE_FAILED), "spec.storage", text, remedy)]
         return []
+
+
+def _make_password() -> SecretStr:
+    return secrets.make_password(PASSWORD_LENGTH)
 
 
 async def _until_change(act: Act, registry: HarborRegistry) -> Outcome:
