@@ -12,8 +12,6 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
-from pydantic import SecretStr
-
 from harbor_operator.adapters import secrets
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
@@ -56,6 +54,7 @@ from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep, Stores
 
 CLEAN_SECONDS = 8.0
+_make_password = partial(secrets.make_password, PASSWORD_LENGTH)
 _NOT_INSTALLED = "this is no error before the installation: "
 
 Act = Callable[[HarborRegistry], Awaitable[Outcome]]
@@ -173,7 +172,7 @@ class _Preflight:
         creates_login = registry.spec.database is not None and registry.spec.database.credentials_secret_ref is None
         has_database = not creates_login or await kube.read_secret(namespace, login) is not None
         if not has_database:
-            values = {"username": SecretStr(registry.metadata.name), "password": _make_password()}
+            values = dict.fromkeys(("username", "password"), _make_password())  # any: it is not sent
             await kube.apply_secret(namespace, login, values, names.owner_labels(registry))
         postgres = DryRunPostgres(self._postgres, has_database=has_database)
         stores = Stores(self._swift.port, self._s3.port, dry_run_rgw(HttpRgwAdmin(self._options.settings.egress)))
@@ -204,10 +203,6 @@ class _Preflight:
             remedy = "Run `doctor` again, and remove a container with `-doctor-` in its name."
             return [Finding(Level.WARNING, str(Reason.STORAGE_PROBE_FAILED), "spec.storage", text, remedy)]
         return []
-
-
-def _make_password() -> SecretStr:
-    return secrets.make_password(PASSWORD_LENGTH)
 
 
 async def _until_change(act: Act, registry: HarborRegistry) -> Outcome:
