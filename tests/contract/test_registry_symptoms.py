@@ -139,7 +139,8 @@ async def test_layers_that_swift_wrote_are_empty_through_s3(
     refused = await fixture.step.reconcile(fixture.registry(adoptExisting=True, rootDirectory="files"))
     assert isinstance(refused, Blocked), refused.message
     assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
-    assert "through S3, each layer has 0 B; choose another `spec.storage.s3.bucket`" in refused.message
+    assert "through S3, each layer has 0 B; delete this HarborRegistry" in refused.message
+    assert "with another `spec.storage.s3.bucket`" in refused.message
     other = f"{fixture.bucket}-2"
     await fixture.store.create_bucket(Bucket(fixture.account, other))
     assert isinstance(await fixture.step.reconcile(fixture.registry(bucket=other)), Done)

@@ -229,8 +229,8 @@ def written_by_swift(desired: DesiredS3, segments: str) -> Blocked:
     return Blocked(
         Reason.STORAGE_CONTAINER_REFUSED,
         f"bucket '{desired.bucket}' holds images that the Swift driver wrote (objects in '{segments}'): through S3, "
-        f"each layer has 0 B; choose another `{S3_SPEC}.bucket` and replicate the images into it, or use "
-        "`spec.storage.swift` in a new HarborRegistry",
+        f"each layer has 0 B; {create_with_another(f'{S3_SPEC}.bucket')} and replicate the images into it, or use "
+        "`spec.storage.swift` there",
     )
 
 

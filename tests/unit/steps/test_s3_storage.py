@@ -165,7 +165,8 @@ async def test_images_that_the_swift_driver_wrote_are_not_even_adopted(
     assert isinstance(refused, Blocked)
     assert refused.reason is Reason.STORAGE_CONTAINER_REFUSED
     assert f"(objects in '{root}segments/')" in refused.message
-    assert "through S3, each layer has 0 B; choose another `spec.storage.s3.bucket`" in refused.message
+    assert "through S3, each layer has 0 B; delete this HarborRegistry" in refused.message
+    assert "with another `spec.storage.s3.bucket`" in refused.message
     assert "adoptExisting" not in refused.message
     assert fixture.writes() == []
 
