@@ -170,7 +170,8 @@ class PullProof:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return _answer(answer)
         except urllib.error.HTTPError as error:
-            return _answer(error)
+            with error:
+                return _answer(error)
         except urllib.error.URLError as error:
             raise _unreachable(url, error.reason) from None
         except (OSError, HTTPException) as error:
