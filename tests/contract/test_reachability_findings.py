@@ -113,6 +113,14 @@ class StepFixture:
         assert outcome.reason is reason, outcome.message
         assert [text for text in words if text not in outcome.message] == [], outcome.message
 
+    async def warning(self, reason: Reason, words: str) -> None:
+        """Asserts that the step only warns for this reason, with these words in the message."""
+        outcome = await self.reconcile()
+        assert isinstance(outcome, Done), outcome.message
+        (warning,) = outcome.warnings
+        assert warning.code is reason
+        assert words in warning.message
+
     async def nothing(self) -> None:
         """Asserts that the step finds nothing, not even a warning."""
         outcome = await self.reconcile()
@@ -164,11 +172,7 @@ async def test_an_expired_certificate_is_renewed(fixture: StepFixture, served: S
 
 async def test_a_certificate_that_expires_soon_is_renewed(fixture: StepFixture, served: Served) -> None:
     with served.serving(issued=served.certificate("expiring", valid_for=timedelta(days=5))):
-        outcome = await fixture.reconcile()
-        assert isinstance(outcome, Done), outcome.message
-        (warning,) = outcome.warnings
-        assert warning.code is Reason.CERTIFICATE_EXPIRING
-        assert "renew it" in warning.message
+        await fixture.warning(Reason.CERTIFICATE_EXPIRING, "renew it")
     await fixture.nothing()
 
 
@@ -181,11 +185,7 @@ async def test_an_ingress_limit_of_1_mib_is_removed(fixture: StepFixture, served
 
 async def test_a_limit_of_100_mib_is_a_warning_until_it_is_removed(fixture: StepFixture, served: Served) -> None:
     with served.serving(replace(served.front.site, max_body="100m")):
-        outcome = await fixture.reconcile()
-        assert isinstance(outcome, Done), outcome.message
-        (warning,) = outcome.warnings
-        assert warning.code is Reason.PROXY_BODY_LIMIT
-        assert "'client_max_body_size 0;'" in warning.message
+        await fixture.warning(Reason.PROXY_BODY_LIMIT, "'client_max_body_size 0;'")
     await fixture.nothing()
 
 
