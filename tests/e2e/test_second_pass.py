@@ -1,4 +1,4 @@
-"""Looking again at a dedicated that is right: nothing is written anywhere."""
+"""A second look at a registry that is already right: nothing is written anywhere."""
 
 from __future__ import annotations
 
