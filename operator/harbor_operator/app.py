@@ -164,7 +164,8 @@ class Operator:
         self._release_objects = KubernetesReleaseObjects(client, release_identity)
         lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
         cluster = KubernetesClusterIdentity(client, settings.cluster_id)
-        reconciler = Reconciler(self._pipeline(), KubernetesRegistryStatusApi(client, events, lease), _now, cluster)
+        statuses, connections = KubernetesRegistryStatusApi(client, events, lease), self._http.shared_connections
+        reconciler = Reconciler(self._pipeline(), statuses, _now, cluster, connections)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:

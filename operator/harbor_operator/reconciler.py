@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -25,7 +26,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.status_facts import Status
 from harbor_operator.steps import DegradedStep, Step
 from harbor_operator.steps.attempt import attempt
-from harbor_operator.steps.secret_cache import SecretCache, one_pass
+from harbor_operator.steps.secret_cache import OwnSecrets, SecretCache, one_pass
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,10 @@ class _WrittenStatus:
 
 
 class Reconciler:
-    """Runs passes; the caller makes sure that no two passes over one registry overlap."""
+    """Runs passes; the caller makes sure that no two passes over one registry overlap.
+
+    `connections` is entered for the steps of each pass: what reads from Harbor may share connections in it.
+    """
 
     def __init__(
         self,
@@ -64,11 +68,13 @@ class Reconciler:
         registries: RegistryStatusApi,
         clock: Callable[[], datetime],
         cluster: ClusterIdentity,
+        connections: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self._steps = steps
         self._registries = registries
         self._clock = clock
         self._cluster = cluster
+        self._connections = connections
         self._written: dict[str, _WrittenStatus] = {}
 
     async def reconcile(self, body: Body, failures: int = 0) -> ReconcileResult:
@@ -94,8 +100,9 @@ class Reconciler:
             current = _mark_untouched(previous, current, None)
             await self._write(body, previous, current)
             return ReconcileResult(SUSPENDED_RECHECK_SECONDS, current)
-        with one_pass() as cache:
-            outcomes = await reconcile_steps(self._steps, registry)
+        async with self._connections():
+            with one_pass(OwnSecrets.of(registry)) as cache:
+                outcomes = await reconcile_steps(self._steps, registry)
         current = status.render(previous, outcomes, generation, self._clock())
         current = status.with_handled_request(_mark_untouched(previous, current, cache), request)
         await self._write(body, previous, current)

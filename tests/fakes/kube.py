@@ -34,6 +34,7 @@ class FakeKube(NamespaceResources):
         self.forbids_pods = False
         self.writes: list[str] = []
         self.reads: list[str] = []
+        self.listings: list[str] = []
         self._version = 0
 
     # What a test prepares and looks at
@@ -74,6 +75,7 @@ class FakeKube(NamespaceResources):
     @override
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
         self._answer()
+        self.listings.append(f"{namespace}?{label_selector}")
         mine = [secret for (space, _), secret in self.secrets.items() if space == namespace]
         return [secret for secret in mine if _matches(secret.labels, label_selector)]
 

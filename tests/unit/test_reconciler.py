@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -74,6 +75,24 @@ async def test_the_second_pass_writes_nothing() -> None:
     await reconciler.reconcile(BODY)
     await reconciler.reconcile(BODY)
     assert len(written.statuses) == 1
+
+
+async def test_the_steps_of_a_pass_run_while_its_connections_are_open() -> None:
+    happened: list[str] = []
+
+    @asynccontextmanager
+    async def connections() -> AsyncIterator[None]:
+        happened.append("open")
+        yield
+        happened.append("close")
+
+    def act() -> Outcome:
+        happened.append("step")
+        return done()
+
+    steps = [ScriptedStep(condition_type, act, []) for condition_type in list(ConditionType)[:2]]
+    await Reconciler(steps, RecordedStatuses(), lambda: NOON, CLUSTER, connections).reconcile(BODY)
+    assert happened == ["open", "step", "step", "close"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,17 @@ def owner_labels(registry: HarborRegistry) -> dict[str, str]:
     return {MANAGED_BY: FIELD_MANAGER, REGISTRY_NAME: label_value(registry.metadata.name)}
 
 
+def own_secret_prefix(registry: HarborRegistry) -> str:
+    """What the names of the Secrets that hold the registry's own state begin with."""
+    return _secret_name(registry, "")
+
+
+def own_secrets_selector(registry: HarborRegistry) -> str:
+    """Label selector of the Secrets that hold the registry's own state, without the release and project robots."""
+    owner = [f"{key}={value}" for key, value in owner_labels(registry).items()]
+    return ",".join([*owner, "owner!=helm", f"{COMPONENT}!={ROBOT_LOGIN}", f"{COMPONENT}!={ROBOT_STATE}"])
+
+
 def cluster_labels(registry: HarborRegistry) -> dict[str, str]:
     """Labels that mark a cluster-scoped object as created for this registry."""
     return {**owner_labels(registry), REGISTRY_NAMESPACE: registry.metadata.namespace}

@@ -1,4 +1,4 @@
-"""Reads each Secret once per pass, however many steps refer to it.
+"""Reads each Secret once per pass, however many steps refer to it, and those of the operator in one request.
 
 A pass opens a cache with `one_pass`; it belongs to the asyncio task of that pass, so that passes of other registries,
 which run at the same time, have their own. What a step writes replaces the cached Secret. Outside a pass nothing is
@@ -7,25 +7,80 @@ cached.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Self
 
 from pydantic import SecretStr
 from typing_extensions import override
 
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.kubernetes import OPAQUE, Manifest, StoredSecret, Workload, WorkloadPod
+from harbor_operator.plan import names
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
 Key = tuple[str, str]
 """Namespace and name."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSecrets:
+    """Which Secrets of a namespace the operator has created for one registry: their prefix and their labels."""
+
+    namespace: str
+    prefix: str
+    label_selector: str
+
+    @classmethod
+    def of(cls, registry: HarborRegistry) -> Self:
+        """Returns those of a registry."""
+        selector = names.own_secrets_selector(registry)
+        return cls(registry.metadata.namespace, names.own_secret_prefix(registry), selector)
+
+    def contain(self, namespace: str, name: str) -> bool:
+        """Whether this is the name of such a Secret; another owner can have one of the same name."""
+        return namespace == self.namespace and name.startswith(self.prefix)
+
+
 class SecretCache:
     """The Secrets of one pass by namespace and name; None is a Secret that does not exist."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: OwnSecrets | None = None) -> None:
         self.secrets: dict[Key, StoredSecret | None] = {}
+        self.own = own
+        self._listed: dict[Key, StoredSecret] | None = None
+        self._listing = asyncio.Lock()
+
+    async def read(self, kube: NamespaceResources, namespace: str, name: str) -> StoredSecret | None:
+        """Returns a Secret; the first of the operator's own is read together with all others."""
+        if self.own and self.own.contain(namespace, name):
+            await self._list_own(kube, self.own)
+        key = (namespace, name)
+        if self.known(namespace, name) is None and key not in self.secrets:
+            self.secrets[key] = await kube.read_secret(namespace, name)
+        return self.secrets[key]
+
+    def known(self, namespace: str, name: str) -> StoredSecret | None:
+        """Returns a Secret that was read, alone or with the operator's own; None for any other."""
+        key = (namespace, name)
+        if key not in self.secrets and self._listed and key in self._listed:
+            self.secrets[key] = self._listed[key]
+        return self.secrets.get(key)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Makes the next read of a Secret a request."""
+        self.secrets.pop((namespace, name), None)
+        if self._listed is not None:
+            self._listed.pop((namespace, name), None)
+
+    async def _list_own(self, kube: NamespaceResources, own: OwnSecrets) -> None:
+        async with self._listing:
+            if self._listed is None:
+                listed = await kube.read_secrets(own.namespace, own.label_selector)
+                self._listed = {(own.namespace, secret.name): secret for secret in listed}
 
     def versions(self) -> dict[Key, str]:
         """Returns the resource version of every Secret that the pass used; empty for one that does not exist."""
@@ -36,9 +91,12 @@ _current: ContextVar[SecretCache | None] = ContextVar("secret_cache", default=No
 
 
 @contextmanager
-def one_pass() -> Iterator[SecretCache]:
-    """Yields the cache that every `CachedNamespaceResources` uses in this task until the pass ends."""
-    cache = SecretCache()
+def one_pass(own: OwnSecrets | None = None) -> Iterator[SecretCache]:
+    """Yields the cache that every `CachedNamespaceResources` uses in this task until the pass ends.
+
+    The Secrets of `own` are read in one request.
+    """
+    cache = SecretCache(own)
     token = _current.set(cache)
     try:
         yield cache
@@ -57,9 +115,7 @@ class CachedNamespaceResources(NamespaceResources):
         cache = _current.get()
         if cache is None:
             return await self._kube.read_secret(namespace, name)
-        if (namespace, name) not in cache.secrets:
-            cache.secrets[namespace, name] = await self._kube.read_secret(namespace, name)
-        return cache.secrets[namespace, name]
+        return await cache.read(self._kube, namespace, name)
 
     @override
     async def read_secrets(self, namespace: str, label_selector: str) -> list[StoredSecret]:
@@ -121,7 +177,7 @@ class CachedNamespaceResources(NamespaceResources):
 
 def _cached(namespace: str, name: str) -> StoredSecret | None:
     cache = _current.get()
-    return cache.secrets.get((namespace, name)) if cache else None
+    return cache.known(namespace, name) if cache else None
 
 
 def _remember(namespace: str, secret: StoredSecret) -> StoredSecret:
@@ -132,4 +188,4 @@ def _remember(namespace: str, secret: StoredSecret) -> StoredSecret:
 
 def _forget(namespace: str, name: str) -> None:
     if cache := _current.get():
-        cache.secrets.pop((namespace, name), None)
+        cache.forget(namespace, name)
