@@ -95,6 +95,7 @@ class Reason(StrEnum):
     DRIFT_UNKNOWN = "DriftUnknown"
     STORAGE_TYPE_CHANGED = "StorageTypeChanged"
     GENERATED_SECRETS_MISSING = "GeneratedSecretsMissing"
+    SECRET_KEY_CHANGED = "SecretKeyChanged"
     DATABASE_CHANGED = "DatabaseChanged"
     RELEASE_NAME_CHANGED = "ReleaseNameChanged"
     VOLUME_CHANGED = "VolumeChanged"

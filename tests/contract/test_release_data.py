@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -54,6 +55,35 @@ async def test_a_release_is_not_separated_from_its_key_or_its_database(
     assert "Restore the Secret with its labels" in outcome.message
     metadata = {key: saved["metadata"][key] for key in ("name", "namespace", "labels")}
     plane.apply({**saved, "metadata": metadata})
+    outcome = await cluster.reconcile(chart)
+    assert outcome.reason is Reason.WORKLOADS_NOT_READY, outcome
+    assert await cluster.statuses() == ["deployed"]
+
+
+async def test_a_stored_key_that_was_changed_is_found_before_harbor_starts_with_it(
+    plane: ControlPlane,
+    cluster: ReleaseOnClusterFixture,  # noqa: F811
+    chart: str,  # noqa: F811
+) -> None:
+    """The key has the right length, so that Harbor would start, and could not read what it has stored."""
+    await cluster.reconcile(chart)
+    outcome = await cluster.reconcile(chart)
+    assert outcome.reason is Reason.WORKLOADS_NOT_READY, outcome
+    generated = names.generated_secrets(registry())
+    before = json.loads(plane.kubectl("get", "secret", generated, "-n", NAMESPACE, "-o", "json"))["data"]["secretKey"]
+
+    def put_key(key: str) -> None:
+        patch = json.dumps({"data": {"secretKey": key}})
+        plane.kubectl("patch", "secret", generated, "-n", NAMESPACE, "--type=merge", "-p", patch)
+
+    put_key(base64.b64encode(b"sixteen-letters0").decode())
+    outcome = await cluster.reconcile(chart)
+    assert outcome.reason is Reason.SECRET_KEY_CHANGED, outcome
+    assert "put the old key back" in outcome.message
+    assert "sixteen-letters0" not in outcome.message
+    assert await cluster.statuses() == ["deployed"]
+
+    put_key(before)
     outcome = await cluster.reconcile(chart)
     assert outcome.reason is Reason.WORKLOADS_NOT_READY, outcome
     assert await cluster.statuses() == ["deployed"]

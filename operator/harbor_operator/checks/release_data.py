@@ -6,6 +6,7 @@ each change that would separate Harbor from its data is refused before Helm runs
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from harbor_operator.model.release import GeneratedSecret
 from harbor_operator.reasons import Reason
 
 SECRET_KEY_LENGTH = 16
+KEY_DIGEST_KEY = "SECRET_KEY_DIGEST"
+"""Key beside the generated secrets: the digest of the `secretKey` with which Harbor was first started."""
 
 # The chart derives the names of all objects, volumes included, from these.
 _NAME_PATHS = ("fullnameOverride", "nameOverride")
@@ -24,6 +27,29 @@ _DATABASE_VOLUME_PATHS = tuple(
     f"persistence.persistentVolumeClaim.database.{key}" for key in ("existingClaim", "subPath")
 )
 _IMAGE_VOLUME_PATHS = tuple(f"persistence.persistentVolumeClaim.registry.{key}" for key in ("existingClaim", "subPath"))
+
+
+def key_digest(key: SecretStr) -> str:
+    """Returns the digest by which a changed `secretKey` is found; it is stored beside the key, and nowhere else."""
+    return hashlib.sha256(key.get_secret_value().encode()).hexdigest()
+
+
+def check_used_key(stored: SecretStr | None, used: str, generated: str) -> Blocked | None:
+    """Returns that the stored key is not the one that Harbor used; `used` is its digest, empty if none is recorded.
+
+    A key of another length is damaged and not exchanged: see `check_secret_key`.
+    """
+    if stored is None or len(stored.get_secret_value()) != SECRET_KEY_LENGTH:
+        return None
+    if not used or key_digest(stored) == used:
+        return None
+    return Blocked(
+        Reason.SECRET_KEY_CHANGED,
+        f"key '{GeneratedSecret.SECRET_KEY}' of Secret '{generated}' is not the one with which Harbor encrypts what it"
+        " stores, and Harbor cannot change it: put the old key back, which a backup of the Secret has, and a core pod"
+        " that has not restarted since in the file '/etc/core/key'; only if the database is empty, or was replaced by"
+        f" one that belongs to the new key, remove '{KEY_DIGEST_KEY}' from the Secret instead",
+    )
 
 
 def check_secret_key(given: SecretStr | None, stored: SecretStr | None, field: str, generated: str) -> Blocked | None:

@@ -15,7 +15,7 @@ from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.storage_driver import DriverName
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.checks.references import check_basic_username, describe_secret
-from harbor_operator.checks.release_data import check_secret_key
+from harbor_operator.checks.release_data import KEY_DIGEST_KEY, check_secret_key, check_used_key, key_digest
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     GeneratedSecret,
@@ -49,6 +49,8 @@ from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 
 ADMIN_KEY = "password"
+RECORDS = {RELEASE_NAME_KEY, CHART_VERSION_KEY, KEY_DIGEST_KEY}
+"""What the Secret with the generated secrets says about the release, beside them."""
 
 
 class ReleaseSecretStore:
@@ -67,7 +69,10 @@ class ReleaseSecretStore:
         imported = await self._read_secret_key(registry, release)
         old_key = stored.get(GeneratedSecret.SECRET_KEY)
         generated_name = names.generated_secrets(registry)
-        if blocked := check_secret_key(imported, old_key, "spec.release.secretKeyRef", generated_name):
+        if blocked := (
+            check_used_key(old_key, _text(stored, KEY_DIGEST_KEY), generated_name)
+            or check_secret_key(imported, old_key, "spec.release.secretKeyRef", generated_name)
+        ):
             return blocked
         given = {str(GeneratedSecret.SECRET_KEY): imported} if imported else {}
         return ReleaseSecrets(
@@ -116,14 +121,13 @@ class ReleaseSecretStore:
     async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
         # Generated only if something is missing: a key pair costs a tenth of a second on the event loop.
-        if has_all_generated(kept) and RELEASE_NAME_KEY in kept:
+        if has_all_generated(kept) and {RELEASE_NAME_KEY, KEY_DIGEST_KEY} <= kept.keys():
             return kept
         known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
-        release_name = {RELEASE_NAME_KEY: SecretStr(names.release(registry))}
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.generated_secrets(registry),
-            lambda: generate_secrets(self._generator, known) | release_name,
+            lambda: _with_records(generate_secrets(self._generator, known), names.release(registry)),
             names.owner_labels(registry),
         )
         return dict(stored.values)
@@ -249,7 +253,13 @@ def _known(secret: SecretStr) -> SecretStr | None:
 
 
 def _generated(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
-    return {key: value for key, value in stored.items() if key not in {RELEASE_NAME_KEY, CHART_VERSION_KEY}}
+    return {key: value for key, value in stored.items() if key not in RECORDS}
+
+
+def _with_records(generated: Mapping[str, SecretStr], release: str) -> dict[str, SecretStr]:
+    """Returns the secrets with the release that they belong to, and the digest by which a changed key is found."""
+    digest = key_digest(generated[GeneratedSecret.SECRET_KEY])
+    return {**generated, RELEASE_NAME_KEY: SecretStr(release), KEY_DIGEST_KEY: SecretStr(digest)}
 
 
 def _text(stored: Mapping[str, SecretStr], key: str) -> str:

@@ -8,9 +8,11 @@ from pydantic import SecretStr
 from harbor_operator.checks.release_data import (
     check_object_names,
     check_secret_key,
+    check_used_key,
     check_volumes,
     database_location,
     images_in_volume,
+    key_digest,
 )
 from harbor_operator.reasons import Reason
 
@@ -58,3 +60,11 @@ def test_a_volume_that_holds_data_must_not_change(name: str) -> None:
 @pytest.mark.parametrize(("given", "stored"), [(None, None), (KEY, None), (None, KEY), (KEY, KEY)])
 def test_a_fitting_key_is_accepted(given: SecretStr | None, stored: SecretStr | None) -> None:
     assert check_secret_key(given, stored, "spec.release.secretKeyRef", "hreg-cr-pins") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "used"),
+    [(None, key_digest(KEY)), (KEY, ""), (KEY, key_digest(KEY)), (SecretStr("damaged"), key_digest(KEY))],
+)
+def test_a_key_is_compared_only_with_a_record_and_if_it_is_whole(stored: SecretStr | None, used: str) -> None:
+    assert check_used_key(stored, used, "hreg-cr-pins") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -75,6 +76,36 @@ async def test_a_database_of_an_earlier_harbor_needs_its_key(cr: ReleaseFixture)
     cr.spec()
     assert isinstance(await cr.reconcile(), Done)
     assert cr.kube.values(*PINS)["secretKey"] == OLD_KEY
+
+
+async def test_another_key_than_the_deployed_one_never_reaches_harbor(cr: ReleaseFixture) -> None:
+    await deployed(cr)
+    before = cr.kube.secrets[PINS]
+    cr.kube.put(*PINS, {**cr.kube.values(*PINS), "secretKey": OLD_KEY}, names.owner_labels(cr.registry))
+    message = assert_blocked(cr, await cr.reconcile(), Reason.SECRET_KEY_CHANGED)
+    assert "put the old key back" in message
+    assert OLD_KEY not in message
+    cr.kube.secrets[PINS] = before
+    assert isinstance(await cr.reconcile(), Done)
+    assert cr.helm.started == []
+
+
+async def test_the_key_of_an_empty_database_is_accepted_after_its_record_is_removed(cr: ReleaseFixture) -> None:
+    await deployed(cr)
+    cr.kube.put(*PINS, {**cr.kube.values(*PINS), "secretKey": OLD_KEY}, names.owner_labels(cr.registry))
+    assert "'SECRET_KEY_DIGEST'" in assert_blocked(cr, await cr.reconcile(), Reason.SECRET_KEY_CHANGED)
+    remove_keys(cr, "SECRET_KEY_DIGEST")
+    assert isinstance(await cr.reconcile(), Pending)
+    assert cr.kube.values(*PINS)["SECRET_KEY_DIGEST"] == hashlib.sha256(OLD_KEY.encode()).hexdigest()
+
+
+async def test_the_key_of_a_harbor_of_an_earlier_operator_is_recorded_without_an_upgrade(cr: ReleaseFixture) -> None:
+    await deployed(cr)
+    recorded = cr.kube.values(*PINS)
+    remove_keys(cr, "SECRET_KEY_DIGEST")
+    assert isinstance(await cr.reconcile(), Done)
+    assert cr.kube.values(*PINS) == recorded
+    assert cr.helm.started == []
 
 
 @pytest.mark.parametrize("key", ["short", f"{OLD_KEY}\n"])
