@@ -146,6 +146,7 @@ class Reason(StrEnum):
     ROBOT_ROTATION_FAILED = "RobotRotationFailed"
     ROBOT_STILL_USED = "RobotStillUsed"
     PULL_CREDENTIAL_MAY_PUSH = "PullCredentialMayPush"
+    PULL_CREDENTIAL_EXPIRING = "PullCredentialExpiring"
     PULL_CREDENTIAL_UNVERIFIABLE = "PullCredentialUnverifiable"
     INJECTION_NOT_GRANTED = "InjectionNotGranted"
     PROJECT_CREATION_OPEN = "ProjectCreationOpen"

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
-from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, HarborEndpoint, Identity, Login
+from harbor_operator.model.harbor import NEVER_EXPIRES_DAYS, DesiredRobot, HarborEndpoint, Identity, Login, RobotLevel
 from harbor_operator.model.reachability import PullResult
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -70,7 +70,21 @@ async def test_the_admin_reads_the_version_without_a_build_number(fixture: Harbo
 
 async def test_everyone_can_create_projects_by_default(fixture: HarborFixture) -> None:
     """Finding H1."""
-    assert await fixture.harbor.read_project_creation(fixture.admin) == "everyone"
+    assert (await fixture.harbor.read_account_settings(fixture.admin)).project_creation == "everyone"
+
+
+@pytest.mark.parametrize("level", RobotLevel)
+async def test_a_robot_is_found_by_its_login(fixture: HarborFixture, level: RobotLevel) -> None:
+    project = (await fixture.project()).name
+    desired = replace(fixture.robot(project), level=level, duration_days=30)
+    made = await fixture.harbor.create_robot(fixture.admin, desired)
+    prefix = (await fixture.harbor.read_account_settings(fixture.admin)).robot_prefix
+    found = await fixture.harbor.find_robot(fixture.admin, made.login, prefix)
+    assert found is not None
+    assert (found.number, found.login, found.expires_at) == (made.number, made.login, made.expires_at)
+    assert made.expires_at is not None
+    for other in (f"{made.login}-2", made.login[:-1], f"{prefix}absent+{desired.name}", "admin"):
+        assert await fixture.harbor.find_robot(fixture.admin, other, prefix) is None
 
 
 async def test_every_project_is_named(fixture: HarborFixture) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,8 +19,8 @@ from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.injector.robot_worker import RobotWorker
-from harbor_operator.model.harbor import PULL, Access, HarborEndpoint, Login
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.harbor import PULL, Access, HarborEndpoint, Login, RobotLevel
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.pull_credential import PullCredential
 from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
@@ -44,15 +45,18 @@ class CredentialFixture:
         self.harbor = HarborFixture(HttpHarbor(), HttpRegistryProbe(), admin)
         self.kube = FakeKube()
         self.kube.put("intra", "ca", {"ca.crt": admin.ca})
+        assert admin.login
+        self.kube.put("intra", "hreg-cr-admin-password", {"password": admin.login.password.get_secret_value()})
         probe, harbor = self.harbor.probe, self.harbor.harbor
-        robot = PullRobot(self.kube, probe, harbor, lambda: make_password(32), lambda: datetime.now(UTC))
+        self.now = datetime.now(UTC)
+        robot = PullRobot(self.kube, probe, harbor, lambda: make_password(32), lambda: self.now)
         manager = NamespaceRobots(RobotWorker(harbor, probe, lambda: datetime.now(UTC)), FakeInjection(), DEPS)
         robots = PullNamespaceRobots(self.kube, harbor, manager, lambda: make_password(32))
         self._credential = PullCredential(self.kube, probe, harbor, robot, robots)
 
-    async def robot(self, project: str, access: frozenset[Access] = PULL) -> str:
+    async def robot(self, project: str, access: frozenset[Access] = PULL, **fields: Any) -> str:
         """Creates a robot as an administrator does, and returns its login."""
-        desired = replace(self.harbor.robot(project), access=access)
+        desired = replace(self.harbor.robot(project), access=access, **fields)
         made = await self.harbor.harbor.create_robot(self.harbor.admin, desired)
         await self.harbor.harbor.set_robot_secret(self.harbor.admin, made, SecretStr(PASSWORD))
         return made.login
@@ -60,6 +64,15 @@ class CredentialFixture:
     async def read(self, login: Login) -> Login | Blocked:
         """Puts the login into the Secret, and returns what the operator makes of it."""
         self.kube.put("intra", REF.name, {"username": login.username, "password": login.password.get_secret_value()})
+        return await self._credential.read_account(self.registry, REF, allow_push=False)
+
+    async def warnings(self) -> list[StatusWarning]:
+        """Returns what the operator warns of, beside the setting of Harbor that lets every account create projects."""
+        found = await self._credential.read_warnings(self.registry)
+        return [warning for warning in found if warning.code is not Reason.PROJECT_CREATION_OPEN]
+
+    @property
+    def registry(self) -> HarborRegistry:
         admin = self.harbor.admin
         section = {"credential": {"secretRef": {"name": REF.name}}}
         spec = {
@@ -69,8 +82,7 @@ class CredentialFixture:
             **({"caSecretRef": {"name": "ca"}} if admin.ca else {}),
         }
         metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
-        registry = HarborRegistry.parse({"metadata": metadata, "spec": spec})
-        return await self._credential.read_account(registry, REF, allow_push=False)
+        return HarborRegistry.parse({"metadata": metadata, "spec": spec})
 
 
 def login(username: str) -> Login:
@@ -124,3 +136,27 @@ async def test_a_changed_prefix_of_robots_changes_the_login(fixture: CredentialF
         assert await fixture.read(renamed) == renamed
     finally:
         await configuration.write_configuration(admin, {PREFIX: before})
+
+
+@pytest.mark.parametrize("level", RobotLevel)
+async def test_a_robot_that_expires_soon_gets_a_later_end(fixture: CredentialFixture, level: RobotLevel) -> None:
+    """Harbor shows the end of a robot to administrators only."""
+    project = (await fixture.harbor.project()).name
+    made = await fixture.robot(project, level=level, duration_days=30)
+    assert await fixture.read(login(made)) == login(made)
+    assert await fixture.warnings() == []
+
+    fixture.now += timedelta(days=21)
+    (warning,) = await fixture.warnings()
+    assert warning.code is Reason.PULL_CREDENTIAL_EXPIRING
+    assert f"robot '{made}' in Secret '{REF.name}'" in warning.message
+    assert "set a later expiration in Harbor under Robot Accounts" in warning.message
+
+    admin, harbor = fixture.harbor.admin, fixture.harbor.harbor
+    prefix = (await harbor.read_account_settings(admin)).robot_prefix
+    observed = await harbor.find_robot(admin, made, prefix)
+    assert observed is not None
+    desired = replace(fixture.harbor.robot(project), level=level, duration_days=365)
+    await harbor.update_robot(admin, observed, desired)
+    assert await fixture.read(login(made)) == login(made)
+    assert await fixture.warnings() == []

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from harbor_operator.api.robot import EVERY_PROJECT
 from harbor_operator.model.harbor import (
     EVERYONE,
+    AccountSettings,
     DesiredRobot,
     HarborEndpoint,
     Identity,
@@ -167,9 +168,9 @@ class FakeHarbor:
             return SystemInfo()
         return SystemInfo(self.version, self.read_only)
 
-    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+    async def read_account_settings(self, endpoint: HarborEndpoint) -> AccountSettings:
         self.must_be_admin(endpoint)
-        return self.project_creation
+        return AccountSettings(self.project_creation, self.prefix)
 
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
         self._answer()
@@ -195,6 +196,11 @@ class FakeHarbor:
         found = {name: one.observed for name, one in self.robots.items() if name.startswith(f"{project.name}+")}
         return [replace(robot, login=self.prefix + name) for name, robot in found.items()] if is_current else []
 
+    async def find_robot(self, endpoint: HarborEndpoint, login: str, prefix: str) -> ObservedRobot | None:
+        self.must_be_admin(endpoint)
+        found = self.robots.get(login.removeprefix(prefix)) if login.startswith(prefix) else None
+        return replace(found.observed, login=login) if found and prefix == self.prefix else None
+
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:
         self.must_be_admin(endpoint)
         return self.last_pulls.get(login)
@@ -209,8 +215,7 @@ class FakeHarbor:
         absent = [name for name in desired.projects if name != EVERY_PROJECT and name not in self.projects]
         if absent:
             raise Refused(Reason.ROBOT_REFUSED, f"project {absent[0]} not found")
-        never = not desired.expires
-        expires_at = None if never else self.now + timedelta(days=desired.duration_days)
+        expires_at = self.now + timedelta(days=desired.duration_days) if desired.expires else None
         rights = (desired.description, desired.grants, desired.duration_days)
         robot = ObservedRobot(
             self.next_number(), self.prefix + desired.full_name, *rights, expires_at, created_at=self.now
@@ -257,8 +262,7 @@ class FakeHarbor:
         name, password = endpoint.login.username, endpoint.login.password.get_secret_value()
         robot = self._robot_of(name)
         if robot is not None:
-            ends_at = robot.observed.expires_at
-            has_ended = ends_at is not None and ends_at <= self.now
+            has_ended = robot.observed.expires_at is not None and robot.observed.expires_at <= self.now
             is_rejected = robot.observed.login.removeprefix(self.prefix) in self.rejected
             good = robot.secret == password and robot.observed.is_enabled and not has_ended and not is_rejected
             return Identity.ROBOT if good else Identity.ANONYMOUS
@@ -284,14 +288,9 @@ class FakeHarbor:
 
     def observed(self, name: str) -> ObservedProject:
         stored = self.projects[name]
+        images = len(stored.images)
         return ObservedProject(
-            stored.number,
-            name,
-            stored.public,
-            len(stored.images),
-            stored.registry,
-            stored.metadata,
-            stored.allowed_cves,
+            stored.number, name, stored.public, images, stored.registry, stored.metadata, stored.allowed_cves
         )
 
     def next_number(self) -> int:

@@ -18,6 +18,7 @@ from harbor_operator.adapters.harbor_projects import decode_project
 from harbor_operator.adapters.harbor_robots import created_robot, list_of_robots, robot_body
 from harbor_operator.checks.configuration import explain_empty_robot_secret
 from harbor_operator.model.harbor import (
+    AccountSettings,
     DesiredRobot,
     HarborEndpoint,
     Identity,
@@ -58,11 +59,11 @@ class HttpHarbor(HarborApi, Harbor):
         return (await self._request(endpoint, request, Reason.REGISTRY_NOT_HARBOR)).decode(_system)
 
     @override
-    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
+    async def read_account_settings(self, endpoint: HarborEndpoint) -> AccountSettings:
         response = await self._request(
             endpoint, HttpRequest("GET", f"{API}/configurations"), Reason.REGISTRY_NOT_HARBOR
         )
-        return response.decode(lambda values: str(values["project_creation_restriction"]["value"]))
+        return response.decode(_account_settings)
 
     @override
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
@@ -100,6 +101,22 @@ class HttpHarbor(HarborApi, Harbor):
         request = HttpRequest("GET", f"{API}/robots", {"q": f"Level=project,ProjectID={project.number}", "sort": "id"})
         robots = await self._robots(endpoint, request, RobotLevel.PROJECT)
         return [robot for robot in robots if f"{project.name}+" in robot.login]
+
+    @override
+    async def find_robot(self, endpoint: HarborEndpoint, login: str, prefix: str) -> ObservedRobot | None:
+        if not login.startswith(prefix):
+            return None
+        name = login.removeprefix(prefix)
+        project, plus, _ = name.partition("+")
+        if plus:
+            request = HttpRequest("GET", f"{API}/projects/{project}", headers=BY_NAME)
+            response = await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
+            if response.status == HTTPStatus.NOT_FOUND:
+                return None
+            robots = await self.read_project_robots(endpoint, response.decode(decode_project))
+        else:
+            robots = await self.read_robots(endpoint, name)
+        return next((robot for robot in robots if robot.login == login), None)
 
     async def _robots(self, endpoint: HarborEndpoint, request: HttpRequest, level: RobotLevel) -> list[ObservedRobot]:
         decode = partial(list_of_robots, level=level)
@@ -163,3 +180,8 @@ def _system(system: Mapping[str, Any]) -> SystemInfo:
 
 def _tags(listed: Mapping[str, Any] | None) -> list[str]:
     return [str(tag) for tag in (listed or {}).get("tags") or []]
+
+
+def _account_settings(values: Mapping[str, Any]) -> AccountSettings:
+    creation, prefix = (str(values[name]["value"]) for name in ("project_creation_restriction", "robot_name_prefix"))
+    return AccountSettings(creation, prefix)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry, PullSecrets
 from harbor_operator.checks.admission import ignored_policy_warnings
 from harbor_operator.checks.references import check_header_values
-from harbor_operator.model.harbor import EVERYONE, DesiredRobot, Identity, Login, ObservedRobot
+from harbor_operator.model.harbor import DesiredRobot, Login, ObservedRobot
 from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     Blocked,
@@ -26,7 +26,6 @@ from harbor_operator.model.outcomes import (
 )
 from harbor_operator.reasons import Reason
 
-ADMIN_NAME = "admin"
 MAX_SHOWN_FAILURES = 3
 
 # These reasons need manual action. The injector retries after every other reason.
@@ -69,25 +68,6 @@ def handing_over(secret_names: Collection[str]) -> Pending:
     return Pending(Reason.PULL_SECRETS_CLEANING_UP, message, requeue_after=1.0)
 
 
-def check_account(secret: str, username: str, identity: Identity) -> Blocked | None:
-    """Returns a block if the account is, or can be, an administrator: anyone who creates pods can read the Secret."""
-    if username == ADMIN_NAME or identity is Identity.ADMIN:
-        return Blocked(
-            Reason.PULL_CREDENTIAL_IS_ADMIN,
-            f"Secret '{secret}' (`spec.pullSecrets.credential.secretRef`) holds the administrator '{username}': "
-            "anyone who creates pods could take over the registry; use an account with pull permission only, or set "
-            "`spec.pullSecrets.credential.robot`",
-        )
-    if identity is Identity.ANONYMOUS:
-        return Blocked(
-            Reason.PULL_CREDENTIAL_UNVERIFIABLE,
-            f"the registry accepts '{username}' in Secret '{secret}' (`spec.pullSecrets.credential.secretRef`), and "
-            "Harbor's API does not say whose login it is, as for the CLI secret of an OIDC user, who can be an "
-            "administrator: use the login of a robot account, or set `spec.pullSecrets.credential.robot`",
-        )
-    return None
-
-
 def check_push(secret: str, username: str, projects: tuple[str, ...]) -> Blocked | None:
     """Returns a block if the account may push to these projects."""
     if not projects:
@@ -108,15 +88,6 @@ def explain_unreadable_rights(title: str, status: int) -> Blocked:
         f"Harbor answers {status} to {title} with the account of `spec.pullSecrets.credential.secretRef`, so its "
         "rights cannot be read: check that `/service/token` of `spec.externalURL` leads to Harbor, and that the "
         "account is enabled",
-    )
-
-
-def rejected_account(registry: HarborRegistry, secret: str, username: str) -> Blocked:
-    """Returns the outcome for an account whose login the registry rejects."""
-    return Blocked(
-        Reason.PULL_CREDENTIAL_REJECTED,
-        f"{registry.spec.external_url} rejects '{username}' with the password in Secret '{secret}': put the account's "
-        "current password into the Secret, and check in Harbor that the account is enabled and not expired",
     )
 
 
@@ -152,17 +123,6 @@ def check_shared_projects(shared: Collection[str], existing: Collection[str]) ->
         f"`spec.pullSecrets.credential.robot.projects` names projects that Harbor does not have: {_listed(missing)}: "
         "add them to `spec.projects`, create them in Harbor, or correct the names",
     )
-
-
-def project_creation_warnings(allowed: str) -> tuple[StatusWarning, ...]:
-    """Returns a warning if the account in the pull Secrets can create projects; `allowed` is Harbor's setting."""
-    if allowed != EVERYONE:
-        return ()
-    message = (
-        "Harbor lets every account create projects, so anyone who can read a pull Secret can: set Project Creation to "
-        "Admin Only in Harbor under Configuration, System Settings (`project_creation_restriction: adminonly`)"
-    )
-    return (StatusWarning(Reason.PROJECT_CREATION_OPEN, message),)
 
 
 def is_own_robot(desired: DesiredRobot, observed: ObservedRobot) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
@@ -40,6 +41,13 @@ class ObservedSetting:
 NEVER_EXPIRES_DAYS = -1
 EVERYONE = "everyone"
 """Harbor's value of `project_creation_restriction` that lets every account, also a robot, create projects."""
+
+
+class AccountSettings(NamedTuple):
+    """What Harbor's configuration says of accounts: who can create projects, and how logins of robots begin."""
+
+    project_creation: str
+    robot_prefix: str
 
 
 Access = tuple[str, str]

@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from harbor_operator.model.harbor import (
+    AccountSettings,
     DesiredRobot,
     HarborEndpoint,
     Identity,
@@ -93,8 +94,8 @@ class Harbor(Protocol):
         """Returns the version without its build number, and whether Harbor is read-only."""
         ...
 
-    async def read_project_creation(self, endpoint: HarborEndpoint) -> str:
-        """Returns who can create projects: EVERYONE, or 'adminonly'."""
+    async def read_account_settings(self, endpoint: HarborEndpoint) -> AccountSettings:
+        """Returns who can create projects (EVERYONE, or 'adminonly'), and how the logins of robots begin."""
         ...
 
     async def read_projects(self, endpoint: HarborEndpoint) -> list[ObservedProject]:
@@ -121,6 +122,13 @@ class Harbor(Protocol):
 
     async def read_project_robots(self, endpoint: HarborEndpoint, project: ObservedProject) -> list[ObservedRobot]:
         """Returns every robot that belongs to the project; one request for each hundred. Empty for an absent one."""
+        ...
+
+    async def find_robot(self, endpoint: HarborEndpoint, login: str, prefix: str) -> ObservedRobot | None:
+        """Returns the robot with this login, of the system or of a project, or None; `prefix` is that of every robot.
+
+        Raises Refused(ROBOT_REFUSED) if Harbor lists more than 50,000.
+        """
         ...
 
     async def read_last_pull(self, endpoint: HarborEndpoint, login: str) -> datetime | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.pull_secrets import (
+from harbor_operator.checks.pull_account import (
     check_account,
-    check_push,
+    expiry_warnings,
     project_creation_warnings,
     rejected_account,
 )
+from harbor_operator.checks.pull_secrets import check_push
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.plan.reachability import needs_api
@@ -82,12 +83,29 @@ class PullCredential:
             return None
 
     async def read_warnings(self, registry: HarborRegistry) -> tuple[StatusWarning, ...]:
-        """Returns what the login permits beyond pulls; nothing if the administrator's login cannot be used."""
+        """Returns what the login permits beyond pulls, and whether it ends soon.
+
+        Returns nothing if the administrator's login cannot be used.
+        """
         login = await read_admin(self._kube, registry)
         if login is None:
             return ()
         try:
             admin = (await self.read_access(registry)).with_login(login)
-            return project_creation_warnings(await self._harbor.read_project_creation(admin))
+            settings = await self._harbor.read_account_settings(admin)
+            expiry = await self._read_expiry(registry, admin, settings.robot_prefix)
         except (Unavailable, Refused):
             return ()
+        return (*project_creation_warnings(settings.project_creation), *expiry)
+
+    async def _read_expiry(
+        self, registry: HarborRegistry, admin: HarborEndpoint, prefix: str
+    ) -> tuple[StatusWarning, ...]:
+        """Returns a warning if the given account is a robot that expires soon: only an administrator can see it."""
+        section = registry.spec.pull_secrets
+        ref = section.credential.secret_ref if section else None
+        if ref is None:
+            return ()
+        username, _ = await read_login(self._kube, registry, ref, FIELD)
+        robot = await self._harbor.find_robot(admin, username, prefix)
+        return expiry_warnings(ref.name, robot, self.robot.clock())

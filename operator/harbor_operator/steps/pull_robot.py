@@ -77,7 +77,7 @@ class PullRobot:
         self._harbor = harbor
         self._proof = PullProof(probe, harbor)
         self._make_password = make_password
-        self._clock = clock
+        self.clock = clock
         self._failures: dict[str, str] = {}
 
     async def ensure(self, registry: HarborRegistry, robot: Robot) -> Login:
@@ -89,7 +89,7 @@ class PullRobot:
         raise_if_blocked(_check_strength(registry, credential))
         work = await self._begin(registry, robot)
         used = work.robots.get(credential.generation)
-        if credential.candidate is None and is_due(registry, robot, credential, used, self._clock()):
+        if credential.candidate is None and is_due(registry, robot, credential, used, self.clock()):
             # Stored before Harbor gets it: a crash leaves a password without a robot, never a robot with a lost one.
             credential = choose_candidate(registry, credential, work.robots, self._make_password())
             await self._store(registry, credential)
@@ -116,7 +116,7 @@ class PullRobot:
             return ()
         if credential.distributed_at is None:
             if is_distributed(progress):
-                await self._store(registry, replace(credential, distributed_at=self._clock()))
+                await self._store(registry, replace(credential, distributed_at=self.clock()))
             return ()
         work = await self._begin(registry, robot, every_generation=True)
         earlier = [number for number in work.robots if number < credential.generation]
@@ -161,7 +161,7 @@ class PullRobot:
             for robot in earlier:
                 await self._harbor.remove_robot(work.admin, robot)
         retires = bool(earlier) and not revokes
-        accepted = accept(work.registry, credential, login, retires=retires, now=self._clock())
+        accepted = accept(work.registry, credential, login, retires=retires, now=self.clock())
         await self._store(work.registry, replace(accepted, expires_at=found.expires_at))
         LOG.info("robot '%s' is in use for %s", login.username, work.registry.key)
         return login
@@ -206,7 +206,7 @@ class PullRobot:
     async def _retire_one(self, work: _Pass, generation: int, replaced: Replaced) -> tuple[StatusWarning, ...]:
         found = work.robots[generation]
         last_pull = await self._harbor.read_last_pull(work.admin, found.login) if found.is_enabled else None
-        match plan_retirement(found, last_pull, replaced, self._clock()):
+        match plan_retirement(found, last_pull, replaced, self.clock()):
             case Retirement.DISABLE:
                 disabled = replace(work.desired(generation), is_enabled=False).lasting_as(found)
                 await self._harbor.update_robot(work.admin, found, disabled)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from harbor_operator.checks.pull_secrets import (
-    check_account,
     check_push,
     check_robot,
     cleaning_up,
@@ -11,7 +10,7 @@ from harbor_operator.checks.pull_secrets import (
     lingering_warnings,
     stuck_pod_warnings,
 )
-from harbor_operator.model.harbor import DesiredRobot, Identity, ObservedRobot
+from harbor_operator.model.harbor import DesiredRobot, ObservedRobot
 from harbor_operator.model.injection import RemainingNamespaces
 from harbor_operator.model.outcomes import (
     NOTHING,
@@ -25,29 +24,6 @@ from harbor_operator.model.outcomes import (
     StuckPodFacts,
 )
 from harbor_operator.reasons import Reason
-
-
-@pytest.mark.parametrize(
-    ("username", "identity", "refused"),
-    [
-        ("admin", Identity.USER, True),
-        ("alice", Identity.ADMIN, True),
-        ("alice", Identity.USER, False),
-        ("robot$x", Identity.ROBOT, False),
-    ],
-)
-def test_an_administrator_account_is_blocked(username: str, identity: Identity, refused: bool) -> None:
-    blocked = check_account("pull-account", username, identity)
-    assert (blocked is not None) is refused
-    if blocked:
-        assert blocked.reason is Reason.PULL_CREDENTIAL_IS_ADMIN
-
-
-def test_an_account_that_the_api_does_not_know_is_blocked() -> None:
-    """Finding S9: the CLI secret of an OIDC administrator is such a login."""
-    blocked = check_account("pull-account", "alice", Identity.ANONYMOUS)
-    assert blocked is not None
-    assert blocked.reason is Reason.PULL_CREDENTIAL_UNVERIFIABLE
 
 
 def test_an_account_that_may_push_is_blocked() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.harbor import EVERYONE
+from harbor_operator.model.harbor import EVERYONE, ObservedRobot
 from harbor_operator.model.outcomes import Blocked, Done, Pending
 from harbor_operator.plan import names
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from tests.fakes.harbor import StoredRobot
 from tests.unit.steps.pull_secrets_fixture import (
     ALL_READY,
     BY_HAND,
@@ -198,6 +200,36 @@ async def test_a_missing_account_is_refused_by_name(fixture: PullSecretsFixture)
         await fixture.step.reconcile(registry({"credential": BY_HAND}))
     assert refused.value.reason is Reason.SECRET_MISSING
     assert "'pull-account'" in str(refused.value)
+
+
+def given_robot(fixture: PullSecretsFixture, days: int) -> None:
+    """Another robot of Harbor, whose login is in the Secret of the spec."""
+    observed = ObservedRobot(
+        9, "robot$team", "made by hand", frozenset(), days, fixture.harbor.now + timedelta(days=days)
+    )
+    fixture.harbor.robots["team"] = StoredRobot(observed, "Account-pass-1")
+    fixture.kube.put("intra", "pull-account", {"username": "robot$team", "password": "Account-pass-1"})
+
+
+@pytest.mark.parametrize(
+    ("days", "elapsed", "warns"), [(365, 350, False), (365, 352, True), (6, 3, False), (6, 4, True)]
+)
+async def test_a_given_robot_that_expires_soon_is_a_warning(
+    fixture: PullSecretsFixture, days: int, elapsed: int, warns: bool
+) -> None:
+    given_robot(fixture, days)
+    fixture.harbor.now += timedelta(days=elapsed)
+    outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
+    assert isinstance(outcome, Done)
+    assert [warning.code for warning in outcome.warnings] == [Reason.PULL_CREDENTIAL_EXPIRING] * warns
+
+
+async def test_without_the_administrator_the_end_of_a_given_robot_is_not_known(fixture: PullSecretsFixture) -> None:
+    given_robot(fixture, 1)
+    fixture.harbor.now += timedelta(hours=23)
+    del fixture.kube.secrets["intra", "hreg-cr-admin-password"]
+    outcome = await fixture.step.reconcile(registry({"credential": BY_HAND}))
+    assert (type(outcome), outcome.warnings) == (Done, ())
 
 
 async def test_the_robot_is_removed_when_an_account_has_taken_its_place(fixture: PullSecretsFixture) -> None:

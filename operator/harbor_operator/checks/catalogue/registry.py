@@ -117,6 +117,13 @@ PULL_SECRETS: Mapping[Reason, Problem] = {
         "Give the account a role with pull permission only (Limited Guest), or set "
         "`spec.pullSecrets.credential.robot`. `spec.pullSecrets.credential.allowPush` permits the account.",
     ),
+    Reason.PULL_CREDENTIAL_EXPIRING: Problem(
+        "`status.warnings` names the robot in `spec.pullSecrets.credential.secretRef`.",
+        "An administrator gave the robot a limited lifetime, which is over within 14 days, or within a third of it if "
+        "it is shorter than 42 days. From then on, Harbor rejects the login, and no image can be pulled with it.",
+        "Set a later expiration of the robot in Harbor, or put the login of another robot into the Secret. Or set "
+        "`spec.pullSecrets.credential.robot` instead of `secretRef`: the operator replaces its own robots in time.",
+    ),
     Reason.PULL_CREDENTIAL_UNVERIFIABLE: Problem(
         "The registry accepts the pull credential, and Harbor's API does not say whose it is.",
         "The Secret contains the CLI secret of an OIDC user. Harbor's API does not accept such a secret, so the "
