@@ -69,11 +69,11 @@ class Postgres:
     admin_user = SUPERUSER
     provisioner_user = PROVISIONER
 
-    def __init__(self, directory: Path, processes: Processes, authority: Authority) -> None:
+    def __init__(self, directory: Path, processes: Processes, authority: Authority, tool: Tool) -> None:
         self._data = directory / "data"
         self._processes = processes
         self._authority = authority
-        self._tool = find_postgres()
+        self._tool = tool
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._process: Process | None = None
         self.directory = directory
@@ -82,9 +82,9 @@ class Postgres:
         self.provisioner_password = secrets.token_urlsafe(24)
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, authority: Authority) -> Postgres:
-        """Starts an empty server in `directory`."""
-        server = cls(directory, processes, authority)
+    def start(cls, directory: Path, processes: Processes, authority: Authority, tool: Tool | None = None) -> Postgres:
+        """Starts an empty server in `directory`: another program than the selected one with `tool`."""
+        server = cls(directory, processes, authority, tool or find_postgres())
         server._initialise()
         server._run()
         server._create_provisioner()

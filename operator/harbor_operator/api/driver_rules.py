@@ -10,8 +10,11 @@ from harbor_operator.api.storage_driver import (
     DRIVERS,
     GCS_LOGIN_MESSAGE,
     LOCATION,
+    METHODS_MESSAGE,
+    METHODS_PATTERN,
     NEEDS_SECRET,
     RELEASE_MESSAGE,
+    TEMP_URL_METHODS,
     WORKLOAD_IDENTITY,
     WORKLOAD_IDENTITY_MESSAGE,
     DriverName,
@@ -45,6 +48,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         f"!('{CHUNK_SIZE}' in self.parameters) || self.parameters['{CHUNK_SIZE}'].matches('^[0-9]+$')",
         CHUNK_SIZE_MESSAGE,
+    ),
+    Rule(
+        f"!('{TEMP_URL_METHODS}' in self.parameters)"
+        f" || self.parameters['{TEMP_URL_METHODS}'].matches('{METHODS_PATTERN}')",
+        METHODS_MESSAGE,
     ),
     Rule(
         f"!('{WORKLOAD_IDENTITY}' in self.parameters) || self.parameters['{WORKLOAD_IDENTITY}'] in ['true', 'false']",

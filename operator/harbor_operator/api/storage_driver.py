@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from harbor_operator.api.base import CaRef, Model, SecretRef
 from harbor_operator.api.charts import Feature
 
 CHUNK_SIZE = "chunksize"
+TEMP_URL_METHODS = "tempurlmethods"
 WORKLOAD_IDENTITY = "useWorkloadIdentity"
 
 # The chart prints a value without quotes into a YAML file.
@@ -101,7 +103,7 @@ DRIVERS: Mapping[DriverName, DriverSupport] = {
             "prefix",
             "endpointtype",
             "tempurlcontainerkey",
-            "tempurlmethods",
+            TEMP_URL_METHODS,
         ),
         {"REGISTRY_STORAGE_SWIFT_PASSWORD": "password"},
         Feature.SWIFT_SECRET,
@@ -118,6 +120,8 @@ RELEASE_MESSAGE = "`storage.driver` needs `release`: only the chart reads it"
 DELETION_MESSAGE = (
     "`deletionPolicy.storage: Delete` is not possible with `storage.driver`: the operator has no client for its store"
 )
+METHODS_PATTERN = "^(GET|HEAD|PUT|POST|DELETE)(,(GET|HEAD|PUT|POST|DELETE))*$"
+METHODS_MESSAGE = "`parameters.tempurlmethods` must be methods with commas between them, for example 'GET,HEAD'"
 CHUNK_SIZE_MESSAGE = "`parameters.chunksize` must be a number of bytes, for example '20971520'"
 WORKLOAD_IDENTITY_MESSAGE = "`parameters.useWorkloadIdentity` must be 'true' or 'false'"
 GCS_LOGIN_MESSAGE = "driver 'gcs' needs exactly one of `secretRef` and `parameters.useWorkloadIdentity: 'true'`"
@@ -187,6 +191,8 @@ class StorageDriver(Model):
     def _values_are_usable(self) -> StorageDriver:
         if not self.parameters.get(CHUNK_SIZE, "0").isdecimal():
             raise ValueError(CHUNK_SIZE_MESSAGE)
+        if not re.fullmatch(METHODS_PATTERN, self.parameters.get(TEMP_URL_METHODS, "GET")):
+            raise ValueError(METHODS_MESSAGE)
         if self.parameters.get(WORKLOAD_IDENTITY, "false") not in {"true", "false"}:
             raise ValueError(WORKLOAD_IDENTITY_MESSAGE)
         return self

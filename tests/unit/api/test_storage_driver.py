@@ -9,7 +9,7 @@ from harbor_operator.api.chart_keys import chart_keys
 from harbor_operator.api.charts import CHARTS
 from harbor_operator.api.storage_driver import DRIVERS, DriverName, StorageDriver
 from tests.fakes.release import registry
-from tests.fakes.storage_driver import AZURE, GCS, VALID
+from tests.fakes.storage_driver import AZURE, GCS, KEYSTONE, VALID
 
 
 @pytest.mark.parametrize("name", DriverName)
@@ -59,6 +59,9 @@ def changed(driver: dict[str, Any], **parameters: str) -> dict[str, Any]:
         (changed(AZURE, realm="a\nb"), "String should match pattern"),
         (changed(AZURE, realm="a #b"), "String should match pattern"),
         (changed(AZURE, realm="a:"), "String should match pattern"),
+        (changed(KEYSTONE, tempurlmethods="GET PUT"), "String should match pattern"),
+        (changed(KEYSTONE, tempurlmethods="get"), "must be methods with commas between them"),
+        (changed(KEYSTONE, tempurlmethods="GET,,PUT"), "must be methods with commas between them"),
         ({**AZURE, "name": "filesystem"}, "Input should be"),
     ],
 )

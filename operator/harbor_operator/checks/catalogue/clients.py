@@ -98,6 +98,22 @@ PROBLEMS: Mapping[str, Problem] = {
         "installed without the operator generates another one at each upgrade.",
         ("error resolving upload: invalid secret", "blob upload invalid"),
     ),
+    "DriverParameterInvalid": Problem(
+        "The registry does not start, and its log ends with `panic:`.",
+        "A parameter of the storage driver has a value of another kind than the driver reads: `chunksize` with a unit, "
+        "in quotes, or below 1048576, or `tempurlmethods` as a text. The chart prints what is in its values as it is. "
+        "Or the store refuses the name of the container: RGW takes none with fewer than 3 characters.",
+        "Let the operator write the values: set `spec.storage.swift.chunkSizeMiB`, or `chunksize: '20971520'` and "
+        "`tempurlmethods: 'GET,HEAD'` in `spec.storage.driver.parameters`. Without the operator, give the chart "
+        '`chunksize: "20971520"` and `tempurlmethods: "[GET,HEAD]"`. Give the container a name of 3 or more '
+        "characters.",
+        (
+            "'ChunkSize' expected type 'int', got unconvertible type 'string'",
+            "parameter should be a number that is larger than or equal to 1048576",
+            "'TempURLMethods': source data must be an array or slice, got string",
+            "failed to retrieve info about container … (Bad Request)",
+        ),
+    ),
     "BlobUploadUnknown": Problem(
         "`docker push` ends with `blob upload unknown`.",
         "The registry does not find the state of the upload in the storage: a proxy ended the request too early, or "

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import Filesystem, Swift
 from harbor_operator.api.charts import Feature
 from harbor_operator.api.s3 import S3
-from harbor_operator.api.storage_driver import WORKLOAD_IDENTITY, DriverName, StorageDriver
+from harbor_operator.api.storage_driver import TEMP_URL_METHODS, WORKLOAD_IDENTITY, DriverName, StorageDriver
 from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
@@ -90,6 +90,9 @@ def _s3_values(inputs: Inputs, s3: S3) -> Tree:
 def _driver_values(inputs: Inputs, driver: StorageDriver) -> Tree:
     # The template prints a text as it is, but tests this one value: every text would be true.
     values: Tree = {name: value for name, value in driver.parameters.items() if name != WORKLOAD_IDENTITY}
+    if TEMP_URL_METHODS in values:
+        # A list of the values would be printed without commas, as one method; the driver refuses a text.
+        values[TEMP_URL_METHODS] = f"[{values[TEMP_URL_METHODS]}]"
     if driver.uses_workload_identity:
         values[WORKLOAD_IDENTITY] = True
     credential = inputs.release_secrets.driver_credential
