@@ -2,7 +2,8 @@
 
     python -m benchmarks.command_line > docs/benchmarks/kubectl.json
 
-Each turn runs every command once, in another order. `docs/benchmarks.md` shows the medians. Run nothing else meanwhile.
+Each turn runs every command once, in another order. `docs/benchmarks.md` shows minima and medians. Run nothing else
+meanwhile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ ROOT = Path(__file__).parents[1]
 TURNS = 25
 WARM_UPS = 3
 BASE = "python -c pass"
+CONSOLE_SCRIPT = """\
+import sys
+
+from harbor_operator.kubectl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+"""What an installer writes for the entry point `kubectl-harbor`."""
+
 SPEC = {"externalURL": "https://127.0.0.1:1"}
 
 
@@ -55,12 +66,15 @@ def main() -> None:
             "KUBECONFIG": str(lab.control_plane.kubeconfig),
             "HOME": home,
         }
-        times = measure(commands(str(build(Path(home) / "kubectl-harbor")), str(kubectl)), environment)
+        script = Path(home) / "console-script"
+        script.write_text(CONSOLE_SCRIPT)
+        times = measure(commands(script, build(Path(home) / "kubectl-harbor"), str(kubectl)), environment)
     medians = {name: Time(*map(median, zip(*each, strict=True))) for name, each in times.items()}
     base = medians[BASE]
     for name, found in medians.items():
-        ratio = found.elapsed / base.elapsed
-        sys.stderr.write(f"| {name} | {found.elapsed:.0f} ms | {ratio:.1f} | {found.processor:.0f} ms |\n")
+        shortest, ratio = min(time.elapsed for time in times[name]), found.elapsed / base.elapsed
+        cells = (f"{shortest:.0f} ms", f"{found.elapsed:.0f} ms", f"{ratio:.1f}", f"{found.processor:.0f} ms")
+        sys.stderr.write(f"| {' | '.join((name, *cells))} |\n")
     milliseconds = {name: {key: [*each] for key, each in _columns(found)} for name, found in times.items()}
     results = {"date": started_at(), "machine": machine.describe(), "turns": TURNS, "milliseconds": milliseconds}
     sys.stdout.write(json.dumps(results, indent=1) + "\n")
@@ -70,11 +84,11 @@ def _columns(times: Sequence[Time]) -> Iterator[tuple[str, Sequence[float]]]:
     return zip(Time._fields, zip(*times, strict=True), strict=True)
 
 
-def commands(file: str, kubectl: str) -> dict[str, list[str]]:
-    """Returns the commands by their name; `file` is the single file of the command line."""
-    package = [sys.executable, "-m", "harbor_operator.kubectl"]
+def commands(script: Path, file: Path, kubectl: str) -> dict[str, list[str]]:
+    """Returns the commands by their name: of the installed package with its script, and of the single file."""
     found = {BASE: [sys.executable, "-c", "pass"]}
-    for form, start in (("package", package), ("single file", [sys.executable, file])):
+    for form, path in (("package", script), ("single file", file)):
+        start = [sys.executable, str(path)]
         found |= {
             f"{form}: --help": [*start, "--help"],
             f"{form}: completion of a verb": [*start, "__complete", "s"],

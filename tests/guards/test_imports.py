@@ -44,7 +44,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """The files that import a third-party package; a package without an entry is imported nowhere."""
 
-ENVIRONMENT = ("cli.py", "settings.py")
+ENVIRONMENT = ("cli.py", "kubectl/cli.py", "settings.py")
 UNPREDICTABLE = ("app.py", "leader.py", "adapters/*", "kubectl/cli.py", "kubectl/pod_doctor.py", "node_trust/files.py")
 UNPREDICTABLE_MODULES = {"random", "secrets", "uuid"}
 UNPREDICTABLE_CALLS = {

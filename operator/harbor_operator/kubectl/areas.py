@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
 from enum import StrEnum
 
 
@@ -26,5 +25,7 @@ def parse_areas(text: str) -> list[Area]:
     """Returns the areas of a comma list. Raises ArgumentTypeError."""
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in {*Area}]:
+        from argparse import ArgumentTypeError  # noqa: PLC0415 - the completion needs no parser
+
         raise ArgumentTypeError(f"unknown area {', '.join(map(repr, unknown))}: choose from {', '.join(Area)}")
     return [Area(name) for name in names]

@@ -56,6 +56,25 @@ def test_nothing_slow_is_imported(call: str) -> None:
         assert not any(module.startswith("harbor_operator.checks") for module in modules)
 
 
+@pytest.mark.parametrize(
+    ("call", "unneeded"),
+    [
+        ("main(['--help'])", {"datetime", "shutil", "signal", "subprocess", "tempfile"}),
+        ("complete(['s'])", {"argparse", "datetime", "shutil", "signal", "subprocess", "tempfile"}),
+    ],
+)
+def test_help_and_completion_import_only_what_they_need(call: str, unneeded: set[str]) -> None:
+    assert loaded(call) & unneeded == set()
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("60", 60), ("120", 120), ("", 80), ("wide", 80)])
+def test_help_is_as_wide_as_the_terminal(columns: str, expected: int) -> None:
+    command = [sys.executable, "-m", "harbor_operator.kubectl", "--help"]
+    env = {"PYTHONPATH": str(SOURCE), "COLUMNS": columns}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, env=env)
+    assert expected - 25 < max(map(len, done.stdout.splitlines())) <= expected
+
+
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,24 @@ def test_exit_codes_and_completion(program: Path) -> None:
 
 def test_two_builds_are_equal(program: Path, tmp_path: Path) -> None:
     assert build(tmp_path / "again").read_bytes() == program.read_bytes()
+
+
+def origins(program: Path) -> set[str]:
+    """Returns the suffixes of the files from which a process loads modules of the command line."""
+    loaded = "{module.__file__ for name, module in sys.modules.items() if name.startswith('harbor_operator')}"
+    code = f"import sys; sys.path.insert(0, {str(program)!r}); import harbor_operator.kubectl.cli; print(*{loaded})"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    return {path.rpartition(".")[2] for path in done.stdout.split()}
+
+
+def test_nothing_is_compiled_at_a_start(program: Path) -> None:
+    assert origins(program) == {"pyc"}
+
+
+def test_another_python_compiles_the_sources(program: Path, tmp_path: Path) -> None:
+    other = tmp_path / "kubectl-harbor"
+    with zipfile.ZipFile(program) as source, zipfile.ZipFile(other, "w") as target:
+        for entry in source.infolist():
+            content = source.read(entry)
+            target.writestr(entry, b"\0\0" + content[2:] if entry.filename.endswith(".pyc") else content)
+    assert origins(other) == {"py"}
