@@ -101,12 +101,14 @@ class Postgres:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def connect(self, user: str, password: str, *, dbname: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-        """Returns a connection with verified TLS and autocommit."""
+    def connect(
+        self, user: str, password: str, *, dbname: str = "postgres", port: int | None = None
+    ) -> psycopg.Connection[tuple[Any, ...]]:
+        """Returns a connection with verified TLS and autocommit; `port` is that of a pooler in front of the server."""
         return psycopg.connect(
             host=self.host,
             hostaddr=HOST,
-            port=self.port,
+            port=port or self.port,
             user=user,
             password=password,
             dbname=dbname,

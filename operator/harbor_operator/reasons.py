@@ -37,6 +37,10 @@ class Reason(StrEnum):
     DATABASE_TLS_UNSUPPORTED = "DatabaseTlsUnsupported"
     DATABASE_CONNECTIONS_LOW = "DatabaseConnectionsLow"
     DATABASE_NOT_FOUND = "DatabaseNotFound"
+    DATABASE_IN_USE = "DatabaseInUse"
+    DATABASE_READ_ONLY = "DatabaseReadOnly"
+    DATABASE_POOLER_UNSUITABLE = "DatabasePoolerUnsuitable"
+    DATABASE_COLLATION_CHANGED = "DatabaseCollationChanged"
     DATABASE_SCHEMA_DIRTY = "DatabaseSchemaDirty"
     DATABASE_SCHEMA_NEWER = "DatabaseSchemaNewer"
     # Cache

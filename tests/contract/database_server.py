@@ -36,6 +36,10 @@ class DatabaseFixture:
     kube: FakeKube = field(default_factory=FakeKube)
     uid: str = "uid-1"
     connection_limit: int = 50
+    port: int = 0
+    """Of a pooler in front of the server; 0 = the server itself."""
+    section: dict[str, Any] = field(default_factory=dict)
+    """What a test adds to `spec.database`."""
 
     def __post_init__(self) -> None:
         self.step = DatabaseStep(self.kube, PsycopgPostgres(), lambda: SecretStr("gEnErAtEd0" * 3))
@@ -49,11 +53,12 @@ class DatabaseFixture:
     def registry(self, **spec: Any) -> HarborRegistry:
         database = {
             "host": self.server.host,
-            "port": self.server.port,
+            "port": self.port or self.server.port,
             "caSecretRef": {"name": "pg-ca"},
             "adminSecretRef": {"name": "pg-admin"},
             "connectionLimit": self.connection_limit,
             "names": {"core": f"core_{self.name}", "clair": f"clair_{self.name}"},
+            **self.section,
         }
         return HarborRegistry.parse(
             {
@@ -76,6 +81,13 @@ class DatabaseFixture:
 
     def exists(self, database: str) -> bool:
         return (database,) in self.server.query("SELECT datname FROM pg_database")
+
+
+def create_role(server: Postgres, name: str, password: str, rights: str = "") -> None:
+    """Creates a login role; the server gets the verifier of the password only."""
+    with server.connect(server.admin_user, server.admin_password) as connection:
+        verifier = connection.pgconn.encrypt_password(password.encode(), name.encode()).decode()
+    server.query(f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{verifier}' {rights}")
 
 
 @pytest.fixture(scope="module", name="server")

@@ -18,6 +18,7 @@ from lab.postgres import Postgres
 from tests.contract.database_server import (  # noqa: F401 - fixtures
     DELETE,
     DatabaseFixture,
+    create_role,
     database_of_test,
     host_rule,
     server_of_module,
@@ -33,12 +34,6 @@ OWNED_BY_ROLE = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE r
 
 def in_cluster(fixture: DatabaseFixture, cluster: str, uid: str = "uid-1") -> HarborRegistry:
     return with_identity(fixture.registry(), uid, cluster)
-
-
-def create_role(server: Postgres, name: str, password: str, rights: str = "") -> None:
-    with server.connect(server.admin_user, server.admin_password) as connection:
-        verifier = connection.pgconn.encrypt_password(password.encode(), name.encode()).decode()
-    server.query(f"CREATE ROLE {name} LOGIN {rights} PASSWORD '{verifier}'")
 
 
 def migrate(server: Postgres, database: str, version: int, *, dirty: bool = False) -> None:

@@ -114,6 +114,10 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         },
         ("spec.database: Invalid value", "`maintenanceDatabase` is for `adminSecretRef` only"),
     ),
+    "several database hosts": (
+        {"database": {**DATABASE, "host": "a.example.com,b.example.com"}},
+        ("spec.database: Invalid value", "`host` is one name, because Harbor takes no list"),
+    ),
     "Sentinel with TLS": (
         {"cache": {"addresses": ["a:26379"], "sentinelMaster": "mymaster", "tls": True}},
         ("spec.cache: ", "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them"),

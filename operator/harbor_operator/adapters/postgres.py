@@ -6,8 +6,10 @@ server connection to the next client as it is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import psycopg
 from psycopg import errors, sql
@@ -16,11 +18,13 @@ from typing_extensions import override
 
 from harbor_operator.adapters.postgres_connection import Connection, Connector
 from harbor_operator.adapters.postgres_errors import statement_error
+from harbor_operator.adapters.postgres_pooling import is_pooled, read_pooling
 from harbor_operator.adapters.postgres_queries import (
     HAS_HARBOR_TABLES,
     read_admin,
     read_databases,
     read_login,
+    read_other_sessions,
     read_role,
 )
 from harbor_operator.adapters.postgres_statements import (
@@ -30,10 +34,17 @@ from harbor_operator.adapters.postgres_statements import (
     owner_statements,
     role_statements,
 )
+from harbor_operator.checks.database_failures import (
+    explain_connect_failure,
+    explain_database_in_use,
+    explain_refused_drop,
+)
 from harbor_operator.model.database import (
+    ConnectFailure,
     LoginResult,
     ObservedLogin,
     ObservedServer,
+    Pooling,
     PostgresLogin,
     PostgresServer,
 )
@@ -47,7 +58,7 @@ from harbor_operator.model.database_changes import (
     RevokePublicConnect,
 )
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.ports import Refused
+from harbor_operator.ports import Refused, as_error
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
 
@@ -57,6 +68,10 @@ _TIMEOUTS = (
     "SELECT set_config('statement_timeout', '30s', true), set_config('lock_timeout', '5s', true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
+_POOL_TIMEOUT_SECONDS = 10.0
+"""For a connection of the pooler to the server; a new login takes less than a second."""
+
+_TRANSACTION_MODES = frozenset({Pooling.TRANSACTION, Pooling.TRANSACTION_WITHOUT_PREPARED})
 _METHODS = "scram-sha-256,none"
 _METHODS_WITH_MD5 = "scram-sha-256,md5,none"
 
@@ -90,7 +105,9 @@ class PsycopgPostgres(Postgres):
             async with self._connector.connected(server, login, database) as connection:
                 with _map_errors(server, login):
                     async with _transaction(connection):
-                        return await read_login(connection)
+                        found = await read_login(connection)
+                    second = self._connector.connected(server, login, database)
+                    return replace(found, pooling=await read_pooling(connection, second))
         except Refused as refusal:
             match refusal.reason:
                 case Reason.DATABASE_CREDENTIALS_REJECTED:
@@ -149,17 +166,32 @@ class _PsycopgSession(PostgresSession):
         if self._is_locked:
             return True
         with _map_errors(self._server, self._admin):
+            pooled = await is_pooled(self._connection)
             try:
                 async with AsyncExitStack() as attempt:
                     connected = self._connector.connected(self._server, self._admin, self._server.maintenance_database)
                     connection = await attempt.enter_async_context(connected)
-                    await attempt.enter_async_context(_transaction(connection))
+                    async with self._pool_deadline(pooled=pooled):
+                        await attempt.enter_async_context(_transaction(connection))
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+                    async with self._pool_deadline(pooled=pooled):
+                        await self._connection.execute("SELECT 1")
                     self._locks.push_async_exit(attempt.pop_all())
             except errors.LockNotAvailable:
                 return False
         self._is_locked = True
         return True
+
+    @asynccontextmanager
+    async def _pool_deadline(self, *, pooled: bool) -> AsyncIterator[None]:
+        """Explains the wait for a second connection of a pool that has only one, which would last minutes."""
+        try:
+            async with asyncio.timeout(_POOL_TIMEOUT_SECONDS if pooled else None):
+                yield
+        except TimeoutError:
+            text = f"no second connection within {_POOL_TIMEOUT_SECONDS:g} s"
+            finding = explain_connect_failure(ConnectFailure.POOL_EXHAUSTED, text, self._server, self._admin)
+            raise as_error(finding) from None
 
     @override
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -184,13 +216,21 @@ class _PsycopgSession(PostgresSession):
                 await _execute_all(self._connection, role_statements(change, self._version, self._verifier))
 
     async def _drop(self, change: DropDatabase) -> None:
-        # DROP DATABASE cannot run in a transaction, so this role is set for the session. Harbor never shares this
-        # session, also in a pooler: pools are per role and database.
-        await self._connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(change.role)))
+        # DROP DATABASE cannot run in a transaction, so the owner is set for the session: with it, PostgreSQL itself
+        # checks that Harbor's role owns what is dropped. In transaction mode the next client would get the session.
+        second = self._connector.connected(self._server, self._admin, self._server.maintenance_database)
+        if await read_pooling(self._connection, second) in _TRANSACTION_MODES:
+            raise as_error(explain_refused_drop(change.database, self._server))
         try:
-            await self._connection.execute(drop_database(change, self._version))
-        finally:
-            await self._connection.execute("RESET ROLE")
+            await self._connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(change.role)))
+            try:
+                await self._connection.execute(drop_database(change, self._version))
+            finally:
+                await self._connection.execute("RESET ROLE")
+        except (errors.InsufficientPrivilege, errors.ObjectInUse):
+            if not (roles := await read_other_sessions(self._connection, change.database, change.role)):
+                raise
+            raise as_error(explain_database_in_use(change.database, change.role, roles, self._server)) from None
 
     def _verifier(self, role: str, password: SecretStr) -> str:
         clear_text = password.get_secret_value().encode()

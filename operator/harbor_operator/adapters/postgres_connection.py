@@ -14,9 +14,10 @@ from psycopg import AsyncConnection
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.postgres_errors import connection_error, deadline_error, relay_error
+from harbor_operator.adapters.postgres_queries import read_write_state
 from harbor_operator.adapters.postgres_relay import Relay, relayed
 from harbor_operator.api.backends import SslMode
-from harbor_operator.checks.database_failures import explain_connect_failure
+from harbor_operator.checks.database_failures import explain_connect_failure, explain_read_only
 from harbor_operator.checks.egress import check_host
 from harbor_operator.model.database import ConnectFailure, PostgresLogin, PostgresServer
 from harbor_operator.model.egress import AllowedHosts
@@ -28,6 +29,7 @@ _CONNECT_TIMEOUT_SECONDS = 5
 _SESSION_TIMEOUT_SECONDS = 60
 """From the first attempt to connect."""
 _APPLICATION_NAME = "harbor-operator"
+_READ_ONLY = "session is read-only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Connector:
         async with _relayed(server, login) as relay:
             try:
                 async with asyncio.timeout(_SESSION_TIMEOUT_SECONDS):
-                    connection = await self._connect(server, login, database, relay)
+                    connection = await self._connect_to_primary(server, login, database, relay)
                     try:
                         yield connection
                     finally:
@@ -53,7 +55,37 @@ class Connector:
             except TimeoutError as error:
                 raise deadline_error(_SESSION_TIMEOUT_SECONDS, server, login) from error
 
-    async def _connect(self, server: PostgresServer, login: PostgresLogin, database: str, relay: Relay) -> Connection:
+    async def _connect_to_primary(
+        self, server: PostgresServer, login: PostgresLogin, database: str, relay: Relay
+    ) -> Connection:
+        try:
+            return await self._connect(server, login, database, relay, "read-write")
+        except psycopg.OperationalError as error:
+            # Without the chain: psycopg's exception refers to the connection, and that to the password.
+            if _READ_ONLY not in str(error):
+                raise connection_error(error, server, login) from None
+        raise await self._explain_read_only(server, login, database, relay)
+
+    async def _explain_read_only(
+        self, server: PostgresServer, login: PostgresLogin, database: str, relay: Relay
+    ) -> Refused | Unavailable:
+        """Returns the exception for a server whose sessions are all read-only: libpq does not know why."""
+        try:
+            connection = await self._connect(server, login, database, relay, "any")
+            try:
+                is_standby, source = await read_write_state(connection)
+            finally:
+                await connection.close()
+        except psycopg.Error as error:
+            return connection_error(error, server, login)
+        failure = ConnectFailure.STANDBY if is_standby else ConnectFailure.READ_ONLY
+        detail = explain_read_only(source, database, login.username)
+        return as_error(explain_connect_failure(failure, detail, server, login))
+
+    async def _connect(
+        self, server: PostgresServer, login: PostgresLogin, database: str, relay: Relay, target: str
+    ) -> Connection:
+        """Returns a connection to a server of this kind (libpq's `target_session_attrs`); raises psycopg's errors."""
         route = relay.parameters(server.host)
         verifies = server.ssl_mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}
         try:
@@ -70,7 +102,7 @@ class Connector:
                     require_auth=self.methods,
                     gssencmode="disable",
                     connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-                    target_session_attrs="read-write",
+                    target_session_attrs=target,
                     application_name=_APPLICATION_NAME,
                     autocommit=True,
                     prepare_threshold=None,
@@ -78,9 +110,6 @@ class Connector:
         except tls.InvalidCaBundle:
             finding = explain_connect_failure(ConnectFailure.UNTRUSTED, "the bundle has no certificate", server, login)
             raise as_error(finding) from None
-        except psycopg.OperationalError as error:
-            # Without the chain: psycopg's exception refers to the connection, and that to the password.
-            raise connection_error(error, server, login) from None
 
 
 @asynccontextmanager

@@ -31,15 +31,15 @@ _CONNECT_FAILURES = (
         ConnectFailure.MD5_PASSWORD,
     ),
     (re.compile(r"authentication method requirement"), ConnectFailure.CLEAR_TEXT_PASSWORD),
-    (
-        re.compile(r"pg_hba\.conf|not permitted to log in|permission denied for database"),
-        ConnectFailure.NOT_PERMITTED,
-    ),
+    (re.compile(r"permission denied for database"), ConnectFailure.NO_CONNECT_RIGHT),
+    (re.compile(r"pg_hba\.conf|not permitted to log in"), ConnectFailure.NOT_PERMITTED),
     (re.compile(r"database \"[^\"]*\" does not exist|no such database"), ConnectFailure.NO_DATABASE),
     (
         re.compile(r"too many connections|too many clients|connection slots are reserved"),
         ConnectFailure.NO_CONNECTION_LEFT,
     ),
+    (re.compile(r"query_wait_timeout"), ConnectFailure.POOL_EXHAUSTED),
+    (re.compile(r"statement pooling mode"), ConnectFailure.STATEMENT_POOL),
     (
         re.compile(
             r"password authentication failed|authentication failed for user|no password supplied"
@@ -55,9 +55,7 @@ _UNREACHABLE = re.compile(
 )
 
 
-def connection_error(
-    error: psycopg.OperationalError, server: PostgresServer, login: PostgresLogin
-) -> Unavailable | Refused:
+def connection_error(error: psycopg.Error, server: PostgresServer, login: PostgresLogin) -> Unavailable | Refused:
     """Returns the exception for a failed connection."""
     text = str(error)
     return as_error(explain_connect_failure(_connect_failure(error, text), _last_error_line(text), server, login))
@@ -81,13 +79,18 @@ def statement_error(error: psycopg.Error, server: PostgresServer, admin: Postgre
     failure = StatementFailure.OTHER
     if isinstance(error, errors.InsufficientPrivilege):
         failure = StatementFailure.INSUFFICIENT_PRIVILEGE
-    elif isinstance(error, psycopg.OperationalError):
+    elif isinstance(error, psycopg.OperationalError | errors.ProtocolViolation):
+        # A pooler ends the connection with a text of its own.
+        text = str(error)
+        cause = _connect_failure(error, text)
+        if cause in {ConnectFailure.POOL_EXHAUSTED, ConnectFailure.STATEMENT_POOL}:
+            return as_error(explain_connect_failure(cause, _last_error_line(text), server, admin))
         failure = StatementFailure.CONNECTION_LOST
-        detail = detail or _last_error_line(str(error))
+        detail = detail or _last_error_line(text)
     return as_error(explain_statement_failure(failure, detail[:MAX_DETAIL_CHARACTERS], server, admin))
 
 
-def _connect_failure(error: psycopg.OperationalError, text: str) -> ConnectFailure:
+def _connect_failure(error: psycopg.Error, text: str) -> ConnectFailure:
     for pattern, failure in _CONNECT_FAILURES:
         if pattern.search(text):
             return failure

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from harbor_operator.model.database import (
     Attribute,
+    CollationChange,
     ForeignTable,
     LoginResult,
     ObservedAdmin,
@@ -79,6 +80,41 @@ FROM pg_database d WHERE d.datname = ANY(%s) OR pg_get_userbyid(d.datdba) = %s O
 _MIN_VERSION_SET_OPTION = 16
 
 
+# The collation of libc or ICU with which the database was created, beside the one that the server's libraries have now.
+_COLLATION = """
+SELECT datcollversion, pg_database_collation_actual_version(oid) FROM pg_database
+WHERE datname = current_database() AND datcollversion <> pg_database_collation_actual_version(oid)
+"""
+_MIN_VERSION_WITH_COLLATION = 15
+
+_WRITE_STATE = (
+    "SELECT pg_is_in_recovery(), (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only')"
+)
+
+_OTHER_SESSIONS = """
+SELECT string_agg(DISTINCT quote_literal(usename), ', ') FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND NOT pg_has_role(%s, usesysid, 'USAGE')
+"""
+
+
+async def read_write_state(connection: Connection) -> tuple[bool, str]:
+    """Returns whether the server is a standby, and where `default_transaction_read_only` is set (as `pg_settings`)."""
+    row = await (await connection.execute(_WRITE_STATE)).fetchone()
+    return (bool(row[0]), str(row[1])) if row else (False, "")
+
+
+async def read_backend(connection: Connection) -> int:
+    """Returns the process that serves this connection now."""
+    row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def read_other_sessions(connection: Connection, database: str, role: str) -> str:
+    """Returns the roles, quoted, whose sessions in the database the role must not end; empty if there are none."""
+    row = await (await connection.execute(_OTHER_SESSIONS, (database, role))).fetchone()
+    return str(row[0] or "") if row else ""
+
+
 async def read_admin(connection: Connection) -> tuple[ObservedAdmin, int]:
     """Returns the rights of the connected role, and the server's `max_connections`."""
     row = await (await connection.execute(_ADMIN)).fetchone()
@@ -111,13 +147,20 @@ async def read_login(connection: Connection) -> ObservedLogin:
     if row is None:
         raise LookupError("a query without a table returned no row")
     may_create, has_schema, table, owner, is_owner_shared = row
+    version = connection.info.server_version // 10000
     return ObservedLogin(
         LoginResult.ACCEPTED,
         may_create=may_create,
-        server_version=connection.info.server_version // 10000,
+        server_version=version,
         foreign_table=ForeignTable(table, owner, is_owner_shared) if table else None,
         schema=await _read_schema(connection) if has_schema else None,
+        collation=await _read_collation(connection) if version >= _MIN_VERSION_WITH_COLLATION else None,
     )
+
+
+async def _read_collation(connection: Connection) -> CollationChange | None:
+    row = await (await connection.execute(_COLLATION)).fetchone()
+    return CollationChange(*row) if row else None
 
 
 async def _read_schema(connection: Connection) -> ObservedSchema | None:

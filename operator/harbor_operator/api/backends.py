@@ -14,10 +14,11 @@ from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
 from harbor_operator.api.storage_driver import DriverName, StorageDriver
 
-Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_]*$")]
+Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_-]*$")]
 
 
 MAINTENANCE_DATABASE = "postgres"
+ONE_HOST_MESSAGE = "`host` is one name, because Harbor takes no list: give the name that follows the primary"
 
 
 class SslMode(StrEnum):
@@ -47,6 +48,7 @@ class Database(Model):
 
     host: Host = Field(
         description="Host name or address of the PostgreSQL server, reachable from Harbor's pods and from the operator."
+        " One host, because Harbor takes no list: for a cluster, the name that follows the primary."
     )
     port: int = Field(default=5432, ge=1, le=65535, description="TCP port of the PostgreSQL server.")
     ssl_mode: SslMode = Field(
@@ -73,7 +75,9 @@ class Database(Model):
     )
 
     @model_validator(mode="after")
-    def _login_is_unambiguous(self) -> Database:
+    def _host_and_login_are_unambiguous(self) -> Database:
+        if "," in self.host:
+            raise ValueError(ONE_HOST_MESSAGE)
         if (self.admin_secret_ref is None) == (self.credentials_secret_ref is None):
             raise ValueError("give exactly one of `adminSecretRef` and `credentialsSecretRef`")
         chart_key = CredentialsRef.model_fields["password_key"].default

@@ -37,6 +37,7 @@ class Minors(NamedTuple):
 
 FIXED_REDIS_USER = "redis"
 """The user in the Redis URLs of some charts, whose templates write `redis:PASSWORD@`."""
+_LIB_PQ = Minors(2, 8)
 _FIXED_REDIS_USER, _LAST_FIXED_REDIS_USER = Minors(5, 9), "1.10.0"
 
 
@@ -102,6 +103,11 @@ class ChartSupport:
     last_patch: int
     min_postgres: int
     swift: bool = True
+
+    @property
+    def core_uses_lib_pq(self) -> bool:
+        """Whether Harbor's core uses the driver lib/pq; since Harbor 2.5 it uses pgx (goharbor/harbor#16267)."""
+        return _LIB_PQ.includes(self.minor)
 
     @property
     def last_version(self) -> str:

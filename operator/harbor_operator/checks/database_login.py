@@ -15,10 +15,11 @@ from harbor_operator.model.database import (
     LoginResult,
     ObservedLogin,
     ObservedSchema,
+    Pooling,
     PostgresLogin,
     WantedDatabase,
 )
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.reasons import Reason
 
 # What the operator generates.
@@ -26,6 +27,12 @@ _SAFE_PASSWORD = re.compile(r"[A-Za-z0-9]+")
 # Harbor's core writes the login unquoted into a DSN (`Register` in src/common/dao/pgsql.go). In URLs, core and the
 # chart escape it.
 _SAFE_IN_DSN = re.compile(r"[^\s'\"\\]+")
+
+
+_SESSION_MODE = (
+    "set `pool_mode = session` for this database in the pooler, or set `spec.database.host` and `spec.database.port` "
+    "to the server behind it"
+)
 
 
 def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin, origin: str) -> Blocked | None:
@@ -43,7 +50,54 @@ def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: Observ
             "pg_hba.conf must permit it with scram-sha-256, and a pooler must not keep an older password",
         )
     old = check_version(desired, login.server_version) if login.server_version else None
-    return old or _check_rights(desired, wanted, login) or _check_schema(wanted, login.schema)
+    return (
+        old
+        or _check_pooling(wanted, login.pooling)
+        or _check_rights(desired, wanted, login)
+        or _check_schema(wanted, login.schema)
+    )
+
+
+def login_warnings(wanted: WantedDatabase, login: ObservedLogin) -> tuple[StatusWarning, ...]:
+    """Returns what works today and fails at the next upgrade of Harbor or of the server's system."""
+    warnings: list[StatusWarning] = []
+    if login.pooling is Pooling.TRANSACTION:
+        text = (
+            f"a pooler in transaction mode is in front of database '{wanted.name}': Harbor locks its migrations for a "
+            "session, which this mode does not keep, so that after an upgrade a core pod can wait for a lock that no "
+            f"one releases; {_SESSION_MODE}"
+        )
+        warnings.append(StatusWarning(Reason.DATABASE_POOLER_UNSUITABLE, text))
+    if login.collation:
+        name = quoted(wanted.name)
+        text = (
+            f"database '{wanted.name}' was created with version {login.collation.recorded} of its collation, and the "
+            f"server now has {login.collation.actual}: indexes of text can be in the wrong order, so that Harbor does "
+            "not find rows that exist; while Harbor is scaled to 0, connect to it as a superuser or its owner and run: "
+            f"REINDEX DATABASE {name}; ALTER DATABASE {name} REFRESH COLLATION VERSION;"
+        )
+        warnings.append(StatusWarning(Reason.DATABASE_COLLATION_CHANGED, text))
+    return tuple(warnings)
+
+
+def _check_pooling(wanted: WantedDatabase, pooling: Pooling) -> Blocked | None:
+    if pooling is Pooling.TRANSACTION_WITHOUT_PREPARED:
+        why = (
+            "does not follow prepared statements, so Harbor fails with 'prepared statement … already exists' or '… "
+            "does not exist'"
+        )
+        how = f"{_SESSION_MODE}; PgBouncer 1.21 or newer follows them with `max_prepared_statements = 200`"
+    elif pooling is Pooling.TRANSACTION and wanted.needs_session_pool:
+        why, how = (
+            "cannot follow the unnamed prepared statements of lib/pq, the driver that uses this database",
+            _SESSION_MODE,
+        )
+    else:
+        return None
+    return Blocked(
+        Reason.DATABASE_POOLER_UNSUITABLE,
+        f"the pooler in front of database '{wanted.name}' is in transaction mode and {why}; {how}",
+    )
 
 
 def _check_rights(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin) -> Blocked | None:

@@ -68,12 +68,14 @@ class WantedDatabase:
     """A database that must exist.
 
     `path` is the field of the spec that names it, `max_schema` the newest migration (`schema_migrations.version`) that
-    the chart's Harbor knows; None means that it is not checked.
+    the chart's Harbor knows; None means that it is not checked. `needs_session_pool` means that its driver sends a
+    statement and its parameters in two transactions (lib/pq), which no pooler in transaction mode can follow.
     """
 
     name: str
     path: str
     max_schema: int | None = None
+    needs_session_pool: bool = False
 
 
 class Attribute(StrEnum):
@@ -193,12 +195,33 @@ class ObservedSchema:
     is_migrating: bool = False
 
 
+class Pooling(Enum):
+    """Whether a connection pooler (PgBouncer) is in front of the server, and when it changes the server's connection.
+
+    Only a pooler that follows prepared statements makes those of one transaction known in the next.
+    """
+
+    NONE = auto()
+    SESSION = auto()
+    TRANSACTION = auto()
+    TRANSACTION_WITHOUT_PREPARED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CollationChange:
+    """The version of the collation with which a database was created, and the one that the server has now."""
+
+    recorded: str
+    actual: str
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedLogin:
     """The result of a login attempt.
 
     `may_create` is whether the role can create tables in schema public, `error_message` what the server answered,
-    `server_version` the major version (0 without a login). `schema` is None in a database that Harbor never used.
+    `server_version` the major version (0 without a login). `schema` is None in a database that Harbor never used,
+    `collation` is None if the version of the collation is the same or was not recorded (before PostgreSQL 15).
     """
 
     result: LoginResult
@@ -207,6 +230,8 @@ class ObservedLogin:
     server_version: int = 0
     foreign_table: ForeignTable | None = None
     schema: ObservedSchema | None = None
+    pooling: Pooling = Pooling.NONE
+    collation: CollationChange | None = None
 
 
 class ConnectFailure(Enum):
@@ -215,10 +240,15 @@ class ConnectFailure(Enum):
     TLS_UNSUPPORTED = auto()
     UNTRUSTED = auto()
     NOT_PERMITTED = auto()
+    NO_CONNECT_RIGHT = auto()
     NO_DATABASE = auto()
     CLEAR_TEXT_PASSWORD = auto()
     MD5_PASSWORD = auto()
     NO_CONNECTION_LEFT = auto()
+    POOL_EXHAUSTED = auto()
+    STATEMENT_POOL = auto()
+    STANDBY = auto()
+    READ_ONLY = auto()
     WRONG_PASSWORD = auto()
     UNREACHABLE = auto()
 

@@ -56,7 +56,10 @@ def plan_database(registry: HarborRegistry) -> DesiredDatabases:
         role=names.database_role(registry),
         databases=tuple(
             WantedDatabase(
-                configured[kind], f"spec.database.names.{kind}", newest if kind is DatabaseKind.CORE else None
+                configured[kind],
+                f"spec.database.names.{kind}",
+                newest if kind is DatabaseKind.CORE else None,
+                needs_session_pool=kind is not DatabaseKind.CORE or (chart is not None and chart.core_uses_lib_pq),
             )
             for kind in kinds
         ),

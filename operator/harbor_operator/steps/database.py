@@ -15,7 +15,7 @@ from harbor_operator.api.backends import Database
 from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks import database as checks
-from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret
+from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret, login_warnings
 from harbor_operator.model.database import (
     DesiredDatabases,
     LoginResult,
@@ -23,6 +23,7 @@ from harbor_operator.model.database import (
     ObservedServer,
     PostgresLogin,
     PostgresServer,
+    WantedDatabase,
 )
 from harbor_operator.model.database_changes import SetPassword
 from harbor_operator.model.outcomes import (
@@ -34,6 +35,7 @@ from harbor_operator.model.outcomes import (
     Facts,
     Outcome,
     Pending,
+    StatusWarning,
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.database import choose_role, plan_changes, plan_database, plan_removal
@@ -58,6 +60,20 @@ class _Target:
     desired: DesiredDatabases
     server: PostgresServer
     admin: PostgresLogin
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What the logins found: the facts are those of the database of core, the first of all."""
+
+    facts: Facts = NOTHING
+    warnings: tuple[StatusWarning, ...] = ()
+
+    def with_login(self, database: WantedDatabase, tried: ObservedLogin) -> _Verified:
+        core = Facts(database_schema=tried.schema.version if tried.schema else None)
+        return _Verified(
+            core if self.facts is NOTHING else self.facts, (*self.warnings, *login_warnings(database, tried))
+        )
 
 
 class DatabaseStep:
@@ -126,10 +142,10 @@ class DatabaseStep:
             ):
                 return stopped
             verified = await self._verify_login(session, target, login)
-        if not isinstance(verified, Facts):
+        if not isinstance(verified, _Verified):
             return verified
-        warnings = checks.server_warnings(desired, observed)
-        return Done(_describe(registry, desired), facts=verified, warnings=warnings)
+        warnings = (*checks.server_warnings(desired, observed), *verified.warnings)
+        return Done(_describe(registry, desired), facts=verified.facts, warnings=warnings)
 
     async def _with_role(self, session: PostgresSession, registry: HarborRegistry, target: _Target) -> _Target:
         username = await self._read_username(registry)
@@ -161,14 +177,14 @@ class DatabaseStep:
         given = replace(desired, role=login.username)
         if blocked := check_given_login(login):
             return blocked
-        facts = NOTHING
-        for number, database in enumerate(given.databases):
+        verified = _Verified()
+        for database in given.databases:
             tried = await self._postgres.try_login(server, login, database.name)
             if failure := check_login(given, database, tried, login.origin):
                 return failure
-            facts = _facts(tried) if number == 0 else facts
+            verified = verified.with_login(database, tried)
         message = f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are"
-        return Done(message, facts=facts)
+        return Done(message, facts=verified.facts, warnings=verified.warnings)
 
     async def _check(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
         """Checks the server; a role that may be of another cluster needs a working login."""
@@ -216,9 +232,9 @@ class DatabaseStep:
 
     async def _verify_login(
         self, session: PostgresSession, target: _Target, login: PostgresLogin
-    ) -> Blocked | Pending | Facts:
+    ) -> Blocked | Pending | _Verified:
         """Logs in as Harbor does, in every database; a password that differs is set again, once."""
-        facts = NOTHING
+        verified = _Verified()
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
             if number == 0 and tried.result is LoginResult.WRONG_PASSWORD:
@@ -228,8 +244,8 @@ class DatabaseStep:
                 tried = await self._postgres.try_login(target.server, login, database.name)
             if failure := check_login(target.desired, database, tried, login.origin):
                 return failure
-            facts = _facts(tried) if number == 0 else facts
-        return facts
+            verified = verified.with_login(database, tried)
+        return verified
 
     async def _remove(self, registry: HarborRegistry, target: _Target) -> Outcome:
         async with self._postgres.session(target.server, target.admin) as session:
@@ -247,11 +263,6 @@ class DatabaseStep:
         for secret in secrets:
             await self._kube.remove_secret(registry.metadata.namespace, secret, names.owner_labels(registry))
         return Done(checks.describe_retained(desired, left))
-
-
-def _facts(core: ObservedLogin) -> Facts:
-    """Returns what status reports about the database of core, the first of all."""
-    return Facts(database_schema=core.schema.version if core.schema else None)
 
 
 def _login(secret: str, username: SecretStr, password: SecretStr) -> PostgresLogin:

@@ -26,7 +26,11 @@ ADMIN = PostgresLogin("admin", SecretStr("secret0"), "Secret 'pg-admin'")
 @pytest.mark.parametrize("failure", ConnectFailure)
 def test_every_connect_failure_names_the_server(failure: ConnectFailure) -> None:
     finding = explain_connect_failure(failure, "the text", SERVER, ADMIN)
-    is_temporary = failure in {ConnectFailure.UNREACHABLE, ConnectFailure.NO_CONNECTION_LEFT}
+    is_temporary = failure in {
+        ConnectFailure.UNREACHABLE,
+        ConnectFailure.NO_CONNECTION_LEFT,
+        ConnectFailure.POOL_EXHAUSTED,
+    }
     assert isinstance(finding, Unknown) is is_temporary
     assert "'pg.example.com:5432'" in finding.message
     assert "secret0" not in finding.message

@@ -69,12 +69,14 @@ DATABASE: Mapping[Reason, Problem] = {
     ),
     Reason.DATABASE_CONNECTIONS_LOW: Problem(
         "`status.warnings` names the connections, or no connection is left for the test login.",
-        "`max_connections` is lower than the number of connections that Harbor's pods open.",
-        "Raise `max_connections`, or lower `database.maxOpenConns` in `spec.release.values` and "
-        "`spec.database.connectionLimit`.",
+        "`max_connections` is lower than the number of connections that Harbor's pods open, or a pooler has too few "
+        "for a role: that of the admin needs two.",
+        "Raise `max_connections`, or `default_pool_size` of the pooler, or lower `database.maxOpenConns` in "
+        "`spec.release.values` and `spec.database.connectionLimit`.",
         (
             "sorry, too many clients already",
             "remaining connection slots are reserved",
+            "query_wait_timeout",
         ),
     ),
     Reason.DATABASE_NOT_FOUND: Problem(
@@ -83,6 +85,46 @@ DATABASE: Mapping[Reason, Problem] = {
         "`spec.database.credentialsSecretRef`, one of `spec.database.names` does not exist.",
         "Correct the field that the message names, or create the database with the statement in the message.",
         ('database "…" does not exist',),
+    ),
+    Reason.DATABASE_IN_USE: Problem(
+        "A deleted HarborRegistry with `spec.deletionPolicy.database: Delete` waits for its database.",
+        "A client with a login of its own has sessions in the database, for example a backup, or PgBouncer with an "
+        "`auth_query`. The operator drops the database as its owner, which must end only its own sessions.",
+        "Stop the clients, or run the statement in the message as a superuser. The operator tries again.",
+        ('database "…" is being accessed by other users', "must be a superuser to terminate superuser process"),
+    ),
+    Reason.DATABASE_READ_ONLY: Problem(
+        "PostgreSQL accepts the login and refuses every change.",
+        "`spec.database.host` names a standby (a read-only replica), or `default_transaction_read_only` is on. Some "
+        "managed servers turn it on when their disk is nearly full.",
+        "Set `spec.database.host` to one name that follows the primary, such as the `-rw` Service of CloudNativePG or "
+        "the master Service of Patroni: Harbor and its chart take one host, not a list. For the setting, follow the "
+        "message.",
+        ("cannot execute … in a read-only transaction", "session is read-only"),
+    ),
+    Reason.DATABASE_POOLER_UNSUITABLE: Problem(
+        "A connection pooler is in front of PostgreSQL, in a mode in which Harbor fails now, or after an upgrade (then "
+        "it is a warning).",
+        "In transaction mode, a client has a connection of the server until the end of its transaction. Harbor "
+        "prepares statements under names and uses them later (pgx, since Harbor 2.5; lib/pq before), and locks its "
+        "migrations for a session (goharbor/harbor#15379). The operator needs a session of its own only to drop a "
+        "database.",
+        "Set `pool_mode = session` for Harbor's database in the pooler, or let `spec.database.host` and "
+        "`spec.database.port` name the server itself. Since Harbor 2.5, PgBouncer 1.21 with `max_prepared_statements = "
+        "200` also works; then, if a core pod waits for a lock after an upgrade, restart the pooler.",
+        (
+            "prepared statement … already exists",
+            "prepared statement … does not exist",
+            "can't acquire database lock",
+        ),
+    ),
+    Reason.DATABASE_COLLATION_CHANGED: Problem(
+        "`status.warnings` names a collation, and PostgreSQL logs 'has a collation version mismatch'.",
+        "An upgrade of the server's operating system changed how its libraries sort text. The indexes have the old "
+        "order, so that a search can miss a row and a unique index can accept one twice. New databases are not "
+        "affected: the operator creates them from `template0`.",
+        "Scale Harbor to 0 and run the two statements in the message in the database. They read the whole database.",
+        ('database "…" has a collation version mismatch',),
     ),
     Reason.DATABASE_SCHEMA_DIRTY: Problem(
         "Harbor does not start, because a migration of its database did not complete.",
