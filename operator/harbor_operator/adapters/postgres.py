@@ -58,7 +58,7 @@ from harbor_operator.model.database_changes import (
     RevokePublicConnect,
 )
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.ports import Refused, as_error
+from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
 
@@ -170,8 +170,8 @@ class _PsycopgSession(PostgresSession):
             try:
                 async with AsyncExitStack() as attempt:
                     connected = self._connector.connected(self._server, self._admin, self._server.maintenance_database)
-                    connection = await attempt.enter_async_context(connected)
                     async with self._pool_deadline(pooled=pooled):
+                        connection = await attempt.enter_async_context(connected)
                         await attempt.enter_async_context(_transaction(connection))
                     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
                     async with self._pool_deadline(pooled=pooled):
@@ -189,9 +189,16 @@ class _PsycopgSession(PostgresSession):
             async with asyncio.timeout(_POOL_TIMEOUT_SECONDS if pooled else None):
                 yield
         except TimeoutError:
-            text = f"no second connection within {_POOL_TIMEOUT_SECONDS:g} s"
-            finding = explain_connect_failure(ConnectFailure.POOL_EXHAUSTED, text, self._server, self._admin)
-            raise as_error(finding) from None
+            pass
+        except Unavailable as error:
+            # Before PostgreSQL 14, libpq asks during the login whether the server accepts writes.
+            if not pooled or error.reason is not Reason.DATABASE_UNREACHABLE:
+                raise
+        else:
+            return
+        text = f"no second connection within {_POOL_TIMEOUT_SECONDS:g} s"
+        finding = explain_connect_failure(ConnectFailure.POOL_EXHAUSTED, text, self._server, self._admin)
+        raise as_error(finding)
 
     @override
     async def apply(self, changes: Sequence[Change]) -> None:

@@ -94,7 +94,8 @@ class DesiredRelease:
     """The release that the spec asks for; leaves of `values` that must not be printed are SecretStr.
 
     Helm acts as `service_account` of the namespace. `access_digest` changes with `repository_access`: it is no
-    property of the release, but a reason to try a failed one again.
+    property of the release, but a reason to try a failed one again. `database_login_digest` is the one of the login
+    with which core starts.
     """
 
     namespace: str
@@ -111,6 +112,7 @@ class DesiredRelease:
     chart_digest: str = ""
     repository_access: RepositoryAccess = NO_ACCESS
     access_digest: str = ""
+    database_login_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,8 @@ class ReleaseSecrets:
 
     `driver_credential` is the credential of `spec.storage.driver` under the keys that the chart reads.
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
-    deployed on the database in its volume; empty if the Secret does not say it.
+    deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
+    database's login for which jobservice was restarted last; empty if the login never changed.
     """
 
     generated: Mapping[str, SecretStr]
@@ -221,6 +224,13 @@ class ReleaseSecrets:
     user_values: tuple[UserValues, ...] = field(default=())
     release_name: str = ""
     chart_version: str = ""
+    jobservice_login: str = ""
+
+    @property
+    def database_login_digest(self) -> str:
+        """A digest that changes with the login of the database; empty without `spec.database`."""
+        login = self.database_login
+        return self.keyed_digest(login.username, login.password.get_secret_value()) if login else ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

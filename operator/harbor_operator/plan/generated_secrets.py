@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Cache
+from harbor_operator.checks.release_data import KEY_DIGEST_KEY
 from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin, SecretGenerator
 
 REGISTRY_USER = "harbor_registry_user"
@@ -39,6 +40,12 @@ RELEASE_NAME_KEY = "RELEASE_NAME"
 """Key beside the generated secrets: the Helm release that they, and the chart's volumes, belong to."""
 CHART_VERSION_KEY = "CHART_VERSION"
 """Key beside the generated secrets: the last chart that was deployed on the database in its volume."""
+CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY = "CORE_DATABASE_LOGIN", "JOBSERVICE_DATABASE_LOGIN"
+"""Keys beside the generated secrets: digests of the login of the database with which core was last deployed, and for
+which jobservice was restarted after that; the second only after the first change of the login."""
+
+RECORD_KEYS = frozenset({RELEASE_NAME_KEY, CHART_VERSION_KEY, CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, KEY_DIGEST_KEY})
+"""Keys of the Secret with generated values that contain no secret, but what was done with them."""
 
 _MIN_REDACTED_LENGTH = 4
 

@@ -93,6 +93,7 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
         chart_digest=release.digest,
         repository_access=secrets.repository_access,
         access_digest=_access_digest(secrets),
+        database_login_digest=secrets.database_login_digest,
     )
 
 

@@ -198,12 +198,24 @@ class ReleaseStep:
                 return await self._unlock(desired, observed)
             case Action.VERIFY:
                 self._upgrades.pop(registry.metadata.uid, None)
-                return await check_workloads(self._kube, desired, observed)
+                return await self._verify(registry, desired, observed)
             case Action.UPGRADE if repeated := self._check_repetition(registry, desired, observed):
                 return repeated
             case Action.INSTALL | Action.UPGRADE | Action.RETRY:
                 return await self._upgrade(desired, observed)
         assert_never(action)
+
+    async def _verify(self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
+        outcome = await check_workloads(self._kube, desired, observed)
+        if isinstance(outcome, Done) and await self._release_secrets.record_core_login(
+            registry, desired.database_login_digest
+        ):
+            message = (
+                f"core of release '{desired.name}' has the new login of the database; jobservice, which gets it from "
+                "core, starts again"
+            )
+            return Pending(Reason.RELEASE_UPGRADING, message, UNLOCKED_REQUEUE_SECONDS, observed.facts)
+        return outcome
 
     def _check_repetition(
         self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease

@@ -30,7 +30,10 @@ from harbor_operator.plan.authentication import section
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     CHART_VERSION_KEY,
+    CORE_LOGIN_KEY,
+    JOBSERVICE_LOGIN_KEY,
     PASSWORD_LENGTH,
+    RECORD_KEYS,
     RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
     ca_bundle,
@@ -49,8 +52,6 @@ from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 
 ADMIN_KEY = "password"
-RECORDS = {RELEASE_NAME_KEY, CHART_VERSION_KEY, KEY_DIGEST_KEY}
-"""What the Secret with the generated secrets says about the release, beside them."""
 
 
 class ReleaseSecretStore:
@@ -79,6 +80,7 @@ class ReleaseSecretStore:
             generated={**placeholders(), **given, **_generated(stored)},
             release_name=_text(stored, RELEASE_NAME_KEY),
             chart_version=_text(stored, CHART_VERSION_KEY),
+            jobservice_login=_text(stored, JOBSERVICE_LOGIN_KEY),
             admin_password=await self._read_admin_password(registry),
             database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
@@ -115,6 +117,21 @@ class ReleaseSecretStore:
             values = {**stored, CHART_VERSION_KEY: SecretStr(version)}
             await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
 
+    async def record_core_login(self, registry: HarborRegistry, digest: str) -> bool:
+        """Stores with which login of the database core runs; returns whether jobservice must start again for it.
+
+        Jobservice reads it from core once, when it starts (`Init` in Harbor's src/jobservice/job/impl/context.go).
+        """
+        stored = await self._read_generated(registry)
+        before = _text(stored, CORE_LOGIN_KEY)
+        if not (stored and digest) or before == digest:
+            return False
+        values = {**stored, CORE_LOGIN_KEY: SecretStr(digest)}
+        if before:
+            values[JOBSERVICE_LOGIN_KEY] = SecretStr(digest)
+        await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
+        return bool(before)
+
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
         return dict(await OwnSecret(self._kube, names.generated_secrets).read(registry))
 
@@ -124,10 +141,17 @@ class ReleaseSecretStore:
         if has_all_generated(kept) and {RELEASE_NAME_KEY, KEY_DIGEST_KEY} <= kept.keys():
             return kept
         known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
+
+        def complete() -> dict[str, SecretStr]:
+            generated = generate_secrets(self._generator, known)
+            login = replace(found, generated=generated).database_login_digest
+            records = _records(generated, names.release(registry))
+            return generated | records | ({CORE_LOGIN_KEY: SecretStr(login)} if login else {})
+
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
             names.generated_secrets(registry),
-            lambda: _with_records(generate_secrets(self._generator, known), names.release(registry)),
+            complete,
             names.owner_labels(registry),
         )
         return dict(stored.values)
@@ -253,13 +277,13 @@ def _known(secret: SecretStr) -> SecretStr | None:
 
 
 def _generated(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
-    return {key: value for key, value in stored.items() if key not in RECORDS}
+    return {key: value for key, value in stored.items() if key not in RECORD_KEYS}
 
 
-def _with_records(generated: Mapping[str, SecretStr], release: str) -> dict[str, SecretStr]:
-    """Returns the secrets with the release that they belong to, and the digest by which a changed key is found."""
+def _records(generated: Mapping[str, SecretStr], release: str) -> dict[str, SecretStr]:
+    """Returns the release that the secrets belong to, and the digest by which a changed key is found."""
     digest = key_digest(generated[GeneratedSecret.SECRET_KEY])
-    return {**generated, RELEASE_NAME_KEY: SecretStr(release), KEY_DIGEST_KEY: SecretStr(digest)}
+    return {RELEASE_NAME_KEY: SecretStr(release), KEY_DIGEST_KEY: SecretStr(digest)}
 
 
 def _text(stored: Mapping[str, SecretStr], key: str) -> str:

@@ -109,9 +109,11 @@ def _pod_values(inputs: Inputs, component: str) -> Tree:
     cache = [release_secrets.cache_password] if release_secrets.cache_password else []
     storage = [release_secrets.storage_login.password] if release_secrets.storage_login else []
     storage += [value for _, value in sorted(release_secrets.driver_credential.items())]
+    # Jobservice gets the login of the database from core when it starts, so it starts again after core has a new one.
+    jobs_login = [SecretStr(release_secrets.jobservice_login)] if release_secrets.jobservice_login else []
     read: dict[str, list[SecretStr]] = {
         "core": [*generated, *database, *cache],
-        "jobservice": [*generated, *cache],
+        "jobservice": [*generated, *cache, *jobs_login],
         "registry": [*generated, *cache, *storage],
         "exporter": [*database, *cache],
     }
