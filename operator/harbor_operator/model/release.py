@@ -210,7 +210,8 @@ class ReleaseSecrets:
     `driver_credential` is the credential of `spec.storage.driver` under the keys that the chart reads.
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
-    database's login for which jobservice was restarted last; empty if the login never changed.
+    database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
+    the chart's nginx serves (PEM, empty if an Ingress does), `first_certificate` the digest of the first one.
     """
 
     generated: Mapping[str, SecretStr]
@@ -225,12 +226,8 @@ class ReleaseSecrets:
     release_name: str = ""
     chart_version: str = ""
     jobservice_login: str = ""
-
-    @property
-    def database_login_digest(self) -> str:
-        """A digest that changes with the login of the database; empty without `spec.database`."""
-        login = self.database_login
-        return self.keyed_digest(login.username, login.password.get_secret_value()) if login else ""
+    certificate: str = ""
+    first_certificate: str = ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.backends import Cache
 from harbor_operator.checks.release_data import KEY_DIGEST_KEY
-from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin, SecretGenerator
+from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin, ReleaseSecrets, SecretGenerator
 
 REGISTRY_USER = "harbor_registry_user"
 PASSWORD_LENGTH = 32
@@ -44,7 +44,19 @@ CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY = "CORE_DATABASE_LOGIN", "JOBSERVICE_DATABA
 """Keys beside the generated secrets: digests of the login of the database with which core was last deployed, and for
 which jobservice was restarted after that; the second only after the first change of the login."""
 
-RECORD_KEYS = frozenset({RELEASE_NAME_KEY, CHART_VERSION_KEY, CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, KEY_DIGEST_KEY})
+FIRST_CERTIFICATE_KEY = "NGINX_FIRST_CERTIFICATE"
+"""Key beside the generated secrets: the digest of the first certificate that the chart's nginx was started with."""
+
+RECORD_KEYS = frozenset(
+    {
+        RELEASE_NAME_KEY,
+        CHART_VERSION_KEY,
+        KEY_DIGEST_KEY,
+        CORE_LOGIN_KEY,
+        JOBSERVICE_LOGIN_KEY,
+        FIRST_CERTIFICATE_KEY,
+    }
+)
 """Keys of the Secret with generated values that contain no secret, but what was done with them."""
 
 _MIN_REDACTED_LENGTH = 4
@@ -78,6 +90,23 @@ def _token_pair(generator: SecretGenerator, found: Mapping[str, SecretStr]) -> d
         pair = generator.key_pair()
         key, certificate = pair.key, pair.certificate
     return {str(GeneratedSecret.TOKEN_KEY): key, str(GeneratedSecret.TOKEN_CERTIFICATE): certificate}
+
+
+def database_login_digest(secrets: ReleaseSecrets) -> str:
+    """Returns a digest that changes with the login of the database; empty without `spec.database`."""
+    login = secrets.database_login
+    return secrets.keyed_digest(login.username, login.password.get_secret_value()) if login else ""
+
+
+def certificate_digest(secrets: ReleaseSecrets) -> str:
+    """Returns a digest that changes with the certificate of the chart's nginx; empty without one."""
+    return secrets.keyed_digest(secrets.certificate) if secrets.certificate else ""
+
+
+def renewed_certificate(secrets: ReleaseSecrets) -> str:
+    """Returns the digest of a certificate that replaced the first one, or an empty text."""
+    digest = certificate_digest(secrets)
+    return digest if secrets.first_certificate not in {"", digest} else ""
 
 
 def redis_urls(cache: Cache, password: SecretStr) -> dict[str, SecretStr]:

@@ -40,6 +40,7 @@ from harbor_operator.model.release import (
     StoredRelease,
 )
 from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import database_login_digest
 from harbor_operator.plan.upgrade_path import plan_upgrade
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.inputs import Inputs
@@ -93,7 +94,7 @@ def plan_release(registry: HarborRegistry, release: Release, secrets: ReleaseSec
         chart_digest=release.digest,
         repository_access=secrets.repository_access,
         access_digest=_access_digest(secrets),
-        database_login_digest=secrets.database_login_digest,
+        database_login_digest=database_login_digest(secrets),
     )
 
 

@@ -15,7 +15,6 @@ from typing import assert_never
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, Release
 from harbor_operator.checks.hub_cache import check_hub_caches, hub_cache_warnings
 from harbor_operator.checks.release import failure_reason, foreign_release, repeated_upgrade
-from harbor_operator.checks.release_data import database_location
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
@@ -54,10 +53,10 @@ from harbor_operator.steps.release_adoption import ReleaseAdoption
 from harbor_operator.steps.release_guard import ReleaseGuard
 from harbor_operator.steps.release_messages import deletion_message, describe_run, time_of_day
 from harbor_operator.steps.release_payload import read_stored
+from harbor_operator.steps.release_records import ReleaseRecords
 from harbor_operator.steps.release_rights import check_rights
 from harbor_operator.steps.release_secrets import ReleaseSecretStore
 from harbor_operator.steps.release_volumes import apply_volume_policy
-from harbor_operator.steps.release_workloads import check_workloads
 from harbor_operator.steps.upgrade_guard import UpgradeGuard
 
 REQUEUE_SECONDS = 3.0
@@ -86,6 +85,7 @@ class ReleaseStep:
         self._upgrade_guard = UpgradeGuard(database, clock)
         self._helm = helm
         self._release_secrets = ReleaseSecretStore(kube, generator)
+        self._records = ReleaseRecords(kube)
         self._adoption = ReleaseAdoption(kube, helm, self._release_secrets)
         self._clock = clock
         # Upgrades with one digest since the release was last as desired, by registry.
@@ -114,7 +114,7 @@ class ReleaseStep:
             if blocked := await self._adoption.reconcile(registry, release, observed):
                 return blocked
             observed = await self._observe(registry)
-        await self._record_deployed(registry, observed)
+        await self._records.record_deployed(registry, observed)
         desired = await self._prepare(registry, release, observed)
         if isinstance(desired, Blocked | Pending):
             return desired
@@ -135,7 +135,7 @@ class ReleaseStep:
         if observed.belongs_to(names.owner_labels(registry)):
             if observed.newest:
                 await apply_volume_policy(self._kube, registry, observed.newest)
-            await self._record_deployed(registry, observed)
+            await self._records.record_deployed(registry, observed)
             return await self._uninstall(registry, observed)
         left = await self._kube.read_workloads(namespace, workload_selector(name))
         if left and not observed.revisions:
@@ -158,12 +158,6 @@ class ReleaseStep:
         deployed = [revision.number for revision in revisions if revision.status == "deployed"][-1:]
         replaced = [secret for secret in secrets if deployed and secret.name == revision_secret(name, deployed[0])]
         return ObservedRelease(revisions, newest, await read_stored(newest), replaced[0] if replaced else newest)
-
-    async def _record_deployed(self, registry: HarborRegistry, observed: ObservedRelease) -> None:
-        """Records the chart that is deployed with its own database; a failed one has perhaps not migrated it."""
-        stored, deployed = observed.stored, observed.facts.chart_version
-        if stored and deployed and not database_location(stored.config):
-            await self._release_secrets.record_chart_version(registry, deployed)
 
     async def _prepare(
         self, registry: HarborRegistry, release: Release, observed: ObservedRelease
@@ -198,24 +192,12 @@ class ReleaseStep:
                 return await self._unlock(desired, observed)
             case Action.VERIFY:
                 self._upgrades.pop(registry.metadata.uid, None)
-                return await self._verify(registry, desired, observed)
+                return await self._records.verify(registry, desired, observed)
             case Action.UPGRADE if repeated := self._check_repetition(registry, desired, observed):
                 return repeated
             case Action.INSTALL | Action.UPGRADE | Action.RETRY:
                 return await self._upgrade(desired, observed)
         assert_never(action)
-
-    async def _verify(self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
-        outcome = await check_workloads(self._kube, desired, observed)
-        if isinstance(outcome, Done) and await self._release_secrets.record_core_login(
-            registry, desired.database_login_digest
-        ):
-            message = (
-                f"core of release '{desired.name}' has the new login of the database; jobservice, which gets it from "
-                "core, starts again"
-            )
-            return Pending(Reason.RELEASE_UPGRADING, message, UNLOCKED_REQUEUE_SECONDS, observed.facts)
-        return outcome
 
     def _check_repetition(
         self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease

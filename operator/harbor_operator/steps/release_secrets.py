@@ -31,12 +31,15 @@ from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     CHART_VERSION_KEY,
     CORE_LOGIN_KEY,
+    FIRST_CERTIFICATE_KEY,
     JOBSERVICE_LOGIN_KEY,
     PASSWORD_LENGTH,
     RECORD_KEYS,
     RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
     ca_bundle,
+    certificate_digest,
+    database_login_digest,
     generate_secrets,
     has_all_generated,
     placeholders,
@@ -50,6 +53,7 @@ from harbor_operator.steps.harbor_database import read_database_login
 from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
+from harbor_operator.steps.release_records import read_certificate
 
 ADMIN_KEY = "password"
 
@@ -81,6 +85,8 @@ class ReleaseSecretStore:
             release_name=_text(stored, RELEASE_NAME_KEY),
             chart_version=_text(stored, CHART_VERSION_KEY),
             jobservice_login=_text(stored, JOBSERVICE_LOGIN_KEY),
+            certificate=await read_certificate(self._kube, registry),
+            first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
             admin_password=await self._read_admin_password(registry),
             database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
@@ -98,6 +104,7 @@ class ReleaseSecretStore:
             found,
             generated=_generated(stored),
             release_name=_text(stored, RELEASE_NAME_KEY),
+            first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
             admin_password=await self._ensure_admin_password(registry, found),
         )
         for name, values in _copies(registry, secrets).items():
@@ -110,43 +117,23 @@ class ReleaseSecretStore:
         for name in (names.cache_secret(registry), names.storage_secret(registry), names.ca_secret(registry)):
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
 
-    async def record_chart_version(self, registry: HarborRegistry, version: str) -> None:
-        """Stores which chart has deployed the database in its volume: without the release, nothing else says it."""
-        stored = await self._read_generated(registry)
-        if stored and _text(stored, CHART_VERSION_KEY) != version:
-            values = {**stored, CHART_VERSION_KEY: SecretStr(version)}
-            await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
-
-    async def record_core_login(self, registry: HarborRegistry, digest: str) -> bool:
-        """Stores with which login of the database core runs; returns whether jobservice must start again for it.
-
-        Jobservice reads it from core once, when it starts (`Init` in Harbor's src/jobservice/job/impl/context.go).
-        """
-        stored = await self._read_generated(registry)
-        before = _text(stored, CORE_LOGIN_KEY)
-        if not (stored and digest) or before == digest:
-            return False
-        values = {**stored, CORE_LOGIN_KEY: SecretStr(digest)}
-        if before:
-            values[JOBSERVICE_LOGIN_KEY] = SecretStr(digest)
-        await OwnSecret(self._kube, names.generated_secrets).write(registry, values)
-        return bool(before)
-
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
         return dict(await OwnSecret(self._kube, names.generated_secrets).read(registry))
 
     async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
         # Generated only if something is missing: a key pair costs a tenth of a second on the event loop.
-        if has_all_generated(kept) and {RELEASE_NAME_KEY, KEY_DIGEST_KEY} <= kept.keys():
+        is_recorded = FIRST_CERTIFICATE_KEY in kept or not found.certificate
+        if has_all_generated(kept) and {RELEASE_NAME_KEY, KEY_DIGEST_KEY} <= kept.keys() and is_recorded:
             return kept
         known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
 
         def complete() -> dict[str, SecretStr]:
             generated = generate_secrets(self._generator, known)
-            login = replace(found, generated=generated).database_login_digest
+            now = replace(found, generated=generated)
+            digests = {CORE_LOGIN_KEY: database_login_digest(now), FIRST_CERTIFICATE_KEY: certificate_digest(now)}
             records = _records(generated, names.release(registry))
-            return generated | records | ({CORE_LOGIN_KEY: SecretStr(login)} if login else {})
+            return generated | records | {key: SecretStr(digest) for key, digest in digests.items() if digest}
 
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,

@@ -8,17 +8,24 @@ from harbor_operator.api.charts import Feature
 from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.generated_secrets import CA_KEY
+from harbor_operator.plan.generated_secrets import CA_KEY, renewed_certificate
 from harbor_operator.plan.values.inputs import Inputs
 
 
 def expose_values(inputs: Inputs) -> Tree:
-    """Returns the external URL, how it is exposed, and its certificate."""
+    """Returns the external URL, how it is exposed, and its certificate.
+
+    The chart's nginx reads its certificate once, when it starts. The annotation exists only after the certificate was
+    renewed, so that no release of an earlier operator is upgraded for it.
+    """
     registry = inputs.registry
     expose: Tree = {"type": registry.spec.expose.type, "tls": _tls_values(inputs)}
     if registry.spec.expose.type == "ingress":
         expose["ingress"] = _ingress_values(inputs)
-    return {"externalURL": registry.spec.external_url, "expose": expose}
+    values: Tree = {"externalURL": registry.spec.external_url, "expose": expose}
+    if renewed := renewed_certificate(inputs.release_secrets):
+        values["nginx"] = {"podAnnotations": {names.SECRETS_DIGEST: renewed}}
+    return values
 
 
 def trust_values(inputs: Inputs) -> Tree:
