@@ -61,8 +61,9 @@ class Connector:
         try:
             return await self._connect(server, login, database, relay, "read-write")
         except psycopg.OperationalError as error:
-            # Without the chain: psycopg's exception refers to the connection, and that to the password.
-            if _READ_ONLY not in str(error):
+            # Without the chain: psycopg's exception refers to the connection, and that to the password. If only some of
+            # the addresses are read-only, another one is perhaps the primary and does not answer now.
+            if str(error).count(_READ_ONLY) < len(relay.ports):
                 raise connection_error(error, server, login) from None
         raise await self._explain_read_only(server, login, database, relay)
 

@@ -64,3 +64,8 @@ def test_the_supported_range_is_written_in_the_table_only() -> None:
     assert SUPPORTED_RANGE in unknown_chart("1.99.0", swift=False).message
     literal = f"1.{CHARTS[0].minor} to 1."
     assert [path.name for path in SOURCE.rglob("*.py") if literal in path.read_text(encoding="utf-8")] == []
+
+
+def test_harbor_uses_pgx_since_2_5() -> None:
+    """goharbor/harbor#16267."""
+    assert next(chart.harbor_minor for chart in CHARTS if not chart.core_uses_lib_pq) == "2.5"

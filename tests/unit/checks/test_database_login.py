@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.checks.database_login import check_given_login, check_login
+from harbor_operator.checks.database_login import check_given_login, check_login, login_warnings
 from harbor_operator.model.database import (
+    CollationChange,
     DesiredDatabases,
     ForeignTable,
     LoginResult,
     Marker,
     ObservedLogin,
     ObservedSchema,
+    Pooling,
     PostgresLogin,
     WantedDatabase,
 )
@@ -103,3 +105,32 @@ def test_a_given_login_that_harbor_cannot_use(username: str, password: str, said
         assert said
         assert said in found.message
         assert "p@ss" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("pooling", "needs_session_pool", "is_blocked", "is_warned"),
+    [
+        (Pooling.NONE, True, False, False),
+        (Pooling.SESSION, True, False, False),
+        (Pooling.TRANSACTION, False, False, True),
+        (Pooling.TRANSACTION, True, True, True),
+        (Pooling.TRANSACTION_WITHOUT_PREPARED, False, True, False),
+        (Pooling.TRANSACTION_WITHOUT_PREPARED, True, True, False),
+    ],
+)
+def test_a_pooler(pooling: Pooling, needs_session_pool: bool, is_blocked: bool, is_warned: bool) -> None:
+    login, wanted = replace(ACCEPTED, pooling=pooling), replace(WANTED, needs_session_pool=needs_session_pool)
+    found = check_login(DESIRED, wanted, login, "Secret 'login'")
+    assert (found.reason if found else None) == (Reason.DATABASE_POOLER_UNSUITABLE if is_blocked else None)
+    codes = [warning.code for warning in login_warnings(wanted, login)]
+    assert codes == [Reason.DATABASE_POOLER_UNSUITABLE] * is_warned
+
+
+def test_a_collation_of_another_version() -> None:
+    login = replace(ACCEPTED, collation=CollationChange("153.120", "153.128"))
+    assert check_login(DESIRED, WANTED, login, "Secret 'login'") is None
+    (warning,) = login_warnings(WANTED, login)
+    assert warning.code is Reason.DATABASE_COLLATION_CHANGED
+    assert "REINDEX DATABASE" in warning.message
+    assert "153.120" in warning.message
+    assert "153.128" in warning.message
