@@ -18,7 +18,7 @@ from lab.certs import Authority
 from lab.pgbouncer import PgBouncer, PoolMode
 from lab.postgres import Postgres
 from lab.process import Processes
-from tests.contract.database_server import DELETE, DatabaseFixture
+from tests.contract.database_server import DELETE, DatabaseFixture, create_role
 
 pytestmark = pytest.mark.lab
 
@@ -157,6 +157,17 @@ async def test_a_pool_of_one_connection_is_named(pooled: Pooled, mode: PoolMode)
         await fixture.step.reconcile(fixture.registry())
     assert failed.value.reason is Reason.DATABASE_CONNECTIONS_LOW
     assert "raise `default_pool_size`" in str(failed.value)
+
+
+async def test_a_given_login_works_in_a_session_pool_of_one_connection(pooled: Pooled) -> None:
+    fixture = pooled("session", 1)
+    create_role(fixture.server, fixture.name, "aB3" * 8)
+    fixture.server.query(f"CREATE DATABASE core_{fixture.name} OWNER {fixture.name}")
+    fixture.kube.put("intra", "own", {"username": fixture.name, "password": "aB3" * 8})
+    fixture.section = {"credentialsSecretRef": {"name": "own"}, "adminSecretRef": None}
+    verified = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(verified, Done), verified.message
+    assert verified.warnings == ()
 
 
 async def test_statement_mode_is_refused(pooled: Pooled) -> None:
