@@ -211,7 +211,8 @@ class ReleaseSecrets:
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
     database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
-    the chart's nginx serves (PEM, empty if an Ingress does), `first_certificate` the digest of the first one.
+    the chart's nginx serves (PEM, empty if an Ingress does), `first_certificate` and `first_ca` are the digests of the
+    first one and of the first CA bundle.
     """
 
     generated: Mapping[str, SecretStr]
@@ -228,6 +229,7 @@ class ReleaseSecrets:
     jobservice_login: str = ""
     certificate: str = ""
     first_certificate: str = ""
+    first_ca: str = ""
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

@@ -45,7 +45,9 @@ CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY = "CORE_DATABASE_LOGIN", "JOBSERVICE_DATABA
 which jobservice was restarted after that; the second only after the first change of the login."""
 
 FIRST_CERTIFICATE_KEY = "NGINX_FIRST_CERTIFICATE"
-"""Key beside the generated secrets: the digest of the first certificate that the chart's nginx was started with."""
+FIRST_CA_KEY = "TRIVY_FIRST_CA"
+"""Keys beside the generated secrets: digests of the first certificate of the chart's nginx and of Trivy's first CA
+bundle. Pods carry a digest only after a change, so that an upgrade of the operator restarts none."""
 
 RECORD_KEYS = frozenset(
     {
@@ -55,6 +57,7 @@ RECORD_KEYS = frozenset(
         CORE_LOGIN_KEY,
         JOBSERVICE_LOGIN_KEY,
         FIRST_CERTIFICATE_KEY,
+        FIRST_CA_KEY,
     }
 )
 """Keys of the Secret with generated values that contain no secret, but what was done with them."""
@@ -101,6 +104,17 @@ def database_login_digest(secrets: ReleaseSecrets) -> str:
 def certificate_digest(secrets: ReleaseSecrets) -> str:
     """Returns a digest that changes with the certificate of the chart's nginx; empty without one."""
     return secrets.keyed_digest(secrets.certificate) if secrets.certificate else ""
+
+
+def ca_digest(secrets: ReleaseSecrets) -> str:
+    """Returns a digest that changes with the CA bundle; empty without one."""
+    return secrets.keyed_digest(secrets.ca_bundle) if secrets.ca_bundle else ""
+
+
+def changed_ca(secrets: ReleaseSecrets) -> str:
+    """Returns the digest of a CA bundle that replaced the first one, or an empty text."""
+    digest = ca_digest(secrets)
+    return digest if secrets.first_ca not in {"", digest} else ""
 
 
 def renewed_certificate(secrets: ReleaseSecrets) -> str:

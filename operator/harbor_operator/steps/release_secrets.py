@@ -31,6 +31,7 @@ from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     CHART_VERSION_KEY,
     CORE_LOGIN_KEY,
+    FIRST_CA_KEY,
     FIRST_CERTIFICATE_KEY,
     JOBSERVICE_LOGIN_KEY,
     PASSWORD_LENGTH,
@@ -38,6 +39,7 @@ from harbor_operator.plan.generated_secrets import (
     RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
     ca_bundle,
+    ca_digest,
     certificate_digest,
     database_login_digest,
     generate_secrets,
@@ -87,6 +89,7 @@ class ReleaseSecretStore:
             jobservice_login=_text(stored, JOBSERVICE_LOGIN_KEY),
             certificate=await read_certificate(self._kube, registry),
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
+            first_ca=_text(stored, FIRST_CA_KEY),
             admin_password=await self._read_admin_password(registry),
             database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
@@ -105,6 +108,7 @@ class ReleaseSecretStore:
             generated=_generated(stored),
             release_name=_text(stored, RELEASE_NAME_KEY),
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
+            first_ca=_text(stored, FIRST_CA_KEY),
             admin_password=await self._ensure_admin_password(registry, found),
         )
         for name, values in _copies(registry, secrets).items():
@@ -123,17 +127,24 @@ class ReleaseSecretStore:
     async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
         # Generated only if something is missing: a key pair costs a tenth of a second on the event loop.
-        is_recorded = FIRST_CERTIFICATE_KEY in kept or not found.certificate
-        if has_all_generated(kept) and {RELEASE_NAME_KEY, KEY_DIGEST_KEY} <= kept.keys() and is_recorded:
+        needed = {RELEASE_NAME_KEY, KEY_DIGEST_KEY}
+        needed |= {FIRST_CERTIFICATE_KEY} if found.certificate else set()
+        needed |= {FIRST_CA_KEY} if found.ca_bundle else set()
+        if has_all_generated(kept) and needed <= kept.keys():
             return kept
         known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
 
         def complete() -> dict[str, SecretStr]:
             generated = generate_secrets(self._generator, known)
             now = replace(found, generated=generated)
-            digests = {CORE_LOGIN_KEY: database_login_digest(now), FIRST_CERTIFICATE_KEY: certificate_digest(now)}
-            records = _records(generated, names.release(registry))
-            return generated | records | {key: SecretStr(digest) for key, digest in digests.items() if digest}
+            records = {
+                RELEASE_NAME_KEY: names.release(registry),
+                KEY_DIGEST_KEY: key_digest(generated[GeneratedSecret.SECRET_KEY]),
+                CORE_LOGIN_KEY: database_login_digest(now),
+                FIRST_CERTIFICATE_KEY: certificate_digest(now),
+                FIRST_CA_KEY: ca_digest(now),
+            }
+            return generated | {key: SecretStr(text) for key, text in records.items() if text}
 
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,
@@ -265,12 +276,6 @@ def _known(secret: SecretStr) -> SecretStr | None:
 
 def _generated(stored: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
     return {key: value for key, value in stored.items() if key not in RECORD_KEYS}
-
-
-def _records(generated: Mapping[str, SecretStr], release: str) -> dict[str, SecretStr]:
-    """Returns the release that the secrets belong to, and the digest by which a changed key is found."""
-    digest = key_digest(generated[GeneratedSecret.SECRET_KEY])
-    return {RELEASE_NAME_KEY: SecretStr(release), KEY_DIGEST_KEY: SecretStr(digest)}
 
 
 def _text(stored: Mapping[str, SecretStr], key: str) -> str:

@@ -1,4 +1,4 @@
-"""A renewed certificate restarts the chart's nginx, which reads it once, and nothing else."""
+"""A renewed certificate or CA restarts the pods that read it once, when they start, and no others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import FIRST_CERTIFICATE_KEY
 from tests.fakes.release import NAMESPACE
-from tests.fakes.release_fixture import ReleaseFixture
+from tests.fakes.release_fixture import S3_CA, ReleaseFixture
 
 
 @pytest.fixture
@@ -76,3 +76,16 @@ async def test_a_certificate_that_does_not_exist_yet_is_left_to_the_pod(cr: Rele
     issue(cr, "first")
     assert isinstance(await cr.reconcile(), Done)
     assert len(cr.revisions()) == 1
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_a_changed_ca_restarts_trivy_as_well(cr: ReleaseFixture, is_on: bool) -> None:
+    cr.spec(release={"version": "1.19.1", "values": {"trivy": {"enabled": is_on}}})
+    await cr.deployed()
+    assert isinstance(await cr.reconcile(), Done)
+    assert "podAnnotations" not in (await cr.desired()).values["trivy"]
+    before = (await pods(cr))["core"]
+    cr.kube.put(NAMESPACE, "s3-ca", {"ca.crt": S3_CA.replace("S3", "S4")})
+    values = (await cr.desired()).values
+    assert ("podAnnotations" in values["trivy"]) is is_on
+    assert values["core"]["podAnnotations"] != before

@@ -8,7 +8,7 @@ from harbor_operator.api.charts import Feature
 from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
-from harbor_operator.plan.generated_secrets import CA_KEY, renewed_certificate
+from harbor_operator.plan.generated_secrets import CA_KEY, changed_ca, renewed_certificate
 from harbor_operator.plan.values.inputs import Inputs
 
 
@@ -33,6 +33,9 @@ def trust_values(inputs: Inputs) -> Tree:
     values: Tree = {}
     if inputs.release_secrets.ca_bundle and inputs.chart.supports(Feature.CA_BUNDLE):
         values["caBundleSecretName"] = names.ca_secret(inputs.registry)
+        # The annotations of the other components contain the bundle since their first version.
+        if inputs.trivy and (changed := changed_ca(inputs.release_secrets)):
+            values["trivy"] = {"podAnnotations": {names.SECRETS_DIGEST: changed}}
     own = inputs.registry.spec.ca_secret_ref
     # The chart mounts this Secret as it is and offers the file called ca.crt.
     if own and own.key == CA_KEY and inputs.chart.supports(Feature.CA_DOWNLOAD):
