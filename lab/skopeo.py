@@ -12,6 +12,7 @@ from lab.debian import locate
 from lab.process import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
@@ -19,10 +20,14 @@ TIMEOUT_SECONDS = 300.0
 
 
 class Skopeo:
-    """skopeo with policy, credentials and caches in `directory`, independent of the user's."""
+    """skopeo with policy, credentials and caches in `directory`, independent of the user's.
 
-    def __init__(self, directory: Path) -> None:
+    `enter` is the beginning of the command line, for another network.
+    """
+
+    def __init__(self, directory: Path, enter: Sequence[str] = ()) -> None:
         self._directory = directory
+        self._enter = enter
         self._tool = locate("skopeo", ["skopeo"])
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "policy.json").write_text(json.dumps(POLICY))
@@ -54,7 +59,7 @@ class Skopeo:
         if done.returncode:
             raise LabError(f"skopeo cannot delete {reference}:\n{done.stderr.strip()}")
 
-    def inspect(self, reference: str, *, authfile: Path, home: Path) -> str:
+    def inspect(self, reference: str, *, home: Path, authfile: Path | None = None) -> str:
         """Returns why a user with this home directory cannot read `reference`; empty if it can."""
         done = self._run("inspect", authfile, ["--no-tags", f"docker://{reference}"], HOME=str(home))
         return done.stderr if done.returncode else ""
@@ -68,7 +73,7 @@ class Skopeo:
         self, verb: str, authfile: Path | None, arguments: list[str], **variables: str
     ) -> subprocess.CompletedProcess[str]:
         credentials = authfile or self._directory / "no-credentials.json"
-        command = [str(self._tool.path), f"--policy={self._directory / 'policy.json'}", verb]
+        command = [*self._enter, str(self._tool.path), f"--policy={self._directory / 'policy.json'}", verb]
         return subprocess.run(
             [*command, f"--authfile={credentials}", *arguments],
             env={**os.environ, **self._tool.env, **self._private_directories(), **variables},
