@@ -40,12 +40,12 @@ def chart(request: pytest.FixtureRequest) -> str:
 
 
 def render(chart: str, tmp_path: Path, *user: dict[str, Any], **spec: Any) -> str:
-    credential = {"driver_credential": spec.pop("driver_credential", {})}
+    given = {"driver_credential": spec.pop("driver_credential", {}), "certificates": spec.pop("certificates", {})}
     wanted = registry(**spec)
     assert wanted.spec.release
     external = {"storage": "storage_login", "cache": "cache_password", "database": "database_login"}
     absent = {part: None for section, part in external.items() if section in spec}
-    desired = plan_release(wanted, wanted.spec.release, release_secrets(*user, **absent, **credential))
+    desired = plan_release(wanted, wanted.spec.release, release_secrets(*user, **absent, **given))
     assert isinstance(desired, DesiredRelease), desired
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump(unwrap_secrets(desired.values)))

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.adapters.certificates import CERTIFICATE_TOOLS
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.release import KeyPair, ReleaseLogin, ReleaseSecrets, SecretGenerator, Tree, UserValues
+from harbor_operator.model.certificates import KeyPair
+from harbor_operator.model.release import ReleaseLogin, ReleaseSecrets, SecretGenerator, Tree, UserValues
 from harbor_operator.plan.generated_secrets import generate_secrets
 
 NAMESPACE = "intra"
@@ -55,9 +57,10 @@ def generator() -> SecretGenerator:
         number = next(counter)
         return KeyPair(SecretStr(f"-----KEY {number}-----\n"), SecretStr(f"-----CERTIFICATE {number}-----\n"))
 
-    return SecretGenerator(
-        password, key_pair, lambda user, word: SecretStr(f"{user}:hash-of-{word.get_secret_value()}")
-    )
+    def htpasswd(user: str, word: SecretStr) -> SecretStr:
+        return SecretStr(f"{user}:hash-of-{word.get_secret_value()}")
+
+    return SecretGenerator(password, key_pair, htpasswd, CERTIFICATE_TOOLS)
 
 
 def release_secrets(*user: Tree | UserValues, **changes: Any) -> ReleaseSecrets:

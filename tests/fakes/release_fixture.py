@@ -70,7 +70,7 @@ class ReleaseFixture:
         assert self.registry.spec.release
         found = await self.step._release_secrets.read(self.registry, self.registry.spec.release)
         assert not isinstance(found, Blocked)
-        release_secrets = await self.step._release_secrets.ensure(self.registry, found)
+        release_secrets = await self.step._release_secrets.ensure(self.registry, self.registry.spec.release, found)
         made = plan_release(self.registry, self.registry.spec.release, release_secrets)
         assert isinstance(made, DesiredRelease)
         return made

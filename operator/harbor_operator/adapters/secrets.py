@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from harbor_operator.model.release import KeyPair, SecretGenerator
+from harbor_operator.adapters.certificates import CERTIFICATE_TOOLS
+from harbor_operator.model.certificates import KeyPair
+from harbor_operator.model.release import SecretGenerator
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 
 # ruff: noqa: PLC0415 - see the docstring of the module
@@ -70,4 +72,4 @@ def make_htpasswd(user: str, password: SecretStr) -> SecretStr:
     return SecretStr(f"{user}:{hashed}")
 
 
-SECRET_GENERATOR = SecretGenerator(make_password, make_key_pair, make_htpasswd)
+SECRET_GENERATOR = SecretGenerator(make_password, make_key_pair, make_htpasswd, CERTIFICATE_TOOLS)

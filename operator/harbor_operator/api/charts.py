@@ -50,6 +50,7 @@ class Feature(Enum):
     UPDATE_STRATEGY = ("updateStrategy", Minors(3))
     XSRF_KEY = ("core.xsrfKey", Minors(3))
     CA_BUNDLE = ("caBundleSecretName", Minors(4))
+    INTERNAL_TLS = ("internalTLS", Minors(4))
     REGISTRY_CREDENTIALS = ("registry.credentials", Minors(4))
     HTPASSWD_VALUE = ("registry.credentials.htpasswd", Minors(4, 7))
     HTPASSWD_STRING = ("registry.credentials.htpasswdString", Minors(9))

@@ -14,6 +14,7 @@ from harbor_operator.api import (
     backends,
     chart_source,
     driver_rules,
+    internal_tls,
     project_policies,
     project_robots,
     projects,
@@ -224,5 +225,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         driver_rules.RELEASE_RULE,
         driver_rules.DELETION_RULE,
         adoption.LOGIN_RULE,
+        internal_tls.RELEASE_RULE,
     ),
 }

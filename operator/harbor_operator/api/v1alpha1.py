@@ -32,6 +32,8 @@ from harbor_operator.api.chart_source import (
 )
 from harbor_operator.api.configuration import Configuration
 from harbor_operator.api.image_hosts import ImageHosts
+from harbor_operator.api.internal_tls import RELEASE_MESSAGE as INTERNAL_TLS_MESSAGE
+from harbor_operator.api.internal_tls import InternalTls
 from harbor_operator.api.projects import Project, Registry
 from harbor_operator.api.reconcile_request import reconcile_request
 from harbor_operator.api.replications import Replication
@@ -302,6 +304,11 @@ class HarborRegistrySpec(Model):
     cache: Cache | None = Field(default=None, description="External Redis or Valkey; absent = the one of the chart.")
     storage: Storage | None = Field(default=None, description="Image storage; absent = the chart's default volume.")
     expose: Expose = Field(default_factory=Expose, description="How the chart exposes Harbor.")
+    internal_tls: InternalTls | None = Field(
+        default=None,
+        alias="internalTLS",
+        description="TLS between the pods of the release; absent = plain HTTP, unless `release.values` say otherwise.",
+    )
     admin_password_secret_ref: PasswordRef | None = Field(
         default=None,
         description="Password of Harbor's user admin; absent = the operator generates it if it installs Harbor.",
@@ -348,6 +355,12 @@ class HarborRegistrySpec(Model):
                 raise ValueError(RELEASE_MESSAGE)
             if self.deletion_policy.storage is DeletionPolicy.DELETE:
                 raise ValueError(DELETION_MESSAGE)
+        return self
+
+    @model_validator(mode="after")
+    def _internal_tls_belongs_to_the_chart(self) -> HarborRegistrySpec:
+        if self.internal_tls and self.release is None:
+            raise ValueError(INTERNAL_TLS_MESSAGE)
         return self
 
     @model_validator(mode="after")

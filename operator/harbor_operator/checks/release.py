@@ -136,9 +136,9 @@ def check_internal_tls(section: object) -> Blocked | None:
     return Blocked(
         Reason.VALUES_INVALID,
         "`internalTLS.enabled` in the chart values, with `internalTLS.certSource` 'auto', makes Harbor use certificates"
-        " that expire 365 days after the last Helm run and that no one renews: set `internalTLS.certSource` to 'secret'"
-        " and name for each component a Secret whose certificate is renewed (`internalTLS.core.secretName` and so on),"
-        " or remove `internalTLS`",
+        " that expire 365 days after the last Helm run and that no one renews: remove `internalTLS` and set"
+        " `spec.internalTLS.enabled`, or set `internalTLS.certSource` to 'secret' and name for each component a Secret"
+        " whose certificate is renewed (`internalTLS.core.secretName` and so on)",
     )
 
 

@@ -14,6 +14,8 @@ Manifest = dict[str, Any]
 
 OPAQUE = "Opaque"
 """The type of a Secret whose keys have no fixed meaning."""
+TLS = "kubernetes.io/tls"
+"""The type of a Secret with the keys `tls.crt` and `tls.key`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from harbor_operator.model.certificates import CertificateTools, KeyPair
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Facts
 from harbor_operator.reasons import Reason
@@ -208,6 +209,8 @@ class ReleaseSecrets:
     """What the Secrets that Harbor reads contain, as read in this pass.
 
     `driver_credential` is the credential of `spec.storage.driver` under the keys that the chart reads.
+    `certificates` are those of `spec.internalTLS` with their authorities, as PEM without keys, by process; an empty
+    text where one has yet to be issued.
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
     database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
@@ -224,6 +227,7 @@ class ReleaseSecrets:
     ca_bundle: str = ""
     repository_access: RepositoryAccess = NO_ACCESS
     user_values: tuple[UserValues, ...] = field(default=())
+    certificates: Mapping[str, str] = field(default_factory=dict)
     release_name: str = ""
     chart_version: str = ""
     jobservice_login: str = ""
@@ -261,14 +265,6 @@ class RedisKey(StrEnum):
     REGISTRY_PASSWORD = "REGISTRY_REDIS_PASSWORD"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """A private key and its self-signed certificate, both PEM."""
-
-    key: SecretStr
-    certificate: SecretStr
-
-
 class GeneratedSecret(StrEnum):
     """A key of the Secret with generated values, named as the chart expects it where it reads the key."""
 
@@ -287,8 +283,9 @@ class GeneratedSecret(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretGenerator:
-    """Generates passwords, key pairs and htpasswd lines; tests pass a deterministic one."""
+    """Generates passwords, key pairs, htpasswd lines and certificates; tests pass a deterministic one."""
 
     password: Callable[[int], SecretStr]
     key_pair: Callable[[], KeyPair]
     htpasswd: Callable[[str, SecretStr], SecretStr]
+    certificates: CertificateTools

@@ -36,6 +36,7 @@ INJECT_ENABLED = "enabled"
 INJECT_DISABLED = "disabled"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
+CERTIFICATE_DIGEST = f"{GROUP}/certificate"
 ADOPTED_REVISION = f"{GROUP}/adopted-revision"
 """Label of a release Secret: the revision that was adopted. Helm copies labels, so it may name an earlier one."""
 
@@ -157,6 +158,16 @@ def storage_secret(registry: HarborRegistry) -> str:
 def ca_secret(registry: HarborRegistry) -> str:
     """Secret with every CA that the pods of Harbor must trust, under the key `ca.crt`."""
     return _secret_name(registry, "ca-bundle")
+
+
+def internal_tls_authority(registry: HarborRegistry) -> str:
+    """Secret with the certificate authority of `spec.internalTLS`; no pod reads it."""
+    return _secret_name(registry, "internal-tls-ca")
+
+
+def internal_tls_secret(registry: HarborRegistry, component: str) -> str:
+    """Secret with the certificate of one process of Harbor, by its section in the chart values."""
+    return _secret_name(registry, f"internal-tls-{component}")
 
 
 def robot_secret(registry: HarborRegistry) -> str:

@@ -41,6 +41,7 @@ from harbor_operator.model.release import (
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import database_login_digest
+from harbor_operator.plan.internal_tls import is_enabled
 from harbor_operator.plan.upgrade_path import plan_upgrade
 from harbor_operator.plan.values import plan_values
 from harbor_operator.plan.values.inputs import Inputs
@@ -230,7 +231,7 @@ def _cache_address(registry: HarborRegistry) -> str:
 
 def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[str]:
     cache, storage = registry.spec.cache, registry.spec.storage
-    needs: dict[str, tuple[bool, Feature]] = {}
+    needs: dict[str, tuple[bool, Feature]] = {"spec.internalTLS": (is_enabled(registry), Feature.INTERNAL_TLS)}
     if cache:
         needs["spec.cache.tls"] = (cache.tls, Feature.REDIS_TLS)
         needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)

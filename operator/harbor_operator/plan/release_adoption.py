@@ -26,6 +26,7 @@ from harbor_operator.model.release import (
 )
 from harbor_operator.model.release_adoption import AdoptionPlan, ChangedValue, SecretLocation
 from harbor_operator.plan import names
+from harbor_operator.plan.internal_tls import TlsComponent
 from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.plan.values.paths import Path
 from harbor_operator.plan.values.user import ENV, is_secret, where_to_set
@@ -44,6 +45,8 @@ _REPLACED: tuple[Path, ...] = (
     ("jobservice", "jobLoggers"),
     ("caBundleSecretName",),
     ("caSecretName",),
+    ("internalTLS", "certSource"),
+    *(("internalTLS", component, "secretName") for component in TlsComponent),
     (*_STORAGE, "caBundleSecretName"),
 )
 _REGISTRY_USERNAME: Path = ("registry", "credentials", "username")

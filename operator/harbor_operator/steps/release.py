@@ -84,7 +84,7 @@ class ReleaseStep:
         self._guard = ReleaseGuard(kube, database)
         self._upgrade_guard = UpgradeGuard(database, clock)
         self._helm = helm
-        self._release_secrets = ReleaseSecretStore(kube, generator)
+        self._release_secrets = ReleaseSecretStore(kube, generator, clock)
         self._records = ReleaseRecords(kube)
         self._adoption = ReleaseAdoption(kube, helm, self._release_secrets)
         self._clock = clock
@@ -179,7 +179,7 @@ class ReleaseStep:
         )
         if stopped:
             return stopped
-        secrets = await self._release_secrets.ensure(registry, found)
+        secrets = await self._release_secrets.ensure(registry, release, found)
         return draft if secrets == found else plan_release(registry, release, secrets)
 
     async def _act(self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:

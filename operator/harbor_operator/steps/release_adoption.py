@@ -129,7 +129,7 @@ class ReleaseAdoption:
             return other_release(min(others), names.release(registry), is_deployed=True)
         if blocked := await check_rights(self._helm, namespace, release.service_account_name, newest):
             return blocked
-        desired = plan_release(registry, release, await self._release_secrets.ensure(registry, secrets))
+        desired = plan_release(registry, release, await self._release_secrets.ensure(registry, release, secrets))
         if isinstance(desired, Blocked):
             return desired
         patch = {"metadata": {"labels": adoption_labels(desired, candidate.revision)}}

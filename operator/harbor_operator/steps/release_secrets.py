@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -52,6 +53,7 @@ from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.harbor_database import read_database_login
+from harbor_operator.steps.internal_tls import InternalCertificates
 from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
@@ -63,9 +65,10 @@ ADMIN_KEY = "password"
 class ReleaseSecretStore:
     """The Secrets of one release; raises BlockedError for what the user has to provide."""
 
-    def __init__(self, kube: NamespaceResources, generator: SecretGenerator) -> None:
+    def __init__(self, kube: NamespaceResources, generator: SecretGenerator, clock: Callable[[], datetime]) -> None:
         self._kube = kube
         self._generator = generator
+        self._certificates = InternalCertificates(kube, generator.certificates, clock)
 
     async def read(self, registry: HarborRegistry, release: Release) -> ReleaseSecrets | Blocked:
         """Returns what the Secrets contain, with an empty text for what `ensure` has yet to generate."""
@@ -98,9 +101,10 @@ class ReleaseSecretStore:
             ca_bundle=await self._read_ca_bundle(registry),
             repository_access=await read_repository_access(self._kube, registry, release),
             user_values=user_values,
+            certificates=await self._certificates.read(registry, release, user_values),
         )
 
-    async def ensure(self, registry: HarborRegistry, found: ReleaseSecrets) -> ReleaseSecrets:
+    async def ensure(self, registry: HarborRegistry, release: Release, found: ReleaseSecrets) -> ReleaseSecrets:
         """Generates what is missing, writes the copies that differ, and returns what the Secrets contain now."""
         stored = await self._ensure_generated(registry, found)
         secrets = replace(
@@ -110,16 +114,18 @@ class ReleaseSecretStore:
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
             first_ca=_text(stored, FIRST_CA_KEY),
             admin_password=await self._ensure_admin_password(registry, found),
+            certificates=await self._certificates.ensure(registry, release, found.user_values),
         )
         for name, values in _copies(registry, secrets).items():
             await self._kube.apply_secret(registry.metadata.namespace, name, values, names.owner_labels(registry))
         return secrets
 
     async def remove_copies(self, registry: HarborRegistry) -> None:
-        """Removes the copies of what other Secrets contain; nothing that the data depends on."""
+        """Removes the copies of what other Secrets contain, and certificates; nothing that the data depends on."""
         owner = names.owner_labels(registry)
         for name in (names.cache_secret(registry), names.storage_secret(registry), names.ca_secret(registry)):
             await self._kube.remove_secret(registry.metadata.namespace, name, owner)
+        await self._certificates.remove(registry)
 
     async def _read_generated(self, registry: HarborRegistry) -> dict[str, SecretStr]:
         return dict(await OwnSecret(self._kube, names.generated_secrets).read(registry))

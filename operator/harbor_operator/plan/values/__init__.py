@@ -14,6 +14,7 @@ from functools import reduce
 from harbor_operator.checks.release import check_internal_tls
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree
+from harbor_operator.plan.internal_tls import is_enabled
 from harbor_operator.plan.values.backends import database_defaults, database_values, redis_values
 from harbor_operator.plan.values.components import (
     admin_values,
@@ -25,6 +26,7 @@ from harbor_operator.plan.values.components import (
 )
 from harbor_operator.plan.values.expose import expose_values, trust_values
 from harbor_operator.plan.values.inputs import Inputs
+from harbor_operator.plan.values.internal_tls import internal_tls_values
 from harbor_operator.plan.values.storage import storage_defaults, storage_values
 from harbor_operator.plan.values.user import check_user_values, merge_values
 
@@ -42,6 +44,7 @@ _OWNED: tuple[Section, ...] = (
     jobservice_values,
     registry_values,
     exporter_values,
+    internal_tls_values,
 )
 
 
@@ -55,7 +58,7 @@ def plan_values(inputs: Inputs) -> Tree | Blocked:
     volume = storage is not None and storage.filesystem is not None
     if blocked := check_user_values(sources, inputs.chart, owned, volume=volume):
         return blocked
-    if blocked := check_internal_tls(user.get("internalTLS")):
+    if not is_enabled(inputs.registry) and (blocked := check_internal_tls(user.get("internalTLS"))):
         return blocked
     return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
 

@@ -164,7 +164,7 @@ def is_secret(path: Path) -> bool:
 
 def where_to_set(path: Path) -> str:
     """Returns how the spec sets the value, for a release that has it."""
-    advice = {**_OWNED, **_OWNED_WITH_VOLUME}
+    advice = {**_OWNED, **_OWNED_WITH_VOLUME, "internalTLS.enabled": "use `spec.internalTLS`"}
     owned = next((text for prefix, text in advice.items() if _overlaps(path, tuple(prefix.split(".")))), "")
     if owned == _GENERATED:
         return "the operator cannot keep it: change it in the release first"

@@ -1,0 +1,69 @@
+"""Section `internalTLS`: the Secrets with the certificates, and what restarts the pods that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from harbor_operator.api.charts import ChartSupport, Feature
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.release import Tree, UserValues
+from harbor_operator.plan import names
+from harbor_operator.plan.internal_tls import TlsComponent, certificate_names, is_enabled
+from harbor_operator.plan.values.inputs import Inputs
+from harbor_operator.plan.values.paths import unwrap, value_at
+from harbor_operator.plan.values.user import merge_values
+
+# The template 'harbor.fullname' is the same in every chart.
+_CHART_NAME = "harbor"
+_MAX_FULL_NAME = 63
+
+_OPTIONAL = {
+    TlsComponent.TRIVY: Feature.TRIVY,
+    TlsComponent.CHARTMUSEUM: Feature.CHARTMUSEUM,
+    TlsComponent.CLAIR: Feature.CLAIR,
+}
+
+
+def internal_tls_values(inputs: Inputs) -> Tree:
+    """Returns the names of the Secrets, and for each process an annotation that changes with its certificate."""
+    if not is_enabled(inputs.registry):
+        return {}
+    certificates = inputs.release_secrets.certificates
+    section: Tree = {
+        component: {"secretName": names.internal_tls_secret(inputs.registry, component)} for component in certificates
+    }
+    values: Tree = {"internalTLS": {"enabled": True, "certSource": "secret", **section}}
+    readers = dict(certificates)
+    if inputs.chart.supports(Feature.EXPORTER) and TlsComponent.CORE in certificates:
+        readers["exporter"] = certificates[TlsComponent.CORE]  # it mounts the Secret of core
+    for component, text in readers.items():
+        digest = inputs.release_secrets.keyed_digest(text)
+        values[component] = {"podAnnotations": {names.CERTIFICATE_DIGEST: digest}}
+    return values
+
+
+def plan_certificates(
+    registry: HarborRegistry, chart: ChartSupport, sources: Sequence[UserValues]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the processes of the release that need a certificate, each with the names in it."""
+    user = reduce(merge_values, (source.tree for source in sources), Tree())
+    full_name = _full_name(registry, user)
+    return {
+        str(component): certificate_names(registry, component, full_name)
+        for component in TlsComponent
+        if _runs(component, chart, user)
+    }
+
+
+def _runs(component: TlsComponent, chart: ChartSupport, user: Tree) -> bool:
+    feature = _OPTIONAL.get(component)
+    return feature is None or (chart.supports(feature) and value_at(user, (component, "enabled")) is True)
+
+
+def _full_name(registry: HarborRegistry, user: Tree) -> str:
+    given = str(unwrap(user.get("fullnameOverride")) or "")
+    name = str(unwrap(user.get("nameOverride")) or "") or _CHART_NAME
+    release = names.release(registry)
+    full = given or (release if name in release else f"{release}-{name}")
+    return full[:_MAX_FULL_NAME].removesuffix("-")
