@@ -82,6 +82,7 @@ DEFINITIONS: dict[str, Any] = {
                 "injectPullSecrets": BOOLEAN,
                 "serviceAccountName": NAME,
                 "serviceMonitor": BOOLEAN,
+                "gatewayAPI": BOOLEAN,
             },
             kind=["object", "null"],
         ),

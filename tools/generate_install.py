@@ -14,7 +14,7 @@ from lab.operator_chart import CHART, run_helm
 ROOT = Path(__file__).parents[1]
 VALUES = {
     "image": {"repository": install.IMAGE, "tag": "tag"},
-    "registryNamespaces": {install.REGISTRY_NAMESPACE: {"create": True, "serviceMonitor": True}},
+    "registryNamespaces": {install.REGISTRY_NAMESPACE: {"create": True, "serviceMonitor": True, "gatewayAPI": True}},
     "admissionPolicy": {"enabled": True, "registries": ["registry/policy"]},
     "evictStuckPods": {"enabled": True},
 }

@@ -21,6 +21,7 @@ from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
 from harbor_operator.adapters.cluster_identity import KubernetesClusterIdentity
 from harbor_operator.adapters.event_recorder import EventRecorder
+from harbor_operator.adapters.gateway import KubernetesGatewayApi
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
@@ -70,6 +71,7 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.empty_objects import EmptyObjects
+from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.pull_admission import PullAdmission
@@ -183,13 +185,14 @@ class Operator:
         sections = configuration_sections(kube, ports, stored.measure, empty.search, robots)
         admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
+        reachability = ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now)
         release = ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now)
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
             StorageStep(kube, Stores(swift, s3, rgw), password, postgres),
             DriftCheckedReleaseStep(release, kube, self._release_objects, _now),
-            ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now),
+            GatewayCheckedReachabilityStep(reachability, KubernetesGatewayApi(self._client)),
             ConfigurationStep(kube, admin_password, sections),
             self._pull_secrets(kube, ports, password),
         )

@@ -105,6 +105,8 @@ class Reason(StrEnum):
     VOLUME_CHANGED = "VolumeChanged"
     # Reachability
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    GATEWAY_NOT_PROGRAMMED = "GatewayNotProgrammed"
     REGISTRY_NOT_HARBOR = "RegistryNotHarbor"
     REGISTRY_UNHEALTHY = "RegistryUnhealthy"
     CERTIFICATE_HOST_MISMATCH = "CertificateHostMismatch"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 
 DIGEST = f"sha256:{'0' * 64}"
 NAMESPACES = {"intra": {"create": True}, "a-b": {"create": True}}
-MONITORED = {name: {**options, "serviceMonitor": True} for name, options in NAMESPACES.items()}
+MONITORED = {name: {**options, "serviceMonitor": True, "gatewayAPI": True} for name, options in NAMESPACES.items()}
 
 
 def generated(*arguments: str) -> str:
@@ -55,7 +55,7 @@ def by_key(manifests: list[Manifest]) -> dict[tuple[str, str, str], Manifest]:
         ),
         (
             [
-                *("--registry-namespaces", "intra,a-b", "--image", "a/b:2", "--service-monitors"),
+                *("--registry-namespaces", "intra,a-b", "--image", "a/b:2", "--service-monitors", "--gateway-api"),
                 *("--admission-policies", "intra/cr,a-b/other"),
             ],
             {

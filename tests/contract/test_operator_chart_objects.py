@@ -109,6 +109,19 @@ def test_a_registry_namespace_can_allow_service_monitors() -> None:
     assert find(rendered, "ClusterRole", "harbor-operator-service-monitor")
 
 
+def test_a_registry_namespace_can_allow_routes_and_the_operator_reads_their_gateways() -> None:
+    values = {"registryNamespaces": {"a": {"gatewayAPI": True}, "b": {}}, "gatewayNamespaces": ["public", "a"]}
+    rendered = render(values)
+    assert in_namespace(rendered, "a")["RoleBinding/harbor-operator-gateway-api"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": "harbor-release", "namespace": "a"}
+    ]
+    for namespace in ("a", "public"):
+        binding = in_namespace(rendered, namespace)["RoleBinding/harbor-operator-gateway-api-view"]
+        assert binding["subjects"][0]["name"] == "harbor-operator"
+    assert not [name for name in in_namespace(rendered, "b") if "gateway" in name]
+    assert not [found for found in render({"registryNamespaces": {"b": {}}}) if "gateway" in found["metadata"]["name"]]
+
+
 def test_the_right_on_admission_policies_names_each_registry() -> None:
     rendered = render({"admissionPolicy": {"enabled": True, "registries": ["intra/cr", "a/b"]}})
     names = at(rendered, "ClusterRole -admission-policy rules/0/resourceNames")

@@ -42,10 +42,6 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"storage": {"swift": SWIFT, "s3": S3}},
         ("spec.storage: Invalid value", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),
     ),
-    "internal TLS without a release": (
-        {"internalTLS": {}},
-        ("spec: ", "`internalTLS` needs `release`: the certificates are for the pods of the chart"),
-    ),
     "no storage kind": (
         {"storage": {}},
         ("spec.storage: ", "give exactly one of `swift`, `s3`, `filesystem` and `driver`"),

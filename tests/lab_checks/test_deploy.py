@@ -137,6 +137,13 @@ def test_the_component_for_service_monitors_binds_nothing() -> None:
     assert {resource for rule in role["rules"] for resource in rule["resources"]} == {"servicemonitors"}
 
 
+def test_the_component_for_the_gateway_api_binds_nothing_and_lets_the_operator_only_read() -> None:
+    release, view = built("deploy/components/gateway-api")
+    assert {release["kind"], view["kind"]} == {"ClusterRole"}
+    assert {resource for rule in release["rules"] for resource in rule["resources"]} == {"httproutes"}
+    assert {verb for rule in view["rules"] for verb in rule["verbs"]} == {"get", "list"}
+
+
 def test_node_trust_sees_only_its_directories_of_the_node() -> None:
     objects = built("deploy/components/node-trust")
     assert {manifest["kind"] for manifest in objects} == {"Namespace", "DaemonSet"}

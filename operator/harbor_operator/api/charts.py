@@ -75,6 +75,7 @@ class Feature(Enum):
     S3_SECRET = ("persistence.imageChartStorage.s3.existingSecret", Minors(11))  # 1.10: not for the registry controller
     S3_KMS_KEY = ("persistence.imageChartStorage.s3.keyid", Minors(4))  # before, the registry does not get it
     REDIS_USERNAME = ("redis.external.username", Minors(19))  # before, the registry sends no username
+    ROUTE = ("expose.route", Minors(18))
     REDIS_TLS = ("redis.external.tlsOptions", Minors(17))
     CLAIR = ("clair", Minors(2, 5))
     TRIVY = ("trivy", Minors(4))

@@ -14,6 +14,7 @@ from harbor_operator.api import (
     backends,
     chart_source,
     driver_rules,
+    expose,
     internal_tls,
     project_policies,
     project_robots,
@@ -185,12 +186,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "In and NotIn need `values`; Exists and DoesNotExist take none",
         ),
     ),
-    "Expose": (
-        Rule(
-            "!has(self.ingressClassName) || self.ingressClassName == '' || !has(self.type) || self.type == 'ingress'",
-            "`ingressClassName` is for type 'ingress' only",
-        ),
-    ),
+    "Expose": expose.RULES,
     "Release": (
         Rule(
             f"!has(self.repository) || !self.repository.matches(r'{chart_source.LOGIN}')",

@@ -31,6 +31,7 @@ from harbor_operator.api.chart_source import (
     is_remote,
 )
 from harbor_operator.api.configuration import Configuration
+from harbor_operator.api.expose import Expose
 from harbor_operator.api.image_hosts import ImageHosts
 from harbor_operator.api.internal_tls import RELEASE_MESSAGE as INTERNAL_TLS_MESSAGE
 from harbor_operator.api.internal_tls import InternalTls
@@ -163,19 +164,6 @@ class Release(Model):
         if self.adoption_plan and not self.adopt:
             raise ValueError(UNUSED_PLAN_MESSAGE)
         return self
-
-
-class Expose(Model):
-    """How the chart exposes Harbor."""
-
-    type: Literal["ingress", "clusterIP", "nodePort", "loadBalancer"] = Field(
-        default="ingress", description="Value of `expose.type` of the chart."
-    )
-    ingress_class_name: str = Field(default="", description="IngressClass, for type ingress only.")
-    tls_secret_name: str = Field(
-        default="",
-        description="Secret with the certificate of `externalURL`; empty = TLS terminates in front of the cluster.",
-    )
 
 
 class LabelExpression(Model):

@@ -11,6 +11,7 @@ from harbor_operator.reasons import Reason
 DEFAULT_ACCOUNT = "harbor-release"
 RELEASE_ROLE = "harbor-operator-release"
 SERVICE_MONITOR_ROLE = "harbor-operator-service-monitor"
+GATEWAY_ROLE = "harbor-operator-gateway-api"
 REGISTRY_ROLE = "harbor-operator-registry"
 EXAMPLE = "deploy/examples/registry-namespace.yaml"
 
@@ -104,6 +105,12 @@ def explain_failure(stderr: str) -> str:
             "the chart value `metrics.serviceMonitor.enabled` needs `kubectl apply -k"
             f" deploy/components/service-monitor` and `{_bind(home, account, SERVICE_MONITOR_ROLE)}`, or"
             f" `registryNamespaces.{home}.serviceMonitor` in the operator's Helm chart; or remove that value"
+        )
+    elif denied["resource"] == "httproutes":
+        remedy = (
+            "`spec.expose.type: route` needs `kubectl apply -k deploy/components/gateway-api` and"
+            f" `{_bind(home, account, GATEWAY_ROLE)}`, or `registryNamespaces.{home}.gatewayAPI` in the operator's Helm"
+            " chart"
         )
     elif denied["namespace"] == home:
         remedy = (

@@ -44,6 +44,16 @@ class WouldChange(Exception):  # noqa: N818 - where a step ends, not an error
     """The step would now change a server; the message says what has passed."""
 
 
+async def find_object(cluster: Cluster, path: str, **query: str) -> Manifest | None:
+    """Returns the object or list at the path, or None; raises Refused(RIGHTS_MISSING) and Unavailable as a port."""
+    try:
+        return await asyncio.to_thread(cluster.find, path, **query)
+    except RequestError as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            raise Refused(Reason.RIGHTS_MISSING, str(error)) from None
+        raise Unavailable(str(error)) from None
+
+
 class _Resources:
     """The part of NamespaceResources that the checked steps use."""
 
@@ -54,7 +64,7 @@ class _Resources:
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
         if written := self._written.get((namespace, name)):
             return written
-        found = await self._get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        found = await find_object(self._cluster, f"/api/v1/namespaces/{namespace}/secrets/{name}")
         return stored_secret(found) if found else None
 
     async def ensure_secret(
@@ -64,22 +74,19 @@ class _Resources:
         return await self.apply_secret(namespace, name, {**make(), **(found.values if found else {})}, owner)
 
     async def apply_secret(
-        self, namespace: str, name: str, values: Mapping[str, SecretStr], owner: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, SecretStr],
+        owner: Mapping[str, str],
+        secret_type: str = OPAQUE,
     ) -> StoredSecret:
-        self._written[namespace, name] = StoredSecret(name, values, owner, {}, "")
+        self._written[namespace, name] = StoredSecret(name, values, owner, {}, "", type=secret_type)
         return self._written[namespace, name]
 
     async def read_registries(self) -> list[Manifest]:
-        found = await self._get(path_of(""))
+        found = await find_object(self._cluster, path_of(""))
         return list(found["items"]) if found else []
-
-    async def _get(self, path: str) -> Manifest | None:
-        try:
-            return await asyncio.to_thread(self._cluster.find, path)
-        except RequestError as error:
-            if error.status == HTTPStatus.FORBIDDEN:
-                raise Refused(Reason.RIGHTS_MISSING, str(error)) from None
-            raise Unavailable(str(error)) from None
 
 
 class DryRunPostgres(Postgres):

@@ -32,6 +32,7 @@ class Choices(NamedTuple):
     admission_policies: Sequence[str] = ()
     evicts_stuck_pods: bool = False
     service_monitors: bool = False
+    gateway_api: bool = False
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         _listed(options.admission_policies),
         options.evict_stuck_pods,
         options.service_monitors,
+        options.gateway_api,
     )
     _check(choices)
     try:
@@ -64,6 +66,8 @@ def _documents(template: str, crd: str, choices: Choices) -> Iterator[str]:
         "-evict-stuck-pods": not choices.evicts_stuck_pods,
         "-admission-policy": not choices.admission_policies,
         "-service-monitor": not choices.service_monitors,
+        "-gateway-api": not choices.gateway_api,
+        "-gateway-api-view": not choices.gateway_api,
     }
     registries = sorted(choices.registry_namespaces)
     policies = [name.replace("/", ".") for name in choices.admission_policies]

@@ -40,6 +40,7 @@ from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.kubectl.findings import Finding, Level
 from harbor_operator.kubectl.operator_settings import OperatorSettings
 from harbor_operator.kubectl.planning.registry import as_applied, find_live
+from harbor_operator.kubectl.read_gateways import ReadGateways
 from harbor_operator.kubectl.release_checks import ReleaseChecks
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending, Unknown
@@ -50,6 +51,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep, Stores
 
@@ -158,7 +160,9 @@ class _Preflight:
                 "spec.release.chart": release.check_chart,
                 **({"spec.release.serviceAccountName": release.check_account} if self._options.checks_account else {}),
             },
-            Area.REGISTRY: {"spec.externalURL": harbor.reconcile},
+            Area.REGISTRY: {
+                "spec.externalURL": GatewayCheckedReachabilityStep(harbor, ReadGateways(self._cluster)).reconcile
+            },
             Area.AUTHENTICATION: {
                 "spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider(egress))
             },

@@ -119,6 +119,11 @@ SETUP: tuple[Verb, ...] = (
                 "add the role for ServiceMonitors of Harbor in these namespaces; needs the Prometheus operator",
                 options={"action": "store_true"},
             ),
+            Argument(
+                ("--gateway-api",),
+                "add the roles for `spec.expose.type: route` in these namespaces; needs the Gateway API",
+                options={"action": "store_true"},
+            ),
         ),
         needs_cluster=False,
         formats=(),

@@ -40,6 +40,7 @@ from harbor_operator.model.release import (
     StoredRelease,
 )
 from harbor_operator.plan import names
+from harbor_operator.plan.gateway import uses_route
 from harbor_operator.plan.generated_secrets import database_login_digest
 from harbor_operator.plan.internal_tls import is_enabled
 from harbor_operator.plan.upgrade_path import plan_upgrade
@@ -232,6 +233,7 @@ def _cache_address(registry: HarborRegistry) -> str:
 def _unsupported_fields(registry: HarborRegistry, chart: ChartSupport) -> list[str]:
     cache, storage = registry.spec.cache, registry.spec.storage
     needs: dict[str, tuple[bool, Feature]] = {"spec.internalTLS": (is_enabled(registry), Feature.INTERNAL_TLS)}
+    needs["spec.expose.parentRefs"] = (uses_route(registry), Feature.ROUTE)
     if cache:
         needs["spec.cache.tls"] = (cache.tls, Feature.REDIS_TLS)
         needs["spec.cache.sentinelMaster"] = (bool(cache.sentinel_master), Feature.REDIS_ADDR)

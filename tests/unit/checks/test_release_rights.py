@@ -79,6 +79,18 @@ def test_a_missing_right_to_its_token_comes_with_the_commands_for_this_operator(
     assert "--role=deployer-token --serviceaccount=ops:harbor`" in finding.message
 
 
+def test_a_missing_right_for_routes_names_the_optional_role() -> None:
+    stderr = (
+        'httproutes.gateway.networking.k8s.io "cr-harbor-route" is forbidden: User'
+        ' "system:serviceaccount:intra:harbor-release" cannot get resource "httproutes" in API group'
+        ' "gateway.networking.k8s.io" in the namespace "intra"'
+    )
+    message = explain_failure(stderr)
+    assert "`kubectl apply -k deploy/components/gateway-api`" in message
+    assert "--clusterrole=harbor-operator-gateway-api --serviceaccount=intra:harbor-release" in message
+    assert "`registryNamespaces.intra.gatewayAPI`" in message
+
+
 def test_a_missing_right_for_service_monitors_names_the_optional_role() -> None:
     """Finding F16."""
     stderr = (

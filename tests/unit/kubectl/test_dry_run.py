@@ -18,6 +18,7 @@ from harbor_operator.kubectl.dry_run import (
     dry_run_rgw,
 )
 from harbor_operator.kubectl.errors import RequestError
+from harbor_operator.model.kubernetes import TLS
 from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -41,7 +42,7 @@ class ClusterWith:
     def __init__(self, objects: dict[str, Any]) -> None:
         self._objects = objects
 
-    def find(self, path: str) -> Any:
+    def find(self, path: str, **query: str) -> Any:
         found = self._objects.get(path)
         if isinstance(found, Exception):
             raise found
@@ -71,6 +72,12 @@ async def test_a_written_secret_exists_in_memory_and_keeps_its_values() -> None:
         "username": "u",
     }
     assert await kube.read_secret("intra", "a") is found
+
+
+async def test_a_written_secret_has_its_type() -> None:
+    """The type is that of a certificate of internal TLS."""
+    found = await resources().apply_secret("intra", "a", {}, {}, TLS)
+    assert found.type == TLS
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, Refused), (500, Unavailable)])

@@ -70,7 +70,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "of the HarborRegistry. Use a chart that needs nothing beyond it. For another `spec.pullSecrets.secretName` "
         "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
         "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`. For the chart value "
-        "`metrics.serviceMonitor.enabled`, apply `deploy/components/service-monitor` and bind its ClusterRole. If the "
+        "`metrics.serviceMonitor.enabled`, apply `deploy/components/service-monitor` and bind its ClusterRole. For "
+        "`spec.expose.type: route`, apply `deploy/components/gateway-api` and bind its ClusterRoles. If the "
         "operator was installed with its Helm chart, set the values `registryNamespaces`, `pullSecrets.secretNames` "
         "and `admissionPolicy` instead.",
     ),

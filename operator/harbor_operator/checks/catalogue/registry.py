@@ -18,6 +18,19 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "The ingress routes the host to another service, or the path `/v2/` or `/api/` is missing.",
         "Check the ingress rules for the host.",
     ),
+    Reason.ROUTE_NOT_ACCEPTED: Problem(
+        "`spec.expose.type` is `route`, and a Gateway does not serve the HTTPRoute of the release.",
+        "No listener of the Gateway has the host of `spec.externalURL`, the Gateway does not allow routes of this "
+        "namespace, or its controller does not run. The message repeats what the controller reports.",
+        "Run `kubectl -n NAMESPACE describe httproute`, and correct the listener of the Gateway or "
+        "`spec.expose.parentRefs`. [Gateway API](how-to/gateway-api.md) has an example.",
+        ("NoMatchingListenerHostname", "NotAllowedByListeners", "NoMatchingParent"),
+    ),
+    Reason.GATEWAY_NOT_PROGRAMMED: Problem(
+        "A Gateway of `spec.expose.parentRefs` does not exist, or its condition `Programmed` is not True.",
+        "The Gateway has no address, a certificate of a listener is missing, or no controller serves its GatewayClass.",
+        "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what its conditions name.",
+    ),
     Reason.REGISTRY_UNHEALTHY: Problem(
         "Harbor reports unhealthy components.",
         "The message names the components and their errors.",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from harbor_operator.api.charts import Feature
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.hosts import parse_address
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
+from harbor_operator.plan.gateway import route_hosts, route_labels, uses_route
 from harbor_operator.plan.generated_secrets import CA_KEY, changed_ca, renewed_certificate
 from harbor_operator.plan.values.inputs import Inputs
 
@@ -22,6 +24,8 @@ def expose_values(inputs: Inputs) -> Tree:
     expose: Tree = {"type": registry.spec.expose.type, "tls": _tls_values(inputs)}
     if registry.spec.expose.type == "ingress":
         expose["ingress"] = _ingress_values(inputs)
+    if uses_route(registry):
+        expose["route"] = _route_values(registry)
     values: Tree = {"externalURL": registry.spec.external_url, "expose": expose}
     if renewed := renewed_certificate(inputs.release_secrets):
         values["nginx"] = {"podAnnotations": {names.SECRETS_DIGEST: renewed}}
@@ -50,6 +54,14 @@ def _tls_values(inputs: Inputs) -> Tree:
     if inputs.chart.supports(Feature.TLS_CERT_SOURCE):
         return {"enabled": True, "certSource": "secret", "secret": {"secretName": secret}}
     return {"enabled": True, "secretName": secret}
+
+
+def _route_values(registry: HarborRegistry) -> Tree:
+    parents = [
+        {key: value for key, value in ref.model_dump(by_alias=True).items() if value}
+        for ref in registry.spec.expose.parent_refs
+    ]
+    return {"parentRefs": parents, "hosts": route_hosts(registry), "labels": route_labels(registry)}
 
 
 def _ingress_values(inputs: Inputs) -> Tree:

@@ -26,6 +26,8 @@ _OWNED: dict[str, str] = {
     "expose.type": "use `spec.expose.type`",
     "expose.tls": "use `spec.expose.tlsSecretName`",
     "expose.ingress.hosts": "use `spec.externalURL`",
+    "expose.route.parentRefs": "use `spec.expose.parentRefs`",
+    "expose.route.hosts": "use `spec.externalURL` and `spec.pullSecrets.extraHosts`",
     "expose.ingress.className": "use `spec.expose.ingressClassName`",
     "database.type": "use `spec.database`",
     "database.external": "use `spec.database`",

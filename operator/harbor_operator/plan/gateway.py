@@ -1,0 +1,40 @@
+"""The HTTPRoute of a release: which Gateways serve it, for which hosts, and by which label it is found."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from harbor_operator.api.expose import ROUTE
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.gateway import GatewayRef
+from harbor_operator.model.hosts import parse_address
+from harbor_operator.plan import names
+
+
+def uses_route(registry: HarborRegistry) -> bool:
+    """Whether the release has an HTTPRoute."""
+    return registry.spec.release is not None and registry.spec.expose.type == ROUTE
+
+
+def route_labels(registry: HarborRegistry) -> dict[str, str]:
+    """Returns the label of the route; the chart has a label `managed-by` of its own there."""
+    return {names.REGISTRY_NAME: names.label_value(registry.metadata.name)}
+
+
+def route_selector(registry: HarborRegistry) -> str:
+    """Returns the label selector of the route."""
+    return ",".join(f"{key}={value}" for key, value in route_labels(registry).items())
+
+
+def route_hosts(registry: HarborRegistry) -> list[str]:
+    """Returns the host names that clients use: an HTTPRoute takes no address and no port."""
+    secrets = registry.spec.pull_secrets
+    extra = [f"//{host}" for host in secrets.extra_hosts] if secrets else []
+    found = (urlsplit(url).hostname or "" for url in (registry.spec.external_url, *extra))
+    return list(dict.fromkeys(host for host in found if not parse_address(host)))
+
+
+def gateways(registry: HarborRegistry) -> list[GatewayRef]:
+    """Returns each Gateway once."""
+    home = registry.metadata.namespace
+    return list(dict.fromkeys(GatewayRef(ref.namespace or home, ref.name) for ref in registry.spec.expose.parent_refs))
