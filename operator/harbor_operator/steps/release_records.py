@@ -65,7 +65,7 @@ class ReleaseRecords:
 async def read_certificate(kube: NamespaceResources, registry: HarborRegistry) -> str:
     """Returns what the chart's nginx serves; without the Secret its pod waits, and the release step says so."""
     expose = registry.spec.expose
-    if expose.type == "ingress" or not expose.tls_secret_name:
+    if expose.type in {"ingress", "route"} or not expose.tls_secret_name:
         return ""
     stored = await kube.read_secret(registry.metadata.namespace, expose.tls_secret_name)
     found = stored.values.get(_CERTIFICATE) if stored else None
