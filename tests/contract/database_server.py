@@ -20,6 +20,7 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.plan import names
 from harbor_operator.steps.database import DatabaseStep
 from lab.certs import Authority
+from lab.pgbouncer import PgBouncer
 from lab.postgres import Postgres
 from lab.process import Processes
 from tests.fakes.kube import FakeKube
@@ -38,6 +39,7 @@ class DatabaseFixture:
     connection_limit: int = 50
     port: int = 0
     """Of a pooler in front of the server; 0 = the server itself."""
+    pooler: PgBouncer | None = None
     section: dict[str, Any] = field(default_factory=dict)
     """What a test adds to `spec.database`."""
 

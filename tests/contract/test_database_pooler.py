@@ -32,16 +32,24 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres
     directory = tmp_path_factory.mktemp("pooled")
     processes = Processes(directory / "logs")
     authority = Authority.create(directory / "ca")
-    poolers: dict[tuple[PoolMode, int, bool], PgBouncer] = {}
+    poolers: dict[tuple[PoolMode, int, bool, bool], PgBouncer] = {}
     try:
         server = Postgres.start(directory / "server", processes, authority)
 
-        def start(mode: PoolMode, size: int = 10, *, follows_prepared: bool = False) -> PgBouncer:
-            key = (mode, size, follows_prepared)
+        def start(
+            mode: PoolMode, size: int = 10, *, follows_prepared: bool = False, has_list: bool = False
+        ) -> PgBouncer:
+            key = (mode, size, follows_prepared, has_list)
             if key not in poolers:
-                place = directory / f"pooler-{len(poolers)}"
                 poolers[key] = PgBouncer.start(
-                    place, processes, authority, server, mode=mode, size=size, follows_prepared=follows_prepared
+                    directory / f"pooler-{len(poolers)}",
+                    processes,
+                    authority,
+                    server,
+                    mode=mode,
+                    size=size,
+                    follows_prepared=follows_prepared,
+                    has_list=has_list,
                 )
             return poolers[key]
 
@@ -55,10 +63,12 @@ def pooled(request: pytest.FixtureRequest, started: tuple[Postgres, Start]) -> P
     """Returns the registry of the test behind a pooler."""
     server, start = started
 
-    def fixture(mode: PoolMode, size: int = 10, *, follows_prepared: bool = False) -> DatabaseFixture:
+    def fixture(
+        mode: PoolMode, size: int = 10, *, follows_prepared: bool = False, has_list: bool = False
+    ) -> DatabaseFixture:
         name = f"t{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}"
-        port = start(mode, size, follows_prepared=follows_prepared).port
-        return DatabaseFixture(server, name, port=port)
+        pooler = start(mode, size, follows_prepared=follows_prepared, has_list=has_list)
+        return DatabaseFixture(server, name, port=pooler.port, pooler=pooler)
 
     return fixture
 
@@ -168,6 +178,22 @@ async def test_a_given_login_works_in_a_session_pool_of_one_connection(pooled: P
     verified = await fixture.step.reconcile(fixture.registry())
     assert isinstance(verified, Done), verified.message
     assert verified.warnings == ()
+
+
+@pytest.mark.parametrize("follows_prepared", [False, True])
+async def test_a_pooler_with_a_list_of_users_must_know_harbors_role(pooled: Pooled, follows_prepared: bool) -> None:
+    """The password stays as it is, because the list can contain its verifier."""
+    fixture = pooled("session", has_list=True, follows_prepared=follows_prepared)
+    refused = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(refused, Blocked)
+    assert refused.reason is Reason.DATABASE_LOGIN_FAILED
+    assert "add the role to its list of users (`auth_file` of PgBouncer)" in refused.message
+    assert fixture.pooler
+    fixture.pooler.add_user(fixture.role)
+    fixture.mark = fixture.server.mark()
+    accepted = await fixture.step.reconcile(fixture.registry())
+    assert isinstance(accepted, Done), accepted.message
+    assert fixture.changes() == []
 
 
 async def test_statement_mode_is_refused(pooled: Pooled) -> None:

@@ -63,7 +63,8 @@ class FakePostgres:
     """A server in attributes that a test sets.
 
     `down`, `dies_after` (so many changes), `dies_in_creation` (before the new database is marked), `locked` and
-    `rejected` (roles that cannot log in) make its calls fail. `contents` has what a login finds in a database.
+    `rejected` (roles that cannot log in) make its calls fail. A pooler has another password for the roles in `outdated`.
+    `contents` has what a login finds in a database.
     """
 
     admin: ObservedAdmin = field(default_factory=admin)
@@ -75,6 +76,7 @@ class FakePostgres:
     closed_schemas: set[str] = field(default_factory=set)
     harbor_databases: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
     down: bool = False
     locked: bool = False
     dies_after: int | None = None
@@ -98,7 +100,8 @@ class FakePostgres:
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         self._answer()
         role = self.roles.get(login.username)
-        if role is None or not role.password or role.password != login.password.get_secret_value():
+        is_right = role is not None and role.password and role.password == login.password.get_secret_value()
+        if role is None or not is_right or login.username in self.outdated:
             return ObservedLogin(LoginResult.WRONG_PASSWORD, error_message="password authentication failed")
         if login.username in self.rejected or Attribute.LOGIN in role.missing_attributes:
             return ObservedLogin(LoginResult.REFUSED, error_message="no pg_hba.conf entry")

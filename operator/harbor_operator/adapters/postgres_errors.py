@@ -40,6 +40,8 @@ _CONNECT_FAILURES = (
     ),
     (re.compile(r"query_wait_timeout"), ConnectFailure.POOL_EXHAUSTED),
     (re.compile(r"statement pooling mode"), ConnectFailure.STATEMENT_POOL),
+    # PgBouncer's text; PostgreSQL itself says 'password authentication failed'.
+    (re.compile(r"SASL authentication failed"), ConnectFailure.POOLER_REJECTED),
     (
         re.compile(
             r"password authentication failed|authentication failed for user|no password supplied"

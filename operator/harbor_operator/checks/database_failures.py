@@ -39,6 +39,7 @@ def explain_connect_failure(
         case (
             ConnectFailure.NOT_PERMITTED
             | ConnectFailure.NO_CONNECT_RIGHT
+            | ConnectFailure.POOLER_REJECTED
             | ConnectFailure.CLEAR_TEXT_PASSWORD
             | ConnectFailure.MD5_PASSWORD
         ):
@@ -67,6 +68,12 @@ def _explain_login(failure: ConnectFailure, detail: str, server: PostgresServer,
     where, role = f"PostgreSQL at '{server.address}'", f"role '{login.username}' of {login.origin}"
     if failure is ConnectFailure.NOT_PERMITTED:
         return f"{where} does not permit {role} to log in: {detail}; correct pg_hba.conf, or `spec.database.sslMode`"
+    if failure is ConnectFailure.POOLER_REJECTED:
+        return (
+            f"the pooler at '{server.address}' rejected {role}: {detail}; it does not know the role, or has another "
+            f"password for it: add the role to its list of users (`auth_file` of PgBouncer), or let it ask the server "
+            "(`auth_user` and `auth_query`); or correct the Secret"
+        )
     if failure is ConnectFailure.NO_CONNECT_RIGHT:
         return (
             f"{where} does not let {role} connect to a database: {detail}; run: GRANT CONNECT ON DATABASE … TO "

@@ -247,6 +247,7 @@ class ConnectFailure(Enum):
     NO_CONNECTION_LEFT = auto()
     POOL_EXHAUSTED = auto()
     STATEMENT_POOL = auto()
+    POOLER_REJECTED = auto()
     STANDBY = auto()
     READ_ONLY = auto()
     WRONG_PASSWORD = auto()

@@ -86,6 +86,8 @@ class DatabaseStep:
         self._kube = kube
         self._postgres = postgres
         self._make_password = make_password
+        # Passwords that were set and did not lead to a login, by registry: a pooler has another one.
+        self._useless: dict[str, SecretStr] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Returns Done once a login with Harbor's Secret worked in every database."""
@@ -113,6 +115,7 @@ class DatabaseStep:
         if why := why_retained(registry, "database"):
             kept = replace(desired, role=choose_role(registry, await self._read_username(registry), None))
             return Done(f"retained: {_parts(registry, kept)} ({why})")
+        self._useless.pop(registry.metadata.uid, None)
         server = await self._server(registry, database)
         admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
         return await self._remove(registry, _Target(desired, server, admin))
@@ -141,7 +144,7 @@ class DatabaseStep:
                 stopped := await self._change(session, registry, target, login)
             ):
                 return stopped
-            verified = await self._verify_login(session, target, login)
+            verified = await self._verify_login(session, registry, target, login)
         if not isinstance(verified, _Verified):
             return verified
         warnings = (*checks.server_warnings(desired, observed), *verified.warnings)
@@ -231,17 +234,23 @@ class DatabaseStep:
         return None
 
     async def _verify_login(
-        self, session: PostgresSession, target: _Target, login: PostgresLogin
+        self, session: PostgresSession, registry: HarborRegistry, target: _Target, login: PostgresLogin
     ) -> Blocked | Pending | _Verified:
         """Logs in as Harbor does, in every database; a password that differs is set again, once."""
+        uid = registry.metadata.uid
         verified = _Verified()
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
-            if number == 0 and tried.result is LoginResult.WRONG_PASSWORD:
+            is_wrong = tried.result is LoginResult.WRONG_PASSWORD
+            if number == 0 and is_wrong and self._useless.get(uid) != login.password:
                 if not await session.lock():
                     return _BUSY
                 await session.apply([SetPassword(target.desired.role, login.password)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
+            if tried.result is LoginResult.WRONG_PASSWORD:
+                self._useless[uid] = login.password
+            elif tried.result is LoginResult.ACCEPTED:
+                self._useless.pop(uid, None)
             if failure := check_login(target.desired, database, tried, login.origin):
                 return failure
             verified = verified.with_login(database, tried)

@@ -253,3 +253,20 @@ async def test_an_error_in_the_middle_is_continued(fixture: DatabaseFixture) -> 
     fixture.postgres.admin = admin()
     assert isinstance(await fixture.step.reconcile(registry()), Done)
     assert not any(isinstance(change, CreateRole) for change in fixture.postgres.changes)
+
+
+async def test_a_password_that_does_not_help_is_set_once(fixture: DatabaseFixture) -> None:
+    """A pooler with a list of passwords: each new verifier would differ from the one in its list."""
+    fixture.postgres.outdated.add(ROLE)
+    for _ in range(3):
+        refused = await fixture.step.reconcile(registry())
+        assert isinstance(refused, Blocked)
+        assert refused.reason is Reason.DATABASE_LOGIN_FAILED
+    assert [type(change) for change in fixture.postgres.changes].count(SetPassword) == 1
+
+    fixture.postgres.outdated.clear()
+    assert isinstance(await fixture.step.reconcile(registry()), Done)
+    fixture.postgres.roles[ROLE].password = "drifted"
+    fixture.forget()
+    assert isinstance(await fixture.step.reconcile(registry()), Done)
+    assert [type(change) for change in fixture.postgres.changes] == [SetPassword]
