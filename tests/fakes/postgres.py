@@ -63,7 +63,7 @@ class FakePostgres:
     """A server in attributes that a test sets.
 
     `down`, `dies_after` (so many changes), `dies_in_creation` (before the new database is marked), `locked` and
-    `rejected` (roles that cannot log in) make its calls fail. A pooler has another password for the roles in `outdated`.
+    `rejected` (roles that cannot log in) make its calls fail. A pooler has another password for roles in `outdated`.
     `contents` has what a login finds in a database.
     """
 
