@@ -26,6 +26,7 @@ from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_ports import http_harbor_ports
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
+from harbor_operator.adapters.harbor_sessions import shared_connections
 from harbor_operator.adapters.helm import HelmSettings, SubprocessHelm
 from harbor_operator.adapters.http_server import HttpServer
 from harbor_operator.adapters.image_proof import HttpImageProof
@@ -166,8 +167,8 @@ class Operator:
         self._release_objects = KubernetesReleaseObjects(client, release_identity)
         lease = ResourceRef("coordination.k8s.io/v1", "leases", settings.namespace, settings.lease_name)
         cluster = KubernetesClusterIdentity(client, settings.cluster_id)
-        statuses, connections = KubernetesRegistryStatusApi(client, events, lease), self._http.shared_connections
-        reconciler = Reconciler(self._pipeline(), statuses, _now, cluster, connections)
+        statuses = KubernetesRegistryStatusApi(client, events, lease)
+        reconciler = Reconciler(self._pipeline(), statuses, _now, cluster, shared_connections)
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:

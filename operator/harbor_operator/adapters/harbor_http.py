@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from contextvars import ContextVar
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, TypeVar
@@ -17,14 +15,13 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from yarl import URL
 
-from harbor_operator.adapters import tls
+from harbor_operator.adapters.harbor_sessions import DEADLINE_SECONDS, session_for
 from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
 from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, proxy_failure
 from harbor_operator.checks.egress import describe_proxy_failure
 from harbor_operator.checks.reachability import (
     explain_busy,
-    explain_invalid_bundle,
     explain_no_answer,
     explain_server_error,
     explain_unacceptable_answer,
@@ -36,15 +33,11 @@ from harbor_operator.ports import Refused, Unavailable, as_error
 
 T = TypeVar("T")
 
-# Harbor's health check waits ten seconds for an unreachable Redis, and a wrong password takes more than one.
-DEADLINE_SECONDS = 20.0
 ANNOUNCE_SECONDS = 5.0
 """For the answer to an announced body; a server may ignore `Expect` and wait for the body (RFC 9110, 10.1.1)."""
 CONTINUE_SECONDS = 2.0
 """For the final answer after "100 Continue": a proxy that does not buffer has asked the server behind it by then."""
 MAX_MESSAGE_CHARACTERS = 300
-READS = {"GET", "HEAD"}
-"""Methods whose requests may share connections."""
 
 _SOURCE = "`spec.externalURL` or `spec.internalURL`"
 _BUSY = {429, 502, 503, 504}  # the answers of proxies whose server is gone or not ready
@@ -120,53 +113,11 @@ def _without_repetition(text: str) -> str:
     return half if text == f"{half}: {half}" else text
 
 
-class _Sessions:
-    """The sessions of one pass, whose connections its reads share, by the CA bundle that they trust.
-
-    A task that outlives the pass finds them closed, and opens a connection of its own.
-    """
-
-    def __init__(self) -> None:
-        self._stack = AsyncExitStack()
-        self._by_ca: dict[str, aiohttp.ClientSession] = {}
-        self.is_open = True
-
-    async def get(self, ca: str) -> aiohttp.ClientSession:
-        """Returns the session for a CA bundle. Raises Refused if it contains no certificate."""
-        if ca not in self._by_ca:
-            self._by_ca[ca] = await self._stack.enter_async_context(_session(ca, force_close=False))
-        return self._by_ca[ca]
-
-    async def aclose(self) -> None:
-        """Closes every connection."""
-        self.is_open = False
-        await self._stack.aclose()
-
-
-_shared: ContextVar[_Sessions | None] = ContextVar("harbor_sessions", default=None)
-
-
 class HarborHttp:
     """Sends requests to Harbor; `egress` holds the allowed hosts and the proxies."""
 
     def __init__(self, egress: Egress = UNRESTRICTED) -> None:
         self._egress = egress
-
-    @staticmethod
-    @asynccontextmanager
-    async def shared_connections() -> AsyncIterator[None]:
-        """Lets the reads of this task, and of the tasks that it starts, reuse connections until the end.
-
-        Outside of it each request has a connection of its own, and so has every write: a server may close an idle
-        connection while a request is on its way, and only a read can then be sent again.
-        """
-        sessions = _Sessions()
-        token = _shared.set(sessions)
-        try:
-            yield
-        finally:
-            _shared.reset(token)
-            await sessions.aclose()
 
     async def send(self, endpoint: HarborEndpoint, request: HttpRequest) -> HttpResponse:
         """Returns any response, redirects and errors included.
@@ -223,7 +174,7 @@ class HarborHttp:
         proxy = self.proxy_of(endpoint)
         try:
             async with (
-                _session_for(endpoint, request) as session,
+                session_for(endpoint.ca, request.method) as session,
                 session.request(
                     request.method,
                     _url(endpoint, request),
@@ -244,27 +195,6 @@ class HarborHttp:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # Without the chain: an error of aiohttp refers to the request, and that to the login of the proxy.
             raise unreachable(endpoint.url, error, proxy) from None
-
-
-@asynccontextmanager
-async def _session_for(endpoint: HarborEndpoint, request: HttpRequest) -> AsyncIterator[aiohttp.ClientSession]:
-    """Yields the session of the pass for a read, else one of its own."""
-    shared = _shared.get()
-    if shared is not None and shared.is_open and request.method in READS:
-        yield await shared.get(endpoint.ca)
-        return
-    async with _session(endpoint.ca, force_close=True) as session:
-        yield session
-
-
-def _session(ca: str, *, force_close: bool) -> aiohttp.ClientSession:
-    # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=ssl_context(ca), force_close=force_close),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
-        auto_decompress=False,
-    )
 
 
 def unreachable(url: str, error: Exception, proxy: Proxy | None = None) -> Refused | Unavailable:
@@ -295,14 +225,6 @@ def location_path(endpoint: HarborEndpoint, location: str) -> str:
     if not location or not parts.path.startswith("/"):
         return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-def ssl_context(ca_pem: str) -> ssl.SSLContext:
-    """Returns the TLS context of a registry; raises Refused if its CA bundle holds no certificate."""
-    try:
-        return tls.ssl_context(ca_pem)
-    except tls.InvalidCaBundle as error:
-        raise as_error(explain_invalid_bundle()) from error
 
 
 def _url(endpoint: HarborEndpoint, request: HttpRequest) -> URL:

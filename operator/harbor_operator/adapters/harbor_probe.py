@@ -16,15 +16,14 @@ from urllib.parse import urljoin, urlsplit
 from typing_extensions import override
 
 from harbor_operator.adapters.harbor_http import (
-    DEADLINE_SECONDS,
     HarborHttp,
     HttpRequest,
     HttpResponse,
     location_path,
     server_error,
-    ssl_context,
     unreachable,
 )
+from harbor_operator.adapters.harbor_sessions import DEADLINE_SECONDS, ssl_context
 from harbor_operator.adapters.http_proxy import connected
 from harbor_operator.checks.pull_secrets import explain_unreadable_rights
 from harbor_operator.checks.reachability import explain_no_health, origin
