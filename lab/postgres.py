@@ -7,6 +7,7 @@ import pwd
 import re
 import secrets
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from lab.debian import Tool, locate
 from lab.process import Process, Processes, free_port, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lab.certs import Authority
@@ -51,6 +53,24 @@ LOGGED = re.compile(
     r"(?P<statement>.*(?:\n\t.*)*)",
     re.MULTILINE,
 )
+
+SESSION = re.compile(
+    r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] (?P<user>[^@\n]*)@(?P<database>\S*) LOG:  connection authorized: .*"
+    r"application_name=(?P<application>\S+)",
+    re.MULTILINE,
+)
+STATEMENT = re.compile(
+    r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] \S* LOG:  (?:statement|execute [^:]*): (?P<statement>.*(?:\n\t.*)*)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection of a client, with every statement that it sent."""
+
+    user: str
+    database: str
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +150,32 @@ class Postgres:
         return [
             Change(found["user"], found["database"], found["statement"].replace("\n\t", "\n"))
             for found in LOGGED.finditer(text)
+        ]
+
+    @contextmanager
+    def logs_every_statement(self) -> Iterator[None]:
+        """Logs connections and reads as well until the end, for `sessions_since`."""
+        settings = {"log_statement": "'all'", "log_connections": "on"}
+        for name, value in settings.items():
+            self.query(f"ALTER SYSTEM SET {name} = {value}")
+        self.query("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            for name in settings:
+                self.query(f"ALTER SYSTEM RESET {name}")
+            self.query("SELECT pg_reload_conf()")
+
+    def sessions_since(self, mark: int, application: str) -> list[Session]:
+        """Returns the connections of a client program since `mark`, while every statement is logged."""
+        text = self._log.read_bytes()[mark:].decode(errors="replace")
+        statements: dict[str, list[str]] = {}
+        for found in STATEMENT.finditer(text):
+            statements.setdefault(found["pid"], []).append(found["statement"].replace("\n\t", "\n"))
+        return [
+            Session(found["user"], found["database"], tuple(statements.get(found["pid"], ())))
+            for found in SESSION.finditer(text)
+            if found["application"] == application
         ]
 
     def stop(self) -> None:
