@@ -89,6 +89,8 @@ from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep, Stores
 from harbor_operator.steps.storage_account import StorageAccounts
+from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUse, StorageInUseStep
+from harbor_operator.steps.storage_migration import MigrationHarbor, MigrationStores, StorageMigrationSection
 from harbor_operator.steps.stored_bytes import StoredBytes
 from harbor_operator.wakeups import Wakeups
 
@@ -183,16 +185,28 @@ class Operator:
         stored = StoredBytes(accounts, swift, S3Accounts(kube, rgw, password), s3)
         empty = EmptyObjects(accounts, swift, _now)
         robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
-        sections = configuration_sections(kube, ports, stored.measure, empty.search, robots)
+        records = MigrationRecords(kube)
+        in_use = StorageInUse(records)
+        measure, search = in_use.around(stored.measure), in_use.around(empty.search)
         admin_password = AdminPassword(kube, harbor, ports.accounts, password)
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
-        reachability = ReachabilityStep(kube, probe, harbor, HttpImageProof(self._http), _now)
         release = ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now)
+        storage = StorageStep(kube, Stores(swift, s3, rgw), password, postgres)
+        checked_release = DriftCheckedReleaseStep(release, kube, self._release_objects, _now)
+        images = HttpImageProof(self._http)
+        reachability = ReachabilityStep(kube, probe, harbor, images, _now)
+        # Its own client of Swift: a copy must not take the slots of the probes.
+        stores = MigrationStores(on_demand.swift(egress), s3, accounts, S3Accounts(kube, rgw, password))
+        migrated = MigrationHarbor(ports.configuration, harbor, images)
+        sections = (
+            *configuration_sections(kube, ports, measure, search, robots),
+            StorageMigrationSection(records, storage, stores, migrated, time.monotonic),
+        )
         return (
             DatabaseStep(kube, postgres, password),
             CacheStep(kube, on_demand.redis(egress)),
-            StorageStep(kube, Stores(swift, s3, rgw), password, postgres),
-            DriftCheckedReleaseStep(release, kube, self._release_objects, _now),
+            StorageInUseStep(storage, records),
+            StorageInUseStep(checked_release, records),
             GatewayCheckedReachabilityStep(reachability, KubernetesGatewayApi(self._client)),
             ConfigurationStep(kube, admin_password, sections),
             self._pull_secrets(kube, ports, password),

@@ -71,6 +71,11 @@ class Reason(StrEnum):
     STORAGE_BUCKET_VERSIONED = "StorageBucketVersioned"
     STORAGE_REDIRECT_UNREACHABLE = "StorageRedirectUnreachable"
     S3_UNSUPPORTED = "S3Unsupported"
+    STORAGE_MIGRATING = "StorageMigrating"
+    STORAGE_MIGRATION_REFUSED = "StorageMigrationRefused"
+    STORAGE_MIGRATION_DAMAGED = "StorageMigrationDamaged"
+    STORAGE_MIGRATION_UNFINISHED = "StorageMigrationUnfinished"
+    STORAGE_MIGRATION_FINISHED = "StorageMigrationFinished"
     SWIFT_SUNSET = "SwiftSunset"
     SWIFT_UNSUPPORTED = "SwiftUnsupported"
     # Release

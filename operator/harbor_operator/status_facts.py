@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic.alias_generators import to_camel
 
 from harbor_operator.model.outcomes import ConditionType, CredentialFacts, Facts
 
@@ -104,6 +107,14 @@ def _upgrade(facts: Facts) -> Status | None:
     }
 
 
+def _storage_migration(facts: Facts) -> Status | None:
+    observed = facts.storage_migration
+    if observed is None:
+        return None
+    known = {to_camel(name): value for name, value in asdict(observed).items() if value is not None}
+    return known if observed.phase else {}
+
+
 FACTS: Mapping[str, tuple[tuple[ConditionType, ...], Callable[[Facts], Any]]] = {
     "chartVersion": ((ConditionType.RELEASE,), lambda facts: facts.chart_version),
     "chartDigest": ((ConditionType.RELEASE,), lambda facts: facts.chart_digest),
@@ -116,6 +127,7 @@ FACTS: Mapping[str, tuple[tuple[ConditionType, ...], Callable[[Facts], Any]]] = 
     "storageProof": ((ConditionType.REACHABILITY,), lambda facts: facts.storage_proof),
     "pullSecrets": ((ConditionType.PULL_SECRETS,), _pull_secrets),
     "projectRobots": ((ConditionType.CONFIGURATION,), _project_robots),
+    "storageMigration": ((ConditionType.CONFIGURATION,), _storage_migration),
     "garbageCollection": ((ConditionType.CONFIGURATION,), _garbage_collection),
 }
 """Each fact of the status, the conditions whose steps report it, and how it is read from their outcomes."""

@@ -7,6 +7,7 @@ from hashlib import md5
 import pytest
 from pydantic import SecretStr
 
+from harbor_operator.model.storage import ObjectPart
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.s3_probe import S3Probe
@@ -74,6 +75,18 @@ async def test_only_the_objects_of_the_prefix_are_measured(s3: S3Fixture) -> Non
 
     assert await s3.store.measure(bucket, "images/") == 7
     assert await s3.store.measure(bucket, "images/none") == 0
+
+
+async def test_a_part_of_an_object_is_read_with_the_size_of_the_whole(s3: S3Fixture) -> None:
+    bucket = await s3.bucket()
+    for key, body in (("images/a", b"0123456789"), ("images/empty", b"")):
+        await s3.store.write_object(bucket, key, body, {})
+
+    assert await s3.store.read_range(bucket, "images/a", 0, 100) == ObjectPart(b"0123456789", 10)
+    assert await s3.store.read_range(bucket, "images/a", 4, 3) == ObjectPart(b"456", 10)
+    assert await s3.store.read_range(bucket, "images/a", 10, 3) == ObjectPart(b"", 10)
+    assert await s3.store.read_range(bucket, "images/empty", 0, 100) == ObjectPart(b"", 0)
+    assert await s3.store.read_range(bucket, "images/absent", 0, 100) is None
 
 
 async def test_metadata_is_read_back(s3: S3Fixture) -> None:

@@ -20,7 +20,7 @@ from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.adapters.swift_connection import object_url
 from harbor_operator.checks.storage import MIB
-from harbor_operator.model.storage import Container, ContainerUsage, Quota, SwiftAccount
+from harbor_operator.model.storage import Container, ContainerUsage, ObjectPart, Quota, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.reasons import Reason
@@ -73,13 +73,17 @@ def swift(request: pytest.FixtureRequest) -> Iterator[SwiftFixture]:
         if gateway.front.site.max_body != "0":
             limit(None)
         return
+    yield fake_swift(uid, other)
+
+
+def fake_swift(uid: str = "first", other: str = "other") -> SwiftFixture:
     fake = FakeObjectStore({f"{uid}:swift": KEY, f"{other}:swift": KEY})
 
     def limit_fake(mib: int | None) -> None:
         fake.body_limit = mib * MIB if mib else None
 
     account = SwiftAccount("https://s3.example.com/auth/v1.0", f"{uid}:swift", SecretStr(KEY), "swift")
-    yield SwiftFixture(fake, account, replace(account, username=f"{other}:swift"), limit_fake, fake)
+    return SwiftFixture(fake, account, replace(account, username=f"{other}:swift"), limit_fake, fake)
 
 
 async def test_a_login_returns_the_storage_url(swift: SwiftFixture) -> None:
@@ -100,6 +104,20 @@ async def test_a_wrong_login_is_refused_without_naming_the_key(swift: SwiftFixtu
     assert account.username in str(refusal.value)
     assert "Secret 'swift'" in str(refusal.value)
     assert account.password.get_secret_value() not in "".join(traceback.format_exception(refusal.value))
+
+
+async def test_a_part_of_an_object_is_read_with_the_size_of_the_whole(swift: SwiftFixture) -> None:
+    container = await swift.container()
+    await swift.store.ensure_container(container)
+    bodies = {"files/plain": b"0123456789", "files/empty": b"", "segments/a/1": b"01234", "segments/a/2": b"56789"}
+    for name, body in bodies.items():
+        await swift.store.write_object(container, name, body, {})
+    await swift.store.write_joined(container, "files/joined", "segments/a/")
+    for name in ("files/plain", "files/joined"):
+        parts = [await swift.store.read_range(container, name, *part) for part in ((0, 100), (4, 3), (10, 3))]
+        assert parts == [ObjectPart(b"0123456789", 10), ObjectPart(b"456", 10), ObjectPart(b"", 10)]
+    others = [await swift.store.read_range(container, f"files/{name}", 0, 100) for name in ("empty", "absent")]
+    assert others == [ObjectPart(b"", 0), None]
 
 
 async def test_a_container_is_created_once_and_removed_when_empty(swift: SwiftFixture) -> None:

@@ -18,6 +18,7 @@ class FakeImageProof(ImageProof):
         self.projects: dict[str, set[str]] = {}
         self.failing: ProofFailure | None = None
         self.pushed: list[bytes] = []
+        self.pulled: list[str] = []
 
     @override
     async def list_repositories(self, endpoint: HarborEndpoint, project: str) -> list[str] | None:
@@ -35,6 +36,11 @@ class FakeImageProof(ImageProof):
             return failure
         self.pushed.append(image.layer)
         self.projects[image.project].add(image.repository)
+        return self._failure(ProofStep.PULL)
+
+    @override
+    async def pull(self, endpoint: HarborEndpoint, image: str) -> ProofFailure | None:
+        self.pulled.append(image)
         return self._failure(ProofStep.PULL)
 
     @override

@@ -16,6 +16,7 @@ from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import (
     Container,
     ContainerUsage,
+    ObjectPart,
     Operation,
     StoredObject,
     StoreError,
@@ -121,6 +122,14 @@ class FakeObjectStore:
         if found.joined:
             return b"".join(objects[part].body for part in sorted(objects) if part.startswith(found.joined))
         return found.body
+
+    async def read_range(self, container: Container, name: str, offset: int, size: int) -> ObjectPart | None:
+        if name not in self.containers.get(container.name, {}):
+            self._answer()
+            return None
+        self.reads.append(f"range {name}")
+        body = await self.read_object(container, name)
+        return ObjectPart(body[offset : offset + size], max(offset, len(body)))
 
     async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
         self._answer()

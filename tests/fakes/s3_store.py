@@ -94,6 +94,14 @@ class FakeS3Store:
             offset -= piece if isinstance(piece, int) else len(piece)
         return b""
 
+    async def read_range(self, bucket: Bucket, key: str, offset: int, size: int) -> storage.ObjectPart | None:
+        self.reads.append(f"range {key}")
+        found = self._objects(bucket, S3Operation.READ).get(key)
+        if found is None:
+            return None
+        body = b"".join(piece if isinstance(piece, bytes) else bytes(piece) for piece in found.content)
+        return storage.ObjectPart(body[offset : offset + size], max(offset, len(body)))
+
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
         return await self.read_from(bucket, key, 0)
 

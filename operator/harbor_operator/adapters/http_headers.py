@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -9,6 +10,9 @@ from yarl import URL
 
 MAX_RETRY_AFTER_SECONDS = 120.0
 """The limit for any server, so that one answer cannot stop the operator for hours."""
+
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
@@ -27,6 +31,12 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def content_range(value: str) -> tuple[int, int] | None:
+    """Returns the first byte and the size of the whole from `Content-Range` (RFC 9110, 14.4); None without both."""
+    found = _CONTENT_RANGE.fullmatch(value.strip())
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def host_header(url: URL) -> str:

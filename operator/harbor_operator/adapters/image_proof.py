@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from typing_extensions import override
 
 from harbor_operator.adapters.harbor_api import API, BY_NAME, PAGE, HarborApi
 from harbor_operator.adapters.harbor_http import HttpRequest, HttpResponse, location_path
+from harbor_operator.adapters.http_headers import content_range
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.image_proof import CONFIG, MANIFEST_TYPE, ProofFailure, ProofImage, ProofStep, digest
 from harbor_operator.ports.image_proof import ImageProof
@@ -15,6 +20,15 @@ from harbor_operator.reasons import Reason
 
 TAG = "proof"
 _REASON = Reason.PROJECT_REFUSED
+MAX_LAYERS = 20
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SENT = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+_REDIRECTS = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT}
+"""The registry has found the blob, and sends clients to the store (`spec.storage.s3.redirect`)."""
+_MANIFEST_TYPES = (
+    f"{MANIFEST_TYPE}, application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json"
+)
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -59,6 +73,41 @@ class HttpImageProof(HarborApi, ImageProof):
         request = HttpRequest("DELETE", f"{API}/projects/{project}", headers=BY_NAME)
         await self._request(endpoint, request, _REASON, HTTPStatus.NOT_FOUND)
 
+    @override
+    async def pull(self, endpoint: HarborEndpoint, image: str) -> ProofFailure | None:
+        repository, _, reference = image.rpartition(":")
+        answer, manifest = await self._manifest(endpoint, repository, reference)
+        if manifest and (children := _descriptors(manifest.get("manifests"))):
+            answer, manifest = await self._manifest(endpoint, repository, children[0].digest)
+        if manifest is None:
+            return _failure(ProofStep.PULL, answer)
+        for config in _descriptors([manifest.get("config")]):
+            answer = await self._http.send(endpoint, HttpRequest("GET", f"/v2/{repository}/blobs/{config.digest}"))
+            is_sent = answer.status == HTTPStatus.OK and digest(answer.content) == config.digest
+            if not is_sent and answer.status not in _REDIRECTS:
+                return _failure(ProofStep.PULL, answer)
+        for layer in _descriptors(manifest.get("layers"))[:MAX_LAYERS]:
+            # Its last byte, because the registry answers HEAD from a cache.
+            headers = {"Range": f"bytes={layer.size - 1}-{layer.size - 1}"} if layer.size else {}
+            request = HttpRequest("GET", f"/v2/{repository}/blobs/{layer.digest}", headers=headers)
+            answer = await self._http.send(endpoint, request)
+            found = content_range(answer.headers.get("Content-Range", ""))
+            is_whole = len(answer.content) == 1 and found == (layer.size - 1, layer.size) if layer.size else True
+            if not (answer.status in _SENT and is_whole) and answer.status not in _REDIRECTS:
+                return _failure(ProofStep.PULL, answer)
+        return None
+
+    async def _manifest(
+        self, endpoint: HarborEndpoint, repository: str, reference: str
+    ) -> tuple[HttpResponse, Mapping[str, Any] | None]:
+        """Returns the answer, and the manifest if its content has the digest that the answer names."""
+        path = f"/v2/{repository}/manifests/{reference}"
+        answer = await self._http.send(endpoint, HttpRequest("GET", path, headers={"Accept": _MANIFEST_TYPES}))
+        named = answer.headers.get("Docker-Content-Digest", "")
+        if answer.status != HTTPStatus.OK or digest(answer.content) != named:
+            return answer, None
+        return answer, answer.decode(dict)
+
     async def _upload(
         self, endpoint: HarborEndpoint, image: ProofImage, chunks: tuple[bytes, ...]
     ) -> ProofFailure | None:
@@ -92,6 +141,24 @@ class HttpImageProof(HarborApi, ImageProof):
         answer = await self._http.send(endpoint, HttpRequest("GET", path, headers={"Accept": f"{MANIFEST_TYPE}, */*"}))
         is_same = answer.status == HTTPStatus.OK and digest(answer.content) == digest(expected)
         return None if is_same else _failure(ProofStep.PULL, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Descriptor:
+    """A blob or manifest that a manifest names."""
+
+    digest: str
+    size: int
+
+
+def _descriptors(items: object) -> list[_Descriptor]:
+    """Returns what the items name; a layer with URLs is in another registry."""
+    found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [
+        _Descriptor(str(item["digest"]), int(item.get("size", 0)))
+        for item in found
+        if _DIGEST.fullmatch(str(item.get("digest", ""))) and not item.get("urls")
+    ]
 
 
 def _failure(step: ProofStep, answer: HttpResponse) -> ProofFailure:

@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from io import BytesIO
 from typing import Any, NoReturn
 
 import aiohttp
 from yarl import URL
 
 from harbor_operator.adapters import s3_xml, tls
-from harbor_operator.adapters.http_body import IDENTITY, UnacceptableBody, read_body
+from harbor_operator.adapters.http_body import IDENTITY, MAX_BODY_BYTES, UnacceptableBody, read_body
 from harbor_operator.adapters.http_headers import retry_after_seconds
 from harbor_operator.adapters.http_proxy import check_proxy_login, choose_proxy, describe_failure
 from harbor_operator.checks.s3 import explain_s3_error
@@ -39,7 +40,7 @@ _REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request as it is sent; `seconds` is the deadline for all of it."""
+    """A request as it is sent; `seconds` is the deadline for all of it, `max_bytes` the limit for the answer."""
 
     method: str
     url: URL
@@ -47,6 +48,7 @@ class Exchange:
     data: bytes | AsyncIterator[bytes] = b""
     size: int = 0
     seconds: float = DEADLINE_SECONDS
+    max_bytes: int = MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ async def send(egress: Egress, account: S3Account, exchange: Exchange) -> Respon
                 exchange.method,
                 exchange.url,
                 headers={**exchange.headers, **IDENTITY, **length},
-                data=exchange.data or None,
+                data=_as_blocks(exchange.data),
                 skip_auto_headers=("Content-Type", "User-Agent"),
                 ssl=_ssl_context(account),
                 allow_redirects=False,
@@ -102,7 +104,7 @@ async def send(egress: Egress, account: S3Account, exchange: Exchange) -> Respon
             ) as response,
         ):
             check_proxy_login(proxy, response.status)
-            return Response(response.status, response.headers.copy(), await read_body(response))
+            return Response(response.status, response.headers.copy(), await read_body(response, exchange.max_bytes))
     except UnacceptableBody as error:
         raise as_error(explain_unacceptable_answer(shown, str(error), f"{S3_SPEC}.endpoint")) from None
     except aiohttp.ClientConnectorCertificateError:
@@ -111,6 +113,13 @@ async def send(egress: Egress, account: S3Account, exchange: Exchange) -> Respon
         raise as_error(explain_no_answer(shown, describe_failure(error, proxy), exchange.size)) from None
     finally:
         await _end(opened)
+
+
+def _as_blocks(data: bytes | AsyncIterator[bytes]) -> BytesIO | AsyncIterator[bytes] | None:
+    """Returns a body as the client sends it in blocks: bytes would be sent in one piece, on the event loop."""
+    if isinstance(data, bytes):
+        return BytesIO(data) if data else None
+    return data
 
 
 def _open_socket(opened: list[socket.socket], address: tuple[Any, ...]) -> socket.socket:

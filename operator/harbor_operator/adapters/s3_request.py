@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from urllib.parse import quote
 
 from yarl import URL
 
 from harbor_operator.adapters.aws_signature import KeyPair
-from harbor_operator.model.s3 import Bucket
+from harbor_operator.model.s3 import Bucket, S3Operation
 
 ENCRYPTION = "x-amz-server-side-encryption"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Body:
+    """The body of a request: its bytes, or an iterator over `size` of them."""
+
+    data: bytes | AsyncIterator[bytes] = b""
+    size: int = 0
+    digest: str = hashlib.sha256(b"").hexdigest()
+
+    @classmethod
+    def of(cls, data: bytes) -> S3Body:
+        """Returns the body of these bytes, with their digest."""
+        return cls(data, len(data), hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class S3Call:
+    """One request on a bucket, or on an object if `key` is set; `answer_bytes` is the size of the object's part."""
+
+    operation: S3Operation
+    method: str
+    key: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: S3Body = S3Body()
+    accepted: tuple[int, ...] = (HTTPStatus.OK,)
+    answer_bytes: int = 0
 
 
 def key_pair(bucket: Bucket) -> KeyPair:

@@ -6,11 +6,11 @@ block, and each reads proxies or keys from the environment. What the operator ne
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -19,15 +19,24 @@ from yarl import URL
 
 from harbor_operator.adapters import s3_xml
 from harbor_operator.adapters.aws_signature import Request, canonical_query, presign, sign
-from harbor_operator.adapters.http_headers import host_header
+from harbor_operator.adapters.http_body import MAX_BODY_BYTES
+from harbor_operator.adapters.http_headers import content_range, host_header
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
 from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS, Exchange, Response, raise_store_error, send
-from harbor_operator.adapters.s3_request import ENCRYPTION, copy_source, key_pair, request_url, write_headers
+from harbor_operator.adapters.s3_request import (
+    ENCRYPTION,
+    S3Body,
+    S3Call,
+    copy_source,
+    key_pair,
+    request_url,
+    write_headers,
+)
 from harbor_operator.checks.s3 import probe_failed
 from harbor_operator.checks.storage import MIB, explain_unacceptable_answer
 from harbor_operator.model.egress import UNRESTRICTED, Egress
 from harbor_operator.model.s3 import Bucket, BucketSettings, S3Error, S3Operation, Upload
-from harbor_operator.model.storage import S3_SPEC, StoredObject
+from harbor_operator.model.storage import S3_SPEC, ObjectPart, StoredObject
 from harbor_operator.ports import as_error
 from harbor_operator.ports.s3_store import S3Store
 
@@ -41,32 +50,6 @@ _ENTRY = ("Key", "Size", "LastModified", "ETag")
 _RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """The body of a request: its bytes, or an iterator over `size` of them."""
-
-    data: bytes | AsyncIterator[bytes] = b""
-    size: int = 0
-    digest: str = hashlib.sha256(b"").hexdigest()
-
-    @classmethod
-    def of(cls, data: bytes) -> _Body:
-        return cls(data, len(data), hashlib.sha256(data).hexdigest())
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request on a bucket, or on an object if `key` is set."""
-
-    operation: S3Operation
-    method: str
-    key: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: _Body = _Body()
-    accepted: tuple[int, ...] = (HTTPStatus.OK,)
-
-
 class HttpS3Store(S3Store):
     """Any number of stores; calls are rare, so each has its own connection. `now` is in UTC."""
 
@@ -76,7 +59,7 @@ class HttpS3Store(S3Store):
 
     @override
     async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
-        call = _Call(S3Operation.READ_BUCKET, "GET", query={"versioning": ""})
+        call = S3Call(S3Operation.READ_BUCKET, "GET", query={"versioning": ""})
         response = await self._exchange(bucket, call)
         code = response.error_code
         if code == "NoSuchBucket":
@@ -90,7 +73,7 @@ class HttpS3Store(S3Store):
         return BucketSettings(keeps_versions, is_locked, is_rgw)
 
     async def _is_locked(self, bucket: Bucket) -> bool:
-        call = _Call(S3Operation.READ_BUCKET, "GET", query={"object-lock": ""})
+        call = S3Call(S3Operation.READ_BUCKET, "GET", query={"object-lock": ""})
         response = await self._exchange(bucket, call)
         if response.status != HTTPStatus.OK:  # not configured, not permitted, or not known to the store
             return False
@@ -98,7 +81,7 @@ class HttpS3Store(S3Store):
 
     @override
     async def create_bucket(self, bucket: Bucket) -> None:
-        call = _Call(S3Operation.CREATE_BUCKET, "PUT")
+        call = S3Call(S3Operation.CREATE_BUCKET, "PUT")
         response = await self._exchange(bucket, call)
         if response.error_code != "BucketAlreadyOwnedByYou":
             self._require(bucket, call, response)
@@ -106,12 +89,12 @@ class HttpS3Store(S3Store):
     @override
     async def remove_bucket(self, bucket: Bucket) -> bool:
         accepted = (HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
-        call = _Call(S3Operation.REMOVE_BUCKET, "DELETE", accepted=accepted)
+        call = S3Call(S3Operation.REMOVE_BUCKET, "DELETE", accepted=accepted)
         return (await self._send(bucket, call)).status != HTTPStatus.CONFLICT
 
     @override
     async def read_metadata(self, bucket: Bucket, key: str) -> Mapping[str, str] | None:
-        call = _Call(S3Operation.READ, "GET", key)
+        call = S3Call(S3Operation.READ, "GET", key)
         response = await self._exchange(bucket, call)
         if response.error_code == "NoSuchKey":
             return None
@@ -127,7 +110,7 @@ class HttpS3Store(S3Store):
     async def write_object(self, bucket: Bucket, key: str, body: bytes, object_metadata: Mapping[str, str]) -> None:
         metadata = {f"{METADATA_PREFIX}{name}": value for name, value in object_metadata.items()}
         headers = {**write_headers(bucket), **metadata}
-        call = _Call(S3Operation.WRITE, "PUT", key, headers=headers, body=_Body.of(body))
+        call = S3Call(S3Operation.WRITE, "PUT", key, headers=headers, body=await asyncio.to_thread(S3Body.of, body))
         response = await self._send(bucket, call)
         if bucket.options.encrypts and ENCRYPTION not in response.headers:
             raise as_error(
@@ -137,19 +120,35 @@ class HttpS3Store(S3Store):
     @override
     async def copy_object(self, bucket: Bucket, source: str, key: str) -> None:
         headers = {**write_headers(bucket), **copy_source(bucket, source)}
-        await self._send(bucket, _Call(S3Operation.WRITE, "PUT", key, headers=headers))
+        await self._send(bucket, S3Call(S3Operation.WRITE, "PUT", key, headers=headers))
 
     @override
     async def read_from(self, bucket: Bucket, key: str, offset: int) -> bytes:
-        headers = {"range": f"bytes={offset}-"}
-        accepted = (HTTPStatus.PARTIAL_CONTENT,)
-        return (await self._send(bucket, _Call(S3Operation.READ, "GET", key, headers=headers, accepted=accepted))).body
+        accepted, headers = (HTTPStatus.PARTIAL_CONTENT,), {"range": f"bytes={offset}-"}
+        return (await self._send(bucket, S3Call(S3Operation.READ, "GET", key, headers=headers, accepted=accepted))).body
+
+    @override
+    async def read_range(self, bucket: Bucket, key: str, offset: int, size: int) -> ObjectPart | None:
+        accepted = (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.OK)
+        headers = {"range": f"bytes={offset}-{offset + size - 1}"}
+        call = S3Call(S3Operation.READ, "GET", key, headers=headers, accepted=accepted, answer_bytes=size)
+        response = await self._exchange(bucket, call)
+        if response.error_code == "NoSuchKey":
+            return None
+        self._require(bucket, call, response)
+        # A store may answer a range of an empty object with all of it.
+        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not response.body:
+            return ObjectPart(b"", offset)
+        found = content_range(response.headers.get("Content-Range", ""))
+        if found is None or found[0] != offset or len(response.body) != min(size, found[1] - offset):
+            raise as_error(probe_failed(bucket.url, "it answers a request for a range with another one"))
+        return ObjectPart(response.body, found[1])
 
     @override
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
-        request = self._request(bucket, _Call(S3Operation.READ, "GET", key))
+        request = self._request(bucket, S3Call(S3Operation.READ, "GET", key))
         query = presign(request, key_pair(bucket), self._now(), PRESIGNED_SECONDS)
-        call = _Call(S3Operation.READ, "GET", key)
+        call = S3Call(S3Operation.READ, "GET", key)
         response = await send(
             self._egress, bucket.account, Exchange("GET", request_url(bucket, request.path, query), {})
         )
@@ -159,13 +158,13 @@ class HttpS3Store(S3Store):
     @override
     async def list_objects(self, bucket: Bucket, prefix: str, limit: int) -> Sequence[str]:
         query = {"list-type": "2", "prefix": prefix, "max-keys": str(limit), "encoding-type": "url"}
-        response = await self._send(bucket, _Call(S3Operation.LIST, "GET", query=query))
+        response = await self._send(bucket, S3Call(S3Operation.LIST, "GET", query=query))
         return self._listed(bucket, response, "Contents/Key")
 
     @override
     async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[StoredObject]:
         query = {"list-type": "2", "prefix": prefix, "start-after": after, "max-keys": str(limit)}
-        call = _Call(S3Operation.LIST, "GET", query={**query, "encoding-type": "url"})
+        call = S3Call(S3Operation.LIST, "GET", query={**query, "encoding-type": "url"})
         response = await self._send(bucket, call)
         fields = (self._listed(bucket, response, f"Contents/{name}") for name in _ENTRY)
         try:
@@ -193,48 +192,49 @@ class HttpS3Store(S3Store):
         body = s3_xml.removal(keys)
         digest = hashlib.md5(body, usedforsecurity=False).digest()  # the header that S3 requires
         headers = {"content-md5": base64.b64encode(digest).decode(), "content-type": "application/xml"}
-        call = _Call(S3Operation.REMOVE, "POST", query={"delete": ""}, headers=headers, body=_Body.of(body))
+        call = S3Call(S3Operation.REMOVE, "POST", query={"delete": ""}, headers=headers, body=S3Body.of(body))
         response = await self._send(bucket, call)
         if code := self._text(bucket, response, "Error/Code"):
             raise_store_error(self._error(bucket, call), response, code)
 
     @override
     async def begin_upload(self, bucket: Bucket, key: str) -> Upload:
-        call = _Call(S3Operation.WRITE, "POST", key, query={"uploads": ""}, headers=write_headers(bucket))
+        call = S3Call(S3Operation.WRITE, "POST", key, query={"uploads": ""}, headers=write_headers(bucket))
         return Upload(key, await self._send_for(bucket, call, "UploadId"))
 
     @override
     async def write_part(self, bucket: Bucket, upload: Upload, number: int, body: bytes) -> str:
-        return await self._write_part(bucket, upload, number, _Body.of(body))
+        # In a thread: the digest of a large part takes tens of milliseconds.
+        return await self._write_part(bucket, upload, number, await asyncio.to_thread(S3Body.of, body))
 
     @override
     async def write_generated_part(self, bucket: Bucket, upload: Upload, number: int, size: int) -> str:
         return await self._write_part(
-            bucket, upload, number, _Body(generated_body(size), size, await generated_digest(size))
+            bucket, upload, number, S3Body(generated_body(size), size, await generated_digest(size))
         )
 
-    async def _write_part(self, bucket: Bucket, upload: Upload, number: int, body: _Body) -> str:
+    async def _write_part(self, bucket: Bucket, upload: Upload, number: int, body: S3Body) -> str:
         query = {"partNumber": str(number), "uploadId": upload.id}
-        response = await self._send(bucket, _Call(S3Operation.WRITE, "PUT", upload.key, query=query, body=body))
+        response = await self._send(bucket, S3Call(S3Operation.WRITE, "PUT", upload.key, query=query, body=body))
         return response.headers.get("ETag", "")
 
     @override
     async def copy_part(self, bucket: Bucket, upload: Upload, number: int, source: str, size: int) -> str:
         query = {"partNumber": str(number), "uploadId": upload.id}
         headers = {**copy_source(bucket, source), "x-amz-copy-source-range": f"bytes=0-{size - 1}"}
-        call = _Call(S3Operation.WRITE, "PUT", upload.key, query=query, headers=headers)
+        call = S3Call(S3Operation.WRITE, "PUT", upload.key, query=query, headers=headers)
         return await self._send_for(bucket, call, "ETag")
 
     @override
     async def complete_upload(self, bucket: Bucket, upload: Upload, etags: Sequence[str]) -> None:
-        body = _Body.of(s3_xml.completion(etags))
+        body = S3Body.of(s3_xml.completion(etags))
         query = {"uploadId": upload.id}
-        await self._send(bucket, _Call(S3Operation.WRITE, "POST", upload.key, query=query, body=body))
+        await self._send(bucket, S3Call(S3Operation.WRITE, "POST", upload.key, query=query, body=body))
 
     @override
     async def list_uploads(self, bucket: Bucket, prefix: str) -> Sequence[Upload]:
         query = {"uploads": "", "prefix": prefix, "encoding-type": "url"}
-        response = await self._send(bucket, _Call(S3Operation.LIST_UPLOADS, "GET", query=query))
+        response = await self._send(bucket, S3Call(S3Operation.LIST_UPLOADS, "GET", query=query))
         keys, ids = (self._listed(bucket, response, f"Upload/{name}") for name in ("Key", "UploadId"))
         return [Upload(key, upload_id) for key, upload_id in zip(keys, ids, strict=False)]
 
@@ -242,9 +242,9 @@ class HttpS3Store(S3Store):
     async def abort_upload(self, bucket: Bucket, upload: Upload) -> None:
         accepted = (HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.NOT_FOUND)
         query = {"uploadId": upload.id}
-        await self._send(bucket, _Call(S3Operation.ABORT_UPLOAD, "DELETE", upload.key, query=query, accepted=accepted))
+        await self._send(bucket, S3Call(S3Operation.ABORT_UPLOAD, "DELETE", upload.key, query=query, accepted=accepted))
 
-    async def _send_for(self, bucket: Bucket, call: _Call, element: str) -> str:
+    async def _send_for(self, bucket: Bucket, call: S3Call, element: str) -> str:
         """Returns the text of an element that the answer must have."""
         response = await self._send(bucket, call)
         found = self._text(bucket, response, element)
@@ -252,31 +252,33 @@ class HttpS3Store(S3Store):
             raise _unreadable(bucket)
         return found
 
-    async def _send(self, bucket: Bucket, call: _Call) -> Response:
+    async def _send(self, bucket: Bucket, call: S3Call) -> Response:
         response = await self._exchange(bucket, call)
         self._require(bucket, call, response)
         return response
 
-    async def _exchange(self, bucket: Bucket, call: _Call) -> Response:
+    async def _exchange(self, bucket: Bucket, call: S3Call) -> Response:
         request = self._request(bucket, call)
         headers = sign(request, key_pair(bucket), self._now())
         url = request_url(bucket, request.path, canonical_query(request.query))
-        seconds = DEADLINE_SECONDS if isinstance(call.body.data, bytes) else PART_SECONDS + call.body.size / MIB
-        exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds)
+        moved = call.body.size + call.answer_bytes
+        seconds = DEADLINE_SECONDS if moved < MIB else PART_SECONDS + moved / MIB
+        limit = max(MAX_BODY_BYTES, call.answer_bytes)
+        exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds, limit)
         return await send(self._egress, bucket.account, exchange)
 
-    def _request(self, bucket: Bucket, call: _Call) -> Request:
+    def _request(self, bucket: Bucket, call: S3Call) -> Request:
         path = f"/{bucket.name}/{call.key}" if call.key else f"/{bucket.name}"
         host = host_header(URL(bucket.account.endpoint))
         return Request(call.method, host, path, call.query, call.headers, call.body.digest)
 
-    def _require(self, bucket: Bucket, call: _Call, response: Response) -> None:
+    def _require(self, bucket: Bucket, call: S3Call, response: Response) -> None:
         # S3 reports some errors of copies and completions with status 200.
         is_error_in_success = call.method in {"PUT", "POST"} and response.error_code
         if response.status not in call.accepted or is_error_in_success:
             raise_store_error(self._error(bucket, call), response, response.error_code)
 
-    def _error(self, bucket: Bucket, call: _Call) -> S3Error:
+    def _error(self, bucket: Bucket, call: S3Call) -> S3Error:
         url = f"{bucket.url}/{call.key}".rstrip("/")
         return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
 

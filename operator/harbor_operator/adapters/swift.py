@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from harbor_operator.adapters.http_body import MAX_BODY_BYTES
 from harbor_operator.adapters.swift_body import GeneratedBody
 from harbor_operator.adapters.swift_connection import (
     Route,
@@ -24,13 +25,23 @@ from harbor_operator.adapters.swift_connection import (
     no_answer,
     object_url,
     operation_error,
+    read_part,
     remove_container,
     unless_missing,
+    unless_outside,
 )
 from harbor_operator.adapters.swift_transport import Sockets
 from harbor_operator.checks.storage import MIB, explain_other_digest
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.model.storage import Container, ContainerUsage, Operation, StoredObject, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import (
+    Container,
+    ContainerUsage,
+    ObjectPart,
+    Operation,
+    StoredObject,
+    SwiftAccount,
+    SwiftSession,
+)
 from harbor_operator.ports import as_error
 from harbor_operator.ports.object_store import ObjectStore
 
@@ -128,6 +139,20 @@ class SwiftObjectStore(ObjectStore):
     async def read_object(self, container: Container, name: str) -> bytes:
         _, body = await self._request(container, Operation.READ, lambda client: client.get_object(container.name, name))
         return bytes(body)
+
+    @override
+    async def read_range(self, container: Container, name: str, offset: int, size: int) -> ObjectPart | None:
+        seconds, url = CHUNK_SECONDS + size / MIB, object_url(container, name)
+        headers = {"Range": f"bytes={offset}-{offset + size - 1}"}
+
+        def work(sockets: Sockets) -> ObjectPart | None:
+            about = operation_error(container, Operation.READ, url)
+            route = Route(sockets, self._egress, max_bytes=max(MAX_BODY_BYTES, size))
+            with connected(container.session, route, about) as client:
+                answer = unless_outside(lambda: client.get_object(container.name, name, headers=headers))
+            return read_part(answer, url, offset, size)
+
+        return await self._run(url, work, seconds)
 
     @override
     async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:

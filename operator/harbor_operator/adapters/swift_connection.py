@@ -20,8 +20,8 @@ from swiftclient import ClientException
 from urllib3.exceptions import HTTPError
 
 from harbor_operator.adapters import tls
-from harbor_operator.adapters.http_body import UnacceptableBody
-from harbor_operator.adapters.http_headers import retry_after_seconds
+from harbor_operator.adapters.http_body import MAX_BODY_BYTES, UnacceptableBody
+from harbor_operator.adapters.http_headers import content_range, retry_after_seconds
 from harbor_operator.adapters.http_proxy import choose_proxy, proxy_refusal
 from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection, Transport
 from harbor_operator.checks.egress import describe_proxy_failure
@@ -29,12 +29,13 @@ from harbor_operator.checks.storage import (
     error_code,
     explain_no_answer,
     explain_no_login,
+    explain_other_range,
     explain_store_error,
     explain_unacceptable_answer,
     explain_untrusted,
 )
 from harbor_operator.model.egress import UNRESTRICTED, Egress, Proxy
-from harbor_operator.model.storage import Container, Operation, StoreError, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import Container, ObjectPart, Operation, StoreError, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable, as_error
 
 SOCKET_TIMEOUT_SECONDS = 10.0
@@ -44,11 +45,15 @@ _CERTIFICATE_ERROR = re.compile("certificate|x509|pem lib", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a call reaches a store: its sockets, the administrator's rules, and the seconds between two reads."""
+    """How a call reaches a store: its sockets, the administrator's rules, and the seconds between two reads.
+
+    `max_bytes` is the limit of each answer.
+    """
 
     sockets: Sockets
     egress: Egress = UNRESTRICTED
     read_seconds: float = SOCKET_TIMEOUT_SECONDS
+    max_bytes: int = MAX_BODY_BYTES
 
 
 def log_in(account: SwiftAccount, route: Route) -> SwiftSession:
@@ -81,7 +86,9 @@ def connected(session: SwiftSession, route: Route, about: StoreError) -> Iterato
 
 @contextmanager
 def _opened(session: SwiftSession, route: Route, proxy: Proxy | None) -> Iterator[SwiftConnection]:
-    transport = Transport(_ssl_context(session.account), (SOCKET_TIMEOUT_SECONDS, route.read_seconds), proxy)
+    transport = Transport(
+        _ssl_context(session.account), (SOCKET_TIMEOUT_SECONDS, route.read_seconds), proxy, route.max_bytes
+    )
     client = SwiftConnection(session.storage_url, session.token.get_secret_value(), transport, route.sockets)
     try:
         yield client
@@ -179,6 +186,31 @@ def unless_missing(request: Callable[..., Any], *names: str) -> Any:
         if error.http_status == HTTPStatus.NOT_FOUND:
             return None
         raise
+
+
+def unless_outside(request: Callable[[], Any]) -> Any:
+    """Returns the client's answer to a request for a range: None for what does not exist, "" behind the end."""
+    try:
+        return request()
+    except ClientException as error:
+        if error.http_status == HTTPStatus.NOT_FOUND:
+            return None
+        if error.http_status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return ""
+        raise
+
+
+def read_part(answer: Any, url: str, offset: int, size: int) -> ObjectPart | None:
+    """Returns the part in an answer of `unless_outside`. Raises Refused(STORAGE_PROBE_FAILED) for another range."""
+    if not answer:
+        return None if answer is None else ObjectPart(b"", offset)
+    headers, body = answer
+    if not body:  # the store may answer a range of an empty object with all of it
+        return ObjectPart(b"", offset)
+    found = content_range(str(headers.get("content-range", "")))
+    if found is None or found[0] != offset or len(body) != min(size, found[1] - offset):
+        raise as_error(explain_other_range(url))
+    return ObjectPart(bytes(body), found[1])
 
 
 def remove_container(client: Any, name: str) -> bool:

@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from harbor_operator.adapters.happy_eyeballs import connect_blocking
-from harbor_operator.adapters.http_body import IDENTITY, read_blocking
+from harbor_operator.adapters.http_body import IDENTITY, MAX_BODY_BYTES, read_blocking
 from harbor_operator.model.egress import Proxy
 
 
@@ -82,11 +82,15 @@ class Sockets:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How a store is reached: the trusted authorities, the timeouts for connect and read in seconds, and a proxy."""
+    """How a store is reached: the trusted authorities, the timeouts for connect and read in seconds, and a proxy.
+
+    `max_bytes` is the limit of each answer.
+    """
 
     trust: ssl.SSLContext
     timeout: tuple[float, float]
     proxy: Proxy | None = None
+    max_bytes: int = MAX_BODY_BYTES
 
 
 class SwiftConnection(Connection):  # type: ignore[misc] # the client has no type information
@@ -114,6 +118,7 @@ class _BoundedConnection(HTTPConnection):  # type: ignore[misc] # the client has
             proxy = transport.proxy.url.get_secret_value()
             self.requests_args["proxies"] = {"http": proxy, "https": proxy}
         self.request_session.trust_env = False
+        self._max_bytes = transport.max_bytes
         adapter = _TransportAdapter(transport.trust, sockets)
         for scheme in ("http://", "https://"):
             self.request_session.mount(scheme, adapter)
@@ -137,7 +142,7 @@ class _BoundedConnection(HTTPConnection):  # type: ignore[misc] # the client has
         def read(*_size: int) -> bytes:
             encoding = str(response.headers.get("Content-Encoding", ""))
             try:
-                return read_blocking(response.raw.read, encoding)
+                return read_blocking(response.raw.read, encoding, self._max_bytes)
             except HTTPError:
                 if response.status_code < requests.codes.bad_request:
                     raise

@@ -13,6 +13,13 @@ from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME
 from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
 from harbor_operator.api.storage_driver import DriverName, StorageDriver
+from harbor_operator.api.storage_migration import (
+    ADOPTION_MESSAGE,
+    DIFFERENT_MESSAGE,
+    SHARED_NAME_MESSAGE,
+    SOURCE_MESSAGE,
+    StorageMigration,
+)
 
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_][a-z0-9_-]*$")]
 
@@ -175,6 +182,9 @@ class Storage(Model):
     driver: StorageDriver | None = Field(
         default=None, description="Another storage driver of the chart: Azure, Google Cloud Storage, Alibaba OSS."
     )
+    migration: StorageMigration | None = Field(
+        default=None, description="Copies the images of `swift` or `s3` to another bucket, and switches to it."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Storage:
@@ -182,7 +192,26 @@ class Storage(Model):
             raise ValueError(ONE_KIND_MESSAGE)
         return self
 
+    @model_validator(mode="after")
+    def _migration_is_possible(self) -> Storage:
+        if self.migration is None:
+            return self
+        to = self.migration.to.s3
+        if self.swift is None and self.s3 is None:
+            raise ValueError(SOURCE_MESSAGE)
+        if self.s3 and _address(self.s3) == _address(to):
+            raise ValueError(DIFFERENT_MESSAGE)
+        if self.swift and self.swift.container == to.bucket and not to.root_directory:
+            raise ValueError(SHARED_NAME_MESSAGE)
+        if to.adopt_existing:
+            raise ValueError(ADOPTION_MESSAGE)
+        return self
+
     @property
     def uses_swift(self) -> bool:
         """Whether the registry needs the Swift driver, which newer versions of Harbor drop."""
         return self.swift is not None or (self.driver is not None and self.driver.name is DriverName.SWIFT)
+
+
+def _address(s3: S3) -> tuple[str, str, str]:
+    return s3.endpoint, s3.bucket, s3.root_directory

@@ -21,6 +21,7 @@ from harbor_operator.api import (
     projects,
     replications,
     robot,
+    storage_migration,
     webhooks,
 )
 from harbor_operator.api.base import OWN_PREFIX
@@ -46,6 +47,8 @@ _HAS_THE_ACTION = " : ".join(
     ]
 )
 
+_BY_MIGRATION = f"{storage_migration.MOVED} || {storage_migration.MOVED_BACK}"
+
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Storage": (
         Rule(
@@ -54,17 +57,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "has(self.swift) == has(oldSelf.swift) && has(self.s3) == has(oldSelf.s3)"
-            " && has(self.driver) == has(oldSelf.driver)",
-            "the storage type is immutable: an image that one driver wrote is unreadable through another",
+            f" && has(self.driver) == has(oldSelf.driver) || {_BY_MIGRATION}",
+            "the storage type is immutable: an image that one driver wrote is unreadable through another; `migration`"
+            " copies the images to S3",
         ),
-    ),
-    "S3": (
-        Rule("self.bucket == oldSelf.bucket", "`bucket` is immutable: it contains the images"),
         Rule(
-            "(has(self.rootDirectory) ? self.rootDirectory : '')"
-            " == (has(oldSelf.rootDirectory) ? oldSelf.rootDirectory : '')",
-            "`rootDirectory` is immutable: it contains the images",
+            f"!has(self.s3) || !has(oldSelf.s3) || self.s3.bucket == oldSelf.s3.bucket || {_BY_MIGRATION}",
+            "`bucket` is immutable: it contains the images; `migration` copies them to another one",
         ),
+        Rule(
+            "!has(self.s3) || !has(oldSelf.s3)"
+            f" || {storage_migration.folder('self.s3')} == {storage_migration.folder('oldSelf.s3')} || {_BY_MIGRATION}",
+            "`rootDirectory` is immutable: it contains the images; `migration` copies them to another one",
+        ),
+        *storage_migration.RULES,
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "StorageDriver": driver_rules.RULES,
@@ -220,6 +226,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         driver_rules.RELEASE_RULE,
         driver_rules.DELETION_RULE,
+        storage_migration.RELEASE_RULE,
         adoption.LOGIN_RULE,
         internal_tls.RELEASE_RULE,
     ),

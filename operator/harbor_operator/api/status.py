@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harbor_operator.api.base import Model
+from harbor_operator.api.storage_migration import StorageMigrationStatus
 from harbor_operator.api.upgrades import UpgradeStatus
 
 
@@ -160,6 +161,9 @@ class HarborRegistryStatus(Model):
         default=None,
         description="Digest of `spec.storage.driver`, its credential and the release with which the registry has "
         "stored, returned and deleted a test image.",
+    )
+    storage_migration: StorageMigrationStatus | None = Field(
+        default=None, description="Progress of `spec.storage.migration`; absent without one."
     )
     warnings: list[WarningStatus] = Field(
         default_factory=list, description="Non-blocking warnings: what can fail later."

@@ -48,6 +48,7 @@ from harbor_operator.api.robot import Robot, RobotScope
 from harbor_operator.api.schedules import GarbageCollection, PurgeAudit, ScanAll
 from harbor_operator.api.status import StorageComparisonStatus
 from harbor_operator.api.storage_driver import DELETION_MESSAGE, RELEASE_MESSAGE
+from harbor_operator.api.storage_migration import RELEASE_MESSAGE as MIGRATION_RELEASE_MESSAGE
 from harbor_operator.api.upgrades import OptionalVersion
 
 AccountName = Annotated[
@@ -349,6 +350,12 @@ class HarborRegistrySpec(Model):
     def _internal_tls_belongs_to_the_chart(self) -> HarborRegistrySpec:
         if self.internal_tls and self.release is None:
             raise ValueError(INTERNAL_TLS_MESSAGE)
+        return self
+
+    @model_validator(mode="after")
+    def _migration_switches_a_release(self) -> HarborRegistrySpec:
+        if self.storage and self.storage.migration and self.release is None:
+            raise ValueError(MIGRATION_RELEASE_MESSAGE)
         return self
 
     @model_validator(mode="after")

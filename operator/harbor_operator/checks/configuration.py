@@ -80,4 +80,7 @@ def explain_too_many_items(reason: Reason, path: str, limit: int) -> Blocked:
     return Blocked(reason, f"Harbor lists more than {limit} items at {path}: delete those that are not used")
 
 
-_SWITCH_OFF = "switch it off in Harbor under Configuration, System Settings, Repository Read Only"
+_SWITCH_OFF = (
+    "a migration of the storage (`spec.storage.migration`) ends it itself; else switch it off in Harbor under"
+    " Configuration, System Settings, Repository Read Only"
+)

@@ -42,17 +42,6 @@ def check_chart(version: str, external_url: str) -> Blocked | None:
     )
 
 
-def check_storage_type(installed: str, desired: str) -> Blocked | None:
-    """Returns why one storage driver must not follow another: it would not find the images."""
-    if installed == desired:
-        return None
-    return Blocked(
-        Reason.STORAGE_TYPE_CHANGED,
-        f"the release stores images with '{installed}' and `spec.storage` now says '{desired}', whose driver would not"
-        f" find them: set `spec.storage` back to '{installed}', or replicate the images into a second registry",
-    )
-
-
 def foreign_release(name: str, namespace: str) -> Blocked:
     """Returns the refusal to change a release that was not created for this registry."""
     return Blocked(

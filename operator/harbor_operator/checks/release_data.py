@@ -115,6 +115,35 @@ def check_object_names(stored: Mapping[str, Any], desired: Mapping[str, Any]) ->
     )
 
 
+def check_storage(stored: Mapping[str, Any], desired: Mapping[str, Any]) -> Blocked | None:
+    """Returns why one storage must not follow another in chart values: the registry would not find its images."""
+    old, new = _storage(stored), _storage(desired)
+    if old == new:
+        return None
+    back = "set `spec.storage` back, and copy the images with `spec.storage.migration`, or into a second registry"
+    if old[0] != new[0]:
+        message = (
+            f"the release stores images with '{old[0]}' and `spec.storage` now says '{new[0]}', whose driver would not"
+            f" find them: {back}"
+        )
+    else:
+        message = (
+            f"the release stores images in bucket '{'/'.join(old[1:]).rstrip('/')}' and `spec.storage` now names bucket"
+            f" '{'/'.join(new[1:]).rstrip('/')}', which does not have them: {back}"
+        )
+    return Blocked(Reason.STORAGE_TYPE_CHANGED, message)
+
+
+def _storage(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the driver in chart values and, for S3, bucket and folder; an endpoint can have several addresses."""
+    images = _at(values, "persistence.imageChartStorage") or {}
+    driver = str(images.get("type", "filesystem"))
+    if driver != "s3":
+        return (driver,)
+    s3 = images.get("s3") or {}
+    return driver, str(s3.get("bucket", "")), str(s3.get("rootdirectory") or "").strip("/")
+
+
 def check_volumes(stored: Mapping[str, Any], desired: Mapping[str, Any]) -> Blocked | None:
     """Returns which value would start a deployed Harbor on another volume; servers outside the chart do not count."""
     uses_database_volume = not database_location(desired)

@@ -18,7 +18,8 @@ MIB = 1024 * 1024
 SWIFT_SUNSET = StatusWarning(
     Reason.SWIFT_SUNSET,
     "Distribution v3, which Harbor will adopt (goharbor/harbor#21896), has no Swift driver: stay on Harbor versions "
-    "that ship it and plan a copy to S3; a change of the storage type alone would serve empty layers.",
+    "that ship it, and move the images to S3 with `spec.storage.migration`; a change of the storage type alone would "
+    "serve empty layers.",
 )
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -245,6 +246,15 @@ def explain_other_digest(url: str, size: int) -> Blocked:
     return Blocked(
         Reason.STORAGE_PROBE_FAILED,
         f"{size} bytes written to '{url}' were stored with another digest: find the proxy that changes bodies",
+    )
+
+
+def explain_other_range(url: str) -> Blocked:
+    """Returns that the store, or a proxy, answers a request for a part of an object with something else."""
+    return Blocked(
+        Reason.STORAGE_PROBE_FAILED,
+        f"a request for a part of '{url}' was answered with another part: find the proxy that changes requests for a "
+        "range (`Range`)",
     )
 
 

@@ -95,6 +95,22 @@ class CollectionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageMigrationFacts:
+    """How far the migration of the storage is, in words and numbers of the status; an empty `phase` = there is none."""
+
+    phase: str = ""
+    source: str = ""
+    target: str = ""
+    objects: int = 0
+    total_objects: int = 0
+    bytes: int = 0
+    total_bytes: int = 0
+    objects_per_second: int | None = None
+    bytes_per_second: int | None = None
+    seconds_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StuckPodFacts:
     """Stuck pods that the operator does not evict; `unable` is the reason why it cannot."""
 
@@ -118,6 +134,7 @@ class Facts:
     chart_deployed_at: datetime | None = None
     upgrade: UpgradeFacts | None = None
     database_schema: int | None = None
+    storage_migration: StorageMigrationFacts | None = None
 
 
 NOTHING = Facts()

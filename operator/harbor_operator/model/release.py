@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from harbor_operator.model.certificates import CertificateTools, KeyPair
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Facts
+from harbor_operator.model.storage_migration import MigrationRecord
 from harbor_operator.reasons import Reason
 
 Tree = dict[str, Any]
@@ -234,6 +235,7 @@ class ReleaseSecrets:
     certificate: str = ""
     first_certificate: str = ""
     first_ca: str = ""
+    storage_migration: MigrationRecord | None = None
 
     @property
     def all_secrets(self) -> tuple[SecretStr, ...]:

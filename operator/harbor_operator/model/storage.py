@@ -133,6 +133,14 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectPart:
+    """Bytes of an object, and how many bytes the whole object has; that of a large object of Swift is its content."""
+
+    data: bytes
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectSearch:
     """The search for broken objects after garbage collection `run`, which continues behind the name `after`.
 

@@ -49,6 +49,9 @@ FIRST_CA_KEY = "TRIVY_FIRST_CA"
 """Keys beside the generated secrets: digests of the first certificate of the chart's nginx and of Trivy's first CA
 bundle. Pods carry a digest only after a change, so that an upgrade of the operator restarts none."""
 
+STORAGE_MIGRATION_KEY = "STORAGE_MIGRATION"
+"""Key beside the generated secrets: the record of a migration of the images to another storage."""
+
 RECORD_KEYS = frozenset(
     {
         RELEASE_NAME_KEY,
@@ -58,6 +61,7 @@ RECORD_KEYS = frozenset(
         JOBSERVICE_LOGIN_KEY,
         FIRST_CERTIFICATE_KEY,
         FIRST_CA_KEY,
+        STORAGE_MIGRATION_KEY,
     }
 )
 """Keys of the Secret with generated values that contain no secret, but what was done with them."""

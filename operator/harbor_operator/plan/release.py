@@ -20,12 +20,11 @@ from harbor_operator.checks.release import (
     check_chart,
     check_database_address,
     check_features,
-    check_storage_type,
     check_tls,
     foreign_release,
     unknown_chart,
 )
-from harbor_operator.checks.release_data import check_object_names, check_volumes
+from harbor_operator.checks.release_data import check_object_names, check_storage, check_volumes
 from harbor_operator.checks.storage_driver import check_parameters
 from harbor_operator.checks.upgrades import check_path
 from harbor_operator.model.backoff import backoff_seconds
@@ -118,8 +117,13 @@ def select_chart(registry: HarborRegistry, release: Release) -> ChartSupport | B
     )
 
 
-def check_change(state: ReleaseState, observed: ObservedRelease, desired: DesiredRelease) -> Blocked | None:
-    """Returns why the observed release must not become the desired one."""
+def check_change(
+    state: ReleaseState, observed: ObservedRelease, desired: DesiredRelease, *, moves_images: bool = False
+) -> Blocked | None:
+    """Returns why the observed release must not become the desired one.
+
+    `moves_images` is whether the desired storage has the images: a migration has copied them, or goes back.
+    """
     match ACTION_FOR[state]:
         case Action.REFUSE:
             return foreign_release(desired.name, desired.namespace)
@@ -129,7 +133,7 @@ def check_change(state: ReleaseState, observed: ObservedRelease, desired: Desire
             values = unwrap_secrets(desired.values)
             return (
                 check_path(installed, desired.version, plan_upgrade(installed, desired.version))
-                or check_storage_type(storage_type(stored.config), storage_type(values))
+                or (None if moves_images else check_storage(stored.config, values))
                 or check_object_names(stored.config, values)
                 or check_volumes(stored.config, values)
             )
@@ -164,12 +168,6 @@ def failures_in_a_row(observed: ObservedRelease, digest: str) -> int:
 def retry_delay(failures: int) -> float:
     """Returns the seconds between the last failure and the retry; it doubles up to a maximum."""
     return backoff_seconds(INITIAL_RETRY_SECONDS, MAX_RETRY_SECONDS, failures - 1) if failures else 0.0
-
-
-def storage_type(values: Mapping[str, Any]) -> str:
-    """Returns the storage driver that chart values select."""
-    images = (values.get("persistence") or {}).get("imageChartStorage") or {}
-    return str(images.get("type", "filesystem"))
 
 
 def unwrap_secrets(value: Any) -> Any:

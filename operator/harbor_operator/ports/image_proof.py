@@ -29,6 +29,13 @@ class ImageProof(Protocol):
         """
         ...
 
+    async def pull(self, endpoint: HarborEndpoint, image: str) -> ProofFailure | None:
+        """Reads the manifest and the configuration of 'project/name:tag', and the last byte of up to 20 layers.
+
+        Returns what failed, also that a digest or a size is another one; of an index, its first manifest is read.
+        """
+        ...
+
     async def remove_image(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:
         """Deletes the repository of the image; an absent one is a success. Layers stay until garbage collection."""
         ...

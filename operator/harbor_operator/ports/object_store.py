@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from harbor_operator.model.storage import Container, ContainerUsage, StoredObject, SwiftAccount, SwiftSession
+from harbor_operator.model.storage import (
+    Container,
+    ContainerUsage,
+    ObjectPart,
+    StoredObject,
+    SwiftAccount,
+    SwiftSession,
+)
 
 
 class ObjectStore(Protocol):
@@ -62,6 +69,13 @@ class ObjectStore(Protocol):
 
     async def read_object(self, container: Container, name: str) -> bytes:
         """Returns the content of a small object; raises Refused(STORAGE_PROBE_FAILED) if it is absent or too large."""
+        ...
+
+    async def read_range(self, container: Container, name: str, offset: int, size: int) -> ObjectPart | None:
+        """Returns the bytes from `offset` on, at most `size` (up to 64 MiB); None if the object does not exist.
+
+        Empty at or behind the end of the object. Raises Refused(STORAGE_PROBE_FAILED) for another range.
+        """
         ...
 
     async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:

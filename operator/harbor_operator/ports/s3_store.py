@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harbor_operator.model.s3 import Bucket, BucketSettings, Upload
-from harbor_operator.model.storage import StoredObject
+from harbor_operator.model.storage import ObjectPart, StoredObject
 
 
 class S3Store(Protocol):
@@ -51,6 +51,13 @@ class S3Store(Protocol):
         """Returns the last bytes of an object, from `offset` on; Refused(STORAGE_PROBE_FAILED) for another range."""
         ...
 
+    async def read_range(self, bucket: Bucket, key: str, offset: int, size: int) -> ObjectPart | None:
+        """Returns `size` bytes (up to 64 MiB) from `offset` on, less at the end; None if the object does not exist.
+
+        Raises Refused(STORAGE_PROBE_FAILED) for another range.
+        """
+        ...
+
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
         """Returns the content of a small object as a client reads it that the registry redirects."""
         ...
@@ -76,7 +83,7 @@ class S3Store(Protocol):
         ...
 
     async def write_part(self, bucket: Bucket, upload: Upload, number: int, body: bytes) -> str:
-        """Writes a small part and returns its ETag."""
+        """Writes a part from memory, signed, and returns its ETag."""
         ...
 
     async def write_generated_part(self, bucket: Bucket, upload: Upload, number: int, size: int) -> str:

@@ -17,6 +17,7 @@ from harbor_operator.model.outcomes import (
     Done,
     Facts,
     Outcome,
+    Pending,
     ProjectRobotFacts,
 )
 from harbor_operator.ports import Refused
@@ -33,7 +34,7 @@ class ConfigurationSection(Protocol):
         """Whether the spec has the section; if not, nothing is read and nothing is written."""
         ...
 
-    async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Blocked:
+    async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Pending | Blocked:
         """Observes, plans, writes the difference; what the spec does not name stays as it is in Harbor."""
         ...
 
@@ -92,7 +93,9 @@ def has_password(registry: HarborRegistry) -> bool:
     return registry.spec.admin_password_secret_ref is not None or registry.spec.release is not None
 
 
-async def _attempt(section: ConfigurationSection, registry: HarborRegistry, admin: HarborEndpoint) -> Done | Blocked:
+async def _attempt(
+    section: ConfigurationSection, registry: HarborRegistry, admin: HarborEndpoint
+) -> Done | Pending | Blocked:
     """Returns the outcome of a section; a Harbor that does not answer ends the pass with Unavailable."""
     try:
         return await section.reconcile(registry, admin)
@@ -102,16 +105,24 @@ async def _attempt(section: ConfigurationSection, registry: HarborRegistry, admi
         return Blocked(error.reason, str(error))
 
 
-def combine(outcomes: Sequence[Done | Blocked]) -> Done | Blocked:
-    """Returns one outcome: Blocked if any section is, with every cause, and with the facts of all sections."""
+def combine(outcomes: Sequence[Done | Pending | Blocked]) -> Done | Pending | Blocked:
+    """Returns one outcome: Blocked if any section is, with every cause, and with the facts of all sections.
+
+    A section in progress comes first: it may be what blocks another one, and it asks for the next pass.
+    """
+    pending = [outcome for outcome in outcomes if isinstance(outcome, Pending)]
     blocked = [outcome for outcome in outcomes if isinstance(outcome, Blocked)]
-    message = "; ".join(outcome.message for outcome in blocked or outcomes if outcome.message) or _NOTHING_ELSE
+    shown: Sequence[Done | Pending | Blocked] = [*pending, *blocked] or outcomes
+    message = "; ".join(outcome.message for outcome in shown if outcome.message) or _NOTHING_ELSE
     facts = NOTHING
     for outcome in outcomes:
         known = {field.name: getattr(outcome.facts, field.name) for field in fields(Facts)}
         facts = replace(facts, **{name: value for name, value in known.items() if value is not None})
     warnings = tuple(dict.fromkeys(warning for outcome in outcomes for warning in outcome.warnings))
     changes = tuple(change for outcome in outcomes for change in outcome.changes)
+    if pending:
+        wait = min(outcome.requeue_after for outcome in pending)
+        return Pending(pending[0].reason, message, wait, facts, warnings, changes)
     if blocked:
         return Blocked(blocked[0].reason, message, facts, warnings, changes)
     return Done(message, facts=facts, warnings=warnings, changes=changes)

@@ -18,12 +18,7 @@ from harbor_operator.checks.release import failure_reason, foreign_release, repe
 from harbor_operator.checks.release_rights import DEFAULT_ACCOUNT, explain_failure
 from harbor_operator.checks.workloads import MAX_LISTED_WORKLOADS
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Outcome, Pending
-from harbor_operator.model.release import (
-    Action,
-    DesiredRelease,
-    ObservedRelease,
-    SecretGenerator,
-)
+from harbor_operator.model.release import Action, DesiredRelease, ObservedRelease, SecretGenerator
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import redact
 from harbor_operator.plan.helm_storage import (
@@ -44,6 +39,7 @@ from harbor_operator.plan.release import (
     plan_release,
     retry_delay,
 )
+from harbor_operator.plan.storage_migration import allows_storage
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres
@@ -173,7 +169,7 @@ class ReleaseStep:
             return draft
         state = determine_state(observed, draft, names.owner_labels(registry))
         stopped = (
-            check_change(state, observed, draft)
+            check_change(state, observed, draft, moves_images=allows_storage(registry, found.storage_migration))
             or await self._guard.check(registry, draft, found, observed)
             or await self._upgrade_guard.check(registry, release, found, observed)
         )

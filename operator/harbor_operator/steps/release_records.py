@@ -5,11 +5,21 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.release_data import database_location
+from harbor_operator.checks.release_data import KEY_DIGEST_KEY, database_location, key_digest
 from harbor_operator.model.outcomes import Done, Outcome, Pending
-from harbor_operator.model.release import DesiredRelease, ObservedRelease
+from harbor_operator.model.release import DesiredRelease, GeneratedSecret, ObservedRelease, ReleaseSecrets
 from harbor_operator.plan import names
-from harbor_operator.plan.generated_secrets import CHART_VERSION_KEY, CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY
+from harbor_operator.plan.generated_secrets import (
+    CHART_VERSION_KEY,
+    CORE_LOGIN_KEY,
+    FIRST_CA_KEY,
+    FIRST_CERTIFICATE_KEY,
+    JOBSERVICE_LOGIN_KEY,
+    RELEASE_NAME_KEY,
+    ca_digest,
+    certificate_digest,
+    database_login_digest,
+)
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.own_secret import OwnSecret
@@ -60,6 +70,24 @@ class ReleaseRecords:
         if stored:
             values = {key: SecretStr(text) for key, text in records.items()}
             await self._stored.write(registry, {**stored, **values})
+
+
+def needed_records(secrets: ReleaseSecrets) -> set[str]:
+    """Returns the keys of the records that a release has from its first installation on."""
+    certificate = {FIRST_CERTIFICATE_KEY} if secrets.certificate else set()
+    return {RELEASE_NAME_KEY, KEY_DIGEST_KEY} | certificate | ({FIRST_CA_KEY} if secrets.ca_bundle else set())
+
+
+def first_records(release: str, secrets: ReleaseSecrets) -> dict[str, SecretStr]:
+    """Returns the records of a release of this name before it is first installed."""
+    records = {
+        RELEASE_NAME_KEY: release,
+        KEY_DIGEST_KEY: key_digest(secrets.generated[GeneratedSecret.SECRET_KEY]),
+        CORE_LOGIN_KEY: database_login_digest(secrets),
+        FIRST_CERTIFICATE_KEY: certificate_digest(secrets),
+        FIRST_CA_KEY: ca_digest(secrets),
+    }
+    return {key: SecretStr(text) for key, text in records.items() if text}
 
 
 async def read_certificate(kube: NamespaceResources, registry: HarborRegistry) -> str:

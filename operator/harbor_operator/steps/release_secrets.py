@@ -16,7 +16,7 @@ from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.storage_driver import DriverName
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
 from harbor_operator.checks.references import check_basic_username, describe_secret
-from harbor_operator.checks.release_data import KEY_DIGEST_KEY, check_secret_key, check_used_key, key_digest
+from harbor_operator.checks.release_data import KEY_DIGEST_KEY, check_secret_key, check_used_key
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import (
     GeneratedSecret,
@@ -31,7 +31,6 @@ from harbor_operator.plan.authentication import section
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
     CHART_VERSION_KEY,
-    CORE_LOGIN_KEY,
     FIRST_CA_KEY,
     FIRST_CERTIFICATE_KEY,
     JOBSERVICE_LOGIN_KEY,
@@ -40,9 +39,6 @@ from harbor_operator.plan.generated_secrets import (
     RELEASE_NAME_KEY,
     SWIFT_PASSWORD_KEY,
     ca_bundle,
-    ca_digest,
-    certificate_digest,
-    database_login_digest,
     generate_secrets,
     has_all_generated,
     placeholders,
@@ -57,7 +53,8 @@ from harbor_operator.steps.internal_tls import InternalCertificates
 from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
-from harbor_operator.steps.release_records import read_certificate
+from harbor_operator.steps.release_records import first_records, needed_records, read_certificate
+from harbor_operator.steps.storage_in_use import MigrationRecords
 
 ADMIN_KEY = "password"
 
@@ -93,6 +90,7 @@ class ReleaseSecretStore:
             certificate=await read_certificate(self._kube, registry),
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
             first_ca=_text(stored, FIRST_CA_KEY),
+            storage_migration=await MigrationRecords(self._kube).read(registry),
             admin_password=await self._read_admin_password(registry),
             database_login=await read_database_login(self._kube, registry),
             cache_password=await self._read_cache_password(registry),
@@ -133,24 +131,13 @@ class ReleaseSecretStore:
     async def _ensure_generated(self, registry: HarborRegistry, found: ReleaseSecrets) -> dict[str, SecretStr]:
         kept = await self._read_generated(registry)
         # Generated only if something is missing: a key pair costs a tenth of a second on the event loop.
-        needed = {RELEASE_NAME_KEY, KEY_DIGEST_KEY}
-        needed |= {FIRST_CERTIFICATE_KEY} if found.certificate else set()
-        needed |= {FIRST_CA_KEY} if found.ca_bundle else set()
-        if has_all_generated(kept) and needed <= kept.keys():
+        if has_all_generated(kept) and needed_records(found) <= kept.keys():
             return kept
         known = {key: value for key, value in found.generated.items() if value.get_secret_value()}
 
         def complete() -> dict[str, SecretStr]:
             generated = generate_secrets(self._generator, known)
-            now = replace(found, generated=generated)
-            records = {
-                RELEASE_NAME_KEY: names.release(registry),
-                KEY_DIGEST_KEY: key_digest(generated[GeneratedSecret.SECRET_KEY]),
-                CORE_LOGIN_KEY: database_login_digest(now),
-                FIRST_CERTIFICATE_KEY: certificate_digest(now),
-                FIRST_CA_KEY: ca_digest(now),
-            }
-            return generated | {key: SecretStr(text) for key, text in records.items() if text}
+            return generated | first_records(names.release(registry), replace(found, generated=generated))
 
         stored = await self._kube.ensure_secret(
             registry.metadata.namespace,

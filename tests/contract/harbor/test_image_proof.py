@@ -59,6 +59,7 @@ async def test_an_image_is_stored_returned_and_deleted(proof: ProofFixture) -> N
 
     assert await images.push_and_pull(admin, image) is None
     assert await images.list_repositories(admin, image.project) == ["image"]
+    assert await images.pull(admin, f"{image.path}:proof") is None
     assert await images.push_and_pull(admin, image) is None
     with pytest.raises(Refused) as refused:
         await images.remove_project(admin, image.project)
@@ -108,6 +109,31 @@ async def test_a_damaged_layer_is_found(standalone: Standalone) -> None:
         assert failure is not None
         assert failure.step is ProofStep.PULL
         assert failure.status == 200
+    finally:
+        await images.remove_image(admin, image)
+        await images.remove_project(admin, image.project)
+
+
+async def test_an_image_is_pulled_from_the_store_and_not_from_a_cache(standalone: Standalone) -> None:
+    images, image = (
+        HttpImageProof(),
+        ProofImage(f"contract-{uuid4().hex[:8]}", "image", (os.urandom(1000), os.urandom(1000))),
+    )
+    admin = HarborEndpoint(standalone.url, "", Login("admin", SecretStr(standalone.admin_password)))
+    await images.create_project(admin, image.project)
+    try:
+        assert await images.push_and_pull(admin, image) is None
+        assert await images.pull(admin, f"{image.path}:proof") is None
+        (layer,) = (path for path in _blobs(standalone.images) if path.stat().st_size == len(image.layer))
+        kept = layer.read_bytes()
+        for damaged in (kept[:-1], None):
+            layer.unlink() if damaged is None else layer.write_bytes(damaged)
+            failure = await images.pull(admin, f"{image.path}:proof")
+            assert failure is not None
+            assert failure.step is ProofStep.PULL
+        layer.write_bytes(kept)
+        assert await images.pull(admin, f"{image.path}:proof") is None
+        assert await images.pull(admin, f"{image.path}:absent") is not None
     finally:
         await images.remove_image(admin, image)
         await images.remove_project(admin, image.project)

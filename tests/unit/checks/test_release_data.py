@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from harbor_operator.checks.release_data import (
     check_object_names,
     check_secret_key,
+    check_storage,
     check_used_key,
     check_volumes,
     database_location,
@@ -41,6 +42,23 @@ def test_where_the_data_is(values: dict[str, Any], location: tuple[str, ...], in
 def test_absent_and_empty_values_are_the_same() -> None:
     assert check_object_names({"fullnameOverride": ""}, {}) is None
     assert check_volumes(volume("registry", subPath=""), {}) is None
+
+
+def bucket(**s3: Any) -> dict[str, Any]:
+    return {"persistence": {"imageChartStorage": {"type": "s3", "s3": s3}}}
+
+
+def test_another_bucket_or_folder_does_not_have_the_images() -> None:
+    deployed = bucket(bucket="images", rootdirectory="/harbor", regionendpoint="https://one")
+
+    assert (
+        check_storage(deployed, bucket(bucket="images", rootdirectory="harbor", regionendpoint="https://two")) is None
+    )
+    for other in (bucket(bucket="other", rootdirectory="/harbor"), bucket(bucket="images")):
+        found = check_storage(deployed, other)
+        assert found
+        assert found.reason is Reason.STORAGE_TYPE_CHANGED
+        assert "bucket 'images/harbor'" in found.message
 
 
 def test_a_volume_that_nothing_uses_may_change() -> None:

@@ -9,7 +9,16 @@ import pytest
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, CollectionFacts, Done
+from harbor_operator.model.harbor import HarborEndpoint
+from harbor_operator.model.outcomes import (
+    NOT_REQUESTED,
+    Blocked,
+    CollectionFacts,
+    Done,
+    Facts,
+    Pending,
+    StorageMigrationFacts,
+)
 from harbor_operator.plan.projects import GIB
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
@@ -181,3 +190,32 @@ async def test_a_harbor_that_is_down_is_unavailable(fixture: ConfigurationFixtur
     fixture.harbor.down = True
     with pytest.raises(Unavailable):
         await fixture.step.reconcile(_registry())
+
+
+class Progress:
+    """A section that is in progress."""
+
+    def is_requested(self, registry: HarborRegistry) -> bool:
+        return True
+
+    async def reconcile(self, registry: HarborRegistry, admin: HarborEndpoint) -> Pending:
+        return Pending(
+            Reason.STORAGE_MIGRATING, "copies", 0.1, Facts(storage_migration=StorageMigrationFacts("Copying"))
+        )
+
+
+async def test_a_section_in_progress_asks_for_the_next_pass_although_another_is_blocked() -> None:
+    fixture = ConfigurationFixture()
+    twice = [{"name": "team"}, {"name": "team"}]
+    policies = ProjectPolicies(fixture.projects, [])
+    blocked = ProjectSection(fixture.harbor, fixture.projects, FakeHarborRegistries(), policies)
+    step = ConfigurationStep(fixture.kube, fixture.password, [blocked, Progress()])
+
+    outcome = await step.reconcile(_registry(twice))
+
+    assert isinstance(outcome, Pending)
+    assert outcome.reason is Reason.STORAGE_MIGRATING
+    assert outcome.requeue_after == 0.1
+    assert outcome.message.startswith("copies; ")
+    assert "names 'team' more than once" in outcome.message
+    assert outcome.facts.storage_migration == StorageMigrationFacts("Copying")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harbor_operator.checks.catalogue import authentication, backends, configuration, general, registry, release, s3
+from harbor_operator.checks.catalogue import (
+    authentication,
+    backends,
+    configuration,
+    general,
+    registry,
+    release,
+    s3,
+    storage_migration,
+)
 from harbor_operator.checks.catalogue.alerts import ALERTS
 from harbor_operator.checks.catalogue.clients import PROBLEMS as CLIENTS
 from harbor_operator.checks.catalogue.problem import Problem
@@ -16,7 +25,7 @@ CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "Any condition": general.PROBLEMS,
     "DatabaseReady": backends.DATABASE,
     "CacheReady": backends.CACHE,
-    "StorageReady": {**backends.STORAGE, **s3.PROBLEMS},
+    "StorageReady": {**backends.STORAGE, **s3.PROBLEMS, **storage_migration.PROBLEMS},
     "ReleaseReady": release.PROBLEMS,
     "RegistryReachable": registry.REACHABILITY,
     "Configured": {**configuration.PROBLEMS, **authentication.PROBLEMS},

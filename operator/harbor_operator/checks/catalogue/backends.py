@@ -284,8 +284,8 @@ STORAGE: Mapping[Reason, Problem] = {
     Reason.SWIFT_SUNSET: Problem(
         "`status.warnings` names Swift.",
         "Distribution 3 removed the Swift driver. Every Harbor release so far ships distribution 2.8.",
-        "No action today. Before you upgrade to the Harbor release that moves to distribution 3, copy the images to "
-        "an S3 bucket.",
+        "No action today. Before you upgrade to the Harbor release that moves to distribution 3, move the images to "
+        "an S3 bucket with `spec.storage.migration`.",
     ),
     Reason.SWIFT_UNSUPPORTED: Problem(
         "The chart version is not known to ship the Swift driver.",

@@ -43,7 +43,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.REGISTRY_READ_ONLY: Problem(
         "Harbor is read-only.",
         "An administrator set the read-only mode, often for a migration.",
-        "When the migration is over, turn the mode off under Configuration, System Settings.",
+        "`spec.storage.migration` ends the mode itself. Else turn it off under Configuration, System Settings, when "
+        "the migration is over.",
         ("The system is in read only mode",),
     ),
     Reason.CONFIGURATION_REFUSED: Problem(

@@ -146,9 +146,10 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "the same cause.",
     ),
     Reason.STORAGE_TYPE_CHANGED: Problem(
-        "The storage type differs from the deployed one.",
+        "The storage type, or the bucket, differs from the deployed one.",
         "An image that one storage driver wrote reads as 0 bytes through another driver.",
-        "Set the old type again. To move the images, copy them to a new registry.",
+        "Set the old storage again. To move the images from Swift or S3 to S3, use `spec.storage.migration`; otherwise "
+        "copy them to a new registry.",
     ),
     Reason.GENERATED_SECRETS_MISSING: Problem(
         "Harbor ran before, and the key that encrypts its stored credentials is missing.",

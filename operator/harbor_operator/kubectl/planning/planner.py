@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -35,6 +36,7 @@ from harbor_operator.model.s3 import DesiredS3
 from harbor_operator.model.storage import DesiredSwift, ObjectSearch, StoragePlace
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.plan.storage import plan_storage, swift_place
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
@@ -50,6 +52,7 @@ from harbor_operator.steps.harbor_access import read_access
 from harbor_operator.steps.project_robots import ProjectRobotSection
 from harbor_operator.steps.release import ReleaseStep
 from harbor_operator.steps.storage import StorageStep, Stores
+from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUse
 
 _EVERY_NAMESPACE = ("*/*",)
 """A plan does not know where the operator may write the Secrets of robots."""
@@ -99,6 +102,8 @@ class _Planner:
 
     async def run(self) -> None:
         """Records the lines of every section that the spec has, in the order of the operator's steps."""
+        with suppress(Refused, Unavailable):  # each section reports what cannot be read
+            self._registry = await StorageInUse(MigrationRecords(self._kube)).registry(self._registry)
         spec = self._registry.spec
         steps: dict[str, tuple[object, Step]] = {
             "spec.database": (spec.database, DatabaseStep(self._kube, self._postgres, self._recorder.make_password)),
