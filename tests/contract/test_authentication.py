@@ -90,7 +90,9 @@ async def fixture(login_servers: LoginServers) -> AsyncIterator[SectionFixture]:
 async def test_oidc_is_set_up_with_a_warning_while_the_provider_has_no_refresh_tokens(fixture: SectionFixture) -> None:
     fixture.servers.provider.start(refresh=False)
     outcome = await fixture.reconcile(oidc=fixture.oidc())
-    assert [warning.code for warning in outcome.warnings] == [Reason.OIDC_NO_REFRESH_TOKEN]
+    (warning,) = outcome.warnings
+    assert warning.code is Reason.OIDC_NO_REFRESH_TOKEN
+    assert "Enable refresh tokens for Harbor's client at the provider" in warning.message
     assert await fixture.setting("auth_mode") == "oidc_auth"
     assert await fixture.setting("oidc_endpoint") == fixture.servers.provider.issuer
     fixture.servers.provider.start(refresh=True)

@@ -13,8 +13,10 @@ from harbor_operator.model.outcomes import Blocked, Done, Outcome
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
-from lab.process import Processes
+from lab.controlplane import ControlPlane
+from lab.process import LabError, Processes
 from lab.redis import Redis, sentinel_lines
+from lab.registries import Registry
 from tests.fakes.kube import FakeKube
 
 pytestmark = pytest.mark.lab
@@ -48,6 +50,24 @@ async def test_a_sentinel_gives_up_its_password_and_its_primary_keeps_one(tmp_pa
     accepted = await reconcile(redis, sentinelMaster=redis.master_name)
     assert isinstance(accepted, Done), accepted.message
     assert f"'{primary.host}:{primary.port}', found through master set" in accepted.message
+
+
+async def test_a_sentinel_is_used_without_tls(plane: ControlPlane, tmp_path: Path, processes: Processes) -> None:
+    """The chart's registry does not find the primary of Sentinels with TLS, so the API server refuses such a spec."""
+    redis = Redis.start(tmp_path / "redis", processes, mode="sentinel")
+    registry = Registry(plane, "sentinel-tls", "cr")
+    registry.prepare()
+    cache = {"addresses": [f"{redis.host}:{redis.port}"], "sentinelMaster": redis.master_name}
+    spec = {"externalURL": "https://localhost:1", "suspend": True}
+    with pytest.raises(LabError) as refused:
+        registry.apply({**spec, "cache": {**cache, "tls": True}})
+    assert "`tls` with `sentinelMaster` is broken in the chart's registry: use one of them" in str(refused.value)
+    with pytest.raises(ValueError, match="use one of them"):  # doctor reads the same model
+        await reconcile(redis, sentinelMaster=redis.master_name, passwordSecretRef=None, tls=True)
+
+    registry.apply({**spec, "cache": cache})
+    accepted = await reconcile(redis, sentinelMaster=redis.master_name, passwordSecretRef=None)
+    assert isinstance(accepted, Done), accepted.message
 
 
 async def test_too_few_databases_become_enough(tmp_path: Path, processes: Processes) -> None:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from harbor_operator.api.charts import SWIFT_RANGE
 from lab.chart import LAB_CHART, VERSION
 from lab.registries import example, merged
 from tests.contract.kubectl_harbor import SCHEMAS, Done, execute
@@ -53,6 +54,8 @@ def test_a_refused_spec_names_the_reason(spec: dict[str, Any], tmp_path: Path) -
     done = images(tmp_path, merged(spec, {"release": {"version": "1.99.0"}}))
     assert (done.code, done.out) == (2, "")
     assert "SwiftUnsupported: " in done.err
+    assert f"use a chart from {SWIFT_RANGE}, or migrate the images off Swift first" in done.err
+    assert images(tmp_path, spec, "--chart", str(LAB_CHART)).code == 0
     done = images(tmp_path, merged(spec, {"externalURL": "not a URL"}))
     assert done.code == 2
     assert "externalURL" in done.err

@@ -5,14 +5,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
+from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.swift import SwiftObjectStore
+from harbor_operator.checks.empty_objects import check_empty_objects
 from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.model.storage import Container, ObjectSearch
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.empty_objects import EmptyObjects
+from harbor_operator.steps.storage_account import StorageAccounts
+from lab.images import make_image
+from lab.process import LabError, Processes
+from lab.skopeo import Skopeo
 from tests.contract.gateway import KEY, Gateway
+from tests.contract.test_registry_symptoms import start, swift_driver
 from tests.contract.test_storage_on_rgw import NAMESPACE, GatewayFixture
 
 pytestmark = pytest.mark.lab
@@ -57,6 +70,43 @@ async def test_each_wrong_part_of_the_storage_url_is_named(fixture: GatewayFixtu
     assert f"the {part} is" in refused.message
     assert f"Set `rgw swift url = {fixture.gateway.front.url}`" in refused.message
     assert isinstance(await fixture.reconcile(), Done)
+
+
+async def test_a_layer_without_its_segments_is_found_until_it_is_deleted(
+    fixture: GatewayFixture, tmp_path: Path, processes: Processes
+) -> None:
+    """A real registry writes the layer; its pull and its garbage collection fail with the text of this problem."""
+    driver = swift_driver(fixture.gateway, f"z{fixture.uid}")["swift"]
+    registry = start(tmp_path, processes, {"swift": driver}, ca=fixture.gateway.authority.ca_path)
+    skopeo, reference = Skopeo(tmp_path / "skopeo"), f"{registry.address}/library/app:1"
+    make_image(tmp_path / "image", size=6 << 20)
+    skopeo.copy_in(tmp_path / "image", reference)
+    store = SwiftObjectStore()
+    at = Container(await store.login(fixture.gateway.account(driver["username"])), driver["container"])
+    fixture.kube.put(NAMESPACE, "swift", {"username": driver["username"], "password": KEY})
+    accounts = StorageAccounts(fixture.kube, HttpRgwAdmin(), lambda: SecretStr("unused"))
+    search = EmptyObjects(accounts, store, lambda: datetime.now(UTC))
+    spec = fixture.registry(container=driver["container"])
+    assert (await search.search(spec, ObjectSearch(1))).found == ()
+
+    segments = await store.list_objects(at, "segments/", 100)
+    await store.remove_objects(at, segments)
+    found = await search.search(spec, ObjectSearch(2))
+    assert found.found
+    assert all(name.startswith("files/docker/registry/v2/blobs/") for name in found.found)
+    (warning,) = check_empty_objects(found.found)
+    assert warning.code is Reason.ZERO_SEGMENT_OBJECT
+    assert "delete exactly these objects, then push their images again" in warning.message
+    with pytest.raises(LabError):
+        skopeo.copy_out(reference, tmp_path / "before")
+
+    await store.remove_objects(at, found.found)
+    assert (await search.search(spec, found)).found == ()
+    registry.stop()
+    again = start(tmp_path, processes, {"swift": driver}, ca=fixture.gateway.authority.ca_path)
+    reference = f"{again.address}/library/app:1"
+    skopeo.copy_in(tmp_path / "image", reference)
+    assert skopeo.copy_out(reference, tmp_path / "after")
 
 
 async def test_a_private_ca_must_be_named(fixture: GatewayFixture) -> None:

@@ -161,7 +161,10 @@ async def test_a_trailing_slash_in_rgw_swift_url_is_seen(fixture: GatewayFixture
         fixture.gateway.announce_front()
 
     assert isinstance(outcome, Blocked)
-    assert "double slash" in outcome.message
+    assert outcome.reason is Reason.STORAGE_URL_MISMATCH
+    assert "has a double slash, from a trailing slash in `rgw swift url`" in outcome.message
+    assert f"Set `rgw swift url = {fixture.gateway.front.url}`" in outcome.message
+    assert isinstance(await fixture.reconcile(), Done)
 
 
 async def test_a_body_limit_below_a_chunk_is_found_and_heals(fixture: GatewayFixture) -> None:
