@@ -105,6 +105,7 @@ class Reason(StrEnum):
     STORAGE_TYPE_CHANGED = "StorageTypeChanged"
     GENERATED_SECRETS_MISSING = "GeneratedSecretsMissing"
     SECRET_KEY_CHANGED = "SecretKeyChanged"
+    PUBLISHED_SECRET = "PublishedSecret"
     DATABASE_CHANGED = "DatabaseChanged"
     RELEASE_NAME_CHANGED = "ReleaseNameChanged"
     VOLUME_CHANGED = "VolumeChanged"

@@ -5,6 +5,7 @@ With HARBOR_CHART, also the official chart, whatever its version is.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ async def test_a_release_of_helm_becomes_the_registrys_without_a_restart(install
     assert (await installed.reconcile(plan)).reason is Reason.WORKLOADS_NOT_READY
     assert secret_versions(plane) == written, "the pass after the adoption wrote a Secret"
 
+    warned = (await installed.reconcile(plan)).warnings
+    assert [one.code for one in warned] == [Reason.PUBLISHED_SECRET, Reason.PUBLISHED_SECRET]
     templates = installed.templates()
     assert (await installed.reconcile(plan, portal={"replicas": 2})).reason is Reason.RELEASE_UPGRADING
     result = installed.cluster.helm.result(NAMESPACE, "cr")
@@ -86,6 +89,23 @@ async def test_a_release_of_helm_becomes_the_registrys_without_a_restart(install
     assert installed.claims() == claims
     restarted = {name for name, template in installed.templates().items() if template != templates[name]}
     assert restarted <= {"cr-harbor-core", "cr-harbor-jobservice", "cr-harbor-registry"}
+
+
+async def test_the_published_password_of_the_registry_is_replaced(installed: AdoptionFixture) -> None:
+    plan = identifier(await installed.reconcile())
+    await installed.reconcile(plan)
+    keys = ("REGISTRY_PASSWD", "REGISTRY_HTPASSWD")
+    before = installed.generated()
+    assert before["REGISTRY_PASSWD"] == "harbor_registry_password"
+    remove = json.dumps([{"op": "remove", "path": f"/data/{key}"} for key in keys])
+    installed.plane.kubectl("patch", "secret", "hreg-cr-pins", "-n", NAMESPACE, "--type=json", "-p", remove)
+    outcome = await installed.reconcile(plan)
+    assert outcome.reason is Reason.RELEASE_UPGRADING, outcome
+    assert await installed.cluster.statuses() == ["superseded", "deployed"]
+    after = installed.generated()
+    assert {key for key in before if before[key] != after[key]} == set(keys)
+    (left,) = (await installed.reconcile(plan)).warnings
+    assert "'secretKey'" in left.message
 
 
 @pytest.mark.parametrize(

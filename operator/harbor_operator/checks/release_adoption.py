@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from harbor_operator.checks.release_data import SECRET_KEY_LENGTH
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import GeneratedSecret, StoredRelease
-from harbor_operator.model.release_adoption import AdoptionPlan, ChangedValue, SecretLocation
+from harbor_operator.model.release_adoption import TOKEN_PAIR_PATH, AdoptionPlan, ChangedValue, SecretLocation
 from harbor_operator.reasons import Reason
 
 CHART = "harbor"
@@ -42,6 +42,8 @@ def adoption_planned(name: str, version: str, plan: AdoptionPlan) -> Blocked:
     secrets = ", ".join(f"'{secret}'" for secret in plan.secrets)
     replaced = ", ".join(f"`{path}`" for path in plan.replaced)
     changes = f" and sets {replaced} as in every release of the operator" if replaced else ""
+    # The chart publishes the pair of some versions, which the operator replaces.
+    kept_pair = "" if TOKEN_PAIR_PATH in plan.replaced else ", the token key pair"
     flux = (
         f" The objects have the labels of Flux's HelmRelease '{plan.helm_release}': suspend it, and delete it while it"
         " is suspended, before you adopt the release."
@@ -50,7 +52,7 @@ def adoption_planned(name: str, version: str, plan: AdoptionPlan) -> Blocked:
         Reason.RELEASE_ADOPTION_PLANNED,
         f"Helm release '{name}' (revision {plan.revision}, chart {version}) can be adopted without a Helm run, without"
         " a restart and without a change of its objects. `secretKey`, the secrets of core, jobservice and registry,"
-        f" the XSRF key, the token key pair and the admin password are kept as they are in {secrets}; database and"
+        f" the XSRF key{kept_pair} and the admin password are kept as they are in {secrets}; database and"
         " storage stay. The next change of the spec runs Helm, which restarts core, jobservice and registry once"
         f"{changes}.{flux if plan.helm_release else ''} To adopt the release, set `spec.release.adoptionPlan` to"
         f" '{plan.identifier}'",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+TOKEN_PAIR_PATH = "core.secretName"  # noqa: S105 - a path in the values
+"""The chart value that names the Secret with the key pair for tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecretLocation:

@@ -24,7 +24,7 @@ from harbor_operator.model.release import (
     StoredRelease,
     Tree,
 )
-from harbor_operator.model.release_adoption import AdoptionPlan, ChangedValue, SecretLocation
+from harbor_operator.model.release_adoption import TOKEN_PAIR_PATH, AdoptionPlan, ChangedValue, SecretLocation
 from harbor_operator.plan import names
 from harbor_operator.plan.internal_tls import TlsComponent
 from harbor_operator.plan.release import unwrap_secrets
@@ -109,6 +109,11 @@ _SOURCES: Mapping[str, _Source] = {
 }
 
 
+_TOKEN_KEY_MINORS = range(1, 12)
+_LAST_PUBLISHED_PATCHES = {3: 16, 9: 5, 10: 3, 11: 0}
+"""The last patch versions with the published key, for the minors that have replaced it."""
+
+
 def effective_values(stored: StoredRelease, given: Mapping[str, Any]) -> Tree:
     """Returns the values as templates see them: an explicit null removes a default, as in Helm."""
     return _coalesce(stored.defaults, given)
@@ -134,6 +139,25 @@ def secret_locations(values: Tree, secrets: Iterable[str], chart: ChartSupport) 
             own = next((name for name in listed if name.endswith(f"-{source.suffix}")), "")
             found[target] = SecretLocation(own, source.key)
     return found
+
+
+def without_published_pair(
+    locations: Mapping[str, SecretLocation], values: Tree, version: str
+) -> dict[str, SecretLocation]:
+    """Returns the locations without the key pair for tokens if the chart publishes it (GHSA-j7jh-fmcm-xxwv).
+
+    The operator then generates another one. Tokens that were issued before are invalid after the next Helm run; they
+    last half an hour.
+    """
+    if _at(values, TOKEN_PAIR_PATH.split(".")) or not _publishes_token_key(version):
+        return dict(locations)
+    pair = {str(GeneratedSecret.TOKEN_KEY), str(GeneratedSecret.TOKEN_CERTIFICATE)}
+    return {target: location for target, location in locations.items() if target not in pair}
+
+
+def _publishes_token_key(version: str) -> bool:
+    _, minor, patch = map(int, version.split(".")[:3])
+    return minor in _TOKEN_KEY_MINORS and patch <= _LAST_PUBLISHED_PATCHES.get(minor, patch)
 
 
 def with_adopted(found: ReleaseSecrets, adopted: Mapping[str, SecretStr]) -> ReleaseSecrets:

@@ -115,7 +115,7 @@ class ReleaseStep:
         if isinstance(desired, Blocked | Pending):
             return desired
         outcome = await self._act(registry, desired, observed)
-        warnings = hub_cache_warnings(registry, release.version)
+        warnings = hub_cache_warnings(registry, release.version) + await self._release_secrets.read_warnings(registry)
         return replace(outcome, warnings=(*outcome.warnings, *warnings))
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:

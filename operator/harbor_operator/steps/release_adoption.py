@@ -29,7 +29,7 @@ from harbor_operator.checks.release_data import other_release
 from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ObservedRelease, ReleaseSecrets, Revision, StoredRelease
-from harbor_operator.model.release_adoption import AdoptionPlan, SecretLocation
+from harbor_operator.model.release_adoption import TOKEN_PAIR_PATH, AdoptionPlan, SecretLocation
 from harbor_operator.plan import names
 from harbor_operator.plan.helm_manifest import listed_objects
 from harbor_operator.plan.helm_storage import owned_selector, read_manifest
@@ -43,6 +43,7 @@ from harbor_operator.plan.release_adoption import (
     plan_adoption,
     secret_locations,
     with_adopted,
+    without_published_pair,
 )
 from harbor_operator.ports.helm import Helm
 from harbor_operator.ports.namespace_resources import NamespaceResources
@@ -99,7 +100,9 @@ class ReleaseAdoption:
         if isinstance(found, Blocked):
             return found
         stored = candidate.stored
-        locations = secret_locations(effective_values(stored, stored.config), candidate.secrets, chart)
+        values = effective_values(stored, stored.config)
+        every = secret_locations(values, candidate.secrets, chart)
+        locations = without_published_pair(every, values, stored.chart_version)
         if registry.spec.admin_password_secret_ref:
             del locations[ADMIN_PASSWORD]
         adopted = await self._read_secrets(registry.metadata.namespace, locations)
@@ -116,6 +119,8 @@ class ReleaseAdoption:
         ]
         if findings:
             return adoption_refused(desired.name, findings)
+        if locations.keys() != every.keys():
+            replaced = sorted({*replaced, TOKEN_PAIR_PATH})
         used = {location.secret for location in locations.values()}
         return secrets, plan_adoption(desired, candidate.revision, used, replaced, candidate.helm_release)
 

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.storage_driver import DriverName
 from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
+from harbor_operator.checks.published_secrets import published_secret_warnings
 from harbor_operator.checks.references import check_basic_username, describe_secret
 from harbor_operator.checks.release_data import KEY_DIGEST_KEY, check_secret_key, check_used_key
-from harbor_operator.model.outcomes import Blocked
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.model.release import (
     GeneratedSecret,
     ReleaseLogin,
@@ -101,6 +102,10 @@ class ReleaseSecretStore:
             user_values=user_values,
             certificates=await self._certificates.read(registry, release, user_values),
         )
+
+    async def read_warnings(self, registry: HarborRegistry) -> tuple[StatusWarning, ...]:
+        """Returns a warning for each generated secret that is a published default of the chart."""
+        return published_secret_warnings(names.generated_secrets(registry), await self._read_generated(registry))
 
     async def ensure(self, registry: HarborRegistry, release: Release, found: ReleaseSecrets) -> ReleaseSecrets:
         """Generates what is missing, writes the copies that differ, and returns what the Secrets contain now."""

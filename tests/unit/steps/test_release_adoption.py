@@ -85,7 +85,38 @@ async def test_a_defective_chart_is_adopted_with_a_warning_for_a_cache_of_docker
     plan = planned(await reconcile(cr, release={"version": "1.19.0"}, **spec))
     outcome = await reconcile(cr, plan, release={"version": "1.19.0"}, **spec)
     assert isinstance(outcome, Done), outcome
-    assert [warning.code for warning in outcome.warnings] == [Reason.CHART_VERSION_REFUSED]
+    codes = [warning.code for warning in outcome.warnings]
+    assert codes == [Reason.CHART_VERSION_REFUSED, Reason.PUBLISHED_SECRET, Reason.PUBLISHED_SECRET]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_kept"), [("1.11.0", False), ("1.11.1", True), ("1.10.3", False), ("1.8.3", False), ("1.19.1", True)]
+)
+async def test_a_published_token_key_is_not_adopted(cr: ReleaseFixture, version: str, is_kept: bool) -> None:
+    """GHSA-j7jh-fmcm-xxwv: who has the key can issue tokens for every image."""
+    install(cr, chart_version=version)
+    first = await reconcile(cr, release={"version": version})
+    assert ("the token key pair" in first.message) is is_kept
+    assert ("`core.secretName`" in first.message) is not is_kept
+    await reconcile(cr, planned(first), release={"version": version})
+    stored = cr.kube.values(NAMESPACE, PINS)
+    assert (stored["tls.key"] == SECRETS["cr-harbor-core"]["tls.key"]) is is_kept
+    assert (stored["tls.crt"] == SECRETS["cr-harbor-core"]["tls.crt"]) is is_kept
+
+
+async def test_the_published_password_of_the_registry_is_replaced(cr: ReleaseFixture) -> None:
+    install(cr)
+    plan = planned(await reconcile(cr))
+    warned = await reconcile(cr, plan)
+    key, password = (warning.message for warning in warned.warnings if warning.code is Reason.PUBLISHED_SECRET)
+    assert "'secretKey'" in key
+    assert "Delete the keys 'REGISTRY_PASSWD' and 'REGISTRY_HTPASSWD'" in password
+    left = {key: value for key, value in cr.kube.values(NAMESPACE, PINS).items() if not key.startswith("REGISTRY_P")}
+    del left["REGISTRY_HTPASSWD"]
+    cr.kube.put(NAMESPACE, PINS, left, names.owner_labels(registry()))
+    outcome = await reconcile(cr, plan)
+    assert outcome.reason is Reason.RELEASE_UPGRADING
+    assert [warning.message for warning in outcome.warnings] == [key]
 
 
 async def test_the_next_change_runs_helm_with_the_same_secrets(cr: ReleaseFixture) -> None:

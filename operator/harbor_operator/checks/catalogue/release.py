@@ -166,6 +166,14 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "has it in the file `/etc/core/key`. Remove `SECRET_KEY_DIGEST` only if the database is empty, or was "
         "replaced by one that belongs to the new key.",
     ),
+    Reason.PUBLISHED_SECRET: Problem(
+        "`status.warnings` names a key of the Secret `hreg-NAME-pins`.",
+        "The release was installed with the defaults of the chart before it was adopted, and an adoption keeps the "
+        "secrets of the running Harbor.",
+        "For the password of the registry, delete its two keys as the message says: the operator generates others. "
+        "`secretKey` cannot be changed: protect the database and its dumps, or replicate the images into a new "
+        "HarborRegistry.",
+    ),
     Reason.DATABASE_CHANGED: Problem(
         "Harbor would start on an empty database instead of the one that it used.",
         "`spec.database` names another server or database than the deployed release, and no table of Harbor is there.",
