@@ -72,6 +72,7 @@ from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.empty_objects import EmptyObjects
+from harbor_operator.steps.extra_hosts import HostCheckedReachabilityStep
 from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
 from harbor_operator.steps.injection_grants import InjectionGrants
 from harbor_operator.steps.project_robots import ProjectRobotSection
@@ -207,7 +208,9 @@ class Operator:
             CacheStep(kube, on_demand.redis(egress)),
             StorageInUseStep(storage, records),
             StorageInUseStep(checked_release, records),
-            GatewayCheckedReachabilityStep(reachability, KubernetesGatewayApi(self._client)),
+            GatewayCheckedReachabilityStep(
+                HostCheckedReachabilityStep(reachability, kube, probe, _now), KubernetesGatewayApi(self._client)
+            ),
             ConfigurationStep(kube, admin_password, sections),
             self._pull_secrets(kube, ports, password),
         )

@@ -112,6 +112,7 @@ class Reason(StrEnum):
     # Reachability
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    EXTRA_HOST_FAILED = "ExtraHostFailed"
     GATEWAY_NOT_PROGRAMMED = "GatewayNotProgrammed"
     REGISTRY_NOT_HARBOR = "RegistryNotHarbor"
     REGISTRY_UNHEALTHY = "RegistryUnhealthy"

@@ -115,6 +115,18 @@ def test_every_way_of_exposing_renders(tmp_path: Path, kind: str, tls: str) -> N
 
 
 @pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
+@pytest.mark.parametrize("kind", ["ingress", "nodePort"])
+def test_the_services_get_the_ip_families_of_the_values(tmp_path: Path, kind: str) -> None:
+    assert HARBOR_CHART
+    given = {"ipFamily": {"policy": "RequireDualStack", "families": ["IPv6", "IPv4"]}}
+    rendered = render(HARBOR_CHART, tmp_path, given, expose={"type": kind})
+    services = {o["metadata"]["name"]: o["spec"] for o in objects(rendered) if o["kind"] == "Service"}
+    assert services.pop("harbor", None) is None or kind == "nodePort"  # the Service of nginx does not get them
+    assert services
+    assert all(service["ipFamilies"] == ["IPv6", "IPv4"] for service in services.values())
+
+
+@pytest.mark.skipif(not HARBOR_CHART, reason="the official chart is not here (HARBOR_CHART)")
 def test_chart_alone_runs_everything_itself(tmp_path: Path) -> None:
     assert HARBOR_CHART
     rendered = render(HARBOR_CHART, tmp_path, database=None, cache=None, storage=None)

@@ -131,6 +131,21 @@ def check_internal_tls(section: object) -> Blocked | None:
     )
 
 
+def check_ip_families(families: object, expose_type: str, redis_type: str) -> Blocked | None:
+    """Returns that Helm cannot render `ipFamily.families`: two templates write the list without a line break."""
+    broken = [
+        *(["the Service of nginx (`spec.expose.type: clusterIP`)"] if expose_type == "clusterIP" else []),
+        *(["the Service of the chart's Redis (no `spec.cache`)"] if redis_type == "internal" else []),
+    ]
+    if not families or not broken:
+        return None
+    return Blocked(
+        Reason.VALUES_INVALID,
+        f"the charts from 1.18 on render invalid YAML for `ipFamily.families` in {' and '.join(broken)}: set only"
+        " `ipFamily.policy`, with which Kubernetes uses the order of families of the cluster, or remove the cause",
+    )
+
+
 def failure_reason(stderr: str) -> Reason:
     """Returns whether Helm lacked a right or failed on the release."""
     return Reason.RIGHTS_MISSING if is_forbidden(stderr) else Reason.RELEASE_FAILED

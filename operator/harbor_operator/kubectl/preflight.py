@@ -51,6 +51,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
 from harbor_operator.steps.cache import CacheStep
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.extra_hosts import HostCheckedReachabilityStep
 from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep, Stores
@@ -147,9 +148,9 @@ class _Preflight:
         http = HarborHttp(egress)
         database = DatabaseStep(self._kube, DryRunPostgres(self._postgres), _make_password)
         cache = CacheStep(self._kube, RedisPyCache(egress))
-        harbor = ReachabilityStep(
-            self._kube, HttpRegistryProbe(http), HttpHarbor(http), dry_run_images(), self._options.clock
-        )
+        probe, clock = HttpRegistryProbe(http), self._options.clock
+        harbor = ReachabilityStep(self._kube, probe, HttpHarbor(http), dry_run_images(), clock)
+        hosts = HostCheckedReachabilityStep(harbor, self._kube, probe, clock)
         release = self._release
         return {
             Area.DATABASE: {"spec.database": database.reconcile},
@@ -161,7 +162,7 @@ class _Preflight:
                 **({"spec.release.serviceAccountName": release.check_account} if self._options.checks_account else {}),
             },
             Area.REGISTRY: {
-                "spec.externalURL": GatewayCheckedReachabilityStep(harbor, ReadGateways(self._cluster)).reconcile
+                "spec.externalURL": GatewayCheckedReachabilityStep(hosts, ReadGateways(self._cluster)).reconcile
             },
             Area.AUTHENTICATION: {
                 "spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider(egress))

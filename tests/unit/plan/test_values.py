@@ -137,6 +137,22 @@ def test_values_of_the_oldest_chart_hold_what_it_cannot_read_from_secrets() -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"expose": {"type": "clusterIP"}}, "the Service of nginx"),
+        ({"cache": None, "cache_password": None}, "the Service of the chart's Redis"),
+    ],
+)
+def test_a_list_of_ip_families_that_the_chart_cannot_render_is_refused(spec: dict[str, Any], cause: str) -> None:
+    families: Tree = {"ipFamily": {"policy": "RequireDualStack", "families": ["IPv6", "IPv4"]}}
+    found = refused(families, **spec)
+    assert cause in found.message
+    assert "`ipFamily.policy`" in found.message
+    assert values("1.19.1", {"ipFamily": {"policy": "RequireDualStack"}}, **spec)["ipFamily"]
+    assert values("1.19.1", families)["ipFamily"] == families["ipFamily"]
+
+
 def test_redis_password_goes_by_environment_where_the_chart_allows_it() -> None:
     made = values("1.13.0")
     assert "password" not in made["redis"]["external"]

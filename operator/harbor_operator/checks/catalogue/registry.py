@@ -31,6 +31,13 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "The Gateway has no address, a certificate of a listener is missing, or no controller serves its GatewayClass.",
         "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what its conditions name.",
     ),
+    Reason.EXTRA_HOST_FAILED: Problem(
+        "`status.warnings` names hosts of `spec.pullSecrets.extraHosts`.",
+        "A name does not lead to this Harbor, its certificate is not accepted by clients, or the operator cannot reach "
+        "it. The pull Secret contains the host all the same.",
+        "Correct DNS, the proxy or the certificate, or remove the host. If only other networks can reach the name, the "
+        "warning does not matter.",
+    ),
     Reason.REGISTRY_UNHEALTHY: Problem(
         "Harbor reports unhealthy components.",
         "The message names the components and their errors.",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
-from harbor_operator.checks.release import check_internal_tls
+from harbor_operator.checks.release import check_internal_tls, check_ip_families
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree
 from harbor_operator.plan.internal_tls import is_enabled
@@ -27,6 +27,7 @@ from harbor_operator.plan.values.components import (
 from harbor_operator.plan.values.expose import expose_values, trust_values
 from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.internal_tls import internal_tls_values
+from harbor_operator.plan.values.paths import value_at
 from harbor_operator.plan.values.storage import storage_defaults, storage_values
 from harbor_operator.plan.values.user import check_user_values, merge_values
 
@@ -54,13 +55,16 @@ def plan_values(inputs: Inputs) -> Tree | Blocked:
     user = reduce(merge_values, (source.tree for source in sources), Tree())
     inputs = replace(inputs, trivy=_is_on(user, "trivy"))
     owned = _all(_OWNED, inputs)
-    storage = inputs.registry.spec.storage
+    registry = inputs.registry
+    storage = registry.spec.storage
     volume = storage is not None and storage.filesystem is not None
     if blocked := check_user_values(sources, inputs.chart, owned, volume=volume):
         return blocked
-    if not is_enabled(inputs.registry) and (blocked := check_internal_tls(user.get("internalTLS"))):
+    if not is_enabled(registry) and (blocked := check_internal_tls(user.get("internalTLS"))):
         return blocked
-    return merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
+    values = merge_values(merge_values(_all(_DEFAULTS, inputs), user), owned)
+    families = value_at(values, ("ipFamily", "families"))
+    return check_ip_families(families, registry.spec.expose.type, values["redis"]["type"]) or values
 
 
 def _all(sections: tuple[Section, ...], inputs: Inputs) -> Tree:
