@@ -21,8 +21,8 @@ from harbor_operator.reasons import Reason
 TAG = "proof"
 _REASON = Reason.PROJECT_REFUSED
 MAX_LAYERS = 20
+MAX_WHOLE_BYTES, END_BYTES = 512 << 10, 64 << 10
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_SENT = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
 _REDIRECTS = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT}
 """The registry has found the blob, and sends clients to the store (`spec.storage.s3.redirect`)."""
 _MANIFEST_TYPES = (
@@ -81,21 +81,27 @@ class HttpImageProof(HarborApi, ImageProof):
             answer, manifest = await self._manifest(endpoint, repository, children[0].digest)
         if manifest is None:
             return _failure(ProofStep.PULL, answer)
-        for config in _descriptors([manifest.get("config")]):
-            answer = await self._http.send(endpoint, HttpRequest("GET", f"/v2/{repository}/blobs/{config.digest}"))
-            is_sent = answer.status == HTTPStatus.OK and digest(answer.content) == config.digest
-            if not is_sent and answer.status not in _REDIRECTS:
-                return _failure(ProofStep.PULL, answer)
-        for layer in _descriptors(manifest.get("layers"))[:MAX_LAYERS]:
-            # Its last byte, because the registry answers HEAD from a cache.
-            headers = {"Range": f"bytes={layer.size - 1}-{layer.size - 1}"} if layer.size else {}
-            request = HttpRequest("GET", f"/v2/{repository}/blobs/{layer.digest}", headers=headers)
-            answer = await self._http.send(endpoint, request)
-            found = content_range(answer.headers.get("Content-Range", ""))
-            is_whole = len(answer.content) == 1 and found == (layer.size - 1, layer.size) if layer.size else True
-            if not (answer.status in _SENT and is_whole) and answer.status not in _REDIRECTS:
-                return _failure(ProofStep.PULL, answer)
+        for blob in _descriptors([manifest.get("config")]) + _descriptors(manifest.get("layers"))[:MAX_LAYERS]:
+            if failure := await self._read_blob(endpoint, repository, blob):
+                return failure
         return None
+
+    async def _read_blob(self, endpoint: HarborEndpoint, repository: str, blob: _Descriptor) -> ProofFailure | None:
+        """Reads a small blob, or the end of a large one: the registry answers HEAD from a cache.
+
+        The end is longer than an error message, which the registry can send in the place of a few bytes.
+        """
+        start = blob.size - END_BYTES if blob.size > MAX_WHOLE_BYTES else 0
+        headers = {"Range": f"bytes={start}-{blob.size - 1}"} if start else {}
+        request = HttpRequest("GET", f"/v2/{repository}/blobs/{blob.digest}", headers=headers)
+        answer = await self._http.send(endpoint, request)
+        if answer.status in _REDIRECTS:
+            return None
+        found = content_range(answer.headers.get("Content-Range", ""))
+        is_end = found == (start, blob.size) and len(answer.content) == END_BYTES
+        is_sent = is_end if start else digest(answer.content) == blob.digest
+        is_read = is_sent and answer.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+        return None if is_read else _failure(ProofStep.PULL, answer)
 
     async def _manifest(
         self, endpoint: HarborEndpoint, repository: str, reference: str

@@ -216,7 +216,7 @@ class ReleaseSecrets:
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
     database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
     the chart's nginx serves (PEM, empty if an Ingress does), `first_certificate` and `first_ca` are the digests of the
-    first one and of the first CA bundle.
+    first one and of the first CA bundle. `storage_migration` is the record of a migration of the images.
     """
 
     generated: Mapping[str, SecretStr]

@@ -30,7 +30,7 @@ class ImageProof(Protocol):
         ...
 
     async def pull(self, endpoint: HarborEndpoint, image: str) -> ProofFailure | None:
-        """Reads the manifest and the configuration of 'project/name:tag', and the last byte of up to 20 layers.
+        """Reads the manifest, the configuration and up to 20 layers of 'project/name:tag', of large ones the end.
 
         Returns what failed, also that a digest or a size is another one; of an index, its first manifest is read.
         """
