@@ -62,6 +62,7 @@ SESSION = re.compile(
 STATEMENT = re.compile(
     r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] \S* LOG:  (?:statement|execute [^:]*): (?P<statement>.*(?:\n\t.*)*)", re.MULTILINE
 )
+REJECTED = "password authentication failed"
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,12 @@ class Postgres:
             for found in SESSION.finditer(text)
             if found["application"] == application
         ]
+
+    def rejected_since(self, mark: int) -> list[str]:
+        """Returns each login since `mark` that the server rejected for its password."""
+        with self._log.open("rb") as log:
+            log.seek(mark)
+            return [line for line in log.read().decode(errors="replace").splitlines() if REJECTED in line]
 
     def stop(self) -> None:
         """Disconnects every client and stops the server; its data stay."""

@@ -204,7 +204,7 @@ class Operator:
             StorageMigrationSection(records, storage, stores, migrated, time.monotonic),
         )
         return (
-            DatabaseStep(kube, postgres, password),
+            DatabaseStep(kube, postgres, password, _now),
             CacheStep(kube, on_demand.redis(egress)),
             StorageInUseStep(storage, records),
             StorageInUseStep(checked_release, records),

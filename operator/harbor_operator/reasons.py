@@ -40,6 +40,7 @@ class Reason(StrEnum):
     DATABASE_IN_USE = "DatabaseInUse"
     DATABASE_READ_ONLY = "DatabaseReadOnly"
     DATABASE_POOLER_UNSUITABLE = "DatabasePoolerUnsuitable"
+    DATABASE_ROTATION_REFUSED = "DatabaseRotationRefused"
     DATABASE_COLLATION_CHANGED = "DatabaseCollationChanged"
     DATABASE_SCHEMA_DIRTY = "DatabaseSchemaDirty"
     DATABASE_SCHEMA_NEWER = "DatabaseSchemaNewer"

@@ -55,6 +55,30 @@ def test_a_new_database_password_reaches_jobservice_after_core(lab: Lab, full_re
     assert registry.status()["releaseRevision"] == revision + 2
 
 
+def test_a_rotated_database_login_is_never_rejected(lab: Lab, full_registry: RegistryFixture) -> None:
+    """Core and jobservice log in with the second role; the server has rejected no login meanwhile."""
+    registry, server = full_registry.registry, lab.services.postgres
+    before, mark = registry.secret("hreg-cr-database-login"), server.mark()
+    annotation = "harbor-operator.io/rotate-database-password-requested-at=1"
+    lab.control_plane.kubectl("-n", registry.namespace, "annotate", "--overwrite", "hreg", "cr", annotation)
+
+    def is_complete() -> bool:
+        return registry.secret("hreg-cr-database-login").get("retired") == before["username"]
+
+    wait_until(is_complete, "the first role lost its password", deadline=240)
+    registry.wait_ready()
+    second = registry.secret("hreg-cr-database-login-b")
+    assert second["username"] == f"{before['username']}_b"
+    core = lab.control_plane.kubectl(
+        "-n", registry.namespace, "get", "deploy", "-l", "release=cr,component=core", "-o", "json"
+    )
+    (pods,) = [item["spec"]["template"]["spec"] for item in json.loads(core)["items"]]
+    variables = {entry["name"]: entry for entry in pods["containers"][0]["env"]}
+    assert variables["POSTGRESQL_USERNAME"]["value"] == second["username"]
+    assert variables["POSTGRESQL_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "hreg-cr-database-login-b"
+    assert server.rejected_since(mark) == []
+
+
 def test_a_renewed_certificate_restarts_nginx_only(lab: Lab, make_registry: MakeRegistry) -> None:
     registry = make_registry("ref-tls")
     issue(lab, registry, "first")

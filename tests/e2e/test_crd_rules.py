@@ -22,6 +22,7 @@ SWIFT: Spec = {
 }
 S3: Spec = {"endpoint": "https://localhost:1", "credentialsSecretRef": {"name": "s3"}}
 VOLUME: Spec = {"size": "1Gi"}
+GIVEN: Spec = {"host": "localhost", "credentialsSecretRef": {"name": "pg"}}
 DATABASE: Spec = {"host": "localhost", "adminSecretRef": {"name": "pg-admin"}}
 SELECTED: Spec = {"credential": {"robot": {}}}
 OIDC: Spec = {"name": "A", "endpoint": "https://localhost:1", "clientID": "harbor", "clientSecretRef": {"name": "oidc"}}
@@ -105,14 +106,12 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         ("spec.database: Invalid value", "give exactly one of `adminSecretRef` and `credentialsSecretRef`"),
     ),
     "a maintenance database that is not used": (
-        {
-            "database": {
-                "host": "localhost",
-                "credentialsSecretRef": {"name": "pg"},
-                "maintenanceDatabase": "defaultdb",
-            }
-        },
+        {"database": {**GIVEN, "maintenanceDatabase": "defaultdb"}},
         ("spec.database: Invalid value", "`maintenanceDatabase` is for `adminSecretRef` only"),
+    ),
+    "the age of a login that the operator does not own": (
+        {"database": {**GIVEN, "rotateAfterDays": 30}},
+        ("spec.database: Invalid value", "`rotateAfterDays` is for `adminSecretRef` only"),
     ),
     "several database hosts": (
         {"database": {**DATABASE, "host": "a.example.com,b.example.com"}},

@@ -27,10 +27,12 @@ from harbor_operator.model.database_changes import (
     DatabaseChange,
     DropDatabase,
     DropRole,
+    EnsureLogin,
     FinishDatabase,
     GrantRoleToAdmin,
     MarkDatabase,
     OwnPublicSchema,
+    RevokePassword,
     RevokePublicConnect,
     SetPassword,
 )
@@ -46,6 +48,7 @@ class FakeRole:
     limit: int = -1
     missing_attributes: tuple[Attribute, ...] = ()
     members: set[str] = field(default_factory=set)
+    acts_as: str = ""
 
 
 def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
@@ -108,7 +111,8 @@ class FakePostgres:
         if database not in {*self.databases, self.maintenance_database}:
             return ObservedLogin(LoginResult.NO_DATABASE, error_message="no such database")
         found = self.databases.get(database)
-        may_create = found is not None and found.owner == login.username and database not in self.closed_schemas
+        acting = role.acts_as or login.username
+        may_create = found is not None and found.owner == acting and database not in self.closed_schemas
         content = self.contents.get(database, ObservedLogin(LoginResult.ACCEPTED))
         return replace(content, may_create=may_create, server_version=self.version)
 
@@ -158,6 +162,14 @@ class FakeSession:
                 self._may(self._server.admin.may_create_roles)
                 password = change.password.get_secret_value()
                 self._server.roles[change.role] = FakeRole(password, change.marker.comment, change.connection_limit)
+            case EnsureLogin():
+                self._may(self._server.admin.may_create_roles)
+                password = change.password.get_secret_value()
+                self._server.roles[change.role] = FakeRole(
+                    password, change.marker.comment, change.connection_limit, acts_as=change.owner
+                )
+            case RevokePassword():
+                self._server.roles[change.role].password = ""
             case DropRole():
                 del self._server.roles[change.role]
             case AlterRole() | SetPassword() | CommentRole() | GrantRoleToAdmin():

@@ -17,10 +17,12 @@ from harbor_operator.model.database_changes import (
     CreateRole,
     DropDatabase,
     DropRole,
+    EnsureLogin,
     FinishDatabase,
     GrantRoleToAdmin,
     MarkDatabase,
     OwnPublicSchema,
+    RevokePassword,
     RevokePublicConnect,
     RoleChange,
     SetPassword,
@@ -55,11 +57,28 @@ def role_statements(change: RoleChange, version: int, verifier: Verifier) -> lis
                 ),
                 _comment("ROLE", change.role, change.marker.comment),
             ]
+        case EnsureLogin():
+            return _login_statements(change, version, verifier)
+        case RevokePassword():
+            return [_composed("ALTER ROLE {} PASSWORD NULL", sql.Identifier(change.role))]
         case SetPassword():
             verified = sql.Literal(verifier(change.role, change.password))
             return [_composed("ALTER ROLE {} PASSWORD {}", sql.Identifier(change.role), verified)]
         case _:
             return [_role_statement(change, version)]
+
+
+def _login_statements(change: EnsureLogin, version: int, verifier: Verifier) -> list[sql.Composed]:
+    role, owner = sql.Identifier(change.role), sql.Identifier(change.owner)
+    limit, password = sql.Literal(change.connection_limit), sql.Literal(verifier(change.role, change.password))
+    option = sql.SQL(" WITH SET TRUE, INHERIT TRUE" if version >= _MIN_VERSION_SET_OPTION else "")
+    verb = sql.SQL("ALTER" if change.exists else "CREATE")
+    return [
+        _composed("{} ROLE {} LOGIN INHERIT CONNECTION LIMIT {} PASSWORD {}", verb, role, limit, password),
+        _comment("ROLE", change.role, change.marker.comment),
+        _composed("GRANT {} TO {}{}", owner, role, option),
+        _composed("ALTER ROLE {} SET role = {}", role, sql.Literal(change.owner)),
+    ]
 
 
 def database_statements(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef
-from harbor_operator.api.charts import CLAIR_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
+from harbor_operator.api.charts import CLAIR_RANGE, EXTRA_ENV_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
 from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
 from harbor_operator.api.storage_driver import DriverName, StorageDriver
@@ -25,6 +25,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_]
 
 
 MAINTENANCE_DATABASE = "postgres"
+ROTATION_MESSAGE = "`rotateAfterDays` is for `adminSecretRef` only"
 ONE_HOST_MESSAGE = "`host` is one name, because Harbor takes no list: give the name that follows the primary"
 
 
@@ -81,6 +82,14 @@ class Database(Model):
         default=200, ge=10, le=10000, description="Maximum number of connections of Harbor's role (CONNECTION LIMIT)."
     )
 
+    rotate_after_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="Age in days after which Harbor gets another login; absent = only on request. Needs "
+        f"`adminSecretRef`, a `release`, and charts {EXTRA_ENV_RANGE}.",
+    )
+
     @model_validator(mode="after")
     def _host_and_login_are_unambiguous(self) -> Database:
         if "," in self.host:
@@ -92,6 +101,8 @@ class Database(Model):
             raise ValueError("`credentialsSecretRef.passwordKey` must be 'password': the chart reads that key")
         if self.credentials_secret_ref and self.maintenance_database != MAINTENANCE_DATABASE:
             raise ValueError("`maintenanceDatabase` is for `adminSecretRef` only")
+        if self.credentials_secret_ref and self.rotate_after_days:
+            raise ValueError(ROTATION_MESSAGE)
         return self
 
 

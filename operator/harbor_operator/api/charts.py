@@ -185,5 +185,6 @@ SUPPORTED_RANGE = chart_range(Minors(CHARTS[0].minor))
 SWIFT_RANGE = chart_range(Minors(CHARTS[0].minor, max(chart.minor for chart in CHARTS if chart.swift)))
 REDIS_USERNAME_RANGE = chart_range(Feature.REDIS_USERNAME.minors)
 FIXED_REDIS_USER_RANGE = f"{chart_range(_FIXED_REDIS_USER)} and {_LAST_FIXED_REDIS_USER}"
+EXTRA_ENV_RANGE = chart_range(Feature.EXTRA_ENV.minors)
 CLAIR_RANGE = chart_range(Feature.CLAIR.minors)
 NOTARY_RANGE = chart_range(Feature.NOTARY.minors)

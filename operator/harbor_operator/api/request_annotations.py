@@ -14,6 +14,9 @@ REVOKE_REQUESTED_AT = f"{GROUP}/revoke-requested-at"
 ROTATE_ADMIN_PASSWORD_REQUESTED_AT = f"{GROUP}/rotate-admin-password-requested-at"
 """A request to replace the generated password of Harbor's user admin."""
 
+ROTATE_DATABASE_PASSWORD_REQUESTED_AT = f"{GROUP}/rotate-database-password-requested-at"
+"""A request to let Harbor log in to its databases with another role and password."""
+
 BACKUP_COMPLETED_AT = f"{GROUP}/backup-completed-at"
 """The time (RFC 3339) at which the last backup of databases and images ended."""
 

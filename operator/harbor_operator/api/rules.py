@@ -75,6 +75,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "StorageDriver": driver_rules.RULES,
     "Database": (
+        Rule("!has(self.credentialsSecretRef) || !has(self.rotateAfterDays)", backends.ROTATION_MESSAGE),
         Rule("!self.host.contains(',')", backends.ONE_HOST_MESSAGE),
         Rule(
             "has(self.adminSecretRef) != has(self.credentialsSecretRef)",

@@ -28,6 +28,25 @@ class SetPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class EnsureLogin:
+    """Makes the role a second login of `owner`: its sessions act as the owner, so that it owns what they create."""
+
+    role: str
+    owner: str
+    connection_limit: int
+    marker: Marker
+    password: SecretStr
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RevokePassword:
+    """Removes the password of the role, so that no one logs in with it."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreateDatabase:
     """Creates the database, owned by the role and marked.
 
@@ -113,6 +132,8 @@ class OwnPublicSchema:
     role: str
 
 
-RoleChange = CreateRole | AlterRole | SetPassword | CommentRole | GrantRoleToAdmin | DropRole
+RoleChange = (
+    CreateRole | EnsureLogin | RevokePassword | AlterRole | SetPassword | CommentRole | GrantRoleToAdmin | DropRole
+)
 DatabaseChange = CreateDatabase | FinishDatabase | RevokePublicConnect | OwnPublicSchema | MarkDatabase | DropDatabase
 Change = RoleChange | DatabaseChange

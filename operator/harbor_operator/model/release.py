@@ -74,10 +74,16 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLogin:
-    """A username and its password."""
+    """A username and its password.
+
+    After the first rotation of the database's login, `secret` is the Secret with it and `first_username` the role with
+    which Harbor was installed; empty before.
+    """
 
     username: str
     password: SecretStr
+    secret: str = ""
+    first_username: str = ""
 
 
 @dataclass(frozen=True, slots=True)

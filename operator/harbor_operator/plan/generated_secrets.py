@@ -44,6 +44,9 @@ CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY = "CORE_DATABASE_LOGIN", "JOBSERVICE_DATABA
 """Keys beside the generated secrets: digests of the login of the database with which core was last deployed, and for
 which jobservice was restarted after that; the second only after the first change of the login."""
 
+SETTLED_LOGIN_KEY = "SETTLED_DATABASE_LOGIN"
+"""Key beside the generated secrets: the digest of the login that all pods have, core and then jobservice."""
+
 FIRST_CERTIFICATE_KEY = "NGINX_FIRST_CERTIFICATE"
 FIRST_CA_KEY = "TRIVY_FIRST_CA"
 """Keys beside the generated secrets: digests of the first certificate of the chart's nginx and of Trivy's first CA
@@ -59,6 +62,7 @@ RECORD_KEYS = frozenset(
         KEY_DIGEST_KEY,
         CORE_LOGIN_KEY,
         JOBSERVICE_LOGIN_KEY,
+        SETTLED_LOGIN_KEY,
         FIRST_CERTIFICATE_KEY,
         FIRST_CA_KEY,
         STORAGE_MIGRATION_KEY,

@@ -42,6 +42,7 @@ ADOPTED_REVISION = f"{GROUP}/adopted-revision"
 
 
 _MAX_POSTGRES_NAME = 63
+_SECOND_ROLE = "_b"
 _MAX_LABEL_VALUE = 63
 _MAX_OBJECT_NAME = 253
 _MAX_ROBOT_STEM = 150
@@ -132,6 +133,16 @@ def database_secret(registry: HarborRegistry) -> str:
     if database and database.credentials_secret_ref:
         return database.credentials_secret_ref.name
     return _secret_name(registry, "database-login")
+
+
+def second_database_secret(registry: HarborRegistry) -> str:
+    """Secret with `username` and `password` of the second role that logs in to the databases."""
+    return _secret_name(registry, "database-login-b")
+
+
+def second_database_role(role: str) -> str:
+    """The second role that logs in to the databases of this role, and acts as it."""
+    return f"{role[: _MAX_POSTGRES_NAME - len(_SECOND_ROLE)]}{_SECOND_ROLE}"
 
 
 def generated_secrets(registry: HarborRegistry) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -16,6 +17,7 @@ from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks import database as checks
 from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret, login_warnings
+from harbor_operator.checks.database_rotation import check_rotation
 from harbor_operator.model.database import (
     DesiredDatabases,
     LoginResult,
@@ -43,6 +45,8 @@ from harbor_operator.plan.deletion import why_retained
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.database_logins import read_logins
+from harbor_operator.steps.database_rotation import DatabaseRotation, RotationTarget, with_second_role
 from harbor_operator.steps.references import read_bundle, read_login
 
 _ADMIN = "spec.database.adminSecretRef"
@@ -82,12 +86,19 @@ class DatabaseStep:
     condition_type = ConditionType.DATABASE
     depends_on: tuple[ConditionType, ...] = ()
 
-    def __init__(self, kube: NamespaceResources, postgres: Postgres, make_password: Callable[[], SecretStr]) -> None:
+    def __init__(
+        self,
+        kube: NamespaceResources,
+        postgres: Postgres,
+        make_password: Callable[[], SecretStr],
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self._kube = kube
         self._postgres = postgres
         self._make_password = make_password
         # Passwords that were set and did not lead to a login, by registry: a pooler has another one.
         self._useless: dict[str, SecretStr] = {}
+        self._rotation = DatabaseRotation(kube, postgres, make_password, clock)
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Returns Done once a login with Harbor's Secret worked in every database."""
@@ -98,7 +109,9 @@ class DatabaseStep:
         desired = plan_database(registry)
         if database.credentials_secret_ref:
             login = await self._read_login(registry, database.credentials_secret_ref, _CREDENTIALS)
-            return await self._verify_given_login(server, desired, login)
+            given = await self._verify_given_login(server, desired, login)
+            refused = check_rotation(registry, is_own=False)
+            return replace(given, warnings=(*given.warnings, refused)) if refused else given
         if database.admin_secret_ref is None:
             raise ValueError("the spec has neither an admin login nor one of Harbor")
         admin = await self._read_login(registry, database.admin_secret_ref, _ADMIN)
@@ -144,11 +157,13 @@ class DatabaseStep:
                 stopped := await self._change(session, registry, target, login)
             ):
                 return stopped
+            login = (await read_logins(self._kube, registry)).active(registry) or login
             verified = await self._verify_login(session, registry, target, login)
-        if not isinstance(verified, _Verified):
-            return verified
-        warnings = (*checks.server_warnings(desired, observed), *verified.warnings)
-        return Done(_describe(registry, desired), facts=verified.facts, warnings=warnings)
+            if not isinstance(verified, _Verified):
+                return verified
+            rotated = await self._rotation.advance(session, registry, RotationTarget(target.server, desired, login))
+        warnings = (*checks.server_warnings(desired, observed), *verified.warnings, *rotated.warnings)
+        return Done(_describe(registry, desired), facts=verified.facts, warnings=warnings, changes=rotated.changes)
 
     async def _with_role(self, session: PostgresSession, registry: HarborRegistry, target: _Target) -> _Target:
         username = await self._read_username(registry)
@@ -192,20 +207,13 @@ class DatabaseStep:
     async def _check(self, registry: HarborRegistry, target: _Target, observed: ObservedServer) -> Blocked | None:
         """Checks the server; a role that may be of another cluster needs a working login."""
         proven = False
-        if checks.needs_login_proof(target.desired, observed):
-            login = await self._find_login(registry)
-            if login:
-                existing = next((d.name for d in observed.databases if d.owner == target.desired.role), None)
-                database = existing or target.server.maintenance_database
-                tried = await self._postgres.try_login(target.server, login, database)
-                proven = tried.result is LoginResult.ACCEPTED
+        is_needed = checks.needs_login_proof(target.desired, observed)
+        if is_needed and (login := (await read_logins(self._kube, registry)).active(registry)):
+            existing = next((d.name for d in observed.databases if d.owner == target.desired.role), None)
+            database = existing or target.server.maintenance_database
+            tried = await self._postgres.try_login(target.server, login, database)
+            proven = tried.result is LoginResult.ACCEPTED
         return checks.check_server(target.desired, observed, login_proven=proven)
-
-    async def _find_login(self, registry: HarborRegistry) -> PostgresLogin | None:
-        secret = await self._kube.read_secret(registry.metadata.namespace, names.database_secret(registry))
-        if secret is None or not {"username", "password"} <= secret.values.keys():
-            return None
-        return _login(secret.name, secret.values["username"], secret.values["password"])
 
     async def _ensure_login(self, registry: HarborRegistry, desired: DesiredDatabases) -> PostgresLogin | Blocked:
         # Stored before the role is created: a crash leaves a Secret without a role, never a role with a lost password.
@@ -245,7 +253,7 @@ class DatabaseStep:
             if number == 0 and is_wrong and self._useless.get(uid) != login.password:
                 if not await session.lock():
                     return _BUSY
-                await session.apply([SetPassword(target.desired.role, login.password)])
+                await session.apply([SetPassword(login.username, login.password)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
             if tried.result is LoginResult.WRONG_PASSWORD:
                 self._useless[uid] = login.password
@@ -263,10 +271,11 @@ class DatabaseStep:
             desired = (await self._with_role(session, registry, target)).desired
             observed = await self._read(session, desired)
             if not checks.uses_admin_login(desired, observed):
-                await session.apply(plan_removal(desired, observed))
+                await session.apply(await with_second_role(session, desired, plan_removal(desired, observed)))
             left = await self._read(session, desired)
         # Last: whatever still exists in the server can be read only with these Secrets.
-        secrets = [names.database_secret(registry)] if left.role is None else []
+        own = [names.database_secret(registry), names.second_database_secret(registry)]
+        secrets = own if left.role is None else []
         if left.role is None and not left.databases:
             secrets += names.data_secrets(registry)
         for secret in secrets:

@@ -10,6 +10,7 @@ from harbor_operator.plan import names
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres
+from harbor_operator.steps.database_logins import USERNAME, read_logins
 from harbor_operator.steps.references import read_bundle, read_login
 
 
@@ -63,6 +64,10 @@ async def read_database_login(kube: NamespaceResources, registry: HarborRegistry
     if registry.spec.database is None:
         return None
     given = registry.spec.database.credentials_secret_ref
+    logins = None if given else await read_logins(kube, registry)
+    if logins and logins.is_rotated and (active := logins.active(registry)):
+        name = names.second_database_secret if logins.uses_second else names.database_secret
+        return ReleaseLogin(active.username, active.password, name(registry), logins.text(USERNAME))
     ref = given or CredentialsRef(name=names.database_secret(registry))
     field = "spec.database.credentialsSecretRef" if given else "spec.database"
     return ReleaseLogin(*await read_login(kube, registry, ref, field))

@@ -16,6 +16,7 @@ from harbor_operator.plan.generated_secrets import (
     FIRST_CERTIFICATE_KEY,
     JOBSERVICE_LOGIN_KEY,
     RELEASE_NAME_KEY,
+    SETTLED_LOGIN_KEY,
     ca_digest,
     certificate_digest,
     database_login_digest,
@@ -57,6 +58,8 @@ class ReleaseRecords:
         if before is None:
             await self._record(registry, {CORE_LOGIN_KEY: login})
         if before is None or before.get_secret_value() == login:
+            if JOBSERVICE_LOGIN_KEY in stored:
+                await self._record(registry, {SETTLED_LOGIN_KEY: login})
             return outcome
         await self._record(registry, {CORE_LOGIN_KEY: login, JOBSERVICE_LOGIN_KEY: login})
         message = (

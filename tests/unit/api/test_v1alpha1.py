@@ -95,6 +95,7 @@ def test_a_database_has_an_admin_login_or_one_of_harbor() -> None:
         ({**GIVEN, "adminSecretRef": {"name": "pg-admin"}}, "exactly one"),
         ({"host": "pg.example.com"}, "exactly one"),
         ({**GIVEN, "host": "a.example.com,b.example.com"}, "`host` is one name, because Harbor takes no list"),
+        ({**GIVEN, "rotateAfterDays": 30}, "`rotateAfterDays` is for `adminSecretRef` only"),
         ({**GIVEN, "maintenanceDatabase": "defaultdb"}, "`maintenanceDatabase` is for `adminSecretRef` only"),
     ],
 )

@@ -8,6 +8,7 @@ from harbor_operator.checks.catalogue import (
     authentication,
     backends,
     configuration,
+    database,
     general,
     registry,
     release,
@@ -23,7 +24,7 @@ __all__ = ["ALERTS", "CHAPTERS", "CLIENTS", "HEALTHY", "Problem", "anchor", "pag
 
 CHAPTERS: Mapping[str, Mapping[Reason, Problem]] = {
     "Any condition": general.PROBLEMS,
-    "DatabaseReady": backends.DATABASE,
+    "DatabaseReady": database.PROBLEMS,
     "CacheReady": backends.CACHE,
     "StorageReady": {**backends.STORAGE, **s3.PROBLEMS, **storage_migration.PROBLEMS},
     "ReleaseReady": release.PROBLEMS,

@@ -30,6 +30,7 @@ from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_database
 from harbor_operator.plan.storage import plan_storage
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.steps.database_logins import read_logins
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_bundle, read_login
 from harbor_operator.steps.s3_account import S3Accounts
@@ -121,7 +122,9 @@ class _Found:
 async def _read(kube: NamespaceResources, found: _Found) -> Source:
     registry, database = found.registry, found.database
     ref, field = database.credentials_secret_ref, "spec.database.credentialsSecretRef"
-    ref = ref or CredentialsRef(name=names.database_secret(registry))
+    logins = None if ref else await read_logins(kube, registry)
+    own = names.second_database_secret if logins and logins.uses_second else names.database_secret
+    ref = ref or CredentialsRef(name=own(registry))
     username, password = await read_login(kube, registry, ref, field)
     ca = await read_bundle(kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
     place = await _read_place(kube, registry)

@@ -45,7 +45,8 @@ def _external_database(inputs: Inputs, database: Database) -> Tree:
     external: Tree = {
         "host": database.host,
         "port": str(database.port),
-        "username": login.username if login else names.database_role(inputs.registry),
+        # A pod of an earlier revision reads this username beside the password of its own Secret: it never changes.
+        "username": (login.first_username or login.username) if login else names.database_role(inputs.registry),
         "sslmode": str(database.ssl_mode),
         "coreDatabase": database.names.core,
     }
@@ -55,7 +56,7 @@ def _external_database(inputs: Inputs, database: Database) -> Tree:
         external["notaryServerDatabase"] = database.names.notary_server
         external["notarySignerDatabase"] = database.names.notary_signer
     if inputs.chart.supports(Feature.DATABASE_SECRET):
-        external["existingSecret"] = names.database_secret(inputs.registry)
+        external["existingSecret"] = (login.secret if login else "") or names.database_secret(inputs.registry)
     elif login:
         external["password"] = login.password
     return external

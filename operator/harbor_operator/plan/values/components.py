@@ -37,7 +37,8 @@ def core_values(inputs: Inputs) -> Tree:
         core["secret"] = inputs.release_secrets.generated[GeneratedSecret.CORE]
         if inputs.chart.supports(Feature.XSRF_KEY):
             core["xsrfKey"] = inputs.release_secrets.generated[GeneratedSecret.CSRF]
-    return {"core": {**core, **_pod_values(inputs, "core"), **_redis_env(inputs, RedisKey.CORE, RedisKey.REGISTRY)}}
+    env = [*_redis_env(inputs, RedisKey.CORE, RedisKey.REGISTRY), *_username_env(inputs, "POSTGRESQL_USERNAME")]
+    return {"core": {**core, **_pod_values(inputs, "core"), **_extra_env(env)}}
 
 
 def jobservice_values(inputs: Inputs) -> Tree:
@@ -53,7 +54,7 @@ def jobservice_values(inputs: Inputs) -> Tree:
     else:
         jobs["jobLogger"] = "database"
     env = _redis_env(inputs, RedisKey.CORE, RedisKey.JOBSERVICE)
-    return {"jobservice": {**jobs, **_pod_values(inputs, "jobservice"), **env}}
+    return {"jobservice": {**jobs, **_pod_values(inputs, "jobservice"), **_extra_env(env)}}
 
 
 def registry_values(inputs: Inputs) -> Tree:
@@ -66,7 +67,7 @@ def registry_values(inputs: Inputs) -> Tree:
         section["secret"] = inputs.release_secrets.generated[GeneratedSecret.REGISTRY_HTTP]
     if inputs.chart.supports(Feature.REGISTRY_CREDENTIALS):
         section["credentials"] = _registry_credentials(inputs)
-    env = _redis_env(inputs, RedisKey.REGISTRY_PASSWORD)
+    env = _extra_env(_redis_env(inputs, RedisKey.REGISTRY_PASSWORD))
     if env:
         section |= {"registry": dict(env), "controller": dict(env)}
     return {"registry": {**section, **_pod_values(inputs, "registry")}}
@@ -76,7 +77,8 @@ def exporter_values(inputs: Inputs) -> Tree:
     """Returns the section of the metrics exporter, which runs only if the user turns `metrics` on."""
     if not inputs.chart.supports(Feature.EXPORTER):
         return {}
-    return {"exporter": {**_pod_values(inputs, "exporter"), **_redis_env(inputs, RedisKey.EXPORTER)}}
+    env = [*_redis_env(inputs, RedisKey.EXPORTER), *_username_env(inputs, "HARBOR_DATABASE_USERNAME")]
+    return {"exporter": {**_pod_values(inputs, "exporter"), **_extra_env(env)}}
 
 
 def optional_defaults(inputs: Inputs) -> Tree:
@@ -123,12 +125,18 @@ def _pod_values(inputs: Inputs, component: str) -> Tree:
     return {"podAnnotations": {names.SECRETS_DIGEST: keyed_digest}}
 
 
-def _redis_env(inputs: Inputs, *keys: RedisKey) -> Tree:
+def _extra_env(variables: list[Tree]) -> Tree:
+    return {"extraEnvVars": variables} if variables else {}
+
+
+def _username_env(inputs: Inputs, name: str) -> list[Tree]:
+    """Returns the username in the pod template, so that it changes together with the Secret of the password."""
+    login = inputs.release_secrets.database_login
+    return [{"name": name, "value": login.username}] if login and login.secret else []
+
+
+def _redis_env(inputs: Inputs, *keys: RedisKey) -> list[Tree]:
     if not inputs.hides_redis_password:
-        return {}
+        return []
     secret = names.cache_secret(inputs.registry)
-    return {
-        "extraEnvVars": [
-            {"name": str(key), "valueFrom": {"secretKeyRef": {"name": secret, "key": str(key)}}} for key in keys
-        ]
-    }
+    return [{"name": str(key), "valueFrom": {"secretKeyRef": {"name": secret, "key": str(key)}}} for key in keys]

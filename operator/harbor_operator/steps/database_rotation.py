@@ -1,0 +1,195 @@
+"""Gives Harbor another login of its databases while the login in use stays valid.
+
+A role has one password, so two roles take turns: the owner of the databases, and a second one whose sessions act as the
+owner. The one that is not in use gets a new password, and Harbor's pods change to it: each pod has username and
+password of one login, whenever it starts. The other role loses its password only after every pod has changed, which the
+release step records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.database_login import check_login
+from harbor_operator.checks.database_rotation import check_rotation, rotation_failed, rotation_request
+from harbor_operator.model.database import DesiredDatabases, MarkerMatch, PostgresLogin, PostgresServer
+from harbor_operator.model.database_changes import (
+    Change,
+    DropRole,
+    EnsureLogin,
+    RevokePassword,
+    RoleChange,
+    SetPassword,
+)
+from harbor_operator.model.outcomes import StatusWarning
+from harbor_operator.model.release import GeneratedSecret, keyed_digest
+from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, SETTLED_LOGIN_KEY
+from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.postgres import Postgres, PostgresSession
+from harbor_operator.steps.database_logins import (
+    ACTIVE,
+    FIRST,
+    PASSWORD,
+    RETIRED,
+    ROTATED_AT,
+    ROTATION,
+    SECOND,
+    USERNAME,
+    DatabaseLogins,
+    read_logins,
+)
+from harbor_operator.steps.own_secret import OwnSecret
+
+_OWN = frozenset({MarkerMatch.OURS, MarkerMatch.EARLIER})
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What was changed, each for an event, and why a rotation did not happen."""
+
+    changes: tuple[str, ...] = ()
+    warnings: tuple[StatusWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RotationTarget:
+    """The server, Harbor's role with its databases, and the login that Harbor uses now."""
+
+    server: PostgresServer
+    desired: DesiredDatabases
+    active: PostgresLogin
+
+
+class DatabaseRotation:
+    """Rotates the login of one registry on request and by age; each call continues where the last one stopped."""
+
+    def __init__(
+        self,
+        kube: NamespaceResources,
+        postgres: Postgres,
+        make_password: Callable[[], SecretStr],
+        clock: Callable[[], datetime] | None,
+    ) -> None:
+        """Without a clock nothing is rotated: a check of the database changes no login."""
+        self._kube = kube
+        self._postgres = postgres
+        self._make_password = make_password
+        self._clock = clock
+        self._first = OwnSecret(kube, names.database_secret)
+        self._second = OwnSecret(kube, names.second_database_secret)
+        self._records = OwnSecret(kube, names.generated_secrets)
+
+    async def advance(self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget) -> Rotated:
+        """Retires the login that no pod uses any more, then rotates if that is due."""
+        if self._clock is None:
+            return Rotated()
+        logins = await read_logins(self._kube, registry)
+        if refused := check_rotation(registry, is_own=bool(logins.first)):
+            return Rotated(warnings=(refused,))
+        now = self._clock()
+        is_due = await self._is_due(registry, logins, now)
+        if not (is_due or logins.is_rotated) or not await self._is_settled(registry, target.active):
+            return Rotated()
+        other = self._other(target)
+        if logins.is_rotated and logins.text(RETIRED) != other:
+            if not await session.lock():
+                return Rotated()
+            found = (await session.read(other, ())).role
+            if found and target.desired.marker.match(found.comment) not in _OWN:
+                return Rotated(warnings=(rotation_failed(f"role '{other}' is not this registry's any more"),))
+            await session.apply([RevokePassword(other)] if found else [])
+            await self._first.write(registry, {**logins.first, RETIRED: SecretStr(other)})
+            return Rotated((f"removed the password of role '{other}', which Harbor no longer uses",))
+        return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
+
+    def _other(self, target: RotationTarget) -> str:
+        owner = target.desired.role
+        return names.second_database_role(owner) if target.active.username == owner else owner
+
+    async def _is_due(self, registry: HarborRegistry, logins: DatabaseLogins, now: datetime) -> bool:
+        request = rotation_request(registry)
+        if request and request != logins.text(ROTATION):
+            return True
+        days = registry.spec.database.rotate_after_days if registry.spec.database else None
+        if not days:
+            return False
+        if not logins.text(ROTATED_AT):
+            await self._first.write(registry, {**logins.first, ROTATED_AT: SecretStr(now.isoformat())})
+            return False
+        return now >= datetime.fromisoformat(logins.text(ROTATED_AT)) + timedelta(days=days)
+
+    async def _is_settled(self, registry: HarborRegistry, active: PostgresLogin) -> bool:
+        """Returns whether every pod of the release has the login, jobservice after core."""
+        stored = await self._records.read(registry)
+        key = stored.get(GeneratedSecret.DIGEST_KEY)
+        if key is None:
+            return False
+        login = keyed_digest(key, active.username, active.password.get_secret_value())
+        record = stored.get(SETTLED_LOGIN_KEY if JOBSERVICE_LOGIN_KEY in stored else CORE_LOGIN_KEY)
+        return record is not None and record.get_secret_value() == login
+
+    async def _rotate(
+        self,
+        session: PostgresSession,
+        registry: HarborRegistry,
+        target: RotationTarget,
+        logins: DatabaseLogins,
+        now: datetime,
+    ) -> Rotated:
+        if not await session.lock():
+            return Rotated()
+        other, desired = self._other(target), target.desired
+        login = PostgresLogin(other, self._make_password(), f"role '{other}'")
+        change = await self._plan(session, desired, login)
+        if isinstance(change, StatusWarning):
+            return Rotated(warnings=(change,))
+        first = dict(logins.first)
+        # Before the role has it: a crash leaves a password that no pod and no role uses.
+        if other == desired.role:
+            first[PASSWORD] = login.password
+            await self._first.write(registry, first)
+        else:
+            await self._second.write(registry, {USERNAME: SecretStr(other), PASSWORD: login.password})
+        await session.apply([change])
+        for database in desired.databases:
+            tried = await self._postgres.try_login(target.server, login, database.name)
+            if failure := check_login(desired, database, tried, login.origin):
+                return Rotated(warnings=(rotation_failed(f"the other one does not work: {failure.message}"),))
+        first |= {
+            ACTIVE: SecretStr(FIRST if other == desired.role else SECOND),
+            ROTATION: SecretStr(rotation_request(registry)),
+            ROTATED_AT: SecretStr(now.isoformat()),
+        }
+        first.pop(RETIRED, None)
+        await self._first.write(registry, first)
+        return Rotated((f"Harbor gets the login of role '{other}' for its databases",))
+
+    async def _plan(
+        self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin
+    ) -> RoleChange | StatusWarning:
+        if login.username == desired.role:
+            return SetPassword(desired.role, login.password)
+        found = (await session.read(login.username, ())).role
+        if found and desired.marker.match(found.comment) not in _OWN:
+            return rotation_failed(f"role '{login.username}' exists and was not created for this registry: drop it")
+        limit = desired.connection_limit
+        return EnsureLogin(login.username, desired.role, limit, desired.marker, login.password, found is not None)
+
+
+async def with_second_role(
+    session: PostgresSession, desired: DesiredDatabases, changes: Sequence[Change]
+) -> Sequence[Change]:
+    """Returns the changes of a removal, with the second login before the role that it acts as."""
+    second = names.second_database_role(desired.role)
+    if not any(isinstance(change, DropRole) for change in changes):
+        return changes
+    found = (await session.read(second, ())).role
+    if found is None or desired.marker.match(found.comment) not in _OWN:
+        return changes
+    return [*changes[:-1], DropRole(second), changes[-1]]

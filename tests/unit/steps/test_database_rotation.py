@@ -1,0 +1,142 @@
+"""When the login of the databases is rotated, and when it stays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from typing_extensions import override
+
+from harbor_operator.api.request_annotations import ROTATE_DATABASE_PASSWORD_REQUESTED_AT
+from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.outcomes import Done
+from harbor_operator.model.release import GeneratedSecret, keyed_digest
+from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY
+from harbor_operator.ports import Unavailable
+from harbor_operator.reasons import Reason
+from harbor_operator.steps.database import DatabaseStep
+from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
+
+SECOND = f"{ROLE}_b"
+
+
+class Rotating(DatabaseFixture):
+    """A registry whose release has the first login, and a clock."""
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        self.passwords = 0
+        self.step = DatabaseStep(self.kube, self.postgres, self.make_password, lambda: self.now)
+
+    def make_password(self) -> SecretStr:
+        self.passwords += 1
+        return SecretStr(f"generated{self.passwords}password")
+
+    async def deployed(self) -> None:
+        assert isinstance(await self.step.reconcile(wanting()), Done)
+        login = self.kube.values("intra", LOGIN)
+        digest = keyed_digest(SecretStr("key"), login["username"], login["password"])
+        values = {str(GeneratedSecret.DIGEST_KEY): "key", CORE_LOGIN_KEY: digest}
+        self.kube.put("intra", "hreg-cr-pins", values, names.owner_labels(wanting()))
+
+    def active(self) -> str:
+        return self.kube.values("intra", LOGIN).get("active", "first")
+
+
+@pytest.fixture
+def fixture() -> Rotating:
+    return Rotating()
+
+
+def wanting(request: str = "", version: str = "1.19.1", **database: Any) -> HarborRegistry:
+    made = registry(database, release={"version": version} if version else None)
+    annotations = {ROTATE_DATABASE_PASSWORD_REQUESTED_AT: request} if request else {}
+    return made.model_copy(update={"metadata": made.metadata.model_copy(update={"annotations": annotations})})
+
+
+async def done(fixture: Rotating, registry: HarborRegistry) -> Done:
+    outcome = await fixture.step.reconcile(registry)
+    assert isinstance(outcome, Done), outcome.message
+    return outcome
+
+
+async def test_a_request_is_answered_once(fixture: Rotating) -> None:
+    await fixture.deployed()
+    assert (await done(fixture, wanting("1"))).changes == (
+        f"Harbor gets the login of role '{SECOND}' for its databases",
+    )
+    assert fixture.active() == "second"
+    fixture.forget()
+    assert (await done(fixture, wanting("1"))).changes == ()
+    assert fixture.is_untouched()
+
+
+async def test_a_second_request_waits_until_the_pods_have_the_first(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    fixture.forget()
+    assert (await done(fixture, wanting("2"))).changes == ()
+    assert fixture.is_untouched()
+
+
+async def test_nothing_is_rotated_before_the_release_is_deployed(fixture: Rotating) -> None:
+    assert (await done(fixture, wanting("1"))).changes == ()
+    assert SECOND not in fixture.postgres.roles
+
+
+async def test_a_login_is_rotated_by_age(fixture: Rotating) -> None:
+    await fixture.deployed()
+    assert (await done(fixture, wanting(rotateAfterDays=30))).changes == ()
+    fixture.now += timedelta(days=29)
+    assert (await done(fixture, wanting(rotateAfterDays=30))).changes == ()
+    fixture.now += timedelta(days=1)
+    assert (await done(fixture, wanting(rotateAfterDays=30))).changes
+    assert fixture.active() == "second"
+
+
+async def test_a_rotation_that_was_cut_off_is_continued(fixture: Rotating) -> None:
+    await fixture.deployed()
+    fixture.postgres.dies_after = len(fixture.postgres.changes)
+    with pytest.raises(Unavailable):
+        await fixture.step.reconcile(wanting("1"))
+    assert fixture.active() == "first"
+    fixture.postgres.dies_after, fixture.postgres.down = None, False
+    assert (await done(fixture, wanting("1"))).changes
+    assert fixture.active() == "second"
+    login = fixture.kube.values("intra", "hreg-cr-database-login-b")
+    assert fixture.postgres.roles[SECOND].password == login["password"]
+
+
+async def test_a_role_that_is_not_admitted_is_not_given_to_harbor(fixture: Rotating) -> None:
+    await fixture.deployed()
+    fixture.postgres.rejected.add(SECOND)
+    (warning,) = (await done(fixture, wanting("1"))).warnings
+    assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+    assert "no pg_hba.conf entry" in warning.message
+    assert fixture.active() == "first"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (wanting("1", version="1.12.4"), "charts 1.13"),
+        (wanting("1", version=""), "`spec.release` is absent"),
+        (
+            wanting("1", adminSecretRef=None, credentialsSecretRef={"name": "pg-harbor"}),
+            "the operator did not create it",
+        ),
+    ],
+)
+async def test_a_rotation_that_is_not_possible_is_refused(fixture: Rotating, wanted: HarborRegistry, said: str) -> None:
+    await fixture.deployed()
+    login = fixture.kube.values("intra", LOGIN)
+    fixture.kube.put("intra", "pg-harbor", login)
+    (warning,) = (await done(fixture, wanted)).warnings
+    assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+    assert said in warning.message
+    assert SECOND not in fixture.postgres.roles
