@@ -96,17 +96,22 @@ class DatabaseRotation:
         is_due = await self._is_due(registry, logins, now)
         if not (is_due or logins.is_rotated) or not await self._is_settled(registry, target.active):
             return Rotated()
-        other = self._other(target)
-        if logins.is_rotated and logins.text(RETIRED) != other:
-            if not await session.lock():
-                return Rotated()
-            found = (await session.read(other, ())).role
-            if found and target.desired.marker.match(found.comment) not in _OWN:
-                return Rotated(warnings=(rotation_failed(f"role '{other}' is not this registry's any more"),))
-            await session.apply([RevokePassword(other)] if found else [])
-            await self._first.write(registry, {**logins.first, RETIRED: SecretStr(other)})
-            return Rotated((f"removed the password of role '{other}', which Harbor no longer uses",))
+        if logins.is_rotated and logins.text(RETIRED) != self._other(target):
+            return await self._retire(session, registry, target, logins)
         return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
+
+    async def _retire(
+        self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins
+    ) -> Rotated:
+        if not await session.lock():
+            return Rotated()
+        other = self._other(target)
+        found = (await session.read(other, ())).role
+        if found and target.desired.marker.match(found.comment) not in _OWN:
+            return Rotated(warnings=(rotation_failed(f"role '{other}' is not this registry's any more"),))
+        await session.apply([RevokePassword(other)] if found else [])
+        await self._first.write(registry, {**logins.first, RETIRED: SecretStr(other)})
+        return Rotated((f"removed the password of role '{other}', which Harbor no longer uses",))
 
     def _other(self, target: RotationTarget) -> str:
         owner = target.desired.role
