@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import tarfile
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.kubectl.rights import Scope
+from harbor_operator.model.harbor import HarborEndpoint, Login
 from lab.certs import Authority
 from lab.lab import Lab
 from lab.node.apps import PULL_FAILED, write_app
@@ -175,11 +179,24 @@ def test_containers_image_trusts_the_registry_after_the_printed_file_is_placed(
     assert full_registry.skopeo.inspect(image, authfile=credential, home=tmp_path) == ""
 
 
-def test_logs_of_the_release(harbor: KubectlHarbor) -> None:
-    done = harbor.run("logs", "-n", "intra", "-o", "json")
-    assert done.code in {0, 1}, done.err
-    only = harbor.run("logs", "-n", "intra", "--component", "core")
-    assert only.code in {0, 1}, only.err
+async def test_logs_of_the_release(full_registry: RegistryFixture, harbor: KubectlHarbor) -> None:
+    """An upload whose state another registry has signed: the real registry in its pod logs why it refuses it."""
+    ca, registry = full_registry.lab.authority.ca_pem, full_registry.registry
+    login = Login("admin", SecretStr(registry.secret(f"hreg-{registry.name}-admin-password")["password"]))
+    endpoint, http = HarborEndpoint(full_registry.front.url, ca, login), HarborHttp()
+    uploads = "/v2/team-a/logged/blobs/uploads/"
+    assert (await http.send(endpoint, HttpRequest("POST", uploads))).status == 202
+    forged = HttpRequest("PUT", f"{uploads}0", {"_state": "Zm9yZ2Vk", "digest": f"sha256:{'0' * 64}"}, data=b"x")
+    assert (await http.send(endpoint, forged)).status == 404
+
+    done = await asyncio.to_thread(harbor.run, "logs", "-n", "intra", "--component", "registry", "-o", "json")
+    assert done.code == 1, done.err
+    (hit, *_) = [hit for hit in done.json["hits"] if hit["problem"] == "HttpSecretChanged"]
+    assert hit["line"] > 0
+    assert "registry" in hit["source"]
+    assert "invalid secret" in hit["text"]
+    only = await asyncio.to_thread(harbor.run, "logs", "-n", "intra", "--component", "core")
+    assert "HttpSecretChanged" not in only.out
 
 
 def test_a_report_with_logs_contains_no_secret(harbor: KubectlHarbor, lab: Lab, tmp_path: Path) -> None:
