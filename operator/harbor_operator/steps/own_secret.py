@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.plan import names
+from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 
 
@@ -27,6 +28,23 @@ class OwnSecret:
         """Stores exactly these values; writes only a difference. Raises Refused(SECRET_INVALID) for another owner's."""
         owner = names.owner_labels(registry)
         await self._kube.apply_secret(registry.metadata.namespace, self._name(registry), values, owner)
+
+    async def update(self, registry: HarborRegistry, changes: Mapping[str, SecretStr | None]) -> None:
+        """Changes these keys, where None removes one, and leaves all others; writes only a difference.
+
+        Raises Unavailable if the Secret does not exist, or was changed since this pass read it.
+        """
+        namespace, name = registry.metadata.namespace, self._name(registry)
+        stored = await self._kube.read_secret(namespace, name)
+        if stored is None or not stored.belongs_to(names.owner_labels(registry)):
+            raise Unavailable(f"Secret '{namespace}/{name}' of the operator does not exist")
+        if all(stored.values.get(key) == value for key, value in changes.items()):
+            return
+        patch = {
+            "data": {key: None for key, value in changes.items() if value is None},
+            "stringData": {key: value.get_secret_value() for key, value in changes.items() if value is not None},
+        }
+        await self._kube.patch_secret(namespace, name, patch, stored.resource_version)
 
     async def remove(self, registry: HarborRegistry) -> None:
         """Deletes the Secret."""

@@ -69,10 +69,8 @@ class ReleaseRecords:
         return Pending(Reason.RELEASE_UPGRADING, message, JOBSERVICE_REQUEUE_SECONDS, observed.facts)
 
     async def _record(self, registry: HarborRegistry, records: dict[str, str]) -> None:
-        stored = await self._stored.read(registry)
-        if stored:
-            values = {key: SecretStr(text) for key, text in records.items()}
-            await self._stored.write(registry, {**stored, **values})
+        if await self._stored.read(registry):
+            await self._stored.update(registry, {key: SecretStr(text) for key, text in records.items()})
 
 
 def needed_records(secrets: ReleaseSecrets) -> set[str]:

@@ -51,8 +51,11 @@ class SecretCache:
     def __init__(self, own: OwnSecrets | None = None) -> None:
         self.secrets: dict[Key, StoredSecret | None] = {}
         self.own = own
+        self.is_open = True
         self._listed: dict[Key, StoredSecret] | None = None
         self._listing = asyncio.Lock()
+        self._forgotten: set[Key] = set()
+        self._versions: dict[Key, str] = {}
 
     async def read(self, kube: NamespaceResources, namespace: str, name: str) -> StoredSecret | None:
         """Returns a Secret; the first of the operator's own is read together with all others."""
@@ -66,15 +69,21 @@ class SecretCache:
     def known(self, namespace: str, name: str) -> StoredSecret | None:
         """Returns a Secret that was read, alone or with the operator's own; None for any other."""
         key = (namespace, name)
-        if key not in self.secrets and self._listed and key in self._listed:
+        if key not in self.secrets and key not in self._forgotten and self._listed and key in self._listed:
             self.secrets[key] = self._listed[key]
         return self.secrets.get(key)
 
     def forget(self, namespace: str, name: str) -> None:
         """Makes the next read of a Secret a request."""
         self.secrets.pop((namespace, name), None)
-        if self._listed is not None:
-            self._listed.pop((namespace, name), None)
+        self._forgotten.add((namespace, name))
+
+    def close(self) -> None:
+        """Ends the pass: a task that it started and that still runs reads and writes without the cache."""
+        self._versions = self.versions()
+        self.is_open = False
+        self.secrets = dict.fromkeys(self.secrets)  # the task would keep their content in memory
+        self._listed = None
 
     async def _list_own(self, kube: NamespaceResources, own: OwnSecrets) -> None:
         async with self._listing:
@@ -84,6 +93,8 @@ class SecretCache:
 
     def versions(self) -> dict[Key, str]:
         """Returns the resource version of every Secret that the pass used; empty for one that does not exist."""
+        if not self.is_open:
+            return self._versions
         return {key: secret.resource_version if secret else "" for key, secret in self.secrets.items()}
 
 
@@ -102,6 +113,12 @@ def one_pass(own: OwnSecrets | None = None) -> Iterator[SecretCache]:
         yield cache
     finally:
         _current.reset(token)
+        cache.close()
+
+
+def _open_cache() -> SecretCache | None:
+    cache = _current.get()
+    return cache if cache and cache.is_open else None
 
 
 class CachedNamespaceResources(NamespaceResources):
@@ -112,7 +129,7 @@ class CachedNamespaceResources(NamespaceResources):
 
     @override
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
-        cache = _current.get()
+        cache = _open_cache()
         if cache is None:
             return await self._kube.read_secret(namespace, name)
         return await cache.read(self._kube, namespace, name)
@@ -151,16 +168,20 @@ class CachedNamespaceResources(NamespaceResources):
 
     @override
     async def patch_secret(self, namespace: str, name: str, patch: Manifest, resource_version: str) -> None:
-        _forget(namespace, name)
-        await self._kube.patch_secret(namespace, name, patch, resource_version)
+        try:
+            await self._kube.patch_secret(namespace, name, patch, resource_version)
+        finally:
+            _forget(namespace, name)
 
     @override
     async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
-        cache = _current.get()
+        cache = _open_cache()
         if cache and cache.secrets.get((namespace, name), cache) is None:
             return  # the pass has already seen that it does not exist
-        _forget(namespace, name)
-        await self._kube.remove_secret(namespace, name, owner)
+        try:
+            await self._kube.remove_secret(namespace, name, owner)
+        finally:
+            _forget(namespace, name)
 
     @override
     async def read_workloads(self, namespace: str, label_selector: str) -> list[Workload]:
@@ -176,16 +197,16 @@ class CachedNamespaceResources(NamespaceResources):
 
 
 def _cached(namespace: str, name: str) -> StoredSecret | None:
-    cache = _current.get()
+    cache = _open_cache()
     return cache.known(namespace, name) if cache else None
 
 
 def _remember(namespace: str, secret: StoredSecret) -> StoredSecret:
-    if cache := _current.get():
+    if cache := _open_cache():
         cache.secrets[namespace, secret.name] = secret
     return secret
 
 
 def _forget(namespace: str, name: str) -> None:
-    if cache := _current.get():
+    if cache := _open_cache():
         cache.forget(namespace, name)

@@ -15,7 +15,7 @@ from harbor_operator.model.storage_migration import MigrationRecord
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import STORAGE_MIGRATION_KEY
 from harbor_operator.plan.storage_migration import can_migrate, in_use, read_record, write_record
-from harbor_operator.ports import Refused, Unavailable
+from harbor_operator.ports import Refused
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reasons import Reason
 from harbor_operator.steps import Step
@@ -51,13 +51,9 @@ class MigrationRecords:
 
     async def write(self, registry: HarborRegistry, record: MigrationRecord | None) -> None:
         """Stores the record, or removes it; all other keys stay."""
-        stored = dict(await self._secret.read(registry))
-        if not stored:
-            raise Unavailable(f"Secret '{names.generated_secrets(registry)}' does not exist")
-        stored.pop(STORAGE_MIGRATION_KEY, None)
-        if record:
-            stored[STORAGE_MIGRATION_KEY] = SecretStr(write_record(record))
-        await self._secret.write(registry, stored)
+        await self._secret.update(
+            registry, {STORAGE_MIGRATION_KEY: SecretStr(write_record(record)) if record else None}
+        )
 
 
 class StorageInUse:

@@ -15,7 +15,7 @@ from harbor_operator.api.v1alpha1 import Metadata
 from harbor_operator.injector.namespace_robots import NamespaceRobots
 from harbor_operator.injector.robot_worker import RobotWorker
 from harbor_operator.model.cache import Address, ObservedCache
-from harbor_operator.model.kubernetes import Workload
+from harbor_operator.model.kubernetes import StoredSecret, Workload
 from harbor_operator.model.outcomes import PullSecretFacts
 from harbor_operator.ports import Unavailable
 from harbor_operator.ports.registry_status import RegistryStatusApi
@@ -276,6 +276,26 @@ async def test_an_own_secret_that_was_changed_is_read_again(kube: FakeKube) -> N
         assert changed.values["key"].get_secret_value() == "new"
         await cached.remove_secret(NAMESPACE, "hreg-cr-a", OWNER)
         assert await cached.read_secret(NAMESPACE, "hreg-cr-a") is None
+
+
+async def test_a_task_that_outlives_its_pass_reads_again(kube: FakeKube) -> None:
+    cached = CachedNamespaceResources(kube)
+    kube.put(NAMESPACE, NAME, {"a": "old"})
+    ended = asyncio.Event()
+
+    async def read_later() -> StoredSecret | None:
+        await ended.wait()
+        return await cached.read_secret(NAMESPACE, NAME)
+
+    with one_pass() as cache:
+        await cached.read_secret(NAMESPACE, NAME)
+        later = asyncio.create_task(read_later())
+    assert list(cache.versions()) == [(NAMESPACE, NAME)]
+    kube.put(NAMESPACE, NAME, {"a": "new"})
+    ended.set()
+    stored = await later
+    assert stored
+    assert stored.values["a"].get_secret_value() == "new"
 
 
 async def test_outside_a_pass_nothing_is_cached(kube: FakeKube) -> None:
