@@ -24,7 +24,7 @@ LEFT_OUT = {
         PROGRAM / name
         for name in (
             *("rendered.py", "preflight.py", "release_checks.py", "authentication_checks.py", "dry_run.py"),
-            *("operator_settings.py", "pod_doctor.py"),
+            *("operator_settings.py", "pod_doctor.py", "read_gateways.py"),
         )
     ),
     SOURCES / "harbor_operator" / "api" / "crd.py",
@@ -51,7 +51,7 @@ FILE_MODE = 0o100755 << 16
 
 
 def build(output: Path) -> Path:
-    """Writes the file, whose bytes depend on the sources and SOURCE_DATE_EPOCH only, and returns its path."""
+    """Writes the file and returns its path; its bytes depend on the sources, SOURCE_DATE_EPOCH and this Python."""
     files = sorted(_modules())
     moment = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
     date = (max(moment.year, FIRST_YEAR), moment.month, moment.day, moment.hour, moment.minute, moment.second)
@@ -77,7 +77,7 @@ def _compile(sources: Mapping[str, str]) -> dict[str, bytes]:
     """
     argv = [sys.executable, "-I", "-S", "-c", COMPILE]
     done = subprocess.run(  # noqa: S603 - this Python
-        argv, input=json.dumps(sources), capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "0"}
+        argv, input=json.dumps(sources), capture_output=True, text=True, check=True, env={}
     )
     return {name: base64.b64decode(code) for name, code in json.loads(done.stdout).items()}
 

@@ -37,6 +37,8 @@ AUDIT_LOGS = ("auditlog-exts", "audit-logs")
 _MAX_REPOSITORIES_TRIED = 3
 _MAX_TAGS = {"n": "10"}
 
+DEFAULT_ROBOT_PREFIX = "robot$"
+
 
 class HttpHarbor(HarborApi, Harbor):
     """Harbor's API over HTTP."""
@@ -109,7 +111,7 @@ class HttpHarbor(HarborApi, Harbor):
         name = login.removeprefix(prefix)
         project, plus, _ = name.partition("+")
         if plus:
-            request = HttpRequest("GET", f"{API}/projects/{project}", headers=BY_NAME)
+            request = HttpRequest("GET", f"{API}/projects/{quote(project, safe='')}", headers=BY_NAME)
             response = await self._request(endpoint, request, Reason.ROBOT_REFUSED, HTTPStatus.NOT_FOUND)
             if response.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -183,5 +185,6 @@ def _tags(listed: Mapping[str, Any] | None) -> list[str]:
 
 
 def _account_settings(values: Mapping[str, Any]) -> AccountSettings:
-    creation, prefix = (str(values[name]["value"]) for name in ("project_creation_restriction", "robot_name_prefix"))
-    return AccountSettings(creation, prefix)
+    # Harbor before 2.2 has no setting for the prefix.
+    prefix = values.get("robot_name_prefix", {"value": DEFAULT_ROBOT_PREFIX})
+    return AccountSettings(str(values["project_creation_restriction"]["value"]), str(prefix["value"]))

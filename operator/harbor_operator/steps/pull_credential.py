@@ -93,10 +93,13 @@ class PullCredential:
         try:
             admin = (await self.read_access(registry)).with_login(login)
             settings = await self._harbor.read_account_settings(admin)
-            expiry = await self._read_expiry(registry, admin, settings.robot_prefix)
         except (Unavailable, Refused):
             return ()
-        return (*project_creation_warnings(settings.project_creation), *expiry)
+        creation = project_creation_warnings(settings.project_creation)
+        try:
+            return (*creation, *await self._read_expiry(registry, admin, settings.robot_prefix))
+        except (Unavailable, Refused):
+            return creation
 
     async def _read_expiry(
         self, registry: HarborRegistry, admin: HarborEndpoint, prefix: str

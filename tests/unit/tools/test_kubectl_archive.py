@@ -38,6 +38,10 @@ def test_every_module_of_a_verb_is_in_it(program: Path) -> None:
     assert done.stderr == ""
 
 
+def test_no_client_of_another_system_is_in_it(program: Path) -> None:
+    assert [name for name in zipfile.ZipFile(program).namelist() if "/adapters/" in name] == []
+
+
 def test_exit_codes_and_completion(program: Path) -> None:
     assert run(program, "explain", "CacheIsCluster").returncode == 0
     assert run(program, "explain", "bicycle tomorrow").returncode == 1
