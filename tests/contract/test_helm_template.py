@@ -49,7 +49,7 @@ def render(chart: str, tmp_path: Path, *user: dict[str, Any], **spec: Any) -> st
     assert isinstance(desired, DesiredRelease), desired
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump(unwrap_secrets(desired.values)))
-    argv = [str(program("helm")), "template", "cr", chart, "--namespace", "intra", "--values", str(values)]
+    argv = [str(program("helm")), "template", desired.name, chart, "--namespace", "intra", "--values", str(values)]
     homes = {f"HELM_{kind}_HOME": str(tmp_path) for kind in ("CACHE", "CONFIG", "DATA")}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **homes})
     assert done.returncode == 0, done.stderr

@@ -61,14 +61,14 @@ def user_values(chart: ChartSupport) -> dict[str, Any]:
     return {key: value for key, value in EVERYTHING.items() if chart.supports(optional[key])}
 
 
-def rendered(version: str, tmp_path: Path, changed: str = "") -> Rendered:
+def rendered(version: str, tmp_path: Path, changed: str = "", release: str = "cr") -> Rendered:
     """The objects of the chart by kind and name, with another certificate for one process."""
     folder, chart = OFFICIAL[version]
     user = user_values(chart)
-    wanted = registry(version, internalTLS={})
-    planned = plan_certificates(wanted, chart, [UserValues("values", user)])
+    spec = {"internalTLS": {}, "release": {"version": version, "name": release}}
+    planned = plan_certificates(registry(**spec), chart, [UserValues("values", user)])
     certificates = {name: f"PEM {name == changed}" for name in planned}
-    text = render(str(folder), tmp_path, user, version=version, internalTLS={}, certificates=certificates)
+    text = render(str(folder), tmp_path, user, certificates=certificates, **spec)
     # A template of 1.18 and later has a tab at the end of a line, which Helm reads and PyYAML does not.
     return {f"{found['kind']} {found['metadata']['name']}": found for found in objects(text.replace("\t\n", "\n"))}
 
@@ -84,12 +84,15 @@ def readers(found: Rendered, secret: str) -> set[str]:
     }
 
 
-def test_each_service_has_the_names_in_its_certificate(version: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", ["cr", "my-harbor"])
+def test_each_service_has_the_names_in_its_certificate(version: str, release: str, tmp_path: Path) -> None:
     """Harbor's processes find one another by the names of the Services."""
     _, chart = OFFICIAL[version]
-    planned = plan_certificates(registry(version), chart, [UserValues("values", user_values(chart))])
-    services = {name.removeprefix("Service ") for name in rendered(version, tmp_path) if name.startswith("Service ")}
-    assert {wanted[0] for wanted in planned.values()} <= services
+    wanted = registry(release={"version": version, "name": release})
+    planned = plan_certificates(wanted, chart, [UserValues("values", user_values(chart))])
+    found = rendered(version, tmp_path, release=release)
+    services = {name.removeprefix("Service ") for name in found if name.startswith("Service ")}
+    assert {served[0] for served in planned.values()} <= services
 
 
 def test_exactly_the_workloads_that_mount_a_secret_restart_when_it_changes(version: str, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ class Feature(Enum):
     JOB_LOGGER = ("jobservice.jobLogger", Minors(2, 5))
     JOB_LOGGERS = ("jobservice.jobLoggers", Minors(6))
     EXPORTER = ("exporter", Minors(6))
+    FULL_NAME = ("fullnameOverride", Minors(7))
     IP_FAMILY = ("ipFamily", Minors(8))  # before, no part of Harbor works with IPv6 alone
     INGRESS_CLASS = ("expose.ingress.className", Minors(9))
     SECRET_KEY_SECRET = ("existingSecretSecretKey", Minors(10))

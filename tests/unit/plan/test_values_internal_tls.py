@@ -83,3 +83,19 @@ def test_optional_processes_have_a_certificate_only_if_they_run() -> None:
 )
 def test_the_names_of_services_are_derived_as_the_chart_does(release: str, user: Tree, core: str) -> None:
     assert names_of(user, release=release)["core"][0] == core
+
+
+@pytest.mark.parametrize("version", ["1.4.6", "1.6.4"])
+@pytest.mark.parametrize(
+    ("release", "user", "core"),
+    [
+        ("", {}, "cr-harbor-core"),
+        ("my-harbor", {}, "my-harbor-harbor-core"),
+        ("my-images", {"nameOverride": "images"}, "my-images-images-core"),
+        ("harbor", {"fullnameOverride": "images"}, "harbor-harbor-core"),
+    ],
+)
+def test_charts_before_1_7_repeat_a_name_that_the_release_contains(
+    version: str, release: str, user: Tree, core: str
+) -> None:
+    assert names_of(user, version, release)["core"][0] == core

@@ -7,6 +7,7 @@ from functools import reduce
 
 from harbor_operator.api.charts import ChartSupport, Feature
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.model.chart_names import full_name
 from harbor_operator.model.release import Tree, UserValues
 from harbor_operator.plan import names
 from harbor_operator.plan.internal_tls import TlsComponent, certificate_names, is_enabled
@@ -14,9 +15,8 @@ from harbor_operator.plan.values.inputs import Inputs
 from harbor_operator.plan.values.paths import unwrap, value_at
 from harbor_operator.plan.values.user import merge_values
 
-# The template 'harbor.fullname' is the same in every chart.
-_CHART_NAME = "harbor"
-_MAX_FULL_NAME = 63
+# What the chart derives the names of its Services from.
+_NAME_KEYS = ("fullnameOverride", "nameOverride")
 
 _OPTIONAL = {
     TlsComponent.TRIVY: Feature.TRIVY,
@@ -48,9 +48,9 @@ def plan_certificates(
 ) -> dict[str, tuple[str, ...]]:
     """Returns the processes of the release that need a certificate, each with the names in it."""
     user = reduce(merge_values, (source.tree for source in sources), Tree())
-    full_name = _full_name(registry, user)
+    full = full_name(names.release(registry), chart.minor, {key: unwrap(user.get(key)) for key in _NAME_KEYS})
     return {
-        str(component): certificate_names(registry, component, full_name)
+        str(component): certificate_names(registry, component, full)
         for component in TlsComponent
         if _runs(component, chart, user)
     }
@@ -59,11 +59,3 @@ def plan_certificates(
 def _runs(component: TlsComponent, chart: ChartSupport, user: Tree) -> bool:
     feature = _OPTIONAL.get(component)
     return feature is None or (chart.supports(feature) and value_at(user, (component, "enabled")) is True)
-
-
-def _full_name(registry: HarborRegistry, user: Tree) -> str:
-    given = str(unwrap(user.get("fullnameOverride")) or "")
-    name = str(unwrap(user.get("nameOverride")) or "") or _CHART_NAME
-    release = names.release(registry)
-    full = given or (release if name in release else f"{release}-{name}")
-    return full[:_MAX_FULL_NAME].removesuffix("-")
