@@ -13,16 +13,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from harbor_operator.api.addresses import join_host_port
+from harbor_operator.api.charts import version_numbers
+from harbor_operator.model.chart_names import chart_name, full_name
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.release import GeneratedSecret
+from harbor_operator.model.release import GeneratedSecret, StoredRelease
 from harbor_operator.reasons import Reason
 
 SECRET_KEY_LENGTH = 16
 KEY_DIGEST_KEY = "SECRET_KEY_DIGEST"
 """Key beside the generated secrets: the digest of the `secretKey` with which Harbor was first started."""
 
-# The chart derives the names of all objects, volumes included, from these.
-_NAME_PATHS = ("fullnameOverride", "nameOverride")
 _DATABASE_VOLUME_PATHS = tuple(
     f"persistence.persistentVolumeClaim.database.{key}" for key in ("existingClaim", "subPath")
 )
@@ -102,11 +102,30 @@ def other_release(existing: str, desired: str, *, is_deployed: bool) -> Blocked:
     )
 
 
-def check_object_names(stored: Mapping[str, Any], desired: Mapping[str, Any]) -> Blocked | None:
-    """Returns which value would rename the objects of a deployed release, volumes included."""
-    changed = _changed(stored, desired, _NAME_PATHS)
-    if not changed:
+def check_object_names(release: str, stored: StoredRelease, version: str, desired: Mapping[str, Any]) -> Blocked | None:
+    """Returns why chart `version` with the desired values would rename the objects of a deployed release.
+
+    A changed `nameOverride` is refused as well if the names stay: it changes the selectors of the workloads, which
+    Kubernetes does not allow.
+    """
+    old_minor, new_minor = version_numbers(stored.chart_version)[1], version_numbers(version)[1]
+    old = full_name(release, old_minor, stored.config)
+    new = full_name(release, new_minor, desired)
+    if chart_name(stored.config) != chart_name(desired):
+        return _renamed_by_value("nameOverride")
+    if old == new:
         return None
+    if full_name(release, new_minor, stored.config) == old:
+        return _renamed_by_value("fullnameOverride")
+    return Blocked(
+        Reason.RELEASE_NAME_CHANGED,
+        f"the names of all objects of the release, volumes included, begin with '{old}', and chart '{version}' would"
+        f" create others that begin with '{new}', without the data: set chart value `fullnameOverride` to '{old}' in"
+        " `spec.release.values`",
+    )
+
+
+def _renamed_by_value(changed: str) -> Blocked:
     return Blocked(
         Reason.RELEASE_NAME_CHANGED,
         f"chart value `{changed}` differs from the deployed release, and the chart would create volumes and services"

@@ -134,7 +134,7 @@ def check_change(
             return (
                 check_path(installed, desired.version, plan_upgrade(installed, desired.version))
                 or (None if moves_images else check_storage(stored.config, values))
-                or check_object_names(stored.config, values)
+                or check_object_names(desired.name, stored, desired.version, values)
                 or check_volumes(stored.config, values)
             )
         case _:

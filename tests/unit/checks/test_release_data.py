@@ -15,11 +15,16 @@ from harbor_operator.checks.release_data import (
     images_in_volume,
     key_digest,
 )
+from harbor_operator.model.release import StoredRelease
 from harbor_operator.reasons import Reason
 
 EXTERNAL = {"type": "external", "external": {"host": "pg", "port": "5432", "coreDatabase": "registry"}}
 SWIFT = {"imageChartStorage": {"type": "swift"}}
 KEY = SecretStr("0123456789abcdef")
+
+
+def stored(config: dict[str, Any], version: str = "1.19.1") -> StoredRelease:
+    return StoredRelease(version, "", config, None, "")
 
 
 def volume(name: str, **values: Any) -> dict[str, Any]:
@@ -40,8 +45,65 @@ def test_where_the_data_is(values: dict[str, Any], location: tuple[str, ...], in
 
 
 def test_absent_and_empty_values_are_the_same() -> None:
-    assert check_object_names({"fullnameOverride": ""}, {}) is None
+    assert check_object_names("cr", stored({"fullnameOverride": ""}), "1.19.1", {}) is None
     assert check_volumes(volume("registry", subPath=""), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "before", "old", "version", "new"),
+    [
+        ("cr", "1.6.4", {}, "1.7.5", {}),
+        ("harbor", "1.5.5", {}, "1.6.4", {}),
+        ("harbor", "1.7.5", {}, "1.8.3", {}),
+        ("harbor", "1.6.4", {}, "1.7.5", {"fullnameOverride": "harbor-harbor"}),
+        ("my-images", "1.6.4", {"nameOverride": "images"}, "1.7.5",
+         {"nameOverride": "images", "fullnameOverride": "my-images-images"}),
+        ("cr", "1.7.5", {}, "1.8.3", {"fullnameOverride": "cr-harbor"}),
+        ("cr", "1.7.5", {}, "1.8.3", {"nameOverride": "harbor"}),
+    ],
+)  # fmt: skip
+def test_a_change_that_keeps_the_names_of_the_objects_is_accepted(
+    release: str, before: str, old: dict[str, Any], version: str, new: dict[str, Any]
+) -> None:
+    assert check_object_names(release, stored(old, before), version, new) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "old", "new", "kept"),
+    [
+        ("harbor", {}, {}, "harbor-harbor"),
+        ("my-images", {"nameOverride": "images"}, {"nameOverride": "images"}, "my-images-images"),
+        # Chart 1.6 does not read the value, and 1.7 does.
+        ("cr", {"fullnameOverride": "images"}, {"fullnameOverride": "images"}, "cr-harbor"),
+        ("harbor", {}, {"fullnameOverride": "images"}, "harbor-harbor"),
+    ],
+)
+def test_a_chart_that_renames_the_objects_is_refused_with_the_value_that_keeps_them(
+    release: str, old: dict[str, Any], new: dict[str, Any], kept: str
+) -> None:
+    """The volume `harbor-harbor-registry` of chart 1.6 is `harbor-registry` in 1.7, which is empty."""
+    blocked = check_object_names(release, stored(old, "1.6.4"), "1.7.5", new)
+    assert blocked
+    assert blocked.reason is Reason.RELEASE_NAME_CHANGED
+    assert f"`fullnameOverride` to '{kept}'" in blocked.message
+    assert check_object_names(release, stored(old, "1.6.4"), "1.7.5", {**new, "fullnameOverride": kept}) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ({}, {"fullnameOverride": "images"}, "fullnameOverride"),
+        ({}, {"nameOverride": "images"}, "nameOverride"),
+        # The names stay, and the selectors of the workloads do not.
+        ({}, {"nameOverride": "images", "fullnameOverride": "cr-harbor"}, "nameOverride"),
+    ],
+)
+def test_a_value_that_renames_the_objects_is_to_be_set_back(
+    old: dict[str, Any], new: dict[str, Any], changed: str
+) -> None:
+    blocked = check_object_names("cr", stored(old), "1.19.1", new)
+    assert blocked
+    assert f"set `{changed}` back" in blocked.message
 
 
 def bucket(**s3: Any) -> dict[str, Any]:

@@ -182,8 +182,10 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.RELEASE_NAME_CHANGED: Problem(
         "Harbor would start beside its data, under another name.",
-        "The name of the release, `fullnameOverride` or `nameOverride` differs from the deployed one.",
-        "Set the old name again. For a Harbor of another name, create a new HarborRegistry.",
+        "The name of the release, `fullnameOverride` or `nameOverride` differs from the deployed one. Or an upgrade "
+        "from a chart before 1.7 would rename all objects, because the name of the release contains `harbor`.",
+        "Set the old name again; at such an upgrade, set `fullnameOverride` to the name in the message. For a Harbor "
+        "of another name, create a new HarborRegistry.",
     ),
     Reason.VOLUME_CHANGED: Problem(
         "Harbor would start on another volume, without its data.",
