@@ -21,7 +21,7 @@ from harbor_operator.reasons import Reason
 
 SECRET_KEY_LENGTH = 16
 KEY_DIGEST_KEY = "SECRET_KEY_DIGEST"
-"""Key beside the generated secrets: the digest of the `secretKey` with which Harbor was first started."""
+"""Key beside the generated secrets: the digest of the `secretKey`, recorded before Helm first runs with it."""
 
 _DATABASE_VOLUME_PATHS = tuple(
     f"persistence.persistentVolumeClaim.database.{key}" for key in ("existingClaim", "subPath")
@@ -34,21 +34,29 @@ def key_digest(key: SecretStr) -> str:
     return hashlib.sha256(key.get_secret_value().encode()).hexdigest()
 
 
-def check_used_key(stored: SecretStr | None, used: str, generated: str) -> Blocked | None:
-    """Returns that the stored key is not the one that Harbor used; `used` is its digest, empty if none is recorded.
+def check_used_key(
+    given: SecretStr | None, stored: SecretStr | None, used: str, field: str, generated: str
+) -> Blocked | None:
+    """Returns that the key is not the one that Harbor used; `used` is its digest, empty if none is recorded.
 
-    A key of another length is damaged and not exchanged: see `check_secret_key`.
+    It is the stored key, or without one the key `given` in the reference whose path is `field`. A key of another length
+    is damaged and not exchanged: see `check_secret_key`.
     """
-    if stored is None or len(stored.get_secret_value()) != SECRET_KEY_LENGTH:
+    key = given if stored is None else stored
+    if key is None or len(key.get_secret_value()) != SECRET_KEY_LENGTH:
         return None
-    if not used or key_digest(stored) == used:
+    if not used or key_digest(key) == used:
         return None
+    if stored is None:
+        what, remedy = f"the key that `{field}` names", f"name a Secret with the old key in `{field}`"
+    else:
+        what, remedy = f"key '{GeneratedSecret.SECRET_KEY}' of Secret '{generated}'", "put the old key back"
     return Blocked(
         Reason.SECRET_KEY_CHANGED,
-        f"key '{GeneratedSecret.SECRET_KEY}' of Secret '{generated}' is not the one with which Harbor encrypts what it"
-        " stores, and Harbor cannot change it: put the old key back, which a backup of the Secret has, and a core pod"
-        " that has not restarted since in the file '/etc/core/key'; only if the database is empty, or was replaced by"
-        f" one that belongs to the new key, remove '{KEY_DIGEST_KEY}' from the Secret instead",
+        f"{what} is not the one with which Harbor encrypts what it stores, and Harbor cannot change it: {remedy}. A"
+        f" backup of Secret '{generated}' has the old key, and a core pod that has not restarted since has it in the"
+        " file '/etc/core/key'. Only if the database is empty, or was replaced by one that belongs to the new key,"
+        f" remove '{KEY_DIGEST_KEY}' from Secret '{generated}' instead",
     )
 
 

@@ -77,9 +77,10 @@ class ReleaseSecretStore:
         imported = await self._read_secret_key(registry, release)
         old_key = stored.get(GeneratedSecret.SECRET_KEY)
         generated_name = names.generated_secrets(registry)
+        field, used = "spec.release.secretKeyRef", _text(stored, KEY_DIGEST_KEY)
         if blocked := (
-            check_used_key(old_key, _text(stored, KEY_DIGEST_KEY), generated_name)
-            or check_secret_key(imported, old_key, "spec.release.secretKeyRef", generated_name)
+            check_used_key(imported, old_key, used, field, generated_name)
+            or check_secret_key(imported, old_key, field, generated_name)
         ):
             return blocked
         given = {str(GeneratedSecret.SECRET_KEY): imported} if imported else {}

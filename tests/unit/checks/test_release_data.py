@@ -21,6 +21,7 @@ from harbor_operator.reasons import Reason
 EXTERNAL = {"type": "external", "external": {"host": "pg", "port": "5432", "coreDatabase": "registry"}}
 SWIFT = {"imageChartStorage": {"type": "swift"}}
 KEY = SecretStr("0123456789abcdef")
+OTHER_KEY = SecretStr("sixteen-letters0")
 
 
 def stored(config: dict[str, Any], version: str = "1.19.1") -> StoredRelease:
@@ -143,8 +144,37 @@ def test_a_fitting_key_is_accepted(given: SecretStr | None, stored: SecretStr | 
 
 
 @pytest.mark.parametrize(
-    ("stored", "used"),
-    [(None, key_digest(KEY)), (KEY, ""), (KEY, key_digest(KEY)), (SecretStr("damaged"), key_digest(KEY))],
+    ("given", "stored", "used"),
+    [
+        (None, None, key_digest(KEY)),
+        (KEY, None, ""),
+        (KEY, None, key_digest(KEY)),
+        (None, KEY, ""),
+        (None, KEY, key_digest(KEY)),
+        (SecretStr("damaged"), None, key_digest(KEY)),
+        (None, SecretStr("damaged"), key_digest(KEY)),
+        (OTHER_KEY, KEY, key_digest(KEY)),  # `check_secret_key` refuses this
+    ],
 )
-def test_a_key_is_compared_only_with_a_record_and_if_it_is_whole(stored: SecretStr | None, used: str) -> None:
-    assert check_used_key(stored, used, "hreg-cr-pins") is None
+def test_a_key_is_compared_only_with_a_record_and_if_it_is_whole(
+    given: SecretStr | None, stored: SecretStr | None, used: str
+) -> None:
+    assert check_used_key(given, stored, used, "spec.release.secretKeyRef", "hreg-cr-pins") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "stored", "named"),
+    [
+        (OTHER_KEY, None, "the key that `spec.release.secretKeyRef` names is not"),
+        (None, OTHER_KEY, "key 'secretKey' of Secret 'hreg-cr-pins' is not"),
+        (KEY, OTHER_KEY, "key 'secretKey' of Secret 'hreg-cr-pins' is not"),
+    ],
+)
+def test_a_key_that_harbor_never_used_is_refused_with_the_place_of_it(
+    given: SecretStr | None, stored: SecretStr | None, named: str
+) -> None:
+    blocked = check_used_key(given, stored, key_digest(KEY), "spec.release.secretKeyRef", "hreg-cr-pins")
+    assert blocked
+    assert blocked.reason is Reason.SECRET_KEY_CHANGED
+    assert named in blocked.message
+    assert OTHER_KEY.get_secret_value() not in blocked.message

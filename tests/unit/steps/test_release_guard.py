@@ -90,6 +90,20 @@ async def test_another_key_than_the_deployed_one_never_reaches_harbor(cr: Releas
     assert cr.helm.started == []
 
 
+async def test_a_key_that_replaces_a_lost_one_must_be_the_recorded_one(cr: ReleaseFixture) -> None:
+    await deployed(cr)
+    before = cr.kube.values(*PINS)["secretKey"]
+    remove_keys(cr, "secretKey")
+    cr.kube.put(NAMESPACE, "old", {"secretKey": OLD_KEY})
+    cr.spec(release={"version": "1.19.1", "secretKeyRef": {"name": "old"}})
+    message = assert_blocked(cr, await cr.reconcile(), Reason.SECRET_KEY_CHANGED)
+    assert "`spec.release.secretKeyRef`" in message
+    assert OLD_KEY not in message
+    cr.kube.put(NAMESPACE, "old", {"secretKey": before})
+    assert isinstance(await cr.reconcile(), Done)
+    assert cr.kube.values(*PINS)["secretKey"] == before
+
+
 async def test_the_key_of_an_empty_database_is_accepted_after_its_record_is_removed(cr: ReleaseFixture) -> None:
     await deployed(cr)
     cr.kube.put(*PINS, {**cr.kube.values(*PINS), "secretKey": OLD_KEY}, names.owner_labels(cr.registry))

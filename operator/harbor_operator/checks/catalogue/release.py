@@ -158,11 +158,13 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "`spec.release.secretKeyRef`. A running core pod has the key in the file `/etc/core/key`.",
     ),
     Reason.SECRET_KEY_CHANGED: Problem(
-        "Helm does not run: the stored `secretKey` is not the one that Harbor uses. With the new one, logins at other "
+        "Helm does not run: the `secretKey` is not the one that Harbor uses. With the new one, logins at other "
         "registries and at the login provider would fail.",
-        "Another client changed the key in the Secret `hreg-NAME-pins`. Harbor encrypts credentials in its database "
-        "with it and cannot change it. `SECRET_KEY_DIGEST` in that Secret is the digest of the first one.",
-        "Put the old key back: a backup of the Secret has it, and a core pod that has not restarted since the change "
+        "Another client changed the key in the Secret `hreg-NAME-pins`, or removed it and `spec.release.secretKeyRef` "
+        "names another one. Harbor encrypts credentials in its database with it and cannot change it. "
+        "`SECRET_KEY_DIGEST` in that Secret is the digest of the first one.",
+        "Put the old key back, there or into the Secret that `spec.release.secretKeyRef` names: a backup of the Secret "
+        "`hreg-NAME-pins` has it, and a core pod that has not restarted since the change "
         "has it in the file `/etc/core/key`. Remove `SECRET_KEY_DIGEST` only if the database is empty, or was "
         "replaced by one that belongs to the new key.",
     ),
