@@ -35,7 +35,8 @@ async def test_a_release_is_not_separated_from_its_key_or_its_database(
     assert outcome.reason is Reason.RELEASE_NAME_CHANGED, outcome
     outcome = await cluster.step.reconcile(registry(release=release, storage={"filesystem": {"size": "1Gi"}}))
     assert outcome.reason is Reason.STORAGE_TYPE_CHANGED, outcome
-    assert "set `spec.storage` back to 'swift'" in outcome.message
+    assert "with 'swift' and `spec.storage` now says 'filesystem'" in outcome.message
+    assert "set `spec.storage` back; to move the images, copy them into a second registry" in outcome.message
     outcome = await cluster.step.reconcile(registry(release={**release, "version": "1.18.4"}))
     assert outcome.reason is Reason.UPGRADE_REFUSED, outcome
     assert "set `spec.release.version` to '1.19.1' or newer" in outcome.message

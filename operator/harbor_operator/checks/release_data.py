@@ -147,7 +147,10 @@ def check_storage(stored: Mapping[str, Any], desired: Mapping[str, Any]) -> Bloc
     old, new = _storage(stored), _storage(desired)
     if old == new:
         return None
-    back = "set `spec.storage` back, and copy the images with `spec.storage.migration`, or into a second registry"
+    # A migration reads Swift or S3, and its target is S3.
+    can_migrate = old[0] in {"swift", "s3"} and new[0] == "s3"
+    way = "with `spec.storage.migration`, or into a second registry" if can_migrate else "into a second registry"
+    back = f"set `spec.storage` back; to move the images, copy them {way}"
     if old[0] != new[0]:
         message = (
             f"the release stores images with '{old[0]}' and `spec.storage` now says '{new[0]}', whose driver would not"

@@ -122,6 +122,27 @@ def test_another_bucket_or_folder_does_not_have_the_images() -> None:
         assert found
         assert found.reason is Reason.STORAGE_TYPE_CHANGED
         assert "bucket 'images/harbor'" in found.message
+        assert "`spec.storage.migration`" in found.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "offered"),
+    [
+        ("swift", "s3", True),
+        ("swift", "filesystem", False),
+        ("s3", "swift", False),
+        ("s3", "gcs", False),
+        ("filesystem", "s3", False),
+        ("azure", "s3", False),
+    ],
+)
+def test_a_migration_is_offered_only_where_one_exists(old: str, new: str, offered: bool) -> None:
+    before, after = ({"persistence": {"imageChartStorage": {"type": driver}}} for driver in (old, new))
+    found = check_storage(before, after)
+    assert found
+    assert f"with '{old}' and `spec.storage` now says '{new}'" in found.message
+    assert "set `spec.storage` back" in found.message
+    assert ("`spec.storage.migration`" in found.message) is offered
 
 
 def test_a_volume_that_nothing_uses_may_change() -> None:
