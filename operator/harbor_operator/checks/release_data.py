@@ -78,7 +78,8 @@ def check_secret_key(given: SecretStr | None, stored: SecretStr | None, field: s
         return Blocked(
             Reason.SECRET_INVALID,
             f"`{field}` names another key than the one that Secret '{generated}' contains, and Harbor cannot change its"
-            f" key: remove `{field}`, or, if Harbor never ran with the stored key, replace it there",
+            f" key: remove `{field}`, or, if Harbor never ran with the stored key, replace it there and remove"
+            f" '{KEY_DIGEST_KEY}' from that Secret",
         )
     return None
 

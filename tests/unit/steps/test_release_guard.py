@@ -140,6 +140,21 @@ async def test_another_key_than_the_stored_one_is_refused(cr: ReleaseFixture) ->
     assert_blocked(cr, await cr.reconcile(), Reason.SECRET_INVALID)
 
 
+async def test_the_remedy_for_a_stored_key_that_harbor_never_used_ends_the_refusal(cr: ReleaseFixture) -> None:
+    """The digest is recorded before Helm first runs, so that it can belong to a key that Harbor never used."""
+    await deployed(cr)
+    del cr.kube.secrets[NAMESPACE, "sh.helm.release.v1.cr.v1"]
+    cr.kube.put(NAMESPACE, "old", {"secretKey": OLD_KEY})
+    cr.spec(release={"version": "1.19.1", "secretKeyRef": {"name": "old"}})
+    message = assert_blocked(cr, await cr.reconcile(), Reason.SECRET_INVALID)
+    assert "replace it there and remove 'SECRET_KEY_DIGEST' from that Secret" in message
+    cr.kube.put(*PINS, {**cr.kube.values(*PINS), "secretKey": OLD_KEY}, names.owner_labels(cr.registry))
+    remove_keys(cr, "SECRET_KEY_DIGEST")
+    outcome = await cr.reconcile()
+    assert isinstance(outcome, Pending), outcome
+    assert cr.kube.values(*PINS)["SECRET_KEY_DIGEST"] == hashlib.sha256(OLD_KEY.encode()).hexdigest()
+
+
 async def test_a_damaged_stored_key_is_named(cr: ReleaseFixture) -> None:
     """Finding D1."""
     await deployed(cr)
