@@ -168,6 +168,19 @@ def test_upgrades_skip_at_most_one_minor_and_never_go_back(installed: str, wante
     assert (finding.reason if finding else None) is reason
 
 
+def test_an_upgrade_to_a_chart_that_renames_the_volumes_needs_the_old_name() -> None:
+    """Chart 1.6 names the objects of release 'harbor' 'harbor-harbor', and chart 1.7 'harbor'."""
+    inside: dict[str, Any] = {"storage": None, "database": None}
+    before = deployed(desired(release={"version": "1.6.4", "name": "harbor"}, **inside))
+    release = {"version": "1.7.5", "name": "harbor"}
+    finding = check_change(ReleaseState.OUTDATED, before, desired(release=release, **inside))
+    assert finding
+    assert finding.reason is Reason.RELEASE_NAME_CHANGED
+    assert "`fullnameOverride` to 'harbor-harbor' in `spec.release.values`" in finding.message
+    kept = desired("1.7.5", {"fullnameOverride": "harbor-harbor"}, release=release, **inside)
+    assert check_change(ReleaseState.OUTDATED, before, kept) is None
+
+
 S3 = {"s3": {"endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}}}
 
 
