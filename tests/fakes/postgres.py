@@ -65,9 +65,9 @@ def admin(rights: str = "CREATEROLE CREATEDB") -> ObservedAdmin:
 class FakePostgres:
     """A server in attributes that a test sets.
 
-    `down`, `dies_after` (so many changes), `dies_in_creation` (before the new database is marked), `locked` and
-    `rejected` (roles that cannot log in) make its calls fail. A pooler has another password for roles in `outdated`.
-    `contents` has what a login finds in a database.
+    `down`, `dies_after` (so many changes), `dies_in_creation` (before the new database is marked), `locked`,
+    `rejected` (roles that cannot log in) and `exhausted` (roles without a connection) make its calls fail. A pooler has
+    another password for roles in `outdated`. `contents` has what a login finds in a database.
     """
 
     admin: ObservedAdmin = field(default_factory=admin)
@@ -80,6 +80,7 @@ class FakePostgres:
     harbor_databases: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
     outdated: set[str] = field(default_factory=set)
+    exhausted: set[str] = field(default_factory=set)
     down: bool = False
     locked: bool = False
     dies_after: int | None = None
@@ -102,6 +103,8 @@ class FakePostgres:
 
     async def try_login(self, server: PostgresServer, login: PostgresLogin, database: str) -> ObservedLogin:
         self._answer()
+        if login.username in self.exhausted:
+            raise Unavailable(f"no connection left for role '{login.username}'", Reason.DATABASE_CONNECTIONS_LOW)
         role = self.roles.get(login.username)
         is_right = role is not None and role.password and role.password == login.password.get_secret_value()
         if role is None or not is_right or login.username in self.outdated:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.database_failures import quoted
 from harbor_operator.checks.database_login import check_login
 from harbor_operator.checks.database_rotation import check_rotation, rotation_failed, rotation_request
 from harbor_operator.model.database import DesiredDatabases, MarkerMatch, PostgresLogin, PostgresServer
@@ -30,6 +31,7 @@ from harbor_operator.model.outcomes import StatusWarning
 from harbor_operator.model.release import GeneratedSecret, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, SETTLED_LOGIN_KEY
+from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.steps.database_logins import (
@@ -86,7 +88,7 @@ class DatabaseRotation:
         self._records = OwnSecret(kube, names.generated_secrets)
 
     async def advance(self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget) -> Rotated:
-        """Retires the login that no pod uses any more, then rotates if that is due."""
+        """Retires the login that no pod uses any more, then rotates if that is due; what fails is a warning."""
         if self._clock is None:
             return Rotated()
         logins = await read_logins(self._kube, registry)
@@ -96,9 +98,13 @@ class DatabaseRotation:
         is_due = await self._is_due(registry, logins, now)
         if not (is_due or logins.is_rotated) or not await self._is_settled(registry, target.active):
             return Rotated()
-        if logins.is_rotated and logins.text(RETIRED) != self._other(target):
-            return await self._retire(session, registry, target, logins)
-        return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
+        # The login in use works: that another one cannot be created must not stop the release.
+        try:
+            if logins.is_rotated and logins.text(RETIRED) != self._other(target):
+                return await self._retire(session, registry, target, logins)
+            return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
+        except (Refused, Unavailable) as error:
+            return Rotated(warnings=(rotation_failed(f"the other one cannot be changed: {error}"),))
 
     async def _retire(
         self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins
@@ -178,9 +184,15 @@ class DatabaseRotation:
     async def _plan(
         self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin
     ) -> RoleChange | StatusWarning:
+        observed = await session.read(login.username, ())
+        admin, found = observed.admin, observed.role
+        if not (admin.is_superuser or admin.may_create_roles):
+            return rotation_failed(
+                f"role '{admin.name}' of `spec.database.adminSecretRef` lacks CREATEROLE; a superuser must run: "
+                f"ALTER ROLE {quoted(admin.name)} CREATEROLE;"
+            )
         if login.username == desired.role:
             return SetPassword(desired.role, login.password)
-        found = (await session.read(login.username, ())).role
         if found and desired.marker.match(found.comment) not in _OWN:
             return rotation_failed(f"role '{login.username}' exists and was not created for this registry: drop it")
         limit = desired.connection_limit

@@ -15,10 +15,10 @@ from harbor_operator.model.outcomes import Done
 from harbor_operator.model.release import GeneratedSecret, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY
-from harbor_operator.ports import Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
+from tests.fakes.postgres import admin
 
 SECOND = f"{ROLE}_b"
 
@@ -102,8 +102,8 @@ async def test_a_login_is_rotated_by_age(fixture: Rotating) -> None:
 async def test_a_rotation_that_was_cut_off_is_continued(fixture: Rotating) -> None:
     await fixture.deployed()
     fixture.postgres.dies_after = len(fixture.postgres.changes)
-    with pytest.raises(Unavailable):
-        await fixture.step.reconcile(wanting("1"))
+    (warning,) = (await done(fixture, wanting("1"))).warnings
+    assert "PostgreSQL does not answer" in warning.message
     assert fixture.active() == "first"
     fixture.postgres.dies_after, fixture.postgres.down = None, False
     assert (await done(fixture, wanting("1"))).changes
@@ -119,6 +119,28 @@ async def test_a_role_that_is_not_admitted_is_not_given_to_harbor(fixture: Rotat
     assert warning.code is Reason.DATABASE_ROTATION_REFUSED
     assert "no pg_hba.conf entry" in warning.message
     assert fixture.active() == "first"
+
+
+async def test_an_admin_without_the_right_to_create_roles_keeps_the_login(fixture: Rotating) -> None:
+    await fixture.deployed()
+    fixture.postgres.admin = admin("CREATEDB")
+    fixture.forget()
+    (warning,) = (await done(fixture, wanting("1"))).warnings
+    assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+    assert 'ALTER ROLE "admin" CREATEROLE;' in warning.message
+    assert fixture.is_untouched()
+
+
+async def test_a_server_without_a_connection_for_the_other_login_keeps_the_first(fixture: Rotating) -> None:
+    await fixture.deployed()
+    fixture.postgres.exhausted.add(SECOND)
+    (warning,) = (await done(fixture, wanting("1"))).warnings
+    assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+    assert f"no connection left for role '{SECOND}'" in warning.message
+    assert fixture.active() == "first"
+    fixture.postgres.exhausted.clear()
+    assert (await done(fixture, wanting("1"))).changes
+    assert fixture.active() == "second"
 
 
 @pytest.mark.parametrize(
