@@ -21,6 +21,9 @@ USERNAME, PASSWORD = "username", "password"
 ACTIVE, ROTATION, ROTATED_AT, RETIRED = "active", "rotation", "rotatedAt", "retired"
 """Keys of the first Secret: FIRST or SECOND, the request that led to it, when, and the role without a password."""
 
+PREPARED = "prepared"
+"""Key of the first Secret: the role that gets its stored password for a rotation that has not happened yet."""
+
 FIRST, SECOND = "first", "second"
 
 

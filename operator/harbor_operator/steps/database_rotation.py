@@ -9,14 +9,14 @@ release step records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.database_failures import quoted
-from harbor_operator.checks.database_login import check_login
+from harbor_operator.checks.database_login import check_login, check_login_secret
 from harbor_operator.checks.database_rotation import check_rotation, rotation_failed, rotation_request
 from harbor_operator.model.database import DesiredDatabases, MarkerMatch, PostgresLogin, PostgresServer
 from harbor_operator.model.database_changes import (
@@ -27,7 +27,7 @@ from harbor_operator.model.database_changes import (
     RoleChange,
     SetPassword,
 )
-from harbor_operator.model.outcomes import StatusWarning
+from harbor_operator.model.outcomes import Blocked, StatusWarning
 from harbor_operator.model.release import GeneratedSecret, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, SETTLED_LOGIN_KEY
@@ -38,6 +38,7 @@ from harbor_operator.steps.database_logins import (
     ACTIVE,
     FIRST,
     PASSWORD,
+    PREPARED,
     RETIRED,
     ROTATED_AT,
     ROTATION,
@@ -86,6 +87,8 @@ class DatabaseRotation:
         self._first = OwnSecret(kube, names.database_secret)
         self._second = OwnSecret(kube, names.second_database_secret)
         self._records = OwnSecret(kube, names.generated_secrets)
+        # Passwords that were set for a rotation, by registry: one that does not log in is not set again at every pass.
+        self._applied: dict[str, SecretStr] = {}
 
     async def advance(self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget) -> Rotated:
         """Retires the login that no pod uses any more, then rotates if that is due; what fails is a warning."""
@@ -96,11 +99,13 @@ class DatabaseRotation:
             return Rotated(warnings=(refused,))
         now = self._clock()
         is_due = await self._is_due(registry, logins, now)
-        if not (is_due or logins.is_rotated) or not await self._is_settled(registry, target.active):
+        has_other = logins.is_rotated or PREPARED in logins.first
+        if not (is_due or has_other) or not await self._is_settled(registry, target.active):
             return Rotated()
         # The login in use works: that another one cannot be created must not stop the release.
         try:
-            if logins.is_rotated and logins.text(RETIRED) != self._other(target):
+            is_valid = has_other and logins.text(RETIRED) != self._other(target)
+            if is_valid and not (is_due and logins.text(PREPARED) == self._other(target)):
                 return await self._retire(session, registry, target, logins)
             return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
         except (Refused, Unavailable) as error:
@@ -116,7 +121,9 @@ class DatabaseRotation:
         if found and target.desired.marker.match(found.comment) not in _OWN:
             return Rotated(warnings=(rotation_failed(f"role '{other}' is not this registry's any more"),))
         await session.apply([RevokePassword(other)] if found else [])
-        await self._first.write(registry, {**logins.first, RETIRED: SecretStr(other)})
+        first = {**logins.first, RETIRED: SecretStr(other)}
+        first.pop(PREPARED, None)
+        await self._first.write(registry, first)
         return Rotated((f"removed the password of role '{other}', which Harbor no longer uses",))
 
     def _other(self, target: RotationTarget) -> str:
@@ -155,31 +162,68 @@ class DatabaseRotation:
     ) -> Rotated:
         if not await session.lock():
             return Rotated()
-        other, desired = self._other(target), target.desired
-        login = PostgresLogin(other, self._make_password(), f"role '{other}'")
+        desired = target.desired
+        kept = await self._read_password(registry, target, logins)
+        login = self._login(registry, target, kept or self._make_password())
+        other = login.username
         change = await self._plan(session, desired, login)
         if isinstance(change, StatusWarning):
             return Rotated(warnings=(change,))
-        first = dict(logins.first)
         # Before the role has it: a crash leaves a password that no pod and no role uses.
-        if other == desired.role:
-            first[PASSWORD] = login.password
-            await self._first.write(registry, first)
-        else:
-            await self._second.write(registry, {USERNAME: SecretStr(other), PASSWORD: login.password})
-        await session.apply([change])
-        for database in desired.databases:
-            tried = await self._postgres.try_login(target.server, login, database.name)
-            if failure := check_login(desired, database, tried, login.origin):
-                return Rotated(warnings=(rotation_failed(f"the other one does not work: {failure.message}"),))
+        first = await self._prepare(registry, target, logins, login)
+        failure = await self._try_login(target, login) if kept else None
+        if not kept or (failure and self._applied.get(registry.metadata.uid) != kept):
+            await session.apply([change])
+            self._applied[registry.metadata.uid] = login.password
+            failure = await self._try_login(target, login)
+        if failure:
+            return Rotated(warnings=(rotation_failed(f"the other one does not work: {failure.message}"),))
         first |= {
             ACTIVE: SecretStr(FIRST if other == desired.role else SECOND),
             ROTATION: SecretStr(rotation_request(registry)),
             ROTATED_AT: SecretStr(now.isoformat()),
         }
-        first.pop(RETIRED, None)
+        first.pop(PREPARED)
         await self._first.write(registry, first)
+        self._applied.pop(registry.metadata.uid, None)
         return Rotated((f"Harbor gets the login of role '{other}' for its databases",))
+
+    async def _read_password(
+        self, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins
+    ) -> SecretStr | None:
+        """Returns the password of a rotation that did not complete: a pooler may have got a copy of it."""
+        other = self._other(target)
+        stored = logins.first if other == target.desired.role else await self._second.read(registry)
+        if logins.text(RETIRED) == other or not {USERNAME, PASSWORD} <= stored.keys():
+            return None
+        username, password = stored[USERNAME].get_secret_value(), stored[PASSWORD]
+        is_usable = check_login_secret(replace(target.desired, role=other), username, password, "") is None
+        return password if is_usable else None
+
+    def _login(self, registry: HarborRegistry, target: RotationTarget, password: SecretStr) -> PostgresLogin:
+        other = self._other(target)
+        name = names.database_secret if other == target.desired.role else names.second_database_secret
+        return PostgresLogin(other, password, f"Secret '{name(registry)}'")
+
+    async def _prepare(
+        self, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins, login: PostgresLogin
+    ) -> dict[str, SecretStr]:
+        """Stores the login that is not in use, and that it is not retired any more; returns the first Secret."""
+        first = {**logins.first, PREPARED: SecretStr(login.username)}
+        first.pop(RETIRED, None)
+        if login.username == target.desired.role:
+            first[PASSWORD] = login.password
+        else:
+            await self._second.write(registry, {USERNAME: SecretStr(login.username), PASSWORD: login.password})
+        await self._first.write(registry, first)
+        return first
+
+    async def _try_login(self, target: RotationTarget, login: PostgresLogin) -> Blocked | None:
+        for database in target.desired.databases:
+            tried = await self._postgres.try_login(target.server, login, database.name)
+            if failure := check_login(target.desired, database, tried, login.origin):
+                return failure
+        return None
 
     async def _plan(
         self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin

@@ -20,7 +20,7 @@ from harbor_operator.steps.database import DatabaseStep
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
 from tests.fakes.postgres import admin
 
-SECOND = f"{ROLE}_b"
+SECOND, SECOND_LOGIN = f"{ROLE}_b", f"{LOGIN}-b"
 
 
 class Rotating(DatabaseFixture):
@@ -39,7 +39,11 @@ class Rotating(DatabaseFixture):
 
     async def deployed(self) -> None:
         assert isinstance(await self.step.reconcile(wanting()), Done)
-        login = self.kube.values("intra", LOGIN)
+        self.settle()
+
+    def settle(self) -> None:
+        """Records that every pod has the login in use."""
+        login = self.kube.values("intra", LOGIN if self.active() == "first" else SECOND_LOGIN)
         digest = keyed_digest(SecretStr("key"), login["username"], login["password"])
         values = {str(GeneratedSecret.DIGEST_KEY): "key", CORE_LOGIN_KEY: digest}
         self.kube.put("intra", "hreg-cr-pins", values, names.owner_labels(wanting()))
@@ -108,7 +112,7 @@ async def test_a_rotation_that_was_cut_off_is_continued(fixture: Rotating) -> No
     fixture.postgres.dies_after, fixture.postgres.down = None, False
     assert (await done(fixture, wanting("1"))).changes
     assert fixture.active() == "second"
-    login = fixture.kube.values("intra", "hreg-cr-database-login-b")
+    login = fixture.kube.values("intra", SECOND_LOGIN)
     assert fixture.postgres.roles[SECOND].password == login["password"]
 
 
@@ -141,6 +145,57 @@ async def test_a_server_without_a_connection_for_the_other_login_keeps_the_first
     fixture.postgres.exhausted.clear()
     assert (await done(fixture, wanting("1"))).changes
     assert fixture.active() == "second"
+
+
+@pytest.mark.parametrize("reason", ["rejected", "outdated"])
+async def test_a_rotation_that_failed_writes_nothing_until_the_role_is_admitted(fixture: Rotating, reason: str) -> None:
+    await fixture.deployed()
+    refused: set[str] = getattr(fixture.postgres, reason)
+    refused.add(SECOND)
+    assert (await done(fixture, wanting("1"))).warnings
+    password = fixture.kube.values("intra", SECOND_LOGIN)["password"]
+    fixture.forget()
+    assert (await done(fixture, wanting("1"))).warnings
+    assert fixture.is_untouched()
+    refused.clear()
+    assert (await done(fixture, wanting("1"))).changes
+    assert fixture.active() == "second"
+    assert fixture.postgres.changes == []
+    assert fixture.kube.values("intra", SECOND_LOGIN)["password"] == password
+
+
+async def test_a_rotation_back_that_failed_keeps_one_new_password(fixture: Rotating) -> None:
+    await fixture.deployed()
+    first = fixture.kube.values("intra", LOGIN)["password"]
+    await done(fixture, wanting("1"))
+    fixture.settle()
+    assert "removed the password" in (await done(fixture, wanting("1"))).changes[0]
+    fixture.postgres.rejected.add(ROLE)
+    assert (await done(fixture, wanting("2"))).warnings
+    stored = fixture.kube.values("intra", LOGIN)
+    assert stored["password"] == fixture.postgres.roles[ROLE].password != first
+    assert "retired" not in stored
+    fixture.forget()
+    assert (await done(fixture, wanting("2"))).warnings
+    assert fixture.is_untouched()
+    fixture.postgres.rejected.clear()
+    assert (await done(fixture, wanting("2"))).changes
+    assert fixture.active() == "first"
+    assert fixture.kube.values("intra", LOGIN)["password"] == stored["password"]
+
+
+async def test_a_failed_rotation_that_is_not_wanted_any_more_leaves_no_valid_password(fixture: Rotating) -> None:
+    await fixture.deployed()
+    fixture.postgres.rejected.add(SECOND)
+    await done(fixture, wanting("1"))
+    assert fixture.postgres.roles[SECOND].password
+    assert f"removed the password of role '{SECOND}'" in (await done(fixture, wanting())).changes[0]
+    assert not fixture.postgres.roles[SECOND].password
+    fixture.forget()
+    assert (await done(fixture, wanting())).changes == ()
+    assert fixture.is_untouched()
+    fixture.postgres.rejected.clear()
+    assert "gets the login" in (await done(fixture, wanting("1"))).changes[0]
 
 
 @pytest.mark.parametrize(
