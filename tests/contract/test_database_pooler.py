@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from harbor_operator.model.outcomes import Blocked, Done
+from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from lab.certs import Authority
@@ -19,6 +21,7 @@ from lab.pgbouncer import PgBouncer, PoolMode
 from lab.postgres import Postgres
 from lab.process import Processes
 from tests.contract.database_server import DELETE, DatabaseFixture, create_role
+from tests.contract.test_database_rotation import Rotating
 
 pytestmark = pytest.mark.lab
 
@@ -219,3 +222,21 @@ def _harbor(fixture: DatabaseFixture) -> psycopg.Connection[tuple[Any, ...]]:
     login = fixture.kube.values("intra", f"hreg-{fixture.name}-database-login")
     core = f"core_{fixture.name}"
     return fixture.server.connect(login["username"], login["password"], dbname=core, port=fixture.port)
+
+
+async def test_a_rotation_waits_until_a_pooler_with_a_list_of_users_has_the_other_role(pooled: Pooled) -> None:
+    fixture = pooled("session", has_list=True, follows_prepared=True)
+    assert fixture.pooler
+    rotating = Rotating(fixture)
+    assert isinstance(await rotating.step.reconcile(rotating.registry()), Blocked)
+    fixture.pooler.add_user(fixture.role)
+    await rotating.reconcile()
+    await rotating.record(CORE_LOGIN_KEY)
+    rotating.request = "1"
+    second = names.second_database_role(fixture.role)
+    await rotating.fails(f"role '{second}'")
+    fixture.pooler.add_user(second)
+    fixture.mark = fixture.server.mark()
+    assert "gets the login of role" in (await rotating.reconcile()).changes[0]
+    assert (await rotating.login()).username == second
+    assert fixture.changes() == []

@@ -20,10 +20,17 @@ from harbor_operator.model.outcomes import Done
 from harbor_operator.model.release import GeneratedSecret, ReleaseLogin, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, SETTLED_LOGIN_KEY
+from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
 from harbor_operator.steps.harbor_database import read_database_login
 from lab.postgres import Postgres
-from tests.contract.database_server import DELETE, DatabaseFixture, database_of_test, server_of_module  # noqa: F401 - fixtures
+from tests.contract.database_server import (
+    DELETE,
+    DatabaseFixture,
+    database_of_test,  # noqa: F401 - a fixture
+    host_rule,
+    server_of_module,  # noqa: F401 - a fixture
+)
 
 pytestmark = pytest.mark.lab
 
@@ -118,6 +125,14 @@ class Rotating:
         assert outcome.warnings == ()
         return outcome
 
+    async def fails(self, said: str) -> None:
+        """Requires that the registry is ready with the warning that the rotation did not happen."""
+        outcome = await self.step.reconcile(self.registry())
+        assert isinstance(outcome, Done), outcome.message
+        (warning,) = outcome.warnings
+        assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+        assert said in warning.message
+
     async def login(self) -> ReleaseLogin:
         login = await read_database_login(self.fixture.kube, self.registry())
         assert login
@@ -205,7 +220,7 @@ async def test_no_pod_is_rejected_during_two_rotations(fixture: DatabaseFixture)
     assert not [name for _, name in fixture.kube.secrets if "database-login" in name]
 
 
-async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fixture: DatabaseFixture) -> None:
+async def test_a_role_that_was_not_created_for_the_registry_is_not_given_to_harbor(fixture: DatabaseFixture) -> None:
     rotating = Rotating(fixture)
     await rotating.reconcile()
     await rotating.record(CORE_LOGIN_KEY)
@@ -213,8 +228,25 @@ async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fix
     second = names.second_database_role(fixture.role)
     fixture.server.query(f"CREATE ROLE {second}")
     rotating.request = "1"
-    outcome = await rotating.step.reconcile(rotating.registry())
-    assert isinstance(outcome, Done)
-    (warning,) = outcome.warnings
-    assert f"role '{second}' exists and was not created for this registry" in warning.message
+    await rotating.fails(f"role '{second}' exists and was not created for this registry")
     assert await rotating.login() == before
+
+
+async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fixture: DatabaseFixture) -> None:
+    rotating = Rotating(fixture)
+    await rotating.reconcile()
+    await rotating.record(CORE_LOGIN_KEY)
+    before = await rotating.login()
+    second = names.second_database_role(fixture.role)
+    rotating.request = "1"
+    with host_rule(fixture.server, f"host all {second} all reject"):
+        await rotating.fails(f"role '{second}'")
+        secret = fixture.kube.values("intra", names.second_database_secret(rotating.registry()))
+        fixture.mark = fixture.server.mark()
+        await rotating.fails(f"role '{second}'")
+        assert fixture.changes() == []
+        assert fixture.kube.values("intra", names.second_database_secret(rotating.registry())) == secret
+        assert await rotating.login() == before
+    assert "gets the login of role" in (await rotating.reconcile()).changes[0]
+    assert (await rotating.login()).password.get_secret_value() == secret["password"]
+    assert fixture.changes() == []
