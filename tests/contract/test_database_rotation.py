@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from harbor_operator.adapters.postgres import PsycopgPostgres
 from harbor_operator.api.request_annotations import ROTATE_DATABASE_PASSWORD_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import Done
+from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.release import GeneratedSecret, ReleaseLogin, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY, JOBSERVICE_LOGIN_KEY, SETTLED_LOGIN_KEY
@@ -250,3 +250,51 @@ async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fix
     assert "gets the login of role" in (await rotating.reconcile()).changes[0]
     assert (await rotating.login()).password.get_secret_value() == secret["password"]
     assert fixture.changes() == []
+
+
+async def test_a_restored_server_without_the_second_role_becomes_ready(fixture: DatabaseFixture) -> None:
+    rotating = Rotating(fixture)
+    await rotating.reconcile()
+    await rotating.record(CORE_LOGIN_KEY)
+    rotating.request = "1"
+    await rotating.reconcile()
+    await rotating.record(CORE_LOGIN_KEY)
+    await rotating.reconcile()  # the first role has no password any more
+    login, pods = await rotating.login(), Pods(fixture)
+    second = names.second_database_role(fixture.role)
+    assert login.username == second
+    fixture.server.query(f"DROP ROLE {second}")
+
+    restored = await rotating.reconcile()
+    assert f"role '{second}'" in restored.message
+    assert await rotating.login() == login
+    pods.start("core", await rotating.template())
+    assert pods.failures == []
+    fixture.mark = fixture.server.mark()
+    await rotating.reconcile()
+    assert fixture.changes() == []
+
+    fixture.connection_limit = 51
+    fixture.server.query(f"ALTER ROLE {second} NOLOGIN VALID UNTIL '2020-01-01'")
+    await rotating.reconcile()
+    pods.log_in()
+    assert pods.failures == []
+    assert fixture.server.query(f"SELECT rolconnlimit FROM pg_roles WHERE rolname = '{second}'") == [(51,)]  # noqa: S608
+
+
+async def test_a_second_role_without_the_mark_is_not_changed(fixture: DatabaseFixture) -> None:
+    rotating = Rotating(fixture)
+    await rotating.reconcile()
+    await rotating.record(CORE_LOGIN_KEY)
+    rotating.request = "1"
+    await rotating.reconcile()
+    second = names.second_database_role(fixture.role)
+    fixture.server.query(f"COMMENT ON ROLE {second} IS NULL")
+    fixture.server.query(f"ALTER ROLE {second} PASSWORD NULL")
+    fixture.mark = fixture.server.mark()
+    blocked = await rotating.step.reconcile(rotating.registry())
+    assert isinstance(blocked, Blocked)
+    assert blocked.reason is Reason.DATABASE_ROLE_TAKEN
+    assert fixture.changes() == []
+    fixture.run(blocked.message.split("run: ", 1)[1].removesuffix(";"))
+    assert (await rotating.reconcile()).message.count(f"role '{second}'") == 1

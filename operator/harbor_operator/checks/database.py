@@ -10,6 +10,7 @@ from harbor_operator.model.database import (
     DesiredDatabases,
     Marker,
     MarkerMatch,
+    ObservedRole,
     ObservedServer,
 )
 from harbor_operator.model.outcomes import Blocked, StatusWarning
@@ -21,7 +22,7 @@ def check_server(desired: DesiredDatabases, observed: ObservedServer, *, login_p
     return (
         check_version(desired, observed.version)
         or _check_names(desired)
-        or _check_role(desired, observed, login_proven)
+        or _check_roles(desired, observed, login_proven)
         or _check_databases(desired, observed)
         or _check_admin(desired, observed)
     )
@@ -29,7 +30,8 @@ def check_server(desired: DesiredDatabases, observed: ObservedServer, *, login_p
 
 def needs_login_proof(desired: DesiredDatabases, observed: ObservedServer) -> bool:
     """Returns whether the role may be that of another cluster, because its marker names none."""
-    return bool(observed.role and desired.marker.match(observed.role.comment) is MarkerMatch.NO_CLUSTER)
+    roles = [role for role in (observed.role, observed.second) if role]
+    return any(desired.marker.match(role.comment) is MarkerMatch.NO_CLUSTER for role in roles)
 
 
 def uses_admin_login(desired: DesiredDatabases, observed: ObservedServer) -> bool:
@@ -91,12 +93,22 @@ def _check_names(desired: DesiredDatabases) -> Blocked | None:
     return Blocked(Reason.INVALID_SPEC, f"{paths} are both '{twice}': give each its own database")
 
 
-def _check_role(desired: DesiredDatabases, observed: ObservedServer, login_proven: bool) -> Blocked | None:
-    if observed.role is None:
+def _check_roles(desired: DesiredDatabases, observed: ObservedServer, login_proven: bool) -> Blocked | None:
+    first = _check_role(desired, observed, (desired.role, observed.role), login_proven)
+    if first or desired.second is None:
+        return first
+    return _check_role(desired, observed, (desired.second.username, observed.second), login_proven)
+
+
+def _check_role(
+    desired: DesiredDatabases, observed: ObservedServer, named: tuple[str, ObservedRole | None], login_proven: bool
+) -> Blocked | None:
+    name, role = named
+    if role is None:
         return None
     adopt = " ".join(adoption_statements(desired, observed))
-    marker = Marker.parse(observed.role.comment)
-    match desired.marker.match(observed.role.comment):
+    marker = Marker.parse(role.comment)
+    match desired.marker.match(role.comment):
         case MarkerMatch.OURS | MarkerMatch.EARLIER:
             return None
         case MarkerMatch.NO_CLUSTER if login_proven:
@@ -115,7 +127,7 @@ def _check_role(desired: DesiredDatabases, observed: ObservedServer, login_prove
             whose = "was not created by this operator; if nothing uses it, rename it or drop it"
     return Blocked(
         Reason.DATABASE_ROLE_TAKEN,
-        f"role '{desired.role}' exists and {whose}; or, if no other Harbor uses it and this registry may, run: {adopt}",
+        f"role '{name}' exists and {whose}; or, if no other Harbor uses it and this registry may, run: {adopt}",
     )
 
 
@@ -150,7 +162,8 @@ def _check_admin(desired: DesiredDatabases, observed: ObservedServer) -> Blocked
         return None
     lacks_database = any(observed.database(wanted.name) is None for wanted in desired.databases)
     missing = []
-    if observed.role is None and not admin.may_create_roles:
+    lacks_role = observed.role is None or (desired.second is not None and observed.second is None)
+    if lacks_role and not admin.may_create_roles:
         missing.append("CREATEROLE")
     if lacks_database and not admin.may_create_databases:
         missing.append("CREATEDB")

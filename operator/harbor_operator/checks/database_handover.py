@@ -14,11 +14,13 @@ _NOT_OF_AN_EXTENSION = (
 
 
 def adoption_statements(desired: DesiredDatabases, observed: ObservedServer) -> Iterator[str]:
-    """Returns what marks an existing role as this registry's and lets the admin manage it."""
-    yield f"COMMENT ON ROLE {quoted(desired.role)} IS {literal(desired.marker.comment)};"
-    # Since 16 CREATEROLE alone does not permit the admin to manage a role that another role created.
-    if observed.version >= _MIN_VERSION_ADMIN_OPTION and not observed.admin.is_superuser:
-        yield f"GRANT {quoted(desired.role)} TO {quoted(observed.admin.name)} WITH ADMIN OPTION;"
+    """Returns what marks the existing roles as this registry's and lets the admin manage them."""
+    second = [desired.second.username] if desired.second and observed.second else []
+    for role in [desired.role, *second]:
+        yield f"COMMENT ON ROLE {quoted(role)} IS {literal(desired.marker.comment)};"
+        # Since 16 CREATEROLE alone does not permit the admin to manage a role that another role created.
+        if observed.version >= _MIN_VERSION_ADMIN_OPTION and not observed.admin.is_superuser:
+            yield f"GRANT {quoted(role)} TO {quoted(observed.admin.name)} WITH ADMIN OPTION;"
 
 
 def transfer_statements(desired: DesiredDatabases, database: ObservedDatabase, observed: ObservedServer) -> list[str]:

@@ -35,8 +35,10 @@ _SESSION_MODE = (
 )
 
 
-def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin, origin: str) -> Blocked | None:
-    """Returns why Harbor cannot use the database with its login Secret, or None."""
+def check_login(
+    desired: DesiredDatabases, wanted: WantedDatabase, login: ObservedLogin, given: PostgresLogin
+) -> Blocked | None:
+    """Returns why Harbor cannot use the database with the given login, or None; `login` is what it found."""
     if login.result is LoginResult.NO_DATABASE:
         return Blocked(
             Reason.DATABASE_NOT_FOUND,
@@ -46,7 +48,8 @@ def check_login(desired: DesiredDatabases, wanted: WantedDatabase, login: Observ
     if login.result is not LoginResult.ACCEPTED:
         return Blocked(
             Reason.DATABASE_LOGIN_FAILED,
-            f"role '{desired.role}' cannot log in to database '{wanted.name}' with {origin}: {login.error_message}; "
+            f"role '{given.username}' cannot log in to database '{wanted.name}' with {given.origin}: "
+            f"{login.error_message}; "
             "pg_hba.conf must permit it with scram-sha-256, and a pooler must not keep an older password",
         )
     old = check_version(desired, login.server_version) if login.server_version else None

@@ -98,6 +98,7 @@ class DesiredDatabases:
     """The desired state of a server: one role that owns the databases, marked as this registry's.
 
     `connection_limit` is that of the role; `min_version` is the oldest major version that the chart's Harbor supports.
+    `second` is the login of the second role, which acts as the first one, while Harbor uses it.
     """
 
     role: str
@@ -105,6 +106,7 @@ class DesiredDatabases:
     marker: Marker
     connection_limit: int
     min_version: int
+    second: PostgresLogin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class ObservedDatabase:
 class ObservedServer:
     """A server as observed: the desired databases that exist, and every other database that the role owns.
 
-    `version` is the major version, `max_connections` the setting of that name.
+    `version` is the major version, `max_connections` the setting of that name. `second` is the role of the second login
+    while Harbor uses it.
     """
 
     version: int
@@ -159,6 +162,7 @@ class ObservedServer:
     admin: ObservedAdmin
     role: ObservedRole | None = None
     databases: tuple[ObservedDatabase, ...] = field(default=())
+    second: ObservedRole | None = None
 
     def database(self, name: str) -> ObservedDatabase | None:
         """Returns the database of that name, or None."""

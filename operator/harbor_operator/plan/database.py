@@ -27,6 +27,7 @@ from harbor_operator.model.database_changes import (
     DatabaseChange,
     DropDatabase,
     DropRole,
+    EnsureLogin,
     FinishDatabase,
     GrantRoleToAdmin,
     MarkDatabase,
@@ -88,6 +89,7 @@ def plan_changes(desired: DesiredDatabases, observed: ObservedServer, password: 
     is_member = observed.role.admin_is_member if observed.role else observed.admin.is_superuser
     if not is_member:
         changes.append(GrantRoleToAdmin(desired.role))
+    changes += _second_changes(desired, observed.second)
     for wanted in desired.databases:
         changes += _database_changes(desired, observed, wanted.name)
     return tuple(changes)
@@ -116,10 +118,23 @@ def _role_changes(desired: DesiredDatabases, role: ObservedRole | None, password
     if role is None:
         yield CreateRole(desired.role, desired.connection_limit, desired.marker, password)
         return
+    yield from _alterations(desired, desired.role, role)
+
+
+def _second_changes(desired: DesiredDatabases, role: ObservedRole | None) -> Iterator[RoleChange]:
+    login = desired.second
+    if login and role:
+        yield from _alterations(desired, login.username, role)
+    elif login:  # a restored server can lack it: a dump of the databases has no roles
+        limit = desired.connection_limit
+        yield EnsureLogin(login.username, desired.role, limit, desired.marker, login.password, exists=False)
+
+
+def _alterations(desired: DesiredDatabases, name: str, role: ObservedRole) -> Iterator[RoleChange]:
     if role.missing_attributes or role.connection_limit != desired.connection_limit:
-        yield AlterRole(desired.role, desired.connection_limit, role.missing_attributes)
+        yield AlterRole(name, desired.connection_limit, role.missing_attributes)
     if role.comment != desired.marker.comment:
-        yield CommentRole(desired.role, desired.marker)
+        yield CommentRole(name, desired.marker)
 
 
 def _database_changes(desired: DesiredDatabases, observed: ObservedServer, name: str) -> Iterator[DatabaseChange]:

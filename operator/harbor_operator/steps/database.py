@@ -27,7 +27,7 @@ from harbor_operator.model.database import (
     PostgresServer,
     WantedDatabase,
 )
-from harbor_operator.model.database_changes import SetPassword
+from harbor_operator.model.database_changes import EnsureLogin, RoleChange, SetPassword
 from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
     NOTHING,
@@ -148,7 +148,7 @@ class DatabaseStep:
             observed = await self._read(session, desired)
             if checks.uses_admin_login(desired, observed):
                 return await self._use_admin_login(registry, target)
-            if blocked := await self._check(registry, target, observed):
+            if blocked := _check_second(registry, desired) or await self._check(registry, target, observed):
                 return blocked
             login = await self._ensure_login(registry, desired)
             if isinstance(login, Blocked):
@@ -157,19 +157,22 @@ class DatabaseStep:
                 stopped := await self._change(session, registry, target, login)
             ):
                 return stopped
-            login = (await read_logins(self._kube, registry)).active(registry) or login
+            login = desired.second or login
             verified = await self._verify_login(session, registry, target, login)
             if not isinstance(verified, _Verified):
                 return verified
             rotated = await self._rotation.advance(session, registry, RotationTarget(target.server, desired, login))
         warnings = (*checks.server_warnings(desired, observed), *verified.warnings, *rotated.warnings)
-        return Done(_describe(registry, desired), facts=verified.facts, warnings=warnings, changes=rotated.changes)
+        return Done(_describe(desired, login), facts=verified.facts, warnings=warnings, changes=rotated.changes)
 
     async def _with_role(self, session: PostgresSession, registry: HarborRegistry, target: _Target) -> _Target:
         username = await self._read_username(registry)
         is_known = names.is_database_role(registry, username)
         earlier = None if is_known else await session.read(names.earlier_database_role(registry), ())
-        return replace(target, desired=replace(target.desired, role=choose_role(registry, username, earlier)))
+        role = choose_role(registry, username, earlier)
+        logins = await read_logins(self._kube, registry)
+        second = logins.active(registry) if logins.uses_second else None
+        return replace(target, desired=replace(target.desired, role=role, second=second))
 
     async def _read_username(self, registry: HarborRegistry) -> str:
         secret = await self._kube.read_secret(registry.metadata.namespace, names.database_secret(registry))
@@ -198,7 +201,7 @@ class DatabaseStep:
         verified = _Verified()
         for database in given.databases:
             tried = await self._postgres.try_login(server, login, database.name)
-            if failure := check_login(given, database, tried, login.origin):
+            if failure := check_login(given, database, tried, login):
                 return failure
             verified = verified.with_login(database, tried)
         message = f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are"
@@ -227,7 +230,10 @@ class DatabaseStep:
         return check_login_secret(desired, login.username, login.password, secret.name) or login
 
     async def _read(self, session: PostgresSession, desired: DesiredDatabases) -> ObservedServer:
-        return await session.read(desired.role, [database.name for database in desired.databases])
+        observed = await session.read(desired.role, [database.name for database in desired.databases])
+        if desired.second is None:
+            return observed
+        return replace(observed, second=(await session.read(desired.second.username, ())).role)
 
     async def _change(
         self, session: PostgresSession, registry: HarborRegistry, target: _Target, login: PostgresLogin
@@ -253,13 +259,13 @@ class DatabaseStep:
             if number == 0 and is_wrong and self._useless.get(uid) != login.password:
                 if not await session.lock():
                     return _BUSY
-                await session.apply([SetPassword(login.username, login.password)])
+                await session.apply([_set_password(target.desired, login)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
             if tried.result is LoginResult.WRONG_PASSWORD:
                 self._useless[uid] = login.password
             elif tried.result is LoginResult.ACCEPTED:
                 self._useless.pop(uid, None)
-            if failure := check_login(target.desired, database, tried, login.origin):
+            if failure := check_login(target.desired, database, tried, login):
                 return failure
             verified = verified.with_login(database, tried)
         return verified
@@ -287,8 +293,23 @@ def _login(secret: str, username: SecretStr, password: SecretStr) -> PostgresLog
     return PostgresLogin(username.get_secret_value(), password, f"Secret '{secret}'")
 
 
-def _describe(registry: HarborRegistry, desired: DesiredDatabases) -> str:
-    return f"a login with {_parts(registry, desired)} worked"
+def _check_second(registry: HarborRegistry, desired: DesiredDatabases) -> Blocked | None:
+    if desired.second is None:
+        return None
+    named = replace(desired, role=names.second_database_role(desired.role))
+    secret = names.second_database_secret(registry)
+    return check_login_secret(named, desired.second.username, desired.second.password, secret)
+
+
+def _set_password(desired: DesiredDatabases, login: PostgresLogin) -> RoleChange:
+    if login.username == desired.role:
+        return SetPassword(login.username, login.password)
+    limit, marker = desired.connection_limit, desired.marker
+    return EnsureLogin(login.username, desired.role, limit, marker, login.password, exists=True)
+
+
+def _describe(desired: DesiredDatabases, login: PostgresLogin) -> str:
+    return f"a login with {login.origin}, {_role_and_databases(replace(desired, role=login.username))} worked"
 
 
 def _parts(registry: HarborRegistry, desired: DesiredDatabases) -> str:

@@ -221,7 +221,7 @@ class DatabaseRotation:
     async def _try_login(self, target: RotationTarget, login: PostgresLogin) -> Blocked | None:
         for database in target.desired.databases:
             tried = await self._postgres.try_login(target.server, login, database.name)
-            if failure := check_login(target.desired, database, tried, login.origin):
+            if failure := check_login(target.desired, database, tried, login):
                 return failure
         return None
 

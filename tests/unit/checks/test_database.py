@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from harbor_operator.checks.database import (
     check_server,
@@ -19,6 +20,7 @@ from harbor_operator.model.database import (
     ObservedDatabase,
     ObservedRole,
     ObservedServer,
+    PostgresLogin,
     WantedDatabase,
 )
 from harbor_operator.reasons import Reason
@@ -39,6 +41,27 @@ def test_a_marker_survives_the_server(marker: Marker) -> None:
 @pytest.mark.parametrize("comment", ["", "made by hand", "harbor-operator.io registry=intra/cr", " " + MARKER.comment])
 def test_anything_else_is_no_marker(comment: str) -> None:
     assert Marker.parse(comment) is None
+
+
+@pytest.mark.parametrize("comment", ["", Marker("intra/cr", "uid-1", "other").comment])
+def test_a_second_role_that_is_not_of_this_registry_is_not_changed(comment: str) -> None:
+    desired = replace(DESIRED, second=PostgresLogin("harbor_b", SecretStr("x"), "Secret 'b'"))
+    observed = replace(EMPTY, version=16, role=ObservedRole(MARKER.comment, 200), second=ObservedRole(comment, 200))
+    found = check_server(desired, observed)
+    assert found
+    assert found.reason is Reason.DATABASE_ROLE_TAKEN
+    assert found.message.startswith("role 'harbor_b' exists")
+    assert f"COMMENT ON ROLE \"harbor_b\" IS '{MARKER.comment}';" in found.message
+    assert 'GRANT "harbor_b" TO "admin" WITH ADMIN OPTION;' in found.message
+
+
+def test_an_absent_second_role_needs_the_right_to_create_roles() -> None:
+    desired = replace(DESIRED, second=PostgresLogin("harbor_b", SecretStr("x"), "Secret 'b'"))
+    ready = replace(EMPTY, admin=admin("CREATEDB"), role=ObservedRole(MARKER.comment, 200))
+    found = check_server(desired, ready)
+    assert found
+    assert "CREATEROLE" in found.message
+    assert check_server(desired, replace(ready, second=ready.role)) is None
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,15 @@ from harbor_operator.reasons import Reason
 
 WANTED = WantedDatabase("registry", "spec.database.names.core", max_schema=169)
 DESIRED = DesiredDatabases("harbor", (WANTED,), Marker("intra/cr", "uid-1"), 200, 12)
+GIVEN = PostgresLogin("harbor", SecretStr("x"), "Secret 'login'")
 ACCEPTED = ObservedLogin(LoginResult.ACCEPTED, may_create=True, server_version=16)
+
+
+def test_a_second_login_that_fails_is_named_with_its_role_and_its_secret() -> None:
+    second = PostgresLogin("harbor_b", SecretStr("x"), "Secret 'login-b'")
+    found = check_login(DESIRED, WANTED, ObservedLogin(LoginResult.REFUSED), second)
+    assert found
+    assert "role 'harbor_b' cannot log in to database 'registry' with Secret 'login-b'" in found.message
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,7 @@ ACCEPTED = ObservedLogin(LoginResult.ACCEPTED, may_create=True, server_version=1
     ],
 )
 def test_a_login(login: ObservedLogin, reason: Reason | None) -> None:
-    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    found = check_login(DESIRED, WANTED, login, GIVEN)
     assert (found.reason if found else None) == reason
 
 
@@ -52,7 +60,7 @@ def test_a_table_of_another_role_is_named_with_the_statement_that_transfers_it(
 ) -> None:
     """Finding D9: REASSIGN OWNED would also transfer the other databases of a shared owner."""
     login = replace(ACCEPTED, foreign_table=ForeignTable("project", "old", is_owner_shared))
-    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    found = check_login(DESIRED, WANTED, login, GIVEN)
     assert found
     assert found.reason is Reason.DATABASE_RIGHTS_MISSING
     assert "table 'project'" in found.message
@@ -72,14 +80,14 @@ def test_a_table_of_another_role_is_named_with_the_statement_that_transfers_it(
 )
 def test_a_schema_that_the_chart_cannot_use(schema: ObservedSchema, reason: Reason | None) -> None:
     """Finding D7."""
-    found = check_login(DESIRED, WANTED, replace(ACCEPTED, schema=schema), "Secret 'login'")
+    found = check_login(DESIRED, WANTED, replace(ACCEPTED, schema=schema), GIVEN)
     assert (found.reason if found else None) == reason
 
 
 def test_the_harbor_that_migrated_a_newer_schema_is_named() -> None:
     """Finding D7."""
     login = replace(ACCEPTED, schema=ObservedSchema(181, is_dirty=False))
-    found = check_login(DESIRED, WANTED, login, "Secret 'login'")
+    found = check_login(DESIRED, WANTED, login, GIVEN)
     assert found
     assert "migrated by Harbor 2.15 (version 181" in found.message
     assert "`spec.release.version`" in found.message
@@ -120,7 +128,7 @@ def test_a_given_login_that_harbor_cannot_use(username: str, password: str, said
 )
 def test_a_pooler(pooling: Pooling, needs_session_pool: bool, is_blocked: bool, is_warned: bool) -> None:
     login, wanted = replace(ACCEPTED, pooling=pooling), replace(WANTED, needs_session_pool=needs_session_pool)
-    found = check_login(DESIRED, wanted, login, "Secret 'login'")
+    found = check_login(DESIRED, wanted, login, GIVEN)
     assert (found.reason if found else None) == (Reason.DATABASE_POOLER_UNSUITABLE if is_blocked else None)
     codes = [warning.code for warning in login_warnings(wanted, login)]
     assert codes == [Reason.DATABASE_POOLER_UNSUITABLE] * is_warned
@@ -128,7 +136,7 @@ def test_a_pooler(pooling: Pooling, needs_session_pool: bool, is_blocked: bool, 
 
 def test_a_collation_of_another_version() -> None:
     login = replace(ACCEPTED, collation=CollationChange("153.120", "153.128"))
-    assert check_login(DESIRED, WANTED, login, "Secret 'login'") is None
+    assert check_login(DESIRED, WANTED, login, GIVEN) is None
     (warning,) = login_warnings(WANTED, login)
     assert warning.code is Reason.DATABASE_COLLATION_CHANGED
     assert "REINDEX DATABASE" in warning.message

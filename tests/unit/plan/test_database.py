@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.charts import DatabaseKind, find_chart
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.database import Attribute, Marker, ObservedRole, ObservedServer
+from harbor_operator.model.database import Attribute, Marker, ObservedRole, ObservedServer, PostgresLogin
 from harbor_operator.model.database_changes import (
     AlterRole,
     CommentRole,
@@ -18,6 +18,7 @@ from harbor_operator.model.database_changes import (
     CreateRole,
     DropDatabase,
     DropRole,
+    EnsureLogin,
     GrantRoleToAdmin,
     MarkDatabase,
     OwnPublicSchema,
@@ -110,6 +111,32 @@ def test_a_server_in_the_desired_state_needs_no_change() -> None:
 )
 def test_a_role_that_differs_is_altered(role: ObservedRole, change: object) -> None:
     assert plan_changes(DESIRED, replace(READY, role=role), PASSWORD) == (change,)
+
+
+SECOND = PostgresLogin(f"{DESIRED.role}_b", SecretStr("y"), "Secret 'b'")
+
+
+@pytest.mark.parametrize(
+    ("role", "changes"),
+    [
+        (ROLE, ()),
+        (None, (EnsureLogin(SECOND.username, DESIRED.role, 200, DESIRED.marker, SECOND.password, exists=False),)),
+        (replace(ROLE, connection_limit=5), (AlterRole(SECOND.username, 200, ()),)),
+        (
+            replace(ROLE, missing_attributes=(Attribute.NO_EXPIRY,)),
+            (AlterRole(SECOND.username, 200, (Attribute.NO_EXPIRY,)),),
+        ),
+        (
+            replace(ROLE, comment=Marker("intra/cr", "uid-0").comment),
+            (CommentRole(SECOND.username, DESIRED.marker),),
+        ),
+    ],
+)
+def test_the_second_role_is_changed_while_harbor_uses_it(
+    role: ObservedRole | None, changes: tuple[object, ...]
+) -> None:
+    desired = replace(DESIRED, second=SECOND)
+    assert plan_changes(desired, replace(READY, second=role), PASSWORD) == changes
 
 
 def test_a_database_that_differs_is_altered() -> None:

@@ -11,14 +11,14 @@ from typing_extensions import override
 
 from harbor_operator.api.request_annotations import ROTATE_DATABASE_PASSWORD_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import Done
+from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.release import GeneratedSecret, keyed_digest
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
-from tests.fakes.postgres import admin
+from tests.fakes.postgres import FakeRole, admin
 
 SECOND, SECOND_LOGIN = f"{ROLE}_b", f"{LOGIN}-b"
 
@@ -196,6 +196,50 @@ async def test_a_failed_rotation_that_is_not_wanted_any_more_leaves_no_valid_pas
     assert fixture.is_untouched()
     fixture.postgres.rejected.clear()
     assert "gets the login" in (await done(fixture, wanting("1"))).changes[0]
+
+
+async def test_a_restored_server_without_the_second_role_gets_it_again(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    stored = fixture.kube.values("intra", SECOND_LOGIN)
+    del fixture.postgres.roles[SECOND]
+    message = (await done(fixture, wanting("1"))).message
+    assert message.startswith(f"a login with Secret '{SECOND_LOGIN}', role '{SECOND}', databases")
+    role = fixture.postgres.roles[SECOND]
+    assert (role.password, role.acts_as) == (stored["password"], ROLE)
+    fixture.forget()
+    await done(fixture, wanting("1"))
+    assert fixture.is_untouched()
+
+
+async def test_a_second_role_of_another_client_gets_no_password(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    fixture.postgres.roles[SECOND] = FakeRole("theirs", "of the reports")
+    fixture.forget()
+    outcome = await fixture.step.reconcile(wanting("1"))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.DATABASE_ROLE_TAKEN
+    assert fixture.is_untouched()
+
+
+async def test_a_second_login_with_another_role_is_refused(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    stored = fixture.kube.values("intra", SECOND_LOGIN)
+    labels = names.owner_labels(wanting())
+    fixture.kube.put("intra", SECOND_LOGIN, {**stored, "username": "postgres"}, labels)
+    outcome = await fixture.step.reconcile(wanting("1"))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.SECRET_INVALID
+    assert f"key 'username' of Secret '{SECOND_LOGIN}' is not '{SECOND}'" in outcome.message
+
+
+async def test_a_new_limit_reaches_the_second_role(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    await done(fixture, wanting("1", connectionLimit=77))
+    assert (fixture.postgres.roles[ROLE].limit, fixture.postgres.roles[SECOND].limit) == (77, 77)
 
 
 @pytest.mark.parametrize(
