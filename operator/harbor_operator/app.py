@@ -209,7 +209,7 @@ class Operator:
             StorageInUseStep(storage, records),
             StorageInUseStep(checked_release, records),
             GatewayCheckedReachabilityStep(
-                HostCheckedReachabilityStep(reachability, kube, probe, _now), KubernetesGatewayApi(self._client)
+                HostCheckedReachabilityStep(reachability, kube, probe, _now), KubernetesGatewayApi(self._client), _now
             ),
             ConfigurationStep(kube, admin_password, sections),
             self._pull_secrets(kube, ports, password),

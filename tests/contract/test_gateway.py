@@ -119,12 +119,13 @@ class GatewayFixture:
         await ended(self.site.helm, "cr")
         return outcome
 
-    async def reach(self) -> Outcome:
-        """One pass of the Reachability step in front of a Harbor that answers."""
+    async def reach(self, *, down: bool = False) -> Outcome:
+        """One pass of the Reachability step in front of a Harbor that answers, or does not."""
         kube, harbor = FakeKube(), FakeHarbor()
+        harbor.down = down
         kube.put(NAMESPACE, "cr-ca", {"ca.crt": "-----BEGIN CERTIFICATE-----\nCR\n-----END CERTIFICATE-----\n"})
         step = ReachabilityStep(kube, harbor, harbor, FakeImageProof(), now)
-        return await GatewayCheckedReachabilityStep(step, self.api).reconcile(self.registry())
+        return await GatewayCheckedReachabilityStep(step, self.api, now).reconcile(self.registry())
 
 
 @pytest.fixture
@@ -201,20 +202,22 @@ async def test_helm_needs_the_optional_role_and_the_condition_follows_the_contro
     assert "the HTTPRoute in namespace 'intra' could not be checked" in unreadable.message
 
     site.bind_view(NAMESPACE, PUBLIC.namespace)
-    missing = await site.reach()
+    missing = await site.reach(down=True)
     assert isinstance(missing, Blocked), missing
     assert "does not exist" in missing.message
     site.put_gateway(condition("Programmed"))
-    assert isinstance(await site.reach(), Pending)
+    assert isinstance(await site.reach(down=True), Pending)
     site.report_route(
         condition("Accepted", status="False", reason="NoMatchingListenerHostname"), condition("ResolvedRefs")
     )
-    refused = await site.reach()
+    refused = await site.reach(down=True)
     assert isinstance(refused, Blocked), refused
     assert refused.reason is Reason.ROUTE_NOT_ACCEPTED
+    assert [warning.code for warning in (await site.reach()).warnings] == [Reason.ROUTE_NOT_ACCEPTED]
     site.report_route(condition("Accepted"), condition("ResolvedRefs"))
     accepted = await site.reach()
     assert isinstance(accepted, Done), accepted
+    assert accepted.warnings == ()
     assert "could not be checked" not in accepted.message
 
 

@@ -151,6 +151,7 @@ class _Preflight:
         probe, clock = HttpRegistryProbe(http), self._options.clock
         harbor = ReachabilityStep(self._kube, probe, HttpHarbor(http), dry_run_images(), clock)
         hosts = HostCheckedReachabilityStep(harbor, self._kube, probe, clock)
+        gateway = GatewayCheckedReachabilityStep(hosts, ReadGateways(self._cluster), clock)
         release = self._release
         return {
             Area.DATABASE: {"spec.database": database.reconcile},
@@ -161,9 +162,7 @@ class _Preflight:
                 "spec.release.chart": release.check_chart,
                 **({"spec.release.serviceAccountName": release.check_account} if self._options.checks_account else {}),
             },
-            Area.REGISTRY: {
-                "spec.externalURL": GatewayCheckedReachabilityStep(hosts, ReadGateways(self._cluster)).reconcile
-            },
+            Area.REGISTRY: {"spec.externalURL": gateway.reconcile},
             Area.AUTHENTICATION: {
                 "spec.authentication": partial(check_authentication, self._kube, HttpOidcProvider(egress))
             },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from harbor_operator.model.gateway import GatewayCondition, GatewayRef, RoutePar
 from harbor_operator.model.outcomes import Blocked, Done, Outcome, Pending
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
+from harbor_operator.steps.gateway import SHORT_WAIT, GatewayCheckedReachabilityStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from tests.fakes.gateway import GATEWAY, FakeGatewayApi, outdated, parent, refused
 from tests.fakes.harbor import FakeHarbor
@@ -23,6 +23,7 @@ from tests.fakes.release import registry
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 EXPOSE: dict[str, Any] = {"type": "route", "parentRefs": [{"name": "public", "namespace": "networking"}]}
+OTHER = GatewayRef("networking", "other")
 
 
 @pytest.fixture
@@ -33,11 +34,24 @@ def api() -> FakeGatewayApi:
     return made
 
 
+class RouteFixture:
+    """The step in front of a Harbor that answers while `harbor` is not down."""
+
+    def __init__(self, api: FakeGatewayApi) -> None:
+        self.now = NOON
+        self.harbor = FakeHarbor()
+        reachability = ReachabilityStep(FakeKube(), self.harbor, self.harbor, FakeImageProof(), lambda: self.now)
+        self.step = GatewayCheckedReachabilityStep(reachability, api, lambda: self.now)
+
+    async def requeue_after(self, wanted: HarborRegistry | None = None) -> float:
+        found = await self.step.reconcile(wanted or routed())
+        assert isinstance(found, Pending), found
+        return found.requeue_after
+
+
 async def check(api: FakeGatewayApi, wanted: HarborRegistry | None = None) -> Outcome:
     """One pass in front of a Harbor that answers."""
-    kube, harbor = FakeKube(), FakeHarbor()
-    reachability = ReachabilityStep(kube, harbor, harbor, FakeImageProof(), lambda: NOON)
-    return await GatewayCheckedReachabilityStep(reachability, api).reconcile(wanted or routed())
+    return await RouteFixture(api).step.reconcile(wanted or routed())
 
 
 def routed(**spec: Any) -> HarborRegistry:
@@ -45,7 +59,10 @@ def routed(**spec: Any) -> HarborRegistry:
 
 
 async def failure(api: FakeGatewayApi) -> Blocked | Pending:
-    found = await check(api)
+    """One pass in front of a Harbor that does not answer."""
+    fixture = RouteFixture(api)
+    fixture.harbor.down = True
+    found = await fixture.step.reconcile(routed())
     assert isinstance(found, Blocked | Pending), found
     return found
 
@@ -144,6 +161,60 @@ async def test_a_gateway_without_a_controller_is_waited_for(api: FakeGatewayApi)
     found = await failure(api)
     assert isinstance(found, Pending)
     assert "`gatewayClassName`" in found.message
+
+
+async def test_a_harbor_that_answers_is_reachable_whatever_one_of_its_gateways_reports(api: FakeGatewayApi) -> None:
+    api.program(OTHER, {"Programmed": refused("AddressNotAssigned")})
+    both = [*EXPOSE["parentRefs"], {"name": OTHER.name, "namespace": OTHER.namespace}]
+    found = await check(api, routed(expose={**EXPOSE, "parentRefs": both}))
+    assert isinstance(found, Done), found
+    (warning,) = found.warnings
+    assert warning.code is Reason.GATEWAY_NOT_PROGRAMMED
+    assert "Gateway 'networking/other' is not programmed" in warning.message
+
+
+async def test_a_controller_that_does_not_report_programmed_is_a_warning(api: FakeGatewayApi) -> None:
+    api.program(conditions={"Accepted": refused("Special")})
+    found = await check(api)
+    assert isinstance(found, Done), found
+    assert [warning.code for warning in found.warnings] == [Reason.GATEWAY_NOT_PROGRAMMED]
+
+
+async def test_without_a_finding_the_requests_alone_decide(api: FakeGatewayApi) -> None:
+    fixture = RouteFixture(api)
+    fixture.harbor.down = True
+    assert (await fixture.step.reconcile(routed())).reason is Reason.REGISTRY_UNREACHABLE
+
+
+async def test_a_controller_that_stays_away_is_checked_at_the_interval(api: FakeGatewayApi) -> None:
+    api.program(conditions={})
+    fixture = RouteFixture(api)
+    fixture.harbor.down = True
+    interval = routed().spec.check_interval_seconds
+    soon = await fixture.requeue_after()
+    assert soon < interval
+    fixture.now += SHORT_WAIT - timedelta(seconds=1)
+    assert await fixture.requeue_after() == soon
+    fixture.now += timedelta(seconds=1)
+    assert await fixture.requeue_after() == interval
+    changed = routed()
+    changed = changed.model_copy(update={"metadata": changed.metadata.model_copy(update={"generation": 2})})
+    assert await fixture.requeue_after(changed) == soon
+    fixture.now += SHORT_WAIT
+    await fixture.step.teardown(changed)
+    assert await fixture.requeue_after(changed) == soon
+
+
+async def test_a_wait_that_has_ended_is_not_counted(api: FakeGatewayApi) -> None:
+    api.program(conditions={})
+    fixture = RouteFixture(api)
+    fixture.harbor.down = True
+    soon = await fixture.requeue_after()
+    api.program()
+    await fixture.step.reconcile(routed())
+    fixture.now += SHORT_WAIT
+    api.program(conditions={})
+    assert await fixture.requeue_after() == soon
 
 
 async def test_a_message_of_a_controller_is_bounded(api: FakeGatewayApi) -> None:
