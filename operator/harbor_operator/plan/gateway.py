@@ -27,7 +27,12 @@ def route_selector(registry: HarborRegistry) -> str:
 
 
 def route_hosts(registry: HarborRegistry) -> list[str]:
-    """Returns the host names that clients use: an HTTPRoute takes no address and no port."""
+    """Returns the host names that clients use; none, which is every host, if the external URL has an address.
+
+    An HTTPRoute takes no address and no port, so that a list of names would leave requests to the address out.
+    """
+    if parse_address(urlsplit(registry.spec.external_url).hostname or ""):
+        return []
     secrets = registry.spec.pull_secrets
     extra = [f"//{host}" for host in secrets.extra_hosts] if secrets else []
     found = (urlsplit(url).hostname or "" for url in (registry.spec.external_url, *extra))

@@ -72,11 +72,13 @@ def test_labels_and_annotations_of_the_user_stay() -> None:
             ["cr.example.com", "mirror.example.com"],
         ),
         ("https://192.0.2.1", [], []),
-        ("https://[2001:db8::1]:8443", ["[2001:db8::2]:443", "cr.example.com"], ["cr.example.com"]),
+        ("https://192.0.2.1", ["cr.example.com"], []),
+        ("https://[2001:db8::1]:8443", ["[2001:db8::2]:443", "cr.example.com"], []),
+        ("https://cr.example.com", ["192.0.2.1", "[2001:db8::2]:443"], ["cr.example.com"]),
     ],
 )
-def test_the_hosts_are_names_without_a_port(url: str, extra: list[str], hosts: list[str]) -> None:
-    """An HTTPRoute takes neither an address nor a port."""
+def test_the_hosts_are_names_without_a_port_or_every_host(url: str, extra: list[str], hosts: list[str]) -> None:
+    """An HTTPRoute takes neither an address nor a port; without a name it is for every host, also for the address."""
     assert route_hosts(registry(externalURL=url, pullSecrets={**PULL, "extraHosts": extra})) == hosts
 
 
