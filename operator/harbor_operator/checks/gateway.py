@@ -18,7 +18,7 @@ _REMEDIES = {
     "NoMatchingListenerHostname": "let a listener of the Gateway serve the host of `spec.externalURL`",
     "NoMatchingParent": "name a listener of the Gateway in `spec.expose.parentRefs[].sectionName`, or none",
     "NotAllowedByListeners": "allow the namespace of the route in `allowedRoutes` of the listener",
-    "BackendNotFound": "look at the Services of the release",
+    "BackendNotFound": "check that the Services of core and portal exist",
 }
 
 
@@ -28,7 +28,9 @@ def check_route(
     """Returns what the controllers object to, or for what they have to be waited for; None if all accept the route."""
     if not routes:
         message = (
-            f"there is no HTTPRoute of this registry in namespace '{namespace}': it was deleted, or not created yet"
+            f"there is no HTTPRoute of this registry in namespace '{namespace}': if it was deleted, set"
+            " `spec.release.drift` to 'Repair', and the operator creates it again; if it was never created, condition"
+            " `ReleaseReady` says why"
         )
         return Pending(Reason.ROUTE_NOT_ACCEPTED, message, REQUEUE_SECONDS)
     route = routes[0]

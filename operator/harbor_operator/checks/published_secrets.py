@@ -21,9 +21,9 @@ def published_secret_warnings(secret: str, generated: Mapping[str, SecretStr]) -
     found = []
     if _is(generated, key, _DEFAULT_SECRET_KEY):
         found.append(
-            f"key '{key}' of Secret '{secret}' is the default of the chart, which everyone knows: who can read the "
-            "database, or a dump of it, can decrypt the credentials in it. Harbor cannot change its key: let no one "
-            "else read them, or replicate the images into a new HarborRegistry"
+            f"key '{key}' of Secret '{secret}' is the default of the chart, which everyone knows: anyone who can "
+            "read the database, or a dump of it, can decrypt the credentials in it. Harbor cannot change its key: let "
+            "no one else read them, or replicate the images into a new HarborRegistry"
         )
     if _is(generated, password, _DEFAULT_REGISTRY_PASSWORD):
         found.append(

@@ -101,3 +101,11 @@ def test_a_deleted_object_is_applied_again_unless_it_is_a_volume() -> None:
 
 def test_an_object_that_was_not_compared_has_no_drift() -> None:
     assert find_drift(ObservedObject(DESIRED, error="refused")) is None
+
+
+def test_a_deleted_route_is_repaired() -> None:
+    """The message about a missing HTTPRoute names this remedy."""
+    route = ReleaseObject(ListedObject("gateway.networking.k8s.io/v1", "HTTPRoute", "cr-harbor-route", "intra"), {})
+    drift = find_drift(ObservedObject(route, None, {"metadata": {}}))
+    assert drift
+    assert drift.repair == route

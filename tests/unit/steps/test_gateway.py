@@ -90,7 +90,7 @@ async def test_without_a_route_nothing_is_read(expose: dict[str, Any]) -> None:
         ({"Accepted": refused("NotAllowedByListeners")}, "(NotAllowedByListeners): allow the namespace of the route"),
         (
             {"ResolvedRefs": refused("BackendNotFound")},
-            "`ResolvedRefs` is False (BackendNotFound): look at the Services",
+            "`ResolvedRefs` is False (BackendNotFound): check that the Services of core and portal",
         ),
         ({"Accepted": refused("Special")}, "(Special): correct what its controller reports"),
     ],
@@ -135,6 +135,7 @@ async def test_a_deleted_route_is_reported(api: FakeGatewayApi) -> None:
     found = await failure(api)
     assert isinstance(found, Pending)
     assert "there is no HTTPRoute of this registry in namespace 'intra'" in found.message
+    assert "set `spec.release.drift` to 'Repair'" in found.message
 
 
 async def test_a_gateway_that_does_not_exist_is_reported_before_its_route(api: FakeGatewayApi) -> None:

@@ -19,15 +19,19 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "Check the ingress rules for the host.",
     ),
     Reason.ROUTE_NOT_ACCEPTED: Problem(
-        "`spec.expose.type` is `route`, and a Gateway does not serve the HTTPRoute of the release.",
+        "`spec.expose.type` is `route`, and a Gateway does not serve the HTTPRoute of the release. While Harbor is "
+        "reachable, this is a warning.",
         "No listener of the Gateway has the host of `spec.externalURL`, the Gateway does not allow routes of this "
-        "namespace, or its controller does not run. The message repeats what the controller reports.",
+        "namespace, its controller does not run, or the route was deleted. The message repeats what the "
+        "controller reports.",
         "Run `kubectl -n NAMESPACE describe httproute`, and correct the listener of the Gateway or "
-        "`spec.expose.parentRefs`. [Gateway API](how-to/gateway-api.md) has an example.",
+        "`spec.expose.parentRefs`. [Gateway API](how-to/gateway-api.md) has an example. With `spec.release.drift: "
+        "Repair`, the operator creates a deleted route again.",
         ("NoMatchingListenerHostname", "NotAllowedByListeners", "NoMatchingParent"),
     ),
     Reason.GATEWAY_NOT_PROGRAMMED: Problem(
-        "A Gateway of `spec.expose.parentRefs` does not exist, or its condition `Programmed` is not True.",
+        "A Gateway of `spec.expose.parentRefs` does not exist, or its condition `Programmed` is not True. While Harbor "
+        "is reachable, this is a warning.",
         "The Gateway has no address, a certificate of a listener is missing, or no controller serves its GatewayClass.",
         "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what its conditions name.",
     ),
