@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -20,22 +20,31 @@ from harbor_operator.steps.harbor_access import read_access
 
 INTERVAL = timedelta(hours=1)
 RETRY_INTERVAL = timedelta(minutes=5)
-"""Of hosts with a problem, so that a warning ends soon after its cause."""
+"""Of hosts that answer and have a problem, so that a warning ends soon after its cause."""
 
-Key = tuple[int, str]
+DEADLINE_SECONDS = 5.0
+"""For both requests to one host: a pass waits as long for hosts that only other networks can reach."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
-    """What was found about the hosts of one generation with one CA, and when."""
+class _Finding:
+    """What is wrong with one host, or an empty text, and when it was found."""
 
-    key: Key
+    problem: str
     at: datetime
-    problems: Mapping[str, str]
+    answers: bool = True
 
-    def holds(self, key: Key, now: datetime) -> bool:
-        interval = RETRY_INTERVAL if any(self.problems.values()) else INTERVAL
-        return self.key == key and now - self.at < interval
+    def holds(self, now: datetime) -> bool:
+        interval = RETRY_INTERVAL if self.problem and self.answers else INTERVAL
+        return now - self.at < interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What was found about each host; another `cause` asks for all of them again."""
+
+    cause: tuple[str, str, str]
+    hosts: Mapping[str, _Finding] = field(default_factory=dict)
 
 
 class HostCheckedReachabilityStep:
@@ -45,7 +54,12 @@ class HostCheckedReachabilityStep:
     """
 
     def __init__(
-        self, step: Step, kube: NamespaceResources, probe: RegistryProbe, clock: Callable[[], datetime]
+        self,
+        step: Step,
+        kube: NamespaceResources,
+        probe: RegistryProbe,
+        clock: Callable[[], datetime],
+        deadline: float = DEADLINE_SECONDS,
     ) -> None:
         self.condition_type = step.condition_type
         self.depends_on = step.depends_on
@@ -53,7 +67,8 @@ class HostCheckedReachabilityStep:
         self._kube = kube
         self._probe = probe
         self._clock = clock
-        self._results: dict[str, _Result] = {}
+        self._deadline = deadline
+        self._findings: dict[str, _Findings] = {}
 
     async def reconcile(self, registry: HarborRegistry) -> Outcome:
         """Returns the outcome of the step, with a warning about the hosts."""
@@ -65,29 +80,39 @@ class HostCheckedReachabilityStep:
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Undoes the step and forgets the hosts."""
-        self._results.pop(registry.metadata.uid, None)
+        self._findings.pop(registry.metadata.uid, None)
         return await self._step.teardown(registry)
 
     async def _problems(self, registry: HarborRegistry, hosts: list[str]) -> Mapping[str, str]:
         access = await read_access(self._kube, registry)
-        key, now = (registry.metadata.generation, access.ca), self._clock()
-        known = self._results.get(registry.metadata.uid)
-        if known and known.holds(key, now):
-            return known.problems
-        # At the same time: a host that does not answer costs the deadline of a request.
-        found = await asyncio.gather(*(self._check(registry, host, access.ca) for host in hosts))
-        self._results[registry.metadata.uid] = _Result(key, now, dict(zip(hosts, found, strict=True)))
-        return self._results[registry.metadata.uid].problems
+        cause, now = (registry.spec.external_url, access.ca, registry.metadata.reconcile_request), self._clock()
+        known = self._findings.get(registry.metadata.uid)
+        before = known.hosts if known and known.cause == cause else {}
+        held = {host: before[host] for host in hosts if host in before and before[host].holds(now)}
+        missing = [host for host in hosts if host not in held]
+        # At the same time: a host that does not answer costs the deadline.
+        found = await asyncio.gather(*(self._check(registry, host, access.ca) for host in missing))
+        findings = held | dict(zip(missing, found, strict=True))
+        self._findings[registry.metadata.uid] = _Findings(cause, findings)
+        return {host: findings[host].problem for host in hosts}
 
-    async def _check(self, registry: HarborRegistry, host: str, ca: str) -> str:
-        """Returns what is wrong with the host; empty if nothing is."""
-        endpoint = HarborEndpoint(f"{urlsplit(registry.spec.external_url).scheme}://{host}", ca)
+    async def _check(self, registry: HarborRegistry, host: str, ca: str) -> _Finding:
+        now, endpoint = self._clock(), HarborEndpoint(f"{urlsplit(registry.spec.external_url).scheme}://{host}", ca)
         try:
-            certificate = await self._probe.read_certificate(endpoint)
-            problem = check_host_certificate(host, certificate, self._clock()) if certificate else ""
-            if certificate and certificate.fault:
-                return problem
-            answer = await self._probe.read_v2_response(endpoint)
-        except (Refused, Unavailable) as error:
-            return str(error)
+            async with asyncio.timeout(self._deadline):
+                return _Finding(await self._find_problem(registry, host, endpoint), now)
+        except Refused as error:
+            return _Finding(str(error), now)
+        except Unavailable as error:
+            return _Finding(str(error), now, answers=False)
+        except TimeoutError:
+            return _Finding(f"it does not answer within {self._deadline:g} seconds", now, answers=False)
+
+    async def _find_problem(self, registry: HarborRegistry, host: str, endpoint: HarborEndpoint) -> str:
+        """Returns what is wrong with the host; empty if nothing is. Raises Refused and Unavailable."""
+        certificate = await self._probe.read_certificate(endpoint)
+        problem = check_host_certificate(host, certificate, self._clock()) if certificate else ""
+        if certificate and certificate.fault:
+            return problem
+        answer = await self._probe.read_v2_response(endpoint)
         return check_host_answer(registry, endpoint.url, answer) or problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from harbor_operator.api.reconcile_request import RECONCILE_REQUESTED_AT
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Done, Outcome, Unknown
@@ -16,7 +18,12 @@ from harbor_operator.model.reachability import Certificate, TlsFault, V2Response
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.attempt import attempt
-from harbor_operator.steps.extra_hosts import INTERVAL, RETRY_INTERVAL, HostCheckedReachabilityStep
+from harbor_operator.steps.extra_hosts import (
+    DEADLINE_SECONDS,
+    INTERVAL,
+    RETRY_INTERVAL,
+    HostCheckedReachabilityStep,
+)
 from harbor_operator.steps.reachability import ReachabilityStep
 from tests.fakes.harbor import FakeHarbor
 from tests.fakes.image_proof import FakeImageProof
@@ -34,12 +41,15 @@ class HarborOfSeveralHosts(FakeHarbor):
         self.certificates: dict[str, Certificate | Exception] = {}
         self.answers: dict[str, V2Response] = {}
         self.requested: list[str] = []
+        self.silent: set[str] = set()
 
     @override
     async def read_certificate(self, endpoint: HarborEndpoint) -> Certificate | None:
         if endpoint.url == self.url:
             return await super().read_certificate(endpoint)
         self.requested.append(endpoint.url)
+        if endpoint.url in self.silent:
+            await asyncio.Event().wait()
         found = self.certificates.get(endpoint.url, GOOD)
         if isinstance(found, Exception):
             raise found
@@ -56,15 +66,21 @@ class HostsFixture:
     def __init__(self) -> None:
         self.now = NOON
         self.harbor = HarborOfSeveralHosts()
-        kube = FakeKube()
-        reachability = ReachabilityStep(kube, self.harbor, self.harbor, FakeImageProof(), lambda: self.now)
-        self.step = HostCheckedReachabilityStep(reachability, kube, self.harbor, lambda: self.now)
+        self.limit(DEADLINE_SECONDS)
         self.mirror = "https://mirror.example.com:8443"
 
-    def registry(self, generation: int = 1, **secrets: Any) -> HarborRegistry:
+    def limit(self, seconds: float) -> None:
+        """Makes a step that waits as long for each host."""
+        kube = FakeKube()
+        reachability = ReachabilityStep(kube, self.harbor, self.harbor, FakeImageProof(), lambda: self.now)
+        self.step = HostCheckedReachabilityStep(reachability, kube, self.harbor, lambda: self.now, seconds)
+
+    def registry(self, generation: int = 1, request: str = "", **secrets: Any) -> HarborRegistry:
         extra = {"extraHosts": ["mirror.example.com:8443", "[2001:db8::1]"], **secrets}
         spec = {"externalURL": self.harbor.url, "pullSecrets": {"credential": {"robot": {}}, **extra}}
-        metadata = {"name": "cr", "namespace": "intra", "uid": "uid-1", "generation": generation}
+        annotations = {RECONCILE_REQUESTED_AT: request} if request else {}
+        names = {"name": "cr", "namespace": "intra", "uid": "uid-1"}
+        metadata = {**names, "generation": generation, "annotations": annotations}
         return HarborRegistry.parse({"metadata": metadata, "spec": spec})
 
     async def reconcile(self, generation: int = 1) -> Outcome:
@@ -140,18 +156,47 @@ async def test_hosts_are_requested_again_after_an_hour_and_failing_ones_soon(fix
     fixture.now += INTERVAL - timedelta(seconds=1)
     await fixture.reconcile()
     assert len(fixture.harbor.requested) == 2
+    fixture.harbor.certificates[fixture.mirror] = replace(GOOD, fault=TlsFault.EXPIRED)
+    fixture.now += timedelta(seconds=1)
+    assert "renew it" in await fixture.warning()
+    del fixture.harbor.certificates[fixture.mirror]
+    assert "renew it" in await fixture.warning()
+    assert len(fixture.harbor.requested) == 4
+    fixture.now += RETRY_INTERVAL
+    assert (await fixture.reconcile()).warnings == ()
+    assert fixture.harbor.requested[4:] == [fixture.mirror]
+
+
+async def test_a_host_that_does_not_answer_holds_a_pass_back_once_an_hour(fixture: HostsFixture) -> None:
+    fixture.limit(0.05)
+    fixture.harbor.silent.add(fixture.mirror)
+    assert "does not answer within 0.05 seconds" in await fixture.warning()
+    fixture.now += INTERVAL - timedelta(seconds=1)
+    await fixture.reconcile(generation=2)
+    assert fixture.harbor.requested.count(fixture.mirror) == 1
+    fixture.harbor.silent.clear()
     fixture.harbor.certificates[fixture.mirror] = Unavailable("gone")
     fixture.now += timedelta(seconds=1)
     assert "gone" in await fixture.warning()
-    del fixture.harbor.certificates[fixture.mirror]
-    assert "gone" in await fixture.warning()
     fixture.now += RETRY_INTERVAL
-    assert (await fixture.reconcile()).warnings == ()
+    await fixture.reconcile()
+    assert fixture.harbor.requested.count(fixture.mirror) == 2
 
 
-async def test_a_changed_spec_requests_them_at_once(fixture: HostsFixture) -> None:
+async def test_a_change_of_the_spec_requests_only_what_it_changes(fixture: HostsFixture) -> None:
     await fixture.reconcile()
     await fixture.reconcile(generation=2)
+    assert len(fixture.harbor.requested) == 2
+    hosts = ["mirror.example.com:8443", "other.example.com"]
+    await fixture.step.reconcile(fixture.registry(generation=3, extraHosts=hosts))
+    assert fixture.harbor.requested[2:] == ["https://other.example.com"]
+
+
+async def test_a_requested_pass_requests_all_hosts(fixture: HostsFixture) -> None:
+    await fixture.reconcile()
+    asked = fixture.registry(request="2026-11-01T12:00:00Z")
+    await fixture.step.reconcile(asked)
+    await fixture.step.reconcile(asked)
     assert len(fixture.harbor.requested) == 4
 
 

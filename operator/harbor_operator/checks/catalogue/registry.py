@@ -40,7 +40,8 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "A name does not lead to this Harbor, its certificate is not accepted by clients, or the operator cannot reach "
         "it. The pull Secret contains the host all the same.",
         "Correct DNS, the proxy or the certificate, or remove the host. If only other networks can reach the name, the "
-        "warning does not matter.",
+        "warning does not matter. A host that did not answer is tried again after an hour, or at once with `kubectl "
+        "harbor reconcile`.",
     ),
     Reason.REGISTRY_UNHEALTHY: Problem(
         "Harbor reports unhealthy components.",
