@@ -30,7 +30,13 @@ ADDRESS = "192.0.2.10"
 
 PORT = 5000
 IMAGE = f"{ADDRESS}:{PORT}/team-a/app:1"
-PACKAGES = ["containerd", "docker.io", "runc"]
+PROGRAMS = {
+    "dockerd": ["containerd", "docker.io", "runc"],
+    "docker-registry": ["docker-registry"],
+    "skopeo": ["skopeo"],
+}
+"""The programs, and the Debian packages of each."""
+
 SETUP = f"""
 ip link set lo up
 ip address add {ADDRESS}/32 dev lo
@@ -42,6 +48,14 @@ exec sleep infinity
 """
 
 
+def require_programs() -> None:
+    """Unpacks the programs that are not installed. Raises LabError if one cannot be had here, or without root."""
+    if os.geteuid() != 0:
+        raise LabError("only root can create the namespaces of a host")
+    for program, packages in PROGRAMS.items():
+        locate(program, packages)
+
+
 class RuntimeHost:
     """The host; everything on it ends with `processes`."""
 
@@ -49,15 +63,14 @@ class RuntimeHost:
         self._directory = directory
         self._processes = processes
         self._enter = ["nsenter", f"--target={holder.pid}", "--net", "--mount"]
-        self._daemon = locate("dockerd", PACKAGES)
+        self._daemon = locate("dockerd", PROGRAMS["dockerd"])
         client = self._daemon.beside("docker")  # Debian has the daemon in sbin, and Docker's own packages in bin
         self._client = client if client.exists() else self._daemon.beside("../bin/docker")
 
     @classmethod
     def start(cls, directory: Path, processes: Processes, authority: Authority) -> RuntimeHost:
         """Starts the host with a registry that has IMAGE. Raises LabError."""
-        if os.geteuid() != 0:
-            raise LabError("only root can create the namespaces of a host")
+        require_programs()
         area = directory / "area"
         area.mkdir(parents=True)
         inside = ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", SETUP, "sh", str(area)]
@@ -128,7 +141,7 @@ class RuntimeHost:
         tls = {"certificate": str(issued.cert_path), "key": str(issued.key_path)}
         served = {"version": 0.1, "storage": storage, "http": {"addr": f"{ADDRESS}:{PORT}", "tls": tls}}
         config.write_text(yaml.safe_dump(served))
-        tool = locate("docker-registry", ["docker-registry"])
+        tool = locate("docker-registry", PROGRAMS["docker-registry"])
         process = self.spawn("registry-of-host", [tool.path, "serve", config], tool.env)
         wait_until(
             lambda: "certificate" in self.pull_with_containers_image(),

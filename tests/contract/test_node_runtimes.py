@@ -12,7 +12,7 @@ import pytest
 from harbor_operator.kubectl.trust import plan_files, script
 from lab.certs import Authority
 from lab.process import LabError, Processes, wait_until
-from lab.runtime_host import IMAGE, RuntimeHost
+from lab.runtime_host import IMAGE, RuntimeHost, require_programs
 from tests.contract.kubectl_harbor import ROOT
 
 pytestmark = pytest.mark.lab
@@ -29,14 +29,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RuntimeHost]:
+    try:
+        require_programs()
+    except LabError as error:
+        pytest.skip(f"no host with container runtimes here: {error}")
     directory = tmp_path_factory.mktemp("host")
     processes = Processes(directory / "logs")
     try:
         host = RuntimeHost.start(directory / "host", processes, authority)
         host.start_docker()
         yield host
-    except LabError as error:
-        pytest.skip(f"no host with container runtimes here: {error}")
     finally:
         processes.stop_all()
 
