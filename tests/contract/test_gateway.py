@@ -92,8 +92,13 @@ class GatewayFixture:
             arguments = ("-n", namespace, f"--clusterrole={role}", f"--serviceaccount={account}")
             self.plane.kubectl("create", "rolebinding", role, *arguments)
 
-    def bind_view(self, *namespaces: str) -> None:
-        self.bind("harbor-operator-gateway-api-view", OPERATOR_ACCOUNT, *namespaces)
+    def bind_view(self) -> None:
+        """Lets the operator read the route, and the Gateway in its namespace."""
+        self.bind("harbor-operator-gateway-api-view", OPERATOR_ACCOUNT, NAMESPACE)
+        self.bind_gateway_view()
+
+    def bind_gateway_view(self) -> None:
+        self.bind("harbor-operator-gateway-view", OPERATOR_ACCOUNT, PUBLIC.namespace)
 
     def put_gateway(self, *conditions: dict[str, Any]) -> None:
         listener = {"name": "https", "port": 443, "protocol": "HTTPS"}
@@ -138,7 +143,8 @@ def prepared(plane: ControlPlane) -> Iterator[ControlPlane]:
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PUBLIC.namespace}})
     yield plane
     for namespace in (NAMESPACE, PUBLIC.namespace):
-        names = ("harbor-operator-gateway-api", "harbor-operator-gateway-api-view")
+        roles = ("gateway-api", "gateway-api-view", "gateway-view")
+        names = [f"harbor-operator-{role}" for role in roles]
         plane.kubectl("-n", namespace, "delete", "rolebinding", *names, "--ignore-not-found")
     remove_gateway_api(plane)
     plane.kubectl("delete", "namespace", PUBLIC.namespace, "--wait=false")
@@ -170,7 +176,7 @@ async def test_what_the_operator_has_no_right_to_read_is_refused(site: GatewayFi
 
 
 async def test_a_gateway_is_read_with_the_generation_of_its_conditions(site: GatewayFixture) -> None:
-    site.bind_view(PUBLIC.namespace)
+    site.bind_gateway_view()
     assert await site.api.read_gateway(PUBLIC) is None
     site.put_gateway(condition("Programmed"), condition("Accepted", generation=0, status="False", reason="Invalid"))
     observed = await site.api.read_gateway(PUBLIC)
@@ -178,10 +184,12 @@ async def test_a_gateway_is_read_with_the_generation_of_its_conditions(site: Gat
     assert observed.conditions["Programmed"].is_current
     accepted = observed.conditions["Accepted"]
     assert (accepted.status, accepted.reason, accepted.is_current) == ("False", "Invalid", False)
+    with pytest.raises(Refused):
+        await site.api.read_routes(PUBLIC.namespace, "")
 
 
 async def test_without_the_gateway_api_there_is_no_route(site: GatewayFixture) -> None:
-    site.bind_view(NAMESPACE, PUBLIC.namespace)
+    site.bind_view()
     remove_gateway_api(site.plane)
     assert await site.api.read_routes(NAMESPACE, route_selector(site.registry())) == []
     assert await site.api.read_gateway(PUBLIC) is None
@@ -201,7 +209,7 @@ async def test_helm_needs_the_optional_role_and_the_condition_follows_the_contro
     assert isinstance(unreadable, Done), unreadable
     assert "the HTTPRoute in namespace 'intra' could not be checked" in unreadable.message
 
-    site.bind_view(NAMESPACE, PUBLIC.namespace)
+    site.bind_view()
     missing = await site.reach(down=True)
     assert isinstance(missing, Blocked), missing
     assert "does not exist" in missing.message
@@ -226,7 +234,7 @@ async def test_the_route_of_the_official_chart_is_accepted_and_found(site: Gatew
     """A strict write: the API server refuses a field that the Gateway API does not have."""
     site.chart = HARBOR_CHART
     site.bind("harbor-operator-gateway-api", RELEASE_ACCOUNT, NAMESPACE)
-    site.bind_view(NAMESPACE, PUBLIC.namespace)
+    site.bind_view()
     await site.release()
     assert (await site.site.statuses())[-1] == "deployed"
     (route,) = await site.api.read_routes(NAMESPACE, route_selector(site.registry()))

@@ -115,9 +115,17 @@ def test_a_registry_namespace_can_allow_routes_and_the_operator_reads_their_gate
     assert in_namespace(rendered, "a")["RoleBinding/harbor-operator-gateway-api"]["subjects"] == [
         {"kind": "ServiceAccount", "name": "harbor-release", "namespace": "a"}
     ]
-    for namespace in ("a", "public"):
-        binding = in_namespace(rendered, namespace)["RoleBinding/harbor-operator-gateway-api-view"]
+    for namespace, role in (("a", "gateway-api-view"), ("a", "gateway-view"), ("public", "gateway-view")):
+        binding = in_namespace(rendered, namespace)[f"RoleBinding/harbor-operator-{role}"]
+        assert binding["roleRef"]["name"] == f"harbor-operator-{role}"
         assert binding["subjects"][0]["name"] == "harbor-operator"
+    # Routes of other teams are attached to a public Gateway: the operator does not see them.
+    assert [name for name in in_namespace(rendered, "public") if "gateway" in name] == [
+        "RoleBinding/harbor-operator-gateway-view"
+    ]
+    only_gateways = render({"gatewayNamespaces": ["public"]})
+    assert find(only_gateways, "ClusterRole", "harbor-operator-gateway-view")
+    assert not [found for found in only_gateways if "gateway-api" in found["metadata"]["name"]]
     assert not [name for name in in_namespace(rendered, "b") if "gateway" in name]
     assert not [found for found in render({"registryNamespaces": {"b": {}}}) if "gateway" in found["metadata"]["name"]]
 

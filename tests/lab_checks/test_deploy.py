@@ -117,11 +117,12 @@ def test_the_optional_role_names_the_policy_of_the_examples() -> None:
     assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
-def test_rights_on_the_pods_of_other_namespaces_need_the_component(shipped: list[Manifest]) -> None:
-    def rights(objects: list[Manifest]) -> set[str]:
-        rules = [rule for role in kind(objects, "ClusterRole") for rule in role["rules"]]
-        return {f"{verb} {resource}" for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+def rights(objects: list[Manifest]) -> set[str]:
+    rules = [rule for role in kind(objects, "ClusterRole") for rule in role["rules"]]
+    return {f"{verb} {resource}" for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
 
+
+def test_rights_on_the_pods_of_other_namespaces_need_the_component(shipped: list[Manifest]) -> None:
     pods = {"list pods", "watch pods", "create pods/eviction"}
     in_registry = {role["metadata"]["name"]: role for role in kind(shipped, "ClusterRole")}["harbor-operator-registry"]
     assert [right for right in rights([in_registry]) if "pods" in right] == ["list pods"]
@@ -138,10 +139,11 @@ def test_the_component_for_service_monitors_binds_nothing() -> None:
 
 
 def test_the_component_for_the_gateway_api_binds_nothing_and_lets_the_operator_only_read() -> None:
-    release, view = built("deploy/components/gateway-api")
-    assert {release["kind"], view["kind"]} == {"ClusterRole"}
+    release, route_view, gateway_view = built("deploy/components/gateway-api")
+    assert {release["kind"], route_view["kind"], gateway_view["kind"]} == {"ClusterRole"}
     assert {resource for rule in release["rules"] for resource in rule["resources"]} == {"httproutes"}
-    assert {verb for rule in view["rules"] for verb in rule["verbs"]} == {"get", "list"}
+    assert rights([route_view]) == {"list httproutes"}
+    assert rights([gateway_view]) == {"get gateways"}
 
 
 def test_node_trust_sees_only_its_directories_of_the_node() -> None:

@@ -12,7 +12,8 @@ REQUEUE_SECONDS = 10.0
 MAX_TEXT = 300
 """Characters of a controller's message that are repeated."""
 
-VIEW_ROLE = "harbor-operator-gateway-api-view"
+ROUTE_VIEW_ROLE = "harbor-operator-gateway-api-view"
+GATEWAY_VIEW_ROLE = "harbor-operator-gateway-view"
 _ROUTE_CONDITIONS = ("Accepted", "ResolvedRefs")
 _REMEDIES = {
     "NoMatchingListenerHostname": "let a listener of the Gateway serve the host of `spec.externalURL`",
@@ -71,7 +72,8 @@ def describe_unreadable(unreadable: Sequence[str], namespace: str) -> str:
         return ""
     return (
         f"; {' and '.join(unreadable)} could not be checked, because the operator has no right to read it: bind"
-        f" ClusterRole '{VIEW_ROLE}' of `deploy/components/gateway-api` there, or set"
+        f" ClusterRole '{GATEWAY_VIEW_ROLE}' (Gateways) or '{ROUTE_VIEW_ROLE}' (HTTPRoutes) of"
+        " `deploy/components/gateway-api` there, or set"
         f" `registryNamespaces.{namespace}.gatewayAPI` and `gatewayNamespaces` in the operator's Helm chart"
     )
 

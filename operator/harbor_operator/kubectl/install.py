@@ -68,6 +68,7 @@ def _documents(template: str, crd: str, choices: Choices) -> Iterator[str]:
         "-service-monitor": not choices.service_monitors,
         "-gateway-api": not choices.gateway_api,
         "-gateway-api-view": not choices.gateway_api,
+        "-gateway-view": not choices.gateway_api,
     }
     registries = sorted(choices.registry_namespaces)
     policies = [name.replace("/", ".") for name in choices.admission_policies]
