@@ -65,7 +65,7 @@ def rendered(version: str, tmp_path: Path, changed: str = "", release: str = "cr
     """The objects of the chart by kind and name, with another certificate for one process."""
     folder, chart = OFFICIAL[version]
     user = user_values(chart)
-    spec = {"internalTLS": {}, "release": {"version": version, "name": release}}
+    spec: dict[str, Any] = {"internalTLS": {}, "release": {"version": version, "name": release}}
     planned = plan_certificates(registry(**spec), chart, [UserValues("values", user)])
     certificates = {name: f"PEM {name == changed}" for name in planned}
     text = render(str(folder), tmp_path, user, certificates=certificates, **spec)
