@@ -44,6 +44,8 @@ class FakeS3Store:
         self.user_of: Callable[[str], str] = lambda access_key: access_key
         self.body_limit: int | None = None
         self.down = False
+        self.shows_md5 = True
+        """False for SSE-KMS: an ETag has the form of an MD5, and is that of what the store has encrypted."""
         self.lagging_listings = False
         self.hidden = ""
         """A folder that no user may list."""
@@ -114,7 +116,8 @@ class FakeS3Store:
     async def list_sizes(self, bucket: Bucket, prefix: str, after: str, limit: int) -> Sequence[storage.StoredObject]:
         objects = self._objects(bucket, S3Operation.LIST)
         keys = [key for key in sorted(objects) if key.startswith(prefix) and key > after][:limit]
-        return [storage.StoredObject(key, _size(objects[key]), WRITTEN_AT, _etag(objects[key])) for key in keys]
+        secret = "" if self.shows_md5 else f"{bucket.name}/"
+        return [storage.StoredObject(key, _size(objects[key]), WRITTEN_AT, _etag(objects[key], secret)) for key in keys]
 
     async def measure(self, bucket: Bucket, prefix: str) -> int | None:
         objects = self._objects(bucket, S3Operation.LIST)
@@ -197,6 +200,6 @@ def _size(stored: StoredObject) -> int:
     return sum(piece if isinstance(piece, int) else len(piece) for piece in stored.content)
 
 
-def _etag(stored: StoredObject) -> str:
-    body = b"".join(bytes(piece) for piece in stored.content)
+def _etag(stored: StoredObject, secret: str) -> str:
+    body = secret.encode() + b"".join(bytes(piece) for piece in stored.content)
     return md5(body, usedforsecurity=False).hexdigest()

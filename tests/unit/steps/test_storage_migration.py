@@ -245,6 +245,17 @@ async def test_images_move_from_one_bucket_to_another(fixture: MigrationFixture)
     assert fixture.s3.buckets["old"] == objects
 
 
+async def test_etags_that_are_no_md5_do_not_copy_the_same_links_again(fixture: MigrationFixture) -> None:
+    fixture.s3.shows_md5 = False
+    old = {**TARGET, "bucket": "old"}
+    fixture.s3.buckets["old"] = {key: S3Object((body,)) for key, body in fixture.originals().items()}
+
+    assert isinstance(await fixture.run(registry({"s3": old, "migration": MIGRATION})), Done)
+
+    puts = [write for write in fixture.s3.writes if write.startswith(f"put {ROOT}")]
+    assert len(puts) == len(fixture.originals())
+
+
 async def test_a_target_inside_of_the_source_is_refused(fixture: MigrationFixture) -> None:
     inside = {**TARGET, "rootDirectory": "docker/registry/v2/new"}
 
