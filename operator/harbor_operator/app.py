@@ -91,7 +91,8 @@ from harbor_operator.steps.secret_cache import CachedNamespaceResources
 from harbor_operator.steps.storage import StorageStep, Stores
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUse, StorageInUseStep
-from harbor_operator.steps.storage_migration import MigrationHarbor, MigrationStores, StorageMigrationSection
+from harbor_operator.steps.storage_migration import MigrationStores, StorageMigrationSection
+from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
 from harbor_operator.steps.stored_bytes import StoredBytes
 from harbor_operator.wakeups import Wakeups
 

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     STORAGE_MIGRATING = "StorageMigrating"
     STORAGE_MIGRATION_REFUSED = "StorageMigrationRefused"
     STORAGE_MIGRATION_DAMAGED = "StorageMigrationDamaged"
+    STORAGE_MIGRATION_DIVERGED = "StorageMigrationDiverged"
     STORAGE_MIGRATION_UNFINISHED = "StorageMigrationUnfinished"
     STORAGE_MIGRATION_FINISHED = "StorageMigrationFinished"
     SWIFT_SUNSET = "SwiftSunset"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 from typing_extensions import override
@@ -14,7 +14,11 @@ from harbor_operator.reasons import Reason
 
 
 class FakeHarborConfiguration(HarborConfiguration):
-    """Settings in a dictionary; `is_locked` is a Harbor with CONFIG_OVERWRITE_JSON, `writes` lists the changes."""
+    """Settings in a dictionary; `writes` lists the changes.
+
+    `is_locked` is a Harbor with CONFIG_OVERWRITE_JSON. With `forgets`, another client takes each change back, and
+    `after_next_read` is what another client does then.
+    """
 
     def __init__(self) -> None:
         self.settings: dict[str, SettingValue] = {
@@ -24,11 +28,16 @@ class FakeHarborConfiguration(HarborConfiguration):
             "robot_token_duration": 30,
         }
         self.is_locked = False
+        self.forgets = False
+        self.after_next_read: Callable[[], None] = lambda: None
         self.writes: list[dict[str, SettingValue]] = []
 
     @override
     async def read_configuration(self, endpoint: HarborEndpoint) -> Mapping[str, ObservedSetting]:
-        return {name: ObservedSetting(value, not self.is_locked) for name, value in self.settings.items()}
+        found = {name: ObservedSetting(value, not self.is_locked) for name, value in self.settings.items()}
+        act, self.after_next_read = self.after_next_read, lambda: None
+        act()
+        return found
 
     @override
     async def write_configuration(
@@ -38,4 +47,5 @@ class FakeHarborConfiguration(HarborConfiguration):
             raise Refused(Reason.CONFIGURATION_REFUSED, "current config is init by env variable")
         plain = {name: value for name, value in changes.items() if not isinstance(value, SecretStr)}
         self.writes.append(plain)
-        self.settings |= plain
+        if not self.forgets:
+            self.settings |= plain

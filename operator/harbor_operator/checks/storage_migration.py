@@ -96,6 +96,35 @@ def about_target(message: str) -> str:
     return message.replace("spec.storage.s3", f"{_FIELD}.to.s3")
 
 
+def diverged_link(key: str) -> Blocked:
+    """Returns that both storages have an object, and either can be the newer one: Harbor was writable meanwhile."""
+    return Blocked(
+        Reason.STORAGE_MIGRATION_DIVERGED,
+        f"object '{key}' has another content at the source than at the target, because Harbor was writable while the "
+        "release changed to the target. Read both objects, and delete the one that does not have the digest that "
+        "Harbor shows for the tag; the migration then goes on by itself",
+    )
+
+
+def unsettable() -> Blocked:
+    """Returns that Harbor's administrator cannot make Harbor read-only."""
+    return Blocked(
+        Reason.STORAGE_MIGRATION_REFUSED,
+        f"Harbor does not let its administrator change '{READ_ONLY}', because CONFIG_OVERWRITE_JSON fixes its "
+        f"settings, and `{_FIELD}` needs Harbor to be read-only: set '{READ_ONLY}' to true there until the images are "
+        "copied",
+    )
+
+
+def not_kept() -> Blocked:
+    """Returns that Harbor accepted to become read-only, and is writable."""
+    return Blocked(
+        Reason.STORAGE_MIGRATION_REFUSED,
+        f"Harbor does not keep the setting '{READ_ONLY}': true, so nothing is copied. Look for another client that "
+        "sets it to false, or for CONFIG_OVERWRITE_JSON, and set it to true there until the images are copied",
+    )
+
+
 def damaged_blob(key: str, found: str) -> Blocked:
     """Returns that the content of a blob in the source is not the one that its name says; `found` is its digest."""
     return Blocked(
@@ -127,9 +156,10 @@ def finished_warning(record: MigrationRecord) -> StatusWarning:
 def describe_abort(record: MigrationRecord) -> str:
     """Returns what an abort did, and what it left."""
     writable = "Harbor is writable again, " if record.sets_read_only else ""
+    pushed = "; images that were pushed to it while Harbor was writable are only there" if record.was_switched else ""
     return (
         f"aborted the storage migration: {writable}{record.source} stays in use, and what was copied to "
-        f"{record.target} is kept"
+        f"{record.target} is kept{pushed}"
     )
 
 

@@ -41,15 +41,17 @@ ENDED = frozenset({MigrationPhase.FINISHED, MigrationPhase.SETTLED})
 class MigrationRecord:
     """What the operator stores of a migration; `source` and `target` identify the storages, and name them in messages.
 
-    `sets_read_only` is whether the migration has to end Harbor's read-only mode. `after` is the key up to which the
-    phase is complete; `objects`, `bytes`, `copied` and `seconds` count what it has done, `copied` only the objects
-    that were not at the target. The totals are those of the source.
+    `sets_read_only` is whether the migration has to end Harbor's read-only mode. `was_switched` is whether the release
+    has used the target, and then the source again, because Harbor was writable: both can have the newer link. `after`
+    is the key up to which the phase is complete; `objects`, `bytes`, `copied` and `seconds` count what it has done,
+    `copied` only the objects that were not at the target. The totals are those of the source.
     """
 
     source: str
     target: str
     phase: MigrationPhase = MigrationPhase.COUNTING
     sets_read_only: bool = False
+    was_switched: bool = False
     after: str = ""
     objects: int = 0
     bytes: int = 0

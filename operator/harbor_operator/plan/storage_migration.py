@@ -124,9 +124,15 @@ def start(registry: HarborRegistry, earlier: MigrationRecord | None, *, is_read_
 
 
 def interrupted(record: MigrationRecord) -> MigrationRecord:
-    """Returns the record after Harbor was writable for a time: images may be behind the key, so all is compared."""
-    phase = MigrationPhase.COPYING if record.phase is MigrationPhase.VERIFYING else record.phase
-    return replace(_begun(record, phase), sets_read_only=True)
+    """Returns the record after Harbor was writable for a time: images may be behind the key, so all is compared.
+
+    After the switch, pushes went to the source until the registry had restarted, and to the target since then. The
+    release returns to the source until these images are copied too.
+    """
+    is_copied_again = record.phase in {MigrationPhase.VERIFYING, MigrationPhase.SWITCHING}
+    phase = MigrationPhase.COPYING if is_copied_again else record.phase
+    was_switched = record.was_switched or record.phase is MigrationPhase.SWITCHING
+    return replace(_begun(record, phase), sets_read_only=True, was_switched=was_switched)
 
 
 def counted(record: MigrationRecord, page: Sequence[StoredObject]) -> MigrationRecord:

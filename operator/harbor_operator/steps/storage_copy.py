@@ -1,9 +1,9 @@
 """Copies the images of one storage to another: idempotent, in the order of the keys, a batch at a time.
 
 Each object is read in parts, so that a batch needs a bounded amount of memory. The name of a blob is its digest: the
-digest is computed while the blob is read, and a blob with another content is never completed at the target. Every
-other object, such as the link of a tag, has at most a few hundred bytes; it is the same if both stores show the same
-MD5, and its content is compared otherwise. Nothing is deleted at the source, and nothing that is complete at the target.
+digest is computed while the blob is read, and a blob with another content is never completed at the target. Every other
+object, such as the link of a tag, has at most a few hundred bytes; it is the same if both stores show the same MD5, and
+its content is compared otherwise. Nothing is deleted at the source, and nothing that is complete at the target.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from harbor_operator.checks.storage_migration import damaged_blob
+from harbor_operator.checks.storage_migration import damaged_blob, diverged_link
 from harbor_operator.model.s3 import Bucket, Upload
 from harbor_operator.model.storage import Container, ObjectPart, StoredObject
 from harbor_operator.model.storage_migration import CopiedBatch
@@ -114,19 +114,31 @@ class S3Images(ImageSource):
 
 
 class ImageCopy:
-    """The copy from a source to a target that nothing else writes to."""
+    """The copy from a source to a target that nothing else writes to.
 
-    def __init__(self, source: ImageSource, target: S3Images, part_bytes: int = MIN_PART_BYTES) -> None:
+    With `keeps_target`, a client may have written to the target: an object there is never replaced.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        target: S3Images,
+        part_bytes: int = MIN_PART_BYTES,
+        *,
+        keeps_target: bool = False,
+    ) -> None:
         self._source = source
         self._target = target
         self._part_bytes = part_bytes
+        self._keeps_target = keeps_target
         self._slots = asyncio.Semaphore(PARALLEL_OBJECTS)
 
     async def batches(self, after: str) -> AsyncGenerator[CopiedBatch]:
         """Yields after each batch of objects behind `after`; ends when there are no more.
 
-        Raises Refused with STORAGE_MIGRATION_DAMAGED for a blob with another content, and as the ports do. What is
-        behind the last batch is not known then: another run continues behind that batch.
+        Raises Refused with STORAGE_MIGRATION_DAMAGED for a blob with another content, with STORAGE_MIGRATION_DIVERGED
+        for an object that would be replaced at a target that is kept, and as the ports do. What is behind the last
+        batch is not known then: another run continues behind that batch.
         """
         while page := await self._source.list(after, PAGE_OBJECTS):
             present = await self._present(after, page[-1].name)
@@ -156,6 +168,8 @@ class ImageCopy:
         async with self._slots:
             if present is not None and await self._is_same(wanted, present):
                 return present.bytes, False
+            if present is not None and self._keeps_target and not _BLOB.fullmatch(wanted.name):
+                raise BlockedError(diverged_link(wanted.name))
             first = await self._source.read(wanted.name, 0, self._part_bytes)
             if first is None:
                 return 0, False  # garbage collection has removed it since the listing

@@ -14,7 +14,6 @@ from harbor_operator.api.backup import READ_ONLY_SINCE
 from harbor_operator.api.request_annotations import read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.storage_migration import (
-    READ_ONLY,
     about_target,
     bucket_place,
     check_start,
@@ -42,9 +41,6 @@ from harbor_operator.plan.storage_migration import (
     target_of,
 )
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor import Harbor
-from harbor_operator.ports.harbor_configuration import HarborConfiguration
-from harbor_operator.ports.image_proof import ImageProof
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.s3_store import S3Store
 from harbor_operator.reasons import Reason
@@ -54,11 +50,11 @@ from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_copy import PAGE_OBJECTS, ImageCopy, ImageSource, S3Images, SwiftImages
 from harbor_operator.steps.storage_in_use import MigrationRecords
+from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
 
 SLICE_SECONDS = 20.0
 """After which a pass ends with the batch that it copies: other steps of the registry wait meanwhile."""
 AT_ONCE_SECONDS, WAIT_SECONDS = 0.1, 10.0
-MAX_PROVED_IMAGES = 5
 
 _NO_MIGRATION = Done("", facts=Facts(storage_migration=facts(None)))
 
@@ -71,15 +67,6 @@ class MigrationStores:
     s3: S3Store
     swift_accounts: StorageAccounts
     s3_accounts: S3Accounts
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationHarbor:
-    """What a migration needs of Harbor: its settings, its projects, and pulls."""
-
-    settings: HarborConfiguration
-    projects: Harbor
-    images: ImageProof
 
 
 class StorageMigrationSection:
@@ -133,9 +120,10 @@ class StorageMigrationSection:
         if since := read_request(registry.metadata.annotations, READ_ONLY_SINCE):
             message = f"the storage migration waits for the backup that began at {since}"
             return Pending(Reason.STORAGE_MIGRATING, message, WAIT_SECONDS)
+        is_read_only = await self._harbor.check_settable(admin)
         await self._target(registry)
         await self._source(registry)
-        record = start(registry, earlier, is_read_only=await self._is_read_only(admin))
+        record = start(registry, earlier, is_read_only=is_read_only)
         await self._records.write(registry, record)
         return _pending(record)
 
@@ -144,20 +132,45 @@ class StorageMigrationSection:
     ) -> Pending | Blocked:
         if blocked := check_start(registry):
             return blocked
-        if not await self._is_read_only(admin):
-            record = interrupted(record)
-            await self._records.write(registry, record)
-            await self._harbor.settings.write_configuration(admin, {READ_ONLY: True})
+        record = await self._keep_read_only(registry, admin, record)
         source, target = await self._source(registry), await self._target(registry)
         if record.phase is MigrationPhase.COUNTING:
             return _pending(await self._count(registry, source, record))
         try:
-            return _pending(await self._copy(registry, ImageCopy(source, target), record))
+            copy = ImageCopy(source, target, keeps_target=record.was_switched)
+            record, is_complete = await self._copy(registry, copy, record)
         except BlockedError:
             raise
         except Refused as error:
             is_about_target = isinstance(source, SwiftImages)
             raise Refused(error.reason, about_target(str(error)) if is_about_target else str(error)) from None
+        return _pending(await self._complete(registry, admin, record) if is_complete else record)
+
+    async def _keep_read_only(
+        self, registry: HarborRegistry, admin: HarborEndpoint, record: MigrationRecord
+    ) -> MigrationRecord:
+        """Returns the same record while Harbor is read-only; else makes it read-only, and returns where to begin again.
+
+        Raises BlockedError if Harbor does not keep the setting.
+        """
+        if await self._harbor.is_read_only(admin):
+            return record
+        record = interrupted(record)
+        await self._records.write(registry, record)
+        await self._harbor.set_read_only(admin)
+        return record
+
+    async def _complete(
+        self, registry: HarborRegistry, admin: HarborEndpoint, record: MigrationRecord
+    ) -> MigrationRecord:
+        """Returns the record of the next phase; before the switch, Harbor must have stayed read-only until now."""
+        following = completed(record)
+        if following.phase is MigrationPhase.SWITCHING:
+            kept = await self._keep_read_only(registry, admin, record)
+            if kept is not record:
+                return kept
+        await self._records.write(registry, following)
+        return following
 
     async def _count(self, registry: HarborRegistry, source: ImageSource, record: MigrationRecord) -> MigrationRecord:
         begin = self._monotonic()
@@ -170,7 +183,11 @@ class StorageMigrationSection:
         await self._records.write(registry, record)
         return record
 
-    async def _copy(self, registry: HarborRegistry, copy: ImageCopy, record: MigrationRecord) -> MigrationRecord:
+    async def _copy(
+        self, registry: HarborRegistry, copy: ImageCopy, record: MigrationRecord
+    ) -> tuple[MigrationRecord, bool]:
+        """Returns how far the copy is, and whether it is at the end of the source."""
+        is_complete = False
         begin = batch_begin = self._monotonic()
         try:
             async with aclosing(copy.batches(record.after)) as batches:
@@ -180,18 +197,21 @@ class StorageMigrationSection:
                     if now - begin >= SLICE_SECONDS:
                         break
                 else:
-                    record = completed(record)
+                    is_complete = True
         except (Unavailable, Refused):
             await self._records.write(registry, record)
             raise
         await self._records.write(registry, record)
-        return record
+        return record, is_complete
 
     async def _prove(
         self, registry: HarborRegistry, admin: HarborEndpoint, record: MigrationRecord
     ) -> Pending | Blocked:
         """Pulls images through the registry, which runs on the target now."""
-        for image in await self._find_images(admin):
+        kept = await self._keep_read_only(registry, admin, record)
+        if kept is not record:
+            return _pending(kept)
+        for image in await self._harbor.find_images(admin):
             if failure := await self._harbor.images.pull(admin, image):
                 blocked = unproved(image, record.target, failure)
                 return replace(blocked, facts=Facts(storage_migration=facts(record)))
@@ -199,24 +219,15 @@ class StorageMigrationSection:
         await self._records.write(registry, record)
         return _pending(record)
 
-    async def _find_images(self, admin: HarborEndpoint) -> list[str]:
-        """Returns one image of each of a few projects; none of a mirror, whose manifests are another registry's."""
-        found: list[str] = []
-        for project in await self._harbor.projects.read_projects(admin):
-            if not project.is_proxy_cache and len(found) < MAX_PROVED_IMAGES:
-                image = await self._harbor.projects.read_image(admin, project.name)
-                found += [image] if image else []
-        return found
-
     async def _end_read_only(self, registry: HarborRegistry, admin: HarborEndpoint, record: MigrationRecord) -> Pending:
-        await self._harbor.settings.write_configuration(admin, {READ_ONLY: False})
+        await self._harbor.end_read_only(admin)
         record = replace(record, sets_read_only=False)
         await self._records.write(registry, record)
         return _pending(record, (f"finished the storage migration: Harbor uses {record.target} and is writable",))
 
     async def _abort(self, registry: HarborRegistry, admin: HarborEndpoint, record: MigrationRecord) -> Done:
         if record.sets_read_only:
-            await self._harbor.settings.write_configuration(admin, {READ_ONLY: False})
+            await self._harbor.end_read_only(admin)
         await self._records.write(registry, None)
         return replace(_NO_MIGRATION, changes=(describe_abort(record),))
 
@@ -227,10 +238,6 @@ class StorageMigrationSection:
     async def _report(self, _registry: HarborRegistry, _admin: HarborEndpoint, record: MigrationRecord) -> Done:
         known, warning = Facts(storage_migration=facts(record)), finished_warning(record)
         return Done(describe(record), facts=known, warnings=(warning,))
-
-    async def _is_read_only(self, admin: HarborEndpoint) -> bool:
-        observed = (await self._harbor.settings.read_configuration(admin)).get(READ_ONLY)
-        return bool(observed and observed.value)
 
     async def _source(self, registry: HarborRegistry) -> SwiftImages | S3Images:
         desired = plan_storage(registry)

@@ -18,10 +18,10 @@ from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_copy import BATCH_OBJECTS
 from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUseStep
 from harbor_operator.steps.storage_migration import (
-    MigrationHarbor,
     MigrationStores,
     StorageMigrationSection,
 )
+from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
 from tests.fakes.harbor import FakeHarbor, StoredProject
 from tests.fakes.harbor_configuration import FakeHarborConfiguration
 from tests.fakes.image_proof import FakeImageProof

@@ -158,20 +158,6 @@ async def test_a_store_that_does_not_answer_costs_only_time(fixture: MigrationFi
     assert isinstance(await fixture.run(MIGRATING), Done)
 
 
-async def test_images_pushed_while_harbor_was_writable_are_copied(fixture: MigrationFixture) -> None:
-    for _ in range(20):
-        if fixture.record.get("phase") == "Verifying":
-            break
-        await fixture.once(MIGRATING)
-    fixture.settings.settings["read_only"] = False
-    fixture.swift.containers["harbor"][f"files/{ROOT}a-new-link"] = Stored(b"new", 3)
-
-    assert isinstance(await fixture.run(MIGRATING), Done)
-
-    assert fixture.copies() == fixture.originals()
-    assert not fixture.is_read_only
-
-
 async def test_a_failed_pull_keeps_harbor_read_only_and_can_be_aborted(fixture: MigrationFixture) -> None:
     fixture.images.failing = ProofFailure(ProofStep.PULL, 404, "blob unknown")
 

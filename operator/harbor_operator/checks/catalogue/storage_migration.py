@@ -15,10 +15,10 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_MIGRATION_REFUSED: Problem(
         "A migration of the storage does not begin, or does not go on.",
-        "The target already holds images or belongs to another HarborRegistry, or `spec.configuration` makes Harbor "
-        "writable.",
-        "Name an empty bucket or folder in `spec.storage.migration.to.s3`, or remove `read_only` from "
-        "`spec.configuration`.",
+        "The target already holds images or belongs to another HarborRegistry. Or Harbor cannot be read-only, because "
+        "`spec.configuration`, another client, or CONFIG_OVERWRITE_JSON makes it writable.",
+        "Name an empty bucket or folder in `spec.storage.migration.to.s3`. Remove `read_only` from "
+        "`spec.configuration`, or set it to true in CONFIG_OVERWRITE_JSON until the images are copied.",
     ),
     Reason.STORAGE_MIGRATION_DAMAGED: Problem(
         "A migration stops at a blob whose content has another digest than its name.",
@@ -26,6 +26,13 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "Restore the object from a backup of the store. Or abort the migration (remove `spec.storage.migration`), "
         "delete the images with this layer in Harbor, run its garbage collection, and begin the migration again: what "
         "was copied is not copied twice.",
+    ),
+    Reason.STORAGE_MIGRATION_DIVERGED: Problem(
+        "A migration stops at an object that has another content at the source than at the target.",
+        "Harbor was made writable while the release changed to the target. The same tag was pushed, so that either "
+        "storage can have the newer link.",
+        "Read both objects, and delete the one that does not have the digest that Harbor shows for the tag. The "
+        "migration then goes on by itself.",
     ),
     Reason.STORAGE_MIGRATION_UNFINISHED: Problem(
         "`spec.storage` names the target of a migration that is not finished.",
