@@ -32,6 +32,8 @@ from harbor_operator.model.storage import S3_SPEC
 from harbor_operator.ports import as_error
 
 DEADLINE_SECONDS = 25.0
+COMPLETION_SECONDS = 600.0
+"""S3 answers CompleteMultipartUpload only when the object is joined, which can take several minutes."""
 CONNECT_SECONDS = 10.0
 
 _CODE = re.compile(r"[A-Za-z0-9.]{2,60}")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from harbor_operator.adapters.aws_signature import KeyPair
+from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS
 from harbor_operator.model.s3 import Bucket, S3Operation
 
 ENCRYPTION = "x-amz-server-side-encryption"
@@ -32,7 +33,10 @@ class S3Body:
 
 @dataclass(frozen=True, slots=True)
 class S3Call:
-    """One request on a bucket, or on an object if `key` is set; `answer_bytes` is the size of the object's part."""
+    """One request on a bucket, or on an object if `key` is set.
+
+    `answer_bytes` is the size of the object's part, `seconds` the least deadline.
+    """
 
     operation: S3Operation
     method: str
@@ -42,6 +46,7 @@ class S3Call:
     body: S3Body = S3Body()
     accepted: tuple[int, ...] = (HTTPStatus.OK,)
     answer_bytes: int = 0
+    seconds: float = DEADLINE_SECONDS
 
 
 def key_pair(bucket: Bucket) -> KeyPair:

@@ -22,7 +22,7 @@ from harbor_operator.adapters.aws_signature import Request, canonical_query, pre
 from harbor_operator.adapters.http_body import MAX_BODY_BYTES
 from harbor_operator.adapters.http_headers import content_range, host_header
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
-from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS, Exchange, Response, raise_store_error, send
+from harbor_operator.adapters.s3_connection import COMPLETION_SECONDS, Exchange, Response, raise_store_error, send
 from harbor_operator.adapters.s3_request import (
     ENCRYPTION,
     S3Body,
@@ -227,9 +227,9 @@ class HttpS3Store(S3Store):
 
     @override
     async def complete_upload(self, bucket: Bucket, upload: Upload, etags: Sequence[str]) -> None:
-        body = S3Body.of(s3_xml.completion(etags))
-        query = {"uploadId": upload.id}
-        await self._send(bucket, S3Call(S3Operation.WRITE, "POST", upload.key, query=query, body=body))
+        query, body = {"uploadId": upload.id}, S3Body.of(s3_xml.completion(etags))
+        call = S3Call(S3Operation.WRITE, "POST", upload.key, query=query, body=body, seconds=COMPLETION_SECONDS)
+        await self._send(bucket, call)
 
     @override
     async def list_uploads(self, bucket: Bucket, prefix: str) -> Sequence[Upload]:
@@ -262,7 +262,7 @@ class HttpS3Store(S3Store):
         headers = sign(request, key_pair(bucket), self._now())
         url = request_url(bucket, request.path, canonical_query(request.query))
         moved = call.body.size + call.answer_bytes
-        seconds = DEADLINE_SECONDS if moved < MIB else PART_SECONDS + moved / MIB
+        seconds = call.seconds if moved < MIB else max(call.seconds, PART_SECONDS + moved / MIB)
         limit = max(MAX_BODY_BYTES, call.answer_bytes)
         exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds, limit)
         return await send(self._egress, bucket.account, exchange)
