@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -141,7 +142,7 @@ class ImageCopy:
         batch is not known then: another run continues behind that batch.
         """
         while page := await self._source.list(after, PAGE_OBJECTS):
-            present = await self._present(after, page[-1].name)
+            present = await self._present(after, {one.name for one in page}, page[-1].name)
             for start in range(0, len(page), BATCH_OBJECTS):
                 batch = page[start : start + BATCH_OBJECTS]
                 done = await asyncio.gather(
@@ -153,11 +154,11 @@ class ImageCopy:
                 sizes = [size for size, _ in results]
                 yield CopiedBatch(after, len(results), sum(sizes), sum(copied for _, copied in results))
 
-    async def _present(self, after: str, last: str) -> dict[str, StoredObject]:
-        """Returns what the target has behind `after`, up to `last`, by key."""
+    async def _present(self, after: str, wanted: AbstractSet[str], last: str) -> dict[str, StoredObject]:
+        """Returns by key which of the wanted objects the target has; they are behind `after`, up to `last`."""
         found: dict[str, StoredObject] = {}
         while page := await self._target.list(after, PAGE_OBJECTS):
-            found |= {one.name: one for one in page}
+            found |= {one.name: one for one in page if one.name in wanted}
             after = page[-1].name
             if after >= last:
                 break
