@@ -88,6 +88,8 @@ class FakePostgres:
     maintenance_database: str = "postgres"
     contents: dict[str, ObservedLogin] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    logins: list[tuple[str, str]] = field(default_factory=list)
+    """The username and the origin of each login that looked for tables of Harbor."""
 
     def session(self, server: PostgresServer, admin: PostgresLogin) -> AbstractAsyncContextManager[PostgresSession]:
         return self._session(server, admin)
@@ -121,6 +123,7 @@ class FakePostgres:
 
     async def has_harbor_tables(self, server: PostgresServer, login: PostgresLogin, database: str) -> bool:
         self._answer()
+        self.logins.append((login.username, login.origin))
         return database in self.harbor_databases
 
     def _answer(self) -> None:

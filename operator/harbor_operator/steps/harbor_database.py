@@ -55,7 +55,7 @@ class HarborDatabase:
             return None
         ca = await read_bundle(self._kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
         server = PostgresServer(database.host, database.port, database.ssl_mode, ca)
-        origin = f"Secret '{names.database_secret(registry)}'"
+        origin = f"Secret '{login.secret or names.database_secret(registry)}'"
         return server, PostgresLogin(login.username, login.password, origin), database.names.core
 
 

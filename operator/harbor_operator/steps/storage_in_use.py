@@ -98,7 +98,8 @@ class StorageInUseStep:
             outcome = await self._step.reconcile(used)
         except Refused as error:
             raise Refused(error.reason, about_target(str(error))) from None
-        return replace(outcome, message=about_target(outcome.message))
+        warnings = tuple(replace(warning, message=about_target(warning.message)) for warning in outcome.warnings)
+        return replace(outcome, message=about_target(outcome.message), warnings=warnings)
 
     async def teardown(self, registry: HarborRegistry) -> Outcome:
         """Tears the step down; a storage that must not be used is not removed either."""

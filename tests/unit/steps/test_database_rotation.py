@@ -17,6 +17,7 @@ from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_LOGIN_KEY
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.database import DatabaseStep
+from harbor_operator.steps.harbor_database import HarborDatabase
 from tests.fakes.database_fixture import LOGIN, ROLE, DatabaseFixture, registry
 from tests.fakes.postgres import FakeRole, admin
 
@@ -240,6 +241,15 @@ async def test_a_new_limit_reaches_the_second_role(fixture: Rotating) -> None:
     await done(fixture, wanting("1"))
     await done(fixture, wanting("1", connectionLimit=77))
     assert (fixture.postgres.roles[ROLE].limit, fixture.postgres.roles[SECOND].limit) == (77, 77)
+
+
+async def test_the_release_names_the_secret_of_the_login_in_use(fixture: Rotating) -> None:
+    await fixture.deployed()
+    await done(fixture, wanting("1"))
+    fixture.postgres.logins.clear()
+    assert await HarborDatabase(fixture.kube, fixture.postgres).starts_empty(wanting())
+    ((username, origin),) = fixture.postgres.logins
+    assert (username, origin) == (SECOND, f"Secret '{SECOND_LOGIN}'")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from harbor_operator.api.backup import READ_ONLY_SINCE
+from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.image_proof import ProofFailure, ProofStep
-from harbor_operator.model.outcomes import Blocked, Done, Pending
+from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome, Pending, StatusWarning
 from harbor_operator.model.storage_migration import MigrationPhase
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_copy import BATCH_OBJECTS
+from harbor_operator.steps.storage_in_use import StorageInUseStep
 from harbor_operator.steps.storage_migration import (
     SLICE_SECONDS,
 )
@@ -275,3 +277,24 @@ async def test_a_finding_after_the_switch_names_the_field_of_the_target(fixture:
     blocked = await fixture.storage.reconcile(MIGRATING)
 
     assert "`spec.storage.migration.to.s3.bucket`" in blocked.message
+
+
+class _Warned:
+    """A step whose only finding is a warning about the field of the storage in use."""
+
+    condition_type = ConditionType.RELEASE
+    depends_on: tuple[ConditionType, ...] = ()
+
+    async def reconcile(self, registry: HarborRegistry) -> Outcome:
+        return Done("", warnings=(StatusWarning(Reason.STORAGE_MIGRATION_FINISHED, "set `spec.storage.s3.bucket`"),))
+
+    async def teardown(self, registry: HarborRegistry) -> Outcome:
+        return Done("")
+
+
+async def test_a_warning_about_the_target_names_the_fields_of_the_migration(fixture: MigrationFixture) -> None:
+    step = StorageInUseStep(_Warned(), fixture.records)
+    assert (await step.reconcile(MIGRATING)).warnings[0].message == "set `spec.storage.s3.bucket`"
+    await fixture.run(MIGRATING)
+    (warning,) = (await step.reconcile(MIGRATING)).warnings
+    assert warning.message == "set `spec.storage.migration.to.s3.bucket`"
