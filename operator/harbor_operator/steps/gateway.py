@@ -18,7 +18,7 @@ from harbor_operator.steps import Step
 from harbor_operator.steps.attempt import attempt
 
 SHORT_WAIT = timedelta(minutes=5)
-"""How long the operator waits for a controller with frequent passes; a missing one can be missing for ever."""
+"""How long the operator waits for a controller with frequent passes; a missing one may never come."""
 
 Finding = Blocked | Pending | None
 
