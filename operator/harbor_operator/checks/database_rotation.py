@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harbor_operator.api.charts import EXTRA_ENV_RANGE, Feature, find_chart
 from harbor_operator.api.request_annotations import ROTATE_DATABASE_PASSWORD_REQUESTED_AT, read_request
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.outcomes import StatusWarning
+from harbor_operator.model.release import UserValues
 from harbor_operator.reasons import Reason
+
+MIGRATE_HOOK = "enableMigrateHelmHook"
+"""The value of the chart that migrates the database in a job before an upgrade."""
 
 
 def rotation_request(registry: HarborRegistry) -> str:
@@ -31,6 +37,20 @@ def check_rotation(registry: HarborRegistry, *, is_own: bool) -> StatusWarning |
     else:
         return None
     return rotation_failed(why)
+
+
+def check_rotation_values(sources: Sequence[UserValues]) -> StatusWarning | None:
+    """Returns that the user's values add a pod that cannot use a second login: the job of the chart's migration hook.
+
+    It reads username and password from two objects and has no variables of its own (`core-pre-upgrade-job.yaml`).
+    """
+    given = [source.tree[MIGRATE_HOOK] for source in sources if MIGRATE_HOOK in source.tree]
+    if not given or not given[-1]:
+        return None
+    return rotation_failed(
+        f"the job of `{MIGRATE_HOOK}` takes username and password from two objects that do not change together: remove "
+        "the key from `spec.release.values` and `spec.release.valuesFrom`"
+    )
 
 
 def rotation_failed(why: str) -> StatusWarning:

@@ -17,7 +17,12 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.database_failures import quoted
 from harbor_operator.checks.database_login import check_login, check_login_secret
-from harbor_operator.checks.database_rotation import check_rotation, rotation_failed, rotation_request
+from harbor_operator.checks.database_rotation import (
+    check_rotation,
+    check_rotation_values,
+    rotation_failed,
+    rotation_request,
+)
 from harbor_operator.model.database import DesiredDatabases, MarkerMatch, PostgresLogin, PostgresServer
 from harbor_operator.model.database_changes import (
     Change,
@@ -48,6 +53,7 @@ from harbor_operator.steps.database_logins import (
     read_logins,
 )
 from harbor_operator.steps.own_secret import OwnSecret
+from harbor_operator.steps.user_values import read_user_values
 
 _OWN = frozenset({MarkerMatch.OURS, MarkerMatch.EARLIER})
 
@@ -111,6 +117,12 @@ class DatabaseRotation:
         except (Refused, Unavailable) as error:
             return Rotated(warnings=(rotation_failed(f"the other one cannot be changed: {error}"),))
 
+    async def _check_values(self, registry: HarborRegistry) -> StatusWarning | None:
+        release = registry.spec.release
+        sources = await read_user_values(self._kube, registry, release) if release else ()
+        # Values that cannot be read are a finding of the release.
+        return None if isinstance(sources, Blocked) else check_rotation_values(sources)
+
     async def _retire(
         self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins
     ) -> Rotated:
@@ -160,6 +172,8 @@ class DatabaseRotation:
         logins: DatabaseLogins,
         now: datetime,
     ) -> Rotated:
+        if refused := await self._check_values(registry):
+            return Rotated(warnings=(refused,))
         if not await session.lock():
             return Rotated()
         desired = target.desired

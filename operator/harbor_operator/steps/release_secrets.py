@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.base import CaRef, PasswordRef, SecretRef
 from harbor_operator.api.storage_driver import DriverName
-from harbor_operator.api.v1alpha1 import HarborRegistry, Release, ValuesFrom
+from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.checks.published_secrets import published_secret_warnings
 from harbor_operator.checks.references import check_basic_username, describe_secret
 from harbor_operator.checks.release_data import KEY_DIGEST_KEY, check_secret_key, check_used_key
@@ -25,7 +24,6 @@ from harbor_operator.model.release import (
     ReleaseSecrets,
     RepositoryAccess,
     SecretGenerator,
-    UserValues,
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.authentication import section
@@ -46,16 +44,15 @@ from harbor_operator.plan.generated_secrets import (
     redis_urls,
     s3_keys,
 )
-from harbor_operator.plan.values.parsing import parse_values
 from harbor_operator.ports.namespace_resources import NamespaceResources
-from harbor_operator.reasons import Reason
 from harbor_operator.steps.harbor_database import read_database_login
 from harbor_operator.steps.internal_tls import InternalCertificates
-from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
+from harbor_operator.steps.outcomes import raise_if_blocked
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.references import read_bundle, read_credentials, read_login, read_values
 from harbor_operator.steps.release_records import first_records, needed_records, read_certificate
 from harbor_operator.steps.storage_in_use import MigrationRecords
+from harbor_operator.steps.user_values import read_user_values
 
 ADMIN_KEY = "password"
 
@@ -70,7 +67,7 @@ class ReleaseSecretStore:
 
     async def read(self, registry: HarborRegistry, release: Release) -> ReleaseSecrets | Blocked:
         """Returns what the Secrets contain, with an empty text for what `ensure` has yet to generate."""
-        user_values = await self._read_user_values(registry, release)
+        user_values = await read_user_values(self._kube, registry, release)
         if isinstance(user_values, Blocked):
             return user_values
         stored = await self._read_generated(registry)
@@ -219,31 +216,6 @@ class ReleaseSecretStore:
             refs.append((login.ca_secret_ref, f"{section(login)}.caSecretRef"))
         pems = [await read_bundle(self._kube, registry, ref, field) for ref, field in refs]
         return ca_bundle([pem for pem in pems if pem])
-
-    async def _read_user_values(self, registry: HarborRegistry, release: Release) -> tuple[UserValues, ...] | Blocked:
-        sources: list[UserValues] = []
-        for number, source in enumerate(release.values_from):
-            origin = f"{source.kind} '{source.name}' key '{source.key}'"
-            text = await self._read_values_text(registry, source, f"spec.release.valuesFrom[{number}]")
-            # In a thread: a tenant writes the text, and the event loop serves every registry.
-            parsed = await asyncio.to_thread(parse_values, origin, text, secret=source.kind == "Secret")
-            if isinstance(parsed, Blocked):
-                return parsed
-            sources.append(parsed)
-        return (*sources, UserValues("`spec.release.values`", release.values))
-
-    async def _read_values_text(self, registry: HarborRegistry, source: ValuesFrom, field: str) -> str:
-        if source.kind == "Secret":
-            value = await self._read_key(registry, SecretRef(name=source.name), source.key, field)
-            return value.get_secret_value()
-        data = await self._kube.read_config_map(registry.metadata.namespace, source.name)
-        if data is None or source.key not in data:
-            message = (
-                f"ConfigMap '{source.name}' in namespace '{registry.metadata.namespace}', named by `{field}`, has no"
-                f" key '{source.key}': add it"
-            )
-            raise BlockedError(Blocked(Reason.VALUES_INVALID, message))
-        return data[source.key]
 
     async def _read_password(self, registry: HarborRegistry, ref: PasswordRef, field: str) -> SecretStr:
         (value,) = await read_credentials(self._kube, registry, ref, field, [ref.key])

@@ -35,7 +35,7 @@ def chart(version: str) -> ChartSupport:
     return found
 
 
-INPUTS = ("ca_bundle", "cache_password", "storage_login", "driver_credential")
+INPUTS = ("ca_bundle", "cache_password", "storage_login", "driver_credential", "database_login")
 """The arguments of `planned` that are not parts of the spec."""
 
 

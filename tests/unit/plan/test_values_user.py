@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.charts import CHARTS as SUPPORTED_CHARTS
-from harbor_operator.model.release import GeneratedSecret, Tree, UserValues
+from harbor_operator.model.release import GeneratedSecret, ReleaseLogin, Tree, UserValues
 from harbor_operator.reasons import Reason
 from tests.fakes.release import release_secrets
 from tests.unit.plan.test_values import CHARTS, chart, leaves, refused, values
@@ -183,3 +184,15 @@ def test_certificates_that_the_chart_generates_are_refused_with_the_remedy() -> 
     assert "`internalTLS.certSource`" in refused({"internalTLS": {"enabled": True}}).message
     own: Tree = {"internalTLS": {"enabled": True, "certSource": "secret", "core": {"secretName": "core-tls"}}}
     assert values("1.19.1", own)["internalTLS"]["core"] == {"secretName": "core-tls"}
+
+
+def test_the_migration_hook_is_refused_while_harbor_uses_the_second_login() -> None:
+    own = {"enableMigrateHelmHook": True}
+    first = ReleaseLogin("role", SecretStr("x"), "login", "role")
+    assert values("1.19.1", own, database_login=first)["enableMigrateHelmHook"] is True
+    second = ReleaseLogin("role_b", SecretStr("x"), "login-b", "role")
+    finding = refused(own, database_login=second)
+    assert finding.reason is Reason.VALUES_CONFLICT
+    assert "`enableMigrateHelmHook` in `spec.release.values`" in finding.message
+    assert "while Harbor uses the second login" in finding.message
+    assert values("1.19.1", {"enableMigrateHelmHook": False}, database_login=second)["enableMigrateHelmHook"] is False

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from harbor_operator.api.request_annotations import ROTATE_DATABASE_PASSWORD_REQUESTED_AT
-from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.api.v1alpha1 import HarborRegistry, Release
 from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.model.release import GeneratedSecret, keyed_digest
 from harbor_operator.plan import names
@@ -250,6 +250,26 @@ async def test_the_release_names_the_secret_of_the_login_in_use(fixture: Rotatin
     assert await HarborDatabase(fixture.kube, fixture.postgres).starts_empty(wanting())
     ((username, origin),) = fixture.postgres.logins
     assert (username, origin) == (SECOND, f"Secret '{SECOND_LOGIN}'")
+
+
+@pytest.mark.parametrize("is_inline", [True, False])
+async def test_a_migration_hook_of_the_chart_refuses_a_rotation(fixture: Rotating, is_inline: bool) -> None:
+    await fixture.deployed()
+    fixture.kube.put("intra", "extra", {"values.yaml": "enableMigrateHelmHook: true"})
+    source = (
+        {"values": {"enableMigrateHelmHook": True}}
+        if is_inline
+        else {"valuesFrom": [{"kind": "Secret", "name": "extra", "key": "values.yaml"}]}
+    )
+    wanted = wanting("1")
+    release = Release.model_validate({"version": "1.19.1", **source})
+    wanted = wanted.model_copy(update={"spec": wanted.spec.model_copy(update={"release": release})})
+    fixture.forget()
+    (warning,) = (await done(fixture, wanted)).warnings
+    assert warning.code is Reason.DATABASE_ROTATION_REFUSED
+    assert "`enableMigrateHelmHook`" in warning.message
+    assert fixture.is_untouched()
+    assert (await done(fixture, wanting("1"))).changes
 
 
 @pytest.mark.parametrize(

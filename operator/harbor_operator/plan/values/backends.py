@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harbor_operator.api.backends import Cache, Database
 from harbor_operator.api.charts import Feature
+from harbor_operator.checks.database_rotation import MIGRATE_HOOK
 from harbor_operator.model.release import GeneratedSecret, Tree
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import CORE_INDEX, JOBSERVICE_INDEX, REGISTRY_INDEX, TRIVY_INDEX
@@ -20,7 +21,12 @@ def database_values(inputs: Inputs) -> Tree:
                 "internal": {"password": inputs.release_secrets.generated[GeneratedSecret.INTERNAL_DATABASE]},
             }
         }
-    return {"database": {"type": "external", "external": _external_database(inputs, database)}}
+    values: Tree = {"database": {"type": "external", "external": _external_database(inputs, database)}}
+    login = inputs.release_secrets.database_login
+    if login and login.first_username not in {"", login.username}:
+        # The job has the first username of the ConfigMap with the password of the second Secret.
+        values[MIGRATE_HOOK] = False
+    return values
 
 
 def database_defaults(inputs: Inputs) -> Tree:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.charts import ChartSupport
 from harbor_operator.api.storage_driver import DRIVERS, DriverName
+from harbor_operator.checks.database_rotation import MIGRATE_HOOK
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import Tree, UserValues
 from harbor_operator.plan.values.paths import Path, leaves, unwrap, value_at
@@ -51,6 +52,10 @@ _OWNED: dict[str, str] = {
     "registry.existingSecret": _GENERATED,
     "registry.existingSecretKey": _GENERATED,
     "registry.credentials": _GENERATED,
+}
+# Advice about a key that the operator owns only in the values that render it.
+_OWNED_WHEN_RENDERED = {
+    MIGRATE_HOOK: "remove it: its job cannot log in while Harbor uses the second login of its databases",
 }
 _OWNED_WITH_VOLUME = {
     "persistence.enabled": "use `spec.storage`",
@@ -201,7 +206,9 @@ def _check_path(
         if _overlaps(path, prefix):
             return Blocked(Reason.VALUES_CONFLICT, f"{where} belongs to the operator: {advice}")
     if path[-1] != ENV and any(_overlaps(path, own) for own in owned_paths):
-        return Blocked(Reason.VALUES_CONFLICT, f"{where} belongs to the operator: remove it")
+        return Blocked(
+            Reason.VALUES_CONFLICT, f"{where} belongs to the operator: {_OWNED_WHEN_RENDERED.get(key, 'remove it')}"
+        )
     return None
 
 
