@@ -16,28 +16,22 @@ from harbor_operator.api.backends import Database
 from harbor_operator.api.base import CredentialsRef
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks import database as checks
-from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret, login_warnings
+from harbor_operator.checks.database_login import check_given_login, check_login, check_login_secret
 from harbor_operator.checks.database_rotation import check_rotation
 from harbor_operator.model.database import (
     DesiredDatabases,
     LoginResult,
-    ObservedLogin,
     ObservedServer,
     PostgresLogin,
     PostgresServer,
-    WantedDatabase,
 )
-from harbor_operator.model.database_changes import EnsureLogin, RoleChange, SetPassword
 from harbor_operator.model.outcomes import (
     NOT_REQUESTED,
-    NOTHING,
     Blocked,
     ConditionType,
     Done,
-    Facts,
     Outcome,
     Pending,
-    StatusWarning,
 )
 from harbor_operator.plan import names
 from harbor_operator.plan.database import choose_role, plan_changes, plan_database, plan_removal
@@ -45,7 +39,7 @@ from harbor_operator.plan.deletion import why_retained
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.database_logins import read_logins
+from harbor_operator.steps.database_logins import VerifiedLogins, check_second_login, read_logins, set_password
 from harbor_operator.steps.database_rotation import DatabaseRotation, RotationTarget, with_second_role
 from harbor_operator.steps.references import read_bundle, read_login
 
@@ -64,20 +58,6 @@ class _Target:
     desired: DesiredDatabases
     server: PostgresServer
     admin: PostgresLogin
-
-
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    """What the logins found: the facts are those of the database of core, the first of all."""
-
-    facts: Facts = NOTHING
-    warnings: tuple[StatusWarning, ...] = ()
-
-    def with_login(self, database: WantedDatabase, tried: ObservedLogin) -> _Verified:
-        core = Facts(database_schema=tried.schema.version if tried.schema else None)
-        return _Verified(
-            core if self.facts is NOTHING else self.facts, (*self.warnings, *login_warnings(database, tried))
-        )
 
 
 class DatabaseStep:
@@ -148,7 +128,7 @@ class DatabaseStep:
             observed = await self._read(session, desired)
             if checks.uses_admin_login(desired, observed):
                 return await self._use_admin_login(registry, target)
-            if blocked := _check_second(registry, desired) or await self._check(registry, target, observed):
+            if blocked := check_second_login(registry, desired) or await self._check(registry, target, observed):
                 return blocked
             login = await self._ensure_login(registry, desired)
             if isinstance(login, Blocked):
@@ -159,7 +139,7 @@ class DatabaseStep:
                 return stopped
             login = desired.second or login
             verified = await self._verify_login(session, registry, target, login)
-            if not isinstance(verified, _Verified):
+            if not isinstance(verified, VerifiedLogins):
                 return verified
             rotated = await self._rotation.advance(session, registry, RotationTarget(target.server, desired, login))
         warnings = (*checks.server_warnings(desired, observed), *verified.warnings, *rotated.warnings)
@@ -198,7 +178,7 @@ class DatabaseStep:
         given = replace(desired, role=login.username)
         if blocked := check_given_login(login):
             return blocked
-        verified = _Verified()
+        verified = VerifiedLogins()
         for database in given.databases:
             tried = await self._postgres.try_login(server, login, database.name)
             if failure := check_login(given, database, tried, login):
@@ -249,17 +229,17 @@ class DatabaseStep:
 
     async def _verify_login(
         self, session: PostgresSession, registry: HarborRegistry, target: _Target, login: PostgresLogin
-    ) -> Blocked | Pending | _Verified:
+    ) -> Blocked | Pending | VerifiedLogins:
         """Logs in as Harbor does, in every database; a password that differs is set again, once."""
         uid = registry.metadata.uid
-        verified = _Verified()
+        verified = VerifiedLogins()
         for number, database in enumerate(target.desired.databases):
             tried = await self._postgres.try_login(target.server, login, database.name)
             is_wrong = tried.result is LoginResult.WRONG_PASSWORD
             if number == 0 and is_wrong and self._useless.get(uid) != login.password:
                 if not await session.lock():
                     return _BUSY
-                await session.apply([_set_password(target.desired, login)])
+                await session.apply([set_password(target.desired, login)])
                 tried = await self._postgres.try_login(target.server, login, database.name)
             if tried.result is LoginResult.WRONG_PASSWORD:
                 self._useless[uid] = login.password
@@ -291,21 +271,6 @@ class DatabaseStep:
 
 def _login(secret: str, username: SecretStr, password: SecretStr) -> PostgresLogin:
     return PostgresLogin(username.get_secret_value(), password, f"Secret '{secret}'")
-
-
-def _check_second(registry: HarborRegistry, desired: DesiredDatabases) -> Blocked | None:
-    if desired.second is None:
-        return None
-    named = replace(desired, role=names.second_database_role(desired.role))
-    secret = names.second_database_secret(registry)
-    return check_login_secret(named, desired.second.username, desired.second.password, secret)
-
-
-def _set_password(desired: DesiredDatabases, login: PostgresLogin) -> RoleChange:
-    if login.username == desired.role:
-        return SetPassword(login.username, login.password)
-    limit, marker = desired.connection_limit, desired.marker
-    return EnsureLogin(login.username, desired.role, limit, marker, login.password, exists=True)
 
 
 def _describe(desired: DesiredDatabases, login: PostgresLogin) -> str:

@@ -7,12 +7,15 @@ Secret has a role that acts as the first one. Harbor's pods read the Secret of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.database import PostgresLogin
+from harbor_operator.checks.database_login import check_login_secret, login_warnings
+from harbor_operator.model.database import DesiredDatabases, ObservedLogin, PostgresLogin, WantedDatabase
+from harbor_operator.model.database_changes import EnsureLogin, RoleChange, SetPassword
+from harbor_operator.model.outcomes import NOTHING, Blocked, Facts, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.own_secret import OwnSecret
@@ -57,8 +60,40 @@ class DatabaseLogins:
         return PostgresLogin(values[USERNAME].get_secret_value(), values[PASSWORD], f"Secret '{secret}'")
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedLogins:
+    """What the logins found: the facts are those of the database of core, the first of all."""
+
+    facts: Facts = NOTHING
+    warnings: tuple[StatusWarning, ...] = ()
+
+    def with_login(self, database: WantedDatabase, tried: ObservedLogin) -> VerifiedLogins:
+        """Returns the same with what a login in one more database found."""
+        core = Facts(database_schema=tried.schema.version if tried.schema else None)
+        return VerifiedLogins(
+            core if self.facts is NOTHING else self.facts, (*self.warnings, *login_warnings(database, tried))
+        )
+
+
 async def read_logins(kube: NamespaceResources, registry: HarborRegistry) -> DatabaseLogins:
     """Returns both logins; the second Secret is read only after a rotation."""
     first = await OwnSecret(kube, names.database_secret).read(registry)
     second = await OwnSecret(kube, names.second_database_secret).read(registry) if ACTIVE in first else {}
     return DatabaseLogins(first, second)
+
+
+def check_second_login(registry: HarborRegistry, desired: DesiredDatabases) -> Blocked | None:
+    """Returns why the Secret of the second login cannot be used; None if it is not in use."""
+    if desired.second is None:
+        return None
+    named = replace(desired, role=names.second_database_role(desired.role))
+    secret = names.second_database_secret(registry)
+    return check_login_secret(named, desired.second.username, desired.second.password, secret)
+
+
+def set_password(desired: DesiredDatabases, login: PostgresLogin) -> RoleChange:
+    """Returns the change that gives the role of a login its password."""
+    if login.username == desired.role:
+        return SetPassword(login.username, login.password)
+    limit, marker = desired.connection_limit, desired.marker
+    return EnsureLogin(login.username, desired.role, limit, marker, login.password, exists=True)

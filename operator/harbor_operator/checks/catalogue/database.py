@@ -121,8 +121,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.DATABASE_ROTATION_REFUSED: Problem(
         "`status.warnings` names a rotation of the database's login that did not happen. Harbor keeps its login.",
         "The operator did not create the login, the chart is too old, its values have `enableMigrateHelmHook`, the "
-        "admin login cannot create roles, or the server does not admit the second role (`pg_hba.conf` or a pooler names "
-        "each role).",
+        "admin login cannot create roles, or the server does not admit the second role (`pg_hba.conf` or a pooler "
+        "names each role).",
         "Follow the message. The operator tries again at each reconciliation; remove the annotation "
         f"`{ROTATE_DATABASE_PASSWORD_REQUESTED_AT}` or `spec.database.rotateAfterDays` to stop it.",
     ),
