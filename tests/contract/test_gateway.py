@@ -133,6 +133,14 @@ class GatewayFixture:
         return await GatewayCheckedReachabilityStep(step, self.api, now).reconcile(self.registry())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def networking(plane: ControlPlane) -> Iterator[None]:
+    """The namespace of the Gateway, for all tests: a deleted one accepts nothing until it is gone."""
+    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PUBLIC.namespace}})
+    yield
+    plane.kubectl("delete", "namespace", PUBLIC.namespace, "--wait=false")
+
+
 @pytest.fixture
 def prepared(plane: ControlPlane) -> Iterator[ControlPlane]:
     Registry(plane, NAMESPACE, "cr").prepare()
@@ -140,14 +148,12 @@ def prepared(plane: ControlPlane) -> Iterator[ControlPlane]:
     install_gateway_api(plane)
     for role in yaml.safe_load_all(COMPONENT.read_text()):
         plane.apply(role)
-    plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PUBLIC.namespace}})
     yield plane
     for namespace in (NAMESPACE, PUBLIC.namespace):
         roles = ("gateway-api", "gateway-api-view", "gateway-view")
         names = [f"harbor-operator-{role}" for role in roles]
         plane.kubectl("-n", namespace, "delete", "rolebinding", *names, "--ignore-not-found")
     remove_gateway_api(plane)
-    plane.kubectl("delete", "namespace", PUBLIC.namespace, "--wait=false")
 
 
 @pytest.fixture
