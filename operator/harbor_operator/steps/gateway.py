@@ -46,7 +46,8 @@ class GatewayCheckedReachabilityStep:
         failure = self._limit_wait(registry, await self._check(registry, unreadable))
         outcome = await attempt(self._step.reconcile, registry)
         if failure and not isinstance(outcome, Done):
-            return failure
+            # The request may have failed for a reason of its own.
+            return replace(failure, message=f"{failure.message}; the request to Harbor: {outcome.message}")
         warnings = (*outcome.warnings, *([StatusWarning(failure.reason, failure.message)] if failure else []))
         message = outcome.message + describe_unreadable(unreadable, registry.metadata.namespace)
         return replace(outcome, message=message, warnings=warnings)

@@ -145,6 +145,7 @@ async def test_a_gateway_that_does_not_exist_is_reported_before_its_route(api: F
     assert isinstance(found, Blocked)
     assert found.reason is Reason.GATEWAY_NOT_PROGRAMMED
     assert "Gateway 'networking/public' of `spec.expose.parentRefs` does not exist" in found.message
+    assert "; the request to Harbor: " in found.message
 
 
 async def test_a_gateway_that_is_not_programmed_names_the_cause(api: FakeGatewayApi) -> None:
