@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import uuid4
 
 import pytest
 
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.checks.storage import MIB
 from harbor_operator.model.s3 import Bucket
@@ -19,8 +20,9 @@ from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.s3_store import S3Store
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_copy import BATCH_OBJECTS, ImageCopy, ImageSource, S3Images, SwiftImages
+from harbor_operator.steps.storage_identity import is_same_storage
 from tests.contract.gateway import KEY, Gateway
-from tests.contract.s3_servers import S3Fixture, Versity, fake_server, rgw_server
+from tests.contract.s3_servers import S3Fixture, Versity, fake_server, rgw_account, rgw_server
 from tests.contract.test_swift import fake_swift
 
 PART_BYTES = 5 * MIB
@@ -243,6 +245,40 @@ async def test_what_an_interrupted_copy_began_is_ended_and_copied(stores: Stores
 
     assert await stores.target.content() == {blob(content): content}
     assert await stores.target.store.list_uploads(stores.target.bucket, "") == []
+
+
+async def test_two_stores_are_not_the_same(stores: Stores) -> None:
+    source = stores.source.images
+    assert isinstance(source, SwiftImages | S3Images)
+
+    assert not await is_same_storage(source, stores.target.images)
+    assert await stores.target.content() == {}
+
+
+@pytest.mark.lab
+async def test_one_bucket_at_two_addresses_is_found(gateway: Gateway) -> None:
+    server = rgw_server(gateway)
+    target = await s3_side(server, "")
+    account = replace(target.bucket.account, endpoint=gateway.ceph.rgw_url, ca_pem=None)
+    source = S3Images(server.store, replace(target.bucket, account=account), "")
+
+    assert await is_same_storage(source, target.images)
+    assert await target.content() == {}
+
+
+@pytest.mark.lab
+async def test_the_bucket_that_is_the_swift_container_is_found(gateway: Gateway) -> None:
+    uid = f"u{uuid4().hex[:8]}"
+    server = S3Fixture(HttpS3Store(), rgw_account(gateway, uid), lambda _: None)
+    target = await s3_side(server, "files/")
+    store = SwiftObjectStore()
+    wanted = f"--uid={uid}", f"--subuser={uid}:swift", "--access=full", "--key-type=swift", f"--secret-key={KEY}"
+    gateway.ceph.admin("subuser", "create", *wanted)
+    session = await store.login(gateway.account(f"{uid}:swift"))
+    source = SwiftImages(store, Container(session, target.bucket.name))
+
+    assert await is_same_storage(source, target.images)
+    assert await target.content() == {}
 
 
 async def test_a_source_without_images_is_copied_in_no_batch(stores: Stores) -> None:

@@ -106,6 +106,16 @@ def diverged_link(key: str) -> Blocked:
     )
 
 
+def same_storage(record: MigrationRecord) -> Blocked:
+    """Returns that the target is the source under another address."""
+    return Blocked(
+        Reason.STORAGE_MIGRATION_REFUSED,
+        f"{record.target} is the same storage as {record.source}: an object that was written to the one was found in "
+        f"the other. There would be only one copy of the images. Name another bucket in `{_FIELD}.to.s3.bucket`; or, "
+        "for another folder of the same bucket, name the bucket and the endpoint as the source does",
+    )
+
+
 def unsettable() -> Blocked:
     """Returns that Harbor's administrator cannot make Harbor read-only."""
     return Blocked(

@@ -80,6 +80,10 @@ class SwiftImages(ImageSource):
         usage = await self.store.read_container(self.container)
         return usage.bytes if usage else None
 
+    async def has_object(self, name: str) -> bool:
+        """Whether the container has an object of this name, at any place."""
+        return await self.store.read_range(self.container, name, 0, 1) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class S3Images(ImageSource):
@@ -101,6 +105,10 @@ class S3Images(ImageSource):
     @override
     async def measure(self) -> int | None:
         return None
+
+    async def has_object(self, name: str) -> bool:
+        """Whether the bucket has an object of this name, in any folder."""
+        return await self.store.read_range(self.bucket, name, 0, 1) is not None
 
     async def write(self, key: str, body: bytes) -> None:
         """Writes a small object."""

@@ -20,6 +20,7 @@ from harbor_operator.checks.storage_migration import (
     check_target,
     describe_abort,
     finished_warning,
+    same_storage,
     unproved,
 )
 from harbor_operator.model.harbor import HarborEndpoint
@@ -49,6 +50,7 @@ from harbor_operator.steps.outcomes import BlockedError, raise_if_blocked
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.storage_account import StorageAccounts
 from harbor_operator.steps.storage_copy import PAGE_OBJECTS, ImageCopy, ImageSource, S3Images, SwiftImages
+from harbor_operator.steps.storage_identity import is_same_storage
 from harbor_operator.steps.storage_in_use import MigrationRecords
 from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
 
@@ -121,9 +123,10 @@ class StorageMigrationSection:
             message = f"the storage migration waits for the backup that began at {since}"
             return Pending(Reason.STORAGE_MIGRATING, message, WAIT_SECONDS)
         is_read_only = await self._harbor.check_settable(admin)
-        await self._target(registry)
-        await self._source(registry)
+        target, source = await self._target(registry), await self._source(registry)
         record = start(registry, earlier, is_read_only=is_read_only)
+        if await is_same_storage(source, target):
+            return same_storage(record)
         await self._records.write(registry, record)
         return _pending(record)
 

@@ -31,7 +31,6 @@ from tests.unit.steps.storage_migration_fixture import (
     ROOT,
     SOURCE,
     SWIFT,
-    TARGET,
     MigrationFixture,
     registry,
 )
@@ -220,38 +219,6 @@ async def test_a_registry_without_a_migration_costs_no_request(fixture: Migratio
     assert await fixture.once(SOURCE) == await fixture.once(SOURCE)
 
     assert fixture.s3.reads == fixture.swift.reads == fixture.kube.writes == []
-
-
-async def test_images_move_from_one_bucket_to_another(fixture: MigrationFixture) -> None:
-    old = {**TARGET, "bucket": "old", "rootDirectory": "harbor"}
-    objects = {f"harbor/{key}": S3Object((body,)) for key, body in fixture.originals().items()}
-    fixture.s3.buckets["old"] = dict(objects)
-
-    assert isinstance(await fixture.run(registry({"s3": old, "migration": MIGRATION})), Done)
-
-    assert fixture.copies() == fixture.originals()
-    assert fixture.s3.buckets["old"] == objects
-
-
-async def test_etags_that_are_no_md5_do_not_copy_the_same_links_again(fixture: MigrationFixture) -> None:
-    fixture.s3.shows_md5 = False
-    old = {**TARGET, "bucket": "old"}
-    fixture.s3.buckets["old"] = {key: S3Object((body,)) for key, body in fixture.originals().items()}
-
-    assert isinstance(await fixture.run(registry({"s3": old, "migration": MIGRATION})), Done)
-
-    puts = [write for write in fixture.s3.writes if write.startswith(f"put {ROOT}")]
-    assert len(puts) == len(fixture.originals())
-
-
-async def test_a_target_inside_of_the_source_is_refused(fixture: MigrationFixture) -> None:
-    inside = {**TARGET, "rootDirectory": "docker/registry/v2/new"}
-
-    blocked = await fixture.once(registry({"s3": TARGET, "migration": {"to": {"s3": inside}}}))
-
-    assert isinstance(blocked, Blocked)
-    assert blocked.reason is Reason.STORAGE_MIGRATION_REFUSED
-    assert "inside the folder 'docker/registry/v2/'" in blocked.message
 
 
 async def test_the_deletion_removes_the_target_and_never_the_source(fixture: MigrationFixture) -> None:

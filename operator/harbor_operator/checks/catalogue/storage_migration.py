@@ -15,7 +15,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
     ),
     Reason.STORAGE_MIGRATION_REFUSED: Problem(
         "A migration of the storage does not begin, or does not go on.",
-        "The target already holds images or belongs to another HarborRegistry. Or Harbor cannot be read-only, because "
+        "The target already holds images, belongs to another HarborRegistry, or is the source under another address. "
+        "Or Harbor cannot be read-only, because "
         "`spec.configuration`, another client, or CONFIG_OVERWRITE_JSON makes it writable.",
         "Name an empty bucket or folder in `spec.storage.migration.to.s3`. Remove `read_only` from "
         "`spec.configuration`, or set it to true in CONFIG_OVERWRITE_JSON until the images are copied.",
