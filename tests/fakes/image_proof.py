@@ -12,13 +12,17 @@ from harbor_operator.reasons import Reason
 
 
 class FakeImageProof(ImageProof):
-    """Projects with their repositories; the step named in `failing` fails, and `pushed` lists the layers."""
+    """Projects with their repositories; `pushed` lists the layers.
+
+    The step named in `failing` fails, and the pull of an image that is in `refused`.
+    """
 
     def __init__(self) -> None:
         self.projects: dict[str, set[str]] = {}
         self.failing: ProofFailure | None = None
         self.pushed: list[bytes] = []
         self.pulled: list[str] = []
+        self.refused: dict[str, ProofFailure] = {}
 
     @override
     async def list_repositories(self, endpoint: HarborEndpoint, project: str) -> list[str] | None:
@@ -41,7 +45,7 @@ class FakeImageProof(ImageProof):
     @override
     async def pull(self, endpoint: HarborEndpoint, image: str) -> ProofFailure | None:
         self.pulled.append(image)
-        return self._failure(ProofStep.PULL)
+        return self.refused.get(image) or self._failure(ProofStep.PULL)
 
     @override
     async def remove_image(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:

@@ -146,8 +146,21 @@ def damaged_blob(key: str, found: str) -> Blocked:
     )
 
 
+def is_prevented(failure: ProofFailure) -> bool:
+    """Whether the policy of a project prevents the pull of a vulnerable or unsigned image: Harbor reads no storage."""
+    return failure.status == HTTPStatus.PRECONDITION_FAILED
+
+
 def unproved(image: str, target: str, failure: ProofFailure) -> Blocked:
-    """Returns that an image cannot be pulled from the target."""
+    """Returns that an image cannot be pulled from the target, or that its project prevents the pull."""
+    if is_prevented(failure):
+        return Blocked(
+            Reason.STORAGE_PROOF_FAILED,
+            f"the release uses {target}, and no image could be read from it, because Harbor's projects prevent the "
+            f"pull of vulnerable or unsigned images (HTTP {failure.status} for image '{image}'): permit it in the policy of "
+            f"that project until the migration is finished. Harbor stays read-only. To return to the source, remove "
+            f"`{_FIELD}`",
+        )
     answer = "other bytes" if failure.status == HTTPStatus.OK else f"HTTP {failure.status}"
     detail = f" '{failure.message}'" if failure.message and failure.message != answer else ""
     return Blocked(

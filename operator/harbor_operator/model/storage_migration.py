@@ -44,7 +44,8 @@ class MigrationRecord:
     `sets_read_only` is whether the migration has to end Harbor's read-only mode. `was_switched` is whether the release
     has used the target, and then the source again, because Harbor was writable: both can have the newer link. `after`
     is the key up to which the phase is complete; `objects`, `bytes`, `copied` and `seconds` count what it has done,
-    `copied` only the objects that were not at the target. The totals are those of the source.
+    `copied` only the objects that were not at the target. The totals are those of the source. `images` are those
+    that could be pulled from the source, and prove the target.
     """
 
     source: str
@@ -59,6 +60,7 @@ class MigrationRecord:
     seconds: float = 0.0
     total_objects: int = 0
     total_bytes: int = 0
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def read_record(text: str) -> MigrationRecord | None:
     try:
         stored = json.loads(text)
         known = {one.name: stored[one.name] for one in fields(MigrationRecord) if one.name in stored}
-        return MigrationRecord(**{**known, "phase": MigrationPhase(stored["phase"])})
+        images = tuple(map(str, known.get("images", ())))
+        return MigrationRecord(**{**known, "phase": MigrationPhase(stored["phase"]), "images": images})
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError("not a record of a storage migration") from error
 

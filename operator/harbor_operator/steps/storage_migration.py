@@ -21,7 +21,6 @@ from harbor_operator.checks.storage_migration import (
     describe_abort,
     finished_warning,
     same_storage,
-    unproved,
 )
 from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.outcomes import Blocked, Done, Facts, Pending
@@ -172,6 +171,7 @@ class StorageMigrationSection:
             kept = await self._keep_read_only(registry, admin, record)
             if kept is not record:
                 return kept
+            following = replace(following, images=await self._harbor.find_images(admin))
         await self._records.write(registry, following)
         return following
 
@@ -214,10 +214,8 @@ class StorageMigrationSection:
         kept = await self._keep_read_only(registry, admin, record)
         if kept is not record:
             return _pending(kept)
-        for image in await self._harbor.find_images(admin):
-            if failure := await self._harbor.images.pull(admin, image):
-                blocked = unproved(image, record.target, failure)
-                return replace(blocked, facts=Facts(storage_migration=facts(record)))
+        if blocked := await self._harbor.prove(admin, record):
+            return replace(blocked, facts=Facts(storage_migration=facts(record)))
         record = replace(record, phase=MigrationPhase.FINISHED)
         await self._records.write(registry, record)
         return _pending(record)

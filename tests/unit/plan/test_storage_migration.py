@@ -51,7 +51,7 @@ def at(phase: MigrationPhase, **fields: Any) -> MigrationRecord:
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    record = at(MigrationPhase.COPYING, after="docker/x", objects=3, bytes=9, seconds=1.5)
+    record = at(MigrationPhase.COPYING, after="docker/x", objects=3, bytes=9, seconds=1.5, images=("a/b:1",))
 
     assert read_record(write_record(record)) == record
     assert read_record("") is None

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Outcome, Pending
+from harbor_operator.model.storage_migration import MigrationPhase
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.storage import StorageStep, Stores
 from harbor_operator.steps.storage_account import StorageAccounts
@@ -102,6 +103,13 @@ class MigrationFixture:
                 break
             outcome = await self.once(spec)
         return outcome
+
+    async def until(self, phase: MigrationPhase) -> None:
+        for _ in range(20):
+            if self.record.get("phase") == phase:
+                return
+            await self.once(MIGRATING)
+        raise AssertionError(f"no phase {phase}")
 
     def copies(self) -> dict[str, bytes]:
         stored = self.s3.buckets["images"]

@@ -51,7 +51,7 @@ async def test_everything_is_copied_proved_and_switched(fixture: MigrationFixtur
     assert finished.facts.storage_migration
     assert finished.facts.storage_migration.phase == "Finished"
     assert fixture.copies() == fixture.originals() == before
-    assert fixture.images.pulled == ["library/app:1"]
+    assert fixture.images.pulled == ["library/app:1"] * 2  # from the source, and from the target
     assert fixture.settings.writes == [{"read_only": True}, {"read_only": False}]
     assert fixture.kube.values(NAMESPACE, PINS)["SECRET_KEY"] == "0123456789abcdef"
     used = await fixture.storage.reconcile(MIGRATING)
@@ -160,6 +160,7 @@ async def test_a_store_that_does_not_answer_costs_only_time(fixture: MigrationFi
 
 
 async def test_a_failed_pull_keeps_harbor_read_only_and_can_be_aborted(fixture: MigrationFixture) -> None:
+    await fixture.until(MigrationPhase.SWITCHING)
     fixture.images.failing = ProofFailure(ProofStep.PULL, 404, "blob unknown")
 
     stopped = await fixture.run(MIGRATING)

@@ -32,16 +32,8 @@ async def test_images_pushed_while_harbor_was_writable_are_copied(fixture: Migra
     assert not fixture.is_read_only
 
 
-async def until(fixture: MigrationFixture, phase: MigrationPhase) -> None:
-    for _ in range(20):
-        if fixture.record.get("phase") == phase:
-            return
-        await fixture.once(MIGRATING)
-    raise AssertionError(f"no phase {phase}")
-
-
 async def test_images_pushed_during_the_last_slice_are_copied_before_the_switch(fixture: MigrationFixture) -> None:
-    await until(fixture, MigrationPhase.VERIFYING)
+    await fixture.until(MigrationPhase.VERIFYING)
     link = f"{ROOT}a-new-link"
 
     def end_read_only() -> None:
@@ -62,7 +54,7 @@ async def test_images_pushed_during_the_last_slice_are_copied_before_the_switch(
 async def test_images_pushed_during_the_switch_are_copied_and_those_of_the_target_kept(
     fixture: MigrationFixture,
 ) -> None:
-    await until(fixture, MigrationPhase.SWITCHING)
+    await fixture.until(MigrationPhase.SWITCHING)
     fixture.settings.settings["read_only"] = False
     fixture.swift.containers["harbor"][f"files/{ROOT}a-new-link"] = Stored(b"new", 3)
     fixture.s3.buckets["images"][f"{ROOT}pushed-to-the-target"] = S3Object((b"newer",))
@@ -77,7 +69,7 @@ async def test_images_pushed_during_the_switch_are_copied_and_those_of_the_targe
 
 
 async def test_a_tag_that_was_pushed_during_the_switch_is_not_replaced(fixture: MigrationFixture) -> None:
-    await until(fixture, MigrationPhase.SWITCHING)
+    await fixture.until(MigrationPhase.SWITCHING)
     fixture.settings.settings["read_only"] = False
     pushed = S3Object((b"another digest",))
     fixture.s3.buckets["images"][LINKS[0]] = pushed
