@@ -156,9 +156,9 @@ def unproved(image: str, target: str, failure: ProofFailure) -> Blocked:
     if is_prevented(failure):
         return Blocked(
             Reason.STORAGE_PROOF_FAILED,
-            f"the release uses {target}, and no image could be read from it, because Harbor's projects prevent the "
-            f"pull of vulnerable or unsigned images (HTTP {failure.status} for image '{image}'): permit it in the policy of "
-            f"that project until the migration is finished. Harbor stays read-only. To return to the source, remove "
+            f"the release uses {target}, and no image could be read from it: a policy of Harbor prevents the pull of "
+            f"vulnerable or unsigned images (HTTP {failure.status} for image '{image}'). Permit it in that policy "
+            "until the migration is finished. Harbor stays read-only. To return to the source, remove "
             f"`{_FIELD}`",
         )
     answer = "other bytes" if failure.status == HTTPStatus.OK else f"HTTP {failure.status}"

@@ -55,6 +55,7 @@ from harbor_operator.steps.extra_hosts import HostCheckedReachabilityStep
 from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.storage import StorageStep, Stores
+from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUseStep
 
 CLEAN_SECONDS = 8.0
 _make_password = partial(secrets.make_password, PASSWORD_LENGTH)
@@ -180,7 +181,8 @@ class _Preflight:
             await kube.apply_secret(namespace, login, values, names.owner_labels(registry))
         postgres = DryRunPostgres(self._postgres, has_database=has_database)
         stores = Stores(self._swift.port, self._s3.port, dry_run_rgw(HttpRgwAdmin(self._options.settings.egress)))
-        return await StorageStep(kube, stores, _make_password, postgres).reconcile(registry)
+        step = StorageStep(kube, stores, _make_password, postgres)
+        return await StorageInUseStep(step, MigrationRecords(kube)).reconcile(registry)
 
     async def _tried(self, where: str, act: Act) -> list[Finding]:
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,16 +17,28 @@ from harbor_operator.kubectl.findings import Finding
 from harbor_operator.kubectl.operator_settings import OperatorSettings
 from harbor_operator.kubectl.preflight import Options, check, parse_sources
 from harbor_operator.kubectl.registries import path_of
+from harbor_operator.model.storage_migration import MigrationPhase, MigrationRecord
+from harbor_operator.plan import names
+from harbor_operator.plan.storage_migration import write_record
 
 
 class ClusterWith:
-    """A cluster that has HarborRegistries only."""
+    """A cluster that has HarborRegistries and Secrets only."""
 
-    def __init__(self, *registries: Manifest) -> None:
+    def __init__(self, *registries: Manifest, secrets: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._registries = list(registries)
+        self._secrets = secrets or {}
 
     def find(self, path: str) -> Manifest | None:
-        return {"items": self._registries} if path == path_of("") else None
+        if path == path_of(""):
+            return {"items": self._registries}
+        name = path.rpartition("/secrets/")[2]
+        if name not in self._secrets:
+            return None
+        owner = names.owner_labels(HarborRegistry.parse(self._registries[0], "cluster-1"))
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in self._secrets[name].items()}
+        metadata = {"name": name, "labels": dict(owner), "resourceVersion": "1"}
+        return {"metadata": metadata, "type": "Opaque", "data": data}
 
 
 @pytest.fixture
@@ -41,7 +54,11 @@ def manifest(**spec: Any) -> Manifest:
 
 
 def run(
-    given: Manifest, *live: Manifest, only: Collection[Area], timeout_seconds: float = 30.0
+    given: Manifest,
+    *live: Manifest,
+    only: Collection[Area],
+    timeout_seconds: float = 30.0,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[Finding], list[list[str]]]:
     """Returns the findings, and what was still running after each change."""
     progress: list[list[str]] = []
@@ -53,7 +70,7 @@ def run(
         lambda running: progress.append([*running]),
     )
     registry = HarborRegistry.parse(given, "cluster-1")
-    return check(cast("Cluster", ClusterWith(*live)), registry, options), progress
+    return check(cast("Cluster", ClusterWith(*live, secrets=secrets)), registry, options), progress
 
 
 def test_checks_that_do_not_end_have_a_deadline_and_run_at_the_same_time(silent: str) -> None:
@@ -76,3 +93,21 @@ def test_a_harbor_that_was_installed_must_answer() -> None:
     live = {**given, "metadata": {**given["metadata"], "uid": "uid-1"}, "status": {"releaseRevision": 4}}
     (found,), _ = run(given, live, only=[Area.REGISTRY])
     assert (found.level, found.code) == ("error", "RegistryUnreachable")
+
+
+def test_the_storage_that_the_release_uses_after_a_migration_is_checked() -> None:
+    target = {"endpoint": "https://127.0.0.1:1", "bucket": "images", "credentialsSecretRef": {"name": "s3"}}
+    swift = {"authURL": "https://127.0.0.1:2/auth/v1.0", "credentialsSecretRef": {"name": "swift"}}
+    storage = {"swift": swift, "migration": {"to": {"s3": target}}}
+    given = manifest(storage=storage, release={"version": "1.19.1"})
+    source, to = "container 'harbor' at 'https://127.0.0.1:2/auth/v1.0'", "bucket 'images' at 'https://127.0.0.1:1'"
+    secrets = {
+        "swift": {"username": "harbor:swift", "password": "key"},
+        "s3": {"accessKey": "ACCESS", "secretKey": "secret"},
+        "hreg-cr-pins": {"STORAGE_MIGRATION": write_record(MigrationRecord(source, to, MigrationPhase.FINISHED))},
+    }
+
+    (finding,), _ = run(given, given, only=[Area.STORAGE], secrets=secrets)
+
+    assert finding.code == "StorageUnreachable"
+    assert "127.0.0.1:1" in finding.text

@@ -49,7 +49,7 @@ async def test_a_policy_that_prevents_every_pull_is_named_instead_of_the_keys(fi
 
     assert isinstance(stopped, Blocked)
     assert stopped.reason is Reason.STORAGE_PROOF_FAILED
-    assert "vulnerable or unsigned" in stopped.message
+    assert "a policy of Harbor prevents the pull" in stopped.message
     assert "keys" not in stopped.message
     assert fixture.is_read_only
     fixture.images.failing = None

@@ -26,15 +26,18 @@ from harbor_operator.model.harbor import HarborEndpoint
 from harbor_operator.model.release import GeneratedSecret
 from harbor_operator.model.s3 import Bucket, DesiredS3
 from harbor_operator.model.storage import DesiredSwift, SwiftAccount
+from harbor_operator.model.storage_migration import ENDED
 from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_database
 from harbor_operator.plan.storage import plan_storage
+from harbor_operator.plan.storage_migration import in_use
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.database_logins import read_logins
 from harbor_operator.steps.harbor_access import read_access, require_admin
 from harbor_operator.steps.references import read_bundle, read_login
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.storage_account import StorageAccounts
+from harbor_operator.steps.storage_in_use import MigrationRecords
 
 APPLIED_METADATA = ("name", "namespace", "labels", "annotations")
 """What a restored object has; an old uid or owner would make the API server refuse or delete it."""
@@ -127,7 +130,7 @@ async def _read(kube: NamespaceResources, found: _Found) -> Source:
     ref = ref or CredentialsRef(name=own(registry))
     username, password = await read_login(kube, registry, ref, field)
     ca = await read_bundle(kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
-    place = await _read_place(kube, registry)
+    place = await read_place(kube, registry)
     return Source(
         registry=registry,
         cluster_id=found.cluster_id,
@@ -147,7 +150,19 @@ async def _read_admin(kube: NamespaceResources, registry: HarborRegistry) -> Har
     return access.with_login(await require_admin(kube, registry))
 
 
-async def _read_place(kube: NamespaceResources, registry: HarborRegistry) -> SwiftPlace | S3Place | None:
+async def read_place(kube: NamespaceResources, registry: HarborRegistry) -> SwiftPlace | S3Place | None:
+    """Returns the storage that the release uses, which is the target of a migration after the switch.
+
+    None for one that cannot be listed. Raises CommandError while a migration runs, and as the ports do.
+    """
+    record = await MigrationRecords(kube).read(registry)
+    if record and record.phase not in ENDED:
+        raise CommandError(
+            f"the images of HarborRegistry '{registry.key}' are being migrated (phase {record.phase}): wait until "
+            "`status.storageMigration.phase` is Finished, or abort the migration by removing `spec.storage.migration`, "
+            "and repeat the command"
+        )
+    registry = in_use(registry, record)
     match plan_storage(registry):
         case DesiredSwift() as desired:
             accounts = StorageAccounts(kube, HttpRgwAdmin(), make_password)
