@@ -195,7 +195,7 @@ _PUT_IN_PLACE = (
 def _finished(record: MigrationRecord) -> Blocked:
     return Blocked(
         Reason.STORAGE_MIGRATION_FINISHED,
-        f"the images were migrated to {record.target}, which the release uses since: with the storage that "
-        f"`spec.storage` names, Harbor would lose what was pushed later. Put `{_FIELD}` with {record.target} back, and "
-        f"then {_PUT_IN_PLACE}",
+        f"the images were migrated to {record.target}, which the release has used since then: with the storage "
+        f"that `spec.storage` names, Harbor would lose what was pushed later. Put `{_FIELD}` with {record.target} "
+        f"back, and then {_PUT_IN_PLACE}",
     )

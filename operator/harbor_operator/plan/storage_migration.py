@@ -192,13 +192,14 @@ def describe(record: MigrationRecord) -> str:
     known = facts(record)
     match record.phase:
         case MigrationPhase.COUNTING:
-            return f"counts the objects of {record.source}: {record.objects} so far; Harbor is read-only"
+            return f"the operator counts the objects of {record.source}: {record.objects} so far; Harbor is read-only"
         case MigrationPhase.SWITCHING:
             return f"the release changes to {record.target}; Harbor is read-only until images were pulled from it"
         case MigrationPhase.COPYING | MigrationPhase.VERIFYING:
-            verb = "copies" if record.phase is MigrationPhase.COPYING else "compares"
+            does = "copies {} to {}" if record.phase is MigrationPhase.COPYING else "compares {} with {}"
+            what = does.format(record.source, record.target)
             return (
-                f"{verb} {record.source} to {record.target}: {record.objects} of {record.total_objects} objects, "
+                f"the operator {what}: {record.objects} of {record.total_objects} objects, "
                 f"{record.bytes / GIB:.1f} of {record.total_bytes / GIB:.1f} GiB, {known.objects_per_second} objects/s,"
                 f" about {known.seconds_left} s left; Harbor is read-only"
             )

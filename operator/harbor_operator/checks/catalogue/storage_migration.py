@@ -43,7 +43,7 @@ PROBLEMS: Mapping[Reason, Problem] = {
     Reason.STORAGE_MIGRATION_FINISHED: Problem(
         "The release uses the target of a migration. As a condition: `spec.storage` names another storage.",
         "The migration is finished, and the spec does not yet name the target as its storage, or names the source "
-        "again. Images that were pushed since are only in the target.",
+        "again. Images that were pushed since then are only in the target.",
         "Put `spec.storage.migration` back if it was removed. Then move `spec.storage.migration.to.s3` to "
         "`spec.storage.s3`, and remove the source and `spec.storage.migration`.",
     ),
