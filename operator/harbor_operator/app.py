@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from uuid import uuid4
 
 import uvloop
 from pydantic import SecretStr
@@ -198,7 +199,9 @@ class Operator:
         images = HttpImageProof(self._http)
         reachability = ReachabilityStep(kube, probe, harbor, images, _now)
         # Its own client of Swift: a copy must not take the slots of the probes.
-        stores = MigrationStores(on_demand.swift(egress), s3, accounts, S3Accounts(kube, rgw, password))
+        stores = MigrationStores(
+            on_demand.swift(egress), s3, accounts, S3Accounts(kube, rgw, password), lambda: uuid4().hex
+        )
         migrated = MigrationHarbor(ports.configuration, harbor, images)
         sections = (
             *configuration_sections(kube, ports, measure, search, robots),

@@ -251,7 +251,7 @@ async def test_two_stores_are_not_the_same(stores: Stores) -> None:
     source = stores.source.images
     assert isinstance(source, SwiftImages | S3Images)
 
-    assert not await is_same_storage(source, stores.target.images)
+    assert not await is_same_storage(source, stores.target.images, uuid4().hex)
     assert await stores.target.content() == {}
 
 
@@ -262,7 +262,7 @@ async def test_one_bucket_at_two_addresses_is_found(gateway: Gateway) -> None:
     account = replace(target.bucket.account, endpoint=gateway.ceph.rgw_url, ca_pem=None)
     source = S3Images(server.store, replace(target.bucket, account=account), "")
 
-    assert await is_same_storage(source, target.images)
+    assert await is_same_storage(source, target.images, uuid4().hex)
     assert await target.content() == {}
 
 
@@ -277,7 +277,7 @@ async def test_the_bucket_that_is_the_swift_container_is_found(gateway: Gateway)
     session = await store.login(gateway.account(f"{uid}:swift"))
     source = SwiftImages(store, Container(session, target.bucket.name))
 
-    assert await is_same_storage(source, target.images)
+    assert await is_same_storage(source, target.images, uuid4().hex)
     assert await target.content() == {}
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from harbor_operator.plan.storage import FILE_PREFIX, PROBE_PREFIX
 from harbor_operator.steps.storage_copy import S3Images, SwiftImages
 
 _BODY = b"harbor-operator compares two storages\n"
 
 
-async def is_same_storage(source: SwiftImages | S3Images, target: S3Images) -> bool:
+async def is_same_storage(source: SwiftImages | S3Images, target: S3Images, unique: str) -> bool:
     """Whether the target is the container or bucket of the source under another address; raises as the ports do.
 
     Another folder of the same bucket is another storage if the addresses show that it is the same bucket. The object
-    has a random name, and is removed.
+    is named `unique`, which no earlier call had, and is removed.
     """
     if _is_another_folder(source, target):
         return False
-    name = f"{target.folder}{PROBE_PREFIX}{uuid4().hex}"
+    name = f"{target.folder}{PROBE_PREFIX}{unique}"
     await target.store.write_object(target.bucket, name, _BODY, {})
     try:
         return await source.has_object(name)

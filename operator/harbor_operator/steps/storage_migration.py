@@ -62,12 +62,13 @@ _NO_MIGRATION = Done("", facts=Facts(storage_migration=facts(None)))
 
 @dataclass(frozen=True, slots=True)
 class MigrationStores:
-    """The stores between which images are copied, and who reads their logins."""
+    """The stores between which images are copied, and who reads their logins; `new_name` returns a random name."""
 
     swift: ObjectStore
     s3: S3Store
     swift_accounts: StorageAccounts
     s3_accounts: S3Accounts
+    new_name: Callable[[], str]
 
 
 class StorageMigrationSection:
@@ -124,7 +125,7 @@ class StorageMigrationSection:
         is_read_only = await self._harbor.check_settable(admin)
         target, source = await self._target(registry), await self._source(registry)
         record = start(registry, earlier, is_read_only=is_read_only)
-        if await is_same_storage(source, target):
+        if await is_same_storage(source, target, self._stores.new_name()):
             return same_storage(record)
         await self._records.write(registry, record)
         return _pending(record)

@@ -83,7 +83,7 @@ class MigrationFixture:
         self.section = StorageMigrationSection(
             self.records,
             storage,
-            MigrationStores(self.swift, self.s3, *accounts),
+            MigrationStores(self.swift, self.s3, *accounts, lambda: "unique"),
             MigrationHarbor(self.settings, self.harbor, self.images),
             self.monotonic,
         )
