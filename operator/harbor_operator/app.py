@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from uuid import uuid4
 
 import uvloop
 from pydantic import SecretStr
@@ -185,7 +184,8 @@ class Operator:
         password = partial(secrets.make_password, PASSWORD_LENGTH)
         swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
         accounts = StorageAccounts(kube, rgw, password)
-        stored = StoredBytes(accounts, swift, S3Accounts(kube, rgw, password), s3)
+        s3_accounts = S3Accounts(kube, rgw, password)
+        stored = StoredBytes(accounts, swift, s3_accounts, s3)
         empty = EmptyObjects(accounts, swift, _now)
         robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
         records = MigrationRecords(kube)
@@ -199,9 +199,7 @@ class Operator:
         images = HttpImageProof(self._http)
         reachability = ReachabilityStep(kube, probe, harbor, images, _now)
         # Its own client of Swift: a copy must not take the slots of the probes.
-        stores = MigrationStores(
-            on_demand.swift(egress), s3, accounts, S3Accounts(kube, rgw, password), lambda: uuid4().hex
-        )
+        stores = MigrationStores(on_demand.swift(egress), s3, accounts, s3_accounts, secrets.make_name)
         migrated = MigrationHarbor(ports.configuration, harbor, images)
         sections = (
             *configuration_sections(kube, ports, measure, search, robots),

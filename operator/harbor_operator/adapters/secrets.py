@@ -35,6 +35,11 @@ def make_password(length: int = PASSWORD_LENGTH) -> SecretStr:
             return SecretStr(word)
 
 
+def make_name() -> str:
+    """Returns 32 hexadecimal digits that no earlier call has returned."""
+    return secrets.token_hex(16)
+
+
 def make_key_pair() -> KeyPair:
     """Returns an RSA key and its certificate, valid for 20 years; Harbor signs registry tokens with it."""
     from cryptography import x509
