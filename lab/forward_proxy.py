@@ -36,7 +36,7 @@ class ForwardProxy:
     def __init__(self, directory: Path, processes: Processes, hosts: Mapping[str, str]) -> None:
         self.port = free_port()
         self._log = processes.log_dir / f"{directory.name}.log"
-        tool = locate("tinyproxy", ["tinyproxy-bin", "libnss-wrapper"])
+        tool = find_forward_proxy()
         directory.mkdir(parents=True)
         names, config = directory / "hosts", directory / "tinyproxy.conf"
         names.write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))
@@ -78,3 +78,8 @@ def _resolver(tool: Tool) -> Path:
     if not found:
         raise LabError(f"'{RESOLVER}' was not unpacked beside tinyproxy; uninstall tinyproxy from this machine")
     return found[0]
+
+
+def find_forward_proxy() -> Tool:
+    """Returns tinyproxy with its resolver. Raises LabError if this machine neither has nor can download it."""
+    return locate("tinyproxy", ["tinyproxy-bin", "libnss-wrapper"])

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.addresses import ADDRESSES_VARIABLE, IPV6_NAME, NAME_VARIABLE
+from lab.forward_proxy import find_forward_proxy
 from lab.node.choice import KWOK, VARIABLE
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ NETWORKS = {
 def run_tests(name: str, arguments: Sequence[str]) -> int:
     """Runs pytest in a network, and returns its exit status."""
     network = NETWORKS[name]
+    find_forward_proxy()  # what the tests need beside the lab: in the network no package archive can be reached
     with tempfile.NamedTemporaryFile("w", suffix="-hosts") as hosts:
         hosts.write(network.hosts)
         hosts.flush()
