@@ -66,6 +66,7 @@ async def test_a_sentinel_is_used_without_tls(plane: ControlPlane, tmp_path: Pat
         await reconcile(redis, sentinelMaster=redis.master_name, passwordSecretRef=None, tls=True)
 
     registry.apply({**spec, "cache": cache})
+    plane.kubectl("-n", registry.namespace, "delete", "hreg", "cr")
     accepted = await reconcile(redis, sentinelMaster=redis.master_name, passwordSecretRef=None)
     assert isinstance(accepted, Done), accepted.message
 

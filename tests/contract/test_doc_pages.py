@@ -1,18 +1,16 @@
 """The quickstart and the how-to pages on a real API server: every manifest is accepted, and every command runs.
 
 The operator does not run: the test creates what it would create. The commands that wait for it, build an image or need
-another tool are replaced by `SUBSTITUTES`.
+another tool are replaced by `SUBSTITUTES` of `doc_folder`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +19,26 @@ import pytest
 from harbor_operator.kubectl.backups.source import APPLIED_METADATA
 from lab.controlplane import ControlPlane
 from lab.debian import locate
-from lab.gotools import program
 from lab.lab import Lab, Part
-from lab.process import LabError, wait_until
+from lab.process import wait_until
 from lab.registries import Registry, example
 from lab.registry_fixture import install
+from tests.contract.doc_folder import Folder
 from tests.doc_blocks import HOW_TOS, ROOT, Block, page_blocks, registries
 
-SUBSTITUTES = {
-    "docker": 'case "$*" in (*--password-stdin) cat > /dev/null; esac',
-    "helm": """case $1 in
-      (install|uninstall) exec "$LAB_HELM" "${@/--wait/--hide-notes}" ;; # no pod becomes ready here
-      (*) echo 'image: goharbor/harbor-core:v2.15.1' ;; # Harbor's chart cannot be pulled here
-    esac""",
-    "kubectl": """case " $* " in
-      (*" rollout status "*|*" wait "*) ;;
-      (" diff "*) "$LAB_KUBECTL" "$@" || [ $? -eq 1 ] ;; # 1 means that there is a difference
-      (*) exec "$LAB_KUBECTL" "$@" ;;
-    esac""",
-    "kubectl-harbor": 'PYTHONPATH="$LAB_OPERATOR" exec "$LAB_PYTHON" -m harbor_operator.kubectl "$@"',
-    "make": 'exec "$LAB_MAKE" --dry-run "$@"',  # the target exists; tests/lab_checks builds the image
-    "oc": "true",
-    "skopeo": "true",
-    "ssh": "cat > /dev/null",
-}
-"""Shell programs in place of those that need a container engine, another host, an installation or OpenShift."""
 FOLLOWED = {
     "adopt",
     "air-gap",
     "backup",
+    "gateway-api",
     "gitops",
+    "internal-tls",
     "log-in",
     "many-clusters",
     "mirrors",
     "other-stores",
     "migrate",
+    "migrate-storage",
     "openshift",
     "private-ca",
     "proxies",
@@ -66,61 +49,6 @@ FOLLOWED = {
 """The pages that a test below follows."""
 needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="the page uses jq, which is not installed")
 OWNER = {"app.kubernetes.io/managed-by": "harbor-operator", "harbor-operator.io/registry-name": "cr"}
-
-
-class Folder:
-    """The folder of a reader: the checkout as `harbor-operator`, certificates, passwords, and what a page writes."""
-
-    def __init__(self, path: Path, lab: Lab) -> None:
-        self.path = path
-        self._plane = lab.control_plane
-        issued = lab.authority.issue("tls", hosts=["cr.example.com"])
-        shutil.copy(lab.authority.ca_path, path / "ca.crt")
-        shutil.copy(issued.cert_path, path / "tls.crt")
-        shutil.copy(issued.key_path, path / "tls.key")
-        (path / "harbor-operator").symlink_to(ROOT)
-        for name in ("admin-password.txt", "pull-password.txt"):
-            (path / name).write_text("Passw0rd")
-        (path / "bin").mkdir()
-        for name, script in SUBSTITUTES.items():
-            self.put_command(name, script)
-
-    def put_command(self, name: str, script: str) -> None:
-        """Puts a command first on the reader's PATH."""
-        (self.path / "bin" / name).write_text(f"#!/bin/bash\n{script}\n")
-        (self.path / "bin" / name).chmod(0o755)
-
-    def follow(self, blocks: Iterable[Block]) -> None:
-        """Writes the files and runs the commands of these blocks, in order. Raises LabError with the failed block."""
-        for block in blocks:
-            if block.file_name:
-                (self.path / block.file_name).write_text(block.text)
-            elif block.language == "console":
-                self._run(block)
-
-    def _run(self, block: Block) -> None:
-        environment = {
-            **os.environ,
-            "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}",
-            "LAB_KUBECTL": str(program("kubectl")),
-            "LAB_HELM": str(program("helm")),
-            "LAB_OPERATOR": str(ROOT / "operator"),
-            "LAB_PYTHON": sys.executable,
-            "LAB_MAKE": shutil.which("make") or "make",
-            "KUBECONFIG": str(self._plane.kubeconfig),
-            "KUBECACHEDIR": str(self._plane.directory / "client-cache"),
-        }
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.text],
-            cwd=self.path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode:
-            raise LabError(f"the block at line {block.line} ended with {done.returncode}: {done.stderr}\n{block.text}")
 
 
 @pytest.fixture(scope="module")
@@ -228,9 +156,28 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
     assert names_in_role(plane, "serviceaccounts") == ["default", "builder", "deployer"]
 
 
-@pytest.mark.parametrize("name", ["log-in", "mirrors", "other-stores", "private-ca", "s3", "upgrade"])
+@pytest.mark.parametrize(
+    "name", ["log-in", "migrate-storage", "mirrors", "other-stores", "private-ca", "s3", "upgrade"]
+)
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))
+
+
+def test_gateway_api(registry: Registry, plane: ControlPlane, folder: Folder) -> None:
+    plane.kubectl("create", "namespace", "networking")
+    folder.follow(how_to("gateway-api"))
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    intra = ("harbor-operator-gateway-api", "harbor-operator-gateway-api-view")
+    bindings = [*((registry.namespace, name) for name in intra), ("networking", "harbor-operator-gateway-view")]
+    for namespace, name in bindings:
+        assert plane.client.answers(f"{rbac}/clusterroles/{name}")
+        assert plane.client.answers(f"{rbac}/namespaces/{namespace}/rolebindings/{name}")
+
+
+def test_internal_tls(registry: Registry, folder: Folder) -> None:
+    certificate = (folder.path / "tls.crt").read_text()
+    registry.put_secret("hreg-cr-internal-tls-core", {"tls.crt": certificate})
+    folder.follow(how_to("internal-tls"))
 
 
 def test_adopt(plane: ControlPlane, folder: Folder) -> None:

@@ -101,6 +101,7 @@ def test_a_value_that_stops_the_registry_never_reaches_it(
     assert case.refusal in str(refused.value)
     corrected = storage_of(case, case.corrected, login, uid)
     registry.apply({**spec, "storage": corrected})
+    plane.kubectl("-n", registry.namespace, "delete", "hreg", "cr")
 
     configs = (each.get("data", {}).get("config.yml", "") for each in objects(render_lab_chart(corrected, tmp_path)))
     (section,) = [yaml.safe_load(text)["storage"]["swift"] for text in configs if "swift:" in text]
