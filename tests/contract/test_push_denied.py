@@ -94,7 +94,7 @@ async def test_the_read_only_mode_is_turned_off(client: Client) -> None:
     configuration = HttpHarborConfiguration()
     await configuration.write_configuration(client.step.admin, {"read_only": True})
     try:
-        client.denied("RegistryReadOnly", "turn the mode off under Configuration, System Settings")
+        client.denied("RegistryReadOnly", "turn it off under Configuration, System Settings")
     finally:
         await configuration.write_configuration(client.step.admin, {"read_only": False})
     client.push()
