@@ -23,7 +23,7 @@ def route_labels(registry: HarborRegistry) -> dict[str, str]:
 
 def route_selector(registry: HarborRegistry) -> str:
     """Returns the label selector of the route."""
-    return ",".join(f"{key}={value}" for key, value in route_labels(registry).items())
+    return names.label_selector(route_labels(registry))
 
 
 def route_hosts(registry: HarborRegistry) -> list[str]:

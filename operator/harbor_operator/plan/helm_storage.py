@@ -42,7 +42,7 @@ def current_selector(name: str) -> str:
 
 def owned_selector(owner: Mapping[str, str]) -> str:
     """Returns the label selector of the current revisions of every release with these owner labels."""
-    return ",".join(["owner=helm", *(f"{key}={value}" for key, value in owner.items()), "status!=superseded"])
+    return f"owner=helm,{names.label_selector(owner)},status!=superseded"
 
 
 def workload_selector(name: str) -> str:

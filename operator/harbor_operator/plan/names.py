@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 from harbor_operator.api.base import OWN_PREFIX
 from harbor_operator.api.kind import GROUP
@@ -71,13 +72,18 @@ def own_secret_prefix(registry: HarborRegistry) -> str:
 
 def own_secrets_selector(registry: HarborRegistry) -> str:
     """Label selector of the Secrets that hold the registry's own state, without the release and project robots."""
-    owner = [f"{key}={value}" for key, value in owner_labels(registry).items()]
-    return ",".join([*owner, "owner!=helm", f"{COMPONENT}!={ROBOT_LOGIN}", f"{COMPONENT}!={ROBOT_STATE}"])
+    owner = label_selector(owner_labels(registry))
+    return f"{owner},owner!=helm,{COMPONENT}!={ROBOT_LOGIN},{COMPONENT}!={ROBOT_STATE}"
 
 
 def cluster_labels(registry: HarborRegistry) -> dict[str, str]:
     """Labels that mark a cluster-scoped object as created for this registry."""
     return {**owner_labels(registry), REGISTRY_NAMESPACE: registry.metadata.namespace}
+
+
+def label_selector(labels: Mapping[str, str]) -> str:
+    """Returns the label selector of the objects that have all these labels."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def label_value(name: str) -> str:

@@ -20,7 +20,7 @@ from harbor_operator.model.kubernetes import StoredSecret
 from harbor_operator.model.outcomes import Blocked, Done, Facts, StatusWarning
 from harbor_operator.model.project_robots import RobotKey, RobotState
 from harbor_operator.model.projects import ObservedProject
-from harbor_operator.plan.names import project_robot_secret
+from harbor_operator.plan.names import label_selector, project_robot_secret
 from harbor_operator.plan.project_robots import describe_robots, owned_name, read_state, state_labels
 from harbor_operator.plan.pull_secrets import image_hosts
 from harbor_operator.plan.robot_rotation import is_due
@@ -114,7 +114,7 @@ class ProjectRobotSection:
         self._memory.pop(registry.metadata.uid, None)
 
     async def _read_states(self, registry: HarborRegistry) -> dict[RobotKey, RobotState]:
-        selector = ",".join(f"{key}={value}" for key, value in state_labels(registry).items())
+        selector = label_selector(state_labels(registry))
         stored = await self._kube.read_secrets(registry.metadata.namespace, selector)
         states = {secret.name: read_state(secret) for secret in stored}
         # Another client can give a Secret the same labels.

@@ -188,7 +188,7 @@ def _read_secrets(
 ) -> tuple[list[Manifest], list[str]]:
     """Returns the Secrets that the operator generated and those that the spec names, and which of these are absent."""
     path = f"/api/v1/namespaces/{registry.metadata.namespace}/secrets"
-    owner = ",".join(f"{key}={value}" for key, value in names.owner_labels(registry).items())
+    owner = names.label_selector(names.owner_labels(registry))
     # Helm copies the labels to its own Secrets: a restored one would say that Harbor is installed.
     listed = cluster.get(path, labelSelector=owner, fieldSelector="type!=helm.sh/release.v1")["items"]
     found = {one["metadata"]["name"]: one for one in listed}
