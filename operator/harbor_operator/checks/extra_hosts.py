@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.reachability import EXPIRY_NOTICE, origin
+from harbor_operator.checks.reachability import EXPIRY_NOTICE, origin, token_realm
 from harbor_operator.model.outcomes import StatusWarning
 from harbor_operator.model.reachability import Certificate, TlsFault, V2Response
 from harbor_operator.reasons import Reason
 
 MAX_LISTED_HOSTS = 5
 FIELD = "`spec.pullSecrets.extraHosts`"
-
-_REALM = re.compile(r'realm="([^"]*)"')
 
 
 def check_host_certificate(host: str, observed: Certificate, now: datetime) -> str:
@@ -41,13 +38,13 @@ def check_host_answer(registry: HarborRegistry, host_url: str, observed: V2Respo
         return f"/v2/ redirects to {observed.redirect}: let its proxy forward to Harbor"
     if observed.status == HTTPStatus.OK and observed.is_registry:
         return ""
-    realm = _REALM.search(observed.challenge)
+    realm = token_realm(observed)
     if observed.status != HTTPStatus.UNAUTHORIZED or realm is None:
         return f"/v2/ answers HTTP {observed.status} without a token service: route /v2/ and /service/ to Harbor"
     # Harbor takes the host of the request, or a proxy in front sets the one of the external URL.
-    if origin(realm[1]) in {origin(host_url), origin(registry.spec.external_url)}:
+    if origin(realm) in {origin(host_url), origin(registry.spec.external_url)}:
         return ""
-    return f"it sends clients for a token to {realm[1]}, which is not this Harbor: correct the name or its proxy"
+    return f"it sends clients for a token to {realm}, which is not this Harbor: correct the name or its proxy"
 
 
 def extra_host_warnings(problems: Mapping[str, str]) -> tuple[StatusWarning, ...]:

@@ -132,6 +132,12 @@ def certificate_warnings(registry: HarborRegistry, observed: Certificate, now: d
     return (StatusWarning(Reason.CERTIFICATE_EXPIRING, message),)
 
 
+def token_realm(observed: V2Response) -> str | None:
+    """Returns the URL of the token service that the answer names, or None."""
+    found = _REALM.search(observed.challenge)
+    return found[1] if found else None
+
+
 def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked | Pending | None:
     """Returns why the answer to GET /v2/ is not that of this Harbor, or None."""
     url = registry.spec.external_url
@@ -140,7 +146,7 @@ def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked
         return Blocked(Reason.REGISTRY_NOT_HARBOR, message)
     if observed.status == HTTPStatus.OK and observed.is_registry:
         return None
-    realm = _REALM.search(observed.challenge)
+    realm = token_realm(observed)
     if (
         observed.status != HTTPStatus.UNAUTHORIZED
         or realm is None
@@ -154,11 +160,11 @@ def check_v2_response(registry: HarborRegistry, observed: V2Response) -> Blocked
         )
     # Harbor builds it from its external URL's scheme and the request's Host (`tokenSvcURL` in middleware/v2auth), so at
     # an internal URL it tells nothing about the external one.
-    if registry.spec.internal_url or origin(realm[1]) == origin(url):
+    if registry.spec.internal_url or origin(realm) == origin(url):
         return None
     return Blocked(
         Reason.TOKEN_SERVICE_MISMATCH,
-        f"{url} sends clients for a token to {realm[1]}: Harbor's own external URL (`externalURL` in the chart's "
+        f"{url} sends clients for a token to {realm}: Harbor's own external URL (`externalURL` in the chart's "
         f"values, `external_url` in harbor.yml) must be {url}, with scheme, host and port as clients type them, and a "
         "proxy in front must keep the header Host",
     )
