@@ -51,13 +51,17 @@ class DatabaseLogins:
         """Returns what the first Secret records under the key, or an empty text."""
         return self.first[key].get_secret_value() if key in self.first else ""
 
+    def active_secret(self, registry: HarborRegistry) -> str:
+        """Returns the name of the Secret with the login that Harbor uses."""
+        return names.second_database_secret(registry) if self.uses_second else names.database_secret(registry)
+
     def active(self, registry: HarborRegistry) -> PostgresLogin | None:
         """Returns the login that Harbor uses, or None if its Secret is incomplete."""
         values = self.second if self.uses_second else self.first
-        secret = names.second_database_secret(registry) if self.uses_second else names.database_secret(registry)
         if not {USERNAME, PASSWORD} <= values.keys():
             return None
-        return PostgresLogin(values[USERNAME].get_secret_value(), values[PASSWORD], f"Secret '{secret}'")
+        origin = f"Secret '{self.active_secret(registry)}'"
+        return PostgresLogin(values[USERNAME].get_secret_value(), values[PASSWORD], origin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,8 @@ async def read_database_login(kube: NamespaceResources, registry: HarborRegistry
     given = registry.spec.database.credentials_secret_ref
     logins = None if given else await read_logins(kube, registry)
     if logins and logins.is_rotated and (active := logins.active(registry)):
-        name = names.second_database_secret if logins.uses_second else names.database_secret
-        return ReleaseLogin(active.username, active.password, name(registry), logins.text(USERNAME))
+        secret = logins.active_secret(registry)
+        return ReleaseLogin(active.username, active.password, secret, logins.text(USERNAME))
     ref = given or CredentialsRef(name=names.database_secret(registry))
     field = "spec.database.credentialsSecretRef" if given else "spec.database"
     return ReleaseLogin(*await read_login(kube, registry, ref, field))

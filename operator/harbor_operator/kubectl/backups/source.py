@@ -125,9 +125,7 @@ class _Found:
 async def _read(kube: NamespaceResources, found: _Found) -> Source:
     registry, database = found.registry, found.database
     ref, field = database.credentials_secret_ref, "spec.database.credentialsSecretRef"
-    logins = None if ref else await read_logins(kube, registry)
-    own = names.second_database_secret if logins and logins.uses_second else names.database_secret
-    ref = ref or CredentialsRef(name=own(registry))
+    ref = ref or CredentialsRef(name=(await read_logins(kube, registry)).active_secret(registry))
     username, password = await read_login(kube, registry, ref, field)
     ca = await read_bundle(kube, registry, database.ca_secret_ref, "spec.database.caSecretRef")
     place = await read_place(kube, registry)
