@@ -112,7 +112,7 @@ class DatabaseRotation:
         try:
             is_valid = has_other and logins.text(RETIRED) != self._other(target)
             if is_valid and not (is_due and logins.text(PREPARED) == self._other(target)):
-                return await self._retire(session, registry, target, logins)
+                return await self._retire(session, registry, target)
             return await self._rotate(session, registry, target, logins, now) if is_due else Rotated()
         except (Refused, Unavailable) as error:
             return Rotated(warnings=(rotation_failed(f"the other one cannot be changed: {error}"),))
@@ -123,9 +123,7 @@ class DatabaseRotation:
         # Values that cannot be read are a finding of the release.
         return None if isinstance(sources, Blocked) else check_rotation_values(sources)
 
-    async def _retire(
-        self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins
-    ) -> Rotated:
+    async def _retire(self, session: PostgresSession, registry: HarborRegistry, target: RotationTarget) -> Rotated:
         if not await session.lock():
             return Rotated()
         other = self._other(target)
@@ -133,9 +131,7 @@ class DatabaseRotation:
         if found and target.desired.marker.match(found.comment) not in _OWN:
             return Rotated(warnings=(rotation_failed(f"role '{other}' is not this registry's any more"),))
         await session.apply([RevokePassword(other)] if found else [])
-        first = {**logins.first, RETIRED: SecretStr(other)}
-        first.pop(PREPARED, None)
-        await self._first.write(registry, first)
+        await self._first.update(registry, {RETIRED: SecretStr(other), PREPARED: None})
         return Rotated((f"removed the password of role '{other}', which Harbor no longer uses",))
 
     def _other(self, target: RotationTarget) -> str:
@@ -150,7 +146,7 @@ class DatabaseRotation:
         if not days:
             return False
         if not logins.text(ROTATED_AT):
-            await self._first.write(registry, {**logins.first, ROTATED_AT: SecretStr(now.isoformat())})
+            await self._first.update(registry, {ROTATED_AT: SecretStr(now.isoformat())})
             return False
         return now >= datetime.fromisoformat(logins.text(ROTATED_AT)) + timedelta(days=days)
 
@@ -184,7 +180,7 @@ class DatabaseRotation:
         if isinstance(change, StatusWarning):
             return Rotated(warnings=(change,))
         # Before the role has it: a crash leaves a password that no pod and no role uses.
-        first = await self._prepare(registry, target, logins, login)
+        await self._prepare(registry, target, login)
         failure = await self._try_login(target, login) if kept else None
         if not kept or (failure and self._applied.get(registry.metadata.uid) != kept):
             await session.apply([change])
@@ -192,13 +188,13 @@ class DatabaseRotation:
             failure = await self._try_login(target, login)
         if failure:
             return Rotated(warnings=(rotation_failed(f"the other one does not work: {failure.message}"),))
-        first |= {
+        done = {
             ACTIVE: SecretStr(FIRST if other == desired.role else SECOND),
             ROTATION: SecretStr(rotation_request(registry)),
             ROTATED_AT: SecretStr(now.isoformat()),
+            PREPARED: None,
         }
-        first.pop(PREPARED)
-        await self._first.write(registry, first)
+        await self._first.update(registry, done)
         self._applied.pop(registry.metadata.uid, None)
         return Rotated((f"Harbor gets the login of role '{other}' for its databases",))
 
@@ -219,18 +215,14 @@ class DatabaseRotation:
         name = names.database_secret if other == target.desired.role else names.second_database_secret
         return PostgresLogin(other, password, f"Secret '{name(registry)}'")
 
-    async def _prepare(
-        self, registry: HarborRegistry, target: RotationTarget, logins: DatabaseLogins, login: PostgresLogin
-    ) -> dict[str, SecretStr]:
-        """Stores the login that is not in use, and that it is not retired any more; returns the first Secret."""
-        first = {**logins.first, PREPARED: SecretStr(login.username)}
-        first.pop(RETIRED, None)
+    async def _prepare(self, registry: HarborRegistry, target: RotationTarget, login: PostgresLogin) -> None:
+        """Stores the login that is not in use, and that it is not retired any more."""
+        changes: dict[str, SecretStr | None] = {PREPARED: SecretStr(login.username), RETIRED: None}
         if login.username == target.desired.role:
-            first[PASSWORD] = login.password
+            changes[PASSWORD] = login.password
         else:
             await self._second.write(registry, {USERNAME: SecretStr(login.username), PASSWORD: login.password})
-        await self._first.write(registry, first)
-        return first
+        await self._first.update(registry, changes)
 
     async def _try_login(self, target: RotationTarget, login: PostgresLogin) -> Blocked | None:
         for database in target.desired.databases:
