@@ -39,7 +39,13 @@ from harbor_operator.plan.deletion import why_retained
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.postgres import Postgres, PostgresSession
 from harbor_operator.reasons import Reason
-from harbor_operator.steps.database_logins import VerifiedLogins, check_second_login, read_logins, set_password
+from harbor_operator.steps.database_logins import (
+    VerifiedLogins,
+    check_second_login,
+    read_logins,
+    set_password,
+    try_logins,
+)
 from harbor_operator.steps.database_rotation import DatabaseRotation, RotationTarget, with_second_role
 from harbor_operator.steps.references import read_bundle, read_login
 
@@ -178,12 +184,9 @@ class DatabaseStep:
         given = replace(desired, role=login.username)
         if blocked := check_given_login(login):
             return blocked
-        verified = VerifiedLogins()
-        for database in given.databases:
-            tried = await self._postgres.try_login(server, login, database.name)
-            if failure := check_login(given, database, tried, login):
-                return failure
-            verified = verified.with_login(database, tried)
+        verified = await try_logins(self._postgres, server, given, login)
+        if isinstance(verified, Blocked):
+            return verified
         message = f"a login with {login.origin}, {_role_and_databases(given)} worked; they are used as they are"
         return Done(message, facts=verified.facts, warnings=verified.warnings)
 

@@ -12,12 +12,19 @@ from dataclasses import dataclass, replace
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.checks.database_login import check_login_secret, login_warnings
-from harbor_operator.model.database import DesiredDatabases, ObservedLogin, PostgresLogin, WantedDatabase
+from harbor_operator.checks.database_login import check_login, check_login_secret, login_warnings
+from harbor_operator.model.database import (
+    DesiredDatabases,
+    ObservedLogin,
+    PostgresLogin,
+    PostgresServer,
+    WantedDatabase,
+)
 from harbor_operator.model.database_changes import EnsureLogin, RoleChange, SetPassword
 from harbor_operator.model.outcomes import NOTHING, Blocked, Facts, StatusWarning
 from harbor_operator.plan import names
 from harbor_operator.ports.namespace_resources import NamespaceResources
+from harbor_operator.ports.postgres import Postgres
 from harbor_operator.steps.own_secret import OwnSecret
 
 USERNAME, PASSWORD = "username", "password"
@@ -77,6 +84,19 @@ class VerifiedLogins:
         return VerifiedLogins(
             core if self.facts is NOTHING else self.facts, (*self.warnings, *login_warnings(database, tried))
         )
+
+
+async def try_logins(
+    postgres: Postgres, server: PostgresServer, desired: DesiredDatabases, login: PostgresLogin
+) -> Blocked | VerifiedLogins:
+    """Logs in to every database, and returns what was found, or the first failure."""
+    verified = VerifiedLogins()
+    for database in desired.databases:
+        tried = await postgres.try_login(server, login, database.name)
+        if failure := check_login(desired, database, tried, login):
+            return failure
+        verified = verified.with_login(database, tried)
+    return verified
 
 
 async def read_logins(kube: NamespaceResources, registry: HarborRegistry) -> DatabaseLogins:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.database_failures import quoted
-from harbor_operator.checks.database_login import check_login, check_login_secret
+from harbor_operator.checks.database_login import check_login_secret
 from harbor_operator.checks.database_rotation import (
     check_rotation,
     check_rotation_values,
@@ -51,6 +51,7 @@ from harbor_operator.steps.database_logins import (
     USERNAME,
     DatabaseLogins,
     read_logins,
+    try_logins,
 )
 from harbor_operator.steps.own_secret import OwnSecret
 from harbor_operator.steps.user_values import read_user_values
@@ -181,11 +182,11 @@ class DatabaseRotation:
             return Rotated(warnings=(change,))
         # Before the role has it: a crash leaves a password that no pod and no role uses.
         await self._prepare(registry, target, login)
-        failure = await self._try_login(target, login) if kept else None
+        failure = await self._find_failure(target, login) if kept else None
         if not kept or (failure and self._applied.get(registry.metadata.uid) != kept):
             await session.apply([change])
             self._applied[registry.metadata.uid] = login.password
-            failure = await self._try_login(target, login)
+            failure = await self._find_failure(target, login)
         if failure:
             return Rotated(warnings=(rotation_failed(f"the other one does not work: {failure.message}"),))
         done = {
@@ -224,12 +225,9 @@ class DatabaseRotation:
             await self._second.write(registry, {USERNAME: SecretStr(login.username), PASSWORD: login.password})
         await self._first.update(registry, changes)
 
-    async def _try_login(self, target: RotationTarget, login: PostgresLogin) -> Blocked | None:
-        for database in target.desired.databases:
-            tried = await self._postgres.try_login(target.server, login, database.name)
-            if failure := check_login(target.desired, database, tried, login):
-                return failure
-        return None
+    async def _find_failure(self, target: RotationTarget, login: PostgresLogin) -> Blocked | None:
+        verified = await try_logins(self._postgres, target.server, target.desired, login)
+        return verified if isinstance(verified, Blocked) else None
 
     async def _plan(
         self, session: PostgresSession, desired: DesiredDatabases, login: PostgresLogin
