@@ -49,7 +49,7 @@ log_line_prefix = '%m [%p] %u@%d '
 """
 
 LOGGED = re.compile(
-    r"^\S+ \S+ \S+ \[\d+\] (?P<user>[^@\n]*)@(?P<database>\S*) LOG:  (?:statement|execute [^:]*): "
+    r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] (?P<user>[^@\n]*)@(?P<database>\S*) LOG:  (?:statement|execute [^:]*): "
     r"(?P<statement>.*(?:\n\t.*)*)",
     re.MULTILINE,
 )
@@ -58,9 +58,6 @@ SESSION = re.compile(
     r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] (?P<user>[^@\n]*)@(?P<database>\S*) LOG:  connection authorized: .*"
     r"application_name=(?P<application>\S+)",
     re.MULTILINE,
-)
-STATEMENT = re.compile(
-    r"^\S+ \S+ \S+ \[(?P<pid>\d+)\] \S* LOG:  (?:statement|execute [^:]*): (?P<statement>.*(?:\n\t.*)*)", re.MULTILINE
 )
 REJECTED = "password authentication failed"
 
@@ -145,12 +142,9 @@ class Postgres:
 
     def changes_since(self, mark: int) -> list[Change]:
         """Returns every statement since `mark` that changes definitions or data, including failed ones."""
-        with self._log.open("rb") as log:
-            log.seek(mark)
-            text = log.read().decode(errors="replace")
         return [
             Change(found["user"], found["database"], found["statement"].replace("\n\t", "\n"))
-            for found in LOGGED.finditer(text)
+            for found in LOGGED.finditer(self._logged_since(mark))
         ]
 
     @contextmanager
@@ -169,9 +163,9 @@ class Postgres:
 
     def sessions_since(self, mark: int, application: str) -> list[Session]:
         """Returns the connections of a client program since `mark`, while every statement is logged."""
-        text = self._log.read_bytes()[mark:].decode(errors="replace")
+        text = self._logged_since(mark)
         statements: dict[str, list[str]] = {}
-        for found in STATEMENT.finditer(text):
+        for found in LOGGED.finditer(text):
             statements.setdefault(found["pid"], []).append(found["statement"].replace("\n\t", "\n"))
         return [
             Session(found["user"], found["database"], tuple(statements.get(found["pid"], ())))
@@ -181,9 +175,7 @@ class Postgres:
 
     def rejected_since(self, mark: int) -> list[str]:
         """Returns each login since `mark` that the server rejected for its password."""
-        with self._log.open("rb") as log:
-            log.seek(mark)
-            return [line for line in log.read().decode(errors="replace").splitlines() if REJECTED in line]
+        return [line for line in self._logged_since(mark).splitlines() if REJECTED in line]
 
     def stop(self) -> None:
         """Disconnects every client and stops the server; its data stay."""
@@ -194,6 +186,11 @@ class Postgres:
         """Restarts the server on the same port with the same data."""
         self.stop()
         self._run()
+
+    def _logged_since(self, mark: int) -> str:
+        with self._log.open("rb") as log:
+            log.seek(mark)
+            return log.read().decode(errors="replace")
 
     @property
     def _log(self) -> Path:
