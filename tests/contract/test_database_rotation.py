@@ -110,6 +110,14 @@ class Rotating:
     def __post_init__(self) -> None:
         self.step = DatabaseStep(self.fixture.kube, PsycopgPostgres(), self.make_password, lambda: datetime.now(UTC))
 
+    @classmethod
+    async def settled(cls, fixture: DatabaseFixture) -> Rotating:
+        """Returns it with a login that core has."""
+        rotating = cls(fixture)
+        await rotating.reconcile()
+        await rotating.record(CORE_LOGIN_KEY)
+        return rotating
+
     def make_password(self) -> SecretStr:
         self.passwords += 1
         return SecretStr(f"gEnErAtEd0{self.passwords}" * 3)
@@ -221,9 +229,7 @@ async def test_no_pod_is_rejected_during_two_rotations(fixture: DatabaseFixture)
 
 
 async def test_a_role_that_was_not_created_for_the_registry_is_not_given_to_harbor(fixture: DatabaseFixture) -> None:
-    rotating = Rotating(fixture)
-    await rotating.reconcile()
-    await rotating.record(CORE_LOGIN_KEY)
+    rotating = await Rotating.settled(fixture)
     before = await rotating.login()
     second = names.second_database_role(fixture.role)
     fixture.server.query(f"CREATE ROLE {second}")
@@ -233,9 +239,7 @@ async def test_a_role_that_was_not_created_for_the_registry_is_not_given_to_harb
 
 
 async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fixture: DatabaseFixture) -> None:
-    rotating = Rotating(fixture)
-    await rotating.reconcile()
-    await rotating.record(CORE_LOGIN_KEY)
+    rotating = await Rotating.settled(fixture)
     before = await rotating.login()
     second = names.second_database_role(fixture.role)
     rotating.request = "1"
@@ -253,9 +257,7 @@ async def test_a_login_that_the_server_does_not_admit_is_not_given_to_harbor(fix
 
 
 async def test_a_restored_server_without_the_second_role_becomes_ready(fixture: DatabaseFixture) -> None:
-    rotating = Rotating(fixture)
-    await rotating.reconcile()
-    await rotating.record(CORE_LOGIN_KEY)
+    rotating = await Rotating.settled(fixture)
     rotating.request = "1"
     await rotating.reconcile()
     await rotating.record(CORE_LOGIN_KEY)
@@ -283,9 +285,7 @@ async def test_a_restored_server_without_the_second_role_becomes_ready(fixture: 
 
 
 async def test_a_second_role_without_the_mark_is_not_changed(fixture: DatabaseFixture) -> None:
-    rotating = Rotating(fixture)
-    await rotating.reconcile()
-    await rotating.record(CORE_LOGIN_KEY)
+    rotating = await Rotating.settled(fixture)
     rotating.request = "1"
     await rotating.reconcile()
     second = names.second_database_role(fixture.role)
