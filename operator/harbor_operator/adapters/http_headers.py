@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 
 from yarl import URL
 
+from harbor_operator.model.storage import ObjectPart
+
 MAX_RETRY_AFTER_SECONDS = 120.0
 """The limit for any server, so that one answer cannot stop the operator for hours."""
 
@@ -37,6 +39,19 @@ def content_range(value: str) -> tuple[int, int] | None:
     """Returns the first byte and the size of the whole from `Content-Range` (RFC 9110, 14.4); None without both."""
     found = _CONTENT_RANGE.fullmatch(value.strip())
     return (int(found[1]), int(found[2])) if found else None
+
+
+def requested_part(content_range_header: str, body: bytes, offset: int, size: int) -> ObjectPart | None:
+    """Returns the body as the part of an object that was requested; None if it is another part.
+
+    An empty body is at or behind the end: a store may answer a range of an empty object with all of it.
+    """
+    if not body:
+        return ObjectPart(b"", offset)
+    found = content_range(content_range_header)
+    if found is None or found[0] != offset or len(body) != min(size, found[1] - offset):
+        return None
+    return ObjectPart(body, found[1])
 
 
 def host_header(url: URL) -> str:

@@ -20,7 +20,7 @@ from yarl import URL
 from harbor_operator.adapters import s3_xml
 from harbor_operator.adapters.aws_signature import Request, canonical_query, presign, sign
 from harbor_operator.adapters.http_body import MAX_BODY_BYTES
-from harbor_operator.adapters.http_headers import content_range, host_header
+from harbor_operator.adapters.http_headers import host_header, requested_part
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
 from harbor_operator.adapters.s3_connection import COMPLETION_SECONDS, Exchange, Response, raise_store_error, send
 from harbor_operator.adapters.s3_request import (
@@ -136,13 +136,12 @@ class HttpS3Store(S3Store):
         if response.error_code == "NoSuchKey":
             return None
         self._require(bucket, call, response)
-        # A store may answer a range of an empty object with all of it.
-        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not response.body:
+        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return ObjectPart(b"", offset)
-        found = content_range(response.headers.get("Content-Range", ""))
-        if found is None or found[0] != offset or len(response.body) != min(size, found[1] - offset):
+        part = requested_part(response.headers.get("Content-Range", ""), response.body, offset, size)
+        if part is None:
             raise as_error(probe_failed(bucket.url, "it answers a request for a range with another one"))
-        return ObjectPart(response.body, found[1])
+        return part
 
     @override
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:

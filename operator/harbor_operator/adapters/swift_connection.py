@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from harbor_operator.adapters import tls
 from harbor_operator.adapters.http_body import MAX_BODY_BYTES, UnacceptableBody
-from harbor_operator.adapters.http_headers import content_range, retry_after_seconds
+from harbor_operator.adapters.http_headers import requested_part, retry_after_seconds
 from harbor_operator.adapters.http_proxy import choose_proxy, proxy_refusal
 from harbor_operator.adapters.swift_transport import Sockets, SwiftConnection, Transport
 from harbor_operator.checks.egress import describe_proxy_failure
@@ -205,12 +205,10 @@ def read_part(answer: Any, url: str, offset: int, size: int) -> ObjectPart | Non
     if not answer:
         return None if answer is None else ObjectPart(b"", offset)
     headers, body = answer
-    if not body:  # the store may answer a range of an empty object with all of it
-        return ObjectPart(b"", offset)
-    found = content_range(str(headers.get("content-range", "")))
-    if found is None or found[0] != offset or len(body) != min(size, found[1] - offset):
+    part = requested_part(str(headers.get("content-range", "")), bytes(body), offset, size)
+    if part is None:
         raise as_error(explain_other_range(url))
-    return ObjectPart(bytes(body), found[1])
+    return part
 
 
 def remove_container(client: Any, name: str) -> bool:

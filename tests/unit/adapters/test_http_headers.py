@@ -1,4 +1,4 @@
-"""`Retry-After` in both of its forms, never longer than the limit."""
+"""`Retry-After` in both of its forms, and `Content-Range` of the part that was requested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harbor_operator.adapters.http_headers import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
+from harbor_operator.adapters.http_headers import MAX_RETRY_AFTER_SECONDS, requested_part, retry_after_seconds
+from harbor_operator.model.storage import ObjectPart
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -34,3 +35,19 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(value, NOON) == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "part"),
+    [
+        ("bytes 4-5/9", b"ab", ObjectPart(b"ab", 9)),
+        ("bytes 4-4/5", b"a", ObjectPart(b"a", 5)),
+        ("", b"", ObjectPart(b"", 4)),
+        ("bytes 0-1/9", b"ab", None),
+        ("bytes 4-5/9", b"a", None),
+        ("bytes */9", b"ab", None),
+        ("", b"ab", None),
+    ],
+)
+def test_a_part_is_the_one_that_was_requested(header: str, body: bytes, part: ObjectPart | None) -> None:
+    assert requested_part(header, body, 4, 2) == part
