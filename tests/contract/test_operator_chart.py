@@ -152,6 +152,7 @@ CASES = [
 TESTED_BELOW = {
     "image.digest",
     "registryNamespaces",
+    "gatewayNamespaces",
     "admissionPolicy.enabled",
     "admissionPolicy.registries",
     "trustedCA.configMapName",

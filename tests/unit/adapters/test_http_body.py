@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters import harbor_http, oidc_provider, rgw_admin, swift
+from harbor_operator.adapters import harbor_http, harbor_sessions, oidc_provider, rgw_admin, swift
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.http_body import UnacceptableBody, check_encoding, read_blocking
@@ -59,7 +59,7 @@ CLIENTS: dict[str, Client] = {
 
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (harbor_http, oidc_provider, rgw_admin, swift):
+    for module in (harbor_http, harbor_sessions, oidc_provider, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
     monkeypatch.setattr(swift, "CHUNK_SECONDS", 0.0)
     monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", DEADLINE_SECONDS)

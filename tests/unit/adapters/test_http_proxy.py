@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters import harbor_http, harbor_probe, rgw_admin, swift
+from harbor_operator.adapters import harbor_http, harbor_probe, harbor_sessions, rgw_admin, swift
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_http import HarborHttp
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
@@ -49,7 +49,7 @@ def _through(url: str) -> Egress:
 
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (harbor_http, harbor_probe, rgw_admin, swift):
+    for module in (harbor_http, harbor_probe, harbor_sessions, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
 
 
