@@ -52,6 +52,7 @@ def test_a_project_is_corrected_and_what_others_added_stays(full_registry: Regis
     call_harbor(full_registry, "PUT", path, {"metadata": {"auto_scan": "false", "prevent_vul": "true"}})
     wait_until(lambda: auto_scan() == "true", "the operator corrects the project", deadline=60)
     assert call_harbor(full_registry, "GET", path)["metadata"]["prevent_vul"] == "true"
+    call_harbor(full_registry, "PUT", path, {"metadata": {"prevent_vul": "false"}})
     (member,) = call_harbor(full_registry, "GET", f"{path}/members")
     call_harbor(full_registry, "PUT", f"{path}/members/{member['id']}", {"role_id": 2})
     wait_until(

@@ -28,6 +28,8 @@ from harbor_operator.plan.schedules import EVENT_TYPES, NONE, PRESETS
 Fields = dict[str, Any]
 
 _ROLE_NAMES = {number: str(role) for role, number in ROLES.items()}
+_SEVERITIES = {"Disabled", "Low", "Medium", "High", "Critical"}
+"""The values of `preventVulnerable`. Harbor takes every other severity, and none, for the lowest."""
 _KINDS = {cron: kind for kind, cron in PRESETS.items()}
 _CRITERIA = {
     "latestPushedK": "mostRecentlyPushed",
@@ -133,7 +135,7 @@ def _project(found: FoundProject, names: Mapping[int, str], groups: Mapping[str,
         export.left_out.append(f"the quota of project '{name}', which is no number of GiB")
     if project.registry:
         fields["proxyCache"] = names.get(project.registry, "")
-    fields |= dict(_settings(project))
+    fields |= dict(_settings(project, export))
     export.tasks += (
         f"Robot '{robot.login}' of project '{name}' is not in `robots` and stays as it is: Harbor shows no password, so"
         " the operator could only replace it"
@@ -148,12 +150,19 @@ def _project(found: FoundProject, names: Mapping[int, str], groups: Mapping[str,
     return fields | {key: value for key, value in lists.items() if value}
 
 
-def _settings(project: ObservedProject) -> Iterator[tuple[str, Any]]:
+def _settings(project: ObservedProject, export: Export) -> Iterator[tuple[str, Any]]:
     metadata = project.metadata
     if (scan := metadata.get("auto_scan")) is not None:
         yield "autoScan", scan == "true"
     if (prevents := metadata.get("prevent_vul")) is not None:
-        yield "preventVulnerable", metadata.get("severity", "").capitalize() if prevents == "true" else "Disabled"
+        severity = metadata.get("severity", "").capitalize() if prevents == "true" else "Disabled"
+        if severity in _SEVERITIES:
+            yield "preventVulnerable", severity
+        else:
+            export.left_out.append(
+                f"that project '{project.name}' prevents pulls of images with any vulnerability: `preventVulnerable` "
+                "has no such value, and the operator keeps what is set"
+            )
     if metadata.get("reuse_sys_cve_allowlist") == "false":
         yield "allowedCVEs", sorted(project.allowed_cves)
 

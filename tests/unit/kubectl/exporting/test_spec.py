@@ -127,6 +127,19 @@ async def test_the_operator_has_nothing_to_change_for_an_exported_spec(harbor: H
     assert await apply(harbor, {key: value for key, value in spec.items() if key in SPEC}) == ()
 
 
+@pytest.mark.parametrize("severity", [{}, {"severity": "none"}, {"severity": "negligible"}])
+async def test_a_severity_that_the_spec_does_not_have_is_named(harbor: HarborPlan, severity: dict[str, str]) -> None:
+    await apply(harbor, {"projects": [{"name": "team", "quotaGiB": 3}]})
+    project = harbor.harbor.projects["team"]
+    project.metadata.clear()
+    project.metadata |= {"prevent_vul": "true", **severity}
+    found = await export(harbor)
+    (team,) = [one for one in found.manifest["spec"]["projects"] if one["name"] == "team"]
+    assert (team["quotaGiB"], team.get("preventVulnerable")) == (3, None)
+    (text,) = found.left_out
+    assert text.startswith("that project 'team' prevents pulls of images with any vulnerability")
+
+
 async def test_the_yaml_is_a_registry_with_its_tasks_as_comments(harbor: HarborPlan) -> None:
     read = await read_harbor(harbor.real, harbor.admin)
     schedule = ObservedSchedule("0 0 3 * * *", {"delete_untagged": True})
