@@ -199,6 +199,30 @@ async def test_logs_of_the_release(full_registry: RegistryFixture, harbor: Kubec
     assert "HttpSecretChanged" not in only.out
 
 
+@pytest.fixture
+def waiting_pod(lab: Lab, full_registry: RegistryFixture, host: str) -> Iterator[str]:
+    """A pod of the release whose image does not exist."""
+    name, plane = "waiting", lab.control_plane
+    metadata = {"name": name, "namespace": "intra", "labels": {"release": full_registry.registry.name}}
+    container = {"name": "core", "image": f"{host}/team-a/kubectl:absent"}
+    plane.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}})
+    state = ("-n", "intra", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].state.waiting.reason}")
+    wait_until(lambda: plane.kubectl("get", *state) in PULL_FAILED, "the kubelet fails to pull", deadline=90)
+    yield name
+    plane.kubectl("-n", "intra", "delete", "pod", name, "--wait=false")
+
+
+def test_a_container_that_has_not_started_hides_no_log(harbor: KubectlHarbor, waiting_pod: str, tmp_path: Path) -> None:
+    done = harbor.run("logs", "-n", "intra", "--component", "core")
+    assert done.code in {0, 1}, done.err
+    assert f"{waiting_pod}/core has not started, so it has no log" in done.err
+    done = harbor.run("report", "-n", "intra", "--file", str(tmp_path / "report.tar.gz"), "-o", "json")
+    assert (done.code, done.json["errors"]) == (0, []), done.err
+    logs = [name for name in done.json["contents"] if name.startswith("logs/harbor/")]
+    assert logs
+    assert not [name for name in logs if waiting_pod in name]
+
+
 def test_a_report_with_logs_contains_no_secret(harbor: KubectlHarbor, lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "report.tar.gz"
     done = harbor.run("report", "-n", "intra", "--file", str(path), "-o", "json")

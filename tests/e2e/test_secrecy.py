@@ -74,7 +74,7 @@ class ChildRecorder:
     def _record(self) -> None:
         while not self._stopped.wait(0.002):
             for pid in [self._pid, *descendants(self._pid)]:
-                with suppress(OSError):  # the process has ended
+                with suppress(OSError, ValueError):  # the process has ended, or its kubeconfig is not written yet
                     self.arguments.add(_words(pid, "cmdline"))
                     self.environments.add(_words(pid, "environ"))
                     self.tokens |= set(_kubeconfig_tokens(pid))

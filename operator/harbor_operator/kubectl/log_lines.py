@@ -65,6 +65,15 @@ def pods_of(cluster: Cluster, registry: Manifest) -> list[Manifest]:
     return found
 
 
+def containers_with_log(pod: Manifest) -> list[str]:
+    """Returns the names of the containers of a pod that have started; the others have no log yet."""
+    return [
+        status["name"]
+        for status in pod.get("status", {}).get("containerStatuses") or []
+        if status.get("lastState") or "waiting" not in (status.get("state") or {"waiting": {}})
+    ]
+
+
 def log_of(cluster: Cluster, pod: Manifest, container: str, tail: int) -> Iterator[str]:
     """Yields the last lines of a container's log. Raises RequestError."""
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
@@ -86,10 +95,15 @@ def _file_lines(name: str) -> Iterator[str]:
 def _cluster_hits(cluster: Cluster, options: argparse.Namespace) -> Iterator[Hit]:
     pods = pods_of(cluster, the_registry(cluster, options.name))
     for pod in pods:
-        for container in pod["spec"]["containers"]:
-            if options.component in ("", container["name"], (pod["metadata"].get("labels") or {}).get("component")):
-                source = f"{pod['metadata']['name']}/{container['name']}"
-                yield from find_hits(source, log_of(cluster, pod, container["name"], options.tail))
+        started = containers_with_log(pod)
+        for name in (container["name"] for container in pod["spec"]["containers"]):
+            if options.component not in ("", name, (pod["metadata"].get("labels") or {}).get("component")):
+                continue
+            source = f"{pod['metadata']['name']}/{name}"
+            if name in started:
+                yield from find_hits(source, log_of(cluster, pod, name, options.tail))
+            else:
+                notice(f"{source} has not started, so it has no log")
 
 
 def _lines(hits: Sequence[Hit]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from harbor_operator import __version__
 from harbor_operator.kubectl.cluster import Cluster, Manifest, connect
 from harbor_operator.kubectl.errors import CommandError, RequestError
-from harbor_operator.kubectl.log_lines import log_of, pods_of, release_of
+from harbor_operator.kubectl.log_lines import containers_with_log, log_of, pods_of, release_of
 from harbor_operator.kubectl.output import notice, write, write_json
 from harbor_operator.kubectl.redaction import redact_line, reduce_event, reduce_registry, reduce_workload
 from harbor_operator.kubectl.registries import key_of, the_registry
@@ -76,10 +76,10 @@ class Collector:
         return found
 
     def _logs(self, pod: Manifest, folder: str) -> Iterator[tuple[str, str]]:
-        for container in pod["spec"]["containers"]:
-            name = f"{pod['metadata']['name']}.{container['name']}"
-            read = lambda name=container["name"]: [  # noqa: E731
-                redact_line(line) for line in log_of(self._cluster, pod, name, TAIL_LINES)
+        for container in containers_with_log(pod):
+            name = f"{pod['metadata']['name']}.{container}"
+            read = lambda container=container: [  # noqa: E731
+                redact_line(line) for line in log_of(self._cluster, pod, container, TAIL_LINES)
             ]
             if (found := self._try(f"log of {name}", read)) is not None:
                 yield f"logs/{folder}/{name}.log", _text(iter(found))

@@ -67,3 +67,19 @@ def test_nothing_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_file_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "--file", "/nowhere"]) == 2
     assert "error: `--file /nowhere` cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "has_log"),
+    [
+        ({"state": {"running": {}}}, True),
+        ({"state": {"terminated": {}}}, True),
+        ({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {}}}, True),
+        ({"state": {"waiting": {"reason": "ImagePullBackOff"}}, "lastState": {}}, False),
+        ({}, False),
+    ],
+)
+def test_a_container_that_has_not_started_has_no_log(status: dict[str, object], *, has_log: bool) -> None:
+    pod = {"status": {"containerStatuses": [{"name": "core", **status}]}}
+    assert log_lines.containers_with_log(pod) == (["core"] if has_log else [])
+    assert log_lines.containers_with_log({"status": {}}) == []
