@@ -39,6 +39,8 @@ Started only by a test that needs it:
 
 - `oidc_provider`  an OpenID provider, with refresh tokens or without
 - `slapd`      OpenLDAP's server
+- `versitygw`  an S3 server
+- `azurite`    Azure Blob Storage
 - `prometheus`  Prometheus, which scrapes an operator and evaluates the shipped alerts; promtool
 
 Images:

@@ -19,8 +19,12 @@ GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=fals
 MAX_TAIL_LINES = 15
 
 
-def compile_programs(title: str, pins: Path, packages: Mapping[str, str], ldflags: str, home: Path) -> None:
+def compile_programs(
+    title: str, pins: Path, packages: Mapping[str, str], ldflags: str, home: Path, *, tags: str = ""
+) -> None:
     """Builds `packages` (by program name) with the go.mod in `pins`, and puts the programs into `home`.
+
+    `tags` are build tags with commas between them, which select files of the packages.
 
     One run of Go builds all of them: it compiles what they share once, and compiles one program while it links another.
     Raises LabError.
@@ -30,17 +34,22 @@ def compile_programs(title: str, pins: Path, packages: Mapping[str, str], ldflag
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     with task(f"Building {title}") as shown:
-        total = _download_modules(go, pins, packages, shown)
-        _compile([go, "build", "-v", "-ldflags", ldflags, "-o", f"{partial}/", *packages.values()], pins, total, shown)
+        total = _download_modules([go, "list", "-tags", tags, "-deps", *packages.values()], pins, shown)
+        _compile(
+            [go, "build", "-v", "-tags", tags, "-ldflags", ldflags, "-o", f"{partial}/", *packages.values()],
+            pins,
+            total,
+            shown,
+        )
     for name, package in packages.items():
         (partial / _file_name(package)).replace(home / name)
     partial.rmdir()
 
 
-def _download_modules(go: str, pins: Path, packages: Mapping[str, str], shown: Task) -> int:
+def _download_modules(argv: list[str], pins: Path, shown: Task) -> int:
     """Downloads the modules that are missing, and returns the number of packages to compile."""
     modules = total = 0
-    for line in _output([go, "list", "-deps", *packages.values()], pins):
+    for line in _output(argv, pins):
         if line.startswith("go: downloading"):
             modules += 1
             shown.advance(f"{modules} modules downloaded")

@@ -51,6 +51,7 @@ class Program:
     release: str
     package: str
     version_arguments: tuple[str, ...] = ("--version",)
+    tags: str = ""
 
     @property
     def pins(self) -> Path:
@@ -94,8 +95,9 @@ class Program:
         parts = (
             self._text("go.mod"),
             self._text("go.sum"),
-            *(source.read_text() for source in sorted(self.pins.glob("*.go"))),
+            *(source.read_text() for source in sorted(self.pins.rglob("*.go"))),
             self.ldflags,
+            *([self.tags] if self.tags else []),
             repr(GO_ENV),
             sys.platform,
             os.uname().machine,
@@ -126,6 +128,12 @@ PROGRAMS = {
         "registry-health", "github.com/fluxcd/cli-utils", "harbor-operator.io/lab/registry-health"
     ),
     "oidc-provider": Program("oidc-provider", "github.com/zitadel/oidc/v3", "harbor-operator.io/lab/oidc-provider"),
+    "registry": Program(
+        "distribution",
+        "github.com/docker/distribution",
+        "github.com/docker/distribution/cmd/registry",
+        tags="include_gcs,include_oss",
+    ),
 }
 """In build order: the programs of the API server are first."""
 
@@ -188,7 +196,7 @@ def _made(names: list[str]) -> dict[str, Path]:
         if any(kept(name) is None for name in names):
             _download(title, spec)
         if missing := {name: PROGRAMS[name].package for name in names if kept(name) is None}:
-            compile_programs(title, spec.pins, missing, spec.ldflags, spec.home)
+            compile_programs(title, spec.pins, missing, spec.ldflags, spec.home, tags=spec.tags)
     return {name: spec.home / name for name in names}
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import secrets
 import sys
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bcrypt
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -20,8 +23,6 @@ from lab.process import Process, Processes, free_port, wait_until
 from lab.redis import Redis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lab.certs import Authority
 
 PROJECT_ROOT = Path(__file__).parents[2]
@@ -30,14 +31,21 @@ ROLE = "harbor"
 REGISTRY_CONFIG = """
 version: 0.1
 log: {{level: info, fields: {{service: registry}}}}
-storage:
-  filesystem: {{rootdirectory: {data}}}
-  cache: {{layerinfo: inmemory}}
-  delete: {{enabled: true}}
 http: {{addr: "{address}", relativeurls: {relative}, secret: x}}
 auth: {{htpasswd: {{realm: harbor-registry-basic-realm, path: {htpasswd}}}}}
 validation: {{disabled: true}}
 """
+STORAGE: Mapping[str, Any] = {"cache": {"layerinfo": "inmemory"}, "delete": {"enabled": True}}
+"""What the section `storage` contains beside the driver."""
+
+
+@dataclass(frozen=True)
+class RegistryProgram:
+    """A registry with a storage driver: its section of the configuration by name, and its variables."""
+
+    path: Path
+    driver: Mapping[str, Any]
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Standalone:
@@ -53,6 +61,7 @@ class Standalone:
         self._port, self._registry_port = free_port(), free_port()
         self._core: Process | None = None
         self._registry: Process | None = None
+        self.registry_program = self._on_files()
         self._external_url = external_url or self.url
 
     @classmethod
@@ -96,21 +105,36 @@ class Standalone:
         if self._core is not None:
             self._core.stop()
 
-    def start_registry(self, *, relative_urls: bool = True) -> None:
+    @property
+    def registry_config(self) -> Path:
+        """The configuration of the registry that was started last, which is `registry_program`."""
+        return self._directory / "registry.yml"
+
+    @property
+    def registry_log(self) -> Path:
+        """The log of every registry that was started."""
+        return self._processes.log_dir / "registry.log"
+
+    def start_registry(self, *, relative_urls: bool = True, program: RegistryProgram | None = None) -> None:
         """Starts the registry, after stopping the one that runs. Raises LabError.
 
-        `relative_urls` is the chart value `registry.relativeurls`: an upload continues at a path, not at a URL.
+        `relative_urls` is the chart value `registry.relativeurls`: an upload continues at a path, not at a URL. Without
+        `program`, the images are files in the folder `images`.
         """
         if self._registry is not None:
             self._registry.stop()
-        tool, address = locate("docker-registry", ["docker-registry"]), join(HOST, self._registry_port)
-        htpasswd, config = self._directory / "htpasswd", self._directory / "registry.yml"
+        self.registry_program = program = program or self._on_files()
+        address = join(HOST, self._registry_port)
         relative = str(relative_urls).lower()
-        config.write_text(
-            REGISTRY_CONFIG.format(data=self.images, address=address, htpasswd=htpasswd, relative=relative)
-        )
-        self._registry = self._processes.start("registry", [tool.path, "serve", config], env=tool.env)
+        text = REGISTRY_CONFIG.format(address=address, htpasswd=self._directory / "htpasswd", relative=relative)
+        self.registry_config.write_text(text + yaml.safe_dump({"storage": {**program.driver, **STORAGE}}))
+        argv: list[str | Path] = [program.path, "serve", self.registry_config]
+        self._registry = self._processes.start("registry", argv, env=program.env)
         wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=self._registry)
+
+    def _on_files(self) -> RegistryProgram:
+        tool = locate("docker-registry", ["docker-registry"])
+        return RegistryProgram(tool.path, {"filesystem": {"rootdirectory": str(self.images)}}, tool.env)
 
     def _prepare(self) -> None:
         password, registry_password = new_secret(), new_secret()

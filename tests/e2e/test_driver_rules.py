@@ -58,6 +58,14 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"chunksize": "5M"}})}},
         ("spec.storage.driver: Invalid value", "`parameters.chunksize` must be a number of bytes"),
     ),
+    "a chunk size that Google does not accept": (
+        {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"chunksize": "300000"}})}},
+        ("spec.storage.driver: Invalid value", "at least 262144, and a multiple of 262144"),
+    ),
+    "a container that Azure does not accept": (
+        {"release": RELEASE, "storage": {"driver": merged(AZURE, {"parameters": {"container": "Images"}})}},
+        ("spec.storage.driver: Invalid value", "Azure accepts 3 to 24 lower-case letters and digits"),
+    ),
     "a parameter that breaks the configuration of the registry": (
         {"release": RELEASE, "storage": {"driver": merged(GCS, {"parameters": {"rootdirectory": "a: b"}})}},
         ("spec.storage.driver.parameters.rootdirectory in body should match",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 Driver = dict[str, Any]
@@ -33,11 +34,12 @@ KEYSTONE: Driver = {
 }
 VALID: dict[str, Driver] = {"azure": AZURE, "gcs": GCS, "oss": OSS, "s3": S3, "swift": KEYSTONE}
 
+GOOGLE_KEY = {"type": "service_account", "client_email": "cr@example.com", "private_key": "gcs-secret-key-1"}
 CREDENTIALS: dict[str, dict[str, str]] = {
-    "azure": {"AZURE_STORAGE_ACCESS_KEY": "azure-secret-key-1"},
-    "gcs": {"GCS_KEY_DATA": '{"private_key": "gcs-secret-key-1"}\n'},
+    "azure": {"AZURE_STORAGE_ACCESS_KEY": "azure/secret/key"},
+    "gcs": {"GCS_KEY_DATA": f"{json.dumps(GOOGLE_KEY)}\n"},
     "oss": {"REGISTRY_STORAGE_OSS_ACCESSKEYSECRET": "oss-secret-key-1"},
     "s3": {},
     "swift": {"REGISTRY_STORAGE_SWIFT_PASSWORD": "swift-secret-key-1"},
 }
-"""What the Secret of each driver contains, if it has one."""
+"""What the Secret of each driver contains, if it has one; the key of Azure is base64."""

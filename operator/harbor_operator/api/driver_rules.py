@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harbor_operator.api.rule import Rule
 from harbor_operator.api.storage_driver import (
-    CHUNK_SIZE,
-    CHUNK_SIZE_MESSAGE,
+    AZURE_NAMES,
+    AZURE_NAMES_MESSAGE,
     DELETION_MESSAGE,
     DRIVERS,
     GCS_LOGIN_MESSAGE,
@@ -13,11 +13,13 @@ from harbor_operator.api.storage_driver import (
     METHODS_MESSAGE,
     METHODS_PATTERN,
     NEEDS_SECRET,
+    NUMBER_PATTERN,
     RELEASE_MESSAGE,
     TEMP_URL_METHODS,
     WORKLOAD_IDENTITY,
     WORKLOAD_IDENTITY_MESSAGE,
     DriverName,
+    number_message,
     parameters_message,
     secret_message,
 )
@@ -37,6 +39,22 @@ def _parameters(name: DriverName) -> Rule:
     )
 
 
+def _number(name: DriverName, parameter: str) -> Rule:
+    number, value = DRIVERS[name].numbers[parameter], f"self.parameters['{parameter}']"
+    steps = f" && int({value}) % {number.step} == 0" if number.step > 1 else ""
+    return Rule(
+        f"self.name != '{name}' || !('{parameter}' in self.parameters)"
+        f" || {value}.matches('{NUMBER_PATTERN}') && int({value}) >= {number.minimum}{steps}",
+        number_message(name, parameter),
+    )
+
+
+def _azure_name(parameter: str) -> str:
+    return (
+        f"(!('{parameter}' in self.parameters) || self.parameters['{parameter}'].matches('{AZURE_NAMES[parameter]}'))"
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule("self.name == oldSelf.name", "`name` is immutable: another driver does not find the images"),
     Rule(
@@ -45,10 +63,8 @@ RULES: tuple[Rule, ...] = (
         f"{', '.join(f'`{parameter}`' for parameter in LOCATION)} are immutable: they say where the images are",
     ),
     *(_parameters(name) for name in DriverName),
-    Rule(
-        f"!('{CHUNK_SIZE}' in self.parameters) || self.parameters['{CHUNK_SIZE}'].matches('^[0-9]+$')",
-        CHUNK_SIZE_MESSAGE,
-    ),
+    *(_number(name, parameter) for name in DriverName for parameter in DRIVERS[name].numbers),
+    Rule(f"self.name != 'azure' || {' && '.join(map(_azure_name, AZURE_NAMES))}", AZURE_NAMES_MESSAGE),
     Rule(
         f"!('{TEMP_URL_METHODS}' in self.parameters)"
         f" || self.parameters['{TEMP_URL_METHODS}'].matches('{METHODS_PATTERN}')",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from harbor_operator.api.charts import Feature
 CHUNK_SIZE = "chunksize"
 TEMP_URL_METHODS = "tempurlmethods"
 WORKLOAD_IDENTITY = "useWorkloadIdentity"
+_KIB, _MIB = 1 << 10, 1 << 20
 
 # The chart prints a value without quotes into a YAML file.
 ParameterValue = Annotated[
@@ -34,18 +35,28 @@ class DriverName(StrEnum):
     SWIFT = "swift"
 
 
+class Number(NamedTuple):
+    """The numbers with which a driver starts: `minimum` or more, in steps of `step`."""
+
+    minimum: int
+    step: int = 1
+    unit: str = "number of bytes"
+
+
 @dataclass(frozen=True, slots=True)
 class DriverSupport:
-    """What the chart knows of one driver.
+    """What the chart and the registry know of one driver.
 
-    `required` and `optional` are the values that it writes into a ConfigMap. `credential` maps the keys of an existing
-    Secret, as the chart reads it, to the values in which older charts take them.
+    `required` and `optional` are the values that the chart writes into a ConfigMap. `credential` maps the keys of an
+    existing Secret, as the chart reads it, to the values in which older charts take them. `numbers` are the limits of
+    the drivers in distribution 2.8, which panic outside of them.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
     credential: Mapping[str, str]
     existing_secret: Feature
+    numbers: Mapping[str, Number] = field(default_factory=dict)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -62,12 +73,14 @@ DRIVERS: Mapping[DriverName, DriverSupport] = {
         ("rootdirectory", CHUNK_SIZE, WORKLOAD_IDENTITY),
         {"GCS_KEY_DATA": "encodedkey"},
         Feature.GCS_SECRET,
+        {CHUNK_SIZE: Number(256 * _KIB, step=256 * _KIB)},
     ),
     DriverName.OSS: DriverSupport(
         ("accesskeyid", "region", "bucket"),
         ("endpoint", "internal", "encrypt", "secure", CHUNK_SIZE, "rootdirectory"),
         {"REGISTRY_STORAGE_OSS_ACCESSKEYSECRET": "accesskeysecret"},
         Feature.OSS_SECRET,
+        {CHUNK_SIZE: Number(5 * _MIB)},
     ),
     DriverName.S3: DriverSupport(
         ("region", "bucket"),
@@ -87,6 +100,12 @@ DRIVERS: Mapping[DriverName, DriverSupport] = {
         ),
         {"REGISTRY_STORAGE_S3_ACCESSKEY": "accesskey", "REGISTRY_STORAGE_S3_SECRETKEY": "secretkey"},
         Feature.S3_SECRET,
+        {
+            CHUNK_SIZE: Number(5 * _MIB),
+            "multipartcopychunksize": Number(5 * _MIB),
+            "multipartcopymaxconcurrency": Number(1, unit="number"),
+            "multipartcopythresholdsize": Number(0),
+        },
     ),
     DriverName.SWIFT: DriverSupport(
         # Without a version the driver guesses it from the URL, and a "v3" in a host name is enough to mislead it.
@@ -107,6 +126,7 @@ DRIVERS: Mapping[DriverName, DriverSupport] = {
         ),
         {"REGISTRY_STORAGE_SWIFT_PASSWORD": "password"},
         Feature.SWIFT_SECRET,
+        {CHUNK_SIZE: Number(_MIB)},
     ),
 }
 
@@ -122,7 +142,13 @@ DELETION_MESSAGE = (
 )
 METHODS_PATTERN = "^(GET|HEAD|PUT|POST|DELETE)(,(GET|HEAD|PUT|POST|DELETE))*$"
 METHODS_MESSAGE = "`parameters.tempurlmethods` must be methods with commas between them, for example 'GET,HEAD'"
-CHUNK_SIZE_MESSAGE = "`parameters.chunksize` must be a number of bytes, for example '20971520'"
+AZURE_NAMES: Mapping[str, str] = {"accountname": "^[a-z0-9]{3,24}$", "container": "^[a-z0-9](-?[a-z0-9]){2,62}$"}
+"""What Azure accepts: with another name, the registry does not start."""
+AZURE_NAMES_MESSAGE = (
+    "Azure accepts 3 to 24 lower-case letters and digits in `parameters.accountname`, and 3 to 63 lower-case letters, "
+    "digits and single hyphens in `parameters.container`"
+)
+NUMBER_PATTERN = "^[0-9]{1,18}$"
 WORKLOAD_IDENTITY_MESSAGE = "`parameters.useWorkloadIdentity` must be 'true' or 'false'"
 GCS_LOGIN_MESSAGE = "driver 'gcs' needs exactly one of `secretRef` and `parameters.useWorkloadIdentity: 'true'`"
 
@@ -130,6 +156,13 @@ GCS_LOGIN_MESSAGE = "driver 'gcs' needs exactly one of `secretRef` and `paramete
 def secret_message(name: DriverName) -> str:
     """Returns the message for a driver without its Secret."""
     return f"driver '{name}' needs `secretRef`: a Secret with the key {', '.join(DRIVERS[name].credential)}"
+
+
+def number_message(name: DriverName, parameter: str) -> str:
+    """Returns which numbers the driver accepts in a parameter."""
+    number = DRIVERS[name].numbers[parameter]
+    steps = f", and a multiple of {number.step}" if number.step > 1 else ""
+    return f"`parameters.{parameter}` must be a {number.unit}: for driver '{name}' at least {number.minimum}{steps}"
 
 
 def parameters_message(name: DriverName) -> str:
@@ -189,8 +222,12 @@ class StorageDriver(Model):
 
     @model_validator(mode="after")
     def _values_are_usable(self) -> StorageDriver:
-        if not self.parameters.get(CHUNK_SIZE, "0").isdecimal():
-            raise ValueError(CHUNK_SIZE_MESSAGE)
+        for parameter, number in self.support.numbers.items():
+            if parameter in self.parameters and not _is_in(self.parameters[parameter], number):
+                raise ValueError(number_message(self.name, parameter))
+        named = AZURE_NAMES.items() if self.name is DriverName.AZURE else ()
+        if not all(re.fullmatch(pattern, self.parameters[parameter]) for parameter, pattern in named):
+            raise ValueError(AZURE_NAMES_MESSAGE)
         if not re.fullmatch(METHODS_PATTERN, self.parameters.get(TEMP_URL_METHODS, "GET")):
             raise ValueError(METHODS_MESSAGE)
         if self.parameters.get(WORKLOAD_IDENTITY, "false") not in {"true", "false"}:
@@ -204,3 +241,7 @@ class StorageDriver(Model):
         if self.name in NEEDS_SECRET and self.secret_ref is None:
             raise ValueError(secret_message(self.name))
         return self
+
+
+def _is_in(text: str, number: Number) -> bool:
+    return bool(re.fullmatch(NUMBER_PATTERN, text)) and int(text) >= number.minimum and int(text) % number.step == 0

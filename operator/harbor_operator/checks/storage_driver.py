@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+
+from pydantic import SecretStr
 
 from harbor_operator.api.chart_keys import chart_keys, unknown_key
 from harbor_operator.api.storage_driver import StorageDriver
@@ -12,6 +16,12 @@ from harbor_operator.model.image_proof import ProofFailure, ProofImage
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.storage import DRIVER_SPEC, DesiredDriver
 from harbor_operator.reasons import Reason
+
+_AZURE_KEY = "a key of the storage account, which is base64: copy it again, whole"
+_GOOGLE_KEY = (
+    "the JSON file of a service account, with `client_email` and `private_key`: create the Secret from that file"
+    " (kubectl create secret --from-file)"
+)
 
 
 def check_parameters(driver: StorageDriver, minor: int) -> Blocked | None:
@@ -27,6 +37,36 @@ def check_parameters(driver: StorageDriver, minor: int) -> Blocked | None:
         f"charts 1.{minor}.x do not read {fields}: remove the parameter, or use a newer chart in"
         " `spec.release.version`",
     )
+
+
+def check_credential(name: str, where: str, field: str, values: Mapping[str, SecretStr]) -> Blocked | None:
+    """Returns a credential with which the driver does not start; `where` is the text of `describe_secret`.
+
+    Azure's keys are base64, and Google's key is the JSON file of a service account.
+    """
+    checks = {"azure": (_is_base64, _AZURE_KEY), "gcs": (_is_service_account, _GOOGLE_KEY)}
+    readable, wanted = checks.get(name, (bool, ""))
+    odd = [key for key, value in values.items() if not readable(value.get_secret_value())]
+    if not odd:
+        return None
+    return Blocked(Reason.SECRET_INVALID, f"'{odd[0]}' in {where}, named by `{field}`, must be {wanted}")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_service_account(text: str) -> bool:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return False
+    wanted = ("client_email", "private_key")
+    return isinstance(content, dict) and content.get("type") == "service_account" and all(map(content.get, wanted))
 
 
 def describe_driver(desired: DesiredDriver) -> str:

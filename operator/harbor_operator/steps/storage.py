@@ -11,8 +11,9 @@ from typing import ClassVar, NamedTuple
 from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
+from harbor_operator.checks.references import describe_secret
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
-from harbor_operator.checks.storage_driver import describe_driver
+from harbor_operator.checks.storage_driver import check_credential, describe_driver
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
 from harbor_operator.model.s3 import DesiredS3
 from harbor_operator.model.storage import DRIVER_SPEC, Container, DesiredDriver, DesiredSwift, DesiredVolume
@@ -91,7 +92,11 @@ class StorageStep:
 
     async def _reconcile_driver(self, registry: HarborRegistry, desired: DesiredDriver) -> Outcome:
         if desired.secret:
-            await read_values(self._kube, registry, desired.secret, f"{DRIVER_SPEC}.secretRef", desired.keys)
+            field, where = f"{DRIVER_SPEC}.secretRef", describe_secret(registry.metadata.namespace, desired.secret.name)
+            found = await read_values(self._kube, registry, desired.secret, field, desired.keys)
+            values = dict(zip(desired.keys, found, strict=True))
+            if blocked := check_credential(desired.name, where, field, values):
+                return blocked
         storage = registry.spec.storage
         warnings = (SWIFT_SUNSET,) if storage and storage.uses_swift else ()
         return Done(describe_driver(desired), warnings=warnings)

@@ -9,7 +9,7 @@ from harbor_operator.api.chart_keys import chart_keys
 from harbor_operator.api.charts import CHARTS
 from harbor_operator.api.storage_driver import DRIVERS, DriverName, StorageDriver
 from tests.fakes.release import registry
-from tests.fakes.storage_driver import AZURE, GCS, KEYSTONE, VALID
+from tests.fakes.storage_driver import AZURE, GCS, KEYSTONE, OSS, S3, VALID
 
 
 @pytest.mark.parametrize("name", DriverName)
@@ -52,7 +52,18 @@ def changed(driver: dict[str, Any], **parameters: str) -> dict[str, Any]:
         (changed(AZURE, existingSecret="x"), "belongs into the Secret of `secretRef`"),
         ({**AZURE, "parameters": {"accountname": "x"}}, "must contain `accountname`, `container`"),
         ({"name": "azure", "parameters": AZURE["parameters"]}, "with the key AZURE_STORAGE_ACCESS_KEY"),
-        (changed(GCS, chunksize="5M"), "must be a number of bytes"),
+        (changed(GCS, chunksize="5M"), "`parameters.chunksize` must be a number of bytes"),
+        (changed(GCS, chunksize="262143"), "for driver 'gcs' at least 262144, and a multiple of 262144"),
+        (changed(GCS, chunksize="300000"), "for driver 'gcs' at least 262144, and a multiple of 262144"),
+        (changed(OSS, chunksize="1048576"), "for driver 'oss' at least 5242880"),
+        (changed(S3, chunksize="1048576"), "for driver 's3' at least 5242880"),
+        (changed(S3, multipartcopychunksize="32M"), "`parameters.multipartcopychunksize` must be a number of bytes"),
+        (changed(S3, multipartcopymaxconcurrency="0"), "must be a number: for driver 's3' at least 1"),
+        (changed(S3, multipartcopythresholdsize="x"), "must be a number of bytes: for driver 's3' at least 0"),
+        (changed(KEYSTONE, chunksize="1048575"), "for driver 'swift' at least 1048576"),
+        (changed(AZURE, accountname="Images"), "Azure accepts 3 to 24 lower-case letters and digits"),
+        (changed(AZURE, container="Images"), "Azure accepts 3 to 24 lower-case letters and digits"),
+        (changed(AZURE, container="a--b"), "and 3 to 63 lower-case letters, digits and single hyphens"),
         (changed(GCS, useWorkloadIdentity="yes"), "must be 'true' or 'false'"),
         (changed(GCS, useWorkloadIdentity="true"), "exactly one of `secretRef` and"),
         ({"name": "gcs", "parameters": {"bucket": "images"}}, "exactly one of `secretRef` and"),

@@ -47,7 +47,7 @@ def test_every_key_is_one_of_the_chart_and_no_secret_is_shown(driver: dict[str, 
 @pytest.mark.parametrize(
     ("driver", "version", "key", "value"),
     [
-        (AZURE, "1.9.6", "accountkey", "azure-secret-key-1"),
+        (AZURE, "1.9.6", "accountkey", "azure/secret/key"),
         (GCS, "1.9.6", "encodedkey", base64.b64encode(CREDENTIALS["gcs"]["GCS_KEY_DATA"].encode()).decode()),
         (OSS, "1.13.5", "accesskeysecret", "oss-secret-key-1"),
         (KEYSTONE, "1.13.5", "password", "swift-secret-key-1"),

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
-from harbor_operator.model.outcomes import Done
+from harbor_operator.model.outcomes import Blocked, Done
 from harbor_operator.ports import Refused
 from harbor_operator.reasons import Reason
 from tests.fakes.release import NAMESPACE, registry
 from tests.fakes.release_fixture import CR_CA, S3_CA, ReleaseFixture
-from tests.fakes.storage_driver import AZURE, CREDENTIALS, KEYSTONE, S3, VALID
+from tests.fakes.storage_driver import AZURE, CREDENTIALS, GCS, KEYSTONE, S3, VALID
 from tests.unit.steps.storage_fixture import StorageFixture
 
 
@@ -52,6 +52,38 @@ async def test_a_secret_without_the_key_of_the_chart_is_refused() -> None:
         await fixture.step.reconcile(with_driver(AZURE))
     assert refused.value.reason is Reason.SECRET_KEY_MISSING
     assert "`spec.storage.driver.secretRef`" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("driver", "value", "remedy"),
+    [
+        (AZURE, "key-of-azure", "a key of the storage account, which is base64: copy it again, whole"),
+        (GCS, "key-of-google", "the JSON file of a service account"),
+        (GCS, '{"type": "authorized_user", "client_email": "a", "private_key": "b"}', "with `client_email` and"),
+        (GCS, '{"type": "service_account", "client_email": "a"}', "(kubectl create secret --from-file)"),
+    ],
+)
+async def test_a_credential_with_which_the_registry_does_not_start_is_refused(
+    driver: dict[str, Any], value: str, remedy: str
+) -> None:
+    fixture = StorageFixture()
+    (key,) = CREDENTIALS[driver["name"]]
+    fixture.kube.put(NAMESPACE, "store", {key: value})
+    outcome = await fixture.step.reconcile(with_driver(driver))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.SECRET_INVALID
+    assert (
+        f"'{key}' in Secret 'store' in namespace 'intra', named by `spec.storage.driver.secretRef`" in outcome.message
+    )
+    assert remedy in outcome.message
+    assert value not in outcome.message
+
+
+@pytest.mark.parametrize("driver", [AZURE, GCS], ids=lambda driver: driver["name"])
+async def test_a_complete_credential_is_accepted(driver: dict[str, Any]) -> None:
+    fixture = StorageFixture()
+    fixture.kube.put(NAMESPACE, "store", CREDENTIALS[driver["name"]])
+    assert isinstance(await fixture.step.reconcile(with_driver(driver)), Done)
 
 
 async def test_the_images_are_retained() -> None:

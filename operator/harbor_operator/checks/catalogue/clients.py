@@ -101,18 +101,41 @@ PROBLEMS: Mapping[str, Problem] = {
     "DriverParameterInvalid": Problem(
         "The registry does not start, and its log ends with `panic:`.",
         "A parameter of the storage driver has a value of another kind than the driver reads: `chunksize` with a unit, "
-        "in quotes, or below 1048576, or `tempurlmethods` as a text. The chart prints what is in its values as it is. "
-        "Or the store refuses the name of the container: RGW takes none with fewer than 3 characters.",
+        "in quotes, or too small, or `tempurlmethods` as a text. The chart prints what is in its values as it is. Or "
+        "the store refuses the name of the account or container (RGW takes none with fewer than 3 characters, Azure "
+        "no capital letters), or the key is not whole.",
         "Let the operator write the values: set `spec.storage.swift.chunkSizeMiB`, or `chunksize: '20971520'` and "
         "`tempurlmethods: 'GET,HEAD'` in `spec.storage.driver.parameters`. Without the operator, give the chart "
         '`chunksize: "20971520"` and `tempurlmethods: "[GET,HEAD]"`. Give the container a name of 3 or more '
-        "characters.",
+        "characters, in Azure of lower-case letters, digits and single hyphens. Copy a key of Azure again, with its "
+        "last characters `==`.",
         (
             "'ChunkSize' expected type 'int', got unconvertible type 'string'",
-            "parameter should be a number that is larger than or equal to 1048576",
+            "parameter should be a number that is larger than or equal to",
+            "parameter should be a number between",
+            "parameter must be an integer",
+            "chunksize should be a multiple of",
             "'TempURLMethods': source data must be an array or slice, got string",
             "failed to retrieve info about container … (Bad Request)",
+            "azure: account name is not valid",
+            "azure: malformed storage account key",
+            "The specified resource name contains invalid characters",
         ),
+    ),
+    "DriverLoginRejected": Problem(
+        "The registry does not start, or pushes and pulls fail with status 500: Azure rejects the key.",
+        "The key of the storage account was rotated in Azure, or belongs to another account.",
+        "Put a present key of the account into the Secret of `spec.storage.driver.secretRef`. The operator restarts "
+        "the registry and proves the storage again.",
+        ("Server failed to authenticate the request",),
+    ),
+    "DriverContainerMissing": Problem(
+        "Pushes and pulls fail with status 500 or 404: the container in Azure does not exist.",
+        "It was deleted while the registry ran. The registry creates an absent container only when it starts, and an "
+        "empty one: Harbor's images would be listed and could not be pulled.",
+        "Restore the container in Azure before the registry starts again: a deleted container can be restored only "
+        "while no other one has its name. A registry without images needs only a restart.",
+        ("The specified container does not exist",),
     ),
     "BlobUploadUnknown": Problem(
         "`docker push` ends with `blob upload unknown`.",
