@@ -11,9 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from harbor_operator.api.rule import Rule
+
 MAX_PORT = 65535
 
-_IPV6 = r"\[[0-9A-Fa-f:.]+\]"
+SPACE = r"\p{Z}\p{Cc}"
+"""Spaces and control characters, for a set of a pattern; engines of regular expressions disagree about `\\s`."""
+
+_IPV6 = r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -49,15 +54,56 @@ def _host_port(text: str) -> str:
     return join_host_port(_host(host), _port(port))
 
 
+def _image_host(text: str) -> str:
+    """Returns the host in lower case, as image references contain it: clients compare the text."""
+    _external_url(f"https://{text}")
+    return text.lower()
+
+
 def _port(port: int) -> int:
     if not 0 < port <= MAX_PORT:
         raise ValueError(f"a port is a number from 1 to {MAX_PORT}")
     return port
 
 
+def url_rule(field: str, url: str) -> Rule:
+    """Returns the CEL rule that the URL has a possible port, and in brackets an IPv6 address.
+
+    `url` is the CEL expression of a text that matches the pattern of an `ExternalUrl`.
+    """
+    port = f"url({url}).getPort()"
+    return Rule(
+        f"isURL({url}) && ({port} == '' || int({port}) >= 1 && int({port}) <= {MAX_PORT})"
+        f" && (!{url}.contains('[') || {_is_ipv6(f'url({url}).getHostname()')})",
+        f"`{field}` must have a port from 1 to {MAX_PORT}, and only an IPv6 address in brackets",
+    )
+
+
+def each_host_rule(field: str) -> Rule:
+    """Returns the rule of `url_rule` for every item of a list of hosts with a port; the list can be absent."""
+    one = url_rule(field, "('https://' + text)")
+    return if_given(field, Rule(f"self.{field}.all(text, {one.expression})", one.message))
+
+
+def if_given(field: str, rule: Rule) -> Rule:
+    """Returns the rule for an optional field."""
+    return Rule(f"!has(self.{field}) || {rule.expression}", rule.message)
+
+
+def host_rule(field: str, host: str) -> Rule:
+    """Returns the CEL rule that a host with a colon is an IPv6 address."""
+    bare = f"{host}.replace('[', '').replace(']', '')"
+    return Rule(f"!{host}.contains(':') || {_is_ipv6(bare)}", f"`{field}` must be a host name or an IP address")
+
+
+def _is_ipv6(address: str) -> str:
+    # `isIP` accepts every address except IPv4-mapped ones (::ffff:10.0.0.1), whose sixth group is ffff.
+    return f"isIP({address}.lowerAscii().replace('ffff:', 'fffe:'))"
+
+
 INTERNAL_URL_TEXT = "URL for the operator's own requests; absent = `externalURL`."
 
-HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
+HttpUrl = Annotated[str, Field(max_length=2048, pattern=rf"^https?://[^/?#@{SPACE}]+(/[^?#{SPACE}]*)?$")]
 ExternalUrl = Annotated[
     str,
     Field(max_length=512, pattern=rf"^https?://([A-Za-z0-9.-]+|{_IPV6})(:[0-9]{{1,5}})?/?$"),
@@ -65,8 +111,11 @@ ExternalUrl = Annotated[
 ]
 Host = Annotated[
     str,
-    Field(min_length=1, max_length=253, pattern=rf"^([^\s/@:'\[\]]+|[0-9A-Fa-f:.]+|{_IPV6})$"),
+    Field(min_length=1, max_length=253, pattern=rf"^([^{SPACE}/@:'\[\]]+|[0-9A-Fa-f:.]+|{_IPV6})$"),
     AfterValidator(_host),
+]
+ImageHost = Annotated[
+    str, Field(max_length=260, pattern=rf"^([A-Za-z0-9.-]+|{_IPV6})(:[0-9]{{1,5}})?$"), AfterValidator(_image_host)
 ]
 HostPort = Annotated[
     str, Field(max_length=260, pattern=rf"^([A-Za-z0-9.-]+|{_IPV6}):[0-9]{{1,5}}$"), AfterValidator(_host_port)

@@ -7,17 +7,18 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import SPACE
 from harbor_operator.api.base import CaRef, Model, PasswordRef, SecretKey, SecretRef
 
 MAX_SCOPES = 20
 MAX_PARAMETERS = 20
 
-OidcEndpoint = Annotated[str, Field(max_length=2048, pattern=r"^https://[^/?#@\s]+(/[^?#\s]*)?$")]
-OidcScope = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\s,\"\\]+$")]
+OidcEndpoint = Annotated[str, Field(max_length=2048, pattern=rf"^https://[^/?#@{SPACE}]+(/[^?#{SPACE}]*)?$")]
+OidcScope = Annotated[str, Field(min_length=1, max_length=255, pattern=rf"^[^{SPACE},\"\\]+$")]
 """A scope of RFC 6749, without a comma, which separates the scopes in Harbor's setting."""
 LdapUrl = Annotated[str, Field(max_length=512, pattern=r"^ldaps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 """Without an IPv6 address, which Harbor cannot read."""
-DistinguishedName = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^=\s][^=]*=.+$")]
+DistinguishedName = Annotated[str, Field(min_length=1, max_length=1024, pattern=rf"^[^={SPACE}][^=]*=.+$")]
 Text = Annotated[str, Field(max_length=1024)]
 Name = Annotated[str, Field(max_length=253)]
 

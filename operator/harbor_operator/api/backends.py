@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from harbor_operator.api.addresses import Host, HostPort, HttpUrl
+from harbor_operator.api.addresses import SPACE, Host, HostPort, HttpUrl
 from harbor_operator.api.base import CaRef, CredentialsRef, Model, PasswordRef
 from harbor_operator.api.charts import CLAIR_RANGE, EXTRA_ENV_RANGE, NOTARY_RANGE, REDIS_USERNAME_RANGE
 from harbor_operator.api.provision import Provision
@@ -26,6 +26,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z_]
 
 MAINTENANCE_DATABASE = "postgres"
 ROTATION_MESSAGE = "`rotateAfterDays` is for `adminSecretRef` only"
+CHART_KEY_MESSAGE = "`credentialsSecretRef.passwordKey` must be 'password': the chart reads that key"
 ONE_HOST_MESSAGE = "`host` is one name, because Harbor takes no list: give the name that follows the primary"
 
 
@@ -98,7 +99,7 @@ class Database(Model):
             raise ValueError("give exactly one of `adminSecretRef` and `credentialsSecretRef`")
         chart_key = CredentialsRef.model_fields["password_key"].default
         if self.credentials_secret_ref and self.credentials_secret_ref.password_key != chart_key:
-            raise ValueError("`credentialsSecretRef.passwordKey` must be 'password': the chart reads that key")
+            raise ValueError(CHART_KEY_MESSAGE)
         if self.credentials_secret_ref and self.maintenance_database != MAINTENANCE_DATABASE:
             raise ValueError("`maintenanceDatabase` is for `adminSecretRef` only")
         if self.credentials_secret_ref and self.rotate_after_days:
@@ -116,7 +117,7 @@ class Cache(Model):
         default="", max_length=253, description="Name of the master set that the Sentinels monitor."
     )
     password_secret_ref: PasswordRef | None = Field(default=None, description="Secret key with the Redis password.")
-    username: Annotated[str, Field(max_length=253, pattern=r"^\S*$")] = Field(
+    username: Annotated[str, Field(max_length=253, pattern=rf"^[^{SPACE}]*$")] = Field(
         default="",
         description=f"ACL user of Redis; empty = the user `default`. Supported by charts {REDIS_USERNAME_RANGE}.",
     )
@@ -144,7 +145,7 @@ class Swift(Model):
     auth_url: HttpUrl = Field(
         alias="authURL", description="URL of the Swift v1 auth endpoint, for example https://s3.example.com/auth/v1.0."
     )
-    container: Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[^/\s]+$")] = Field(
+    container: Annotated[str, Field(min_length=3, max_length=255, pattern=rf"^[^/{SPACE}]+$")] = Field(
         default="harbor",
         description="Container for the images; the operator creates it if it does not exist. Immutable.",
     )

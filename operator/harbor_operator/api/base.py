@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 SecretKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+MAX_GIB = (1 << 33) - 1
+"""Harbor and Ceph RGW count the bytes of a quota in signed numbers of 64 bits."""
+
+Gib = Annotated[int, Field(ge=1, le=MAX_GIB)]
 
 OWN_PREFIX = "hreg-"
 """Prefix of the names of the Secrets in which the operator keeps what belongs to a registry."""
 
 ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!].*)?)$")]
 """A shell pattern; `!` is only for the one pattern that is excluded without being listed."""
+
+
+ItemT = TypeVar("ItemT")
+
+
+def distinct(attribute: str) -> AfterValidator:
+    """Returns the validator of a list whose items must differ in the attribute, as a list of type map demands."""
+
+    def check(items: list[ItemT]) -> list[ItemT]:
+        keys = [getattr(item, attribute) for item in items]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"each `{attribute}` may occur once")
+        return items
+
+    return AfterValidator(check)
 
 
 class Model(BaseModel):
@@ -60,16 +80,16 @@ class AccessKeyRef(SecretRef):
 class CaRef(SecretRef):
     """Reference to a key of a Secret with a PEM bundle of certificate authorities."""
 
-    key: str = Field(default="ca.crt", description="Key of the Secret whose value is the PEM bundle.")
+    key: SecretKey = Field(default="ca.crt", description="Key of the Secret whose value is the PEM bundle.")
 
 
 class SecretKeyRef(SecretRef):
     """Reference to a key of a Secret with the key that encrypts the credentials in Harbor's database."""
 
-    key: str = Field(default="secretKey", description="Key of the Secret whose value has 16 characters.")
+    key: SecretKey = Field(default="secretKey", description="Key of the Secret whose value has 16 characters.")
 
 
 class PasswordRef(SecretRef):
     """Reference to a key of a Secret with a password."""
 
-    key: str = Field(default="password", description="Key of the Secret whose value is the password.")
+    key: SecretKey = Field(default="password", description="Key of the Secret whose value is the password.")

@@ -16,7 +16,8 @@ HTTP = "http://"
 LOOPBACK = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 LOGIN = r"^[A-Za-z0-9+.-]+://[^/]*@"
-REPOSITORY = rf"^(https://[^/?#@\s]+|{LOOPBACK})(/[^?#@\s]*)?$"
+# Printable ASCII without #, ? and @, and for the host also without /: Python and RE2 disagree about `\\s`.
+REPOSITORY = rf"""^(https://[!"$-.0->A-~]+|{LOOPBACK})(/[!"$->A-~]*)?$"""
 LOOPBACK_CHART = rf"^{LOOPBACK}/"
 
 _NO_LOGIN = (

@@ -12,15 +12,17 @@ from harbor_operator.api.rule import Rule
 MAX_PARENTS = 32
 """The maximum of an HTTPRoute."""
 
+INGRESS = "ingress"
 ROUTE = "route"
 ROUTE_MESSAGE = "type 'route' needs `parentRefs`, the Gateways that serve Harbor, and no other type takes them"
+INGRESS_CLASS_MESSAGE = "`ingressClassName` is for type 'ingress' only"
 ROUTE_CERTIFICATE_MESSAGE = "`tlsSecretName` is not for type 'route': the listener of the Gateway names the certificate"
 _IS_ROUTE = f"has(self.type) && self.type == '{ROUTE}'"
 
 RULES = (
     Rule(
-        "!has(self.ingressClassName) || self.ingressClassName == '' || !has(self.type) || self.type == 'ingress'",
-        "`ingressClassName` is for type 'ingress' only",
+        f"!has(self.ingressClassName) || self.ingressClassName == '' || !has(self.type) || self.type == '{INGRESS}'",
+        INGRESS_CLASS_MESSAGE,
     ),
     Rule(f"({_IS_ROUTE}) == (has(self.parentRefs) && size(self.parentRefs) > 0)", ROUTE_MESSAGE),
     Rule(f"!({_IS_ROUTE}) || !has(self.tlsSecretName) || self.tlsSecretName == ''", ROUTE_CERTIFICATE_MESSAGE),
@@ -59,6 +61,8 @@ class Expose(Model):
     def _fields_fit_the_type(self) -> Expose:
         if (self.type == ROUTE) != bool(self.parent_refs):
             raise ValueError(ROUTE_MESSAGE)
+        if self.ingress_class_name and self.type != INGRESS:
+            raise ValueError(INGRESS_CLASS_MESSAGE)
         if self.type == ROUTE and self.tls_secret_name:
             raise ValueError(ROUTE_CERTIFICATE_MESSAGE)
         return self

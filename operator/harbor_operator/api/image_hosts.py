@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import ImageHost, each_host_rule, url_rule
 from harbor_operator.api.base import CredentialsRef, Model
+from harbor_operator.api.rule import Rule
 
 MAX_HOSTS = 20
 
-ImageHost = Annotated[
-    str,
-    Field(max_length=260, pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"),
-    # Image references have lower-case hosts, and clients compare the text.
-    AfterValidator(str.lower),
-]
+DISTINCT_MESSAGE = "each host may occur once in `extraHosts` and `additionalCredentials`, in upper or lower case"
+_DISTINCT = (
+    "(has(self.extraHosts) ? self.extraHosts.map(host, host.lowerAscii()) : [])"
+    " + (has(self.additionalCredentials) ? self.additionalCredentials.map(other, other.host.lowerAscii()) : [])"
+)
+RULES = (
+    Rule(f"[{_DISTINCT}].all(hosts, hosts.all(host, hosts.exists_one(one, one == host)))", DISTINCT_MESSAGE),
+    each_host_rule("extraHosts"),
+)
+CREDENTIAL_RULES = (url_rule("host", "('https://' + self.host)"),)
 
 
 class RegistryCredential(Model):
@@ -42,5 +48,5 @@ class ImageHosts(Model):
     def _hosts_are_distinct(self) -> ImageHosts:
         hosts = [*self.extra_hosts, *(other.host for other in self.additional_credentials)]
         if len(hosts) != len(set(hosts)):
-            raise ValueError("each host may occur once in `extraHosts` and `additionalCredentials`")
+            raise ValueError(DISTINCT_MESSAGE)
         return self

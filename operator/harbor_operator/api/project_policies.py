@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import SPACE
 from harbor_operator.api.base import Model
 from harbor_operator.api.schedules import Schedule
 
-TagPattern = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")]
+TagPattern = Annotated[str, Field(min_length=1, max_length=1024, pattern=rf"^[^{SPACE}]+$")]
 """A doublestar pattern in Harbor's syntax, for example `v*` or `{dev,test}/**`."""
 
 SELECTION_MESSAGE = (

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harbor_operator.api.base import CredentialsRef, Model
+from harbor_operator.api.addresses import SPACE
+from harbor_operator.api.base import CredentialsRef, Gib, Model, distinct
 from harbor_operator.api.project_policies import ImmutableTagRule, Retention
 from harbor_operator.api.project_robots import ProjectRobot
 from harbor_operator.api.webhooks import Webhook
@@ -61,7 +62,7 @@ class Project(Model):
 
     name: HarborName = Field(description="Name of the project.")
     public: bool = Field(default=False, description="Whether clients can pull without credentials.")
-    quota_gib: int | None = Field(default=None, ge=1, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
+    quota_gib: Gib | None = Field(default=None, alias="quotaGiB", description="Quota in GiB; absent = unlimited.")
     proxy_cache: HarborName | None = Field(
         default=None,
         description="Name of the registry that the project mirrors, from `spec.registries` or in Harbor. Harbor cannot "
@@ -89,12 +90,12 @@ class Project(Model):
         default=None,
         description="Which tags Harbor keeps; it deletes others. Absent = the retention in Harbor stays as it is.",
     )
-    webhooks: Annotated[list[Webhook], Field(max_length=20)] = Field(
+    webhooks: Annotated[list[Webhook], Field(max_length=20), distinct("name")] = Field(
         default_factory=list,
         description="Requests that Harbor sends when something happens in the project.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    robots: Annotated[list[ProjectRobot], Field(max_length=10)] = Field(
+    robots: Annotated[list[ProjectRobot], Field(max_length=10), distinct("name")] = Field(
         default_factory=list,
         description="Robot accounts of pipelines, whose login the operator writes into a Secret and replaces.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
@@ -115,7 +116,7 @@ class Registry(Model):
         description="Type in the words of Harbor's API, for example `docker-hub`, `harbor`, `quay`, `github-ghcr` or "
         "`docker-registry`."
     )
-    url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^@\s]+$")] = Field(
+    url: Annotated[str, Field(max_length=1024, pattern=rf"^https?://[^@{SPACE}]+$")] = Field(
         description="URL of the registry, without a login."
     )
     credentials_secret_ref: CredentialsRef | None = Field(

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from harbor_operator.api.addresses import HttpUrl
-from harbor_operator.api.base import AccessKeyRef, Model
+from harbor_operator.api.base import AccessKeyRef, Gib, Model
 
 
 class Provision(Model):
@@ -20,6 +20,6 @@ class Provision(Model):
     uid: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^([A-Za-z0-9_]+\$)?[A-Za-z0-9_.-]+$")] = Field(
         description="RGW user that owns the container or bucket: 'uid', or 'tenant$uid'."
     )
-    quota_gib: int | None = Field(
-        default=None, ge=1, alias="quotaGiB", description="Quota of the user in GiB; absent = no quota."
+    quota_gib: Gib | None = Field(
+        default=None, alias="quotaGiB", description="Quota of the user in GiB; absent = no quota."
     )

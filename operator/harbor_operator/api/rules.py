@@ -15,6 +15,7 @@ from harbor_operator.api import (
     chart_source,
     driver_rules,
     expose,
+    image_hosts,
     internal_tls,
     project_policies,
     project_robots,
@@ -24,6 +25,7 @@ from harbor_operator.api import (
     storage_migration,
     webhooks,
 )
+from harbor_operator.api.addresses import each_host_rule, host_rule, if_given, url_rule
 from harbor_operator.api.base import OWN_PREFIX
 from harbor_operator.api.rule import Rule
 
@@ -74,7 +76,14 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "StorageDriver": driver_rules.RULES,
+    "S3": (url_rule("endpoint", "self.endpoint"),),
     "Database": (
+        host_rule("host", "self.host"),
+        Rule(
+            "!has(self.credentialsSecretRef) || !has(self.credentialsSecretRef.passwordKey)"
+            " || self.credentialsSecretRef.passwordKey == 'password'",
+            backends.CHART_KEY_MESSAGE,
+        ),
         Rule("!has(self.credentialsSecretRef) || !has(self.rotateAfterDays)", backends.ROTATION_MESSAGE),
         Rule("!self.host.contains(',')", backends.ONE_HOST_MESSAGE),
         Rule(
@@ -88,6 +97,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Cache": (
+        each_host_rule("addresses"),
         Rule(
             "size(self.addresses) == 1 || (has(self.sentinelMaster) && self.sentinelMaster != '')",
             "several `addresses` mean Sentinel: set `sentinelMaster`, or give one address",
@@ -122,13 +132,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule("!has(self.caSecretRef) || self.url.startsWith('ldaps:')", authentication.LDAPS_CA_MESSAGE),
     ),
-    "PullSecrets": (
-        Rule(
-            "!has(self.extraHosts) || !has(self.additionalCredentials)"
-            " || self.additionalCredentials.all(other, !(other.host in self.extraHosts))",
-            "each host may occur once in `extraHosts` and `additionalCredentials`",
-        ),
-    ),
+    "PullSecrets": image_hosts.RULES,
+    "RegistryCredential": image_hosts.CREDENTIAL_RULES,
     "PullCredential": (Rule("has(self.robot) != has(self.secretRef)", "give exactly one of `robot` and `secretRef`"),),
     "Member": (
         Rule(
@@ -217,6 +222,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "HarborRegistrySpec": (
+        url_rule("externalURL", "self.externalURL"),
+        if_given("internalURL", url_rule("internalURL", "self.internalURL")),
         Rule(
             "!has(oldSelf.storage) || has(self.storage)",
             "`storage` cannot be removed: the chart would start Harbor on an empty volume",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +22,9 @@ from harbor_operator.api.base import (
     Model,
     ObjectName,
     PasswordRef,
+    SecretKey,
     SecretKeyRef,
+    distinct,
 )
 from harbor_operator.api.chart_source import (
     UNUSED_LOGIN_MESSAGE,
@@ -96,7 +99,7 @@ class ValuesFrom(Model):
 
     kind: Literal["Secret", "ConfigMap"] = Field(description="Kind of the object that contains the values.")
     name: ObjectName = Field(description="Name of the object, in the namespace of the HarborRegistry.")
-    key: str = Field(default="values.yaml", description="Key whose value is a YAML mapping of chart values.")
+    key: SecretKey = Field(default="values.yaml", description="Key whose value is a YAML mapping of chart values.")
 
 
 class Release(Model):
@@ -302,17 +305,17 @@ class HarborRegistrySpec(Model):
         default=None,
         description="Password of Harbor's user admin; absent = the operator generates it if it installs Harbor.",
     )
-    projects: Annotated[list[Project], Field(max_length=500)] = Field(
+    projects: Annotated[list[Project], Field(max_length=500), distinct("name")] = Field(
         default_factory=list,
         description="Projects that the operator creates or updates in Harbor.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    registries: Annotated[list[Registry], Field(max_length=100)] = Field(
+    registries: Annotated[list[Registry], Field(max_length=100), distinct("name")] = Field(
         default_factory=list,
         description="Other registries that Harbor knows as endpoints.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    replications: Annotated[list[Replication], Field(max_length=100)] = Field(
+    replications: Annotated[list[Replication], Field(max_length=100), distinct("name")] = Field(
         default_factory=list,
         description="Rules by which Harbor copies images from or to other registries.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
@@ -336,6 +339,15 @@ class HarborRegistrySpec(Model):
     )
     pull_secrets: PullSecrets | None = Field(default=None, description="Pull Secret in every selected namespace.")
     deletion_policy: DeletionPolicies = Field(default_factory=DeletionPolicies, description="What deletion removes.")
+
+    @classmethod
+    def parse(cls, spec: Any) -> HarborRegistrySpec:
+        """Parses a spec as the API server reads it: types are not converted, and null is an absent field.
+
+        Raises ValidationError with paths relative to `spec`.
+        """
+        text = json.dumps(_without_nulls(spec), default=str)
+        return cls.model_validate_json(text, strict=True, by_alias=True, by_name=False)
 
     @model_validator(mode="after")
     def _driver_belongs_to_the_chart(self) -> HarborRegistrySpec:
@@ -364,6 +376,18 @@ class HarborRegistrySpec(Model):
         if adopts and self.database and not self.database.credentials_secret_ref:
             raise ValueError(LOGIN_MESSAGE)
         return self
+
+
+def _without_nulls(value: Any, place: str = "") -> Any:
+    """Returns the value without the fields that are null; in chart values, null removes a default of the chart."""
+    if place == ".release.values":
+        return value
+    if isinstance(value, dict):
+        fields = {key: _without_nulls(field, f"{place}.{key}") for key, field in value.items()}
+        return {key: field for key, field in fields.items() if field is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item, f"{place}[]") for item in value]
+    return value
 
 
 class Metadata(Model):
@@ -470,6 +494,6 @@ class HarborRegistry(Model):
         """
         return cls(
             metadata=Metadata.parse(body["metadata"], cluster),
-            spec=HarborRegistrySpec.model_validate(body.get("spec") or {}),
+            spec=HarborRegistrySpec.parse(body.get("spec") or {}),
             observed=PreviousStatus.parse(body),
         )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from harbor_operator.api.addresses import SPACE
 from harbor_operator.api.base import Model, SecretKey, SecretRef
 
 WebhookEvent = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Z_]*$")]
@@ -40,7 +41,7 @@ class Webhook(Model):
     """A request that Harbor sends when something happens in the project."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)] = Field(description="Name of the webhook in Harbor.")
-    address: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^@?#\s]+$")] = Field(
+    address: Annotated[str, Field(max_length=1024, pattern=rf"^https?://[^@?#{SPACE}]+$")] = Field(
         description="URL that receives the requests, without a login and without a query."
     )
     events: Annotated[list[WebhookEvent], Field(min_length=1, max_length=32)] = Field(

@@ -55,14 +55,14 @@ def describe_remains(registry: HarborRegistry, conditions: Collection[ConditionT
 
 def _valid_part(spec: dict[str, Any]) -> HarborRegistrySpec:
     try:
-        return HarborRegistrySpec.model_validate(spec)
+        return HarborRegistrySpec.parse(spec)
     except ValidationError as error:
         invalid = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
     kept = {key: value for key, value in spec.items() if key not in invalid}
     try:
-        return HarborRegistrySpec.model_validate({"externalURL": UNKNOWN_URL} | kept)
+        return HarborRegistrySpec.parse({"externalURL": UNKNOWN_URL} | kept)
     except ValidationError:
-        return HarborRegistrySpec.model_validate({"externalURL": UNKNOWN_URL, "deletionPolicy": spec["deletionPolicy"]})
+        return HarborRegistrySpec.parse({"externalURL": UNKNOWN_URL, "deletionPolicy": spec["deletionPolicy"]})
 
 
 def _valid_status(body: Mapping[str, Any]) -> PreviousStatus:

@@ -54,7 +54,7 @@ def find_live(cluster: Cluster, given: HarborRegistry) -> Manifest | None:
 def _differing(given: HarborRegistry, live: Manifest) -> Iterator[str]:
     """Yields the sections of the spec that differ; their values can be long, and `kubectl diff` shows them."""
     try:
-        current = HarborRegistrySpec.model_validate(live.get("spec") or {})
+        current = HarborRegistrySpec.parse(live.get("spec") or {})
     except ValidationError:
         yield "`spec` in the cluster is invalid"
         return

@@ -1,0 +1,224 @@
+"""One deployment under changes of its spec, and the oracles that hold after each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from typing_extensions import override
+
+from harbor_operator.checks.catalogue import CHAPTERS, HEALTHY
+from harbor_operator.model.database_changes import DropDatabase
+from harbor_operator.model.outcomes import ConditionType
+from harbor_operator.reasons import Reason
+from tests.campaign.deployment import Deployment
+from tests.campaign.environment import SECRET_VALUES, prepared
+from tests.campaign.model import REMOVED, Case, find
+from tests.campaign.schema import Spec
+from tests.campaign.snapshot import RETAINED, STAYING, kind_of, snapshot
+
+MAX_PASSES = 60
+QUIET_PASSES = 2
+PATH_DEPENDENT: dict[str, str] = {
+    Reason.DATABASE_CHANGED: "a release must not move to an empty database",
+    Reason.STORAGE_MIGRATION_FINISHED: "images that were pushed after a migration exist in its target only",
+    Reason.ENDPOINT_REFUSED: "Harbor cannot change the type of an endpoint",
+    Reason.SECRET_INVALID: "the Secret of a robot contains the login of another robot, which may be in use",
+}
+"""Reasons for which a registry is not ready although a new deployment of its spec would be, and why."""
+
+EXPLAINING: dict[str, str] = {
+    "who alone can configure Harbor": "what Harbor is configured by needs its administrator, whose Secret is missing",
+}
+"""Parts of messages that explain a change without its name, and why."""
+SETTING = {"enum", "toggle", "min", "max", "pattern"}
+"""Kinds of cases that set a field to another value."""
+
+WITHOUT_EFFECT: dict[str, str] = {
+    "checkIntervalSeconds": "the time between two passes",
+    "release.digest": "compared when Helm pulls the chart",
+    "release.serviceAccountName": "the identity of the next run of Helm",
+    "release.allowUpgradeTo": "permits an upgrade",
+    "release.drift": "what to do about a change by another client",
+    "release.timeoutSeconds": "limits the next run of Helm",
+    "database.names.clair": "for charts 1.2 to 1.5",
+    "database.names.notaryServer": "for charts 1.2 to 1.12",
+    "database.names.notarySigner": "for charts 1.2 to 1.12",
+    "database.rotateAfterDays": "a point in time",
+    "storage.swift.adoptExisting": "permits the use of a container",
+    "storage.s3.adoptExisting": "permits the use of a bucket",
+    "storage.swift.provision.adminURL": "every address reaches the gateway in memory",
+    "storage.s3.provision.adminURL": "every address reaches the gateway in memory",
+    "deletionPolicy.release": "what a deletion removes",
+    "deletionPolicy.database": "what a deletion removes",
+    "deletionPolicy.storage": "what a deletion removes",
+    "deletionPolicy.pullSecrets": "what a deletion removes",
+}
+"""Fields whose change is not visible in the state of a registry that is ready, and why."""
+
+KNOWN_REASONS = {str(reason) for reason in (*HEALTHY, *(reason for chapter in CHAPTERS.values() for reason in chapter))}
+
+
+class AlarmError(AssertionError):
+    """An oracle does not hold; `oracle` is its name."""
+
+    def __init__(self, oracle: str, message: str) -> None:
+        super().__init__(f"{oracle}: {message}")
+        self.oracle = oracle
+
+
+class Trial:
+    """A deployment whose spec changes; each method raises AlarmError if an oracle does not hold."""
+
+    def __init__(self, make: Callable[[], Deployment] = prepared) -> None:
+        self._make = make
+        self.deployment = make()
+        self.log = _Log()
+
+    def deploy(self, spec: Spec) -> None:
+        """Applies the spec, and lets the operator work until it is done."""
+        servers, registry = self.deployment.servers, self.deployment.object
+        registry.apply(spec)
+        before, quiet = Counter(servers.writes), 0
+        with self.log:
+            for _ in range(MAX_PASSES):
+                written = len(servers.writes) + registry.writes
+                result = asyncio.run(self.deployment.reconciler.reconcile(registry.body()))
+                quiet = quiet + 1 if written == len(servers.writes) + registry.writes else 0
+                if quiet == QUIET_PASSES:
+                    break
+                servers.advance(result.requeue_after)
+        self._check(spec, sorted((Counter(servers.writes) - before).elements()))
+        if quiet < QUIET_PASSES:
+            raise AlarmError("liveness", f"no end after {MAX_PASSES} passes; the last writes: {servers.writes[-3:]}")
+
+    def mutate(self, spec: Spec, case: Case) -> Spec:
+        """Deploys the changed spec, and returns it; an error must name what was changed."""
+        ready, changed = self.is_ready, case.mutate(spec)
+        before = snapshot(self.deployment)
+        self.deploy(changed)
+        if ready and case.kind in SETTING and case.path not in WITHOUT_EFFECT and snapshot(self.deployment) == before:
+            raise AlarmError("effect", f"{case.place} = {case.value!r} changes nothing")
+        if ready and not self.is_ready and not changed.get("suspend"):
+            self._check_explanation(spec, case)
+        return changed
+
+    def roll_back(self, spec: Spec, before: set[str]) -> None:
+        """Deploys an earlier spec; `before` is the state that it had."""
+        self.deploy(spec)
+        self._compare("recovery", before)
+
+    def compare_with_fresh(self, spec: Spec) -> None:
+        """Compares the state with that of a new deployment of the spec.
+
+        Only the latter is not ready if it needs what the path has created before, such as a container.
+        """
+        fresh = Trial(self._make)
+        fresh.deploy(spec)
+        if self.is_ready and fresh.is_ready:
+            self._compare("differential", snapshot(fresh.deployment))
+        elif fresh.is_ready and not spec.get("suspend") and not self._reasons & PATH_DEPENDENT.keys():
+            raise AlarmError("differential", f"a new deployment is ready, and this one is not: {self.messages}")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the registry is ready."""
+        return bool(self.deployment.object.conditions()["Ready"]["status"] == "True")
+
+    def _compare(self, oracle: str, expected: set[str]) -> None:
+        found = snapshot(self.deployment)
+        missing = {line for line in expected - found if kind_of(line) not in STAYING}
+        more = {line for line in found - expected if kind_of(line) not in STAYING}
+        changed = sorted(line for line in more if kind_of(line) not in RETAINED)
+        if missing or changed:
+            raise AlarmError(oracle, "\n".join(["missing:", *sorted(missing), "instead:", *changed]))
+
+    def _check(self, spec: Spec, writes: list[str]) -> None:
+        registry = self.deployment.object
+        if registry.status.get("observedGeneration") != registry.body()["metadata"]["generation"]:
+            raise AlarmError("liveness", "`observedGeneration` is not that of the spec")
+        for kind, condition in registry.conditions().items():
+            if condition["reason"] not in KNOWN_REASONS or condition["reason"] == Reason.INTERNAL_ERROR:
+                raise AlarmError(
+                    "explanation",
+                    f"{kind} has the reason {condition['reason']}: {condition['message']}\n{self.log.text}",
+                )
+        if not spec.get("suspend") and (missing := set(ConditionType) - registry.conditions().keys()):
+            raise AlarmError("explanation", f"there is no condition {sorted(missing)}")
+        if spec.get("suspend") and (writes := [write for write in writes if not write.startswith("injection")]):
+            raise AlarmError("suspend", f"{writes}")
+        if harmful := list(_destructive(self.deployment, writes)):
+            raise AlarmError("destruction", f"{harmful}")
+        reports = f"{registry.status} {registry.events} {self.log.text}"
+        if leaked := [value for value in SECRET_VALUES if value in reports]:
+            raise AlarmError("secrecy", f"{leaked}")
+
+    def _check_explanation(self, spec: Spec, case: Case) -> None:
+        self.check_words(names_of(spec, case) | EXPLAINING.keys(), case.place)
+
+    def check_words(self, words: Collection[str], what: str) -> None:
+        """Checks that a condition that is not True contains one of the words."""
+        if not any(word in self.messages for word in words):
+            raise AlarmError("explanation", f"no message names {what}: {self.messages}")
+
+    @property
+    def messages(self) -> str:
+        """What the conditions say that are not True."""
+        conditions = self.deployment.object.conditions().items()
+        return " ".join(one["message"] for kind, one in conditions if one["status"] != "True" or kind == "Stalled")
+
+    @property
+    def _reasons(self) -> set[str]:
+        return {one["reason"] for one in self.deployment.object.conditions().values()}
+
+
+def names_of(spec: Spec, case: Case) -> set[str]:
+    """Returns the words that name what a case changes: its fields, and the old and the new values."""
+    fields = {str(step) for step in case.steps if isinstance(step, str)} - {"pullSecrets", "name", "key"}
+    values = {str(leaf) for value in (find(spec, case.steps), case.value) for leaf in _leaves(value)}
+    return {word for word in fields | values if len(word) > 2}
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for child in value.values():
+            yield from _leaves(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _leaves(child)
+    elif value is not None and value is not REMOVED:
+        yield value
+
+
+def _destructive(deployment: Deployment, writes: list[str]) -> Iterator[str]:
+    """Yields the writes that remove data, which no change of a spec may cause: only a deletion does."""
+    yield from (f"{change}" for change in deployment.servers.postgres.changes if isinstance(change, DropDatabase))
+    for write in writes:
+        if write.startswith(("swift: remove container", "s3: remove bucket", "helm: uninstall", "rgw: remove user")):
+            yield write
+
+
+class _Log(logging.Handler):
+    """Keeps what the operator logs while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """Everything that was logged."""
+        return "\n".join(self._lines)
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(logging.Formatter().format(record))
+
+    def __enter__(self) -> None:
+        logging.getLogger("harbor_operator").addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("harbor_operator").removeHandler(self)
