@@ -126,6 +126,9 @@ PROGRAMS = {
         "registry-health", "github.com/fluxcd/cli-utils", "harbor-operator.io/lab/registry-health"
     ),
     "oidc-provider": Program("oidc-provider", "github.com/zitadel/oidc/v3", "harbor-operator.io/lab/oidc-provider"),
+    "cert-manager": Program(
+        "cert-manager", "github.com/cert-manager/cert-manager", "harbor-operator.io/lab/cert-manager"
+    ),
 }
 """In build order: the programs of the API server are first."""
 

@@ -221,9 +221,8 @@ class ReleaseSecrets:
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
     database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
-    the chart's nginx serves (PEM, empty if an Ingress does, or without the Secret), `first_certificate` and
-    `last_certificate` are the digests of the first and of the newest one that was read, `first_ca` that of the first CA
-    bundle. `storage_migration` is the record of a migration of the images.
+    the chart's nginx serves (PEM, empty for an Ingress), `first_certificate` and `last_certificate` are the digests of
+    the first and the newest one, `first_ca` of the first CA bundle; `storage_migration` is the record of a migration.
     """
 
     generated: Mapping[str, SecretStr]
