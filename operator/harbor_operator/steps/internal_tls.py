@@ -28,7 +28,6 @@ from harbor_operator.plan.internal_tls import (
 )
 from harbor_operator.plan.issued_certificates import is_complete, issued_labels, issuer_of
 from harbor_operator.plan.values.internal_tls import plan_certificates
-from harbor_operator.ports import Unavailable
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.own_secret import OwnSecret
 
@@ -59,15 +58,12 @@ class InternalCertificates:
     async def ensure(self, registry: HarborRegistry, release: Release, user: Sequence[UserValues]) -> dict[str, str]:
         """Issues what is missing or due, and returns certificate and authorities of each process as PEM.
 
-        Raises Unavailable if cert-manager issues the certificates and one of its Secrets is not complete.
+        What cert-manager issues is only read; an empty text where it has not, for which the release waits.
         """
         if not is_enabled(registry):
             return {}
         if issuer_of(registry):
-            issued = await self.read(registry, release, user)
-            if missing := [names.internal_tls_secret(registry, each) for each in issued if not issued[each]]:
-                raise Unavailable(f"cert-manager has not written Secret '{missing[0]}' yet")
-            return issued
+            return await self.read(registry, release, user)
         found = read_authorities(await self._authority.read(registry))
         planned = plan_authorities(found, self._tools, self._clock())
         if planned != found:
