@@ -134,6 +134,9 @@ PROGRAMS = {
         "github.com/docker/distribution/cmd/registry",
         tags="include_gcs,include_oss",
     ),
+    "cert-manager": Program(
+        "cert-manager", "github.com/cert-manager/cert-manager", "harbor-operator.io/lab/cert-manager"
+    ),
 }
 """In build order: the programs of the API server are first."""
 

@@ -83,6 +83,7 @@ DEFINITIONS: dict[str, Any] = {
                 "serviceAccountName": NAME,
                 "serviceMonitor": BOOLEAN,
                 "gatewayAPI": BOOLEAN,
+                "certManager": BOOLEAN,
             },
             kind=["object", "null"],
         ),

@@ -14,7 +14,9 @@ from lab.operator_chart import CHART, run_helm
 ROOT = Path(__file__).parents[1]
 VALUES = {
     "image": {"repository": install.IMAGE, "tag": "tag"},
-    "registryNamespaces": {install.REGISTRY_NAMESPACE: {"create": True, "serviceMonitor": True, "gatewayAPI": True}},
+    "registryNamespaces": {
+        install.REGISTRY_NAMESPACE: {"create": True, "serviceMonitor": True, "gatewayAPI": True, "certManager": True}
+    },
     "admissionPolicy": {"enabled": True, "registries": ["registry/policy"]},
     "evictStuckPods": {"enabled": True},
 }

@@ -1,4 +1,7 @@
-"""`python -m lab.harbor --listen HOST:PORT` with the environment of Harbor's core container."""
+"""`python -m lab.harbor --listen HOST:PORT` with the environment of Harbor's core container.
+
+With internal TLS it listens on the port that core has then, and serves HTTPS only.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import psycopg
 from aiohttp import web
 
 from lab.harbor.app import make_app
+from lab.harbor.internal_tls import PORT, server_context
 from lab.harbor.settings import BadSettings, read_settings
 from lab.harbor.state import DirtyDatabase, NewerDatabase
 
@@ -23,8 +27,14 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("psycopg").setLevel(logging.WARNING)
     try:
+        tls = server_context(os.environ)
         web.run_app(
-            make_app(read_settings(os.environ)), host=host.strip("[]"), port=int(port), print=None, shutdown_timeout=1
+            make_app(read_settings(os.environ)),
+            host=host.strip("[]"),
+            port=PORT if tls else int(port),
+            ssl_context=tls,
+            print=None,
+            shutdown_timeout=1,
         )
     except (BadSettings, DirtyDatabase, NewerDatabase, psycopg.Error, OSError) as error:
         print(f"harbor stand-in: cannot start: {error}", file=sys.stderr)

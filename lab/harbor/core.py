@@ -14,6 +14,7 @@ from lab.harbor.access import Principal, basic_credentials, usable, verifies
 from lab.harbor.configuration_values import current
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Coroutine
 
     from lab.harbor.settings import Settings
@@ -42,6 +43,11 @@ class Core:
         for task in self._jobs:
             task.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    @property
+    def registry_ssl(self) -> ssl.SSLContext | bool:
+        """How the registry and its controller are verified."""
+        return self.settings.internal_tls or True
 
     async def configuration(self) -> dict[str, Any]:
         """Returns all settings with their current values."""

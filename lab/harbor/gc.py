@@ -95,7 +95,8 @@ async def _collect(core: Core) -> str:
     if not core.settings.registry_controller_url:
         return ""
     try:
-        async with core.http.post(f"{core.settings.registry_controller_url}/api/registry/gc") as answer:
+        url = f"{core.settings.registry_controller_url}/api/registry/gc"
+        async with core.http.post(url, ssl=core.registry_ssl) as answer:
             answer.raise_for_status()
             body = await answer.json(content_type=None)
         if not body["status"]:

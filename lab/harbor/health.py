@@ -52,7 +52,7 @@ async def _component(name: str, check: Awaitable[None]) -> dict[str, str]:
 
 
 async def _ping_registry(core: Core) -> None:
-    async with core.http.get(f"{core.settings.registry_url}/") as answer:
+    async with core.http.get(f"{core.settings.registry_url}/", ssl=core.registry_ssl) as answer:
         answer.raise_for_status()
 
 

@@ -99,7 +99,9 @@ async def _forward(core: Core, request: web.Request, match: re.Match[str] | None
     headers = _forwarded(request.headers)
     headers["Authorization"] = aiohttp.encode_basic_auth(*core.settings.registry_credential)
     try:
-        answer = await core.http.request(request.method, url, headers=headers, data=body, allow_redirects=False)
+        answer = await core.http.request(
+            request.method, url, headers=headers, data=body, allow_redirects=False, ssl=core.registry_ssl
+        )
     except aiohttp.ClientConnectionError:
         return web.Response(status=502)
     async with answer:

@@ -1,5 +1,7 @@
 """The registry controller: `python -m lab.harbor.registryctl HOST:PORT REGISTRY CONFIG`, standard library only.
 
+With internal TLS it listens on the port that registryctl has then, and serves HTTPS only.
+
 `POST /api/registry/gc` runs the garbage collection of the real registry on the store of the release, as registryctl of
 Harbor 1.9 does. Later versions remove layer by layer with the same storage driver.
 """
@@ -7,11 +9,14 @@ Harbor 1.9 does. Later versions remove layer by layer with the same storage driv
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from lab.harbor.internal_tls import PORT, server_context
 
 TIMEOUT_SECONDS = 120.0
 MAX_MESSAGE = 2000
@@ -65,4 +70,8 @@ class Server(ThreadingHTTPServer):
 if __name__ == "__main__":
     where, _, number = sys.argv[1].rpartition(":")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # PID 1 ignores signals without a handler
-    Server(where.strip("[]"), int(number)).serve_forever()
+    tls = server_context(os.environ)
+    server = Server(where.strip("[]"), PORT if tls else int(number))
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()

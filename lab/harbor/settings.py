@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from lab.harbor.internal_tls import client_context
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,6 +50,7 @@ class Settings:
     ldapsearch: str
     ldap_libraries: str
     harbor_version: str
+    internal_tls: ssl.SSLContext | None
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -75,6 +78,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ca_file=environ.get("SSL_CERT_FILE"),
         ldapsearch=environ.get("LAB_LDAPSEARCH", "ldapsearch"),
         ldap_libraries=environ.get("LAB_LDAP_LIBRARIES", ""),
+        internal_tls=client_context(environ),
     )
 
 

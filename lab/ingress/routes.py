@@ -12,7 +12,12 @@ Object = dict[str, Any]
 CLASS = "nginx"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 PREFIX = "nginx.ingress.kubernetes.io/"
-ANNOTATIONS = {"proxy-body-size": "1m", "upstream-vhost": "$http_host", "proxy-request-buffering": "on"}
+ANNOTATIONS = {
+    "proxy-body-size": "1m",
+    "upstream-vhost": "$http_host",
+    "proxy-request-buffering": "on",
+    "backend-protocol": "HTTP",
+}
 """The supported annotations of ingress-nginx, with their defaults."""
 
 
@@ -76,7 +81,8 @@ def _routes(ingress: Object, services: Mapping[str, Object]) -> Iterator[tuple[s
     settings = {name: annotations.get(f"{PREFIX}{name}", default) for name, default in ANNOTATIONS.items()}
     for rule in ingress["spec"].get("rules", []):
         for path in rule.get("http", {}).get("paths", []):
-            upstream = _upstream(path["backend"].get("service", {}), services)
+            scheme = settings["backend-protocol"].lower()
+            upstream = _upstream(scheme, path["backend"].get("service", {}), services)
             for text, exact in _locations(path.get("path", "/"), path["pathType"]):
                 yield rule.get("host", ""), Route(text, exact, upstream, settings)
 
@@ -89,7 +95,7 @@ def _locations(path: str, kind: str) -> list[tuple[str, bool]]:
     return [(f"{bare}/", False), (bare, True)] if bare else [("/", False)]
 
 
-def _upstream(backend: Object, services: Mapping[str, Object]) -> str:
+def _upstream(scheme: str, backend: Object, services: Mapping[str, Object]) -> str:
     spec = services.get(backend.get("name", ""), {}).get("spec", {})
     wanted = backend.get("port", {})
     ports = [
@@ -98,7 +104,7 @@ def _upstream(backend: Object, services: Mapping[str, Object]) -> str:
         if wanted in ({"number": port["port"]}, {"name": port.get("name")})
     ]
     address = spec.get("clusterIP", "None")
-    return f"http://{address}:{ports[0]}" if ports and address != "None" else ""
+    return f"{scheme}://{address}:{ports[0]}" if ports and address != "None" else ""
 
 
 def _certificates(ingresses: Iterable[Object], secrets: Mapping[str, Object]) -> Iterator[tuple[str, Certificate]]:

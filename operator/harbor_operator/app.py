@@ -38,6 +38,7 @@ from harbor_operator.adapters.kube_pull_secrets import KubernetesPullSecretApi
 from harbor_operator.adapters.kube_resources import KubernetesNamespaceResources
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.adapters.leader_election import LeaderElectionConfig, LeaderElector
+from harbor_operator.adapters.owned_objects import KubernetesOwnedObjects
 from harbor_operator.adapters.pod_eviction import KubernetesPodEvictionApi
 from harbor_operator.adapters.reflector import WatchOptions
 from harbor_operator.adapters.registry_status import KubernetesRegistryStatusApi
@@ -68,6 +69,7 @@ from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
 from harbor_operator.steps.admin_password import AdminPassword
 from harbor_operator.steps.cache import CacheStep
+from harbor_operator.steps.checked_release import checked_release
 from harbor_operator.steps.configuration import ConfigurationStep
 from harbor_operator.steps.configuration_sections import configuration_sections
 from harbor_operator.steps.database import DatabaseStep
@@ -84,7 +86,6 @@ from harbor_operator.steps.pull_robot import PullRobot
 from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
 from harbor_operator.steps.reachability import ReachabilityStep
 from harbor_operator.steps.release import ReleaseStep
-from harbor_operator.steps.release_drift import DriftCheckedReleaseStep
 from harbor_operator.steps.s3_account import S3Accounts
 from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
 from harbor_operator.steps.secret_cache import CachedNamespaceResources
@@ -185,8 +186,7 @@ class Operator:
         swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
         accounts = StorageAccounts(kube, rgw, password)
         s3_accounts = S3Accounts(kube, rgw, password)
-        stored = StoredBytes(accounts, swift, s3_accounts, s3)
-        empty = EmptyObjects(accounts, swift, _now)
+        stored, empty = StoredBytes(accounts, swift, s3_accounts, s3), EmptyObjects(accounts, swift, _now)
         robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
         records = MigrationRecords(kube)
         in_use = StorageInUse(records)
@@ -195,7 +195,7 @@ class Operator:
         postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
         release = ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now)
         storage = StorageStep(kube, Stores(swift, s3, rgw), password, postgres)
-        checked_release = DriftCheckedReleaseStep(release, kube, self._release_objects, _now)
+        checked = checked_release(release, kube, self._release_objects, KubernetesOwnedObjects(self._client), _now)
         images = HttpImageProof(self._http)
         reachability = ReachabilityStep(kube, probe, harbor, images, _now)
         # Its own client of Swift: a copy must not take the slots of the probes.
@@ -209,7 +209,7 @@ class Operator:
             DatabaseStep(kube, postgres, password, _now),
             CacheStep(kube, on_demand.redis(egress)),
             StorageInUseStep(storage, records),
-            StorageInUseStep(checked_release, records),
+            StorageInUseStep(checked, records),
             GatewayCheckedReachabilityStep(
                 HostCheckedReachabilityStep(reachability, kube, probe, _now), KubernetesGatewayApi(self._client), _now
             ),

@@ -91,6 +91,8 @@ class Reason(StrEnum):
     RELEASE_SERVICE_ACCOUNT_MISSING = "ReleaseServiceAccountMissing"
     RELEASE_UNINSTALLING = "ReleaseUninstalling"
     WORKLOADS_NOT_READY = "WorkloadsNotReady"
+    CERTIFICATES_NOT_ISSUED = "CertificatesNotIssued"
+    ISSUER_UNUSABLE = "IssuerUnusable"
     CHART_UNAVAILABLE = "ChartUnavailable"
     CHART_SOURCE_REFUSED = "ChartSourceRefused"
     CHART_DIGEST_MISMATCH = "ChartDigestMismatch"
@@ -114,6 +116,7 @@ class Reason(StrEnum):
     # Reachability
     REGISTRY_UNREACHABLE = "RegistryUnreachable"
     ROUTE_NOT_ACCEPTED = "RouteNotAccepted"
+    BACKEND_TLS_MISSING = "BackendTlsMissing"
     EXTRA_HOST_FAILED = "ExtraHostFailed"
     GATEWAY_NOT_PROGRAMMED = "GatewayNotProgrammed"
     REGISTRY_NOT_HARBOR = "RegistryNotHarbor"

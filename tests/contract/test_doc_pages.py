@@ -167,7 +167,8 @@ def test_gateway_api(registry: Registry, plane: ControlPlane, folder: Folder) ->
     plane.kubectl("create", "namespace", "networking")
     folder.follow(how_to("gateway-api"))
     rbac = "/apis/rbac.authorization.k8s.io/v1"
-    intra = ("harbor-operator-gateway-api", "harbor-operator-gateway-api-view")
+    roles = ("gateway-api", "gateway-api-view", "backend-tls")
+    intra = [f"harbor-operator-{role}" for role in roles]
     bindings = [*((registry.namespace, name) for name in intra), ("networking", "harbor-operator-gateway-view")]
     for namespace, name in bindings:
         assert plane.client.answers(f"{rbac}/clusterroles/{name}")

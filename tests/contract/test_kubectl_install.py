@@ -17,7 +17,8 @@ pytestmark = pytest.mark.lab
 
 DIGEST = f"sha256:{'0' * 64}"
 NAMESPACES = {"intra": {"create": True}, "a-b": {"create": True}}
-MONITORED = {name: {**options, "serviceMonitor": True, "gatewayAPI": True} for name, options in NAMESPACES.items()}
+EXTENDED = {"serviceMonitor": True, "gatewayAPI": True, "certManager": True}
+MONITORED = {name: {**options, **EXTENDED} for name, options in NAMESPACES.items()}
 
 
 def generated(*arguments: str) -> str:
@@ -56,7 +57,7 @@ def by_key(manifests: list[Manifest]) -> dict[tuple[str, str, str], Manifest]:
         (
             [
                 *("--registry-namespaces", "intra,a-b", "--image", "a/b:2", "--service-monitors", "--gateway-api"),
-                *("--admission-policies", "intra/cr,a-b/other"),
+                *("--cert-manager", "--admission-policies", "intra/cr,a-b/other"),
             ],
             {
                 "registryNamespaces": MONITORED,

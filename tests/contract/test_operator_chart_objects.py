@@ -130,6 +130,14 @@ def test_a_registry_namespace_can_allow_routes_and_the_operator_reads_their_gate
     assert not [found for found in render({"registryNamespaces": {"b": {}}}) if "gateway" in found["metadata"]["name"]]
 
 
+def test_a_registry_namespace_can_allow_certificates_of_cert_manager() -> None:
+    rendered = render({"registryNamespaces": {"a": {"certManager": True}, "b": {}}})
+    binding = in_namespace(rendered, "a")["RoleBinding/harbor-operator-cert-manager"]
+    assert binding["subjects"][0]["name"] == "harbor-operator"
+    assert "RoleBinding/harbor-operator-cert-manager" not in in_namespace(rendered, "b")
+    assert find(rendered, "ClusterRole", "harbor-operator-cert-manager")
+
+
 def test_the_right_on_admission_policies_names_each_registry() -> None:
     rendered = render({"admissionPolicy": {"enabled": True, "registries": ["intra/cr", "a/b"]}})
     names = at(rendered, "ClusterRole -admission-policy rules/0/resourceNames")

@@ -93,6 +93,20 @@ def test_a_renewed_certificate_restarts_nginx_only(lab: Lab, make_registry: Make
     assert changed(before, restarts(lab, registry)) == {"nginx"}
     assert registry.status()["releaseRevision"] == 2
 
+    between = restarts(lab, registry)
+    lab.control_plane.kubectl("-n", registry.namespace, "delete", "secret", "cr-tls")
+    annotation = "harbor-operator.io/reconcile-requested-at=deleted"
+    lab.control_plane.kubectl("-n", registry.namespace, "annotate", "hreg", "cr", annotation)
+
+    def is_handled() -> bool:
+        return registry.status().get("lastHandledReconcileAt") == "deleted"
+
+    wait_until(is_handled, "the operator has seen that the Secret is gone", deadline=60)
+    issue(lab, registry, "third")
+    wait_until(lambda: changed(between, restarts(lab, registry)), "pods are restarted", deadline=60)
+    registry.wait_condition("ReleaseReady", "True", "Converged")
+    assert registry.status()["releaseRevision"] == 3
+
 
 def issue(lab: Lab, registry: Registry, name: str) -> None:
     """Stores a new certificate, as cert-manager does."""

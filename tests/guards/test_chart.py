@@ -57,6 +57,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "components/flow-control/flowcontrol.yaml": {"flowControl": {"enabled": True}},
     "components/node-trust/daemonset.yaml": {"nodeTrust": {"enabled": True}, **LIKE_THE_BASE},
     "components/gateway-api/rbac.yaml": {"registryNamespaces": {"intra": {"gatewayAPI": True}}},
+    "components/cert-manager/rbac.yaml": {"registryNamespaces": {"intra": {"certManager": True}}},
     "components/service-monitor/rbac.yaml": {"registryNamespaces": {"intra": {"serviceMonitor": True}}},
     "monitoring/servicemonitor.yaml": SERVICE_MONITOR,
     "monitoring/prometheusrule.yaml": PROMETHEUS_RULE,

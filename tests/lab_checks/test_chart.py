@@ -28,6 +28,12 @@ OFFICIAL = pytest.mark.skipif(
     not os.environ.get(chart.VARIABLE), reason=f"{chart.VARIABLE} names no official chart to compare with"
 )
 EXACT_CONFIGURATION = "config.yml"
+INTERNAL_TLS = ",".join(
+    [
+        "internalTLS.enabled=true,internalTLS.certSource=secret",
+        *(f"internalTLS.{name}.secretName={name}-tls" for name in ("core", "jobservice", "registry", "portal")),
+    ]
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,8 @@ def test_the_official_chart_installs_and_an_equal_upgrade_restarts_nothing(plane
         "persistence.imageChartStorage.type=filesystem",
         "expose.type=clusterIP",
         "caBundleSecretName=cr-ca,caSecretName=cr-ca",
+        INTERNAL_TLS,
+        f"{INTERNAL_TLS},expose.type=clusterIP",
     ],
 )
 def test_the_lab_chart_renders_the_objects_of_the_official_chart(plane: ControlPlane, change: str) -> None:
@@ -145,16 +153,28 @@ def shape(item: dict[str, Any]) -> Any:
     if item["kind"] in {"Deployment", "StatefulSet"}:
         pod = item["spec"]["template"]
         containers = {each["name"]: container_shape(each) for each in pod["spec"]["containers"]}
+        certificates = [each for each in pod["spec"].get("volumes", []) if each["name"].endswith("-internal-certs")]
         user = pod["spec"]["securityContext"]["runAsUser"]
-        return item["metadata"]["labels"], item["spec"]["selector"], pod["metadata"]["labels"], user, containers
+        return (
+            item["metadata"]["labels"],
+            item["spec"]["selector"],
+            pod["metadata"]["labels"],
+            user,
+            containers,
+            certificates,
+        )
     if item["kind"] == "ConfigMap" and item["metadata"]["name"].endswith("-registry"):
         return yaml.safe_load(item["data"][EXACT_CONFIGURATION])
     if item["kind"] in {"Service", "Ingress", "PersistentVolumeClaim"}:
-        return item["spec"]
+        protocol = item["metadata"].get("annotations", {}).get("nginx.ingress.kubernetes.io/backend-protocol")
+        return item["spec"], protocol
     return item["metadata"]["labels"]
 
 
 def container_shape(container: dict[str, Any]) -> dict[str, Any]:
     secrets = {each["name"]: each["valueFrom"] for each in container.get("env", []) if "valueFrom" in each}
     probes = ("startupProbe", "livenessProbe", "readinessProbe")
-    return {**{key: container.get(key) for key in ("image", "envFrom", "securityContext", *probes)}, "secrets": secrets}
+    known = {key: container.get(key) for key in ("image", "envFrom", "securityContext", *probes)}
+    mounts = [each for each in container["volumeMounts"] if each["name"].endswith("-internal-certs")]
+    settings = [each for each in container.get("env", []) if each["name"].startswith("INTERNAL_TLS_")]
+    return {**known, "secrets": secrets, "certificates": mounts, "internalTLS": settings}

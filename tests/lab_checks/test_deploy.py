@@ -15,6 +15,7 @@ from lab.gotools import program
 from lab.registries import EXAMPLES, example
 
 ROOT = Path(__file__).parents[2]
+GATEWAY_COMPONENT = "deploy/components/gateway-api"
 
 Manifest = dict[str, Any]
 
@@ -138,12 +139,24 @@ def test_the_component_for_service_monitors_binds_nothing() -> None:
     assert {resource for rule in role["rules"] for resource in rule["resources"]} == {"servicemonitors"}
 
 
+def test_the_component_for_cert_manager_binds_nothing() -> None:
+    (role,) = built("deploy/components/cert-manager")
+    assert role["kind"] == "ClusterRole"
+    certificates = {f"{verb} certificates" for verb in ("get", "create", "patch", "delete")}
+    assert rights([role]) == {*certificates, "list certificaterequests"}
+
+
 def test_the_component_for_the_gateway_api_binds_nothing_and_lets_the_operator_only_read() -> None:
-    release, route_view, gateway_view = built("deploy/components/gateway-api")
-    assert {release["kind"], route_view["kind"], gateway_view["kind"]} == {"ClusterRole"}
+    roles = {role["metadata"]["name"].removeprefix("harbor-operator-"): role for role in built(GATEWAY_COMPONENT)}
+    assert {role["kind"] for role in roles.values()} == {"ClusterRole"}
+    release, route_view, gateway_view = (roles[name] for name in ("gateway-api", "gateway-api-view", "gateway-view"))
     assert {resource for rule in release["rules"] for resource in rule["resources"]} == {"httproutes"}
     assert rights([route_view]) == {"list httproutes"}
     assert rights([gateway_view]) == {"get gateways"}
+    verbs = ("get", "create", "patch", "delete")
+    assert rights([roles["backend-tls"]]) == {
+        f"{verb} {resource}" for verb in verbs for resource in ("backendtlspolicies", "configmaps")
+    }
 
 
 def test_node_trust_sees_only_its_directories_of_the_node() -> None:

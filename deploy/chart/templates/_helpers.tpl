@@ -58,7 +58,7 @@ namespace: {{ .Release.Namespace }}
 
 {{/* Registry namespaces by name, with the default of every field. */}}
 {{- define "harbor-operator.registryNamespaces" -}}
-{{- $defaults := dict "create" false "labels" dict "annotations" dict "injectPullSecrets" true "serviceAccountName" "harbor-release" "serviceMonitor" false "gatewayAPI" false }}
+{{- $defaults := dict "create" false "labels" dict "annotations" dict "injectPullSecrets" true "serviceAccountName" "harbor-release" "serviceMonitor" false "gatewayAPI" false "certManager" false }}
 {{- $namespaces := dict }}
 {{- range $name, $given := .Values.registryNamespaces }}
 {{- $namespace := deepCopy ($given | default dict) }}

@@ -35,6 +35,24 @@ metadata:
     {{- include "lab.labels" .root | nindent 4 }}
 {{- end }}
 
+{{- /* the scheme between the processes */ -}}
+{{- define "lab.scheme" -}}
+{{ .Values.internalTLS.enabled | ternary "https" "http" }}
+{{- end }}
+
+{{- /* the port on which a process listens in its pod */ -}}
+{{- define "lab.port" -}}
+{{ .Values.internalTLS.enabled | ternary 8443 8080 }}
+{{- end }}
+
+{{- define "lab.servicePort" -}}
+{{ .Values.internalTLS.enabled | ternary 443 80 }}
+{{- end }}
+
+{{- define "lab.registryPort" -}}
+{{ .Values.internalTLS.enabled | ternary 5443 5000 }}
+{{- end }}
+
 {{- define "lab.redisHosts" -}}
 {{ eq .Values.redis.type "internal" | ternary (printf "%s-redis:6379" (include "lab.name" .)) .Values.redis.external.addr }}
 {{- end }}

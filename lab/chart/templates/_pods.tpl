@@ -60,6 +60,28 @@ readinessProbe: {{ merge (dict) (default dict .readiness) (dict "initialDelaySec
 httpGet: {path: {{ .path }}, port: {{ .port }}, scheme: {{ .scheme | default "HTTP" }}}
 {{- end }}
 
+{{- /* internal TLS in a pod: dict "root" $ "component" "core" */ -}}
+{{- define "lab.internalTLSEnv" -}}
+{{- if .root.Values.internalTLS.enabled }}
+- {name: INTERNAL_TLS_ENABLED, value: "true"}
+- {name: INTERNAL_TLS_KEY_PATH, value: /etc/harbor/ssl/{{ .component }}/tls.key}
+- {name: INTERNAL_TLS_CERT_PATH, value: /etc/harbor/ssl/{{ .component }}/tls.crt}
+- {name: INTERNAL_TLS_TRUST_CA_PATH, value: /etc/harbor/ssl/{{ .component }}/ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "lab.internalTLSMount" -}}
+{{- if .root.Values.internalTLS.enabled }}
+- {name: {{ .component }}-internal-certs, mountPath: /etc/harbor/ssl/{{ .component }}}
+{{- end }}
+{{- end }}
+
+{{- define "lab.internalTLSVolume" -}}
+{{- if .root.Values.internalTLS.enabled }}
+- {name: {{ .component }}-internal-certs, secret: {secretName: {{ index .root.Values.internalTLS .component "secretName" }}}}
+{{- end }}
+{{- end }}
+
 {{- /* the head of every nginx.conf: all writes are below /tmp */ -}}
 {{- define "lab.nginxConfiguration" -}}
 pid /tmp/nginx.pid;

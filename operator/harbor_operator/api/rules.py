@@ -199,6 +199,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Expose": expose.RULES,
+    "IssuerRef": internal_tls.ISSUER_RULES,
     "Release": (
         Rule(
             f"!has(self.repository) || !self.repository.matches(r'{chart_source.LOGIN}')",

@@ -33,6 +33,7 @@ class Choices(NamedTuple):
     evicts_stuck_pods: bool = False
     service_monitors: bool = False
     gateway_api: bool = False
+    cert_manager: bool = False
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         options.evict_stuck_pods,
         options.service_monitors,
         options.gateway_api,
+        options.cert_manager,
     )
     _check(choices)
     try:
@@ -69,6 +71,8 @@ def _documents(template: str, crd: str, choices: Choices) -> Iterator[str]:
         "-gateway-api": not choices.gateway_api,
         "-gateway-api-view": not choices.gateway_api,
         "-gateway-view": not choices.gateway_api,
+        "-backend-tls": not choices.gateway_api,
+        "-cert-manager": not choices.cert_manager,
     }
     registries = sorted(choices.registry_namespaces)
     policies = [name.replace("/", ".") for name in choices.admission_policies]

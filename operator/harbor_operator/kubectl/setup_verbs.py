@@ -124,6 +124,11 @@ SETUP: tuple[Verb, ...] = (
                 "add the roles for `spec.expose.type: route` in these namespaces; needs the Gateway API",
                 options={"action": "store_true"},
             ),
+            Argument(
+                ("--cert-manager",),
+                "add the role for `spec.internalTLS.issuerRef` in these namespaces; needs cert-manager",
+                options={"action": "store_true"},
+            ),
         ),
         needs_cluster=False,
         formats=(),

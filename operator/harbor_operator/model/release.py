@@ -221,8 +221,8 @@ class ReleaseSecrets:
     `release_name` is the release for which `generated` was generated, `chart_version` the last chart that was
     deployed on the database in its volume; empty if the Secret does not say it. `jobservice_login` is the digest of the
     database's login for which jobservice was restarted last; empty if the login never changed. `certificate` is what
-    the chart's nginx serves (PEM, empty if an Ingress does), `first_certificate` and `first_ca` are the digests of the
-    first one and of the first CA bundle. `storage_migration` is the record of a migration of the images.
+    the chart's nginx serves (PEM, empty for an Ingress), `first_certificate` and `last_certificate` are the digests of
+    the first and the newest one, `first_ca` of the first CA bundle; `storage_migration` is the record of a migration.
     """
 
     generated: Mapping[str, SecretStr]
@@ -240,6 +240,7 @@ class ReleaseSecrets:
     jobservice_login: str = ""
     certificate: str = ""
     first_certificate: str = ""
+    last_certificate: str = ""
     first_ca: str = ""
     storage_migration: MigrationRecord | None = None
 

@@ -52,6 +52,10 @@ FIRST_CA_KEY = "TRIVY_FIRST_CA"
 """Keys beside the generated secrets: digests of the first certificate of the chart's nginx and of Trivy's first CA
 bundle. Pods carry a digest only after a change, so that an upgrade of the operator restarts none."""
 
+CERTIFICATE_KEY = "NGINX_CERTIFICATE"
+"""Key beside the generated secrets: the digest of the newest certificate of the chart's nginx. While the Secret with
+the certificate does not exist, nginx keeps this one."""
+
 STORAGE_MIGRATION_KEY = "STORAGE_MIGRATION"
 """Key beside the generated secrets: the record of a migration of the images to another storage."""
 
@@ -64,6 +68,7 @@ RECORD_KEYS = frozenset(
         JOBSERVICE_LOGIN_KEY,
         SETTLED_LOGIN_KEY,
         FIRST_CERTIFICATE_KEY,
+        CERTIFICATE_KEY,
         FIRST_CA_KEY,
         STORAGE_MIGRATION_KEY,
     }
@@ -126,8 +131,12 @@ def changed_ca(secrets: ReleaseSecrets) -> str:
 
 
 def renewed_certificate(secrets: ReleaseSecrets) -> str:
-    """Returns the digest of a certificate that replaced the first one, or an empty text."""
-    digest = certificate_digest(secrets)
+    """Returns the digest of a certificate that replaced the first one, or an empty text.
+
+    A Secret that is deleted so that its certificate is issued again keeps the digest: the pods would restart without
+    it, and again with the next one.
+    """
+    digest = certificate_digest(secrets) or secrets.last_certificate
     return digest if secrets.first_certificate not in {"", digest} else ""
 
 

@@ -38,6 +38,10 @@ INJECT_DISABLED = "disabled"
 VALUES_DIGEST = f"{GROUP}/values"
 SECRETS_DIGEST = f"{GROUP}/secrets"
 CERTIFICATE_DIGEST = f"{GROUP}/certificate"
+ISSUED_BY = f"{GROUP}/issued-by"
+"""Label of a Secret whose certificate the operator did not issue: ISSUED_BY_CERT_MANAGER."""
+
+ISSUED_BY_CERT_MANAGER = "cert-manager"
 ADOPTED_REVISION = f"{GROUP}/adopted-revision"
 """Label of a release Secret: the revision that was adopted. Helm copies labels, so it may name an earlier one."""
 
@@ -180,6 +184,16 @@ def ca_secret(registry: HarborRegistry) -> str:
 def internal_tls_authority(registry: HarborRegistry) -> str:
     """Secret with the certificate authority of `spec.internalTLS`; no pod reads it."""
     return _secret_name(registry, "internal-tls-ca")
+
+
+def backend_tls_policy(registry: HarborRegistry, component: str) -> str:
+    """BackendTLSPolicy for the Service of one process of Harbor."""
+    return _secret_name(registry, f"backend-tls-{component}")
+
+
+def backend_tls_authority(registry: HarborRegistry) -> str:
+    """ConfigMap with the CA of `spec.internalTLS`, for Gateways."""
+    return _secret_name(registry, "backend-tls-ca")
 
 
 def internal_tls_secret(registry: HarborRegistry, component: str) -> str:

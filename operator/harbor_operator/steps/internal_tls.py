@@ -1,4 +1,7 @@
-"""The Secrets of `spec.internalTLS`: an authority for each registry and one certificate for each process of Harbor."""
+"""The Secrets of `spec.internalTLS`: an authority for each registry and one certificate for each process of Harbor.
+
+With `issuerRef`, cert-manager writes them (`steps/issued_certificates.py`), and they are only read here.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from harbor_operator.plan.internal_tls import (
     read_authorities,
     read_pair,
 )
+from harbor_operator.plan.issued_certificates import is_complete, issued_labels, issuer_of
 from harbor_operator.plan.values.internal_tls import plan_certificates
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.own_secret import OwnSecret
@@ -41,6 +45,8 @@ class InternalCertificates:
         """Returns certificate and authorities of each process as PEM; an empty text where `ensure` has to issue."""
         if not is_enabled(registry):
             return {}
+        if issuer_of(registry):
+            return {each: await self._read_issued(registry, each) for each in _names(registry, release, user)}
         found = read_authorities(await self._authority.read(registry))
         planned = plan_authorities(found, self._tools, self._clock())
         is_new = found is None or planned.current != found.current
@@ -50,9 +56,14 @@ class InternalCertificates:
         }
 
     async def ensure(self, registry: HarborRegistry, release: Release, user: Sequence[UserValues]) -> dict[str, str]:
-        """Issues what is missing or due, and returns certificate and authorities of each process as PEM."""
+        """Issues what is missing or due, and returns certificate and authorities of each process as PEM.
+
+        What cert-manager issues is only read; an empty text where it has not, for which the release waits.
+        """
         if not is_enabled(registry):
             return {}
+        if issuer_of(registry):
+            return await self.read(registry, release, user)
         found = read_authorities(await self._authority.read(registry))
         planned = plan_authorities(found, self._tools, self._clock())
         if planned != found:
@@ -81,6 +92,13 @@ class InternalCertificates:
             return ""
         desired = certificate_values(pair, authorities.trusted)
         return certificate_text(desired) if desired == dict(values) else ""
+
+    async def _read_issued(self, registry: HarborRegistry, component: str) -> str:
+        """Returns what the pods read from the Secret that cert-manager writes; an empty text if it is not complete."""
+        name = names.internal_tls_secret(registry, component)
+        stored = await self._kube.read_secret(registry.metadata.namespace, name)
+        is_issued = stored is not None and stored.belongs_to(issued_labels(registry))
+        return certificate_text(stored.values) if stored and is_issued and is_complete(stored.values) else ""
 
     async def _issue(
         self, registry: HarborRegistry, component: str, authorities: Authorities, wanted: Sequence[str]

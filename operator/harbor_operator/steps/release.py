@@ -176,6 +176,7 @@ class ReleaseStep:
         if stopped:
             return stopped
         secrets = await self._release_secrets.ensure(registry, release, found)
+        await self._records.record_certificate(registry, secrets)
         return draft if secrets == found else plan_release(registry, release, secrets)
 
     async def _act(self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:

@@ -10,6 +10,7 @@ from harbor_operator.model.outcomes import Done, Outcome, Pending
 from harbor_operator.model.release import DesiredRelease, GeneratedSecret, ObservedRelease, ReleaseSecrets
 from harbor_operator.plan import names
 from harbor_operator.plan.generated_secrets import (
+    CERTIFICATE_KEY,
     CHART_VERSION_KEY,
     CORE_LOGIN_KEY,
     FIRST_CA_KEY,
@@ -42,6 +43,11 @@ class ReleaseRecords:
         stored, deployed = observed.stored, observed.facts.chart_version
         if stored and deployed and not database_location(stored.config):
             await self._record(registry, {CHART_VERSION_KEY: deployed})
+
+    async def record_certificate(self, registry: HarborRegistry, secrets: ReleaseSecrets) -> None:
+        """Records the certificate of the chart's nginx, before Helm can deploy it."""
+        if digest := certificate_digest(secrets):
+            await self._record(registry, {CERTIFICATE_KEY: digest})
 
     async def verify(self, registry: HarborRegistry, desired: DesiredRelease, observed: ObservedRelease) -> Outcome:
         """Returns Done once the workloads are ready with the desired login of the database.
@@ -86,6 +92,7 @@ def first_records(release: str, secrets: ReleaseSecrets) -> dict[str, SecretStr]
         KEY_DIGEST_KEY: key_digest(secrets.generated[GeneratedSecret.SECRET_KEY]),
         CORE_LOGIN_KEY: database_login_digest(secrets),
         FIRST_CERTIFICATE_KEY: certificate_digest(secrets),
+        CERTIFICATE_KEY: certificate_digest(secrets),
         FIRST_CA_KEY: ca_digest(secrets),
     }
     return {key: SecretStr(text) for key, text in records.items() if text}

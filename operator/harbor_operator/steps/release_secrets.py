@@ -29,6 +29,7 @@ from harbor_operator.plan import names
 from harbor_operator.plan.authentication import section
 from harbor_operator.plan.generated_secrets import (
     CA_KEY,
+    CERTIFICATE_KEY,
     CHART_VERSION_KEY,
     FIRST_CA_KEY,
     FIRST_CERTIFICATE_KEY,
@@ -88,6 +89,7 @@ class ReleaseSecretStore:
             jobservice_login=_text(stored, JOBSERVICE_LOGIN_KEY),
             certificate=await read_certificate(self._kube, registry),
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
+            last_certificate=_text(stored, CERTIFICATE_KEY),
             first_ca=_text(stored, FIRST_CA_KEY),
             storage_migration=await MigrationRecords(self._kube).read(registry),
             admin_password=await self._read_admin_password(registry),
@@ -113,6 +115,7 @@ class ReleaseSecretStore:
             generated=_generated(stored),
             release_name=_text(stored, RELEASE_NAME_KEY),
             first_certificate=_text(stored, FIRST_CERTIFICATE_KEY),
+            last_certificate=_text(stored, CERTIFICATE_KEY),
             first_ca=_text(stored, FIRST_CA_KEY),
             admin_password=await self._ensure_admin_password(registry, found),
             certificates=await self._certificates.ensure(registry, release, found.user_values),

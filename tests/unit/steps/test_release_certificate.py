@@ -50,6 +50,31 @@ async def test_a_renewed_certificate_restarts_nginx(cr: ReleaseFixture) -> None:
     assert (await pods(cr))["nginx"] not in (None, after["nginx"])
 
 
+async def test_a_secret_that_is_deleted_for_a_renewal_restarts_nginx_once(cr: ReleaseFixture) -> None:
+    """The pods would start without the certificate, and again with it; the first renewal gave them a digest."""
+    await cr.deployed()
+    issue(cr, "second")
+    await cr.deployed()
+    assert isinstance(await cr.reconcile(), Done)
+    assert len(cr.revisions()) == 2
+    before = await pods(cr)
+
+    del cr.kube.secrets[NAMESPACE, "cr-tls"]
+    assert isinstance(await cr.reconcile(), Done)
+    cr.kube.put(NAMESPACE, "cr-tls", {"tls.key": "the key comes first"})
+    assert isinstance(await cr.reconcile(), Done)
+    assert await pods(cr) == before
+    assert len(cr.revisions()) == 2
+
+    issue(cr, "third")
+    await cr.deployed()
+    assert isinstance(await cr.reconcile(), Done)
+    assert len(cr.revisions()) == 3
+    cr.kube.writes.clear()
+    assert isinstance(await cr.reconcile(), Done)
+    assert cr.kube.writes == []
+
+
 async def test_a_release_of_an_earlier_operator_restarts_nothing(cr: ReleaseFixture) -> None:
     await cr.deployed()
     stored = dict(cr.kube.values(NAMESPACE, "hreg-cr-pins"))

@@ -71,7 +71,8 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "than `harbor-pull`, add that name to `resourceNames` in the ClusterRole `harbor-operator`. For "
         "`spec.pullSecrets.admissionPolicy`, apply `deploy/components/admission-policy`. For the chart value "
         "`metrics.serviceMonitor.enabled`, apply `deploy/components/service-monitor` and bind its ClusterRole. For "
-        "`spec.expose.type: route`, apply `deploy/components/gateway-api` and bind its ClusterRoles. If the "
+        "`spec.expose.type: route`, apply `deploy/components/gateway-api` and bind its ClusterRoles. For "
+        "`spec.internalTLS.issuerRef`, apply `deploy/components/cert-manager` and bind its ClusterRole. If the "
         "operator was installed with its Helm chart, set the values `registryNamespaces`, `pullSecrets.secretNames` "
         "and `admissionPolicy` instead.",
     ),

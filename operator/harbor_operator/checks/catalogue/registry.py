@@ -35,6 +35,13 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "The Gateway has no address, a certificate of a listener is missing, or no controller serves its GatewayClass.",
         "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what its conditions name.",
     ),
+    Reason.BACKEND_TLS_MISSING: Problem(
+        "`status.warnings` reports that a Gateway sends plain HTTP to Harbor, and clients get status 400 or 502.",
+        "`spec.internalTLS` is on, and the operator cannot create the BackendTLSPolicies that tell the Gateway to use "
+        "TLS, or a controller does not accept them.",
+        "Give the operator the role in the message, or install a Gateway API with BackendTLSPolicy. Remove a policy of "
+        "your own for the Services of core and the portal.",
+    ),
     Reason.EXTRA_HOST_FAILED: Problem(
         "`status.warnings` names hosts of `spec.pullSecrets.extraHosts`.",
         "A name does not lead to this Harbor, its certificate is not accepted by clients, or the operator cannot reach "

@@ -53,6 +53,20 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "to 0 by hand.",
         "Run `kubectl -n NAMESPACE get pods -l release=RELEASE`, then describe the pod that is not ready.",
     ),
+    Reason.CERTIFICATES_NOT_ISSUED: Problem(
+        "Certificates for `spec.internalTLS` are not ready, or a warning says that one could not be renewed.",
+        "The issuer of `spec.internalTLS.issuerRef` does not exist, is not Ready or refuses the request, or "
+        "cert-manager does not run.",
+        "Run `kubectl -n NAMESPACE describe certificates,certificaterequests`, and `describe` the issuer. Correct the "
+        "issuer. cert-manager tries again by itself, or at once with `cmctl renew`.",
+    ),
+    Reason.ISSUER_UNUSABLE: Problem(
+        "The release is not installed or upgraded.",
+        "cert-manager is not installed, or the issuer of `spec.internalTLS.issuerRef` has no common CA for all "
+        "certificates: Harbor's processes could not trust each other.",
+        "Install cert-manager, name an issuer with one CA, for example of type `ca` or `vault`, or remove the field: "
+        "the operator then issues the certificates.",
+    ),
     Reason.CHART_UNAVAILABLE: Problem(
         "Helm cannot get the chart.",
         "The repository, OCI registry or path is wrong or not reachable, or refuses the login; or an index or an "

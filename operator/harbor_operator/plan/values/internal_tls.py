@@ -47,13 +47,22 @@ def plan_certificates(
     registry: HarborRegistry, chart: ChartSupport, sources: Sequence[UserValues]
 ) -> dict[str, tuple[str, ...]]:
     """Returns the processes of the release that need a certificate, each with the names in it."""
-    user = reduce(merge_values, (source.tree for source in sources), Tree())
-    full = full_name(names.release(registry), chart.minor, {key: unwrap(user.get(key)) for key in _NAME_KEYS})
+    user, full = _merged(sources), service_prefix(registry, chart, sources)
     return {
         str(component): certificate_names(registry, component, full)
         for component in TlsComponent
         if _runs(component, chart, user)
     }
+
+
+def service_prefix(registry: HarborRegistry, chart: ChartSupport, sources: Sequence[UserValues]) -> str:
+    """Returns what the names of the Services of the release begin with."""
+    user = _merged(sources)
+    return full_name(names.release(registry), chart.minor, {key: unwrap(user.get(key)) for key in _NAME_KEYS})
+
+
+def _merged(sources: Sequence[UserValues]) -> Tree:
+    return reduce(merge_values, (source.tree for source in sources), Tree())
 
 
 def _runs(component: TlsComponent, chart: ChartSupport, user: Tree) -> bool:

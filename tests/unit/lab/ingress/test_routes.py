@@ -87,3 +87,9 @@ def test_the_certificate_comes_from_the_secret_for_the_listed_hosts() -> None:
         plan(ingress(path("/"), host="other.example.com", tls=tls), secrets={"cr-tls": {"data": data}})[0].certificate
         is None
     )
+
+
+def test_a_service_with_tls_is_named_by_an_annotation() -> None:
+    one = ingress(path("/"))
+    one["metadata"]["annotations"] = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}
+    assert upstreams(one) == {"/": "https://10.0.0.7:80"}
