@@ -10,10 +10,12 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import aiohttp
 from typing_extensions import override
 from yarl import URL
 
@@ -22,7 +24,14 @@ from harbor_operator.adapters.aws_signature import Request, canonical_query, pre
 from harbor_operator.adapters.http_body import MAX_BODY_BYTES
 from harbor_operator.adapters.http_headers import host_header, requested_part
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
-from harbor_operator.adapters.s3_connection import COMPLETION_SECONDS, Exchange, Response, raise_store_error, send
+from harbor_operator.adapters.s3_connection import (
+    COMPLETION_SECONDS,
+    Exchange,
+    Response,
+    open_session,
+    raise_store_error,
+    send,
+)
 from harbor_operator.adapters.s3_request import (
     ENCRYPTION,
     S3Body,
@@ -51,11 +60,23 @@ _RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
 
 
 class HttpS3Store(S3Store):
-    """Any number of stores; calls are rare, so each has its own connection. `now` is in UTC."""
+    """Any number of stores; each call has its own connection without a `session`. `now` is in UTC."""
 
-    def __init__(self, egress: Egress = UNRESTRICTED, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        egress: Egress = UNRESTRICTED,
+        now: Callable[[], datetime] | None = None,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
         self._egress = egress
         self._now = now or (lambda: datetime.now(UTC))
+        self._session = session
+
+    @override
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[S3Store]:
+        async with open_session() as session:
+            yield HttpS3Store(self._egress, self._now, session)
 
     @override
     async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
@@ -264,7 +285,7 @@ class HttpS3Store(S3Store):
         seconds = call.seconds if moved < MIB else max(call.seconds, PART_SECONDS + moved / MIB)
         limit = max(MAX_BODY_BYTES, call.answer_bytes)
         exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds, limit)
-        return await send(self._egress, bucket.account, exchange)
+        return await send(self._egress, bucket.account, exchange, self._session)
 
     def _request(self, bucket: Bucket, call: S3Call) -> Request:
         path = f"/{bucket.name}/{call.key}" if call.key else f"/{bucket.name}"

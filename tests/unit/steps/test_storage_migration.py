@@ -134,6 +134,18 @@ async def test_a_slice_ends_in_time_and_the_next_one_continues(fixture: Migratio
     assert len(puts) == len(set(puts)) == len(fixture.originals())
 
 
+async def test_the_connections_of_a_copy_end_with_its_slice(fixture: MigrationFixture) -> None:
+    await fixture.until(MigrationPhase.COPYING)
+    assert fixture.swift.sessions == fixture.s3.sessions == []
+    await fixture.once(MIGRATING)
+    assert fixture.swift.sessions == fixture.s3.sessions == ["begun", "ended"]
+
+    fixture.s3.down = True
+    with pytest.raises(Unavailable):
+        await fixture.once(MIGRATING)
+    assert fixture.swift.sessions == fixture.s3.sessions
+
+
 async def test_what_was_copied_before_an_error_is_not_read_again(fixture: MigrationFixture) -> None:
     # In the order of the keys, the blob is before every link, so its batch fails first.
     bad = fixture.swift.containers["harbor"][f"files/{BLOB}"]
