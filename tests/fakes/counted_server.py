@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
+PARALLEL = 4
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+PART = b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-1/2\r\nContent-Length: 2\r\nSet-Cookie: route=1\r\n\r\n{}"
 
 
 class CountedServer:
@@ -53,3 +55,14 @@ async def listening(server: CountedServer) -> AsyncIterator[str]:
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         await server.wait_all_ended()
+
+
+async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]]) -> list[object]:
+    """Runs the calls, `PARALLEL` at a time, as a copy does."""
+    slots = asyncio.Semaphore(PARALLEL)
+
+    async def one(call: Callable[[], Awaitable[object]]) -> object:
+        async with slots:
+            return await call()
+
+    return await asyncio.gather(*map(one, calls))
