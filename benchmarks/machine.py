@@ -15,6 +15,17 @@ PROGRAMS = {"kube-apiserver": ["--version"], "etcd": ["--version"]}
 def describe() -> dict[str, str]:
     """Returns the facts that a comparison needs, without the name of the machine."""
     versions = {name: _first_line([str(program(name)), *flags]) for name, flags in PROGRAMS.items()}
+    return {
+        **hardware(),
+        **versions,
+        "fsync": "off (etcd --unsafe-no-fsync)",
+        "service accounts": "created by kube-controller-manager (--kube-api-qps=500); flood and backlog: by the driver",
+        "audit log": "on, Metadata, blocking: the same cost for every injector",
+    }
+
+
+def hardware() -> dict[str, str]:
+    """Returns the facts that do not depend on the cluster."""
     memory = Path("/proc/meminfo").read_text().split()[1]
     return {
         "cpus": str(len(os.sched_getaffinity(0))),
@@ -22,10 +33,6 @@ def describe() -> dict[str, str]:
         "memory": f"{int(memory) >> 20} GiB",
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
-        **versions,
-        "fsync": "off (etcd --unsafe-no-fsync)",
-        "service accounts": "created by kube-controller-manager (--kube-api-qps=500); flood and backlog: by the driver",
-        "audit log": "on, Metadata, blocking: the same cost for every injector",
     }
 
 

@@ -21,7 +21,7 @@ from harbor_operator.model.egress import Egress, ProxyRules
 from harbor_operator.model.harbor import HarborEndpoint, Identity, Login
 from harbor_operator.model.reachability import AnnouncedBody, TlsFault
 from harbor_operator.model.s3 import Bucket, S3Account
-from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount
+from harbor_operator.model.storage import Container, ObjectPart, RgwEndpoint, SwiftAccount
 from harbor_operator.ports import Refused, Unavailable
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.s3_probe import S3Probe
@@ -143,6 +143,28 @@ async def test_every_request_of_an_s3_store_uses_the_proxy(fixture: ProxyFixture
     observed = fixture.proxy.requests_since(mark)
     assert set(observed) == {("CONNECT", urlsplit(rgw.url).netloc)}
     assert len(observed) > 20
+
+
+async def test_requests_of_a_copy_share_a_tunnel_through_the_proxy(fixture: ProxyFixture) -> None:
+    rgw, s3, swift = fixture.rgw, HttpS3Store(fixture.egress()), SwiftObjectStore(fixture.egress())
+    bucket = Bucket(
+        S3Account(rgw.url, "us-east-1", rgw.access_key, rgw.secret_key, "s3", rgw.ca_pem), "through-a-tunnel"
+    )
+    await s3.create_bucket(bucket)
+    container = Container(await swift.login(fixture.account), "through-a-tunnel-with-swift")
+    await swift.ensure_container(container)
+    await swift.write_object(container, "x", b"x", {})
+    mark = fixture.proxy.mark()
+    async with s3.persistent() as s3_reads, swift.persistent() as swift_reads:
+        for _ in range(3):
+            await s3_reads.write_object(bucket, "x", b"x", {})
+            assert await s3_reads.read_range(bucket, "x", 0, 1) == ObjectPart(b"x", 1)
+            assert await swift_reads.read_range(container, "x", 0, 1) == ObjectPart(b"x", 1)
+    assert fixture.proxy.requests_since(mark) == [("CONNECT", urlsplit(rgw.url).netloc)] * 2
+    await s3.remove_objects(bucket, ["x"])
+    assert await s3.remove_bucket(bucket)
+    await swift.remove_objects(container, ["x"])
+    assert await swift.remove_container(container)
 
 
 async def test_the_probe_sees_the_certificate_and_the_body_limit_through_the_proxy(fixture: ProxyFixture) -> None:

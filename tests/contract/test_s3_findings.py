@@ -151,6 +151,19 @@ async def test_encryption_that_the_store_lacks_is_named(gateway: Gateway) -> Non
     assert refusal.value.reason is Reason.STORAGE_PROBE_FAILED
 
 
+@pytest.mark.lab
+async def test_a_request_that_does_not_trust_the_certificate_uses_no_open_connection(
+    gateway: Gateway, versity: Versity
+) -> None:
+    bucket = await rgw_server(gateway).bucket()
+    async with HttpS3Store().persistent() as store:
+        await store.write_object(bucket, "x", b"x", {})
+        with pytest.raises(Refused) as refusal:
+            await store.write_object(with_keys(bucket, ca_pem=versity.authority.ca_pem), "x", b"x", {})
+
+    assert refusal.value.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
 async def test_something_else_than_s3_is_refused() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

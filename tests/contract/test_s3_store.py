@@ -152,6 +152,21 @@ async def test_a_body_limit_below_two_chunks_is_found(s3: S3Fixture) -> None:
     assert await S3Probe(s3.store, bucket, desired_bucket(bucket)).run() is None
 
 
+async def test_a_refused_body_does_not_end_the_other_requests_of_a_copy(s3: S3Fixture) -> None:
+    bucket = await s3.bucket()
+    async with s3.store.persistent() as store:
+        await store.write_object(bucket, "small", b"x", {})
+        s3.limit_bodies(1)
+        try:
+            with pytest.raises(Refused) as refusal:
+                await store.write_object(bucket, "large", bytes(4 << 20), {})
+        finally:
+            s3.limit_bodies(None)
+        assert await store.read_range(bucket, "small", 0, 1) == ObjectPart(b"x", 1)
+
+    assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT
+
+
 async def test_a_store_that_does_not_answer_is_unavailable(s3: S3Fixture) -> None:
     bucket = await s3.bucket()
     if s3.fake is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import uuid4
@@ -101,16 +102,18 @@ class Stores:
     target: S3Side
     written: dict[str, bytes] = field(default_factory=dict)
 
-    @property
-    def copy(self) -> ImageCopy:
-        return ImageCopy(self.source.images, self.target.images, PART_BYTES)
-
     async def put(self, key: str, body: bytes) -> None:
         await self.source.put(key, body)
         self.written[key] = body
 
+    @asynccontextmanager
+    async def copy(self) -> AsyncIterator[ImageCopy]:
+        async with self.source.images.persistent() as source, self.target.images.persistent() as target:
+            yield ImageCopy(source, target, PART_BYTES)
+
     async def run(self, after: str = "") -> list[CopiedBatch]:
-        return [batch async for batch in self.copy.batches(after)]
+        async with self.copy() as copy:
+            return [batch async for batch in copy.batches(after)]
 
 
 async def s3_side(server: S3Fixture, folder: str) -> S3Side:
@@ -223,9 +226,8 @@ async def test_a_damaged_blob_stops_the_copy_and_never_reaches_the_target(stores
 async def test_a_copy_continues_behind_the_last_batch(stores: Stores) -> None:
     for number in range(BATCH_OBJECTS + 2):
         await stores.put(f"{LINK}-{number:03d}", str(number).encode())
-    batches = stores.copy.batches("")
-    first = await anext(batches)
-    await batches.aclose()  # as an interrupted pass does
+    async with stores.copy() as copy, aclosing(copy.batches("")) as batches:
+        first = await anext(batches)  # the rest is not copied, as in an interrupted pass
 
     rest = await stores.run(first.after)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import md5
@@ -52,10 +53,19 @@ class FakeObjectStore:
         self.room: int | None = None
         self.down = False
         self.lagging_listings = False
+        self.sessions: list[str] = []
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.max_reads = 1000
         self.on_generated: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[FakeObjectStore]:
+        self.sessions.append("begun")
+        try:
+            yield self
+        finally:
+            self.sessions.append("ended")
 
     async def login(self, account: SwiftAccount) -> SwiftSession:
         self._answer()

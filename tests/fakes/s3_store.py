@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import md5
@@ -49,10 +50,19 @@ class FakeS3Store:
         self.lagging_listings = False
         self.hidden = ""
         """A folder that no user may list."""
+        self.sessions: list[str] = []
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.on_generated: Callable[[], None] = lambda: None
         self._ids = count(1)
+
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[FakeS3Store]:
+        self.sessions.append("begun")
+        try:
+            yield self
+        finally:
+            self.sessions.append("ended")
 
     async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
         self.reads.append(f"bucket {bucket.name}")

@@ -226,3 +226,17 @@ async def test_a_registry_that_no_longer_exists_has_no_background_work() -> None
     step = BackgroundStep(ConditionType.PULL_SECRETS, done, asked)
     Reconciler([step], RecordedStatuses(), lambda: NOON, CLUSTER).forget(BODY | {"spec": {"externalURL": 1}})
     assert asked == [ConditionType.PULL_SECRETS]
+
+
+async def test_an_abandoned_deletion_names_the_storages_of_a_migration() -> None:
+    written = RecordedStatuses()
+    metadata = {**BODY["metadata"], "annotations": {"harbor-operator.io/abandon": "true"}}
+    s3 = {"endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}}
+    migration = {"to": {"s3": {**s3, "bucket": "images"}}}
+    spec = FULL_SPEC | {"storage": {"s3": {**s3, "bucket": "harbor"}, "migration": migration}}
+
+    assert await Reconciler([], written, lambda: NOON, CLUSTER).finalize({"metadata": metadata, "spec": spec}) is None
+
+    (message,) = written.operator_messages
+    assert "bucket 'harbor' at 'https://s3.example.com'" in message
+    assert "what a migration has copied to bucket 'images' at 'https://s3.example.com'" in message

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from harbor_operator.adapters.aws_signature import KeyPair
-from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS
-from harbor_operator.model.s3 import Bucket, S3Operation
+from harbor_operator.adapters.aws_signature import KeyPair, Request
+from harbor_operator.adapters.http_headers import host_header
+from harbor_operator.adapters.s3_connection import DEADLINE_SECONDS, Response, raise_store_error
+from harbor_operator.model.s3 import Bucket, S3Error, S3Operation
 
 ENCRYPTION = "x-amz-server-side-encryption"
 
@@ -47,6 +48,27 @@ class S3Call:
     accepted: tuple[int, ...] = (HTTPStatus.OK,)
     answer_bytes: int = 0
     seconds: float = DEADLINE_SECONDS
+
+
+def to_sign(bucket: Bucket, call: S3Call) -> Request:
+    """Returns the parts of the request that its signature covers."""
+    path = f"/{bucket.name}/{call.key}" if call.key else f"/{bucket.name}"
+    host = host_header(URL(bucket.account.endpoint))
+    return Request(call.method, host, path, call.query, call.headers, call.body.digest)
+
+
+def store_error(bucket: Bucket, call: S3Call) -> S3Error:
+    """Returns the known part of an error, should the request be refused; the answer completes it."""
+    url = f"{bucket.url}/{call.key}".rstrip("/")
+    return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
+
+
+def require_accepted(bucket: Bucket, call: S3Call, response: Response) -> None:
+    """Raises the finding for an answer that reports an error."""
+    # S3 reports some errors of copies and completions with status 200.
+    is_error_in_success = call.method in {"PUT", "POST"} and response.error_code
+    if response.status not in call.accepted or is_error_in_success:
+        raise_store_error(store_error(bucket, call), response, response.error_code)
 
 
 def key_pair(bucket: Bucket) -> KeyPair:

@@ -10,19 +10,27 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import aiohttp
 from typing_extensions import override
-from yarl import URL
 
 from harbor_operator.adapters import s3_xml
-from harbor_operator.adapters.aws_signature import Request, canonical_query, presign, sign
+from harbor_operator.adapters.aws_signature import canonical_query, presign, sign
 from harbor_operator.adapters.http_body import MAX_BODY_BYTES
-from harbor_operator.adapters.http_headers import host_header, requested_part
+from harbor_operator.adapters.http_headers import requested_part
 from harbor_operator.adapters.s3_body import generated_body, generated_digest
-from harbor_operator.adapters.s3_connection import COMPLETION_SECONDS, Exchange, Response, raise_store_error, send
+from harbor_operator.adapters.s3_connection import (
+    COMPLETION_SECONDS,
+    Exchange,
+    Response,
+    open_session,
+    raise_store_error,
+    send,
+)
 from harbor_operator.adapters.s3_request import (
     ENCRYPTION,
     S3Body,
@@ -30,12 +38,15 @@ from harbor_operator.adapters.s3_request import (
     copy_source,
     key_pair,
     request_url,
+    require_accepted,
+    store_error,
+    to_sign,
     write_headers,
 )
 from harbor_operator.checks.s3 import probe_failed
 from harbor_operator.checks.storage import MIB, explain_unacceptable_answer
 from harbor_operator.model.egress import UNRESTRICTED, Egress
-from harbor_operator.model.s3 import Bucket, BucketSettings, S3Error, S3Operation, Upload
+from harbor_operator.model.s3 import Bucket, BucketSettings, S3Operation, Upload
 from harbor_operator.model.storage import S3_SPEC, ObjectPart, StoredObject
 from harbor_operator.ports import as_error
 from harbor_operator.ports.s3_store import S3Store
@@ -46,16 +57,27 @@ PRESIGNED_SECONDS = 60
 MAX_MEASURED_PAGES, MAX_PAGE_OBJECTS = 20, 1000
 METADATA_PREFIX = "x-amz-meta-"
 
-_ENTRY = ("Key", "Size", "LastModified", "ETag")
 _RGW_REQUEST_ID = re.compile(r"tx[0-9a-f]{17,}-")
 
 
 class HttpS3Store(S3Store):
-    """Any number of stores; calls are rare, so each has its own connection. `now` is in UTC."""
+    """Any number of stores; each call has its own connection without a `session`. `now` is in UTC."""
 
-    def __init__(self, egress: Egress = UNRESTRICTED, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        egress: Egress = UNRESTRICTED,
+        now: Callable[[], datetime] | None = None,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
         self._egress = egress
         self._now = now or (lambda: datetime.now(UTC))
+        self._session = session
+
+    @override
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[S3Store]:
+        async with open_session() as session:
+            yield HttpS3Store(self._egress, self._now, session)
 
     @override
     async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
@@ -67,7 +89,7 @@ class HttpS3Store(S3Store):
         is_rgw = _RGW_REQUEST_ID.match(response.headers.get("x-amz-request-id", "")) is not None
         if code == "AccessDenied":
             return BucketSettings(is_rgw=is_rgw)
-        self._require(bucket, call, response)
+        require_accepted(bucket, call, response)
         keeps_versions = self._text(bucket, response, "Status") in {"Enabled", "Suspended"}
         is_locked = keeps_versions and await self._is_locked(bucket)
         return BucketSettings(keeps_versions, is_locked, is_rgw)
@@ -84,7 +106,7 @@ class HttpS3Store(S3Store):
         call = S3Call(S3Operation.CREATE_BUCKET, "PUT")
         response = await self._exchange(bucket, call)
         if response.error_code != "BucketAlreadyOwnedByYou":
-            self._require(bucket, call, response)
+            require_accepted(bucket, call, response)
 
     @override
     async def remove_bucket(self, bucket: Bucket) -> bool:
@@ -98,7 +120,7 @@ class HttpS3Store(S3Store):
         response = await self._exchange(bucket, call)
         if response.error_code == "NoSuchKey":
             return None
-        self._require(bucket, call, response)
+        require_accepted(bucket, call, response)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return {
             name.removeprefix(METADATA_PREFIX): value
@@ -135,7 +157,7 @@ class HttpS3Store(S3Store):
         response = await self._exchange(bucket, call)
         if response.error_code == "NoSuchKey":
             return None
-        self._require(bucket, call, response)
+        require_accepted(bucket, call, response)
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return ObjectPart(b"", offset)
         part = requested_part(response.headers.get("Content-Range", ""), response.body, offset, size)
@@ -145,13 +167,12 @@ class HttpS3Store(S3Store):
 
     @override
     async def read_presigned(self, bucket: Bucket, key: str) -> bytes:
-        request = self._request(bucket, S3Call(S3Operation.READ, "GET", key))
-        query = presign(request, key_pair(bucket), self._now(), PRESIGNED_SECONDS)
         call = S3Call(S3Operation.READ, "GET", key)
-        response = await send(
-            self._egress, bucket.account, Exchange("GET", request_url(bucket, request.path, query), {})
-        )
-        self._require(bucket, call, response)
+        request = to_sign(bucket, call)
+        query = presign(request, key_pair(bucket), self._now(), PRESIGNED_SECONDS)
+        exchange = Exchange("GET", request_url(bucket, request.path, query), {})
+        response = await send(self._egress, bucket.account, exchange)
+        require_accepted(bucket, call, response)
         return response.body
 
     @override
@@ -165,12 +186,8 @@ class HttpS3Store(S3Store):
         query = {"list-type": "2", "prefix": prefix, "start-after": after, "max-keys": str(limit)}
         call = S3Call(S3Operation.LIST, "GET", query={**query, "encoding-type": "url"})
         response = await self._send(bucket, call)
-        fields = (self._listed(bucket, response, f"Contents/{name}") for name in _ENTRY)
         try:
-            return [
-                StoredObject(key, int(size), datetime.fromisoformat(changed_at), etag.strip('"'))
-                for key, size, changed_at, etag in zip(*fields, strict=True)
-            ]
+            return s3_xml.listed_objects(response.body)
         except ValueError:
             raise _unreadable(bucket) from None
 
@@ -194,7 +211,7 @@ class HttpS3Store(S3Store):
         call = S3Call(S3Operation.REMOVE, "POST", query={"delete": ""}, headers=headers, body=S3Body.of(body))
         response = await self._send(bucket, call)
         if code := self._text(bucket, response, "Error/Code"):
-            raise_store_error(self._error(bucket, call), response, code)
+            raise_store_error(store_error(bucket, call), response, code)
 
     @override
     async def begin_upload(self, bucket: Bucket, key: str) -> Upload:
@@ -208,9 +225,8 @@ class HttpS3Store(S3Store):
 
     @override
     async def write_generated_part(self, bucket: Bucket, upload: Upload, number: int, size: int) -> str:
-        return await self._write_part(
-            bucket, upload, number, S3Body(generated_body(size), size, await generated_digest(size))
-        )
+        body = S3Body(generated_body(size), size, await generated_digest(size))
+        return await self._write_part(bucket, upload, number, body)
 
     async def _write_part(self, bucket: Bucket, upload: Upload, number: int, body: S3Body) -> str:
         query = {"partNumber": str(number), "uploadId": upload.id}
@@ -253,33 +269,18 @@ class HttpS3Store(S3Store):
 
     async def _send(self, bucket: Bucket, call: S3Call) -> Response:
         response = await self._exchange(bucket, call)
-        self._require(bucket, call, response)
+        require_accepted(bucket, call, response)
         return response
 
     async def _exchange(self, bucket: Bucket, call: S3Call) -> Response:
-        request = self._request(bucket, call)
+        request = to_sign(bucket, call)
         headers = sign(request, key_pair(bucket), self._now())
         url = request_url(bucket, request.path, canonical_query(request.query))
         moved = call.body.size + call.answer_bytes
         seconds = call.seconds if moved < MIB else max(call.seconds, PART_SECONDS + moved / MIB)
         limit = max(MAX_BODY_BYTES, call.answer_bytes)
         exchange = Exchange(call.method, url, headers, call.body.data, call.body.size, seconds, limit)
-        return await send(self._egress, bucket.account, exchange)
-
-    def _request(self, bucket: Bucket, call: S3Call) -> Request:
-        path = f"/{bucket.name}/{call.key}" if call.key else f"/{bucket.name}"
-        host = host_header(URL(bucket.account.endpoint))
-        return Request(call.method, host, path, call.query, call.headers, call.body.digest)
-
-    def _require(self, bucket: Bucket, call: S3Call, response: Response) -> None:
-        # S3 reports some errors of copies and completions with status 200.
-        is_error_in_success = call.method in {"PUT", "POST"} and response.error_code
-        if response.status not in call.accepted or is_error_in_success:
-            raise_store_error(self._error(bucket, call), response, response.error_code)
-
-    def _error(self, bucket: Bucket, call: S3Call) -> S3Error:
-        url = f"{bucket.url}/{call.key}".rstrip("/")
-        return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
+        return await send(self._egress, bucket.account, exchange, self._session)
 
     def _text(self, bucket: Bucket, response: Response, path: str) -> str:
         try:

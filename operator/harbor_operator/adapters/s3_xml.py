@@ -6,10 +6,15 @@ Entities are refused, because an answer of a few bytes could expand to gigabytes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
+
+from harbor_operator.model.storage import StoredObject
+
+_FIELDS = ("Key", "Size", "LastModified", "ETag")
 
 
 def texts(body: bytes) -> Iterator[tuple[str, str]]:
@@ -54,6 +59,19 @@ def listed(body: bytes, path: str) -> list[str]:
     found = list(texts(body))
     is_encoded = ("EncodingType", "url") in found
     return [unquote_plus(text) if is_encoded else text for name, text in found if name == path]
+
+
+def listed_objects(body: bytes) -> list[StoredObject]:
+    """Returns the objects of a page; raises ValueError as `texts` does, and for a page that lacks something."""
+    found = list(texts(body))
+    is_encoded = ("EncodingType", "url") in found
+    fields = ([text for name, text in found if name == f"Contents/{field}"] for field in _FIELDS)
+    return [
+        StoredObject(
+            unquote_plus(key) if is_encoded else key, int(size), datetime.fromisoformat(changed_at), etag.strip('"')
+        )
+        for key, size, changed_at, etag in zip(*fields, strict=True)
+    ]
 
 
 def removal(keys: Sequence[str]) -> bytes:

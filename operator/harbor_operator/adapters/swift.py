@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from harbor_operator.adapters.swift_connection import (
     unless_missing,
     unless_outside,
 )
+from harbor_operator.adapters.swift_reads import ReadClient, ReadClients
 from harbor_operator.adapters.swift_transport import Sockets
 from harbor_operator.checks.storage import MIB, explain_other_digest
 from harbor_operator.model.egress import UNRESTRICTED, Egress
@@ -56,12 +58,23 @@ MANIFEST_HEADER = "x-object-manifest"
 
 
 class SwiftObjectStore(ObjectStore):
-    """Any number of stores, with a limit on parallel requests."""
+    """Any number of stores, with a limit on parallel requests; without `reads`, each has its own connection."""
 
-    def __init__(self, egress: Egress = UNRESTRICTED, parallel: int = 4) -> None:
+    def __init__(self, egress: Egress = UNRESTRICTED, parallel: int = 4, reads: ReadClients | None = None) -> None:
         self._egress = egress
+        self._parallel = parallel
         self._slots = asyncio.Semaphore(parallel)
+        self._reads = reads
         logging.getLogger("swiftclient").disabled = True
+
+    @override
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[ObjectStore]:
+        reads = ReadClients(self._egress)
+        try:
+            yield SwiftObjectStore(self._egress, self._parallel, reads)
+        finally:
+            reads.close()
 
     @override
     async def login(self, account: SwiftAccount) -> SwiftSession:
@@ -145,14 +158,28 @@ class SwiftObjectStore(ObjectStore):
         seconds, url = CHUNK_SECONDS + size / MIB, object_url(container, name)
         headers = {"Range": f"bytes={offset}-{offset + size - 1}"}
 
-        def work(sockets: Sockets) -> ObjectPart | None:
-            about = operation_error(container, Operation.READ, url)
-            route = Route(sockets, self._egress, max_bytes=max(MAX_BODY_BYTES, size))
-            with connected(container.session, route, about) as client:
-                answer = unless_outside(lambda: client.get_object(container.name, name, headers=headers))
-            return read_part(answer, url, offset, size)
+        def work(client: Any) -> Any:
+            return unless_outside(lambda: client.get_object(container.name, name, headers=headers))
 
-        return await self._run(url, work, seconds)
+        answer = await self._read(container, url, work, max(MAX_BODY_BYTES, size), seconds)
+        return read_part(answer, url, offset, size)
+
+    async def _read(
+        self, container: Container, url: str, work: Callable[[Any], T], max_bytes: int, seconds: float
+    ) -> T:
+        client = self._reads.take(container.session, max_bytes) if self._reads else None
+        client = client or ReadClient(container.session, self._egress, max_bytes)
+        about = operation_error(container, Operation.READ, url)
+        try:
+            answer = await self._in_thread(url, lambda: client.read(about, work), seconds)
+        except BaseException:
+            client.abandon()
+            raise
+        if self._reads:
+            self._reads.give_back(client)
+        else:
+            client.close()
+        return answer
 
     @override
     async def list_objects(self, container: Container, prefix: str, limit: int) -> Sequence[str]:
@@ -215,13 +242,17 @@ class SwiftObjectStore(ObjectStore):
     async def _run(self, url: str, work: Callable[[Sockets], T], deadline_seconds: float) -> T:
         sockets = Sockets()
         try:
-            async with self._slots, asyncio.timeout(deadline_seconds):
-                return await asyncio.to_thread(work, sockets)
-        except TimeoutError:
-            raise no_answer(url, f"no answer in {deadline_seconds:g} s") from None
+            return await self._in_thread(url, lambda: work(sockets), deadline_seconds)
         finally:
             # A thread cannot be cancelled, but its sockets can end.
             sockets.abort()
+
+    async def _in_thread(self, url: str, work: Callable[[], T], deadline_seconds: float) -> T:
+        try:
+            async with self._slots, asyncio.timeout(deadline_seconds):
+                return await asyncio.to_thread(work)
+        except TimeoutError:
+            raise no_answer(url, f"no answer in {deadline_seconds:g} s") from None
 
 
 def _utc(text: str) -> datetime:

@@ -78,18 +78,27 @@ def log_in(account: SwiftAccount, route: Route) -> SwiftSession:
 @contextmanager
 def connected(session: SwiftSession, route: Route, about: StoreError) -> Iterator[Any]:
     """Yields a client with the session's token, for one thread; `about` describes a failure inside."""
-    source = "the storage URL of `spec.storage.swift.authURL`"
-    proxy = choose_proxy(route.egress, source, session.storage_url)
+    proxy = proxy_of(session, route.egress)
     with map_errors(about, session.account, proxy), _opened(session, route, proxy) as client:
         yield client
 
 
-@contextmanager
-def _opened(session: SwiftSession, route: Route, proxy: Proxy | None) -> Iterator[SwiftConnection]:
+def proxy_of(session: SwiftSession, egress: Egress) -> Proxy | None:
+    """Returns the proxy that leads to the session's storage URL, if any. Raises Refused(HOST_NOT_ALLOWED)."""
+    return choose_proxy(egress, "the storage URL of `spec.storage.swift.authURL`", session.storage_url)
+
+
+def new_client(session: SwiftSession, route: Route, proxy: Proxy | None) -> SwiftConnection:
+    """Returns a client that is not connected yet; raises Refused if the account's CA bundle has no certificate."""
     transport = Transport(
         _ssl_context(session.account), (SOCKET_TIMEOUT_SECONDS, route.read_seconds), proxy, route.max_bytes
     )
-    client = SwiftConnection(session.storage_url, session.token.get_secret_value(), transport, route.sockets)
+    return SwiftConnection(session.storage_url, session.token.get_secret_value(), transport, route.sockets)
+
+
+@contextmanager
+def _opened(session: SwiftSession, route: Route, proxy: Proxy | None) -> Iterator[SwiftConnection]:
+    client = new_client(session, route, proxy)
     try:
         yield client
     finally:

@@ -49,6 +49,17 @@ class Sockets:
             if self._is_aborted:
                 self._shut_down()
 
+    @property
+    def count(self) -> int:
+        """How many sockets were registered."""
+        with self._lock:
+            return len(self._duplicates)
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether the exchange was ended."""
+        return self._is_aborted
+
     def abort(self) -> None:
         """Ends the exchange; a socket that is registered later ends at once. Idempotent."""
         with self._lock:

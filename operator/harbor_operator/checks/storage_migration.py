@@ -9,7 +9,7 @@ from harbor_operator.api.s3 import S3
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.image_proof import ProofFailure
 from harbor_operator.model.outcomes import Blocked, StatusWarning
-from harbor_operator.model.storage_migration import ENDED, MigrationPhase, MigrationRecord
+from harbor_operator.model.storage_migration import ENDED, SWITCHED, MigrationPhase, MigrationRecord
 from harbor_operator.reasons import Reason
 
 READ_ONLY = "read_only"
@@ -174,6 +174,19 @@ def unproved(image: str, target: str, failure: ProofFailure) -> Blocked:
 def finished_warning(record: MigrationRecord) -> StatusWarning:
     """Returns what remains to do for the user after the migration."""
     return StatusWarning(Reason.STORAGE_MIGRATION_FINISHED, f"the release uses {record.target}: {_PUT_IN_PLACE}")
+
+
+def describe_removed(record: MigrationRecord) -> str:
+    """Returns what an earlier pass of a deletion has removed, and what it leaves."""
+    used = record.target if record.phase in SWITCHED else record.source
+    return f"the images of {used} are removed; {describe_left_storage(record)}"
+
+
+def describe_left_storage(record: MigrationRecord) -> str:
+    """Returns which storage a deletion leaves: the source after the switch, what was copied before it."""
+    if record.phase in SWITCHED:
+        return f"{record.source} is retained, because its images were migrated to {record.target}"
+    return f"what a migration has copied to {record.target} is retained"
 
 
 def describe_abort(record: MigrationRecord) -> str:

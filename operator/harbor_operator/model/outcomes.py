@@ -152,6 +152,11 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed(Done):
+    """Done by a teardown: the data that it was responsible for no longer exist."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """Observed, and in progress; `requeue_after` is in seconds, `changes` are what the pass has changed elsewhere."""
 

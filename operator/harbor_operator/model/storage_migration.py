@@ -45,7 +45,8 @@ class MigrationRecord:
     has used the target, and then the source again, because Harbor was writable: both can have the newer link. `after`
     is the key up to which the phase is complete; `objects`, `bytes`, `copied` and `seconds` count what it has done,
     `copied` only the objects that were not at the target. The totals are those of the source. `images` are those
-    that could be pulled from the source, and prove the target.
+    that could be pulled from the source, and prove the target. `removed_uid` is the uid of the registry whose deletion
+    has removed the images of the storage in use.
     """
 
     source: str
@@ -61,6 +62,7 @@ class MigrationRecord:
     total_objects: int = 0
     total_bytes: int = 0
     images: tuple[str, ...] = ()
+    removed_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

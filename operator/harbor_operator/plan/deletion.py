@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from harbor_operator.api.v1alpha1 import DeletionPolicy, HarborRegistry, HarborRegistrySpec, Metadata, PreviousStatus
+from harbor_operator.checks.storage_migration import bucket_place
 from harbor_operator.model.outcomes import ConditionType
 from harbor_operator.plan import names
 from harbor_operator.plan.database import plan_database
@@ -95,6 +96,8 @@ def _remains(registry: HarborRegistry) -> Iterator[tuple[ConditionType, str]]:
         yield ConditionType.STORAGE, f"container '{spec.storage.swift.container}' at '{spec.storage.swift.auth_url}'"
     if spec.storage and spec.storage.s3:
         yield ConditionType.STORAGE, f"bucket '{spec.storage.s3.bucket}' at '{spec.storage.s3.endpoint}'"
+    if spec.storage and spec.storage.migration:
+        yield ConditionType.STORAGE, f"what a migration has copied to {bucket_place(spec.storage.migration.to.s3)}"
     if spec.storage and spec.storage.driver:
         driver = plan_driver(spec.storage.driver)
         yield ConditionType.STORAGE, f"images of driver '{driver.name}' ({driver.place})"

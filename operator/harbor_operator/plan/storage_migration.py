@@ -80,6 +80,14 @@ def target_of(registry: HarborRegistry) -> HarborRegistry:
     return registry.model_copy(update={"spec": registry.spec.model_copy(update={"storage": moved})})
 
 
+def unfinished_copy(registry: HarborRegistry, record: MigrationRecord | None) -> HarborRegistry | None:
+    """Returns the registry with the target that its migration copies to, and that its release does not use yet."""
+    storage = registry.spec.storage
+    if record is None or record.phase in SWITCHED or storage is None or storage.migration is None:
+        return None
+    return target_of(registry) if bucket_place(storage.migration.to.s3) == record.target else None
+
+
 def allows_storage(registry: HarborRegistry, record: MigrationRecord | None) -> bool:
     """Whether the release may change to the storage of the registry: a migration switches, or an abort goes back."""
     if record is None:

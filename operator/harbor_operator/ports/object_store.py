@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from harbor_operator.model.storage import (
@@ -22,6 +23,10 @@ class ObjectStore(Protocol):
     `checks.storage` when the store or a proxy in front of it rejects the request. The metadata of an object are its
     `X-Object-Meta-` headers without that prefix, with lower-case names.
     """
+
+    def persistent(self) -> AbstractAsyncContextManager[ObjectStore]:
+        """Yields this store with connections that stay open between calls of `read_range`, until the context ends."""
+        ...
 
     async def login(self, account: SwiftAccount) -> SwiftSession:
         """Returns a session; the storage URL is the one of the answer, unchecked.

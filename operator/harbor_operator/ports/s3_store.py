@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from harbor_operator.model.s3 import Bucket, BucketSettings, Upload
@@ -16,6 +17,13 @@ class S3Store(Protocol):
     when the store or a proxy in front of it rejects the request. The metadata of an object are its `x-amz-meta-`
     headers without that prefix, with lower-case names.
     """
+
+    def persistent(self) -> AbstractAsyncContextManager[S3Store]:
+        """Yields this store with connections that stay open between requests, until the end of the context.
+
+        Without it, and for a request that must not be sent twice, each request has its own connection.
+        """
+        ...
 
     async def read_bucket(self, bucket: Bucket) -> BucketSettings | None:
         """Returns the settings of the bucket, or None if it does not exist."""

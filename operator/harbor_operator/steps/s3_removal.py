@@ -5,7 +5,7 @@ from __future__ import annotations
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
 from harbor_operator.checks.rgw_user import is_own_user, owns_login
-from harbor_operator.model.outcomes import Done, Outcome, Pending
+from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
 from harbor_operator.model.s3 import Bucket, DesiredS3
 from harbor_operator.model.storage import DesiredRgwUser, RgwEndpoint, RgwUser
 from harbor_operator.plan import names
@@ -43,7 +43,7 @@ class S3Removal:
         stored = secret.values.get(desired.secret.access_key_key)
         access_key = stored.get_secret_value() if stored else desired.provision.username
         user = await self._rgw.read_user(access, desired.provision.uid)
-        outcome: Outcome = Done(f"{where} is removed")
+        outcome: Outcome = Removed(f"{where} is removed")
         # An earlier pass removed the data before the keys.
         if user is not None and access_key in user.s3_keys:
             outcome = await self._remove_data(registry, desired, user)
@@ -59,7 +59,7 @@ class S3Removal:
         bucket = Bucket(await self._accounts.read(registry, desired), desired.bucket)
         where = f"bucket '{desired.place.name}'"
         if await self._store.read_bucket(bucket) is None:
-            return Done(f"{where} is removed")
+            return Removed(f"{where} is removed")
         if retained := await self._check_mark(registry, desired, bucket):
             return retained
         for prefix in (f"{desired.prefix}{S3_IMAGE_PREFIX}", f"{desired.prefix}{PROBE_PREFIX}"):
@@ -80,18 +80,18 @@ class S3Removal:
             return Done(f"{where} is retained: it was adopted (`spec.storage.s3.adoptExisting`)")
         return None
 
-    async def _remove_bucket(self, desired: DesiredS3, bucket: Bucket, *, is_ours: bool) -> Done:
+    async def _remove_bucket(self, desired: DesiredS3, bucket: Bucket, *, is_ours: bool) -> Removed:
         """Removes the mark, and the empty bucket if it belongs to a user that the operator created."""
         where, proof = f"bucket '{desired.place.name}'", desired.place.proof
         foreign = [key for key in await self._store.list_objects(bucket, "", 2) if key != proof]
         await self._store.remove_objects(bucket, [proof])
         if not is_ours:
-            return Done(f"the images of {where} are removed; the operator did not create the bucket and retains it")
+            return Removed(f"the images of {where} are removed; the operator did not create the bucket and retains it")
         if foreign:
-            return Done(f"{where} is retained: it holds objects of another client ('{foreign[0]}')")
+            return Removed(f"{where} is retained: it holds objects of another client ('{foreign[0]}')")
         if not await self._store.remove_bucket(bucket):
-            return Done(f"{where} is retained: it holds old versions, or uploads of another client")
-        return Done(f"{where} is removed")
+            return Removed(f"{where} is retained: it holds old versions, or uploads of another client")
+        return Removed(f"{where} is removed")
 
     async def _remove_batch(self, bucket: Bucket, prefix: str) -> bool:
         """Removes what is below the prefix, up to a limit; returns whether there was anything."""

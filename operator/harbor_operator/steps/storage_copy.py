@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -43,6 +43,10 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 class ImageSource(Protocol):
     """A storage of images that is read; keys are relative, from `docker/registry/v2/` on."""
 
+    def persistent(self) -> AbstractAsyncContextManager[ImageSource]:
+        """Yields this storage with connections that stay open between requests, until the end of the context."""
+        ...
+
     async def list(self, after: str, limit: int) -> Sequence[StoredObject]:
         """Returns up to `limit` objects whose keys follow `after`, in order.
 
@@ -65,6 +69,12 @@ class SwiftImages(ImageSource):
 
     store: ObjectStore
     container: Container
+
+    @override
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[SwiftImages]:
+        async with self.store.persistent() as store:
+            yield replace(self, store=store)
 
     @override
     async def list(self, after: str, limit: int) -> Sequence[StoredObject]:
@@ -92,6 +102,12 @@ class S3Images(ImageSource):
     store: S3Store
     bucket: Bucket
     folder: str
+
+    @override
+    @asynccontextmanager
+    async def persistent(self) -> AsyncIterator[S3Images]:
+        async with self.store.persistent() as store:
+            yield replace(self, store=store)
 
     @override
     async def list(self, after: str, limit: int) -> Sequence[StoredObject]:

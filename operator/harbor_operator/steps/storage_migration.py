@@ -140,8 +140,9 @@ class StorageMigrationSection:
         if record.phase is MigrationPhase.COUNTING:
             return _pending(await self._count(registry, source, record))
         try:
-            copy = ImageCopy(source, target, keeps_target=record.was_switched)
-            record, is_complete = await self._copy(registry, copy, record)
+            async with source.persistent() as connected, target.persistent() as written:
+                copy = ImageCopy(connected, written, keeps_target=record.was_switched)
+                record, is_complete = await self._copy(registry, copy, record)
         except BlockedError:
             raise
         except Refused as error:

@@ -6,7 +6,7 @@ from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
 from harbor_operator.checks.rgw_user import owns_login
 from harbor_operator.checks.storage import check_storage_url
-from harbor_operator.model.outcomes import Done, Outcome, Pending
+from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
 from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
 from harbor_operator.plan import names
 from harbor_operator.plan.container_owner import read_owner
@@ -79,7 +79,7 @@ class StorageRemoval:
     async def _remove_container(self, at: Container) -> Outcome | None:
         foreign = [name for name in await self._store.list_objects(at, "", 2) if name != PROOF_OBJECT]
         if foreign:
-            return Done(f"container '{at.name}' is retained: it holds objects of another client ('{foreign[0]}')")
+            return Removed(f"container '{at.name}' is retained: it holds objects of another client ('{foreign[0]}')")
         await self._store.remove_objects(at, [PROOF_OBJECT])
         if await self._store.remove_container(at):
             return None
@@ -99,5 +99,5 @@ def _emptying(at: Container, detail: str) -> Pending:
     )
 
 
-def _removed(desired: DesiredSwift) -> Done:
-    return Done(f"container '{desired.container}' is removed")
+def _removed(desired: DesiredSwift) -> Removed:
+    return Removed(f"container '{desired.container}' is removed")

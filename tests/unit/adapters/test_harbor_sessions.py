@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,49 +10,17 @@ from harbor_operator.adapters.harbor_http import HarborHttp, HttpRequest
 from harbor_operator.adapters.harbor_sessions import shared_connections
 from harbor_operator.adapters.secrets import make_key_pair
 from harbor_operator.model.harbor import HarborEndpoint
+from tests.fakes.counted_server import CountedServer
+from tests.fakes.counted_server import listening as serving
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 READ, WRITE = HttpRequest("GET", "/api"), HttpRequest("POST", "/api")
 HTTP = HarborHttp()
 
 
-class CountedServer:
-    """Answers requests without a body, and closes a connection after `answers` of them without announcing it."""
-
-    def __init__(self, answers: int = 100) -> None:
-        self.ended: list[asyncio.Event] = []
-        self._answers = answers
-
-    @property
-    def connections(self) -> int:
-        """How many connections were opened."""
-        return len(self.ended)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one connection."""
-        ended = asyncio.Event()
-        self.ended.append(ended)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            for _ in range(self._answers):
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(ANSWER)
-                await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-        ended.set()
-
-    async def wait_all_ended(self) -> None:
-        """Waits until the clients have closed their connections."""
-        for ended in self.ended:
-            await ended.wait()
-
-
 @asynccontextmanager
 async def listening(server: CountedServer) -> AsyncIterator[HarborEndpoint]:
-    """Yields the address of the server, and waits at the end until no connection is open."""
-    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listener:
-        yield HarborEndpoint(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
-        await server.wait_all_ended()
+    async with serving(server) as url:
+        yield HarborEndpoint(url)
 
 
 async def test_the_reads_of_a_pass_share_a_connection_and_it_is_closed_at_the_end() -> None:

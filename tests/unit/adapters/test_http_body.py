@@ -7,19 +7,23 @@ import tracemalloc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
 
-from harbor_operator.adapters import harbor_http, harbor_sessions, oidc_provider, rgw_admin, swift
+from harbor_operator.adapters import harbor_http, harbor_sessions, oidc_provider, rgw_admin, s3_store, swift
 from harbor_operator.adapters.harbor import HttpHarbor
 from harbor_operator.adapters.harbor_probe import HttpRegistryProbe
 from harbor_operator.adapters.http_body import UnacceptableBody, check_encoding, read_blocking
 from harbor_operator.adapters.oidc_provider import HttpOidcProvider
 from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
+from harbor_operator.adapters.s3_request import S3Call
+from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.swift import SwiftObjectStore
 from harbor_operator.model.authentication import OidcEndpoint
 from harbor_operator.model.harbor import HarborEndpoint, Login
+from harbor_operator.model.s3 import Bucket, S3Account
 from harbor_operator.model.storage import Container, RgwEndpoint, SwiftAccount, SwiftSession
 from harbor_operator.ports import Refused, Unavailable
 from tests.fakes.hostile import Attack, attacking
@@ -43,6 +47,20 @@ def _account(url: str) -> SwiftAccount:
     return SwiftAccount(f"{url}/auth/v1.0", "u:swift", SecretStr("key"), "swift")
 
 
+def _bucket(url: str) -> Bucket:
+    return Bucket(S3Account(url, "us-east-1", "ACCESS", SecretStr("secret"), "s3"), "harbor")
+
+
+async def _read_in_swift_copy(url: str) -> object:
+    async with SwiftObjectStore().persistent() as store:
+        return await store.read_range(_container(url), "x", 0, 1 << 19)  # half a second
+
+
+async def _read_in_s3_copy(url: str) -> object:
+    async with HttpS3Store().persistent() as store:
+        return await store.read_range(_bucket(url), "x", 0, 1)
+
+
 CLIENTS: dict[str, Client] = {
     "harbor": lambda url: HttpHarbor().read_projects(_harbor(url)),
     "probe": lambda url: HttpRegistryProbe().read_health(_harbor(url)),
@@ -54,6 +72,8 @@ CLIENTS: dict[str, Client] = {
     "swift-container": lambda url: SwiftObjectStore().ensure_container(_container(url)),
     "swift-write": lambda url: SwiftObjectStore().write_generated(_container(url), "x", 1 << 20),
     "swift-read": lambda url: SwiftObjectStore().read_object(_container(url), "x"),
+    "swift-copy": _read_in_swift_copy,
+    "s3-copy": _read_in_s3_copy,
 }
 
 
@@ -62,6 +82,7 @@ def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (harbor_http, harbor_sessions, oidc_provider, rgw_admin, swift):
         monkeypatch.setattr(module, "DEADLINE_SECONDS", DEADLINE_SECONDS)
     monkeypatch.setattr(swift, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(s3_store, "S3Call", partial(S3Call, seconds=DEADLINE_SECONDS))
     monkeypatch.setattr(harbor_http, "ANNOUNCE_SECONDS", DEADLINE_SECONDS)
     monkeypatch.setattr(harbor_http, "CONTINUE_SECONDS", DEADLINE_SECONDS)
 

@@ -17,7 +17,7 @@ MINUTES = 600.0
 async def test_only_the_completion_of_an_upload_may_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     deadlines: list[float] = []
 
-    async def send(_egress: Egress, _account: S3Account, exchange: Exchange) -> Response:
+    async def send(_egress: Egress, _account: S3Account, exchange: Exchange, _session: None) -> Response:
         deadlines.append(exchange.seconds)
         return Response(200, {"ETag": '"etag"'}, b"")
 

@@ -134,6 +134,18 @@ async def test_a_slice_ends_in_time_and_the_next_one_continues(fixture: Migratio
     assert len(puts) == len(set(puts)) == len(fixture.originals())
 
 
+async def test_the_connections_of_a_copy_end_with_its_slice(fixture: MigrationFixture) -> None:
+    await fixture.until(MigrationPhase.COPYING)
+    assert fixture.swift.sessions == fixture.s3.sessions == []
+    await fixture.once(MIGRATING)
+    assert fixture.swift.sessions == fixture.s3.sessions == ["begun", "ended"]
+
+    fixture.s3.down = True
+    with pytest.raises(Unavailable):
+        await fixture.once(MIGRATING)
+    assert fixture.swift.sessions == fixture.s3.sessions
+
+
 async def test_what_was_copied_before_an_error_is_not_read_again(fixture: MigrationFixture) -> None:
     # In the order of the keys, the blob is before every link, so its batch fails first.
     bad = fixture.swift.containers["harbor"][f"files/{BLOB}"]
@@ -220,22 +232,6 @@ async def test_a_registry_without_a_migration_costs_no_request(fixture: Migratio
     assert await fixture.once(SOURCE) == await fixture.once(SOURCE)
 
     assert fixture.s3.reads == fixture.swift.reads == fixture.kube.writes == []
-
-
-async def test_the_deletion_removes_the_target_and_never_the_source(fixture: MigrationFixture) -> None:
-    await fixture.run(MIGRATING)
-    policy = {"deletionPolicy": {"storage": "Delete"}}
-    before = fixture.originals()
-
-    kept = await fixture.storage.teardown(registry(SWIFT, **policy))
-    assert isinstance(kept, Done)
-    assert "no storage is removed" in kept.message
-    for _ in range(5):
-        removed = await fixture.storage.teardown(registry({**SWIFT, "migration": MIGRATION}, **policy))
-
-    assert isinstance(removed, Done), removed.message
-    assert fixture.originals() == before
-    assert fixture.copies() == {}
 
 
 async def test_a_finding_after_the_switch_names_the_field_of_the_target(fixture: MigrationFixture) -> None:
