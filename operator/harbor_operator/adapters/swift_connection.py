@@ -177,7 +177,7 @@ def _system_error(error: BaseException) -> str:
 
 
 def operation_error(container: Container, operation: Operation, url: str, size: int = 0) -> StoreError:
-    """Returns the known part of an error, should the request be refused; the answer completes it."""
+    """Returns an error of a request to Swift without what the answer adds to it, such as the status."""
     account = container.session.account
     return StoreError(operation, 0, url, account.username, account.secret, size=size)
 
