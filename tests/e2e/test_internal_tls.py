@@ -114,10 +114,9 @@ def test_plain_http_is_refused(tls: TlsFixture) -> None:
         for port in ports:
             assert tls.plain(pods[component], port) == "ConnectionRefusedError", (component, port)
     for process, (component, port) in SERVERS.items():
-        # Go and nginx answer a request without TLS with status 400.
-        assert tls.plain(f"cr-harbor-{component}", port) in {"400", "RemoteDisconnected", "ConnectionResetError"}, (
-            process
-        )
+        # Go and nginx answer a request without TLS with status 400, Python ends the connection.
+        answer = tls.plain(f"cr-harbor-{component}", port)
+        assert answer == "400" or not answer.isdecimal(), (process, answer)
 
 
 def test_images_pass_through_core_and_the_registry(tls: TlsFixture) -> None:
