@@ -72,9 +72,11 @@ def url_rule(field: str, url: str) -> Rule:
     `url` is the CEL expression of a text that matches the pattern of an `ExternalUrl`.
     """
     port = f"url({url}).getPort()"
+    # Not `getHostname`: the API server knows no limit of its length, and refuses the rule as too expensive.
+    bracketed = f"{url}.substring({url}.indexOf('[') + 1, {url}.indexOf(']'))"
     return Rule(
         f"isURL({url}) && ({port} == '' || int({port}) >= 1 && int({port}) <= {MAX_PORT})"
-        f" && (!{url}.contains('[') || {_is_ipv6(f'url({url}).getHostname()')})",
+        f" && (!{url}.contains('[') || {_is_ipv6(bracketed)})",
         f"`{field}` must have a port from 1 to {MAX_PORT}, and only an IPv6 address in brackets",
     )
 
