@@ -96,7 +96,7 @@ FULL: Spec = {
 _SEEDS: Mapping[str, Spec] = {
     "full": FULL,
     "harbor": HARBOR,
-    "s3": {"externalURL": URL, "storage": {"s3": S3}},
+    "s3": {"externalURL": URL, "release": RELEASE, "storage": {"s3": S3}},
     "migration": {
         "externalURL": URL,
         "release": RELEASE,
@@ -141,6 +141,7 @@ _SEEDS: Mapping[str, Spec] = {
     },
     "ldap": {
         "externalURL": URL,
+        "release": RELEASE,
         "adminPasswordSecretRef": password("admin"),
         "authentication": {
             "ldap": {

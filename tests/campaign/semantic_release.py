@@ -15,7 +15,7 @@ from tests.campaign.semantic import Change, SemanticCase, on
 
 def release_cases() -> Iterator[SemanticCase]:
     """Yields the cases of the Helm release, and of the Harbor that runs."""
-    yield from (*_release(), *_harbor())
+    yield from (*_release(), *_harbor(), *_configuration())
 
 
 OWNED: Mapping[str, Any] = {
@@ -111,6 +111,9 @@ def _harbor() -> Iterator[SemanticCase]:
     yield case("anyone creates projects", "project", project_creation="everyone", ready=True)
     yield case("another prefix of robots", "robot", prefix="bot+", ready=None)
     yield case("another password of admin", "admin", accounts={"admin": ("Changed-pass-1", True)})
+
+
+def _configuration() -> Iterator[SemanticCase]:
     yield SemanticCase(
         "Harbor: a fixed configuration",
         on("settings", is_fixed=True),

@@ -16,49 +16,13 @@ from harbor_operator.model.outcomes import ConditionType
 from harbor_operator.reasons import Reason
 from tests.campaign.deployment import Deployment
 from tests.campaign.environment import SECRET_VALUES, prepared
+from tests.campaign.exceptions import EXPLAINING, PATH_DEPENDENT, RETAINED, SETTING, STAYING, WITHOUT_EFFECT
 from tests.campaign.model import REMOVED, Case, find
 from tests.campaign.schema import Spec
-from tests.campaign.snapshot import RETAINED, STAYING, kind_of, snapshot
+from tests.campaign.snapshot import kind_of, snapshot
 
 MAX_PASSES = 60
 QUIET_PASSES = 2
-PATH_DEPENDENT: dict[str, str] = {
-    Reason.DATABASE_CHANGED: "a release must not move to an empty database",
-    Reason.STORAGE_MIGRATION_FINISHED: "images that were pushed after a migration exist in its target only",
-    Reason.ENDPOINT_REFUSED: "Harbor cannot change the type of an endpoint",
-    Reason.SECRET_INVALID: "the Secret of a robot contains the login of another robot, which may be in use",
-}
-"""Reasons for which a registry is not ready although a new deployment of its spec would be, and why."""
-
-EXPLAINING: dict[str, str] = {
-    "who alone can configure Harbor": "what Harbor is configured by needs its administrator, whose Secret is missing",
-}
-"""Parts of messages that explain a change without its name, and why."""
-SETTING = {"enum", "toggle", "min", "max", "pattern"}
-"""Kinds of cases that set a field to another value."""
-
-WITHOUT_EFFECT: dict[str, str] = {
-    "checkIntervalSeconds": "the time between two passes",
-    "release.digest": "compared when Helm pulls the chart",
-    "release.serviceAccountName": "the identity of the next run of Helm",
-    "release.allowUpgradeTo": "permits an upgrade",
-    "release.drift": "what to do about a change by another client",
-    "release.timeoutSeconds": "limits the next run of Helm",
-    "database.names.clair": "for charts 1.2 to 1.5",
-    "database.names.notaryServer": "for charts 1.2 to 1.12",
-    "database.names.notarySigner": "for charts 1.2 to 1.12",
-    "database.rotateAfterDays": "a point in time",
-    "storage.swift.adoptExisting": "permits the use of a container",
-    "storage.s3.adoptExisting": "permits the use of a bucket",
-    "storage.swift.provision.adminURL": "every address reaches the gateway in memory",
-    "storage.s3.provision.adminURL": "every address reaches the gateway in memory",
-    "deletionPolicy.release": "what a deletion removes",
-    "deletionPolicy.database": "what a deletion removes",
-    "deletionPolicy.storage": "what a deletion removes",
-    "deletionPolicy.pullSecrets": "what a deletion removes",
-}
-"""Fields whose change is not visible in the state of a registry that is ready, and why."""
-
 KNOWN_REASONS = {str(reason) for reason in (*HEALTHY, *(reason for chapter in CHAPTERS.values() for reason in chapter))}
 
 
@@ -98,9 +62,11 @@ class Trial:
     def mutate(self, spec: Spec, case: Case) -> Spec:
         """Deploys the changed spec, and returns it; an error must name what was changed."""
         ready, changed = self.is_ready, case.mutate(spec)
-        before = snapshot(self.deployment)
+        before, written = snapshot(self.deployment), len(self.deployment.servers.writes)
         self.deploy(changed)
-        if ready and case.kind in SETTING and case.path not in WITHOUT_EFFECT and snapshot(self.deployment) == before:
+        is_same = snapshot(self.deployment) == before and len(self.deployment.servers.writes) == written
+        sets = case.kind in SETTING and not isinstance(case.value, list) and case.path not in WITHOUT_EFFECT
+        if ready and sets and is_same:
             raise AlarmError("effect", f"{case.place} = {case.value!r} changes nothing")
         if ready and not self.is_ready and not changed.get("suspend"):
             self._check_explanation(spec, case)

@@ -19,6 +19,8 @@ SPACE = r"\p{Z}\p{Cc}"
 """Spaces and control characters, for a set of a pattern; engines of regular expressions disagree about `\\s`."""
 
 _IPV6 = r"\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]"
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|0*[1-9][0-9]{0,3})"
+_POSSIBLE_PORT = rf"^(https?://)?([^:\[\]]+|\[[^\]]*\])(:{_PORT})?/?$"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -67,23 +69,21 @@ def _port(port: int) -> int:
 
 
 def url_rule(field: str, url: str) -> Rule:
-    """Returns the CEL rule that the URL has a possible port, and in brackets an IPv6 address.
+    """Returns the CEL rule that a host has a possible port, and in brackets an IPv6 address.
 
-    `url` is the CEL expression of a text that matches the pattern of an `ExternalUrl`.
+    `url` is the CEL expression of a text with a maximum length: with that of a function such as `getHostname`, the API
+    server cannot estimate the cost. It matches the pattern of an `ExternalUrl` or a `HostPort`.
     """
-    port = f"url({url}).getPort()"
-    # Not `getHostname`: the API server knows no limit of its length, and refuses the rule as too expensive.
-    bracketed = f"{url}.substring({url}.indexOf('[') + 1, {url}.indexOf(']'))"
+    in_brackets = f"{url}.substring({url}.indexOf('[') + 1, {url}.indexOf(']'))"
     return Rule(
-        f"isURL({url}) && ({port} == '' || int({port}) >= 1 && int({port}) <= {MAX_PORT})"
-        f" && (!{url}.contains('[') || {_is_ipv6(bracketed)})",
+        f"{url}.matches(r'{_POSSIBLE_PORT}') && (!{url}.contains('[') || {_is_ipv6(in_brackets)})",
         f"`{field}` must have a port from 1 to {MAX_PORT}, and only an IPv6 address in brackets",
     )
 
 
 def each_host_rule(field: str) -> Rule:
     """Returns the rule of `url_rule` for every item of a list of hosts with a port; the list can be absent."""
-    one = url_rule(field, "('https://' + text)")
+    one = url_rule(field, "text")
     return if_given(field, Rule(f"self.{field}.all(text, {one.expression})", one.message))
 
 

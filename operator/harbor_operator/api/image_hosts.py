@@ -13,15 +13,22 @@ from harbor_operator.api.rule import Rule
 MAX_HOSTS = 20
 
 DISTINCT_MESSAGE = "each host may occur once in `extraHosts` and `additionalCredentials`, in upper or lower case"
+_EXTRA = "!has(self.extraHosts)"
+_OTHERS = "!has(self.additionalCredentials)"
+# Each list has a maximum length in the schema; of a list that is joined here, the API server cannot estimate the cost.
 _DISTINCT = (
-    "(has(self.extraHosts) ? self.extraHosts.map(host, host.lowerAscii()) : [])"
-    " + (has(self.additionalCredentials) ? self.additionalCredentials.map(other, other.host.lowerAscii()) : [])"
+    f"({_EXTRA} || self.extraHosts.all(host,"
+    " self.extraHosts.exists_one(one, one.lowerAscii() == host.lowerAscii())))"
+    f" && ({_OTHERS} || self.additionalCredentials.all(other,"
+    " self.additionalCredentials.exists_one(one, one.host.lowerAscii() == other.host.lowerAscii())))"
+    f" && ({_EXTRA} || {_OTHERS} || self.additionalCredentials.all(other,"
+    " !self.extraHosts.exists(host, host.lowerAscii() == other.host.lowerAscii())))"
 )
 RULES = (
-    Rule(f"[{_DISTINCT}].all(hosts, hosts.all(host, hosts.exists_one(one, one == host)))", DISTINCT_MESSAGE),
+    Rule(_DISTINCT, DISTINCT_MESSAGE),
     each_host_rule("extraHosts"),
 )
-CREDENTIAL_RULES = (url_rule("host", "('https://' + self.host)"),)
+CREDENTIAL_RULES = (url_rule("host", "self.host"),)
 
 
 class RegistryCredential(Model):
