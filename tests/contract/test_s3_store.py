@@ -156,12 +156,14 @@ async def test_a_refused_body_does_not_end_the_other_requests_of_a_copy(s3: S3Fi
     bucket = await s3.bucket()
     async with s3.store.persistent() as store:
         await store.write_object(bucket, "small", b"x", {})
+        upload = await store.begin_upload(bucket, "large")
         s3.limit_bodies(1)
         try:
             with pytest.raises(Refused) as refusal:
-                await store.write_object(bucket, "large", bytes(4 << 20), {})
+                await store.write_part(bucket, upload, 1, bytes(4 << 20))
         finally:
             s3.limit_bodies(None)
+        await store.abort_upload(bucket, upload)
         assert await store.read_range(bucket, "small", 0, 1) == ObjectPart(b"x", 1)
 
     assert refusal.value.reason is Reason.STORAGE_BODY_LIMIT

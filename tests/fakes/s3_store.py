@@ -147,13 +147,17 @@ class FakeS3Store:
         return upload
 
     async def write_part(self, bucket: Bucket, upload: Upload, number: int, body: bytes) -> str:
+        self._check_size(bucket, len(body))
         return self._put_part(bucket, upload, number, body)
 
     async def write_generated_part(self, bucket: Bucket, upload: Upload, number: int, size: int) -> str:
         self.on_generated()
+        self._check_size(bucket, size)
+        return self._put_part(bucket, upload, number, size)
+
+    def _check_size(self, bucket: Bucket, size: int) -> None:
         if self.body_limit is not None and size > self.body_limit:
             self._deny(bucket, S3Operation.WRITE, "", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, size)
-        return self._put_part(bucket, upload, number, size)
 
     async def copy_part(self, bucket: Bucket, upload: Upload, number: int, source: str, size: int) -> str:
         assert source in self._objects(bucket, S3Operation.READ)
