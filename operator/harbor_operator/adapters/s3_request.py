@@ -58,7 +58,7 @@ def to_sign(bucket: Bucket, call: S3Call) -> Request:
 
 
 def store_error(bucket: Bucket, call: S3Call) -> S3Error:
-    """Returns the known part of an error, should the request be refused; the answer completes it."""
+    """Returns what is known of an error before the answer to the request."""
     url = f"{bucket.url}/{call.key}".rstrip("/")
     return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
 
