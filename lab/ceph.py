@@ -20,12 +20,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab import suites, versions
 from lab.addresses import GATEWAY_HOST, join
 from lab.debian import Tool, find_installed, locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PACKAGES = ["ceph-mon", "ceph-osd", "radosgw"]
 SUITES = {"16": "bookworm", "18": "trixie", "20": "forky"}
@@ -74,6 +77,7 @@ memstore device bytes = 4294967296
 rgw frontends = beast endpoint={gateway}
 rgw enable apis = s3, swift, swift_auth, admin
 rgw cache enabled = false
+{gateway_lines}
 """
 """The cache is disabled: with it, a change waits 30 s for the acknowledgement of a gateway that was killed.
 A new monitor of Ceph 20 accepts keys for AES-256 only, unless other ciphers are named; earlier releases ignore that
@@ -104,15 +108,27 @@ class Ceph:
         self._tool = find_ceph()
         self._env = {**self._tool.env, "CEPH_CONF": str(directory / "ceph.conf")}
         self._gateway: Process | None = None
+        self._gateway_options: dict[str, str] = {}
         self._mon_port = free_port()
         self.rgw_port = free_port()
         self.admin_access_key = ""
         self.admin_secret_key = ""
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, *, swift_url: str | None = None) -> Ceph:
-        """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given."""
+    def start(
+        cls,
+        directory: Path,
+        processes: Processes,
+        *,
+        swift_url: str | None = None,
+        gateway_options: Mapping[str, str] | None = None,
+    ) -> Ceph:
+        """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given.
+
+        `gateway_options` are further settings of the gateway, as its configuration file has them.
+        """
         cluster = cls(directory, processes)
+        cluster._gateway_options = dict(gateway_options or {})
         versions.CEPH.started.add(cluster._release())
         fsid = cluster._configure()
         cluster._start_monitor(fsid)
@@ -184,6 +200,7 @@ class Ceph:
             mon_port=self._mon_port,
             gateway=join(GATEWAY_HOST, self.rgw_port),
             prefix_lines=_prefix_lines(self._tool.prefix),
+            gateway_lines="\n".join(f"{name} = {value}" for name, value in self._gateway_options.items()),
         )
         (self._directory / "ceph.conf").write_text(text)
         return fsid

@@ -51,8 +51,8 @@ class DriverFixture:
     kube: FakeKube = field(default_factory=FakeKube)
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, authority: Authority, proxy: str) -> DriverFixture:
-        """Starts Harbor; its registry reaches the store through the proxy, and trusts the authority."""
+    def start(cls, directory: Path, processes: Processes, authority: Authority, proxy: str = "") -> DriverFixture:
+        """Starts Harbor; its registry trusts the authority, and reaches the store through the proxy if one is given."""
         env = {"SSL_CERT_FILE": str(authority.ca_path), "HTTPS_PROXY": proxy, "NO_PROXY": ""}
         return cls(directory, Standalone.start(directory, processes, authority), env)
 

@@ -129,6 +129,14 @@ PROBLEMS: Mapping[str, Problem] = {
         "the registry and proves the storage again.",
         ("Server failed to authenticate the request",),
     ),
+    "SwiftEndpointMissing": Problem(
+        "The registry does not start: the login of its Swift driver is accepted, and names no store.",
+        "The catalog of Keystone has no object store in the region of the driver, or none that its `endpointtype` "
+        "shows. Or `authversion` is 1 and the address is not that of a Swift login.",
+        "Compare `region` and `endpointtype` in `spec.storage.driver.parameters` with `openstack catalog show "
+        "object-store`. An address of version 1 ends with `/auth/v1.0`.",
+        ("swift authentication failed: Response didn't have storage url and auth token",),
+    ),
     "DriverContainerMissing": Problem(
         "Pushes and pulls fail with status 500 or 404: the container in Azure does not exist.",
         "It was deleted while the registry ran. The registry creates an absent container only when it starts, and an "
