@@ -20,15 +20,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab import suites, versions
 from lab.addresses import GATEWAY_HOST, join
 from lab.debian import Tool, find_installed, locate
 from lab.process import LabError, Process, Processes, free_port, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PACKAGES = ["ceph-mon", "ceph-osd", "radosgw"]
 SUITES = {"16": "bookworm", "18": "trixie", "20": "forky"}
@@ -108,7 +105,6 @@ class Ceph:
         self._tool = find_ceph()
         self._env = {**self._tool.env, "CEPH_CONF": str(directory / "ceph.conf")}
         self._gateway: Process | None = None
-        self._gateway_options: dict[str, str] = {}
         self._mon_port = free_port()
         self.rgw_port = free_port()
         self.admin_access_key = ""
@@ -116,21 +112,15 @@ class Ceph:
 
     @classmethod
     def start(
-        cls,
-        directory: Path,
-        processes: Processes,
-        *,
-        swift_url: str | None = None,
-        gateway_options: Mapping[str, str] | None = None,
+        cls, directory: Path, processes: Processes, *, swift_url: str | None = None, gateway_lines: str = ""
     ) -> Ceph:
         """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given.
 
-        `gateway_options` are further settings of the gateway, as its configuration file has them.
+        `gateway_lines` are further settings of the gateway, as its configuration file has them.
         """
         cluster = cls(directory, processes)
-        cluster._gateway_options = dict(gateway_options or {})
         versions.CEPH.started.add(cluster._release())
-        fsid = cluster._configure()
+        fsid = cluster._configure(gateway_lines)
         cluster._start_monitor(fsid)
         cluster._start_osd()
         cluster._start_gateway(swift_url)
@@ -190,7 +180,7 @@ class Ceph:
         """Returns the release of the gateway, from a line such as 'ceph version 16.2.15 (...) pacific (stable)'."""
         return self._output("radosgw", "--version").split()[2]
 
-    def _configure(self) -> str:
+    def _configure(self, gateway_lines: str) -> str:
         for name in ("mon", "osd", "run"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         fsid = str(uuid.uuid4())
@@ -200,7 +190,7 @@ class Ceph:
             mon_port=self._mon_port,
             gateway=join(GATEWAY_HOST, self.rgw_port),
             prefix_lines=_prefix_lines(self._tool.prefix),
-            gateway_lines="\n".join(f"{name} = {value}" for name, value in self._gateway_options.items()),
+            gateway_lines=gateway_lines,
         )
         (self._directory / "ceph.conf").write_text(text)
         return fsid

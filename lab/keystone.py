@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 REGION = "lab"
 DOMAIN = "default"
 MEMBER = "member"
+GATEWAY = """
+rgw keystone url = {url}
+rgw keystone api version = 3
+rgw keystone admin user = admin
+rgw keystone admin password = {password}
+rgw keystone admin project = admin
+rgw keystone admin domain = Default
+rgw keystone accepted roles = {member},admin
+"""
 
 
 class Keystone:
@@ -48,17 +57,10 @@ class Keystone:
         """The URL without TLS and version."""
         return f"http://{self._address}"
 
-    def gateway_options(self) -> dict[str, str]:
-        """Returns the settings with which a RADOS gateway asks this Keystone who sends a request."""
-        return {
-            "rgw keystone url": self.url,
-            "rgw keystone api version": "3",
-            "rgw keystone admin user": "admin",
-            "rgw keystone admin password": KEYSTONE_PASSWORD,
-            "rgw keystone admin project": "admin",
-            "rgw keystone admin domain": "Default",
-            "rgw keystone accepted roles": f"{MEMBER},admin",
-        }
+    @property
+    def gateway_lines(self) -> str:
+        """The settings with which a RADOS gateway asks this Keystone who sends a request."""
+        return GATEWAY.format(url=self.url, password=KEYSTONE_PASSWORD, member=MEMBER)
 
     def add_object_store(self, url: str) -> None:
         """Adds an object store to the catalog, in its region `REGION`."""

@@ -23,6 +23,7 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import GeneratedSecret
 from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import driver_keys
 from harbor_operator.steps.storage_proof import StorageProof
 from lab.certs import Authority
 from lab.chart import LAB_CHART
@@ -77,17 +78,18 @@ class DriverFixture:
     def configured(self, driver: Driver, credential: Mapping[str, str]) -> RegistryProgram:
         """Returns the registry as the containers of the chart run it."""
         given = {key: SecretStr(value) for key, value in credential.items()}
+        stored = {key: value.get_secret_value() for key, value in driver_keys(given).items()}
         rendered = render(
             HARBOR_CHART or str(LAB_CHART), self.directory, storage={"driver": driver}, driver_credential=given
         )
         found = list(objects(rendered))
         name, key_file = driver["name"], self.directory / "gcs-key.json"
-        key_file.write_text(credential.get("GCS_KEY_DATA", ""))
+        key_file.write_text(stored.get("GCS_KEY_DATA", ""))
         configs = [each["data"]["config.yml"] for each in found if "config.yml" in (each.get("data") or {})]
         (section,) = [yaml.safe_load(text)["storage"] for text in configs if f"{name}:" in text]
         section[name] = {key: str(key_file) if value == KEY_FILE else value for key, value in section[name].items()}
         driver_only = {key: section[key] for key in (name, "redirect")}
-        return RegistryProgram(program("registry"), driver_only, {**self.env, **_variables(found, credential)})
+        return RegistryProgram(program("registry"), driver_only, {**self.env, **_variables(found, stored)})
 
     async def prove(self, driver: Driver, credential: Mapping[str, str]) -> Blocked | None:
         """Returns what the operator's proof of the driver finds."""

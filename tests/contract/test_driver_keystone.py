@@ -38,10 +38,10 @@ class Cloud(NamedTuple):
     front: Front
     fixture: DriverFixture
 
-    def account(self, *, role: str = "member") -> Account:
-        name = f"u{uuid4().hex[:8]}"
+    def account(self, name: str = "", *, role: str = "member", password: str = PASSWORD) -> Account:
+        name = name or f"u{uuid4().hex[:8]}"
         account = Account(name, f"p-{name}", self.keystone.create_project(f"p-{name}"))
-        user = self.keystone.create_user(name, PASSWORD)
+        user = self.keystone.create_user(name, password)
         if role:
             self.keystone.give_role(user, account.project_id, role)
         return account
@@ -66,7 +66,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         program("registry")
         keystone = Keystone.start(directory / "keystone", processes)
-        ceph = Ceph.start(directory / "ceph", processes, gateway_options=keystone.gateway_options())
+        ceph = Ceph.start(directory / "ceph", processes, gateway_lines=keystone.gateway_lines)
         store = Front.start(directory / "store", processes, authority, Site(ceph.rgw_url))
         front = Front.start(directory / "identity", processes, authority, Site(keystone.url))
         keystone.add_object_store(f"{store.url}/swift/v1")
@@ -89,6 +89,15 @@ async def test_the_proof_passes_and_an_image_comes_and_goes(cloud: Cloud, scope:
     assert layers(cloud, driver)
     cloud.fixture.exchange(f"keystone-{scope}")
     assert layers(cloud, driver) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("20261128", "1234567890"), ("1e5", "#no: comment"), ("true", "!tag *x"), ("0x1f", "yes")]
+)
+async def test_a_login_that_yaml_reads_as_another_value_is_accepted(cloud: Cloud, name: str, password: str) -> None:
+    driver = cloud.driver(cloud.account(name, password=password), container=f"{uuid4().int % 10**9:09}")
+    cloud.fixture.serve(driver, credential(password))
+    assert await cloud.fixture.prove(driver, credential(password)) is None
 
 
 def layers(cloud: Cloud, driver: Driver) -> list[str]:

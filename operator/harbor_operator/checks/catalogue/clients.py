@@ -101,7 +101,8 @@ PROBLEMS: Mapping[str, Problem] = {
     "DriverParameterInvalid": Problem(
         "The registry does not start, and its log ends with `panic:`.",
         "A parameter of the storage driver has a value of another kind than the driver reads: `chunksize` with a unit, "
-        "in quotes, or too small, or `tempurlmethods` as a text. The chart prints what is in its values as it is. Or "
+        "in quotes, or too small, `tempurlmethods` as a text, or a user, password or container of digits. The chart "
+        "prints what is in its values as it is, and the registry reads its variables as YAML. Or "
         "the store refuses the name of the account or container (RGW takes none with fewer than 3 characters, Azure "
         "no capital letters), or the key is not whole.",
         "Let the operator write the values: set `spec.storage.swift.chunkSizeMiB`, or `chunksize: '20971520'` and "
@@ -110,7 +111,8 @@ PROBLEMS: Mapping[str, Problem] = {
         "characters, in Azure of lower-case letters, digits and single hyphens. Copy a key of Azure again, with its "
         "last characters `==`.",
         (
-            "'ChunkSize' expected type 'int', got unconvertible type 'string'",
+            "expected type 'int', got unconvertible type",
+            "expected type 'string', got unconvertible type",
             "parameter should be a number that is larger than or equal to",
             "parameter should be a number between",
             "parameter must be an integer",
