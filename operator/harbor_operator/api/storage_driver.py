@@ -133,6 +133,12 @@ DRIVERS: Mapping[DriverName, DriverSupport] = {
 LOCATION = ("accountname", "bucket", "container", "prefix", "rootdirectory")
 """The parameters of all drivers that say where the images are."""
 
+SWIFT_TEXTS = (
+    *("authurl", "username", "container", "region", "tenant", "tenantid", "domain", "domainid", "trustid"),
+    *("prefix", "endpointtype"),
+)
+"""The parameters that the Swift driver takes only as a text."""
+
 NEEDS_SECRET = (DriverName.AZURE, DriverName.OSS, DriverName.SWIFT)
 """The drivers that cannot log in with the identity of the pod."""
 

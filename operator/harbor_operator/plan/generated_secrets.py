@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import Cache
 from harbor_operator.checks.release_data import KEY_DIGEST_KEY
 from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin, ReleaseSecrets, SecretGenerator
+from harbor_operator.plan.registry_text import registry_variable
 
 REGISTRY_USER = "harbor_registry_user"
 PASSWORD_LENGTH = 32
@@ -149,7 +150,7 @@ def redis_urls(cache: Cache, password: SecretStr) -> dict[str, SecretStr]:
         RedisKey.REGISTRY: SecretStr(f"{base}/{REGISTRY_INDEX}?idle_timeout_seconds=30"),
         RedisKey.JOBSERVICE: jobs,
         RedisKey.EXPORTER: jobs,
-        RedisKey.REGISTRY_PASSWORD: password,
+        RedisKey.REGISTRY_PASSWORD: registry_variable(password),
     }
 
 
@@ -180,4 +181,21 @@ def redact(text: str, secrets: Iterable[SecretStr]) -> str:
 def s3_keys(login: ReleaseLogin) -> dict[str, SecretStr]:
     """Returns the Secret with the keys of a bucket, under the keys that the chart expects."""
     values = (SecretStr(login.username), login.password)
-    return {name: value for named, value in zip(S3_KEYS, values, strict=True) for name in named}
+    return {
+        name: registry_variable(value) if name.startswith("REGISTRY_") else value
+        for named, value in zip(S3_KEYS, values, strict=True)
+        for name in named
+    }
+
+
+def swift_keys(login: ReleaseLogin) -> dict[str, SecretStr]:
+    """Returns the Secret with the password of a Swift user, under the key that the chart expects."""
+    return {SWIFT_PASSWORD_KEY: registry_variable(login.password)}
+
+
+def driver_keys(credential: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    """Returns the Secret with the credential of `spec.storage.driver`, under the keys that the chart expects.
+
+    All are variables of the registry, except for the key of Google, which is a file.
+    """
+    return {key: value if key == "GCS_KEY_DATA" else registry_variable(value) for key, value in credential.items()}

@@ -37,13 +37,14 @@ from harbor_operator.plan.generated_secrets import (
     PASSWORD_LENGTH,
     RECORD_KEYS,
     RELEASE_NAME_KEY,
-    SWIFT_PASSWORD_KEY,
     ca_bundle,
+    driver_keys,
     generate_secrets,
     has_all_generated,
     placeholders,
     redis_urls,
     s3_keys,
+    swift_keys,
 )
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.steps.harbor_database import read_database_login
@@ -264,10 +265,10 @@ def _copies(registry: HarborRegistry, secrets: ReleaseSecrets) -> dict[str, dict
     if secrets.storage_login:
         s3 = registry.spec.storage is not None and registry.spec.storage.s3 is not None
         copies[names.storage_secret(registry)] = (
-            s3_keys(secrets.storage_login) if s3 else {SWIFT_PASSWORD_KEY: secrets.storage_login.password}
+            s3_keys(secrets.storage_login) if s3 else swift_keys(secrets.storage_login)
         )
     if secrets.driver_credential:
-        copies[names.storage_secret(registry)] = dict(secrets.driver_credential)
+        copies[names.storage_secret(registry)] = driver_keys(secrets.driver_credential)
     if secrets.ca_bundle:
         copies[names.ca_secret(registry)] = {CA_KEY: SecretStr(secrets.ca_bundle)}
     return copies

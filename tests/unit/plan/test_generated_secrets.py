@@ -6,8 +6,16 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.secrets import SECRET_GENERATOR
 from harbor_operator.api.backends import Cache
-from harbor_operator.model.release import GeneratedSecret, RedisKey
-from harbor_operator.plan.generated_secrets import ca_bundle, generate_secrets, has_all_generated, redis_urls
+from harbor_operator.model.release import GeneratedSecret, RedisKey, ReleaseLogin
+from harbor_operator.plan.generated_secrets import (
+    ca_bundle,
+    driver_keys,
+    generate_secrets,
+    has_all_generated,
+    redis_urls,
+    s3_keys,
+    swift_keys,
+)
 from tests.fakes.release import generator
 
 
@@ -65,3 +73,21 @@ def test_redis_urls_are_those_the_chart_would_write(cache: dict[str, object], co
 def test_bundle_holds_every_authority_once_in_order() -> None:
     assert ca_bundle(["b\n", " a", "b"]) == "b\na\n"
     assert ca_bundle([]) == ca_bundle([" \n"]) == ""
+
+
+def test_the_registry_reads_the_keys_of_a_store_and_of_redis_as_they_are() -> None:
+    """It reads its variables as YAML: digits would be a number. Other programs read theirs as they are."""
+    login = ReleaseLogin("12345", SecretStr("#1"))
+    keys = {key: value.get_secret_value() for key, value in {**s3_keys(login), **swift_keys(login)}.items()}
+    assert keys == {
+        "REGISTRY_STORAGE_S3_ACCESSKEY": '"12345"',
+        "REGISTRY_STORAGE_S3_SECRETKEY": '"#1"',
+        "AWS_ACCESS_KEY_ID": "12345",
+        "AWS_SECRET_ACCESS_KEY": "#1",
+        "REGISTRY_STORAGE_SWIFT_PASSWORD": '"#1"',
+    }
+    urls = redis_urls(Cache.model_validate({"addresses": ["r:6379"]}), SecretStr("12345"))
+    assert urls[RedisKey.REGISTRY_PASSWORD].get_secret_value() == '"12345"'
+    assert urls[RedisKey.CORE].get_secret_value().startswith("redis://:12345@")
+    file = {"GCS_KEY_DATA": SecretStr("{}\n")}
+    assert driver_keys(file) == file

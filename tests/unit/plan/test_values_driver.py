@@ -111,3 +111,10 @@ def test_swift_is_refused_where_the_chart_is_unknown() -> None:
     chosen = select_chart(wanted, wanted.spec.release)
     assert isinstance(chosen, Blocked)
     assert chosen.reason == "SwiftUnsupported"
+
+
+def test_a_text_of_digits_stays_a_text_in_the_configuration_of_swift() -> None:
+    parameters = {**KEYSTONE["parameters"], "tenant": "2026", "username": "1e5", "container": "0123"}
+    swift = images({**KEYSTONE, "parameters": parameters})["swift"]
+    assert (swift["tenant"], swift["username"], swift["container"]) == ('"2026"', '"1e5"', '"0123"')
+    assert (swift["authurl"], swift["authversion"]) == ("https://keystone.example.com/v3", "3")

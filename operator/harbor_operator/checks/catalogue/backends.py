@@ -80,7 +80,9 @@ STORAGE: Mapping[Reason, Problem] = {
         "match the store; Swift answers 403 for an unknown user. With S3, a proxy that changes the Host header has the "
         "same effect.",
         "Compare the Secret with `radosgw-admin user info --uid=…` (`swift_keys`, with the user name `uid:subuser`; "
-        "`keys` for S3). For S3, set `proxy_set_header Host $http_host` in the nginx in front of the store.",
+        "`keys` for S3). For S3, set `proxy_set_header Host $http_host` in the nginx in front of the store. With "
+        "Keystone, compare the Secret of `spec.storage.driver.secretRef`, `username` and `domain`, and give the user a "
+        "role in the project `tenant` that the store accepts.",
         (
             "swift authentication failed: Authorization Failed",
             "swift authentication failed: Operation forbidden",

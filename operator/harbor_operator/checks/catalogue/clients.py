@@ -101,7 +101,8 @@ PROBLEMS: Mapping[str, Problem] = {
     "DriverParameterInvalid": Problem(
         "The registry does not start, and its log ends with `panic:`.",
         "A parameter of the storage driver has a value of another kind than the driver reads: `chunksize` with a unit, "
-        "in quotes, or too small, or `tempurlmethods` as a text. The chart prints what is in its values as it is. Or "
+        "in quotes, or too small, `tempurlmethods` as a text, or a user, password or container of digits. The chart "
+        "prints what is in its values as it is, and the registry reads its variables as YAML. Or "
         "the store refuses the name of the account or container (RGW takes none with fewer than 3 characters, Azure "
         "no capital letters), or the key is not whole.",
         "Let the operator write the values: set `spec.storage.swift.chunkSizeMiB`, or `chunksize: '20971520'` and "
@@ -110,7 +111,8 @@ PROBLEMS: Mapping[str, Problem] = {
         "characters, in Azure of lower-case letters, digits and single hyphens. Copy a key of Azure again, with its "
         "last characters `==`.",
         (
-            "'ChunkSize' expected type 'int', got unconvertible type 'string'",
+            "expected type 'int', got unconvertible type",
+            "expected type 'string', got unconvertible type",
             "parameter should be a number that is larger than or equal to",
             "parameter should be a number between",
             "parameter must be an integer",
@@ -128,6 +130,14 @@ PROBLEMS: Mapping[str, Problem] = {
         "Put a present key of the account into the Secret of `spec.storage.driver.secretRef`. The operator restarts "
         "the registry and proves the storage again.",
         ("Server failed to authenticate the request",),
+    ),
+    "SwiftEndpointMissing": Problem(
+        "The registry does not start: the login of its Swift driver is accepted, and names no store.",
+        "The catalog of Keystone has no object store in the region of the driver, or none that its `endpointtype` "
+        "shows. Or `authversion` is 1 and the address is not that of a Swift login.",
+        "Compare `region` and `endpointtype` in `spec.storage.driver.parameters` with `openstack catalog show "
+        "object-store`. An address of version 1 ends with `/auth/v1.0`.",
+        ("swift authentication failed: Response didn't have storage url and auth token",),
     ),
     "DriverContainerMissing": Problem(
         "Pushes and pulls fail with status 500 or 404: the container in Azure does not exist.",

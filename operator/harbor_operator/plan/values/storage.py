@@ -9,10 +9,17 @@ from pydantic import SecretStr
 from harbor_operator.api.backends import Filesystem, Swift
 from harbor_operator.api.charts import Feature
 from harbor_operator.api.s3 import S3
-from harbor_operator.api.storage_driver import TEMP_URL_METHODS, WORKLOAD_IDENTITY, DriverName, StorageDriver
+from harbor_operator.api.storage_driver import (
+    SWIFT_TEXTS,
+    TEMP_URL_METHODS,
+    WORKLOAD_IDENTITY,
+    DriverName,
+    StorageDriver,
+)
 from harbor_operator.api.v1alpha1 import DeletionPolicy
 from harbor_operator.model.release import Tree
 from harbor_operator.plan import names
+from harbor_operator.plan.registry_text import chart_text, registry_variable
 from harbor_operator.plan.values.inputs import Inputs
 
 _MIB = 1024 * 1024
@@ -49,8 +56,8 @@ def _swift_values(inputs: Inputs, swift: Swift) -> Tree:
     login = inputs.release_secrets.storage_login
     values: Tree = {
         "authurl": swift.auth_url,
-        "username": login.username if login else "",
-        "container": swift.container,
+        "username": chart_text(login.username) if login else "",
+        "container": chart_text(swift.container),
         # Without it the driver guesses the version from the URL, and a "v3" in a host name is enough to mislead it.
         "authversion": 1,
         # A number would be printed by Helm as 2.097152e+07.
@@ -59,7 +66,7 @@ def _swift_values(inputs: Inputs, swift: Swift) -> Tree:
     if inputs.chart.supports(Feature.SWIFT_SECRET):
         values["existingSecret"] = names.storage_secret(inputs.registry)
     elif login:
-        values["password"] = login.password
+        values["password"] = registry_variable(login.password)
     return values
 
 
@@ -83,13 +90,17 @@ def _s3_values(inputs: Inputs, s3: S3) -> Tree:
     if inputs.chart.supports(Feature.S3_SECRET):
         values["existingSecret"] = names.storage_secret(inputs.registry)
     elif login:
-        values |= {"accesskey": SecretStr(login.username), "secretkey": login.password}
+        keys = SecretStr(login.username), login.password
+        values |= dict(zip(("accesskey", "secretkey"), map(registry_variable, keys), strict=True))
     return values
 
 
 def _driver_values(inputs: Inputs, driver: StorageDriver) -> Tree:
     # The template prints a text as it is, but tests this one value: every text would be true.
     values: Tree = {name: value for name, value in driver.parameters.items() if name != WORKLOAD_IDENTITY}
+    if driver.name is DriverName.SWIFT:
+        # The other drivers take a number as its text; this one panics.
+        values |= {name: chart_text(driver.parameters[name]) for name in SWIFT_TEXTS if name in driver.parameters}
     if TEMP_URL_METHODS in values:
         # A list of the values would be printed without commas, as one method; the driver refuses a text.
         values[TEMP_URL_METHODS] = f"[{values[TEMP_URL_METHODS]}]"
@@ -104,9 +115,9 @@ def _driver_values(inputs: Inputs, driver: StorageDriver) -> Tree:
 
 
 def _as_value(name: DriverName, secret: SecretStr) -> SecretStr:
-    """Returns a credential as old charts take it: the JSON key of Google in base64, others as they are."""
+    """Returns a credential as old charts take it: the JSON key of Google in base64, others for a variable."""
     if name is not DriverName.GCS:
-        return secret
+        return registry_variable(secret)
     return SecretStr(base64.b64encode(secret.get_secret_value().encode()).decode())
 
 
