@@ -29,7 +29,7 @@ def test_a_disabled_internal_tls_asks_for_nothing() -> None:
 
 
 def test_a_registry_owner_gets_certificates_for_the_services_of_the_release_only() -> None:
-    """Whoever can edit a HarborRegistry chooses `fullnameOverride`: the name of another host cannot be the result."""
+    """The owner chooses `fullnameOverride`: the name of another host cannot be the result."""
     chart = find_chart("1.19.1")
     assert chart
     cr = registry(internalTLS={})
