@@ -59,6 +59,10 @@ unit: setup ## Run the tests that need no server
 interpreters: setup ## Run the unit tests on every supported Python that this machine can have (TESTS="tests/unit tests/contract")
 	$(BIN)/python -m lab.interpreters 3.11 3.13 3.14 -- -q $(or $(TESTS),tests/unit)
 
+.PHONY: campaign
+campaign: setup ## Change specs and servers at random, and check the rules of docs/reliability.md (CAMPAIGN_SEED=7; CAMPAIGN_FULL=1: every case)
+	$(BIN)/python -m pytest -q tests/campaign tests/contract/test_schema_differential.py
+
 fmt: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .

@@ -25,7 +25,7 @@ from tests.campaign.trial import Trial
 
 RANDOM_SEED = int(os.environ.get("CAMPAIGN_SEED", "1"))
 SEMANTIC_CASES = semantic_cases()
-SAMPLE = 40
+SAMPLE = 30
 # What the API server refuses is not deployed, and unusual characters are the subject of the schema's differential.
 KINDS = {"add", "delete", "enum", "toggle", "min", "max", "pattern", "push", "pop", "empty"}
 STARTS = ["full", "harbor", "s3", "filesystem", "driver-gcs", "ldap", "sentinel", "given", "namespaces"]
@@ -72,7 +72,7 @@ class SpecCampaign(RuleBasedStateMachine):
 def test_random_paths_of_a_spec_end_in_the_state_of_a_new_deployment() -> None:
     print(f"CAMPAIGN_SEED={RANDOM_SEED}")
     checks = settings(
-        max_examples=20, stateful_step_count=6, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=15, stateful_step_count=6, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(seed(RANDOM_SEED)(SpecCampaign), settings=checks)
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from harbor_operator.adapters.kubeconfig import from_kubeconfig
 from harbor_operator.api.v1alpha1 import HarborRegistrySpec
 from lab.controlplane import ControlPlane
+from lab.registries import merged
 from tests.campaign.api_server import Answer, ApiServer
 from tests.campaign.coverage import Coverage
 from tests.campaign.model import Case, cases
@@ -29,6 +30,17 @@ STRICTER: dict[str, str] = {
     "configuration": "a structural schema has no type for 'text, number or boolean', and no rule for its names",
 }
 """Sections in which only the model refuses some values, and why."""
+
+
+SAME_BUCKET = merged(
+    SEEDS["migration"], {"storage": {"migration": {"to": {"s3": {"bucket": "old", "rootDirectory": None}}}}}
+)
+SAME_URLS = (
+    "https://s3.example.com",
+    "https://S3.example.com/",
+    "https://s3.example.com:443",
+    "https://s3.example.com:80",
+)
 
 
 def error_of(spec: Spec) -> str:
@@ -67,6 +79,8 @@ def server(plane: ControlPlane) -> ApiServer:
 def named_specs() -> Iterator[tuple[str, Spec]]:
     """Yields the seeds, each change of a seed, and random pairs of changes."""
     yield from SEEDS.items()
+    for url in SAME_URLS:
+        yield f"migration to {url}", merged(SAME_BUCKET, {"storage": {"migration": {"to": {"s3": {"endpoint": url}}}}})
     found = [case for case in cases(RANDOM_SEED) if not is_argued(case)]
     yield from ((describe(case), case.mutate(SEEDS[case.seed])) for case in found)
     generator = random.Random(RANDOM_SEED)  # noqa: S311 - choices of a test

@@ -81,6 +81,12 @@ def url_rule(field: str, url: str) -> Rule:
     )
 
 
+def normal_url(url: str) -> str:
+    """Returns the CEL expression of an `ExternalUrl` in a form by which equal ones can be compared."""
+    lower = f"({url} + '/').lowerAscii().replace('//', '/')"
+    return f"({url}.startsWith('https:') ? {lower}.replace(':443/', '/') : {lower}.replace(':80/', '/'))"
+
+
 def each_host_rule(field: str) -> Rule:
     """Returns the rule of `url_rule` for every item of a list of hosts with a port; the list can be absent."""
     one = url_rule(field, "text")

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from harbor_operator.api.addresses import SPACE
-from harbor_operator.api.base import CaRef, Model, PasswordRef, SecretKey, SecretRef
+from harbor_operator.api.base import CaRef, Model, PasswordRef, SecretKey, SecretRef, distinct
 
 MAX_SCOPES = 20
 MAX_PARAMETERS = 20
@@ -57,7 +57,7 @@ class Oidc(Model):
         alias="clientID", description="Client ID of Harbor at the provider."
     )
     client_secret_ref: ClientSecretRef = Field(description="Secret key with the client secret.")
-    scopes: Annotated[list[OidcScope], Field(min_length=1, max_length=MAX_SCOPES)] = Field(
+    scopes: Annotated[list[OidcScope], Field(min_length=1, max_length=MAX_SCOPES), distinct()] = Field(
         default_factory=lambda: [OPENID, "profile", "email", "offline_access"],
         description="Scopes that Harbor requests; it gets a refresh token with `offline_access`.",
         json_schema_extra={"x-kubernetes-list-type": "set"},

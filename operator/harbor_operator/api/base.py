@@ -25,13 +25,16 @@ ExcludePattern = Annotated[str, Field(max_length=253, pattern=r"^(!kube-\*|([^!]
 ItemT = TypeVar("ItemT")
 
 
-def distinct(attribute: str) -> AfterValidator:
-    """Returns the validator of a list whose items must differ in the attribute, as a list of type map demands."""
+def distinct(attribute: str = "") -> AfterValidator:
+    """Returns the validator of a list whose items must differ, or differ in the attribute.
+
+    A list of type set, or of type map, demands the same of the API server.
+    """
 
     def check(items: list[ItemT]) -> list[ItemT]:
-        keys = [getattr(item, attribute) for item in items]
+        keys = [getattr(item, attribute) if attribute else item for item in items]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"each `{attribute}` may occur once")
+            raise ValueError(f"each `{attribute}` may occur once" if attribute else "each item may occur once")
         return items
 
     return AfterValidator(check)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from harbor_operator.api.addresses import normal_url
 from harbor_operator.api.base import Model
 from harbor_operator.api.rule import Rule
 from harbor_operator.api.s3 import S3
@@ -74,7 +75,8 @@ _TO = "self.migration.to.s3"
 RULES = (
     Rule("!has(self.migration) || has(self.swift) || has(self.s3)", SOURCE_MESSAGE),
     Rule(
-        f"!has(self.migration) || !has(self.s3) || self.s3.endpoint != {_TO}.endpoint || !{same_place('self.s3', _TO)}",
+        f"!has(self.migration) || !has(self.s3) || {normal_url('self.s3.endpoint')} != {normal_url(f'{_TO}.endpoint')}"
+        f" || !{same_place('self.s3', _TO)}",
         DIFFERENT_MESSAGE,
     ),
     Rule(

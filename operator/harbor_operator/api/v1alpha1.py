@@ -342,11 +342,11 @@ class HarborRegistrySpec(Model):
 
     @classmethod
     def parse(cls, spec: Any) -> HarborRegistrySpec:
-        """Parses a spec as the API server reads it: types are not converted, and null is an absent field.
+        """Parses a spec as the API server reads it: null is an absent field, 60.0 is 60, and '60' is no number.
 
         Raises ValidationError with paths relative to `spec`.
         """
-        text = json.dumps(_without_nulls(spec), default=str)
+        text = json.dumps(_as_stored(spec), default=str)
         return cls.model_validate_json(text, strict=True, by_alias=True, by_name=False)
 
     @model_validator(mode="after")
@@ -378,15 +378,17 @@ class HarborRegistrySpec(Model):
         return self
 
 
-def _without_nulls(value: Any, place: str = "") -> Any:
-    """Returns the value without the fields that are null; in chart values, null removes a default of the chart."""
+def _as_stored(value: Any, place: str = "") -> Any:
+    """Returns the value as the API server stores it; in chart values, null removes a default of the chart."""
     if place == ".release.values":
         return value
     if isinstance(value, dict):
-        fields = {key: _without_nulls(field, f"{place}.{key}") for key, field in value.items()}
+        fields = {key: _as_stored(field, f"{place}.{key}") for key, field in value.items()}
         return {key: field for key, field in fields.items() if field is not None}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, list):
-        return [_without_nulls(item, f"{place}[]") for item in value]
+        return [_as_stored(item, f"{place}[]") for item in value]
     return value
 
 

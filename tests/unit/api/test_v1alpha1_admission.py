@@ -41,6 +41,18 @@ REFUSED: dict[str, dict[str, Any]] = {
     "two webhooks of one name": {"projects": [{"name": "a", "webhooks": [WEBHOOK, WEBHOOK]}]},
     "two robots of one name": {"projects": [{"name": "a", "robots": [ROBOT, ROBOT]}]},
     "two registries of one name": {"registries": [REGISTRY, REGISTRY]},
+    "one scope twice": {
+        "authentication": {
+            "oidc": {
+                "name": "A",
+                "endpoint": "https://id.example.com",
+                "clientID": "harbor",
+                "clientSecretRef": {"name": "oidc"},
+                "scopes": ["openid", "openid"],
+            }
+        }
+    },
+    "a number with a fraction": {"checkIntervalSeconds": 60.5},
     "two replications of one name": {"replications": [REPLICATION, REPLICATION]},
 }
 
@@ -56,6 +68,10 @@ def test_a_field_that_is_null_is_absent(absent: str) -> None:
     assert HarborRegistrySpec.parse({"externalURL": URL, absent: None}) == HarborRegistrySpec.parse(
         {"externalURL": URL}
     )
+
+
+def test_a_number_without_a_fraction_is_an_integer() -> None:
+    assert HarborRegistrySpec.parse({"externalURL": URL, "checkIntervalSeconds": 60.0}).check_interval_seconds == 60
 
 
 def test_a_null_in_chart_values_removes_a_default_of_the_chart() -> None:
