@@ -107,6 +107,11 @@ _SEEDS: Mapping[str, Spec] = {
     },
     "swift-migration": merged(FULL, {"storage": {"migration": {"to": {"s3": {**S3, "bucket": "new"}}}}}),
     "internal-tls": {"externalURL": URL, "release": RELEASE, "internalTLS": {"enabled": True}},
+    "issuer": {
+        "externalURL": URL,
+        "release": RELEASE,
+        "internalTLS": {"enabled": True, "issuerRef": {"name": "ca", "kind": "Issuer", "group": "cert-manager.io"}},
+    },
     "filesystem": {
         "externalURL": URL,
         "release": RELEASE,
@@ -126,7 +131,7 @@ _SEEDS: Mapping[str, Spec] = {
             },
         }
         for name, parameters in {
-            "azure": {"accountname": "a", "container": "c"},
+            "azure": {"accountname": "images", "container": "harbor"},
             "gcs": {"bucket": "b", "chunksize": "20971520", "useWorkloadIdentity": "false"},
             "oss": {"accesskeyid": "a", "region": "r", "bucket": "b"},
             "s3": {"region": "r", "bucket": "b"},
