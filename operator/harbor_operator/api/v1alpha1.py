@@ -305,7 +305,7 @@ class HarborRegistrySpec(Model):
         default=None,
         description="Password of Harbor's user admin; absent = the operator generates it if it installs Harbor.",
     )
-    projects: Annotated[list[Project], Field(max_length=500), distinct("name")] = Field(
+    projects: Annotated[list[Project], Field(max_length=500)] = Field(
         default_factory=list,
         description="Projects that the operator creates or updates in Harbor.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},

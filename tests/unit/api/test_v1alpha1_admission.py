@@ -37,7 +37,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an empty key": {"caSecretRef": {"name": "ca", "key": ""}},
     "a key that no Secret can have": {"release": {**RELEASE, "secretKeyRef": {"name": "key", "key": "a/b"}}},
     "a quota that overflows": {"projects": [{"name": "a", "quotaGiB": MAX_GIB + 1}]},
-    "two projects of one name": {"projects": [{"name": "a"}, {"name": "a"}]},
     "two webhooks of one name": {"projects": [{"name": "a", "webhooks": [WEBHOOK, WEBHOOK]}]},
     "two robots of one name": {"projects": [{"name": "a", "robots": [ROBOT, ROBOT]}]},
     "two registries of one name": {"registries": [REGISTRY, REGISTRY]},
