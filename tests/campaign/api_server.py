@@ -59,7 +59,7 @@ class ApiServer:
                 return _answer(response.status, await response.json())
 
         headers = {"Content-Type": "application/json"}
-        async with open_session(self._connection, CONNECTIONS) as session:
+        async with open_session(self._connection, CONNECTIONS, self._connection.authorization) as session:
             return await asyncio.gather(*(send(session, *request) for request in requests))
 
 

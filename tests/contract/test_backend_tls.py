@@ -61,9 +61,15 @@ class PolicyFixture:
 
     def versions(self) -> dict[str, str]:
         """The versions of the operator's ConfigMap and policies, by name."""
-        selector = f"{names.REGISTRY_NAME}=cr"
-        arguments = ("get", "configmaps,backendtlspolicies", "-l", selector, "-o", "json")
-        found = json.loads(self.plane.kubectl("-n", NAMESPACE, *arguments))["items"]
+        # Not by kubectl, which remembers the versions that the API server served before.
+        selected = f"labelSelector={names.REGISTRY_NAME}=cr"
+        served = [kind.api_version for kind in POLICIES if self.plane.client.answers(f"/apis/{kind.api_version}")]
+        policies = f"/apis/{served[0]}/namespaces/{NAMESPACE}/backendtlspolicies"
+        found = [
+            item
+            for path in (f"/api/v1/namespaces/{NAMESPACE}/configmaps", policies)
+            for item in self.plane.client.items(f"{path}?{selected}")
+        ]
         return {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in found}
 
     def serve(self, version: str, *, served: bool) -> None:
