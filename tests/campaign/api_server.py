@@ -22,6 +22,7 @@ class Answer:
 
     stored: Spec | None
     causes: tuple[tuple[str, str], ...] = field(default=())
+    version: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -35,6 +36,7 @@ class ApiServer:
     def __init__(self, connection: ClusterConnection, namespace: str) -> None:
         self._connection = connection
         self._path = f"/apis/harbor-operator.io/v1alpha1/namespaces/{namespace}/harborregistries"
+        self._versions: dict[str, str] = {}
 
     async def create(self, specs: Iterable[Spec]) -> list[Answer]:
         """Returns the answers to the creation of each spec; nothing is stored."""
@@ -43,11 +45,13 @@ class ApiServer:
     async def store(self, name: str, spec: Spec) -> Answer:
         """Creates the registry."""
         (answer,) = await self._ask([("POST", "", body(name, spec))], dry_run=False)
+        self._versions[name] = answer.version
         return answer
 
     async def update(self, updates: Iterable[tuple[str, Spec]]) -> list[Answer]:
-        """Returns the answers to an update of the named registries; nothing is stored."""
-        return await self._ask([("PUT", f"/{name}", body(name, spec)) for name, spec in updates], dry_run=True)
+        """Returns the answers to an update of registries that were stored by name; nothing is stored."""
+        bodies = [(name, body(name, spec, resourceVersion=self._versions[name])) for name, spec in updates]
+        return await self._ask([("PUT", f"/{name}", manifest) for name, manifest in bodies], dry_run=True)
 
     async def _ask(self, requests: list[tuple[str, str, Spec]], *, dry_run: bool) -> list[Answer]:
         limit = asyncio.Semaphore(CONNECTIONS)
@@ -63,10 +67,10 @@ class ApiServer:
             return await asyncio.gather(*(send(session, *request) for request in requests))
 
 
-def body(name: str, spec: Spec) -> Spec:
+def body(name: str, spec: Spec, **metadata: str) -> Spec:
     """Returns a HarborRegistry."""
     kind = {"apiVersion": "harbor-operator.io/v1alpha1", "kind": "HarborRegistry"}
-    return {**kind, "metadata": {"name": name}, "spec": spec}
+    return {**kind, "metadata": {"name": name, **metadata}, "spec": spec}
 
 
 def _answer(status: int, content: Spec) -> Answer:
@@ -75,4 +79,4 @@ def _answer(status: int, content: Spec) -> Answer:
         return Answer(None, tuple((str(cause.get("field", "")), str(cause["message"])) for cause in causes))
     if status >= 300:
         raise AssertionError(f"{status} {content.get('message')}")
-    return Answer(content["spec"])
+    return Answer(content["spec"], version=content["metadata"].get("resourceVersion", ""))
