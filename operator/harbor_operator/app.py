@@ -47,6 +47,7 @@ from harbor_operator.adapters.rgw_admin import HttpRgwAdmin
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.adapters.secret_changes import KubernetesSecretChanges
 from harbor_operator.adapters.service_account_tokens import KubernetesReleaseIdentity
+from harbor_operator.event_loop import sampled_delay
 from harbor_operator.gauges import gauge_readers
 from harbor_operator.handlers import Handlers
 from harbor_operator.injector.controller import InjectorController
@@ -143,7 +144,8 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
         )
         metrics.read(gauge_readers(injector, lambda: leader.is_leading))
         handle_signals()
-        async with periodic_malloc_trim(), _listening(settings, leader, metrics):
+        delay = sampled_delay(metrics.event_loop_delay.observe, time.monotonic)
+        async with periodic_malloc_trim(), delay, _listening(settings, leader, metrics):
             return await leader.run(stop)
 
 

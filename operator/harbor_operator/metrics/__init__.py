@@ -40,6 +40,7 @@ class Metrics:
         self.reconcile_errors = self._counter(catalogue.RECONCILE_ERRORS)
         self.requests = self._counter(catalogue.REQUESTS)
         self.injections = self._histogram(catalogue.INJECTIONS)
+        self.event_loop_delay = self._histogram(catalogue.EVENT_LOOP_DELAY)
         # These two run for each request and each write. The cache avoids the lock that `labels` takes.
         self._request_series = cache(self.requests.labels)
         self._write_series = cache(self._counter(catalogue.WRITES).labels)

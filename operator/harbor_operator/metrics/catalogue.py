@@ -188,6 +188,13 @@ RECONCILE_ERRORS = Family(
     Kind.COUNTER,
     "Reconciliations in which the state of a dependency was not readable.",
 )
+EVENT_LOOP_DELAY = Family(
+    "harbor_operator_event_loop_delay_seconds",
+    Kind.HISTOGRAM,
+    "Seconds by which a timer of the process is late, sampled twenty times a second. A long delay means that the "
+    "processor is too slow or limited, and then renewals of the Lease and probes are late too.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
 LEADER = Family(
     "harbor_operator_leader_election_master_status",
     Kind.GAUGE,
@@ -220,6 +227,7 @@ FAMILIES = (
     STORAGE_BYTES,
     RECONCILES,
     RECONCILE_ERRORS,
+    EVENT_LOOP_DELAY,
     LEADER,
     BUILD,
 )
