@@ -45,7 +45,6 @@ http {{{http}
     ssl_certificate {cert};
     ssl_certificate_key {key};
     client_max_body_size {max_body};
-    limit_rate {rate};
     location / {{
       proxy_pass {upstream};
       proxy_http_version 1.1;
@@ -118,8 +117,6 @@ class Site:
     """Whether nginx reads a whole body before it sends the request to the upstream; its own default is to."""
     host_header: str = "$host"
     """The Host header for the upstream; the default omits the port, as ingress controllers do."""
-    rate: str = "0"
-    """The bytes of an answer per second in nginx syntax, such as '64k'; '0' means no limit."""
     forwards_scheme: bool = True
     """Whether the upstream learns from X-Forwarded-Proto that the client uses TLS."""
 
@@ -191,7 +188,6 @@ class Front:
                 key=self._issued.key_path,
                 upstream=self.site.upstream,
                 max_body=self.site.max_body,
-                rate=self.site.rate,
                 host_header=self.site.host_header,
                 request_buffering="on" if self.site.buffers_requests else "off",
                 forwarded_proto="proxy_set_header X-Forwarded-Proto https;" if self.site.forwards_scheme else "",

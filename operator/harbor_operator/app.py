@@ -119,9 +119,8 @@ def run(settings: Settings) -> int:
 
 async def serve(settings: Settings, connection: ClusterConnection) -> int:
     """Answers probes, waits for the Lease and acts as the leader; returns the exit code."""
-    metrics = Metrics(_now)
+    metrics, stop = Metrics(_now), asyncio.Event()
     identity = settings.identity or unique_identity()
-    stop = asyncio.Event()
     handle_signals = partial(_stop_by_signal, stop)
     async with _clients(connection, settings.workers, metrics) as clients:
         helm = _helm_settings(settings, connection)
@@ -144,8 +143,8 @@ async def serve(settings: Settings, connection: ClusterConnection) -> int:
         )
         metrics.read(gauge_readers(injector, lambda: leader.is_leading))
         handle_signals()
-        delay = sampled_delay(metrics.event_loop_delay.observe, time.monotonic)
-        async with periodic_malloc_trim(), delay, _listening(settings, leader, metrics):
+        sampling = sampled_delay(metrics.event_loop_delay.observe, time.monotonic)
+        async with periodic_malloc_trim(), sampling, _listening(settings, leader, metrics):
             return await leader.run(stop)
 
 
@@ -280,12 +279,11 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 
 def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
-    sources = ChartSources.parse(settings.chart_sources)
     return HelmSettings(
         str(settings.helm),
         settings.work_dir,
         connection,
-        sources,
+        ChartSources.parse(settings.chart_sources),
         settings.charts_dir,
         settings.helm_runs,
         pull_environment=settings.helm_environment(),

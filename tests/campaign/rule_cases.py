@@ -39,7 +39,7 @@ def broken_specs() -> Iterator[tuple[str, Spec]]:
         "a given role with a maintenance database",
         merged(SEEDS["full"], {"database": {**given, "credentialsSecretRef": login("role"), "caSecretRef": CA}}),
     )
-    for url in ("http://charts.example.com/harbor.tgz", "https://me:word@charts.example.com/harbor.tgz"):
+    for url in ("http://charts.example.com/harbor.tgz", "https://user@charts.example.com/harbor.tgz"):
         yield f"chart {url}", merged(SEEDS["full"], {"release": {"chart": url, "repository": None}})
     same = {"bucket": "harbor", "rootDirectory": None}
     yield (
