@@ -125,17 +125,23 @@ def swift_of(fixture: RegistryFixture) -> closing[Connection]:
 
 @contextmanager
 def lost_layers(fixture: RegistryFixture) -> Iterator[None]:
-    """Removes all data but the first segment of each layer from the container until the block ends."""
+    """Removes all data but one byte of each layer from the container until the block ends.
+
+    A layer without any segment ends a garbage collection.
+    """
     with swift_of(fixture) as swift:
         objects = fixture.lab.services.ceph.objects(fixture.container)
         segments = {
             stored.name: swift.get_object(fixture.container, stored.name)[1]
             for stored in objects
-            if stored.name.startswith("segments/") and not stored.name.endswith("/0000000000000001")
+            if stored.name.startswith("segments/")
         }
         try:
             for name in segments:
-                swift.delete_object(fixture.container, name)
+                if name.endswith("/0000000000000001"):
+                    swift.put_object(fixture.container, name, b"x")
+                else:
+                    swift.delete_object(fixture.container, name)
             yield
         finally:
             for name, content in segments.items():
