@@ -8,14 +8,13 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 import uvloop
-from pydantic import SecretStr
 
 from harbor_operator.adapters import on_demand, secrets
 from harbor_operator.adapters.admission import KubernetesAdmissionPolicyApi
@@ -63,39 +62,12 @@ from harbor_operator.metrics import Metrics
 from harbor_operator.model.chart_sources import ChartSources
 from harbor_operator.plan.generated_secrets import PASSWORD_LENGTH
 from harbor_operator.ports import Refused, Unavailable
-from harbor_operator.ports.harbor_ports import HarborPorts
-from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.settings import Settings
 from harbor_operator.steps import Step
-from harbor_operator.steps.admin_password import AdminPassword
-from harbor_operator.steps.cache import CacheStep
-from harbor_operator.steps.checked_release import checked_release
-from harbor_operator.steps.configuration import ConfigurationStep
-from harbor_operator.steps.configuration_sections import configuration_sections
-from harbor_operator.steps.database import DatabaseStep
-from harbor_operator.steps.empty_objects import EmptyObjects
-from harbor_operator.steps.extra_hosts import HostCheckedReachabilityStep
-from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
-from harbor_operator.steps.injection_grants import InjectionGrants
-from harbor_operator.steps.project_robots import ProjectRobotSection
-from harbor_operator.steps.pull_admission import PullAdmission
-from harbor_operator.steps.pull_credential import PullCredential
-from harbor_operator.steps.pull_images import PullImages
-from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
-from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
-from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.release import ReleaseStep
-from harbor_operator.steps.s3_account import S3Accounts
-from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
-from harbor_operator.steps.secret_cache import CachedNamespaceResources
-from harbor_operator.steps.storage import StorageStep, Stores
-from harbor_operator.steps.storage_account import StorageAccounts
-from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUse, StorageInUseStep
-from harbor_operator.steps.storage_migration import MigrationStores, StorageMigrationSection
-from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
-from harbor_operator.steps.stored_bytes import StoredBytes
+from harbor_operator.steps.pipeline import StepGrants, StepPorts, StepSources, pipeline
+from harbor_operator.steps.pull_secrets import BackgroundWork
+from harbor_operator.steps.sampled_pull_proof import ProofDeps
 from harbor_operator.wakeups import Wakeups
 
 LOG = logging.getLogger(__name__)
@@ -119,8 +91,9 @@ def run(settings: Settings) -> int:
 
 async def serve(settings: Settings, connection: ClusterConnection) -> int:
     """Answers probes, waits for the Lease and acts as the leader; returns the exit code."""
-    metrics, stop = Metrics(_now), asyncio.Event()
+    metrics = Metrics(_now)
     identity = settings.identity or unique_identity()
+    stop = asyncio.Event()
     handle_signals = partial(_stop_by_signal, stop)
     async with _clients(connection, settings.workers, metrics) as clients:
         helm = _helm_settings(settings, connection)
@@ -178,60 +151,30 @@ class Operator:
         self.handlers = Handlers(reconciler, metrics, wakeups)
 
     def _pipeline(self) -> Sequence[Step]:
-        """Returns every step, in reading order."""
-        kube = CachedNamespaceResources(KubernetesNamespaceResources(self._client))
-        egress = self._settings.egress()
-        ports = http_harbor_ports(self._http, egress)
-        harbor, probe = ports.harbor, ports.probe
+        settings, egress, injector = self._settings, self._settings.egress(), self.injection.injector
+        ports = StepPorts(
+            kube=KubernetesNamespaceResources(self._client),
+            postgres=on_demand.postgres(egress, permits_md5=settings.postgres_md5),
+            redis=on_demand.redis(egress),
+            swift=on_demand.swift(egress),
+            copies=on_demand.swift(egress),
+            s3=HttpS3Store(egress),
+            rgw=HttpRgwAdmin(egress),
+            helm=self.helm,
+            release_objects=self._release_objects,
+            owned_objects=KubernetesOwnedObjects(self._client),
+            images=HttpImageProof(self._http),
+            harbor=http_harbor_ports(self._http, egress),
+            gateway=KubernetesGatewayApi(self._client),
+            admission=KubernetesAdmissionPolicyApi(self._client),
+            injected=KubernetesInjectedSecrets(self._client),
+            namespace_robots=self.namespace_robots,
+            background=BackgroundWork(injector, self.stuck_pods.evictor),
+        )
         password = partial(secrets.make_password, PASSWORD_LENGTH)
-        swift, s3, rgw = on_demand.swift(egress), HttpS3Store(egress), HttpRgwAdmin(egress)
-        accounts = StorageAccounts(kube, rgw, password)
-        s3_accounts = S3Accounts(kube, rgw, password)
-        stored, empty = StoredBytes(accounts, swift, s3_accounts, s3), EmptyObjects(accounts, swift, _now)
-        robots = ProjectRobotSection(kube, ports, self._settings.robot_secret_namespaces, password, _now)
-        records = MigrationRecords(kube)
-        in_use = StorageInUse(records)
-        measure, search = in_use.around(stored.measure), in_use.around(empty.search)
-        admin_password = AdminPassword(kube, harbor, ports.accounts, password)
-        postgres = on_demand.postgres(egress, permits_md5=self._settings.postgres_md5)
-        release = ReleaseStep(kube, postgres, self.helm, secrets.SECRET_GENERATOR, _now)
-        storage = StorageStep(kube, Stores(swift, s3, rgw), password, postgres)
-        checked = checked_release(release, kube, self._release_objects, KubernetesOwnedObjects(self._client), _now)
-        images = HttpImageProof(self._http)
-        reachability = ReachabilityStep(kube, probe, harbor, images, _now)
-        # Its own client of Swift: a copy must not take the slots of the probes.
-        stores = MigrationStores(on_demand.swift(egress), s3, accounts, s3_accounts, secrets.make_name)
-        migrated = MigrationHarbor(ports.configuration, harbor, images)
-        sections = (
-            *configuration_sections(kube, ports, measure, search, robots),
-            StorageMigrationSection(records, storage, stores, migrated, time.monotonic),
-        )
-        return (
-            DatabaseStep(kube, postgres, password, _now),
-            CacheStep(kube, on_demand.redis(egress)),
-            StorageInUseStep(storage, records),
-            StorageInUseStep(checked, records),
-            GatewayCheckedReachabilityStep(
-                HostCheckedReachabilityStep(reachability, kube, probe, _now), KubernetesGatewayApi(self._client), _now
-            ),
-            ConfigurationStep(kube, admin_password, sections),
-            self._pull_secrets(kube, ports, password),
-        )
-
-    def _pull_secrets(
-        self, kube: NamespaceResources, ports: HarborPorts, password: Callable[[], SecretStr]
-    ) -> PullSecretsStep:
-        injector, harbor, probe = self.injection.injector, ports.harbor, ports.probe
-        robot = PullRobot(kube, probe, harbor, password, _now)
-        namespace_robots = PullNamespaceRobots(kube, harbor, self.namespace_robots, password)
-        credential = PullCredential(kube, probe, harbor, robot, namespace_robots)
-        images = PullImages(kube, harbor, ports.projects, credential)
-        return PullSecretsStep(
-            InjectionGrants(kube, self._settings.injection_namespaces),
-            credential,
-            BackgroundWork(injector, self.stuck_pods.evictor),
-            PullAdmission(KubernetesAdmissionPolicyApi(self._client), time.monotonic),
-            SampledPullProof(injector, KubernetesInjectedSecrets(self._client), probe, images, self._proofs),
+        sources = StepSources(password, secrets.make_name, secrets.SECRET_GENERATOR, _now, time.monotonic)
+        return pipeline(
+            ports, sources, StepGrants(settings.robot_secret_namespaces, settings.injection_namespaces, self._proofs)
         )
 
 
@@ -279,11 +222,12 @@ async def _listening(settings: Settings, leader: Leader, metrics: Metrics) -> As
 
 
 def _helm_settings(settings: Settings, connection: ClusterConnection) -> HelmSettings:
+    sources = ChartSources.parse(settings.chart_sources)
     return HelmSettings(
         str(settings.helm),
         settings.work_dir,
         connection,
-        ChartSources.parse(settings.chart_sources),
+        sources,
         settings.charts_dir,
         settings.helm_runs,
         pull_environment=settings.helm_environment(),

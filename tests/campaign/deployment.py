@@ -1,9 +1,9 @@
-"""The whole operator in one process: its reconciler, its steps as in `app.py`, the fakes, and a virtual clock."""
+"""The whole operator in one process: its reconciler and its steps, the fakes, and a virtual clock."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from urllib.parse import urlsplit
@@ -21,34 +21,9 @@ from harbor_operator.plan.release import unwrap_secrets
 from harbor_operator.ports.harbor_ports import HarborPorts
 from harbor_operator.reconciler import Reconciler
 from harbor_operator.steps import Step
-from harbor_operator.steps.admin_password import AdminPassword
-from harbor_operator.steps.cache import CacheStep
-from harbor_operator.steps.configuration import ConfigurationStep
-from harbor_operator.steps.configuration_sections import configuration_sections
-from harbor_operator.steps.database import DatabaseStep
-from harbor_operator.steps.empty_objects import EmptyObjects
-from harbor_operator.steps.extra_hosts import HostCheckedReachabilityStep
-from harbor_operator.steps.gateway import GatewayCheckedReachabilityStep
-from harbor_operator.steps.injection_grants import InjectionGrants
-from harbor_operator.steps.project_robots import ProjectRobotSection
-from harbor_operator.steps.pull_admission import PullAdmission
-from harbor_operator.steps.pull_credential import PullCredential
-from harbor_operator.steps.pull_images import PullImages
-from harbor_operator.steps.pull_namespace_robots import PullNamespaceRobots
-from harbor_operator.steps.pull_robot import PullRobot
-from harbor_operator.steps.pull_secrets import BackgroundWork, PullSecretsStep
-from harbor_operator.steps.reachability import ReachabilityStep
-from harbor_operator.steps.release import ReleaseStep
-from harbor_operator.steps.release_drift import DriftCheckedReleaseStep
-from harbor_operator.steps.s3_account import S3Accounts
-from harbor_operator.steps.sampled_pull_proof import ProofDeps, SampledPullProof
-from harbor_operator.steps.secret_cache import CachedNamespaceResources
-from harbor_operator.steps.storage import StorageStep, Stores
-from harbor_operator.steps.storage_account import StorageAccounts
-from harbor_operator.steps.storage_in_use import MigrationRecords, StorageInUse, StorageInUseStep
-from harbor_operator.steps.storage_migration import MigrationStores, StorageMigrationSection
-from harbor_operator.steps.storage_migration_harbor import MigrationHarbor
-from harbor_operator.steps.stored_bytes import StoredBytes
+from harbor_operator.steps.pipeline import StepGrants, StepPorts, StepSources, pipeline
+from harbor_operator.steps.pull_secrets import BackgroundWork
+from harbor_operator.steps.sampled_pull_proof import ProofDeps
 from tests.campaign.registry_object import StoredRegistry
 from tests.fakes.admission import FakeAdmission
 from tests.fakes.cluster_identity import FakeClusterIdentity
@@ -67,6 +42,7 @@ from tests.fakes.injection import FakeInjection
 from tests.fakes.kube import FakeKube
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.oidc_provider import FakeOidcProvider
+from tests.fakes.owned_objects import FakeOwnedObjects
 from tests.fakes.postgres import FakePostgres
 from tests.fakes.redis import FakeRedis
 from tests.fakes.release import generator
@@ -101,6 +77,7 @@ class Servers:
         self.rgw = FakeRgwAdmin(self.logins, keys=self.keys)
         self.helm = FakeHelm(self.kube, self.clock)
         self.release_objects = FakeReleaseObjects()
+        self.owned_objects = FakeOwnedObjects()
         self.images = FakeImageProof()
         self.gateway = FakeGatewayApi()
         self.admission = FakeAdmission()
@@ -169,6 +146,7 @@ class Servers:
             "rgw": self.rgw.writes,
             "helm": self.helm.started,
             "objects": self.release_objects.applied,
+            "owned objects": self.owned_objects.writes,
             "admission": self.admission.writes,
             "injection": ["change"] * self.injection.changes,
             "harbor": self.harbor.writes,
@@ -198,48 +176,27 @@ class Deployment:
         return SecretStr(f"GeneratedPassw0rd{next(self._numbers)}")
 
     def _steps(self) -> Sequence[Step]:
-        on, password = self.servers, self.make_password
-        kube = CachedNamespaceResources(on.kube)
-        accounts, s3_accounts = StorageAccounts(kube, on.rgw, password), S3Accounts(kube, on.rgw, password)
-        stored = StoredBytes(accounts, on.swift, s3_accounts, on.s3)
-        records = MigrationRecords(kube)
-        in_use = StorageInUse(records)
-        measure = in_use.around(stored.measure)
-        search = in_use.around(EmptyObjects(accounts, on.swift, on.clock).search)
-        storage = StorageStep(kube, Stores(on.swift, on.s3, on.rgw), password, on.postgres)
-        release = ReleaseStep(kube, on.postgres, on.helm, generator(), on.clock)
-        reachability = ReachabilityStep(kube, on.harbor, on.harbor, on.images, on.clock)
-        stores = MigrationStores(on.swift, on.s3, accounts, s3_accounts, lambda: "unique")
-        migrated = MigrationHarbor(on.settings, on.harbor, on.images)
-        robots = ProjectRobotSection(kube, on.ports, (f"{NAMESPACE}/build",), password, on.clock)
-        sections = (
-            *configuration_sections(kube, on.ports, measure, search, robots),
-            StorageMigrationSection(records, storage, stores, migrated, on.seconds),
-        )
-        return (
-            DatabaseStep(kube, on.postgres, password, on.clock),
-            CacheStep(kube, on.redis),
-            StorageInUseStep(storage, records),
-            StorageInUseStep(DriftCheckedReleaseStep(release, kube, on.release_objects, on.clock), records),
-            GatewayCheckedReachabilityStep(
-                HostCheckedReachabilityStep(reachability, kube, on.harbor, on.clock), on.gateway, on.clock
-            ),
-            ConfigurationStep(kube, AdminPassword(kube, on.harbor, on.ports.accounts, password), sections),
-            self._pull_secrets(kube, password),
-        )
-
-    def _pull_secrets(self, kube: CachedNamespaceResources, password: Callable[[], SecretStr]) -> PullSecretsStep:
-        on, harbor = self.servers, self.servers.harbor
+        on = self.servers
         deps = RuntimeDeps(on.seconds, lambda: 0.5, lambda _: asyncio.sleep(0), Metrics())
-        manager = NamespaceRobots(RobotWorker(harbor, harbor, on.clock), on.injection, deps)
-        robot = PullRobot(kube, harbor, harbor, password, on.clock)
-        credential = PullCredential(kube, harbor, harbor, robot, PullNamespaceRobots(kube, harbor, manager, password))
-        images = PullImages(kube, harbor, on.ports.projects, credential)
-        proofs = ProofDeps(3, 600.0, on.clock, CountedProofs())
-        return PullSecretsStep(
-            InjectionGrants(kube, (NAMESPACE,)),
-            credential,
-            BackgroundWork(on.injection, FakeStuckPodEviction()),
-            PullAdmission(on.admission, on.seconds),
-            SampledPullProof(on.injection, FakeInjectedSecrets(), harbor, images, proofs),
+        ports = StepPorts(
+            kube=on.kube,
+            postgres=on.postgres,
+            redis=on.redis,
+            swift=on.swift,
+            copies=on.swift,
+            s3=on.s3,
+            rgw=on.rgw,
+            helm=on.helm,
+            release_objects=on.release_objects,
+            owned_objects=on.owned_objects,
+            images=on.images,
+            harbor=on.ports,
+            gateway=on.gateway,
+            admission=on.admission,
+            injected=FakeInjectedSecrets(),
+            namespace_robots=NamespaceRobots(RobotWorker(on.harbor, on.harbor, on.clock), on.injection, deps),
+            background=BackgroundWork(on.injection, FakeStuckPodEviction()),
         )
+        sources = StepSources(self.make_password, lambda: "unique", generator(), on.clock, on.seconds)
+        proofs = ProofDeps(3, 600.0, on.clock, CountedProofs())
+        return pipeline(ports, sources, StepGrants((f"{NAMESPACE}/build",), (NAMESPACE,), proofs))
