@@ -13,6 +13,7 @@ from typing_extensions import override
 from harbor_operator.adapters.kube_api import ApiError, ApiRequest, Conflict, NotFound, Params, RequestBody, ResourceRef
 from harbor_operator.adapters.kube_client import KubernetesClient
 from harbor_operator.adapters.kube_objects import decode_object
+from harbor_operator.adapters.kube_owned import expect, find, foreign_object, has_labels, removal
 from harbor_operator.adapters.kube_pages import Pager
 from harbor_operator.adapters.late_pods import read_late_pods
 from harbor_operator.api.kind import GROUP, PLURAL, VERSION
@@ -32,7 +33,7 @@ class KubernetesNamespaceResources(NamespaceResources):
 
     @override
     async def read_secret(self, namespace: str, name: str) -> StoredSecret | None:
-        found = await self._get(_secret(namespace, name))
+        found = await find(self._client, _secret(namespace, name))
         return None if found is None else _stored(found)
 
     @override
@@ -41,7 +42,7 @@ class KubernetesNamespaceResources(NamespaceResources):
 
     @override
     async def read_config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
-        found = await self._get(ResourceRef("v1", "configmaps", namespace, name))
+        found = await find(self._client, ResourceRef("v1", "configmaps", namespace, name))
         return None if found is None else dict(found.get("data") or {})
 
     @override
@@ -91,14 +92,10 @@ class KubernetesNamespaceResources(NamespaceResources):
     @override
     async def remove_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> None:
         ref = _secret(namespace, name)
-        found = await self._get(ref)
-        if found is None or not _has_labels(found, owner):
+        found = await find(self._client, ref)
+        if found is None or not has_labels(found, owner):
             return
-        # The labels were read before: the version makes sure that they are still there.
-        proof = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
-        answer = await self._client.send_plain(
-            ApiRequest("delete", ref, body=RequestBody.plain({"preconditions": proof}))
-        )
+        answer = await self._client.send_plain(removal(ref, found))
         if isinstance(answer, Conflict):
             raise Unavailable(f"Secret '{namespace}/{name}' changed while it was being removed; it is read again")
         if isinstance(answer, ApiError) and not isinstance(answer, NotFound):
@@ -121,11 +118,11 @@ class KubernetesNamespaceResources(NamespaceResources):
         return await self._list(REGISTRIES, "")
 
     async def _owned_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
-        found = await self._get(_secret(namespace, name))
+        found = await find(self._client, _secret(namespace, name))
         if found is None:
             return None
-        if not _has_labels(found, owner):
-            raise foreign_secret(namespace, name, owner)
+        if not has_labels(found, owner):
+            raise foreign_object("Secret", namespace, name, owner)
         return _stored(found)
 
     async def _create_secret(
@@ -158,10 +155,6 @@ class KubernetesNamespaceResources(NamespaceResources):
             raise Unavailable(f"Secret '{namespace}/{name}' was deleted while it was being written")
         return found
 
-    async def _get(self, ref: ResourceRef) -> Manifest | None:
-        answer = await self._client.send_plain(ApiRequest("get", ref))
-        return None if isinstance(answer, NotFound) else _expect(answer)
-
     async def _list(self, ref: ResourceRef, label_selector: str) -> list[Manifest]:
         selector = {"labelSelector": label_selector} if label_selector else {}
 
@@ -170,31 +163,15 @@ class KubernetesNamespaceResources(NamespaceResources):
 
         pager, items, token = Pager(self._client, request, decode_object), list[Manifest](), ""
         while True:
-            page = _expect(await pager.read(token))
+            page = expect(await pager.read(token))
             items += page.get("items") or []
             token = (page.get("metadata") or {}).get("continue") or ""
             if not token:
                 return items
 
 
-def foreign_secret(namespace: str, name: str, owner: Mapping[str, str]) -> Refused:
-    """Returns the error for a Secret that exists and lacks the labels of its owner."""
-    return Refused(
-        Reason.SECRET_INVALID,
-        f"Secret '{namespace}/{name}' exists but was not created for this registry: give it the labels "
-        f"{', '.join(f'{key}={value}' for key, value in owner.items())} if the operator may use it, or delete "
-        "it if nothing uses it",
-    )
-
-
 def _secret(namespace: str, name: str) -> ResourceRef:
     return ResourceRef("v1", "secrets", namespace, name)
-
-
-def _expect(answer: Manifest | ApiError) -> Manifest:
-    if isinstance(answer, ApiError):
-        raise Unavailable(answer.message)
-    return answer
 
 
 def _stored(manifest: Manifest) -> StoredSecret:
@@ -226,11 +203,6 @@ def _decoded(value: str) -> str:
 
 def _encoded(values: Mapping[str, SecretStr]) -> dict[str, Any]:
     return {key: base64.b64encode(value.get_secret_value().encode()).decode() for key, value in values.items()}
-
-
-def _has_labels(manifest: Manifest, labels: Mapping[str, str]) -> bool:
-    present = manifest["metadata"].get("labels") or {}
-    return all(present.get(key) == value for key, value in labels.items())
 
 
 def read_workload(kind: str, item: Manifest) -> Workload:

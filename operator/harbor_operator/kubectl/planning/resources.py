@@ -9,7 +9,8 @@ from dataclasses import replace
 from pydantic import SecretStr
 from typing_extensions import override
 
-from harbor_operator.adapters.kube_resources import foreign_secret, read_workload
+from harbor_operator.adapters.kube_owned import foreign_object
+from harbor_operator.adapters.kube_resources import read_workload
 from harbor_operator.kubectl.cluster import Cluster
 from harbor_operator.kubectl.dry_run import stored_secret
 from harbor_operator.kubectl.errors import RequestError
@@ -114,7 +115,7 @@ class PlannedResources(NamespaceResources):
     async def _owned_secret(self, namespace: str, name: str, owner: Mapping[str, str]) -> StoredSecret | None:
         found = await self.read_secret(namespace, name)
         if found is not None and not found.belongs_to(owner):
-            raise foreign_secret(namespace, name, owner)
+            raise foreign_object("Secret", namespace, name, owner)
         return found
 
     def _write(
