@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from harbor_operator.api.authentication import Ldap
+from harbor_operator.checks.texts import quoted_names
 from harbor_operator.model.authentication import AUTH_MODE, AuthenticationChange, DesiredAuthentication
 from harbor_operator.model.harbor import ObservedSetting
 from harbor_operator.model.outcomes import Blocked, Unknown
@@ -44,9 +45,9 @@ def check_editable(change: AuthenticationChange, observed: Mapping[str, Observed
     changed = [*change.settings, *([AUTH_MODE] if change.switches_mode else [])]
     return Blocked(
         Reason.CONFIGURATION_LOCKED,
-        f"Harbor does not let {_quoted(changed)} be changed: the environment variable `CONFIG_OVERWRITE_JSON` of core "
-        "(chart value 'core.configureUserSettings') fixes every setting. Remove the variable, or set the same values "
-        "there and remove `spec.authentication`",
+        f"Harbor does not let {quoted_names(changed)} be changed: the environment variable `CONFIG_OVERWRITE_JSON` of "
+        "core (chart value 'core.configureUserSettings') fixes every setting. Remove the variable, or set the same "
+        "values there and remove `spec.authentication`",
     )
 
 
@@ -108,7 +109,3 @@ def check_ldap_search(ldap: Ldap, *, found: bool) -> Blocked | None:
         f"Harbor cannot search for users at {ldap.url}: check that `{_LDAP}.baseDN` ('{ldap.base_dn}') exists and that "
         f"`{_LDAP}.searchDN` may read it, and the syntax of `{_LDAP}.filter`. The log of core has the error",
     )
-
-
-def _quoted(names: Collection[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

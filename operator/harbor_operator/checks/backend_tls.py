@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from harbor_operator.checks.texts import MAX_REPEATED_CHARACTERS, bind_command, shorten
 from harbor_operator.model.outcomes import StatusWarning
 from harbor_operator.reasons import Reason
 
 ROLE = "harbor-operator-backend-tls"
-MAX_TEXT = 300
-"""Characters of a controller's message that are repeated."""
-
 _EFFECT = "With `spec.internalTLS`, core and the portal serve HTTPS only, and a Gateway sends them plain HTTP"
 
 
@@ -23,24 +21,22 @@ def policy_missing() -> StatusWarning:
 def policy_forbidden(message: str, namespace: str, account: str = "harbor-operator:harbor-operator") -> StatusWarning:
     """Returns the warning where the operator has no right to write the policy."""
     return _warning(
-        f"{_EFFECT}. The operator has no right to create a BackendTLSPolicy ({message[:MAX_TEXT]}): run"
-        f" `kubectl apply -k deploy/components/gateway-api` and `kubectl -n {namespace} create rolebinding {ROLE}"
-        f" --clusterrole={ROLE} --serviceaccount={account}`, or set `registryNamespaces.{namespace}.gatewayAPI` in the"
-        " operator's Helm chart"
+        f"{_EFFECT}. The operator has no right to create a BackendTLSPolicy ({message[:MAX_REPEATED_CHARACTERS]}):"
+        f" run `kubectl apply -k deploy/components/gateway-api` and `{bind_command(namespace, ROLE, account)}`, or set"
+        f" `registryNamespaces.{namespace}.gatewayAPI` in the operator's Helm chart"
     )
 
 
 def policy_failed(message: str) -> StatusWarning:
     """Returns the warning where the policy could not be written; the next check tries again."""
-    return _warning(f"{_EFFECT}. The BackendTLSPolicy could not be written: {message[:MAX_TEXT]}")
+    return _warning(f"{_EFFECT}. The BackendTLSPolicy could not be written: {message[:MAX_REPEATED_CHARACTERS]}")
 
 
 def policy_refused(name: str, condition: str, message: str) -> StatusWarning:
     """Returns the warning for a policy that the controller of a Gateway does not accept."""
-    text = " ".join(message.split())[:MAX_TEXT]
     return _warning(
-        f"{_EFFECT}. A controller does not accept BackendTLSPolicy '{name}': `{condition}` is False ({text}): correct"
-        " what it reports, for example a policy of your own for the same Service"
+        f"{_EFFECT}. A controller does not accept BackendTLSPolicy '{name}': `{condition}` is False"
+        f" ({shorten(message)}): correct what it reports, for example a policy of your own for the same Service"
     )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harbor_operator.checks.texts import shorten
 from harbor_operator.model.gateway import GatewayCondition, GatewayRef, ObservedGateway, ObservedRoute, RouteParent
 from harbor_operator.model.outcomes import Blocked, Pending
 from harbor_operator.reasons import Reason
 
 REQUEUE_SECONDS = 10.0
-MAX_TEXT = 300
-"""Characters of a controller's message that are repeated."""
-
 ROUTE_VIEW_ROLE = "harbor-operator-gateway-api-view"
 GATEWAY_VIEW_ROLE = "harbor-operator-gateway-view"
 _ROUTE_CONDITIONS = ("Accepted", "ResolvedRefs")
@@ -112,5 +110,5 @@ def _check_conditions(route: ObservedRoute, parent: RouteParent) -> Blocked | Pe
 
 
 def _explain(condition: GatewayCondition) -> str:
-    text = " ".join(condition.message.split())[:MAX_TEXT]
+    text = shorten(condition.message)
     return f" ({condition.reason}: {text})" if text else f" ({condition.reason})"

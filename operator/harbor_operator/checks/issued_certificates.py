@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harbor_operator.checks.texts import bind_command, quoted_names, shorten
 from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning
 from harbor_operator.reasons import Reason
 
 REQUEUE_SECONDS = 5.0
-MAX_TEXT = 300
-"""Characters of a message of cert-manager that are repeated."""
-
 ROLE = "harbor-operator-cert-manager"
 FIELD = "`spec.internalTLS.issuerRef`"
 
@@ -27,16 +25,16 @@ def cert_manager_missing() -> Blocked:
 def describe_missing_right(message: str, namespace: str, account: str = "harbor-operator:harbor-operator") -> str:
     """Returns the message of a refused request with the role that allows it."""
     return (
-        f"{message}: {FIELD} needs `kubectl apply -k deploy/components/cert-manager` and `kubectl -n {namespace} create"
-        f" rolebinding {ROLE} --clusterrole={ROLE} --serviceaccount={account}`, or"
+        f"{message}: {FIELD} needs `kubectl apply -k deploy/components/cert-manager` and"
+        f" `{bind_command(namespace, ROLE, account)}`, or"
         f" `registryNamespaces.{namespace}.certManager` in the operator's Helm chart"
     )
 
 
 def not_issued(issuer: str, names: Sequence[str], message: str, *, is_failed: bool) -> Blocked | Pending:
     """Returns the outcome while Certificates are not ready; `message` is what cert-manager says about the first."""
-    text = _shorten(message) or "cert-manager reports nothing about it yet"
-    what = f"cert-manager has not issued Certificate {_listed(names)} from {issuer} of {FIELD}: {text}"
+    text = shorten(message) or "cert-manager reports nothing about it yet"
+    what = f"cert-manager has not issued Certificate {quoted_names(names)} from {issuer} of {FIELD}: {text}"
     if is_failed:
         remedy = "correct the issuer; cert-manager tries again by itself, or at once with `cmctl renew`"
         return Blocked(Reason.CERTIFICATES_NOT_ISSUED, f"{what}: {remedy}")
@@ -62,14 +60,6 @@ def renewal_warning(issuer: str, name: str, message: str) -> StatusWarning:
     """Returns the warning for a certificate that is valid, and whose renewal failed."""
     return StatusWarning(
         Reason.CERTIFICATES_NOT_ISSUED,
-        f"cert-manager could not renew Certificate '{name}' from {issuer} of {FIELD}: {_shorten(message)}: correct the"
+        f"cert-manager could not renew Certificate '{name}' from {issuer} of {FIELD}: {shorten(message)}: correct the"
         " issuer before the certificate expires",
     )
-
-
-def _shorten(message: str) -> str:
-    return " ".join(message.split())[:MAX_TEXT]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

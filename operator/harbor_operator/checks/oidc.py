@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harbor_operator.api.authentication import Oidc
+from harbor_operator.checks.texts import quoted_names
 from harbor_operator.model.authentication import ProviderMetadata
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
 from harbor_operator.reasons import Reason
@@ -46,8 +47,8 @@ def _scope_warnings(oidc: Oidc, metadata: ProviderMetadata) -> Iterator[StatusWa
     if unlisted:
         yield StatusWarning(
             Reason.OIDC_SCOPE_UNLISTED,
-            f"the provider at {oidc.endpoint} does not list {_quoted(unlisted)} in `scopes_supported`, and may refuse "
-            f"every login with 'invalid_scope': remove it from `{_FIELD}.scopes`, unless a login with it works",
+            f"the provider at {oidc.endpoint} does not list {quoted_names(unlisted)} in `scopes_supported`, and may "
+            f"refuse every login with 'invalid_scope': remove it from `{_FIELD}.scopes`, unless a login with it works",
         )
 
 
@@ -86,10 +87,6 @@ def _refresh_warnings(oidc: Oidc, metadata: ProviderMetadata) -> Iterator[Status
 
 def _is_google(oidc: Oidc) -> bool:
     return oidc.endpoint.rstrip("/") == _GOOGLE
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
 
 
 def explain_no_provider_answer(url: str, detail: str) -> Unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harbor_operator.checks.texts import bind_command
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ListedObject
 from harbor_operator.reasons import Reason
@@ -49,9 +50,8 @@ def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
     subject = f"{operator['account_namespace']}:{operator['account']}" if operator else "NAMESPACE:OPERATOR"
     if name == DEFAULT_ACCOUNT:
         remedy = (
-            f"`kubectl -n {namespace} create rolebinding {REGISTRY_ROLE} --clusterrole={REGISTRY_ROLE}"
-            f" --serviceaccount={subject}`, after `kubectl apply -k deploy` or `helm upgrade` if that role is of an"
-            " older version"
+            f"`{bind_command(namespace, REGISTRY_ROLE, subject)}`, after `kubectl apply -k deploy` or `helm upgrade` if"
+            " that role is of an older version"
         )
     else:
         role = f"{name}-token"
@@ -130,4 +130,4 @@ def _bind_release_role(namespace: str, name: str) -> str:
 
 
 def _bind(namespace: str, name: str, role: str) -> str:
-    return f"kubectl -n {namespace} create rolebinding {role} --clusterrole={role} --serviceaccount={namespace}:{name}"
+    return bind_command(namespace, role, f"{namespace}:{name}")
