@@ -209,10 +209,14 @@ async def test_a_run_without_end_is_stopped(tmp_path: Path, fixture: HelmProcess
     fixture.helm = SubprocessHelm(settings, fixture.identity, lambda: datetime.now(UTC))
     fixture.then(script)
     await fixture.helm.start_upgrade(replace(DESIRED, timeout_seconds=0))
+    await fixture.until(fixture.trace("waits"))
+    child = _child(fixture.helm, "cr")
     await fixture.ended()
     result = fixture.helm.result("intra", "cr")
     assert result
     assert "did not end within" in result.message
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 async def test_runs_take_turns(fixture: HelmProcessFixture) -> None:

@@ -172,6 +172,24 @@ async def test_a_user_that_owns_a_bucket_stays(rgw: RgwAdminFixture) -> None:
     assert await rgw.admin.read_user(rgw.endpoint, rgw.uid) is not None
 
 
+@pytest.mark.lab
+async def test_a_user_whose_bucket_is_still_being_removed_is_removed_after_it(gateway: Gateway) -> None:
+    """The removal of the bucket did not answer in time, and the gateway still works on it."""
+    rgw = RgwAdminFixture(HttpRgwAdmin(), gateway.endpoint(), gateway.endpoint(), f"u{uuid4().hex[:8]}", None, gateway)
+    admin, username = HttpRgwAdmin(unlink_seconds=[0.2] * 100), f"{rgw.uid}:swift"
+    await admin.ensure_user(rgw.endpoint, rgw.uid, "x")
+    await admin.set_swift_login(rgw.endpoint, username, SecretStr("Key"))
+    await rgw.give_bucket(username, "Key")
+
+    removal = asyncio.create_task(admin.remove_user(rgw.endpoint, rgw.uid))
+    store = SwiftObjectStore()
+    session = await store.login(gateway.account(username, "Key"))
+    assert await store.remove_container(Container(session, f"c-{rgw.uid}"))
+
+    assert await removal is True
+    assert await admin.read_user(rgw.endpoint, rgw.uid) is None
+
+
 async def test_an_unknown_user_gets_no_login(rgw: RgwAdminFixture) -> None:
     with pytest.raises(Refused, match="NoSuchUser"):
         await rgw.admin.set_swift_login(rgw.endpoint, f"{rgw.uid}:swift", SecretStr("Key"))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -29,8 +28,8 @@ from harbor_operator.adapters.helm_charts import LoadedChart, RemoteChart, load_
 from harbor_operator.adapters.helm_process import (
     HelmCommand,
     describe_crash,
+    kill_helm,
     read_output,
-    signal_helm,
     start_helm,
     values_text,
 )
@@ -103,8 +102,7 @@ class ChartPuller:
         try:
             tail, is_cut = await read_output(child)
         finally:
-            signal_helm(child, signal.SIGKILL)
-            await child.wait()
+            await kill_helm(child)
         if child.returncode == 0:
             return ""
         text = " ".join(redacted_tail(tail, _secrets(desired.repository_access), is_cut=is_cut).split())

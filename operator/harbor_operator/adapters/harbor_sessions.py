@@ -32,7 +32,7 @@ class _Sessions:
     async def get(self, ca: str) -> aiohttp.ClientSession:
         """Returns the session for a CA bundle. Raises Refused if it contains no certificate."""
         if ca not in self._by_ca:
-            self._by_ca[ca] = await self._stack.enter_async_context(_session(ca, force_close=False))
+            self._by_ca[ca] = await self._stack.enter_async_context(_session(ca))
         return self._by_ca[ca]
 
     async def aclose(self) -> None:
@@ -67,7 +67,7 @@ async def session_for(ca: str, method: str) -> AsyncIterator[aiohttp.ClientSessi
     if shared is not None and shared.is_open and method in _READS:
         yield await shared.get(ca)
         return
-    async with _session(ca, force_close=True) as session:
+    async with _session(ca) as session:
         yield session
 
 
@@ -79,10 +79,12 @@ def ssl_context(ca_pem: str) -> ssl.SSLContext:
         raise as_error(explain_invalid_bundle()) from error
 
 
-def _session(ca: str, *, force_close: bool) -> aiohttp.ClientSession:
+def _session(ca: str) -> aiohttp.ClientSession:
+    # A connection stays open until its session ends, which aborts it and waits; aiohttp starts a TLS shutdown for one
+    # that it closes earlier (`force_close`), and nothing waits for that.
     # With a cookie Harbor treats the client as a browser and requires a CSRF token, so none is kept.
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=ssl_context(ca), force_close=force_close),
+        connector=aiohttp.TCPConnector(ssl=ssl_context(ca)),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS),
         auto_decompress=False,

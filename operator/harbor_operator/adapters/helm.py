@@ -22,6 +22,7 @@ from harbor_operator.adapters.helm_charts import LoadedChart, RemoteChart, load_
 from harbor_operator.adapters.helm_process import (
     HelmCommand,
     describe_crash,
+    kill_helm,
     read_output,
     signal_helm,
     start_helm,
@@ -218,7 +219,7 @@ class SubprocessHelm(Helm):
         except OSError as error:
             end = _End(f"'{self._settings.program}' could not be started: {error.strerror}")
         finally:
-            signal_helm(run.child, signal.SIGKILL)
+            await kill_helm(run.child)
             self._record(job, replace(end, message=_message(end.message, (*job.secrets, token))))
 
     async def _run(self, job: _Job, run: _Run, token: SecretStr) -> _End:

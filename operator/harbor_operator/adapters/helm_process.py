@@ -24,6 +24,8 @@ MAX_FILE_BYTES = 32 << 20
 """Of each file that Helm writes; the index of the Harbor project has less than one MiB."""
 
 _OWN_STATUSES = frozenset({0, 1})
+_KILLED_SECONDS = 5.0
+"""A process that left the session of the child can keep its pipe open; it is not waited for."""
 _GC_SHARE = 0.75
 """From this share of the limit on, Go's garbage collector works harder instead of taking more memory."""
 
@@ -88,6 +90,14 @@ def signal_helm(child: asyncio.subprocess.Process | None, number: signal.Signals
     if child is not None and child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)
+
+
+async def kill_helm(child: asyncio.subprocess.Process | None) -> None:
+    """Kills the child and its own children, if it still runs, and waits until it has ended and its pipe is closed."""
+    signal_helm(child, signal.SIGKILL)
+    if child is not None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(read_output(child), _KILLED_SECONDS)
 
 
 def describe_crash(returncode: int | None, max_memory_mib: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -34,6 +35,8 @@ from harbor_operator.ports import Refused, Unavailable, as_error
 from harbor_operator.ports.rgw_admin import RgwAdmin
 
 DEADLINE_SECONDS = 10.0
+UNLINK_SECONDS = (1.0, 2.0, 4.0)
+"""Pauses before a user that still owns a bucket is removed again."""
 
 _ABSENT_KEY = {"NoSuchUser", "NoSuchKey", "InvalidAccessKeyId"}
 
@@ -44,8 +47,9 @@ Response = tuple[int, bytes, str]
 class HttpRgwAdmin(RgwAdmin):
     """The Admin Ops API over HTTP; calls are rare, so each has its own connection."""
 
-    def __init__(self, egress: Egress = UNRESTRICTED) -> None:
+    def __init__(self, egress: Egress = UNRESTRICTED, unlink_seconds: Sequence[float] = UNLINK_SECONDS) -> None:
         self._egress = egress
+        self._unlink_seconds = unlink_seconds
 
     @override
     async def read_user(self, endpoint: RgwEndpoint, uid: str) -> RgwUser | None:
@@ -101,8 +105,15 @@ class HttpRgwAdmin(RgwAdmin):
     @override
     async def remove_user(self, endpoint: RgwEndpoint, uid: str) -> bool:
         # Never `purge-data`: without it RGW itself refuses (409) to remove a user that owns a bucket.
-        status = await self._write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
-        return status != HTTPStatus.CONFLICT
+        # RGW takes a bucket off its owner's list after the bucket is gone. A removal that did not answer in time may
+        # still be there.
+        for pause in (*self._unlink_seconds, None):
+            status = await self._write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
+            if status != HTTPStatus.CONFLICT:
+                return True
+            if pause is not None:
+                await asyncio.sleep(pause)
+        return False
 
     async def _write(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str], *accepted: int) -> int:
         """Returns the status: 200, or one of those accepted; raises for any other."""

@@ -20,6 +20,11 @@ def owns_login(desired: DesiredRgwUser, username: str, user: RgwUser) -> bool:
     return username == desired.username or is_own_user(desired, user)
 
 
+def user_owns_bucket(desired: DesiredRgwUser) -> str:
+    """Returns the end of a message about a user that RGW did not remove."""
+    return f"; RGW user '{desired.uid}' is retained, because it still owns a bucket"
+
+
 def check_rgw_user(desired: DesiredRgwUser, account: SwiftAccount, observed: RgwUser | None) -> Blocked | None:
     """Returns why the login or the quota must not be written, or None."""
     uid, _, subuser = account.username.partition(":")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
-from harbor_operator.checks.rgw_user import is_own_user, owns_login
+from harbor_operator.checks.rgw_user import is_own_user, owns_login, user_owns_bucket
 from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
 from harbor_operator.model.s3 import Bucket, DesiredS3
 from harbor_operator.model.storage import DesiredRgwUser, RgwEndpoint, RgwUser
@@ -49,10 +51,11 @@ class S3Removal:
             outcome = await self._remove_data(registry, desired, user)
             if not isinstance(outcome, Done):
                 return outcome
+        note = ""
         if user is not None and owns_login(desired.provision, access_key, user):
-            await self._remove_keys(access, desired.provision, access_key)
+            note = await self._remove_keys(access, desired.provision, access_key)
         await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
-        return outcome
+        return replace(outcome, message=f"{outcome.message}{note}")
 
     async def _remove_data(self, registry: HarborRegistry, desired: DesiredS3, user: RgwUser | None) -> Outcome:
         """Removes a batch of objects and uploads; at the end the mark, and the bucket of the operator's own user."""
@@ -102,9 +105,13 @@ class S3Removal:
         await self._store.remove_objects(bucket, keys)
         return bool(keys or uploads)
 
-    async def _remove_keys(self, access: RgwEndpoint, desired: DesiredRgwUser, access_key: str) -> None:
-        """Removes the keys, and the user as well if the operator created it and it owns nothing else."""
+    async def _remove_keys(self, access: RgwEndpoint, desired: DesiredRgwUser, access_key: str) -> str:
+        """Removes the keys, and the user as well if the operator created it and it owns nothing else.
+
+        Returns as the removal of a Swift login does.
+        """
         await self._rgw.remove_s3_key(access, desired.uid, access_key)
         user = await self._rgw.read_user(access, desired.uid)
-        if user is not None and is_disposable(desired, user):
-            await self._rgw.remove_user(access, desired.uid)
+        if user is None or not is_disposable(desired, user) or await self._rgw.remove_user(access, desired.uid):
+            return ""
+        return user_owns_bucket(desired)

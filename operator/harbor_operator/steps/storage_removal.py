@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
-from harbor_operator.checks.rgw_user import owns_login
+from harbor_operator.checks.rgw_user import owns_login, user_owns_bucket
 from harbor_operator.checks.storage import check_storage_url
 from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
 from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
@@ -49,10 +51,12 @@ class StorageRemoval:
         left = await self._remove_data(registry, desired) if user and username in user.subusers else None
         if left is not None and not isinstance(left, Done):
             return left
+        note = ""
         if user is not None and owns_login(desired.provision, username, user):
-            await self._remove_login(access, desired.provision, username)
+            note = await self._remove_login(access, desired.provision, username)
         await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
-        return left or _removed(desired)
+        outcome = left or _removed(desired)
+        return replace(outcome, message=f"{outcome.message}{note}")
 
     async def _remove_data(self, registry: HarborRegistry, desired: DesiredSwift) -> Outcome | None:
         """Removes a batch of objects, or the empty container; None when it is gone."""
@@ -85,12 +89,16 @@ class StorageRemoval:
             return None
         return _emptying(at, "it is not empty yet")
 
-    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> None:
-        """Removes the subuser, and the user as well if the operator created it and it owns nothing else."""
+    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> str:
+        """Removes the subuser, and the user as well if the operator created it and it owns nothing else.
+
+        Returns what to add to the message if the user stays because of a bucket.
+        """
         await self._rgw.remove_swift_login(access, username)
         user = await self._rgw.read_user(access, desired.uid)
-        if user is not None and is_disposable(desired, user):
-            await self._rgw.remove_user(access, desired.uid)
+        if user is None or not is_disposable(desired, user) or await self._rgw.remove_user(access, desired.uid):
+            return ""
+        return user_owns_bucket(desired)
 
 
 def _emptying(at: Container, detail: str) -> Pending:

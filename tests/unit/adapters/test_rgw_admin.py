@@ -29,3 +29,10 @@ async def test_the_signature_covers_every_header_that_it_must_cover(call: str) -
     signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     must = {name for name in headers if name in ("host", "content-type") or name.startswith("x-amz-")}
     assert must == set(signed)
+
+
+async def test_a_user_that_owns_a_bucket_is_removed_again_a_few_times() -> None:
+    async with answering(409, '{"Code": "BucketNotEmpty"}') as server:
+        admin = HttpRgwAdmin(unlink_seconds=(0.0, 0.0))
+        assert await admin.remove_user(RgwEndpoint(server.url, "a", SecretStr("s"), "rgw-admin"), "x") is False
+    assert len(server.requests) == 3

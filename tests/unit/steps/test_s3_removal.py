@@ -77,6 +77,17 @@ async def test_a_provisioned_bucket_with_foreign_objects_stays(fixture: S3Fixtur
     assert list(fixture.objects) == ["backup"]
 
 
+async def test_a_user_that_owns_another_bucket_stays_and_is_named(fixture: S3Fixture) -> None:
+    fixture.without_keys()
+    await fixture.step.reconcile(provisioned())
+    fixture.rgw.bucket_owners.add("harbor")
+
+    outcome = await remove(fixture, provisioned(delete=True))
+
+    assert "RGW user 'harbor' is retained, because it still owns a bucket" in outcome.message
+    assert "harbor" in fixture.rgw.users
+
+
 async def test_the_bucket_of_a_user_that_someone_else_created_stays(fixture: S3Fixture) -> None:
     fixture.without_keys()
     fixture.rgw.users["harbor"] = RgwUser("harbor", "by hand", s3_keys={"OTHER": SecretStr("x")})

@@ -122,8 +122,9 @@ async def test_delete_keeps_a_user_that_owns_other_buckets(fixture: StorageFixtu
     await fixture.step.reconcile(wanted)
     fixture.rgw.bucket_owners.add("harbor")
 
-    await torn_down(fixture, wanted)
+    outcome = await torn_down(fixture, wanted)
 
+    assert "RGW user 'harbor' is retained, because it still owns a bucket" in outcome.message
     assert "harbor" in fixture.rgw.users
     assert (NAMESPACE, "swift") not in fixture.kube.secrets
 
