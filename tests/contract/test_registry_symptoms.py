@@ -91,7 +91,8 @@ def test_a_changed_http_secret_ends_the_uploads_under_way(tmp_path: Path, proces
     changed.stop()
 
     assert refused.value.code == 404
-    assert "HttpSecretChanged" in recognize(refused.value.read().decode())
+    with refused.value as answer:
+        assert "HttpSecretChanged" in recognize(answer.read().decode())
     assert "HttpSecretChanged" in known(changed)
     assert "compare `REGISTRY_HTTP_SECRET` in all pods" in problems()["HttpSecretChanged"].remedy
     end_upload(start(tmp_path, processes, storage), state)
