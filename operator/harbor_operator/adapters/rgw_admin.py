@@ -107,12 +107,11 @@ class HttpRgwAdmin(RgwAdmin):
         # Never `purge-data`: without it RGW itself refuses (409) to remove a user that owns a bucket.
         # RGW takes a bucket off its owner's list after the bucket is gone. A removal that did not answer in time may
         # still be there.
-        for pause in (*self._unlink_seconds, None):
+        for pause in (0.0, *self._unlink_seconds):
+            await asyncio.sleep(pause)
             status = await self._write(endpoint, "DELETE", {"uid": uid}, HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
             if status != HTTPStatus.CONFLICT:
                 return True
-            if pause is not None:
-                await asyncio.sleep(pause)
         return False
 
     async def _write(self, endpoint: RgwEndpoint, method: str, query: Mapping[str, str], *accepted: int) -> int:

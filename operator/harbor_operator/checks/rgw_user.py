@@ -20,7 +20,7 @@ def owns_login(desired: DesiredRgwUser, username: str, user: RgwUser) -> bool:
     return username == desired.username or is_own_user(desired, user)
 
 
-def user_owns_bucket(desired: DesiredRgwUser) -> str:
+def describe_retained_user(desired: DesiredRgwUser) -> str:
     """Returns the end of a message about a user that RGW did not remove."""
     return f"; RGW user '{desired.uid}' is retained, because it still owns a bucket"
 

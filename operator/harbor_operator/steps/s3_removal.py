@@ -6,17 +6,18 @@ from dataclasses import replace
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
-from harbor_operator.checks.rgw_user import is_own_user, owns_login, user_owns_bucket
+from harbor_operator.checks.rgw_user import is_own_user, owns_login
 from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
 from harbor_operator.model.s3 import Bucket, DesiredS3
-from harbor_operator.model.storage import DesiredRgwUser, RgwEndpoint, RgwUser
+from harbor_operator.model.storage import RgwUser
 from harbor_operator.plan import names
 from harbor_operator.plan.container_owner import read_owner
-from harbor_operator.plan.storage import PROBE_PREFIX, S3_IMAGE_PREFIX, is_disposable
+from harbor_operator.plan.storage import PROBE_PREFIX, S3_IMAGE_PREFIX
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.ports.s3_store import S3Store
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.rgw_user import remove_unused_user
 from harbor_operator.steps.s3_account import S3Accounts
 
 MAX_BATCH_OBJECTS = 1000
@@ -53,7 +54,8 @@ class S3Removal:
                 return outcome
         note = ""
         if user is not None and owns_login(desired.provision, access_key, user):
-            note = await self._remove_keys(access, desired.provision, access_key)
+            await self._rgw.remove_s3_key(access, desired.provision.uid, access_key)
+            note = await remove_unused_user(self._rgw, access, desired.provision)
         await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
         return replace(outcome, message=f"{outcome.message}{note}")
 
@@ -104,14 +106,3 @@ class S3Removal:
         keys = await self._store.list_objects(bucket, prefix, MAX_BATCH_OBJECTS)
         await self._store.remove_objects(bucket, keys)
         return bool(keys or uploads)
-
-    async def _remove_keys(self, access: RgwEndpoint, desired: DesiredRgwUser, access_key: str) -> str:
-        """Removes the keys, and the user as well if the operator created it and it owns nothing else.
-
-        Returns as the removal of a Swift login does.
-        """
-        await self._rgw.remove_s3_key(access, desired.uid, access_key)
-        user = await self._rgw.read_user(access, desired.uid)
-        if user is None or not is_disposable(desired, user) or await self._rgw.remove_user(access, desired.uid):
-            return ""
-        return user_owns_bucket(desired)

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.container_owner import is_own
-from harbor_operator.checks.rgw_user import owns_login, user_owns_bucket
+from harbor_operator.checks.rgw_user import owns_login
 from harbor_operator.checks.storage import check_storage_url
 from harbor_operator.model.outcomes import Done, Outcome, Pending, Removed
-from harbor_operator.model.storage import Container, DesiredRgwUser, DesiredSwift, RgwEndpoint
+from harbor_operator.model.storage import Container, DesiredSwift
 from harbor_operator.plan import names
 from harbor_operator.plan.container_owner import read_owner
-from harbor_operator.plan.storage import DATA_PREFIXES, PROOF_OBJECT, is_disposable
+from harbor_operator.plan.storage import DATA_PREFIXES, PROOF_OBJECT
 from harbor_operator.ports.namespace_resources import NamespaceResources
 from harbor_operator.ports.object_store import ObjectStore
 from harbor_operator.ports.rgw_admin import RgwAdmin
 from harbor_operator.reasons import Reason
+from harbor_operator.steps.rgw_user import remove_unused_user
 from harbor_operator.steps.storage_account import StorageAccounts
 
 MAX_BATCH_OBJECTS = 1000
@@ -53,7 +54,8 @@ class StorageRemoval:
             return left
         note = ""
         if user is not None and owns_login(desired.provision, username, user):
-            note = await self._remove_login(access, desired.provision, username)
+            await self._rgw.remove_swift_login(access, username)
+            note = await remove_unused_user(self._rgw, access, desired.provision)
         await self._kube.remove_secret(registry.metadata.namespace, desired.secret.name, names.owner_labels(registry))
         outcome = left or _removed(desired)
         return replace(outcome, message=f"{outcome.message}{note}")
@@ -88,17 +90,6 @@ class StorageRemoval:
         if await self._store.remove_container(at):
             return None
         return _emptying(at, "it is not empty yet")
-
-    async def _remove_login(self, access: RgwEndpoint, desired: DesiredRgwUser, username: str) -> str:
-        """Removes the subuser, and the user as well if the operator created it and it owns nothing else.
-
-        Returns what to add to the message if the user stays because of a bucket.
-        """
-        await self._rgw.remove_swift_login(access, username)
-        user = await self._rgw.read_user(access, desired.uid)
-        if user is None or not is_disposable(desired, user) or await self._rgw.remove_user(access, desired.uid):
-            return ""
-        return user_owns_bucket(desired)
 
 
 def _emptying(at: Container, detail: str) -> Pending:
