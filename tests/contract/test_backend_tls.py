@@ -157,5 +157,5 @@ async def test_without_the_policy_in_the_cluster_a_warning_says_so(cr: PolicyFix
 async def test_without_the_optional_role_a_warning_names_it(cr: PolicyFixture) -> None:
     outcome = await cr.step.reconcile(cr.registry)
     assert isinstance(outcome, Done)
-    assert f"--clusterrole={ROLE}" in outcome.warnings[0].message
+    assert f"--clusterrole={ROLE} --serviceaccount={OPERATOR}:{OPERATOR}`" in outcome.warnings[0].message
     assert isinstance(await cr.step.teardown(cr.registry), Done)

@@ -144,7 +144,7 @@ async def test_without_the_optional_role_the_message_names_it(cr: IssuedFixture)
     outcome = await cr.run()
     assert isinstance(outcome, Blocked)
     assert outcome.reason is Reason.RIGHTS_MISSING
-    assert f"--clusterrole={ROLE}" in outcome.message
+    assert f"--clusterrole={ROLE} --serviceaccount={OPERATOR}:{OPERATOR}`" in outcome.message
     assert cr.certificates() == []
 
 

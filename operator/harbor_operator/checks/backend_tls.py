@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harbor_operator.checks.texts import MAX_REPEATED_CHARACTERS, bind_command, shorten
+from harbor_operator.checks.texts import MAX_REPEATED_CHARACTERS, bind_command, refused_account, shorten
 from harbor_operator.model.outcomes import StatusWarning
 from harbor_operator.reasons import Reason
 
@@ -18,11 +18,12 @@ def policy_missing() -> StatusWarning:
     )
 
 
-def policy_forbidden(message: str, namespace: str, account: str = "harbor-operator:harbor-operator") -> StatusWarning:
+def policy_forbidden(message: str, namespace: str) -> StatusWarning:
     """Returns the warning where the operator has no right to write the policy."""
+    bind = bind_command(namespace, ROLE, refused_account(message))
     return _warning(
         f"{_EFFECT}. The operator has no right to create a BackendTLSPolicy ({message[:MAX_REPEATED_CHARACTERS]}):"
-        f" run `kubectl apply -k deploy/components/gateway-api` and `{bind_command(namespace, ROLE, account)}`, or set"
+        f" run `kubectl apply -k deploy/components/gateway-api` and `{bind}`, or set"
         f" `registryNamespaces.{namespace}.gatewayAPI` in the operator's Helm chart"
     )
 

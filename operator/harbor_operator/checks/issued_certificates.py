@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harbor_operator.checks.texts import bind_command, quoted_names, shorten
+from harbor_operator.checks.texts import bind_command, quoted_names, refused_account, shorten
 from harbor_operator.model.outcomes import Blocked, Pending, StatusWarning
 from harbor_operator.reasons import Reason
 
@@ -22,11 +22,11 @@ def cert_manager_missing() -> Blocked:
     )
 
 
-def describe_missing_right(message: str, namespace: str, account: str = "harbor-operator:harbor-operator") -> str:
+def describe_missing_right(message: str, namespace: str) -> str:
     """Returns the message of a refused request with the role that allows it."""
     return (
         f"{message}: {FIELD} needs `kubectl apply -k deploy/components/cert-manager` and"
-        f" `{bind_command(namespace, ROLE, account)}`, or"
+        f" `{bind_command(namespace, ROLE, refused_account(message))}`, or"
         f" `registryNamespaces.{namespace}.certManager` in the operator's Helm chart"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harbor_operator.checks.texts import bind_command
+from harbor_operator.checks.texts import SERVICE_ACCOUNT_USER, bind_command, refused_account
 from harbor_operator.model.outcomes import Blocked
 from harbor_operator.model.release import ListedObject
 from harbor_operator.reasons import Reason
@@ -16,9 +16,10 @@ GATEWAY_ROLE = "harbor-operator-gateway-api"
 REGISTRY_ROLE = "harbor-operator-registry"
 EXAMPLE = "deploy/examples/registry-namespace.yaml"
 
-_USER = r'User "system:serviceaccount:(?P<account_namespace>[^":]+):(?P<account>[^":]+)"'
 _FORBIDDEN = re.compile(
-    r'(?:"(?P<name>[^"]+)" )?is forbidden: ' + _USER + r' cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
+    r'(?:"(?P<name>[^"]+)" )?is forbidden: '
+    + SERVICE_ACCOUNT_USER
+    + r' cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "[^"]*")?(?: in the namespace "(?P<namespace>[^"]+)"| at the cluster scope)?'
 )
 
@@ -46,8 +47,7 @@ def account_right_missing(namespace: str, name: str, verb: str, resource: str) -
 
 def token_right_missing(namespace: str, name: str, answer: str) -> Blocked:
     """Returns the refusal to run Helm without the right to a token of its account; `answer` is the API server's."""
-    operator = re.search(_USER, answer)
-    subject = f"{operator['account_namespace']}:{operator['account']}" if operator else "NAMESPACE:OPERATOR"
+    subject = refused_account(answer)
     if name == DEFAULT_ACCOUNT:
         remedy = (
             f"`{bind_command(namespace, REGISTRY_ROLE, subject)}`, after `kubectl apply -k deploy` or `helm upgrade` if"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 MAX_REPEATED_CHARACTERS = 300
 """Of a message of another controller."""
+
+
+SERVICE_ACCOUNT_USER = r'User "system:serviceaccount:(?P<account_namespace>[^":]+):(?P<account>[^":]+)"'
+"""How a refusal of the API server names the service account that asked."""
 
 
 def quoted_names(names: Iterable[str]) -> str:
@@ -16,6 +21,12 @@ def quoted_names(names: Iterable[str]) -> str:
 def shorten(message: str) -> str:
     """Returns the message of another controller on one line, up to MAX_REPEATED_CHARACTERS."""
     return " ".join(message.split())[:MAX_REPEATED_CHARACTERS]
+
+
+def refused_account(answer: str) -> str:
+    """Returns the service account that the API server refused, as 'NAMESPACE:NAME', or these words if none is named."""
+    found = re.search(SERVICE_ACCOUNT_USER, answer)
+    return f"{found['account_namespace']}:{found['account']}" if found else "NAMESPACE:NAME"
 
 
 def bind_command(namespace: str, role: str, subject: str) -> str:
