@@ -49,7 +49,8 @@ http {{{http}
       proxy_pass {upstream};
       proxy_http_version 1.1;
       proxy_request_buffering {request_buffering};
-      proxy_buffering off;
+      proxy_buffering {buffering};
+      limit_rate {rate};
       proxy_read_timeout 300s;
       proxy_set_header Host {host_header};
       {forwarded_proto}
@@ -119,6 +120,8 @@ class Site:
     """The Host header for the upstream; the default omits the port, as ingress controllers do."""
     forwards_scheme: bool = True
     """Whether the upstream learns from X-Forwarded-Proto that the client uses TLS."""
+    rate: str = "0"
+    """The speed of each answer in bytes per second in nginx syntax, such as '64k'; '0' means no limit."""
 
 
 class Front:
@@ -189,6 +192,9 @@ class Front:
                 upstream=self.site.upstream,
                 max_body=self.site.max_body,
                 host_header=self.site.host_header,
+                # Without buffers nginx sends what arrives, at any speed.
+                buffering="off" if self.site.rate == "0" else "on",
+                rate=self.site.rate,
                 request_buffering="on" if self.site.buffers_requests else "off",
                 forwarded_proto="proxy_set_header X-Forwarded-Proto https;" if self.site.forwards_scheme else "",
             )
