@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from lab.process import PORTS, LabError, Process, Processes, free_port, wait_unt
 
 PROJECT_ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 IMPORT_SECONDS = 120.0
 MAX_LOG_LINES = 15
 MAX_EVENTS = 40
@@ -110,8 +112,13 @@ class KubeletNode:
 
     def stop(self) -> None:
         """Ends the node with all its pods, and removes its control group."""
-        for process in filter(None, (self._relay, self._process)):
-            process.kill()
+        if self._relay:
+            self._relay.kill()
+        if self._process:
+            with suppress(OSError, IndexError):  # it has ended
+                os.kill(self._first_inside(), signal.SIGKILL)
+            # `unshare` waits for it, and the kernel ends every other process in the namespaces before.
+            self._process.finish(STOP_SECONDS)
         cgroups.remove(self.plan.cgroup)
 
     def _start(self, meanwhile: Callable[[KubeletNode], None]) -> None:
