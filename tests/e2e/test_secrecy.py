@@ -30,7 +30,9 @@ pytestmark = pytest.mark.e2e
 
 KUBELET = False
 LOG_LEVEL = "DEBUG"
-PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey"}
+LOGIN_RECORDS = {"active", "prepared", "retired", "rotatedAt", "rotation"}
+"""What the Secret of the database login records of rotations: names of roles, a time, an id of a request."""
+PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey", *LOGIN_RECORDS}
 """Keys of Secrets whose values are public."""
 MIN_LENGTH = 8
 WRONG = {
