@@ -60,7 +60,8 @@ class Operator:
             "INJECTION_NAMESPACES": injection_namespaces,
             "ROBOT_SECRET_NAMESPACES": ROBOT_SECRET_NAMESPACES,
             "CLUSTER_ID": cluster_id,
-            # Nothing starts a replica again that has lost the Lease: a busy machine gets as much time as its tests get.
+            # A replica that loses the Lease ends, and nothing starts it again. On a busy machine the Lease lasts
+            # longer, by the factor of the deadlines.
             "LEASE_SECONDS": scaled(LEASE_SECONDS),
             "LISTEN_HOST": HOST,
             "LISTEN_PORT": port,
