@@ -68,6 +68,7 @@ class Reason(StrEnum):
     STORAGE_REGION_MISMATCH = "StorageRegionMismatch"
     STORAGE_BUCKET_MISSING = "StorageBucketMissing"
     STORAGE_ACCESS_DENIED = "StorageAccessDenied"
+    STORAGE_KEY_REFUSED = "StorageKeyRefused"
     STORAGE_BUCKET_LOCKED = "StorageBucketLocked"
     STORAGE_BUCKET_VERSIONED = "StorageBucketVersioned"
     STORAGE_REDIRECT_UNREACHABLE = "StorageRedirectUnreachable"

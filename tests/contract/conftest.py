@@ -96,6 +96,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
+def key_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Ceph with a gateway that has the encryption key `KMS_KEY`."""
+    with running(tmp_path_factory.mktemp("key-ceph"), with_keys=True) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def versity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versity]:
     """The Versity S3 gateway."""
     with versity_running(tmp_path_factory.mktemp("versity")) as started:

@@ -12,11 +12,14 @@ from pydantic import SecretStr
 from harbor_operator.model.storage import RgwEndpoint, SwiftAccount
 from lab.addresses import NAMES, join
 from lab.ceph import Ceph
+from lab.ceph_keys import key_lines
 from lab.certs import Authority
 from lab.nginx import Front, Site
 from lab.process import Processes, free_port
 
 KEY = "Kontrakt0Kontrakt1"
+KMS_KEY = "images-key"
+"""An encryption key of a gateway that runs `with_keys`."""
 
 
 @dataclass
@@ -50,13 +53,15 @@ class Gateway:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Gateway]:
-    """A gateway that announces its front's URL; all processes end with the context."""
+def running(directory: Path, *, with_keys: bool = False) -> Iterator[Gateway]:
+    """A gateway that announces its front's URL, and can encrypt `with_keys`; all processes end with the context."""
     processes = Processes(directory / "log")
     authority = Authority.create(directory / "certs")
     try:
         port = free_port()
-        ceph = Ceph.start(directory / "ceph", processes, swift_url=f"https://{join(NAMES[0], port)}")
+        lines = key_lines(KMS_KEY) if with_keys else ""
+        swift_url = f"https://{join(NAMES[0], port)}"
+        ceph = Ceph.start(directory / "ceph", processes, swift_url=swift_url, gateway_lines=lines)
         front = Front.start(directory / "front", processes, authority, Site(ceph.rgw_url), port=port)
         straight = Site(ceph.rgw_url, host_header="$http_host")
         admin_front = Front.start(directory / "admin-front", processes, authority, straight)

@@ -12,17 +12,19 @@ from pydantic import SecretStr
 
 from harbor_operator.adapters.s3_store import HttpS3Store
 from harbor_operator.api.base import AccessKeyRef
-from harbor_operator.model.s3 import Bucket, DesiredS3, S3Account
+from harbor_operator.model.s3 import Bucket, DesiredS3, S3Account, WriteOptions
 from harbor_operator.model.storage import S3_SPEC, StoragePlace
 from harbor_operator.ports.s3_store import S3Store
 from lab.certs import Authority
 from lab.nginx import Front, Site
 from lab.process import Processes
 from lab.versitygw import VersityGateway
-from tests.contract.gateway import Gateway
+from tests.contract.gateway import KMS_KEY, Gateway
 from tests.fakes.s3_store import FakeS3Store
 
 MIB = 1 << 20
+NO_OPTIONS = WriteOptions()
+KEY_OPTIONS = WriteOptions(encrypts=True, kms_key_id=KMS_KEY)
 
 
 @dataclass
@@ -34,6 +36,7 @@ class S3Fixture:
     limit_bodies: Callable[[int | None], None]
     fake: FakeS3Store | None = None
     checks_region: bool = False
+    options: WriteOptions = NO_OPTIONS
 
     async def bucket(self) -> Bucket:
         bucket = self.absent_bucket()
@@ -41,7 +44,7 @@ class S3Fixture:
         return bucket
 
     def absent_bucket(self) -> Bucket:
-        return Bucket(self.account, f"b-{uuid4().hex[:12]}")
+        return Bucket(self.account, f"b-{uuid4().hex[:12]}", self.options)
 
 
 def fake_server() -> S3Fixture:
@@ -105,6 +108,19 @@ def versity_running(directory: Path) -> Iterator[Versity]:
 def with_keys(bucket: Bucket, **changes: object) -> Bucket:
     """The bucket as addressed with other keys, another region or endpoint."""
     return replace(bucket, account=replace(bucket.account, **changes))  # type: ignore[arg-type]
+
+
+def with_key(bucket: Bucket, key: str = KMS_KEY) -> Bucket:
+    """The bucket with encryption by the store, with a key of its key management if one is named."""
+    return replace(bucket, options=WriteOptions(encrypts=True, kms_key_id=key))
+
+
+def encryption_of(gateway: Gateway, bucket: Bucket) -> dict[str, str]:
+    """Returns by object what the gateway itself says of its encryption; '' = not encrypted."""
+    names = [stored.name for stored in gateway.ceph.objects(bucket.name)]
+    found = [gateway.ceph.admin("object", "stat", f"--bucket={bucket.name}", f"--object={name}") for name in names]
+    modes = [str(stat["attrs"].get("user.rgw.crypt.mode", "")).rstrip("\0") for stat in found]
+    return dict(zip(names, modes, strict=True))
 
 
 def desired_bucket(bucket: Bucket, *, redirect: bool = False) -> DesiredS3:

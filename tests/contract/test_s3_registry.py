@@ -16,7 +16,8 @@ from lab.images import make_image
 from lab.process import LabError, Processes, free_port
 from lab.registry import Registry
 from lab.skopeo import Skopeo
-from tests.contract.s3_servers import S3Fixture, Versity, desired_bucket, rgw_server
+from tests.contract.gateway import Gateway
+from tests.contract.s3_servers import S3Fixture, Versity, desired_bucket, encryption_of, rgw_server, with_key
 from tests.contract.test_helm_template import HARBOR_CHART, objects, render
 
 pytestmark = pytest.mark.lab
@@ -34,6 +35,7 @@ def s3(request: pytest.FixtureRequest) -> S3Fixture:
 
 def start_registry(bucket: Bucket, directory: Path, processes: Processes, *, redirect: bool) -> Registry:
     account = bucket.account
+    key = bucket.options.kms_key_id
     spec = {
         "endpoint": account.endpoint,
         "region": account.region,
@@ -42,6 +44,7 @@ def start_registry(bucket: Bucket, directory: Path, processes: Processes, *, red
         "credentialsSecretRef": {"name": "s3"},
         "chunkSizeMiB": 5,
         "redirect": redirect,
+        **({"encryption": {"kmsKeyId": key}} if key else {}),
     }
     rendered = render(HARBOR_CHART or str(LAB_CHART), directory, storage={"s3": spec})
     texts = [o["data"]["config.yml"] for o in objects(rendered) if "config.yml" in (o.get("data") or {})]
@@ -92,3 +95,32 @@ async def test_a_proxy_that_takes_one_chunk_only_fails_the_probe_and_the_push(
         s3.limit_bodies(None)
 
     assert skopeo.copy_in(tmp_path / "image", reference)
+
+
+@pytest.mark.parametrize("redirect", [False, True])
+async def test_a_key_of_the_store_encrypts_every_object_of_the_registry(
+    key_gateway: Gateway, tmp_path: Path, processes: Processes, *, redirect: bool
+) -> None:
+    server = rgw_server(key_gateway)
+    bucket = with_key(await server.bucket())
+    assert await S3Probe(server.store, bucket, desired_bucket(bucket, redirect=redirect)).run() is None
+    registry = start_registry(bucket, tmp_path, processes, redirect=redirect)
+    skopeo, reference = Skopeo(tmp_path / "skopeo"), f"{registry.address}/library/app:1"
+    made = make_image(tmp_path / "image", size=17 * MIB)
+
+    assert skopeo.copy_in(tmp_path / "image", reference) == made
+    assert skopeo.copy_out(reference, tmp_path / "pulled") == made
+
+    assert set(encryption_of(key_gateway, bucket).values()) == {"SSE-KMS"}
+
+
+async def test_a_registry_with_an_unknown_key_stores_nothing(
+    key_gateway: Gateway, tmp_path: Path, processes: Processes
+) -> None:
+    """What the proof of the bucket prevents."""
+    bucket = with_key(await rgw_server(key_gateway).bucket(), "unknown-key")
+    registry = start_registry(bucket, tmp_path, processes, redirect=False)
+    make_image(tmp_path / "image", size=MIB)
+
+    with pytest.raises(LabError, match="cannot copy"):
+        Skopeo(tmp_path / "skopeo").copy_in(tmp_path / "image", f"{registry.address}/library/app:1")

@@ -23,7 +23,7 @@ from harbor_operator.reasons import Reason
 from harbor_operator.steps.storage_copy import BATCH_OBJECTS, ImageCopy, ImageSource, S3Images, SwiftImages
 from harbor_operator.steps.storage_identity import is_same_storage
 from tests.contract.gateway import KEY, Gateway
-from tests.contract.s3_servers import S3Fixture, Versity, fake_server, rgw_account, rgw_server
+from tests.contract.s3_servers import KEY_OPTIONS, S3Fixture, Versity, fake_server, rgw_account, rgw_server
 from tests.contract.test_swift import fake_swift
 
 PART_BYTES = 5 * MIB
@@ -137,7 +137,14 @@ async def fake_swift_side() -> SwiftSide:
 
 REAL = [
     pytest.param(names, marks=pytest.mark.lab, id="-to-".join(names))
-    for names in (("rgw-swift", "rgw"), ("rgw-swift", "versity"), ("rgw", "versity"), ("versity", "rgw"))
+    for names in (
+        ("rgw-swift", "rgw"),
+        ("rgw-swift", "versity"),
+        ("rgw", "versity"),
+        ("versity", "rgw"),
+        ("rgw-swift", "rgw-with-key"),
+        ("rgw-with-key", "rgw-with-key"),
+    )
 ]
 
 
@@ -146,6 +153,8 @@ async def stores(request: pytest.FixtureRequest) -> Stores:
     def s3_server(name: str) -> S3Fixture:
         if name == "rgw":
             return rgw_server(request.getfixturevalue("gateway"))
+        if name == "rgw-with-key":
+            return replace(rgw_server(request.getfixturevalue("key_gateway")), options=KEY_OPTIONS)
         if name == "versity":
             server: Versity = request.getfixturevalue("versity")
             return server.server()

@@ -39,6 +39,9 @@ CONNECT_SECONDS = 10.0
 _IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 _CODE = re.compile(r"[A-Za-z0-9.]{2,60}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
+_KMS = re.compile(r"\bKMS\b|\bkms:[A-Z]|\bkms-keyid\b")
+"""How AWS ('kms:GenerateDataKey', 'KMS.NotFoundException') and Ceph RGW ('kms-keyid: ...') name the service. A bucket
+has a name in lower case, so that it matches none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,20 @@ class Response:
         header = self.headers.get("x-amz-bucket-region", "")
         return header if _REGION.fullmatch(header) else self._word("Region", _REGION)
 
+    @property
+    def is_about_kms(self) -> bool:
+        """Whether the answer is an error of the key management service: its code or its message says so."""
+        return any(_KMS.search(self._text(element)) for element in ("Code", "Message"))
+
     def _word(self, element: str, pattern: re.Pattern[str]) -> str:
+        found = self._text(element)
+        return found if pattern.fullmatch(found) else ""
+
+    def _text(self, element: str) -> str:
         try:
-            found = s3_xml.first_text(self.body, element)
+            return s3_xml.first_text(self.body, element)
         except ValueError:
             return ""
-        return found if pattern.fullmatch(found) else ""
 
 
 @asynccontextmanager
@@ -182,6 +193,7 @@ def raise_store_error(about: S3Error, response: Response, code: str) -> NoReturn
         from_store="x-amz-request-id" in response.headers or bool(code),
         region=response.region,
         location=response.headers.get("Location", "").partition("?")[0],
+        is_about_kms=response.is_about_kms,
     )
     raise as_error(explain_s3_error(observed), retry_after_seconds(response.headers.get("Retry-After"))) from None
 

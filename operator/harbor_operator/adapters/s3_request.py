@@ -60,7 +60,15 @@ def to_sign(bucket: Bucket, call: S3Call) -> Request:
 def store_error(bucket: Bucket, call: S3Call) -> S3Error:
     """Returns what is known of an error before the answer to the request."""
     url = f"{bucket.url}/{call.key}".rstrip("/")
-    return S3Error(call.operation, url, bucket.name, bucket.account.secret, size=call.body.size)
+    return S3Error(
+        call.operation,
+        url,
+        bucket.name,
+        bucket.account.secret,
+        size=call.body.size,
+        encrypts=ENCRYPTION in call.headers,
+        kms_key_id=bucket.options.kms_key_id,
+    )
 
 
 def require_accepted(bucket: Bucket, call: S3Call, response: Response) -> None:

@@ -134,7 +134,7 @@ class HttpS3Store(S3Store):
         headers = {**write_headers(bucket), **metadata}
         call = S3Call(S3Operation.WRITE, "PUT", key, headers=headers, body=await asyncio.to_thread(S3Body.of, body))
         response = await self._send(bucket, call)
-        if bucket.options.encrypts and ENCRYPTION not in response.headers:
+        if ENCRYPTION in headers and response.headers.get(ENCRYPTION) != headers[ENCRYPTION]:
             raise as_error(
                 probe_failed(bucket.url, "it stores objects without the encryption that the request asks for")
             )

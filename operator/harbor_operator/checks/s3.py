@@ -19,13 +19,19 @@ _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_
 _LATER_CODES = {"SlowDown", "RequestTimeout", "OperationAborted"}
 _CLUSTER_DOMAINS = (".svc", ".svc.cluster.local", ".cluster.local", ".localhost")
 _HARBOR_WITHOUT_KEY_COUNT = "1.9"
+_TLS_HINT = (
+    "; a Ceph RGW encrypts only what arrives over TLS: behind a proxy with TLS, set its option"
+    " `rgw_trust_forwarded_https`, and let the proxy send `X-Forwarded-Proto: https`"
+)
 
 
 def explain_s3_error(observed: S3Error) -> Blocked | Unknown:
     """Returns what an error of the store means and what to do."""
-    if explain := _BY_CODE.get(observed.code):
+    is_temporary = observed.status in _LATER or observed.code in _LATER_CODES or _is_broken(observed.status)
+    explain = _key_refused if observed.is_about_kms and not is_temporary else _BY_CODE.get(observed.code)
+    if explain:
         return explain(observed)
-    if observed.status in _LATER or observed.code in _LATER_CODES or _is_broken(observed.status):
+    if is_temporary:
         hint = while_sending(observed.size)
         return Unknown(
             Reason.STORAGE_UNREACHABLE, f"the object store at '{observed.url}' answered {_status(observed)}{hint}"
@@ -43,7 +49,8 @@ def explain_s3_error(observed: S3Error) -> Blocked | Unknown:
     return Blocked(
         Reason.STORAGE_PROBE_FAILED,
         f"{observed.operation} at '{observed.url}' was answered with {_status(observed)}: the registry needs this "
-        f"request; compare `{S3_SPEC}` (`storageClass`, `encryption`) with what the store supports",
+        f"request; compare `{S3_SPEC}` (`storageClass`, `encryption`) with what the store supports"
+        f"{_TLS_HINT if observed.encrypts else ''}",
     )
 
 
@@ -66,6 +73,17 @@ def _is_broken(status: int) -> bool:
 
 def _status(observed: S3Error) -> str:
     return f"{int(observed.status)} '{observed.code}'" if observed.code else f"{int(observed.status)}"
+
+
+def _key_refused(observed: S3Error) -> Blocked:
+    key = f"key '{observed.kms_key_id}' for" if observed.kms_key_id else "the key of"
+    return Blocked(
+        Reason.STORAGE_KEY_REFUSED,
+        f"the key management of the store refuses {key} '{observed.operation}' at '{observed.url}' "
+        f"({_status(observed)}): set `{S3_SPEC}.encryption.kmsKeyId` to a key that exists there, and permit the user "
+        f"of the keys in Secret '{observed.secret}' to encrypt and decrypt with it (in AWS, kms:GenerateDataKey and "
+        "kms:Decrypt)",
+    )
 
 
 def _clock(observed: S3Error) -> Blocked:

@@ -31,7 +31,8 @@ class S3Error:
 
     `code` is the one word that names the error, `from_store` whether the store itself answered, `region` the one that
     it expects if it says so, `secret` the Secret whose keys were used, `size` the bytes sent, `location` where a
-    redirect leads.
+    redirect leads. `encrypts` is whether the request asked for encryption, `kms_key_id` the key that the spec names,
+    and `is_about_kms` whether the answer names the key management service of the store.
     """
 
     operation: S3Operation
@@ -44,6 +45,9 @@ class S3Error:
     region: str = ""
     size: int = 0
     location: str = ""
+    encrypts: bool = False
+    kms_key_id: str = ""
+    is_about_kms: bool = False
 
 
 @dataclass(frozen=True, slots=True)

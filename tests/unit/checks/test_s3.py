@@ -33,6 +33,13 @@ def error(**more: Any) -> S3Error:
         ({"status": 403, "code": "InvalidAccessKeyId"}, Reason.STORAGE_CREDENTIALS_REJECTED, "unknown"),
         ({"status": 403, "code": "SignatureDoesNotMatch"}, Reason.STORAGE_CREDENTIALS_REJECTED, "Host header"),
         ({"status": 403, "code": "AccessDenied"}, Reason.STORAGE_ACCESS_DENIED, "'s3:PutObject'"),
+        (
+            {"status": 403, "code": "InvalidAccessKeyId", "is_about_kms": True, "kms_key_id": "images"},
+            Reason.STORAGE_KEY_REFUSED,
+            "refuses key 'images' for 's3:PutObject'",
+        ),
+        ({"status": 403, "code": "AccessDenied", "is_about_kms": True}, Reason.STORAGE_KEY_REFUSED, "kms:Decrypt"),
+        ({"status": 400, "encrypts": True}, Reason.STORAGE_PROBE_FAILED, "`rgw_trust_forwarded_https`"),
         ({"status": 409, "code": "BucketAlreadyExists"}, Reason.STORAGE_CONTAINER_REFUSED, "another user"),
         ({"status": 403, "code": "QuotaExceeded", "size": 9 << 20}, Reason.STORAGE_QUOTA_EXCEEDED, "9 MiB"),
         ({"status": 400, "code": "EntityTooLarge"}, Reason.STORAGE_BODY_LIMIT, "chunkSizeMiB"),
@@ -50,7 +57,15 @@ def test_an_error_has_a_reason_and_a_remedy(answer: dict[str, Any], reason: Reas
     assert words in found.message
 
 
-@pytest.mark.parametrize("answer", [{"status": 503, "code": "SlowDown"}, {"status": 502}, {"status": 429}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 503, "code": "SlowDown"},
+        {"status": 502},
+        {"status": 429},
+        {"status": 500, "code": "KMS.KMSInternalException", "is_about_kms": True},
+    ],
+)
 def test_what_passes_is_tried_again(answer: dict[str, Any]) -> None:
     found = explain_s3_error(error(**answer, size=20 << 20))
     assert isinstance(found, Unknown)

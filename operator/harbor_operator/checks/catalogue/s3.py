@@ -32,6 +32,15 @@ PROBLEMS: Mapping[Reason, Problem] = {
         "s3:ListBucketMultipartUploads, and on its objects s3:GetObject, s3:PutObject, s3:PutObjectAcl, "
         "s3:DeleteObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload.",
     ),
+    Reason.STORAGE_KEY_REFUSED: Problem(
+        "The S3 store refuses a request because of its key management service (`KMS.NotFoundException`, or an error "
+        "that names `kms`).",
+        "`spec.storage.s3.encryption.kmsKeyId` names a key that the service does not have or that is disabled, or the "
+        "user of the bucket must not use the key.",
+        "Set `kmsKeyId` to a key that exists, or enable it, and permit the user to encrypt and decrypt with it (in "
+        "AWS, kms:GenerateDataKey and kms:Decrypt). Do not delete a key with which images were stored: they could no "
+        "longer be read.",
+    ),
     Reason.STORAGE_BUCKET_LOCKED: Problem(
         "The bucket has Object Lock.",
         "The store keeps what garbage collection deletes, so the bucket only grows. Object Lock cannot be disabled.",
