@@ -31,7 +31,11 @@ def broken_specs() -> Iterator[tuple[str, Spec]]:
         for parameters in several:
             change = {"storage": {"driver": {"parameters": parameters}}}
             yield f"driver {driver} with {parameters}", merged(SEEDS[f"driver-{driver}"], change)
-    yield "deletion with a driver", merged(SEEDS["driver-azure"], {"deletionPolicy": {"storage": "Delete"}})
+    for name in ("driver-azure", "identity"):
+        yield f"deletion with {name}", merged(SEEDS[name], {"deletionPolicy": {"storage": "Delete"}})
+    identity = {"s3": {"credentialsSecretRef": None, "provision": None, "ambientIdentity": {}}}
+    yield "migration from an identity", merged(SEEDS["migration"], {"storage": identity})
+    yield "migration to an identity", merged(SEEDS["migration"], {"storage": {"migration": {"to": identity}}})
     settings = {f"setting_{number}": 1 for number in range(MAX_SETTINGS + 1)}
     yield "too many settings", merged(SEEDS["harbor"], {"configuration": settings})
     given = {"adminSecretRef": None, "rotateAfterDays": None, "maintenanceDatabase": "other"}

@@ -97,6 +97,11 @@ _SEEDS: Mapping[str, Spec] = {
     "full": FULL,
     "harbor": HARBOR,
     "s3": {"externalURL": URL, "release": RELEASE, "storage": {"s3": S3}},
+    "identity": {
+        "externalURL": URL,
+        "release": RELEASE,
+        "storage": {"s3": {"endpoint": "https://s3.example.com", "bucket": "b", "ambientIdentity": {}}},
+    },
     "migration": {
         "externalURL": URL,
         "release": RELEASE,

@@ -15,6 +15,7 @@ from lab.process import LabError
 from tests.doc_blocks import ROOT, Block
 
 SUBSTITUTES = {
+    "aws": "true",
     "docker": 'case "$*" in (*--password-stdin) cat > /dev/null; esac',
     "helm": """case $1 in
       (install|uninstall) exec "$LAB_HELM" "${@/--wait/--hide-notes}" ;; # no pod becomes ready here
@@ -31,7 +32,7 @@ SUBSTITUTES = {
     "skopeo": "true",
     "ssh": "cat > /dev/null",
 }
-"""Shell programs in place of those that need a container engine, another host, an installation or OpenShift."""
+"""Shell programs in place of those that need a container engine, another host, an installation, AWS or OpenShift."""
 
 
 class Folder:

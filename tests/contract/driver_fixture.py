@@ -40,6 +40,7 @@ from tests.fakes.storage_driver import Driver
 LOGIN_SECRET = "hreg-cr-storage-login"
 KEY_FILE = "/etc/registry/gcs-key.json"
 IMAGE_BYTES = 11 << 20
+S3_VARIABLES = ("REGISTRY_STORAGE_S3_ACCESSKEY", "REGISTRY_STORAGE_S3_SECRETKEY")
 
 
 @dataclass
@@ -75,6 +76,15 @@ class DriverFixture:
         """Starts the registry with what the chart makes of the driver and its Secret. Raises LabError."""
         self.harbor.start_registry(program=self.configured(driver, credential))
 
+    def serve_bucket(self, s3: Mapping[str, Any], env: Mapping[str, str]) -> None:
+        """Starts the registry with what the chart makes of `spec.storage.s3`, in its environment. Raises LabError."""
+        rendered = render(HARBOR_CHART or str(LAB_CHART), self.directory, storage={"s3": s3})
+        found = list(objects(rendered))
+        assert _variables(found, {key: key for key in S3_VARIABLES}) == {}
+        section = _storage(found, "s3")
+        driver_only = {key: section[key] for key in ("s3", "redirect")}
+        self.harbor.start_registry(program=RegistryProgram(program("registry"), driver_only, {**self.env, **env}))
+
     def configured(self, driver: Driver, credential: Mapping[str, str]) -> RegistryProgram:
         """Returns the registry as the containers of the chart run it."""
         given = {key: SecretStr(value) for key, value in credential.items()}
@@ -85,15 +95,21 @@ class DriverFixture:
         found = list(objects(rendered))
         name, key_file = driver["name"], self.directory / "gcs-key.json"
         key_file.write_text(stored.get("GCS_KEY_DATA", ""))
-        configs = [each["data"]["config.yml"] for each in found if "config.yml" in (each.get("data") or {})]
-        (section,) = [yaml.safe_load(text)["storage"] for text in configs if f"{name}:" in text]
+        section = _storage(found, name)
         section[name] = {key: str(key_file) if value == KEY_FILE else value for key, value in section[name].items()}
         driver_only = {key: section[key] for key in (name, "redirect")}
         return RegistryProgram(program("registry"), driver_only, {**self.env, **_variables(found, stored)})
 
     async def prove(self, driver: Driver, credential: Mapping[str, str]) -> Blocked | None:
         """Returns what the operator's proof of the driver finds."""
-        wanted = registry(storage={"driver": driver})
+        return await self._prove({"driver": driver}, credential)
+
+    async def prove_bucket(self, s3: Mapping[str, Any]) -> Blocked | None:
+        """Returns what the operator's proof of a bucket finds for which it has no keys."""
+        return await self._prove({"s3": s3}, {})
+
+    async def _prove(self, storage: Mapping[str, Any], credential: Mapping[str, str]) -> Blocked | None:
+        wanted = registry(storage=storage)
         owner = names.owner_labels(wanted)
         self.kube.put(NAMESPACE, "hreg-cr-pins", {str(GeneratedSecret.DIGEST_KEY): "digest-key"}, owner)
         self.kube.put(NAMESPACE, LOGIN_SECRET, credential, owner)
@@ -122,6 +138,13 @@ class DriverFixture:
         self.collect_garbage()
         with pytest.raises(LabError):
             skopeo.copy_out(reference, self.directory / f"{name}-gone", authfile=login)
+
+
+def _storage(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Returns the section `storage` of the registry's configuration, with the driver of this name."""
+    configs = [each["data"]["config.yml"] for each in found if "config.yml" in (each.get("data") or {})]
+    (section,) = [yaml.safe_load(text)["storage"] for text in configs if f"{name}:" in text]
+    return dict(section)
 
 
 def _variables(found: list[dict[str, Any]], credential: Mapping[str, str]) -> dict[str, str]:

@@ -44,6 +44,7 @@ FOLLOWED = {
     "proxies",
     "quickstart",
     "s3",
+    "s3-identity",
     "upgrade",
 }
 """The pages that a test below follows."""
@@ -157,7 +158,7 @@ def test_openshift(plane: ControlPlane, folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["log-in", "migrate-storage", "mirrors", "other-stores", "private-ca", "s3", "upgrade"]
+    "name", ["log-in", "migrate-storage", "mirrors", "other-stores", "private-ca", "s3", "s3-identity", "upgrade"]
 )
 def test_a_page_about_an_existing_registry(registry: Registry, folder: Folder, name: str) -> None:
     folder.follow(how_to(name))

@@ -6,12 +6,13 @@ import pytest
 
 from lab.registries import merged
 from tests.e2e.conftest import MakeRegistry
-from tests.e2e.test_crd_rules import SUSPENDED, SWIFT, VOLUME, Spec, refusal
+from tests.e2e.test_crd_rules import S3, SUSPENDED, SWIFT, VOLUME, Spec, refusal
 from tests.fakes.storage_driver import AZURE, GCS, KEYSTONE, VALID
 
 pytestmark = pytest.mark.e2e
 
 RELEASE: Spec = {"version": "1.19.1"}
+IDENTITY: Spec = {"endpoint": "https://localhost:1", "ambientIdentity": {}}
 
 REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
     "a container whose name is too short for RGW": (
@@ -75,6 +76,38 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         ("spec.storage.driver.name: Unsupported value",),
     ),
     "a driver without a release": ({"storage": {"driver": AZURE}}, ("`storage.driver` needs `release`",)),
+    "a bucket without a login": (
+        {"storage": {"s3": {"endpoint": "https://localhost:1"}}},
+        ("spec.storage.s3: Invalid value", "give exactly one of `credentialsSecretRef` and `ambientIdentity`"),
+    ),
+    "keys beside an identity": (
+        {"release": RELEASE, "storage": {"s3": {**S3, "ambientIdentity": {}}}},
+        ("spec.storage.s3: Invalid value", "give exactly one of `credentialsSecretRef` and `ambientIdentity`"),
+    ),
+    "a setting of an identity": (
+        {"release": RELEASE, "storage": {"s3": {"endpoint": "https://localhost:1", "ambientIdentity": {"role": "x"}}}},
+        ("unknown field", "ambientIdentity.role"),
+    ),
+    "an adopted bucket without keys": (
+        {"release": RELEASE, "storage": {"s3": {**IDENTITY, "adoptExisting": True}}},
+        ("spec.storage.s3: Invalid value", "`provision` and `adoptExisting` need `credentialsSecretRef`"),
+    ),
+    "an identity without a release": (
+        {"storage": {"s3": IDENTITY}},
+        ("`storage.s3.ambientIdentity` needs `release`",),
+    ),
+    "a bucket without keys that would have to be deleted": (
+        {"release": RELEASE, "storage": {"s3": IDENTITY}, "deletionPolicy": {"storage": "Delete"}},
+        ("`deletionPolicy.storage: Delete` is not possible with `storage.s3.ambientIdentity`",),
+    ),
+    "a migration from a bucket without keys": (
+        {"release": RELEASE, "storage": {"s3": IDENTITY, "migration": {"to": {"s3": {**S3, "bucket": "new"}}}}},
+        ("`migration` needs `credentialsSecretRef`",),
+    ),
+    "a migration to a bucket without keys": (
+        {"release": RELEASE, "storage": {"swift": SWIFT, "migration": {"to": {"s3": {**IDENTITY, "bucket": "new"}}}}},
+        ("`migration` needs `credentialsSecretRef`",),
+    ),
     "a driver whose images would have to be deleted": (
         {"release": RELEASE, "storage": {"driver": AZURE}, "deletionPolicy": {"storage": "Delete"}},
         ("`deletionPolicy.storage: Delete` is not possible with `storage.driver`",),
@@ -106,3 +139,9 @@ def test_a_driver_is_accepted_and_its_location_is_immutable(make_registry: MakeR
     place = "bucket" if "bucket" in VALID[name]["parameters"] else "container"
     moved = merged(driver, {"storage": {"driver": {"parameters": {place: "other"}}}})
     assert "are immutable: they say where the images are" in refusal(registry, moved)
+
+
+def test_keys_and_an_identity_replace_each_other(make_registry: MakeRegistry) -> None:
+    registry = make_registry("rules-identity")
+    for login in ({"s3": S3}, {"s3": IDENTITY}, {"s3": S3}):
+        registry.apply(merged(SUSPENDED, {"release": RELEASE, "storage": login}))

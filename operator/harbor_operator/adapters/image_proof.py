@@ -57,8 +57,8 @@ class HttpImageProof(HarborApi, ImageProof):
             await self._upload(endpoint, image, image.chunks)
             or await self._upload(endpoint, image, (CONFIG,))
             or await self._push_manifest(endpoint, image)
-            or await self._pull(endpoint, f"/v2/{image.path}/manifests/{TAG}", image.manifest)
-            or await self._pull(endpoint, f"/v2/{image.path}/blobs/{digest(image.layer)}", image.layer)
+            or await self._pull_manifest(endpoint, image)
+            or await self._read_blob(endpoint, image.path, _Descriptor(digest(image.layer), len(image.layer)))
         )
 
     @override
@@ -143,9 +143,10 @@ class HttpImageProof(HarborApi, ImageProof):
         answer = await self._http.send(endpoint, HttpRequest("PUT", path, headers=headers, data=image.manifest))
         return None if answer.status == HTTPStatus.CREATED else _failure(ProofStep.MANIFEST, answer)
 
-    async def _pull(self, endpoint: HarborEndpoint, path: str, expected: bytes) -> ProofFailure | None:
+    async def _pull_manifest(self, endpoint: HarborEndpoint, image: ProofImage) -> ProofFailure | None:
+        path = f"/v2/{image.path}/manifests/{TAG}"
         answer = await self._http.send(endpoint, HttpRequest("GET", path, headers={"Accept": f"{MANIFEST_TYPE}, */*"}))
-        is_same = answer.status == HTTPStatus.OK and digest(answer.content) == digest(expected)
+        is_same = answer.status == HTTPStatus.OK and digest(answer.content) == digest(image.manifest)
         return None if is_same else _failure(ProofStep.PULL, answer)
 
 

@@ -15,6 +15,7 @@ from harbor_operator.api.s3 import S3
 from harbor_operator.api.storage_driver import DriverName, StorageDriver
 from harbor_operator.api.storage_migration import (
     ADOPTION_MESSAGE,
+    COPY_KEYS_MESSAGE,
     DIFFERENT_MESSAGE,
     SHARED_NAME_MESSAGE,
     SOURCE_MESSAGE,
@@ -217,7 +218,14 @@ class Storage(Model):
             raise ValueError(SHARED_NAME_MESSAGE)
         if to.adopt_existing:
             raise ValueError(ADOPTION_MESSAGE)
+        if to.ambient_identity or (self.s3 and self.s3.ambient_identity):
+            raise ValueError(COPY_KEYS_MESSAGE)
         return self
+
+    @property
+    def registry_only(self) -> StorageDriver | S3 | None:
+        """The section of a store that only the registry can use: the operator has no client or no keys for it."""
+        return self.s3 if self.s3 and self.s3.ambient_identity else self.driver
 
     @property
     def uses_swift(self) -> bool:

@@ -22,6 +22,7 @@ from harbor_operator.api import (
     projects,
     replications,
     robot,
+    s3,
     storage_migration,
     webhooks,
 )
@@ -76,7 +77,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "Swift": (Rule("self.container == oldSelf.container", "`container` is immutable: it contains the images"),),
     "StorageDriver": driver_rules.RULES,
-    "S3": (url_rule("endpoint", "self.endpoint"),),
+    "S3": (url_rule("endpoint", "self.endpoint"), *s3.RULES),
     "Database": (
         host_rule("host", "self.host"),
         Rule(
@@ -235,6 +236,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         driver_rules.RELEASE_RULE,
         driver_rules.DELETION_RULE,
+        s3.RELEASE_RULE,
+        s3.DELETION_RULE,
         storage_migration.RELEASE_RULE,
         adoption.LOGIN_RULE,
         internal_tls.RELEASE_RULE,

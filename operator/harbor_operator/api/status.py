@@ -159,8 +159,8 @@ class HarborRegistryStatus(Model):
     storage_url: str | None = Field(default=None, alias="storageURL", description="Storage URL that passed the probe.")
     storage_proof: str | None = Field(
         default=None,
-        description="Digest of `spec.storage.driver`, its credential and the release with which the registry has "
-        "stored, returned and deleted a test image.",
+        description="Digest of `spec.storage.driver` or of `spec.storage.s3` with `ambientIdentity`, of its credential "
+        "and of the release with which the registry has stored, returned and deleted a test image.",
     )
     storage_migration: StorageMigrationStatus | None = Field(
         default=None, description="Progress of `spec.storage.migration`; absent without one."

@@ -187,7 +187,7 @@ class StorageDriver(Model):
 
     name: DriverName = Field(
         description="Driver of the registry. Immutable. `spec.storage.s3` and `spec.storage.swift` are proved before "
-        "the release; use the driver of this name for what they lack: identities of pods, and Keystone."
+        "the release; use the driver of this name for what they lack: other parameters, and Keystone."
     )
     parameters: Annotated[dict[str, ParameterValue], Field(max_length=32)] = Field(
         description="Values of `persistence.imageChartStorage.NAME` in the chart, as text in quotes, for example "

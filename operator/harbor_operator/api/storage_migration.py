@@ -18,6 +18,10 @@ SHARED_NAME_MESSAGE = (
     " can be the same bucket"
 )
 ADOPTION_MESSAGE = "`migration.to.s3.adoptExisting` must be false: the target of a migration has to be empty"
+COPY_KEYS_MESSAGE = (
+    "`migration` needs `credentialsSecretRef` in `s3` and in `migration.to.s3`: the operator copies the images with"
+    " these keys"
+)
 RELEASE_MESSAGE = "`storage.migration` needs `release`: the operator switches the Helm release to the new storage"
 
 
@@ -86,6 +90,10 @@ RULES = (
     Rule(
         f"!has(self.migration) || !has({_TO}.adoptExisting) || !{_TO}.adoptExisting",
         ADOPTION_MESSAGE,
+    ),
+    Rule(
+        f"!has(self.migration) || !has({_TO}.ambientIdentity) && (!has(self.s3) || !has(self.s3.ambientIdentity))",
+        COPY_KEYS_MESSAGE,
     ),
 )
 RELEASE_RULE = Rule("!has(self.storage) || !has(self.storage.migration) || has(self.release)", RELEASE_MESSAGE)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from harbor_operator.api import s3
 from harbor_operator.api.addresses import INTERNAL_URL_TEXT, ExternalUrl
 from harbor_operator.api.adoption import LOGIN_MESSAGE, UNUSED_PLAN_MESSAGE, PlanIdentifier
 from harbor_operator.api.authentication import Authentication
@@ -359,6 +360,15 @@ class HarborRegistrySpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _ambient_identity_is_of_the_chart(self) -> HarborRegistrySpec:
+        if self.storage and self.storage.s3 and self.storage.s3.ambient_identity:
+            if self.release is None:
+                raise ValueError(s3.RELEASE_MESSAGE)
+            if self.deletion_policy.storage is DeletionPolicy.DELETE:
+                raise ValueError(s3.DELETION_MESSAGE)
+        return self
+
+    @model_validator(mode="after")
     def _internal_tls_belongs_to_the_chart(self) -> HarborRegistrySpec:
         if self.internal_tls and self.release is None:
             raise ValueError(INTERNAL_TLS_MESSAGE)
@@ -442,7 +452,7 @@ class PreviousStatus(Model):
     release_revision: int | None = Field(default=None, description="Set once the release has been deployed.")
     chart_version: str = Field(default="", description="Chart version that was deployed last.")
     chart_deployed_at: datetime | None = Field(default=None, description="Since when it is deployed.")
-    storage_proof: str | None = Field(default=None, description="Digest of the last proof of `spec.storage.driver`.")
+    storage_proof: str | None = Field(default=None, description="Digest of the last proof through the registry.")
     storage_comparison: StorageComparisonStatus | None = Field(default=None, description="The last one, of one run.")
     unproved: tuple[str, ...] = Field(default=(), description="Namespaces whose pull Secret did not pull.")
     reachable: bool = Field(default=False, description="Whether RegistryReachable was True for this generation.")

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from harbor_operator.api.charts import find_chart
+from harbor_operator.api.s3 import S3
 from harbor_operator.checks.container_owner import create_with_another
 from harbor_operator.checks.storage import MIB, while_sending
 from harbor_operator.model.outcomes import Blocked, StatusWarning, Unknown
@@ -252,7 +253,7 @@ def written_by_swift(desired: DesiredS3, segments: str) -> Blocked:
     )
 
 
-def check_redirect(desired: DesiredS3) -> Blocked | None:
+def check_redirect(desired: DesiredS3 | S3) -> Blocked | None:
     """Returns that clients cannot reach the server to which the registry would send them."""
     host = urlsplit(desired.endpoint).hostname or ""
     if not desired.redirect or not _is_internal(host):

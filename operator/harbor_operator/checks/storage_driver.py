@@ -1,4 +1,4 @@
-"""Checks of `spec.storage.driver`: what the chart reads, what is known before the release, and its proof."""
+"""Checks of a storage that only the registry can use: what is known before the release, and its proof."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from http import HTTPStatus
 from pydantic import SecretStr
 
 from harbor_operator.api.chart_keys import chart_keys, unknown_key
-from harbor_operator.api.storage_driver import StorageDriver
+from harbor_operator.api.s3 import S3
+from harbor_operator.api.storage_driver import DriverName, StorageDriver
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.image_proof import ProofFailure, ProofImage
 from harbor_operator.model.outcomes import Blocked
-from harbor_operator.model.storage import DRIVER_SPEC, DesiredDriver
+from harbor_operator.model.storage import DRIVER_SPEC, S3_SPEC, DesiredDriver
 from harbor_operator.reasons import Reason
 
 _AZURE_KEY = "a key of the storage account, which is base64: copy it again, whole"
 _GOOGLE_KEY = (
     "the JSON file of a service account, with `client_email` and `private_key`: create the Secret from that file"
     " (kubectl create secret --from-file)"
+)
+_RIGHTS = "read, write, list and delete"
+_KNOWN_IDENTITIES = (
+    "'NoCredentialProviders' in the log means that the registry has found no identity: one of distribution 2.8, as in"
+    " Harbor up to 2.15, knows variables, a credentials file and the metadata service of the node without a token"
+    " (IMDSv1), but neither IRSA nor EKS Pod Identity"
 )
 
 
@@ -76,8 +83,9 @@ def describe_driver(desired: DesiredDriver) -> str:
         if desired.secret
         else "the registry logs in with the identity of its pod"
     )
+    lack = "client" if desired.spec == DRIVER_SPEC else "keys"
     return (
-        f"the chart configures driver '{desired.name}' ({desired.place}): {login}. The operator has no client for this"
+        f"the chart configures driver '{desired.name}' ({desired.place}): {login}. The operator has no {lack} for this"
         " store: after the release, RegistryReachable says whether the registry can use it"
     )
 
@@ -96,25 +104,35 @@ def check_proof_project(image: ProofImage, repositories: Sequence[str] | None) -
 
 def check_proof(registry: HarborRegistry, release: str, failure: ProofFailure | None) -> Blocked | None:
     """Returns what a failed proof means and what to do; None without a failure. `release` is the Helm release."""
-    driver = registry.spec.storage.driver if registry.spec.storage else None
-    if failure is None or driver is None:
+    section = registry.spec.storage.registry_only if registry.spec.storage else None
+    if failure is None or section is None:
         return None
     answer = "other bytes" if failure.status == HTTPStatus.OK else f"HTTP {failure.status}"
     detail = f" '{failure.message}'" if failure.message and failure.message != answer else ""
-    credential = f"Secret '{driver.secret_ref.name}'" if driver.secret_ref else "the identity of the registry's pod"
     return Blocked(
         Reason.STORAGE_PROOF_FAILED,
-        f"the registry could not {failure.step} with driver '{driver.name}' ({answer}{detail}): read its log (`kubectl"
-        f" -n {registry.metadata.namespace} logs -l release={release},component=registry -c registry`),"
-        f" then correct `{DRIVER_SPEC}.parameters`, or the rights of {credential}: read, write, list and delete",
+        f"the registry could not {failure.step} with driver '{_name(section)}' ({answer}{detail}): read its log"
+        f" (`kubectl -n {registry.metadata.namespace} logs -l release={release},component=registry -c registry`),"
+        f" then correct {_what_to_correct(section)}",
     )
 
 
+def _name(section: StorageDriver | S3) -> DriverName:
+    return section.name if isinstance(section, StorageDriver) else DriverName.S3
+
+
+def _what_to_correct(section: StorageDriver | S3) -> str:
+    if isinstance(section, S3):
+        return f"`{S3_SPEC}`, or the rights of the identity of the registry's pod: {_RIGHTS}; {_KNOWN_IDENTITIES}"
+    credential = f"Secret '{section.secret_ref.name}'" if section.secret_ref else "the identity of the registry's pod"
+    return f"`{DRIVER_SPEC}.parameters`, or the rights of {credential}: {_RIGHTS}"
+
+
 def describe_proof(registry: HarborRegistry, *, is_proved: bool) -> str:
-    """Returns the end of the message of a registry that answers; empty if the spec names no driver."""
-    driver = registry.spec.storage.driver if registry.spec.storage else None
-    if driver is None:
+    """Returns the end of the message of a registry that answers; empty if the operator proved the storage itself."""
+    section = registry.spec.storage.registry_only if registry.spec.storage else None
+    if section is None:
         return ""
     if is_proved:
-        return f"; the registry stored, returned and deleted an image with driver '{driver.name}'"
-    return f"; driver '{driver.name}' is not proved yet, because Harbor does not accept the administrator's login"
+        return f"; the registry stored, returned and deleted an image with driver '{_name(section)}'"
+    return f"; driver '{_name(section)}' is not proved yet, because Harbor does not accept the administrator's login"

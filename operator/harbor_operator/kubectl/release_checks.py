@@ -135,7 +135,7 @@ class ReleaseChecks:
         if spec.database and spec.database.credentials_secret_ref is None:
             generated[names.database_secret(registry)] = ("username", "password")
         store = (spec.storage.swift or spec.storage.s3) if spec.storage else None
-        if store and store.provision:
+        if store and store.provision and store.credentials_secret_ref:
             generated[store.credentials_secret_ref.name] = store.credentials_secret_ref.keys
         for name, keys in generated.items():
             if await self._kube.read_secret(namespace, name) is None:

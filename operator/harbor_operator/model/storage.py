@@ -193,13 +193,15 @@ class DesiredVolume:
 class DesiredDriver:
     """A driver that the chart configures; `place` are the parameters that say where the images are, as text.
 
-    `secret` is the Secret with the credential under `keys`; None = the identity of the registry's pod.
+    `secret` is the Secret with the credential under `keys`; None = the identity of the registry's pod. `spec` is the
+    path of the section that asks for it: a bucket of `spec.storage.s3` for which the operator has no keys is one too.
     """
 
     name: str
     place: str
     secret: SecretRef | None
     keys: tuple[str, ...]
+    spec: str = DRIVER_SPEC
 
 
 @dataclass(frozen=True, slots=True)

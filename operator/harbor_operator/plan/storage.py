@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pydantic import SecretStr
 
 from harbor_operator.api.backends import Swift
+from harbor_operator.api.base import AccessKeyRef
 from harbor_operator.api.provision import Provision
 from harbor_operator.api.s3 import S3
-from harbor_operator.api.storage_driver import LOCATION, StorageDriver
+from harbor_operator.api.storage_driver import LOCATION, DriverName, StorageDriver
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.rgw_user import DISPLAY_NAME_PREFIX, is_own_user
 from harbor_operator.model.s3 import DesiredS3, WriteOptions
@@ -62,7 +63,8 @@ def plan_storage(registry: HarborRegistry) -> DesiredSwift | DesiredS3 | Desired
     if storage.filesystem is not None:
         return DesiredVolume(storage.filesystem.size, storage.filesystem.storage_class_name)
     if storage.s3 is not None:
-        return _s3(registry, storage.s3)
+        keys = storage.s3.credentials_secret_ref
+        return _s3(registry, storage.s3, keys) if keys else _plan_unkeyed(storage.s3)
     if storage.driver is not None:
         return plan_driver(storage.driver)
     return _swift(registry, storage.swift) if storage.swift else None
@@ -72,6 +74,13 @@ def plan_driver(driver: StorageDriver) -> DesiredDriver:
     """Returns the driver that the chart configures."""
     place = ", ".join(f"{key} '{driver.parameters[key]}'" for key in LOCATION if key in driver.parameters)
     return DesiredDriver(str(driver.name), place, driver.secret_ref, tuple(driver.support.credential))
+
+
+def _plan_unkeyed(s3: S3) -> DesiredDriver:
+    """Returns the bucket for which only the registry has keys."""
+    return DesiredDriver(
+        str(DriverName.S3), f"bucket '{f'{s3.bucket}/{s3.root_directory}'.rstrip('/')}'", None, (), S3_SPEC
+    )
 
 
 def _swift(registry: HarborRegistry, swift: Swift) -> DesiredSwift:
@@ -89,7 +98,7 @@ def _swift(registry: HarborRegistry, swift: Swift) -> DesiredSwift:
     )
 
 
-def _s3(registry: HarborRegistry, s3: S3) -> DesiredS3:
+def _s3(registry: HarborRegistry, s3: S3, keys: AccessKeyRef) -> DesiredS3:
     prefix = f"{s3.root_directory}/" if s3.root_directory else ""
     encryption, provision = s3.encryption, s3.provision
     return DesiredS3(
@@ -97,7 +106,7 @@ def _s3(registry: HarborRegistry, s3: S3) -> DesiredS3:
         region=s3.region,
         bucket=s3.bucket,
         prefix=prefix,
-        secret=s3.credentials_secret_ref,
+        secret=keys,
         ca=s3.ca_secret_ref,
         chunk_bytes=s3.chunk_size_mib * MIB,
         options=WriteOptions(s3.storage_class, encryption is not None, encryption.kms_key_id if encryption else ""),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from harbor_operator.api.s3 import S3
 from harbor_operator.api.storage_driver import StorageDriver
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.model.image_proof import ProofImage
@@ -19,15 +20,15 @@ REPOSITORY = "image"
 
 
 def dependency_digest(
-    registry: HarborRegistry, driver: StorageDriver, credential: Mapping[str, SecretStr], key: SecretStr
+    registry: HarborRegistry, section: StorageDriver | S3, credential: Mapping[str, SecretStr], key: SecretStr
 ) -> str:
-    """Returns a digest of what the result depends on: the driver, its credential and the release.
+    """Returns a digest of what the result depends on: the section of the storage, its credential and the release.
 
     It stands in the status, and is keyed, because it is derived from a password as well.
     """
     release = registry.spec.release
     values = (value.get_secret_value() for _, value in sorted(credential.items()))
-    return keyed_digest(key, driver.model_dump_json(), release.model_dump_json() if release else "", *values)
+    return keyed_digest(key, section.model_dump_json(), release.model_dump_json() if release else "", *values)
 
 
 def proof_image(registry: HarborRegistry, proof: str) -> ProofImage:

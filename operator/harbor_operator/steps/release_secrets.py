@@ -188,7 +188,7 @@ class ReleaseSecretStore:
         if storage and storage.swift:
             ref, field = storage.swift.credentials_secret_ref, "spec.storage.swift.credentialsSecretRef"
             return ReleaseLogin(*await read_login(self._kube, registry, ref, field))
-        if storage and storage.s3:
+        if storage and storage.s3 and storage.s3.credentials_secret_ref:
             keys, field = storage.s3.credentials_secret_ref, "spec.storage.s3.credentialsSecretRef"
             access_key, secret_key = await read_credentials(self._kube, registry, keys, field, keys.keys)
             return ReleaseLogin(access_key.get_secret_value(), secret_key)

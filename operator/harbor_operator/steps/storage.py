@@ -1,6 +1,6 @@
 """Storage: probes the object store through the URL that the registry uses.
 
-A volume, and a driver that the operator has no client for, are left to the chart.
+A volume, and a store that the operator has no client or no keys for, are left to the chart.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.references import describe_secret
+from harbor_operator.checks.s3 import check_redirect
 from harbor_operator.checks.storage import SWIFT_SUNSET, check_storage_url
 from harbor_operator.checks.storage_driver import check_credential, describe_driver
 from harbor_operator.model.outcomes import NOT_REQUESTED, Blocked, ConditionType, Done, Facts, Outcome
@@ -91,13 +92,15 @@ class StorageStep:
         return await self._removal.remove(registry, desired)
 
     async def _reconcile_driver(self, registry: HarborRegistry, desired: DesiredDriver) -> Outcome:
+        storage = registry.spec.storage
+        if storage and storage.s3 and (blocked := check_redirect(storage.s3)):
+            return blocked
         if desired.secret:
             field, where = f"{DRIVER_SPEC}.secretRef", describe_secret(registry.metadata.namespace, desired.secret.name)
             found = await read_values(self._kube, registry, desired.secret, field, desired.keys)
             values = dict(zip(desired.keys, found, strict=True))
             if blocked := check_credential(desired.name, where, field, values):
                 return blocked
-        storage = registry.spec.storage
         warnings = (SWIFT_SUNSET,) if storage and storage.uses_swift else ()
         return Done(describe_driver(desired), warnings=warnings)
 

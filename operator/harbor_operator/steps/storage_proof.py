@@ -1,4 +1,4 @@
-"""The proof of a storage that the operator has no client for: the registry stores, returns and deletes an image."""
+"""The proof of a storage that only the registry can use: the registry stores, returns and deletes an image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from harbor_operator.api.storage_driver import StorageDriver
 from harbor_operator.api.v1alpha1 import HarborRegistry
 from harbor_operator.checks.storage_driver import check_proof, check_proof_project
 from harbor_operator.model.harbor import HarborEndpoint
@@ -36,7 +37,7 @@ class Proof:
 
 
 class StorageProof:
-    """Proves the driver of the spec once for each storage configuration and release.
+    """Proves the storage of the spec once for each storage configuration and release.
 
     The result is kept in memory, and the status has the proof after a restart. A failure is tried again after RETRY.
     """
@@ -49,13 +50,14 @@ class StorageProof:
         self._proofs: dict[str, Proof] = {}
 
     async def prove(self, registry: HarborRegistry, admin: HarborEndpoint) -> Proof | None:
-        """Returns the present proof, which may be an earlier one; None if the spec names no driver."""
-        driver = registry.spec.storage.driver if registry.spec.storage else None
-        generated = await self._generated.read(registry) if driver else {}
-        if driver is None or GeneratedSecret.DIGEST_KEY not in generated:
+        """Returns the present proof, which may be an earlier one; None if the operator can use the storage itself."""
+        section = registry.spec.storage.registry_only if registry.spec.storage else None
+        generated = await self._generated.read(registry) if section else {}
+        if section is None or GeneratedSecret.DIGEST_KEY not in generated:
             return None
-        credential = await self._credential.read(registry) if driver.secret_ref else {}
-        digest = dependency_digest(registry, driver, credential, generated[GeneratedSecret.DIGEST_KEY])
+        has_secret = isinstance(section, StorageDriver) and section.secret_ref is not None
+        credential = await self._credential.read(registry) if has_secret else {}
+        digest = dependency_digest(registry, section, credential, generated[GeneratedSecret.DIGEST_KEY])
         if registry.observed.storage_proof == digest:
             return Proof(digest, self._clock())
         known = self._proofs.get(registry.metadata.uid)

@@ -113,3 +113,12 @@ def test_a_key_that_an_old_chart_does_not_pass_on_is_refused() -> None:
     assert isinstance(old, Blocked)
     assert "`spec.storage.s3.encryption.kmsKeyId`" in old.message
     assert not isinstance(new, Blocked)
+
+
+@pytest.mark.parametrize("minor", range(2, 20))
+def test_a_registry_with_an_identity_gets_no_key_and_no_secret(minor: int) -> None:
+    storage = {"s3": {"endpoint": "https://s3.example.com", "ambientIdentity": {}}}
+    made = values(f"1.{minor}.0", storage=storage, storage_login=None)["persistence"]["imageChartStorage"]
+    assert made["type"] == "s3"
+    assert {"accesskey", "secretkey", "existingSecret"}.isdisjoint(made["s3"])
+    assert made["s3"]["bucket"] == "harbor"

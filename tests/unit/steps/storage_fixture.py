@@ -33,11 +33,10 @@ class StorageFixture:
     def __post_init__(self) -> None:
         self.store = FakeObjectStore(self.logins)
         self.rgw = FakeRgwAdmin(self.logins)
+        self.s3 = FakeS3Store()
         self.passwords = 0
         self.postgres = FakePostgres()
-        self.step = StorageStep(
-            self.kube, Stores(self.store, FakeS3Store(), self.rgw), self.make_password, self.postgres
-        )
+        self.step = StorageStep(self.kube, Stores(self.store, self.s3, self.rgw), self.make_password, self.postgres)
         self.kube.put(NAMESPACE, "swift", {"username": LOGIN, "password": "key"})
         self.kube.put(NAMESPACE, "rgw-admin", {"accessKey": "access", "secretKey": "secret"})
 

@@ -111,3 +111,37 @@ async def test_a_credential_with_a_line_break_is_refused() -> None:
     with pytest.raises(Refused, match="line break") as refused:
         await release.reconcile()
     assert refused.value.reason is Reason.SECRET_INVALID
+
+
+IDENTITY = {"endpoint": "https://s3.example.com", "rootDirectory": "images", "ambientIdentity": {}}
+
+
+async def test_a_bucket_without_keys_is_left_to_the_registry() -> None:
+    fixture = StorageFixture()
+    outcome = await fixture.step.reconcile(registry(storage={"s3": IDENTITY}))
+    assert isinstance(outcome, Done)
+    assert "driver 's3' (bucket 'harbor/images'): the registry logs in with the identity of its pod" in outcome.message
+    assert "The operator has no keys for this store: after the release, RegistryReachable says" in outcome.message
+    assert outcome.facts.storage_url is None
+    assert fixture.writes() == []
+    assert fixture.s3.reads == []
+
+
+async def test_a_redirect_into_the_cluster_is_refused_without_keys_too() -> None:
+    s3 = {**IDENTITY, "endpoint": "http://rgw.rook-ceph.svc", "redirect": True}
+    outcome = await StorageFixture().step.reconcile(registry(storage={"s3": s3}))
+    assert isinstance(outcome, Blocked)
+    assert outcome.reason is Reason.STORAGE_REDIRECT_UNREACHABLE
+
+
+async def test_the_images_of_a_bucket_without_keys_are_retained() -> None:
+    outcome = await StorageFixture().step.teardown(registry(storage={"s3": IDENTITY}))
+    assert isinstance(outcome, Done)
+    assert outcome.message == "the images of driver 's3' (bucket 'harbor/images') are retained"
+
+
+async def test_a_release_without_keys_has_no_copy_of_any() -> None:
+    release = ReleaseFixture()
+    release.spec(storage={"s3": IDENTITY})
+    await release.reconcile()
+    assert (NAMESPACE, "hreg-cr-storage-login") not in release.kube.secrets

@@ -131,6 +131,15 @@ PROBLEMS: Mapping[str, Problem] = {
         "the registry and proves the storage again.",
         ("Server failed to authenticate the request",),
     ),
+    "RegistryIdentityMissing": Problem(
+        "Pushes and pulls fail with status 500: the registry has no keys for S3.",
+        "`spec.storage.s3.ambientIdentity` is set, or `spec.storage.driver` without `secretRef`, and the client "
+        "library of the registry finds no identity. Distribution 2.8, as in Harbor up to 2.15, knows neither IRSA nor "
+        "EKS Pod Identity, and asks the metadata service of the node without a token (IMDSv1).",
+        "Give the pods of the registry an identity that its image knows, or keys in the Secret of "
+        "`spec.storage.s3.credentialsSecretRef`.",
+        ("NoCredentialProviders: no valid providers in chain",),
+    ),
     "SwiftEndpointMissing": Problem(
         "The registry does not start: the login of its Swift driver is accepted, and names no store.",
         "The catalog of Keystone has no object store in the region of the driver, or none that its `endpointtype` "

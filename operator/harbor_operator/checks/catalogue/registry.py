@@ -79,12 +79,13 @@ REACHABILITY: Mapping[Reason, Problem] = {
         "`X-Forwarded-Proto` and keep `Host`.",
     ),
     Reason.STORAGE_PROOF_FAILED: Problem(
-        "Pushes or pulls fail with status 500 since the release was installed or `spec.storage.driver` was changed.",
+        "Pushes or pulls fail with status 500 since the release was installed or the storage was changed.",
         "The registry cannot store, return or delete a test image: a parameter of the driver is wrong, or its "
-        "credential lacks a right in the store.",
+        "credential lacks a right in the store. Or the registry finds no identity "
+        "(`spec.storage.s3.ambientIdentity`).",
         "Read the log of the container `registry` as the message says: it has the error of the driver. Correct "
-        "`spec.storage.driver.parameters`, or the rights of its credential. The operator repeats the proof after five "
-        "minutes, and at once after a change.",
+        "`spec.storage.driver.parameters` or `spec.storage.s3`, or the rights of the credential. The operator repeats "
+        "the proof after five minutes, and at once after a change.",
     ),
     Reason.UPLOAD_LOCATION_MISMATCH: Problem(
         "`docker push` ends with EOF.",

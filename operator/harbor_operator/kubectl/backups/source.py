@@ -178,7 +178,7 @@ def _left_out(registry: HarborRegistry, secrets: Sequence[Manifest], *, has_plac
     if GeneratedSecret.SECRET_KEY not in values.get(name, {}):
         yield f"the secretKey: there is no Secret '{name}' with it, so save that of the chart"
     if not has_place:
-        yield "the inventory of the images: this command lists only Swift and S3"
+        yield "the inventory of the images: this command lists only Swift, and S3 with `credentialsSecretRef`"
 
 
 def _read_secrets(

@@ -87,6 +87,8 @@ def _s3_values(inputs: Inputs, s3: S3) -> Tree:
         values["encrypt"] = True
         if s3.encryption.kms_key_id:
             values["keyid"] = s3.encryption.kms_key_id
+    if s3.credentials_secret_ref is None:
+        return values
     if inputs.chart.supports(Feature.S3_SECRET):
         values["existingSecret"] = names.storage_secret(inputs.registry)
     elif login:

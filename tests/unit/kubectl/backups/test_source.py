@@ -9,6 +9,8 @@ from harbor_operator.kubectl.backups.source import S3Place, SwiftPlace, read_pla
 from harbor_operator.kubectl.errors import CommandError
 from harbor_operator.model.storage_migration import MigrationPhase
 from lab.registries import example
+from tests.fakes.kube import FakeKube
+from tests.fakes.release import registry
 from tests.unit.steps.storage_migration_fixture import MIGRATING, SOURCE, MigrationFixture
 
 
@@ -44,3 +46,8 @@ async def test_a_backup_is_refused_while_a_migration_runs(phase: MigrationPhase)
 
     with pytest.raises(CommandError, match=f"are being migrated .phase {phase}."):
         await read_place(fixture.kube, MIGRATING)
+
+
+async def test_a_bucket_without_keys_is_not_listed() -> None:
+    s3 = {"endpoint": "https://s3.example.com", "ambientIdentity": {}}
+    assert await read_place(FakeKube(), registry(storage={"s3": s3})) is None
