@@ -244,7 +244,10 @@ class Ceph:
         command: list[str | Path] = [*self._interpreter(program), self._program(program), *arguments]
         env = {**os.environ, **self._env}
         try:
-            done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=timeout)
+            # Attributes of objects can be bytes that are no text.
+            done = subprocess.run(
+                command, env=env, capture_output=True, text=True, errors="replace", check=True, timeout=timeout
+            )
         except subprocess.CalledProcessError as error:
             raise LabError(f"'{program} {' '.join(arguments[:2])}' failed:\n{error.stderr}") from error
         except subprocess.TimeoutExpired as error:

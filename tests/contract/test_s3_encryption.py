@@ -16,10 +16,14 @@ pytestmark = pytest.mark.lab
 MIB = 1 << 20
 
 
-async def test_a_bucket_with_a_key_of_the_store_passes_the_probe(key_gateway: Gateway) -> None:
+async def test_a_gateway_that_cannot_copy_encrypted_objects_is_named(key_gateway: Gateway) -> None:
+    """Every gateway of the lab; Ceph implements it since ceph/ceph#63794, in Ceph 20 since ceph/ceph#69277."""
     bucket = with_key(await rgw_server(key_gateway).bucket())
 
-    assert await S3Probe(HttpS3Store(), bucket, desired_bucket(bucket, redirect=True)).run() is None
+    with pytest.raises(Refused, match=r"copy encrypted objects.*remove `encryption`") as refusal:
+        await S3Probe(HttpS3Store(), bucket, desired_bucket(bucket, redirect=True)).run()
+
+    assert refusal.value.reason is Reason.STORAGE_PROBE_FAILED
 
 
 async def test_objects_are_encrypted_with_the_key(key_gateway: Gateway) -> None:

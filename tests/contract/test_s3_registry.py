@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
@@ -10,13 +12,14 @@ import yaml
 from harbor_operator.model.release import ReleaseLogin
 from harbor_operator.model.s3 import Bucket
 from harbor_operator.plan.generated_secrets import s3_keys
+from harbor_operator.ports import Refused
 from harbor_operator.steps.s3_probe import S3Probe
 from lab.chart import LAB_CHART
 from lab.images import make_image
 from lab.process import LabError, Processes, free_port
 from lab.registry import Registry
 from lab.skopeo import Skopeo
-from tests.contract.gateway import Gateway
+from tests.contract.gateway import KMS_KEY, Gateway
 from tests.contract.s3_servers import S3Fixture, Versity, desired_bucket, encryption_of, rgw_server, with_key
 from tests.contract.test_helm_template import HARBOR_CHART, objects, render
 
@@ -33,7 +36,14 @@ def s3(request: pytest.FixtureRequest) -> S3Fixture:
     return server.server()
 
 
-def start_registry(bucket: Bucket, directory: Path, processes: Processes, *, redirect: bool) -> Registry:
+def start_registry(
+    bucket: Bucket,
+    directory: Path,
+    processes: Processes,
+    *,
+    redirect: bool,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Registry:
     account = bucket.account
     key = bucket.options.kms_key_id
     spec = {
@@ -58,7 +68,7 @@ def start_registry(bucket: Bucket, directory: Path, processes: Processes, *, red
     ca.write_text(account.ca_pem or "")
     keys = s3_keys(ReleaseLogin(account.access_key, account.secret_key))
     env = {name: value.get_secret_value() for name, value in keys.items() if name.startswith("REGISTRY_")}
-    return Registry.start(config, {**env, "SSL_CERT_FILE": str(ca)}, processes)
+    return Registry.start(config, {**env, **variables, "SSL_CERT_FILE": str(ca)}, processes)
 
 
 @pytest.mark.parametrize("redirect", [False, True])
@@ -97,14 +107,29 @@ async def test_a_proxy_that_takes_one_chunk_only_fails_the_probe_and_the_push(
     assert skopeo.copy_in(tmp_path / "image", reference)
 
 
-@pytest.mark.parametrize("redirect", [False, True])
-async def test_a_key_of_the_store_encrypts_every_object_of_the_registry(
-    key_gateway: Gateway, tmp_path: Path, processes: Processes, *, redirect: bool
+@pytest.mark.parametrize("key", [KMS_KEY, "unknown-key"])
+async def test_a_registry_stores_nothing_where_the_probe_refuses_the_encryption(
+    key_gateway: Gateway, tmp_path: Path, processes: Processes, key: str
 ) -> None:
+    """The gateway has the first key, but cannot copy what it has encrypted, as the registry does with each layer."""
     server = rgw_server(key_gateway)
-    bucket = with_key(await server.bucket())
-    assert await S3Probe(server.store, bucket, desired_bucket(bucket, redirect=redirect)).run() is None
-    registry = start_registry(bucket, tmp_path, processes, redirect=redirect)
+    bucket = with_key(await server.bucket(), key)
+    with pytest.raises(Refused):
+        await S3Probe(server.store, bucket, desired_bucket(bucket)).run()
+    registry = start_registry(bucket, tmp_path, processes, redirect=False)
+    make_image(tmp_path / "image", size=MIB)
+
+    with pytest.raises(LabError, match="cannot copy"):
+        Skopeo(tmp_path / "skopeo").copy_in(tmp_path / "image", f"{registry.address}/library/app:1")
+
+
+async def test_a_registry_that_copies_only_in_parts_encrypts_every_layer(
+    key_gateway: Gateway, tmp_path: Path, processes: Processes
+) -> None:
+    """With the parameter `multipartcopythresholdsize: '0'` of `spec.storage.driver`."""
+    bucket = with_key(await rgw_server(key_gateway).bucket())
+    in_parts = {"REGISTRY_STORAGE_S3_MULTIPARTCOPYTHRESHOLDSIZE": "0"}
+    registry = start_registry(bucket, tmp_path, processes, redirect=False, variables=in_parts)
     skopeo, reference = Skopeo(tmp_path / "skopeo"), f"{registry.address}/library/app:1"
     made = make_image(tmp_path / "image", size=17 * MIB)
 
@@ -112,15 +137,3 @@ async def test_a_key_of_the_store_encrypts_every_object_of_the_registry(
     assert skopeo.copy_out(reference, tmp_path / "pulled") == made
 
     assert set(encryption_of(key_gateway, bucket).values()) == {"SSE-KMS"}
-
-
-async def test_a_registry_with_an_unknown_key_stores_nothing(
-    key_gateway: Gateway, tmp_path: Path, processes: Processes
-) -> None:
-    """What the proof of the bucket prevents."""
-    bucket = with_key(await rgw_server(key_gateway).bucket(), "unknown-key")
-    registry = start_registry(bucket, tmp_path, processes, redirect=False)
-    make_image(tmp_path / "image", size=MIB)
-
-    with pytest.raises(LabError, match="cannot copy"):
-        Skopeo(tmp_path / "skopeo").copy_in(tmp_path / "image", f"{registry.address}/library/app:1")

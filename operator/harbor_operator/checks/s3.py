@@ -20,6 +20,10 @@ _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_
 _LATER_CODES = {"SlowDown", "RequestTimeout", "OperationAborted"}
 _CLUSTER_DOMAINS = (".svc", ".svc.cluster.local", ".cluster.local", ".localhost")
 _HARBOR_WITHOUT_KEY_COUNT = "1.9"
+_COPY_HINT = (
+    "; a Ceph RGW without ceph/ceph#63794 (in Ceph 20: ceph/ceph#69277) cannot copy encrypted objects, as the registry"
+    " does with each layer: upgrade it, or remove `encryption` and encrypt the disks below the store"
+)
 _TLS_HINT = (
     "; a Ceph RGW encrypts only what arrives over TLS: behind a proxy with TLS, set its option"
     " `rgw_trust_forwarded_https`, and let the proxy send `X-Forwarded-Proto: https`"
@@ -51,8 +55,14 @@ def explain_s3_error(observed: S3Error) -> Blocked | Unknown:
         Reason.STORAGE_PROBE_FAILED,
         f"{observed.operation} at '{observed.url}' was answered with {_status(observed)}: the registry needs this "
         f"request; compare `{S3_SPEC}` (`storageClass`, `encryption`) with what the store supports"
-        f"{_TLS_HINT if observed.encrypts else ''}",
+        f"{_encryption_hint(observed)}",
     )
+
+
+def _encryption_hint(observed: S3Error) -> str:
+    if not observed.encrypts:
+        return ""
+    return _COPY_HINT if observed.code == "NotImplemented" else _TLS_HINT
 
 
 def _redirect(observed: S3Error) -> Blocked:

@@ -39,6 +39,11 @@ def error(**more: Any) -> S3Error:
             "refuses key 'images' for 's3:PutObject'",
         ),
         ({"status": 403, "code": "AccessDenied", "is_about_kms": True}, Reason.STORAGE_KEY_REFUSED, "kms:Decrypt"),
+        (
+            {"status": 501, "code": "NotImplemented", "encrypts": True},
+            Reason.STORAGE_PROBE_FAILED,
+            "cannot copy encrypted objects",
+        ),
         ({"status": 400, "encrypts": True}, Reason.STORAGE_PROBE_FAILED, "`rgw_trust_forwarded_https`"),
         ({"status": 409, "code": "BucketAlreadyExists"}, Reason.STORAGE_CONTAINER_REFUSED, "another user"),
         ({"status": 403, "code": "QuotaExceeded", "size": 9 << 20}, Reason.STORAGE_QUOTA_EXCEEDED, "9 MiB"),
