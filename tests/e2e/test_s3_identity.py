@@ -33,11 +33,12 @@ def create_bucket(lab: Lab) -> S3Account:
     return account
 
 
-def identity(path: Path, account: S3Account) -> Manifest:
-    """Writes a credentials file, and returns the chart values of a registry whose pods read it."""
-    secret = account.secret_key.get_secret_value()
-    path.write_text(f"[default]\naws_access_key_id = {account.access_key}\naws_secret_access_key = {secret}\n")
-    variables = [{"name": "AWS_SHARED_CREDENTIALS_FILE", "value": str(path)}]
+def identity() -> Manifest:
+    """Returns the chart values of a registry that finds its keys in the variables of AWS."""
+    keys = {"AWS_ACCESS_KEY_ID": "accessKey", "AWS_SECRET_ACCESS_KEY": "secretKey"}
+    variables = [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": "s3-session", "key": key}}} for name, key in keys.items()
+    ]
     return {"registry": {part: {"extraEnvVars": variables} for part in ("registry", "controller")}}
 
 
@@ -45,8 +46,9 @@ def test_images_are_stored_with_the_identity_of_the_registry(
     lab: Lab, running_operator: RunningOperator, tmp_path: Path
 ) -> None:
     account = create_bucket(lab)
-    values = merged(FAST_PROBES, identity(lab.directory / "identity-credentials", account))
-    fixture = RegistryFixture.set_up(lab, NAMESPACE, values=values)
+    fixture = RegistryFixture.set_up(lab, NAMESPACE, values=merged(FAST_PROBES, identity()))
+    secret_key = account.secret_key.get_secret_value()
+    fixture.registry.put_secret("s3-session", {"accessKey": account.access_key, "secretKey": secret_key})
     s3 = {
         "endpoint": start_front(lab).url,
         "caSecretRef": {"name": "s3-ca"},
@@ -78,5 +80,5 @@ def test_images_are_stored_with_the_identity_of_the_registry(
     fixture.registry.delete()
 
     assert [found.name for found in lab.services.ceph.objects(BUCKET)]
-    assert account.secret_key.get_secret_value() not in running_operator.all_logs()
+    assert secret_key not in running_operator.all_logs()
     remove_namespace(lab, NAMESPACE)
