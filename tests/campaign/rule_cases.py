@@ -33,7 +33,7 @@ def broken_specs() -> Iterator[tuple[str, Spec]]:
             yield f"driver {driver} with {parameters}", merged(SEEDS[f"driver-{driver}"], change)
     for name in ("driver-azure", "identity"):
         yield f"deletion with {name}", merged(SEEDS[name], {"deletionPolicy": {"storage": "Delete"}})
-    identity = {"s3": {"credentialsSecretRef": None, "provision": None, "ambientIdentity": {}}}
+    identity: Spec = {"s3": {"credentialsSecretRef": None, "provision": None, "ambientIdentity": {}}}
     yield "migration from an identity", merged(SEEDS["migration"], {"storage": identity})
     yield "migration to an identity", merged(SEEDS["migration"], {"storage": {"migration": {"to": identity}}})
     settings = {f"setting_{number}": 1 for number in range(MAX_SETTINGS + 1)}

@@ -84,10 +84,6 @@ REFUSED: dict[str, tuple[Spec, tuple[str, ...]]] = {
         {"release": RELEASE, "storage": {"s3": {**S3, "ambientIdentity": {}}}},
         ("spec.storage.s3: Invalid value", "give exactly one of `credentialsSecretRef` and `ambientIdentity`"),
     ),
-    "a setting of an identity": (
-        {"release": RELEASE, "storage": {"s3": {"endpoint": "https://localhost:1", "ambientIdentity": {"role": "x"}}}},
-        ("unknown field", "ambientIdentity.role"),
-    ),
     "an adopted bucket without keys": (
         {"release": RELEASE, "storage": {"s3": {**IDENTITY, "adoptExisting": True}}},
         ("spec.storage.s3: Invalid value", "`provision` and `adoptExisting` need `credentialsSecretRef`"),
