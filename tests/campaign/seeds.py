@@ -100,7 +100,7 @@ _SEEDS: Mapping[str, Spec] = {
     "identity": {
         "externalURL": URL,
         "release": RELEASE,
-        "storage": {"s3": {"endpoint": "https://s3.example.com", "bucket": "b", "ambientIdentity": {}}},
+        "storage": {"s3": {"endpoint": "https://s3.example.com", "bucket": "images", "ambientIdentity": {}}},
     },
     "migration": {
         "externalURL": URL,
