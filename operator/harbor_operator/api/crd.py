@@ -17,27 +17,28 @@ Schema = dict[str, Any]
 
 _DROPPED = {"title", "additionalProperties", "$defs", "discriminator"}
 _COLUMNS = (
-    ("URL", "string", ".spec.externalURL", 0, "URL that clients use."),
-    ("Version", "string", ".status.harborVersion", 0, "Harbor version of the deployed release."),
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether every condition is True."),
-    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0, "Reason of the condition Ready."),
+    ("URL", "string", ".spec.externalURL", False, "URL that clients use."),
+    ("Version", "string", ".status.harborVersion", False, "Harbor version of the deployed release."),
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', False, "Whether every condition is True."),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', False, "Reason of the condition Ready."),
     (
         "Namespaces",
         "string",
         ".status.pullSecrets.summary",
-        0,
+        False,
         "Namespaces with the pull Secret, of all selected ones.",
     ),
-    ("Age", "date", ".metadata.creationTimestamp", 0, "Time since creation."),
-    ("Storage", "string", ".status.storageURL", 1, "Storage URL that passed the probe."),
+    ("Age", "date", ".metadata.creationTimestamp", False, "Time since creation."),
+    ("Storage", "string", ".status.storageURL", True, "Storage URL that passed the probe."),
     (
         "Message",
         "string",
         '.status.conditions[?(@.type=="Ready")].message',
-        1,
+        True,
         "Message of the condition Ready: cause and remedy.",
     ),
 )
+"""Name, type, path, whether only `-o wide` shows it, and description."""
 
 
 class _PlainDumper(yaml.SafeDumper):
@@ -83,8 +84,8 @@ def _version() -> Schema:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [
-            {"name": name, "type": kind, "jsonPath": path, "priority": priority, "description": text}
-            for name, kind, path, priority, text in _COLUMNS
+            {"name": name, "type": kind, "jsonPath": path, "description": text} | ({"priority": 1} if is_wide else {})
+            for name, kind, path, is_wide, text in _COLUMNS
         ],
         "schema": {
             "openAPIV3Schema": {
@@ -113,6 +114,8 @@ def _flatten(node: Schema, definitions: dict[str, Schema]) -> Schema:
     flat = {key: value for key, value in node.items() if key not in _DROPPED}
     if "properties" in flat:
         flat["properties"] = {name: _flatten(child, definitions) for name, child in flat["properties"].items()}
+        if not flat["properties"]:  # The API server drops it; the file would then differ from what is stored.
+            del flat["properties"]
     elif isinstance(values := node.get("additionalProperties"), dict):
         flat["additionalProperties"] = _flatten(values, definitions)
     elif flat.get("type") == "object":
