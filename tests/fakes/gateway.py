@@ -42,9 +42,15 @@ class FakeGatewayApi(GatewayApi):
         """Stores a route of these parents."""
         self.routes[namespace] = ObservedRoute("cr-harbor-route", parents)
 
-    def program(self, ref: GatewayRef = GATEWAY, conditions: Mapping[str, GatewayCondition] | None = None) -> None:
-        """Stores a Gateway; without conditions, one that is programmed."""
-        self.gateways[ref] = ObservedGateway({"Accepted": OK, "Programmed": OK} if conditions is None else conditions)
+    def program(
+        self,
+        ref: GatewayRef = GATEWAY,
+        conditions: Mapping[str, GatewayCondition] | None = None,
+        **listeners: Mapping[str, GatewayCondition],
+    ) -> None:
+        """Stores a Gateway with the conditions of its listeners; without conditions, one that is programmed."""
+        found = {"Accepted": OK, "Programmed": OK} if conditions is None else conditions
+        self.gateways[ref] = ObservedGateway(found, listeners)
 
     @override
     async def read_routes(self, namespace: str, label_selector: str) -> list[ObservedRoute]:

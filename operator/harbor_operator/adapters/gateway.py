@@ -48,7 +48,11 @@ class KubernetesGatewayApi(GatewayApi):
 
 def observed_gateway(item: Manifest) -> ObservedGateway:
     """Returns the part of a Gateway that the operator uses."""
-    return ObservedGateway(_conditions(item, _status(item).get("conditions") or ()))
+    listeners = {
+        listener["name"]: _conditions(item, listener.get("conditions") or ())
+        for listener in _status(item).get("listeners") or ()
+    }
+    return ObservedGateway(_conditions(item, _status(item).get("conditions") or ()), listeners)
 
 
 def observed_route(item: Manifest) -> ObservedRoute:

@@ -13,11 +13,22 @@ REQUEUE_SECONDS = 10.0
 ROUTE_VIEW_ROLE = "harbor-operator-gateway-api-view"
 GATEWAY_VIEW_ROLE = "harbor-operator-gateway-view"
 _ROUTE_CONDITIONS = ("Accepted", "ResolvedRefs")
+_LISTENER_CONDITIONS = {"Accepted": "False", "Conflicted": "True", "ResolvedRefs": "False", "Programmed": "False"}
+"""The conditions of a listener with the status that keeps it from serving, the most specific cause first."""
 _REMEDIES = {
     "NoMatchingListenerHostname": "let a listener of the Gateway serve the host of `spec.externalURL`",
-    "NoMatchingParent": "name a listener of the Gateway in `spec.expose.parentRefs[].sectionName`, or none",
+    "NoMatchingParent": (
+        "name a listener of the Gateway in `spec.expose.parentRefs[].sectionName`, or none, and check the conditions of"
+        " that listener in the status of the Gateway"
+    ),
     "NotAllowedByListeners": "allow the namespace of the route in `allowedRoutes` of the listener",
     "BackendNotFound": "check that the Services of core and portal exist",
+}
+
+_LISTENER_REMEDIES = {
+    "InvalidCertificateRef": "create the Secret of the certificate, or correct `tls.certificateRefs` of the listener",
+    "RefNotPermitted": "allow the reference with a ReferenceGrant in the namespace of the Secret",
+    "PortUnavailable": "choose a port of the listener that its controller serves",
 }
 
 
@@ -39,8 +50,13 @@ def check_route(
     return None
 
 
-def check_gateway(ref: GatewayRef, observed: ObservedGateway | None) -> Blocked | Pending | None:
-    """Returns why the Gateway serves nothing; None if it is programmed."""
+def check_gateway(
+    ref: GatewayRef, observed: ObservedGateway | None, sections: Sequence[str] = ()
+) -> Blocked | Pending | None:
+    """Returns why the Gateway, or a listener in `sections`, serves nothing; None if they are programmed.
+
+    A Gateway is programmed as soon as one of its listeners is valid, which need not be the one that the spec names.
+    """
     if observed is None:
         return Blocked(
             Reason.GATEWAY_NOT_PROGRAMMED,
@@ -54,7 +70,9 @@ def check_gateway(ref: GatewayRef, observed: ObservedGateway | None) -> Blocked 
         )
         return Pending(Reason.GATEWAY_NOT_PROGRAMMED, message, REQUEUE_SECONDS)
     if programmed.status == "True":
-        return None
+        return _check_listeners(ref, observed, sections)
+    if found := _check_listeners(ref, observed, sections or list(observed.listeners)):
+        return found
     accepted = observed.conditions.get("Accepted")
     cause = accepted if accepted and accepted.status == "False" else programmed
     return Blocked(
@@ -74,6 +92,23 @@ def describe_unreadable(unreadable: Sequence[str], namespace: str) -> str:
         " `deploy/components/gateway-api` there, or set"
         f" `registryNamespaces.{namespace}.gatewayAPI` and `gatewayNamespaces` in the operator's Helm chart"
     )
+
+
+def _check_listeners(ref: GatewayRef, observed: ObservedGateway, sections: Sequence[str]) -> Blocked | None:
+    """Returns the first condition of these listeners that is not met; a controller need not report on listeners."""
+    for section in sections:
+        conditions = observed.listeners.get(section, {})
+        for kind, bad in _LISTENER_CONDITIONS.items():
+            condition = conditions.get(kind)
+            if condition is None or not condition.is_current or condition.status != bad:
+                continue
+            remedy = _LISTENER_REMEDIES.get(condition.reason, "correct what its controller reports")
+            return Blocked(
+                Reason.GATEWAY_NOT_PROGRAMMED,
+                f"listener '{section}' of Gateway '{ref}' serves nothing: `{kind}` is {condition.status}"
+                f"{_explain(condition)}: {remedy}",
+            )
+    return None
 
 
 def _check_parent(route: ObservedRoute, gateway: GatewayRef) -> Blocked | Pending | None:

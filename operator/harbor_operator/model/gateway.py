@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
@@ -49,6 +49,7 @@ class ObservedRoute:
 
 @dataclass(frozen=True, slots=True)
 class ObservedGateway:
-    """A Gateway by the type of its conditions."""
+    """A Gateway: its conditions by type, and those of each listener by the listener's name."""
 
     conditions: Mapping[str, GatewayCondition]
+    listeners: Mapping[str, Mapping[str, GatewayCondition]] = field(default_factory=dict)

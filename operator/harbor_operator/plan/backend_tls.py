@@ -52,10 +52,15 @@ def plan_policy(registry: HarborRegistry, component: TlsComponent, full_name: st
 
 
 def refused_by(policy: Manifest) -> tuple[str, str] | None:
-    """Returns the first condition of a controller that is False, as type and message; None if there is none."""
+    """Returns the first condition of a controller that is False, as type and message; None if there is none.
+
+    A condition about an earlier generation does not count: its controller has not seen the present policy.
+    """
+    generation = policy["metadata"].get("generation", 0)
     for ancestor in (policy.get("status") or {}).get("ancestors") or ():
         for condition in ancestor.get("conditions") or ():
-            if condition["status"] == "False":
+            is_current = condition.get("observedGeneration", generation) >= generation
+            if condition["status"] == "False" and is_current:
                 return condition["type"], f"{condition.get('reason', '')}: {condition.get('message', '')}"
     return None
 

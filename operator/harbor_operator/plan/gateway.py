@@ -39,7 +39,11 @@ def route_hosts(registry: HarborRegistry) -> list[str]:
     return list(dict.fromkeys(host for host in found if not parse_address(host)))
 
 
-def gateways(registry: HarborRegistry) -> list[GatewayRef]:
-    """Returns each Gateway once."""
-    home = registry.metadata.namespace
-    return list(dict.fromkeys(GatewayRef(ref.namespace or home, ref.name) for ref in registry.spec.expose.parent_refs))
+def gateways(registry: HarborRegistry) -> dict[GatewayRef, list[str]]:
+    """Returns the listeners of each Gateway that the spec names; none if it names the Gateway only."""
+    found: dict[GatewayRef, list[str]] = {}
+    for ref in registry.spec.expose.parent_refs:
+        sections = found.setdefault(GatewayRef(ref.namespace or registry.metadata.namespace, ref.name), [])
+        if ref.section_name:
+            sections.append(ref.section_name)
+    return found

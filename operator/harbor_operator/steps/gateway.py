@@ -72,14 +72,14 @@ class GatewayCheckedReachabilityStep:
     async def _check(self, registry: HarborRegistry, unreadable: list[str]) -> Finding:
         """Returns the first failure; adds what could not be read to `unreadable`."""
         parents = gateways(registry)
-        for ref in parents:
-            if failure := await self._check_gateway(ref, unreadable):
+        for ref, sections in parents.items():
+            if failure := await self._check_gateway(ref, sections, unreadable):
                 return failure
-        return await self._check_route(registry, parents, unreadable)
+        return await self._check_route(registry, list(parents), unreadable)
 
-    async def _check_gateway(self, ref: GatewayRef, unreadable: list[str]) -> Finding:
+    async def _check_gateway(self, ref: GatewayRef, sections: list[str], unreadable: list[str]) -> Finding:
         try:
-            return check_gateway(ref, await self._api.read_gateway(ref))
+            return check_gateway(ref, await self._api.read_gateway(ref), sections)
         except Refused as refused:
             _note_missing_right(refused, f"Gateway '{ref}'", unreadable)
             return None

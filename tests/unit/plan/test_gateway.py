@@ -82,7 +82,10 @@ def test_the_hosts_are_names_without_a_port_or_every_host(url: str, extra: list[
     assert route_hosts(registry(externalURL=url, pullSecrets={**PULL, "extraHosts": extra})) == hosts
 
 
-def test_each_gateway_is_read_once_and_its_default_namespace_is_that_of_the_registry() -> None:
+def test_each_gateway_has_its_listeners_and_its_default_namespace_is_that_of_the_registry() -> None:
     parents = [*PARENTS, {"name": "public", "namespace": "networking", "sectionName": "http"}]
     wanted = registry(expose={"type": "route", "parentRefs": parents})
-    assert gateways(wanted) == [GatewayRef("networking", "public"), GatewayRef("intra", "internal")]
+    assert gateways(wanted) == {
+        GatewayRef("networking", "public"): ["https", "http"],
+        GatewayRef("intra", "internal"): [],
+    }

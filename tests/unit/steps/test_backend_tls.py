@@ -116,6 +116,15 @@ async def test_what_a_controller_objects_to_is_a_warning(cr: PolicyFixture) -> N
     assert f"`ResolvedRefs` is False (InvalidCACertificateRef: {MESSAGE})" in warning
 
 
+async def test_what_a_controller_reported_about_an_earlier_policy_is_no_warning(cr: PolicyFixture) -> None:
+    await cr.settled()
+    condition = {"type": "Accepted", "status": "False", "reason": "Conflicted", "message": "", "observedGeneration": 1}
+    policy = copy.deepcopy(cr.objects.objects["BackendTLSPolicy", NAMESPACE, "hreg-cr-backend-tls-core"])
+    policy["metadata"]["generation"] = 2
+    cr.objects.put(SERVED, {**policy, "status": {"ancestors": [{"conditions": [condition]}]}})
+    assert warnings(await cr.run()) == []
+
+
 @pytest.mark.parametrize(
     "spec", [{"expose": ROUTE}, {"expose": ROUTE, "internalTLS": {"enabled": False}}], ids=["absent", "disabled"]
 )
