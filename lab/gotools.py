@@ -137,6 +137,7 @@ PROGRAMS = {
     "cert-manager": Program(
         "cert-manager", "github.com/cert-manager/cert-manager", "harbor-operator.io/lab/cert-manager"
     ),
+    "traefik": Program("traefik", "github.com/traefik/traefik/v3", "harbor-operator.io/lab/traefik"),
 }
 """In build order: the programs of the API server are first."""
 

@@ -23,6 +23,7 @@ from lab.node.objects import node_objects
 from lab.node.plan import CAPTURE_PORT, NODE_IP, NODE_NAME, Plan
 from lab.node.programs import NAMESPACES, busybox, missing_requirement, node_programs
 from lab.process import PORTS, LabError, Process, Processes, free_port, wait_until
+from lab.traefik import Traefik
 
 PROJECT_ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -94,6 +95,12 @@ class KubeletNode:
         front = IngressFront.start(home, self._processes, namespace, kubeconfig, self._first_inside())
         self.trust(front.url.removeprefix("https://"))
         return front
+
+    def gateway(self, port: int) -> Traefik:
+        """Serves the Gateways of class 'traefik' with TLS on this port of loopback; see `lab.traefik`."""
+        traefik = Traefik.start(self._plane, self._processes, port, node_pid=self._first_inside())
+        self.trust(traefik.url.removeprefix("https://"))
+        return traefik
 
     def describe(self, namespace: str) -> str:
         """Returns pods, recent events and the ends of all container logs of a namespace, for a message."""

@@ -19,8 +19,8 @@ from harbor_operator.plan import names
 from harbor_operator.plan.backend_tls import POLICIES
 from harbor_operator.reasons import Reason
 from harbor_operator.steps.backend_tls import BackendTlsReleaseStep
-from lab.cert_manager import GATEWAY_MODULE, install_crds
 from lab.controlplane import ControlPlane
+from lab.crds import GATEWAY_MODULE, GATEWAY_PINS, install_crds
 from lab.operator import NAMESPACE as OPERATOR
 from lab.process import wait_until
 from lab.registries import Registry
@@ -88,7 +88,7 @@ class PolicyFixture:
 @pytest.fixture
 def prepared(plane: ControlPlane) -> Iterator[ControlPlane]:
     Registry(plane, NAMESPACE, "cr").prepare()
-    install_crds(plane, GATEWAY_MODULE, CRD)
+    install_crds(plane, GATEWAY_PINS, GATEWAY_MODULE, CRD)
     for role in yaml.safe_load_all(COMPONENT.read_text()):
         plane.apply(role)
     labels = names.owner_labels(registry())

@@ -35,6 +35,11 @@ INTERNAL_TLS = ",".join(
     ]
 )
 
+ROUTE = (
+    "expose.type=route,expose.tls.enabled=false,expose.route.labels.a=b,expose.route.hosts[0]=localhost,"
+    "expose.route.parentRefs[0].name=public"
+)
+
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
@@ -119,6 +124,8 @@ def test_the_official_chart_installs_and_an_equal_upgrade_restarts_nothing(plane
         "caBundleSecretName=cr-ca,caSecretName=cr-ca",
         INTERNAL_TLS,
         f"{INTERNAL_TLS},expose.type=clusterIP",
+        ROUTE,
+        f"{INTERNAL_TLS},{ROUTE}",
     ],
 )
 def test_the_lab_chart_renders_the_objects_of_the_official_chart(plane: ControlPlane, change: str) -> None:
@@ -165,7 +172,7 @@ def shape(item: dict[str, Any]) -> Any:
         )
     if item["kind"] == "ConfigMap" and item["metadata"]["name"].endswith("-registry"):
         return yaml.safe_load(item["data"][EXACT_CONFIGURATION])
-    if item["kind"] in {"Service", "Ingress", "PersistentVolumeClaim"}:
+    if item["kind"] in {"Service", "Ingress", "HTTPRoute", "PersistentVolumeClaim"}:
         protocol = item["metadata"].get("annotations", {}).get("nginx.ingress.kubernetes.io/backend-protocol")
         return item["spec"], protocol
     return item["metadata"]["labels"]
