@@ -117,7 +117,7 @@ async def test_the_condition_follows_a_real_controller_until_it_accepts_the_rout
 async def test_a_listener_that_the_controller_cannot_serve_is_named_although_another_one_works(
     cr: ControlledFixture,
 ) -> None:
-    """Traefik programs the Gateway, and says about the route only that it has no matching parent."""
+    """Traefik programs the Gateway, and its reason for refusing the route names another cause than the listener."""
     cr.put_class()
     cr.put_certificate()
     other = listener("other", cr.port, SECRET, allowedRoutes=FROM_REGISTRY)
@@ -128,6 +128,11 @@ async def test_a_listener_that_the_controller_cannot_serve_is_named_although_ano
     assert "listener 'https' of Gateway 't-networking/public' serves nothing: `Accepted` is False" in found.message
     assert "choose a port of the listener that its controller serves" in found.message
     cr.site.unbind_gateway_view()
-    unreadable = await cr.until("NoMatchingParent")
-    assert unreadable.reason is Reason.ROUTE_NOT_ACCEPTED
-    assert "check the conditions of that listener in the status of the Gateway" in unreadable.message
+    for reason, https in (
+        ("NotAllowedByListeners", listener("https", free_port(), SECRET, allowedRoutes=FROM_REGISTRY)),
+        ("NoMatchingParent", listener("https", cr.port, "missing", hostname=HOST, allowedRoutes=FROM_REGISTRY)),
+    ):
+        cr.put_gateway(other, https)
+        unreadable = await cr.until(reason)
+        assert unreadable.reason is Reason.ROUTE_NOT_ACCEPTED
+        assert "check the conditions of that listener in the status of the Gateway" in unreadable.message

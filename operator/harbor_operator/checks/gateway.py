@@ -15,16 +15,18 @@ GATEWAY_VIEW_ROLE = "harbor-operator-gateway-view"
 _ROUTE_CONDITIONS = ("Accepted", "ResolvedRefs")
 _LISTENER_CONDITIONS = {"Accepted": "False", "Conflicted": "True", "ResolvedRefs": "False", "Programmed": "False"}
 """The conditions of a listener with the status that keeps it from serving, the most specific cause first."""
+_CHECK_LISTENER = "check the conditions of that listener in the status of the Gateway"
+"""Traefik gives these reasons as well for a listener that it does not serve, for example because of its port."""
 _REMEDIES = {
     "NoMatchingListenerHostname": "let a listener of the Gateway serve the host of `spec.externalURL`",
     "NoMatchingParent": (
-        "name a listener of the Gateway in `spec.expose.parentRefs[].sectionName`, or none, and check the conditions of"
-        " that listener in the status of the Gateway"
+        f"name a listener of the Gateway in `spec.expose.parentRefs[].sectionName`, or none, and {_CHECK_LISTENER}"
     ),
-    "NotAllowedByListeners": "allow the namespace of the route in `allowedRoutes` of the listener",
+    "NotAllowedByListeners": (
+        f"allow the namespace of the route in `allowedRoutes` of the listener, and {_CHECK_LISTENER}"
+    ),
     "BackendNotFound": "check that the Services of core and portal exist",
 }
-
 _LISTENER_REMEDIES = {
     "InvalidCertificateRef": "create the Secret of the certificate, or correct `tls.certificateRefs` of the listener",
     "RefNotPermitted": "allow the reference with a ReferenceGrant in the namespace of the Secret",

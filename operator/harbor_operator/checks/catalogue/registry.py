@@ -30,10 +30,10 @@ REACHABILITY: Mapping[Reason, Problem] = {
         ("NoMatchingListenerHostname", "NotAllowedByListeners", "NoMatchingParent"),
     ),
     Reason.GATEWAY_NOT_PROGRAMMED: Problem(
-        "A Gateway of `spec.expose.parentRefs` does not exist, or its condition `Programmed` is not True. While Harbor "
-        "is reachable, this is a warning.",
+        "A Gateway of `spec.expose.parentRefs` or its listener does not exist or is not programmed. While Harbor is "
+        "reachable, this is a warning.",
         "The Gateway has no address, a certificate of a listener is missing, or no controller serves its GatewayClass.",
-        "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what its conditions name.",
+        "Run `kubectl -n NAMESPACE describe gateway NAME`, and correct what it says about it and its listeners.",
     ),
     Reason.BACKEND_TLS_MISSING: Problem(
         "`status.warnings` reports that a Gateway sends plain HTTP to Harbor, and clients get status 400 or 502.",
