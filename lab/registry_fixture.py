@@ -77,11 +77,14 @@ class RegistryFixture:
         path.write_text(self.registry.secret(name, namespace)[".dockerconfigjson"])
         return path
 
-    def admin_credential(self) -> Path:
-        """Writes an auth file with the admin's login, which can push, and returns its path."""
+    def admin_credential(self, url: str = "") -> Path:
+        """Writes an auth file with the admin's login, which can push, and returns its path.
+
+        `url` is that of another proxy than the fixture's.
+        """
         password = self.registry.secret(f"hreg-{self.registry.name}-admin-password")["password"]
         path = self.lab.directory / f"auth-admin-{self.registry.namespace}.json"
-        host = self.front.url.removeprefix("https://")
+        host = (url or self.front.url).removeprefix("https://")
         login = base64.b64encode(f"admin:{password}".encode()).decode()
         path.write_text(json.dumps({"auths": {host: {"auth": login}}}))
         return path

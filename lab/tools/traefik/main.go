@@ -125,7 +125,6 @@ func serve(
 			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 				return certificates.Get(traefiktls.DefaultTLSStoreName, traefiktls.DefaultTLSConfigName)
 			},
-			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil },
 		},
 	}
 	go func() {
