@@ -129,7 +129,7 @@ def namespace_of_the_gateway(plane: ControlPlane) -> Iterator[None]:
     """The namespace of the Gateway, for all tests: a deleted one accepts nothing until it is gone."""
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PUBLIC.namespace}})
     yield
-    plane.kubectl("delete", "namespace", PUBLIC.namespace, "--wait=false")
+    plane.kubectl("delete", "namespace", PUBLIC.namespace)  # the next module creates it again
 
 
 @pytest.fixture(name="prepared")
