@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lab.gobuild import GO_ENV
 from lab.gotools import PROGRAMS
-from lab.process import LabError
+from lab.process import LabError, wait_until
 
 if TYPE_CHECKING:
     from lab.controlplane import ControlPlane
@@ -33,9 +33,11 @@ def install_gateway_api(plane: ControlPlane) -> list[str]:
 
 
 def remove_gateway_api(plane: ControlPlane) -> None:
-    """Removes the CRDs with their objects."""
-    files = module_files(GATEWAY_PINS, GATEWAY_MODULE, GATEWAY_FILES)
-    plane.kubectl("delete", "--ignore-not-found", *(part for path in files for part in ("-f", str(path))))
+    """Removes the CRDs with their objects; they are gone when this returns. Raises LabError."""
+    files = [part for path in module_files(GATEWAY_PINS, GATEWAY_MODULE, GATEWAY_FILES) for part in ("-f", str(path))]
+    plane.kubectl("delete", "--ignore-not-found", "--wait=false", *files)
+    remaining = ("get", "--ignore-not-found", "-o", "name", *files)
+    wait_until(lambda: not plane.kubectl(*remaining), "the CRDs of the Gateway API are gone", deadline=180)
 
 
 def install_crds(plane: ControlPlane, program: str, module: str, pattern: str) -> list[str]:

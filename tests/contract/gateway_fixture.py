@@ -129,6 +129,7 @@ def namespace_of_the_gateway(plane: ControlPlane) -> Iterator[None]:
     """The namespace of the Gateway, for all tests: a deleted one accepts nothing until it is gone."""
     plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PUBLIC.namespace}})
     yield
+    remove_gateway_api(plane)
     plane.kubectl("delete", "namespace", PUBLIC.namespace)  # the next module creates it again
 
 
@@ -137,6 +138,7 @@ def prepared_cluster(plane: ControlPlane) -> Iterator[ControlPlane]:
     Registry(plane, NAMESPACE, "cr").prepare()
     reset_secrets(plane)
     install_gateway_api(plane)
+    plane.kubectl("delete", "gateways,httproutes,gatewayclasses", "--all", "--all-namespaces")
     for role in yaml.safe_load_all(COMPONENT.read_text()):
         plane.apply(role)
     yield plane
@@ -144,7 +146,6 @@ def prepared_cluster(plane: ControlPlane) -> Iterator[ControlPlane]:
         roles = ("gateway-api", "gateway-api-view", "gateway-view")
         names = [f"harbor-operator-{role}" for role in roles]
         plane.kubectl("-n", namespace, "delete", "rolebinding", *names, "--ignore-not-found")
-    remove_gateway_api(plane)
 
 
 @pytest.fixture(name="site")
