@@ -25,16 +25,12 @@ from tests.e2e.canaries import canaries_in
 from tests.e2e.dedicated import DedicatedLab, dedicated_lab, lab_of_module, operator_of_module  # noqa: F401 - fixtures
 from tests.e2e.queries import PULL_SECRET, descendants, listed
 from tests.e2e.running_operator import RunningOperator
+from tests.secret_values import leaks, values_of
 
 pytestmark = pytest.mark.e2e
 
 KUBELET = False
 LOG_LEVEL = "DEBUG"
-LOGIN_RECORDS = {"active", "prepared", "retired", "rotatedAt", "rotation"}
-"""What the Secret of the database login records of rotations: names of roles, a time, an id of a request."""
-PUBLIC = {"username", "host", "ca.crt", "tls.crt", "accessKey", *LOGIN_RECORDS}
-"""Keys of Secrets whose values are public."""
-MIN_LENGTH = 8
 WRONG = {
     "pg-admin": "wrongDatabasePassword0123",
     "redis": "wrongRedisPassword0123",
@@ -151,11 +147,8 @@ class SecretLeakScan:
             self.captured[source].append(text)
 
     def leaks(self, source: str) -> list[str]:
-        """Returns the names of the secrets that a source contains; names only, so that a failed test leaks nothing."""
-        text = "\n".join(self.captured[source])
-        return sorted(
-            {name for value, name in self.secrets.items() for spelling in spellings(value) if spelling in text}
-        )
+        """Returns the names of the secrets that a source contains."""
+        return leaks(self.secrets, "\n".join(self.captured[source]))
 
     def _break(self) -> None:
         registry = self.dedicated.fixture.registry
@@ -182,32 +175,6 @@ def spec_with_provisioning(full_registry: RegistryFixture) -> Manifest:
     provision = {"adminURL": ceph.rgw_url, "adminSecretRef": {"name": "rgw-admin"}, "uid": "secrecy"}
     swift = {"container": "secrecy", "credentialsSecretRef": {"name": "swift-made"}, "provision": provision}
     return merged(full_registry.spec, {"storage": {"swift": swift}})
-
-
-def values_of(secret: Manifest) -> dict[str, str]:
-    """Returns the secret values of a Secret with their location; Helm's Secrets only repeat them."""
-    if secret["type"] == "helm.sh/release.v1":
-        return {}
-    found: dict[str, str] = {}
-    for key, encoded in secret.get("data", {}).items():
-        if key not in PUBLIC:
-            place = f"{secret['metadata']['namespace']}/{secret['metadata']['name']}:{key}"
-            found |= dict.fromkeys(parts(key, base64.b64decode(encoded).decode()), place)
-    return found
-
-
-def parts(key: str, value: str) -> list[str]:
-    """Returns the parts of a value that must stay secret: a password, the lines of a private key, a login."""
-    if key == ".dockerconfigjson":
-        (login,) = json.loads(value)["auths"].values()
-        return [login["password"], login["auth"]]
-    lines = [line.strip() for line in value.splitlines()]
-    return [line for line in lines if len(line) >= MIN_LENGTH and not line.startswith("-----")]
-
-
-def spellings(value: str) -> set[str]:
-    """Returns the encodings of a secret: plain, quoted in a message, escaped in a URL, base64."""
-    return {value, repr(value)[1:-1], quote(value, safe=""), base64.b64encode(value.encode()).decode()}
 
 
 def texts(directory: Path) -> Iterator[str]:
