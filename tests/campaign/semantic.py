@@ -13,10 +13,11 @@ from typing import Any
 from lab.registries import merged
 from tests.campaign.deployment import Servers
 from tests.campaign.model import REMOVED
+from tests.campaign.oracles import AlarmError
 from tests.campaign.schema import Spec
 from tests.campaign.seeds import SEEDS
 from tests.campaign.snapshot import snapshot
-from tests.campaign.trial import AlarmError, Trial
+from tests.campaign.trial import Trial
 
 BASE: Spec = merged(SEEDS["full"], SEEDS["harbor"])
 """A registry that uses every server."""

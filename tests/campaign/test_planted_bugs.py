@@ -17,10 +17,11 @@ from harbor_operator.steps.attempt import attempt
 from tests.campaign.deployment import Deployment, Servers
 from tests.campaign.environment import PASSWORDS, prepared
 from tests.campaign.model import Case, cases, is_valid
+from tests.campaign.oracles import AlarmError
 from tests.campaign.schema import Spec
 from tests.campaign.seeds import SEEDS
 from tests.campaign.snapshot import snapshot
-from tests.campaign.trial import AlarmError, Trial
+from tests.campaign.trial import Trial
 
 Act = Callable[[Servers, HarborRegistry, Outcome], Outcome]
 PATHS = {

@@ -10,28 +10,16 @@ from typing import Any
 
 from typing_extensions import override
 
-from harbor_operator.checks.catalogue import CHAPTERS, HEALTHY
-from harbor_operator.model.database_changes import DropDatabase
-from harbor_operator.model.outcomes import ConditionType
-from harbor_operator.reasons import Reason
 from tests.campaign.deployment import Deployment
 from tests.campaign.environment import SECRET_VALUES, prepared
-from tests.campaign.exceptions import EXPLAINING, PATH_DEPENDENT, RETAINED, SETTING, STAYING, WITHOUT_EFFECT
+from tests.campaign.exceptions import EXPLAINING, PATH_DEPENDENT, SETTING, WITHOUT_EFFECT
 from tests.campaign.model import REMOVED, Case, find
+from tests.campaign.oracles import AlarmError, Report, check_report, check_words, compare, is_ready, messages
 from tests.campaign.schema import Spec
-from tests.campaign.snapshot import kind_of, snapshot
+from tests.campaign.snapshot import snapshot
 
 MAX_PASSES = 60
 QUIET_PASSES = 2
-KNOWN_REASONS = {str(reason) for reason in (*HEALTHY, *(reason for chapter in CHAPTERS.values() for reason in chapter))}
-
-
-class AlarmError(AssertionError):
-    """An oracle does not hold; `oracle` is its name."""
-
-    def __init__(self, oracle: str, message: str) -> None:
-        super().__init__(f"{oracle}: {message}")
-        self.oracle = oracle
 
 
 class Trial:
@@ -92,49 +80,33 @@ class Trial:
     @property
     def is_ready(self) -> bool:
         """Whether the registry is ready."""
-        return bool(self.deployment.object.conditions()["Ready"]["status"] == "True")
+        return is_ready(self.deployment.object.conditions())
 
     def _compare(self, oracle: str, expected: set[str]) -> None:
-        found = snapshot(self.deployment)
-        missing = {line for line in expected - found if kind_of(line) not in STAYING}
-        more = {line for line in found - expected if kind_of(line) not in STAYING}
-        changed = sorted(line for line in more if kind_of(line) not in RETAINED)
-        if missing or changed:
-            raise AlarmError(oracle, "\n".join(["missing:", *sorted(missing), "instead:", *changed]))
+        compare(oracle, expected, snapshot(self.deployment))
 
     def _check(self, spec: Spec, writes: list[str]) -> None:
         registry = self.deployment.object
-        if registry.status.get("observedGeneration") != registry.body()["metadata"]["generation"]:
-            raise AlarmError("liveness", "`observedGeneration` is not that of the spec")
-        for kind, condition in registry.conditions().items():
-            if condition["reason"] not in KNOWN_REASONS or condition["reason"] == Reason.INTERNAL_ERROR:
-                raise AlarmError(
-                    "explanation",
-                    f"{kind} has the reason {condition['reason']}: {condition['message']}\n{self.log.text}",
-                )
-        if not spec.get("suspend") and (missing := set(ConditionType) - registry.conditions().keys()):
-            raise AlarmError("explanation", f"there is no condition {sorted(missing)}")
-        if spec.get("suspend") and (writes := [write for write in writes if not write.startswith("injection")]):
-            raise AlarmError("suspend", f"{writes}")
-        if harmful := list(_destructive(self.deployment, writes)):
-            raise AlarmError("destruction", f"{harmful}")
-        reports = f"{registry.status} {registry.events} {self.log.text}"
-        if leaked := [value for value in SECRET_VALUES if value in reports]:
-            raise AlarmError("secrecy", f"{leaked}")
+        report = Report(
+            registry.body()["metadata"]["generation"],
+            registry.status,
+            f"{registry.events} {self.log.text}",
+            writes,
+            bool(spec.get("suspend")),
+        )
+        check_report(report, lambda text: [value for value in SECRET_VALUES if value in text])
 
     def _check_explanation(self, spec: Spec, case: Case) -> None:
         self.check_words(names_of(spec, case) | EXPLAINING.keys(), case.place)
 
     def check_words(self, words: Collection[str], what: str) -> None:
         """Checks that a condition that is not True contains one of the words."""
-        if not any(word in self.messages for word in words):
-            raise AlarmError("explanation", f"no message names {what}: {self.messages}")
+        check_words(self.deployment.object.conditions(), words, what)
 
     @property
     def messages(self) -> str:
         """What the conditions say that are not True."""
-        conditions = self.deployment.object.conditions().items()
-        return " ".join(one["message"] for kind, one in conditions if one["status"] != "True" or kind == "Stalled")
+        return messages(self.deployment.object.conditions())
 
     @property
     def _reasons(self) -> set[str]:
@@ -157,14 +129,6 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(child)
     elif value is not None and value is not REMOVED:
         yield value
-
-
-def _destructive(deployment: Deployment, writes: list[str]) -> Iterator[str]:
-    """Yields the writes that remove data, which no change of a spec may cause: only a deletion does."""
-    yield from (f"{change}" for change in deployment.servers.postgres.changes if isinstance(change, DropDatabase))
-    for write in writes:
-        if write.startswith(("swift: remove container", "s3: remove bucket", "helm: uninstall", "rgw: remove user")):
-            yield write
 
 
 class _Log(logging.Handler):
