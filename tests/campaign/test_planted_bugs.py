@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,12 +14,16 @@ from harbor_operator.model.outcomes import Blocked, ConditionType, Done, Outcome
 from harbor_operator.reasons import Reason
 from harbor_operator.steps import Step
 from harbor_operator.steps.attempt import attempt
+from tests.campaign.admission import difference
+from tests.campaign.api_server import Answer
 from tests.campaign.deployment import Deployment, Servers
 from tests.campaign.environment import PASSWORDS, prepared
 from tests.campaign.model import Case, cases, is_valid
 from tests.campaign.oracles import AlarmError
 from tests.campaign.schema import Spec
 from tests.campaign.seeds import SEEDS
+from tests.campaign.semantic import run_case
+from tests.campaign.semantic_list import semantic_cases
 from tests.campaign.snapshot import snapshot
 from tests.campaign.trial import Trial
 
@@ -171,6 +175,11 @@ def keep_hosts() -> Callable[[HarborRegistry], HarborRegistry]:
     return see
 
 
+def accept_owner(servers: Servers, registry: HarborRegistry, outcome: Outcome) -> Outcome:
+    """A missing validation: the database of another role is used as if it were the registry's own."""
+    return Done("ready") if outcome.reason is Reason.DATABASE_OWNED_BY_OTHER else outcome
+
+
 def leave_claims(servers: Servers, registry: HarborRegistry, outcome: Outcome) -> Outcome:
     """The Secrets of an earlier name stay."""
     for uid, desired in list(servers.injection.desired.items()):
@@ -201,6 +210,21 @@ def test_an_error_that_stays_is_found() -> None:
 
 def test_a_field_that_cannot_be_removed_is_found() -> None:
     assert campaign(lambda: planted(Bug("", "", ConditionType.PULL_SECRETS, see=keep_hosts()))) == "differential"
+
+
+def test_a_missing_validation_is_found() -> None:
+    case = next(case for case in semantic_cases() if case.name == "database: another owner")
+    run_case(case, Trial())
+    with pytest.raises(AlarmError) as alarm:
+        run_case(case, Trial(lambda: planted(Bug("", "", ConditionType.DATABASE, accept_owner))))
+    assert alarm.value.oracle == "readiness"
+
+
+def test_a_missing_rule_of_the_schema_is_found() -> None:
+    case = next(case for case in CASES if case[1].path == "database.connectionLimit")[1]
+    refused = replace(case, value=-1).mutate(SEEDS[case.seed])
+    assert difference("", refused, Answer(stored=None, causes=(("spec.database.connectionLimit", "too small"),))) == ""
+    assert "only the model refuses it" in difference("", refused, Answer(stored=refused))
 
 
 def test_a_write_while_suspended_is_found() -> None:
