@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from harbor_operator.model.cache import Address, Mode
 from tests.campaign.deployment import NAMESPACE
 from tests.campaign.model import REMOVED
-from tests.campaign.schema import Spec, spec_schema, values_in
+from tests.campaign.schema import Spec
+from tests.campaign.secret_edits import SecretEdit, secret_cases
 from tests.campaign.semantic import BASE, Change, SemanticCase, on
 from tests.fakes.postgres import admin
 
@@ -22,45 +23,20 @@ def backend_cases() -> Iterator[SemanticCase]:
 
 
 def _secrets() -> Iterator[SemanticCase]:
-    """Yields five cases for every key of every Secret that the spec names."""
-    for steps, _, reference in values_in(spec_schema(), BASE):
-        if not str(steps[-1:]).endswith("Ref',)") or not isinstance(reference, dict):
-            continue
-        place = f"{'.'.join(str(step) for step in steps)}"
-        name, keys = reference["name"], [key for field_name, key in reference.items() if field_name != "name"]
-        made = "swift" in place  # with `provision`, the operator creates the login
-        yield SemanticCase(
-            f"{place}: no Secret", (_secret(name, REMOVED),), words=(name,), ready=None if made else False
-        )
-        for key in keys:
-            for what, value in (("no key", REMOVED), ("empty", ""), ("another value", "Another-value-1")):
-                yield SemanticCase(
-                    f"{place}: {what} {key}",
-                    (_secret(name, _with(key, value)),),
-                    words=(name,),
-                    ready=None if what == "another value" else False,
-                )
-            yield SemanticCase(
-                f"{place}: line end in {key}", (_secret(name, _with_line_end(key)),), words=(name,), ready=None
-            )
+    """Yields the cases of every Secret that the spec names."""
+    for case in secret_cases(BASE):
+        yield SemanticCase(case.name, (_edited(case.edit),), words=(case.edit.secret,), ready=case.ready)
 
 
-def _secret(name: str, value: Any) -> Change:
-    return Change(lambda servers: servers.kube.secrets, (NAMESPACE, name), value)
-
-
-def _with(key: str, value: Any) -> Callable[[Any], Any]:
+def _edited(edit: SecretEdit) -> Change:
     def change(secret: Any) -> Any:
-        values = {name: one for name, one in secret.values.items() if name != key}
-        if value is not REMOVED:
-            values[key] = SecretStr(value)
-        return replace(secret, values=values, resource_version=f"{secret.resource_version}1")
+        values = edit.apply({key: value.get_secret_value() for key, value in secret.values.items()})
+        if values is None:
+            return REMOVED
+        hidden = {key: SecretStr(value) for key, value in values.items()}
+        return replace(secret, values=hidden, resource_version=f"{secret.resource_version}1")
 
-    return change
-
-
-def _with_line_end(key: str) -> Callable[[Any], Any]:
-    return lambda secret: _with(key, f"{secret.values[key].get_secret_value()}\n")(secret)
+    return Change(lambda servers: servers.kube.secrets, (NAMESPACE, edit.secret), change)
 
 
 def _database() -> Iterator[SemanticCase]:
