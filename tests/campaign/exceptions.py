@@ -80,3 +80,21 @@ STAYING: dict[str, str] = {
     "retention": "an absent retention stays as it is",
 }
 """Kinds of lines that depend on the path, because what the spec does not name stays as it is."""
+
+NOT_IN_THE_LAB: dict[str, str] = {
+    "storage.migration": "the copy runs in a pod, and the campaign's node runs none",
+    "storage.swift.provision": "a test of its own gives the operator an administrator of the gateway",
+    "max spec.projects": "500 projects stay in Harbor, and each snapshot reads all of them",
+    "release.adopt": "nothing of another owner is installed",
+}
+"""Fields and cases that the campaign on real servers leaves out, and why."""
+
+MOVING: dict[str, str] = {
+    "externalURL": "Harbor serves the new address, and clients of the old one are refused",
+}
+"""Fields of which a change that ends in an error can interrupt Harbor, and why; after others it must go on."""
+
+READY_DIFFERS: dict[str, str] = {
+    "pull Secrets: all namespaces": "a namespace of another owner contains a Secret with the name of the pull Secret",
+}
+"""Semantic cases that end differently on real servers than in memory, and why."""

@@ -20,6 +20,9 @@ from tests.campaign.seeds import SEEDS
 from tests.campaign.strings import strings
 
 STRINGS_BY_PATTERN = 8
+# What the API server refuses is not deployed, and unusual characters are the subject of the schema's differential.
+DEPLOYED_KINDS = {"add", "delete", "enum", "toggle", "min", "max", "pattern", "push", "pop", "empty"}
+"""Kinds of the cases that are deployed."""
 
 
 class _Removed(Enum):

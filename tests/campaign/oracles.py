@@ -119,3 +119,18 @@ def compare(oracle: str, expected: Collection[str], found: Collection[str]) -> N
     changed = sorted(line for line in more if kind_of(line) not in RETAINED)
     if missing or changed:
         raise AlarmError(oracle, "\n".join(["missing:", *sorted(missing), "instead:", *changed]))
+
+
+def passes_to_watch(conditions: Conditions) -> int:
+    """Returns how many passes in a row must change nothing before the registry is settled; 0 while work goes on.
+
+    A part that is False while the registry is not Stalled is about to change. What only could not be observed can be
+    observed soon, for example when a server has started, so that it is watched for longer.
+    """
+    if is_ready(conditions):
+        return 1
+    if "Stalled" in conditions:
+        return 2
+    if any(condition["status"] == "False" for kind, condition in conditions.items() if kind in set(ConditionType)):
+        return 0
+    return 5

@@ -35,11 +35,11 @@ class SecretEdit:
 
 @dataclass(frozen=True)
 class SecretCase:
-    """A change of one Secret; `ready` says whether the registry stays ready, and None that this depends on the value."""
+    """A change of one Secret; `ready` says whether the registry stays ready, None that it depends on the value."""
 
     name: str
     edit: SecretEdit
-    ready: bool | None
+    ready: bool | None = None
 
 
 def secret_cases(spec: Spec) -> Iterator[SecretCase]:
@@ -52,16 +52,16 @@ def secret_cases(spec: Spec) -> Iterator[SecretCase]:
         # With `provision`, the operator creates the login.
         is_made = "swift" in place and find(spec, ("storage", "swift", "provision"))
         missing = None if is_made else False
-        yield SecretCase(f"{place}: no Secret", SecretEdit(secret), missing)
+        yield SecretCase(f"{place}: no Secret", SecretEdit(secret), ready=missing)
         for key in _keys(node, reference):
-            yield SecretCase(f"{place}: no key {key}", SecretEdit(secret, key), False)
-            yield SecretCase(f"{place}: empty {key}", SecretEdit(secret, key, ""), False)
-            yield SecretCase(f"{place}: another value {key}", SecretEdit(secret, key, f"Another-{key}-1"), None)
-            yield SecretCase(f"{place}: line end in {key}", SecretEdit(secret, key, append="\n"), None)
+            yield SecretCase(f"{place}: no key {key}", SecretEdit(secret, key), ready=False)
+            yield SecretCase(f"{place}: empty {key}", SecretEdit(secret, key, ""), ready=False)
+            yield SecretCase(f"{place}: another value {key}", SecretEdit(secret, key, f"Another-{key}-1"))
+            yield SecretCase(f"{place}: line end in {key}", SecretEdit(secret, key, append="\n"))
 
 
 def _keys(node: Node, reference: Spec) -> Iterator[str]:
     """Yields the keys that a reference names, by itself or by the default of the schema."""
     for name, field in node.fields.items():
         if name.lower().endswith("key"):
-            yield reference.get(name, field.schema.get("default"))
+            yield str(reference.get(name) or field.schema["default"])

@@ -18,7 +18,12 @@ MASKED = re.compile(
 
 def snapshot(deployment: Deployment) -> set[str]:
     """Returns the lines; each begins with its kind."""
-    return {MASKED.sub("*", line) for line in (*_servers(deployment.servers), *_reports(deployment))}
+    return {masked(line) for line in (*_servers(deployment.servers), *_reports(deployment))}
+
+
+def masked(line: str) -> str:
+    """Returns the line without what differs between two deployments of one spec."""
+    return MASKED.sub("*", line)
 
 
 def kind_of(line: str) -> str:
@@ -49,7 +54,7 @@ def _servers(servers: Servers) -> Iterator[str]:
 def _release(servers: Servers) -> Iterator[str]:
     for (namespace, name), result in servers.deployed.items():
         values = unwrap_secrets(result.values)
-        yield from (f"release {namespace}/{name} {line}" for line in _leaves(values))
+        yield from (f"release {namespace}/{name} {line}" for line in leaves(values))
         yield f"release {namespace}/{name} chart {result.chart} {result.version} {result.repository}"
 
 
@@ -80,9 +85,10 @@ def _reports(deployment: Deployment) -> Iterator[str]:
     yield from (f"warning {one['message']}" for one in deployment.object.status.get("warnings", []))
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[str]:
+def leaves(value: Any, place: str = "") -> Iterator[str]:
+    """Yields one line for each value of nested chart values."""
     if isinstance(value, dict) and value:
         for key, child in value.items():
-            yield from _leaves(child, f"{place}.{key}")
+            yield from leaves(child, f"{place}.{key}")
     else:
         yield f"{place} = {value!r}"
