@@ -77,6 +77,13 @@ class KubernetesClient:
             raise ApiServerError(f"'POST {path}': the API server does not serve this path")
         return dict(json.loads(answer.data))
 
+    def merge_patch(self, path: str, patch: Manifest) -> Manifest:
+        """Changes the object at a path by an RFC 7386 patch, and returns it. Raises ApiServerError."""
+        answer = self._request("PATCH", path, patch)
+        if answer is None:
+            raise ApiServerError(f"'PATCH {path}': the object does not exist")
+        return dict(json.loads(answer.data))
+
     def watch(self, path: str, resource_version: str) -> Iterator[Manifest]:
         """Yields watch events after a resource version until the server ends the watch. Raises ApiServerError."""
         separator = "&" if "?" in path else "?"
@@ -104,7 +111,8 @@ class KubernetesClient:
             return answer
 
     def _send(self, method: str, path: str, body: Manifest | None, timeout: object) -> Any:
-        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Accept": "application/json", **({"Content-Type": content_type} if body else {})}
         request = self._api.param_serialize(
             method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
         )

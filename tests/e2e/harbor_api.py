@@ -11,10 +11,16 @@ from urllib.error import HTTPError
 
 from lab.registry_fixture import RegistryFixture
 
+GENERATED_PASSWORD = "admin-password"
+ACCEPTED_PASSWORD = "admin-accepted"
+"""Secrets of the operator: the password that it generated, and the one that Harbor accepted last."""
 
-def call_harbor(fixture: RegistryFixture, method: str, path: str, body: Any = None) -> Any:
+
+def call_harbor(
+    fixture: RegistryFixture, method: str, path: str, body: Any = None, *, login: str = GENERATED_PASSWORD
+) -> Any:
     """Returns the decoded answer, or None for an empty one. Raises HTTPError."""
-    password = fixture.registry.secret(f"hreg-{fixture.registry.name}-admin-password")["password"]
+    password = fixture.registry.secret(f"hreg-{fixture.registry.name}-{login}")["password"]
     login = base64.b64encode(f"admin:{password}".encode()).decode()
     headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
