@@ -60,8 +60,10 @@ interpreters: setup ## Run the unit tests on every supported Python that this ma
 	$(BIN)/python -m lab.interpreters 3.11 3.13 3.14 -- -q $(or $(TESTS),tests/unit)
 
 .PHONY: campaign
-campaign: setup ## Change specs and servers at random, and check the rules of docs/reliability.md (CAMPAIGN_SEED=7; CAMPAIGN_FULL=1: every case)
-	$(BIN)/python -m pytest -q tests/campaign tests/contract/test_schema_differential.py
+campaign: setup ## Change specs and servers at random, and check the rules of docs/reliability.md (CAMPAIGN_SEED=7, CAMPAIGN_CASES=60, CAMPAIGN_FULL=1: every case, REPLAY=file)
+	@echo "CAMPAIGN_SEED=$(or $(CAMPAIGN_SEED),1)"
+	$(if $(REPLAY),CAMPAIGN_REPLAY="$(abspath $(REPLAY))" )$(BIN)/python -m pytest -q \
+		$(if $(REPLAY),,tests/campaign tests/contract/test_schema_differential.py) tests/e2e/test_campaign.py
 
 fmt: setup ## Format the code
 	$(BIN)/ruff format .
