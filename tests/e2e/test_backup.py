@@ -21,7 +21,7 @@ from lab.registry_fixture import RegistryFixture
 from tests.contract.kubectl_harbor import SCHEMAS
 from tests.e2e.backup_fixture import SCHEMA, STORED_PASSWORD, Age, BackupFixture, levels
 from tests.e2e.queries import listed
-from tests.e2e.test_secrecy import spellings, values_of
+from tests.secret_values import spellings, values_of
 
 pytestmark = pytest.mark.e2e
 

@@ -28,7 +28,7 @@ from lab.process import wait_until
 from lab.registry_fixture import RegistryFixture
 from tests.contract.kubectl_harbor import KubectlHarbor
 from tests.e2e.queries import listed
-from tests.e2e.test_secrecy import spellings, values_of
+from tests.secret_values import spellings, values_of
 
 pytestmark = pytest.mark.e2e
 

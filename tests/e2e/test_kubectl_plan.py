@@ -21,7 +21,7 @@ from lab.registry_fixture import RegistryFixture
 from tests.contract.kubectl_harbor import PEOPLE, SCHEMAS, Done, KubectlHarbor, execute
 from tests.e2e.conftest import MakeRegistry
 from tests.e2e.queries import listed, wait_all_injected
-from tests.e2e.test_secrecy import spellings, values_of
+from tests.secret_values import spellings, values_of
 
 pytestmark = pytest.mark.e2e
 

@@ -24,7 +24,7 @@ from lab.skopeo import Skopeo
 from tests.contract.kubectl_harbor import KubectlHarbor
 from tests.e2e.pull_only import PullOnlyLab, lab_of_pull_only, pull_only_lab  # noqa: F401 - fixtures
 from tests.e2e.queries import listed
-from tests.e2e.test_secrecy import spellings, values_of
+from tests.secret_values import spellings, values_of
 
 pytestmark = pytest.mark.e2e
 
