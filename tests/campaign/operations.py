@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.registries import merged
 from tests.campaign.exceptions import EXPLAINING
@@ -32,7 +33,7 @@ class Operation:
 
     def change(self, spec: Spec) -> Spec:
         """Returns the spec after the operation, which must apply to it."""
-        return self.case.mutate(spec) if self.case else merged(spec, self.merge)
+        return self.case.mutate(spec) if self.case else _without_null(merged(spec, self.merge))
 
     def applies(self, spec: Spec) -> bool:
         """Whether the operation changes something, the API server accepts it, and the way back is open."""
@@ -53,3 +54,10 @@ class Operation:
         """Returns the words of which a message must contain one; `spec` is the one before the operation."""
         named = names_of(spec, self.case) if self.case else set()
         return {*named, *self.words, *EXPLAINING}
+
+
+def _without_null(value: Any) -> Any:
+    """Returns a value without fields that are null; `merged` keeps those of an object that it adds."""
+    if isinstance(value, dict):
+        return {key: _without_null(child) for key, child in value.items() if child is not None}
+    return value

@@ -34,6 +34,11 @@ def test_every_operation_applies_to_the_seed() -> None:
         assert operation.explaining(seed)
 
 
+def test_a_merged_object_has_no_null() -> None:
+    case = next(one for one in OPERATIONS if one.name == "pull Secrets: all namespaces")
+    assert case.change(lab_seed())["pullSecrets"]["namespaces"] == {"exclude": []}
+
+
 def test_what_is_left_out_exists() -> None:
     paths, names = {node.path for node in spec_schema().walk()}, {case.name for case in semantic_cases()}
     changes = {f"{case.kind} {case.place}" for case in cases(1, {"lab": lab_seed()})}
