@@ -13,6 +13,10 @@ from tests.campaign.seeds import SEEDS
 from tests.campaign.strings import of_length
 
 CASES = cases(random_seed=1)
+REFUSED: dict[str, str] = {
+    "storage.migration.to.s3.ambientIdentity": "the operator needs keys to copy; `broken_specs` has the refusal",
+}
+"""Fields of the CRD that no valid spec has, and why."""
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -23,12 +27,13 @@ def test_a_seed_is_valid(name: str) -> None:
 def test_every_field_of_the_crd_is_in_a_seed() -> None:
     root = spec_schema()
     found = {node.path for spec in SEEDS.values() for _, node, _ in values_in(root, spec)}
-    assert {node.path for node in root.walk()} - found == set()
+    assert {node.path for node in root.walk()} - found == REFUSED.keys()
 
 
 def test_every_field_of_the_crd_has_cases_that_set_and_remove_it() -> None:
     kinds = {node.path: {case.kind for case in CASES if case.path == node.path} for node in spec_schema().walk()}
-    del kinds[""]
+    for path in ("", *REFUSED):
+        del kinds[path]
     removed = {"delete", "pop"}
     assert [path for path, found in kinds.items() if not found & removed] == []
     assert [path for path, found in kinds.items() if not found - removed] == []
