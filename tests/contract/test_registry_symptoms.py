@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -98,7 +99,11 @@ def test_a_changed_http_secret_ends_the_uploads_under_way(tmp_path: Path, proces
     end_upload(start(tmp_path, processes, storage), state)
 
 
-@pytest.mark.parametrize(("size", "shown"), [(3, "blob upload invalid"), (6, "500 Internal Server Error")])
+ENDED_EARLY = "500 Internal Server Error|connection reset by peer"
+"""The registry answers before it has read the layer; a client that still sends it may see only the reset."""
+
+
+@pytest.mark.parametrize(("size", "shown"), [(3, "blob upload invalid"), (6, ENDED_EARLY)])
 def test_a_proxy_in_front_of_the_store_that_refuses_a_chunk(
     gateway: Gateway, tmp_path: Path, processes: Processes, size: int, shown: str
 ) -> None:
@@ -113,7 +118,7 @@ def test_a_proxy_in_front_of_the_store_that_refuses_a_chunk(
     finally:
         gateway.front.reconfigure(max_body="0")
 
-    assert shown in str(failed.value)
+    assert re.search(shown, str(failed.value))
     assert "StorageBodyLimit" in known(registry)
     assert "Set `client_max_body_size 0` on the proxy" in problems()["StorageBodyLimit"].remedy
     assert skopeo.copy_in(tmp_path / "image", reference)
