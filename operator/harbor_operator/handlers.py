@@ -112,23 +112,26 @@ class Handlers:
     async def teardown(self, body: kopf.Body, memo: RegistryRuntime, **_: Any) -> None:
         """Keeps the finalizer until nothing is left to remove, with increasing back-off.
 
-        It does not return in between: Kopf stores each retry in an annotation. It reads the newest object instead,
-        because Kopf delivers no event of an object while one of its handlers runs. Kopf calls it again while the daemon
-        of the registry has not stopped; a teardown that has ended is not repeated.
+        It does not return in between: Kopf stores each retry in an annotation. It reads the object before each attempt.
+        Kopf delivers no event of an object while one of its handlers runs, and a watch that lags behind can deliver a
+        deletion after another object has got the name: nothing that belongs to the new one must be removed. Kopf calls
+        it again while the daemon of the registry has not stopped; a teardown that has ended is not repeated.
         """
-        newest: Body | None = None if memo.is_torn_down else copy.deepcopy(dict(body))
+        known: Body = copy.deepcopy(dict(body))
         with self._wakeups.subscribe(body["metadata"]["namespace"], memo.wakeup):
-            while newest is not None:
+            while not memo.is_torn_down:
                 memo.wakeup.clear()
                 async with memo.lock:
-                    remaining = await self._reconciler.finalize(newest)
+                    newest = await self._read(known)
+                    if newest is None:
+                        return
+                    known, remaining = newest, await self._reconciler.finalize(newest)
                 if remaining is None:
                     memo.is_torn_down = True
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(memo.teardown_delay(remaining)):
                         await memo.wakeup.wait()
-                newest = await self._read(newest)
 
     async def _read(self, body: Body) -> Body | None:
         try:

@@ -49,6 +49,7 @@ class RecordedReconciler:
         self.versions: dict[tuple[str, str], str] = {}
         self.remaining: list[str | None] = []
         self.newest: dict[str, Any] | None = BODY
+        self.earlier: list[dict[str, Any] | None] = []
         self.finalized: list[dict[str, Any]] = []
         self.forgotten: list[dict[str, Any]] = []
 
@@ -62,7 +63,7 @@ class RecordedReconciler:
         return self.remaining.pop(0)
 
     async def read(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        return self.newest
+        return self.earlier.pop(0) if self.earlier else self.newest
 
     def forget(self, body: dict[str, Any]) -> None:
         self.forgotten.append(body)
@@ -182,7 +183,7 @@ async def test_a_teardown_acts_on_the_newest_object() -> None:
     fixture = HandlersFixture()
     fixture.reconciler.remaining = ["DatabaseReady: down", None]
     newest = {"metadata": {**BODY["metadata"], "annotations": {"harbor-operator.io/abandon": "true"}}}
-    fixture.reconciler.newest = newest
+    fixture.reconciler.earlier, fixture.reconciler.newest = [BODY], newest
     fixture.runtime._teardown_delay_seconds = 0.0
     fixture.runtime._teardown_message = "DatabaseReady: down"
     await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
@@ -193,10 +194,19 @@ async def test_a_teardown_ends_when_another_client_has_removed_the_finalizer() -
     """Finding R10: the object can disappear without a teardown."""
     fixture = HandlersFixture()
     fixture.reconciler.remaining, fixture.reconciler.newest = ["DatabaseReady: down"], None
+    fixture.reconciler.earlier = [BODY]
     fixture.runtime._teardown_delay_seconds = 0.0
     fixture.runtime._teardown_message = "DatabaseReady: down"
     await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
     assert fixture.reconciler.finalized == [BODY]
+
+
+async def test_a_teardown_does_not_act_for_a_registry_that_is_gone() -> None:
+    """A watch that lags behind delivers the deletion after another registry has got the name, and its database."""
+    fixture = HandlersFixture()
+    fixture.reconciler.newest, fixture.reconciler.remaining = None, [None]
+    await fixture.handlers.teardown(kopf.Body(BODY), fixture.runtime)
+    assert fixture.reconciler.finalized == []
 
 
 async def test_a_registry_that_disappears_without_a_teardown_ends_its_daemon_and_its_injection() -> None:
