@@ -11,8 +11,10 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from http.client import HTTPResponse, RemoteDisconnected
+from io import BufferedReader
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -188,6 +190,41 @@ class _TransportAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
+class _CompleteResponse(HTTPResponse):
+    """A response whose headers are complete; `begin` raises RemoteDisconnected if the connection ends before they do.
+
+    http.client takes the end of a connection for the end of the headers. Without some of its headers, an answer says
+    something else: an object has no owner, or was not adopted.
+    """
+
+    @override
+    def begin(self) -> None:
+        answer = self.fp
+        reader = cast("BufferedReader", _HeaderReader(answer))
+        self.fp = reader
+        try:
+            super().begin()
+        finally:
+            if self.fp is reader:  # not closed by the base class
+                self.fp = answer
+
+
+class _HeaderReader:
+    """Reads lines of a connection that must not end."""
+
+    def __init__(self, answer: BufferedReader) -> None:
+        self._answer = answer
+
+    def readline(self, size: int) -> bytes:
+        line = self._answer.readline(size)
+        if not line:
+            raise RemoteDisconnected("the connection ended before the headers did")
+        return line
+
+    def close(self) -> None:
+        self._answer.close()
+
+
 def _connected(connection: PlainConnection, sockets: Sockets) -> socket.socket:
     """Returns a registered socket; raises as urllib3, which waits for one address of the host after the other."""
     assert connection.timeout is not None  # noqa: S101 - every transport has a timeout
@@ -209,11 +246,15 @@ def _pool_classes(sockets: Sockets) -> dict[str, type[HTTPConnectionPool]]:
     """Returns pools whose connections register their socket; urllib3 offers no hook but `_new_conn` for that."""
 
     class Plain(PlainConnection):
+        response_class = _CompleteResponse
+
         @override
         def _new_conn(self) -> socket.socket:
             return _connected(self, sockets)
 
     class Tls(TlsConnection):
+        response_class = _CompleteResponse
+
         @override
         def _new_conn(self) -> socket.socket:
             return _connected(self, sockets)
