@@ -34,7 +34,7 @@ def install_gateway_api(plane: ControlPlane) -> list[str]:
 
 def remove_gateway_api(plane: ControlPlane) -> None:
     """Removes the CRDs with their objects; they are gone when this returns. Raises LabError."""
-    files = [part for path in module_files(GATEWAY_PINS, GATEWAY_MODULE, GATEWAY_FILES) for part in ("-f", str(path))]
+    files = _file_arguments(module_files(GATEWAY_PINS, GATEWAY_MODULE, GATEWAY_FILES))
     plane.kubectl("delete", "--ignore-not-found", "--wait=false", *files)
     remaining = ("get", "--ignore-not-found", "-o", "name", *files)
     wait_until(lambda: not plane.kubectl(*remaining), "the CRDs of the Gateway API are gone", deadline=180)
@@ -45,7 +45,7 @@ def install_crds(plane: ControlPlane, program: str, module: str, pattern: str) -
 
     They are served when this returns. Raises LabError.
     """
-    files = [part for path in module_files(program, module, pattern) for part in ("-f", str(path))]
+    files = _file_arguments(module_files(program, module, pattern))
     plane.kubectl("apply", "--server-side", *files)
     names = json.loads(plane.kubectl("get", *files, "-o", "json"))
     listed = [each["metadata"]["name"] for each in names.get("items", [names])]
@@ -59,6 +59,11 @@ def module_files(program: str, module: str, pattern: str) -> list[Path]:
     if not files:
         raise LabError(f"the module '{module}' has no file '{pattern}'")
     return files
+
+
+def _file_arguments(files: list[Path]) -> list[str]:
+    """Returns the arguments of kubectl for these files."""
+    return [part for path in files for part in ("-f", str(path))]
 
 
 def module_directory(program: str, module: str) -> Path:

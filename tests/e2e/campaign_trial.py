@@ -237,13 +237,13 @@ class LabTrial(Subject):
         fixture = self._fixture
         layout = fixture.lab.directory / "campaign-image"
         self._digest = make_image(layout, size=1000)
-        credential, ca_dir = fixture.admin_credential(), fixture.lab.authority.ca_path.parent
+        credential, ca_dir = fixture.admin_credential(), fixture.lab.authority.ca_dir
         fixture.skopeo.copy_in(layout, self._reference, authfile=credential, ca_dir=ca_dir)
 
     def _pull(self, secret: str) -> None:
         fixture = self._fixture
         credential = fixture.credential(INJECTED_NAMESPACE, secret)
-        target, ca_dir = fixture.lab.directory / "campaign-pulled", fixture.lab.authority.ca_path.parent
+        target, ca_dir = fixture.lab.directory / "campaign-pulled", fixture.lab.authority.ca_dir
         digest = fixture.skopeo.copy_out(self._reference, target, authfile=credential, ca_dir=ca_dir)
         if digest != self._digest:
             raise LabError(f"the image has the digest {digest}")
